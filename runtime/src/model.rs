@@ -1,0 +1,208 @@
+//! The resolved application: what the template and usher.toml say together, with every intrinsic evaluated.
+//!
+//! The template and project rooms produce it; every later room only reads it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that one `usher up` runs.
+#[derive(Debug, Clone, Default)]
+pub struct Application {
+    /// Stack name: the template's folder name unless `usher.toml` says otherwise. Part of derived consumer group names.
+    pub stack: String,
+    /// Functions by logical id.
+    pub functions: BTreeMap<String, Function>,
+    /// Kafka event source mappings.
+    pub kafka: Vec<KafkaMapping>,
+    /// Schedules (rules and EventBridge Scheduler).
+    pub schedules: Vec<Schedule>,
+    /// HTTP APIs (payload format 2.0).
+    pub http_apis: Vec<HttpApi>,
+    /// Things the template asks for that this host does not run, each with its line.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A message about a place in the template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// File, as the user named it.
+    pub file: String,
+    /// Line, counted from 1.
+    pub line: usize,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+/// One Lambda function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Logical id in the template: the name used on the command line and in logs.
+    pub id: String,
+    /// `AWS_LAMBDA_FUNCTION_NAME`: FunctionName if given, else stack and logical id.
+    pub name: String,
+    /// Where the code comes from.
+    pub code: Code,
+    /// `_HANDLER`.
+    pub handler: String,
+    /// Time an invocation may take. Template default 3 s.
+    pub timeout: Duration,
+    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, MB. Template default 128.
+    pub memory_mb: u32,
+    /// Most instances at one time (ReservedConcurrentExecutions); `None`: the host's own limit. 0 means switched off.
+    pub concurrency: Option<u32>,
+    /// The template's environment variables, resolved.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Where a function's binary is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    /// `BuildMethod: rust-cargolambda`: the cargo package in this folder, and the binary to take from it.
+    Cargo {
+        /// Folder of the package's Cargo.toml.
+        dir: PathBuf,
+        /// Binary name (Metadata BuildProperties.Binary, else the package's name).
+        binary: String,
+    },
+    /// A folder that already holds an executable `bootstrap`, or the path of the executable itself.
+    Prebuilt(PathBuf),
+}
+
+/// An event source mapping from Kafka topics to a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaMapping {
+    /// Logical id of the mapping (function id and event name for events written inside a function).
+    pub id: String,
+    /// Function's logical id.
+    pub function: String,
+    /// `host:port,...`
+    pub bootstrap_servers: String,
+    /// Which of Lambda's two event shapes to send.
+    pub kind: KafkaKind,
+    /// Topics. SAM allows exactly one; the long-hand form too.
+    pub topics: Vec<String>,
+    /// ConsumerGroupId, or the derived one.
+    pub group: String,
+    /// Where a group without committed offsets starts.
+    pub start: StartingPosition,
+    /// Records in one invocation at most, 1..=10,000. Default 100.
+    pub batch_size: u32,
+    /// Most time to gather a batch. Zero: invoke as soon as records wait.
+    pub batching_window: Duration,
+    /// FunctionResponseTypes has ReportBatchItemFailures.
+    pub partial_responses: bool,
+    /// BisectBatchOnFunctionError.
+    pub bisect: bool,
+    /// MaximumRetryAttempts: `None` is -1, for ever.
+    pub max_retries: Option<u32>,
+    /// MaximumRecordAgeInSeconds: `None` is -1, for ever.
+    pub max_age: Option<Duration>,
+    /// DestinationConfig.OnFailure.Destination.
+    pub on_failure: Option<Destination>,
+    /// Enabled: false maps but does not poll.
+    pub enabled: bool,
+}
+
+/// Which Kafka event source it is; decides `eventSource` and what stands beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KafkaKind {
+    /// `SelfManagedKafka`; the event names the bootstrap servers.
+    SelfManaged,
+    /// `aws:kafka`; the event names this ARN.
+    Msk {
+        /// EventSourceArn
+        arn: String,
+    },
+}
+
+/// StartingPosition of a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartingPosition {
+    /// From the oldest record kept.
+    TrimHorizon,
+    /// From records written after the group's first assignment.
+    Latest,
+    /// From the first record at or after this time, milliseconds since 1970.
+    AtTimestamp(i64),
+}
+
+/// Where a discarded batch goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// A topic of the same cluster (`kafka://topic`).
+    KafkaTopic(String),
+    /// A queue, by ARN.
+    Sqs(String),
+}
+
+/// A timed invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// Logical id (function id and event name).
+    pub id: String,
+    /// Function's logical id.
+    pub function: String,
+    /// `rate(..)`, `cron(..)` or `at(..)`, as written; checked when read.
+    pub expression: String,
+    /// IANA zone; UTC for rules.
+    pub timezone: String,
+    /// Input: sent bare instead of the service's own payload.
+    pub input: Option<String>,
+    /// Which service would send it: they differ in payload.
+    pub kind: ScheduleKind,
+    /// State / Enabled.
+    pub enabled: bool,
+    /// The resource's ARN as the event names it.
+    pub arn: String,
+}
+
+/// Which service fires a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScheduleKind {
+    /// SAM `Schedule`: an EventBridge rule.
+    Rule,
+    /// SAM `ScheduleV2`: EventBridge Scheduler.
+    Scheduler,
+}
+
+/// One AWS::Serverless::HttpApi (or the implicit one).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HttpApi {
+    /// Logical id.
+    pub id: String,
+    /// Routes, in template order.
+    pub routes: Vec<Route>,
+    /// JWT authorizers by name.
+    pub authorizers: BTreeMap<String, JwtAuthorizer>,
+    /// Stage name; `$default` serves at the root.
+    pub stage: String,
+}
+
+/// One route of an HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// `GET`, ..., or `ANY`.
+    pub method: String,
+    /// `/orders/{number}`, `/{proxy+}`, or `$default`.
+    pub path: String,
+    /// Function's logical id.
+    pub function: String,
+    /// Authorizer's name, if the route has one.
+    pub authorizer: Option<String>,
+    /// Scopes of which the token must have at least one, when any are named.
+    pub scopes: Vec<String>,
+    /// TimeoutInMillis; 30 s at most.
+    pub timeout: Duration,
+}
+
+/// A JWT authorizer of an HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwtAuthorizer {
+    /// `iss` must equal it.
+    pub issuer: String,
+    /// `aud` (or `client_id` when there is no `aud`) must be one of these.
+    pub audience: Vec<String>,
+    /// `$request.header.Authorization` and the like.
+    pub identity_source: String,
+}
