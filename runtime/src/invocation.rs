@@ -1,0 +1,80 @@
+//! One invocation as every trigger sees it: a payload in, an answer or an error out.
+//!
+//! Triggers (Kafka mappings, schedules, HTTP, the command line) know only [`Invoke`]; the instance pool implements it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// What a trigger hands over.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Function's logical id.
+    pub function: String,
+    /// The event, JSON, as the function receives it. 6 MB at most ([`MAX_PAYLOAD`]).
+    pub payload: Bytes,
+    /// `X-Amzn-Trace-Id` to pass on; a new one is made if absent.
+    pub trace_id: Option<String>,
+}
+
+/// Most bytes of a synchronous event or answer (Lambda quota "Invocation payload", 6 MB).
+pub const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// Request id that the function saw and the logs carry.
+    pub request_id: String,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How an invocation that reached the function ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The function's answer, unread.
+    Answer(Bytes),
+    /// The function failed: it reported an error, timed out, crashed or answered too much.
+    Error(FunctionError),
+}
+
+/// An error as Lambda would report it in the invocation's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionError {
+    /// `errorType`, e.g. `Sandbox.Timedout`, `Runtime.ExitError`, or the function's own.
+    pub error_type: String,
+    /// `errorMessage`, as Lambda words it.
+    pub message: String,
+    /// The whole body (JSON) that a synchronous caller receives.
+    pub body: Bytes,
+}
+
+/// Why an invocation did not reach the function at all. The caller still owns the event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// No such function in the template.
+    #[error("no function {0} in the template")]
+    NotFound(String),
+    /// All instances are busy and no more may start. Try again later.
+    #[error("function {0} is at its concurrency limit")]
+    Throttled(String),
+    /// The event is larger than [`MAX_PAYLOAD`].
+    #[error("the event has {0} bytes; an invocation takes at most 6 MB")]
+    TooLarge(usize),
+    /// The host is draining.
+    #[error("the host is shutting down")]
+    ShuttingDown,
+}
+
+/// Something that runs functions.
+#[async_trait::async_trait]
+pub trait Invoke: Send + Sync + 'static {
+    /// Runs one invocation to its end.
+    ///
+    /// `wait_for_slot`: true queues for a free instance (pollers, which hold their records back); false answers
+    /// [`Rejected::Throttled`] at once (HTTP, synchronous callers).
+    async fn invoke(&self, request: Request, wait_for_slot: bool) -> Result<Response, Rejected>;
+}
+
+/// Shared handle to the pool.
+pub type Invoker = Arc<dyn Invoke>;
