@@ -1,1 +1,35 @@
-//! The core crate of all functions.
+//! The core crate of all functions: what travels, the rules of a sale, and the adapters that carry decisions out.
+//!
+//! Rooms, in the order data passes through them:
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`config`] | settings from the environment, read once, all problems reported together |
+//! | [`naming`] | the environment prefix: the only place that builds a topic, key, group or schema name |
+//! | [`message`] | what travels, with its bounds and JSON Schema |
+//! | [`ingest`] | a Lambda event becomes records; one bad record never fails its batch |
+//! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
+//! | [`worker`] | the outcome of a record, the batch runner, retry policy |
+//! | [`gate`] (feature `redis`) | the Redis gate: five scripts |
+//! | [`delay`] (feature `redis`) | the delay queue |
+//! | [`store`] (feature `postgres`) | Postgres, the truth |
+//! | [`telemetry`] (feature `telemetry`) | JSON logs and counters |
+//!
+//! Arrows point one way: adapters use rules, never the reverse. Without features nothing here does I/O.
+
+pub mod config;
+#[cfg(feature = "redis")]
+pub mod delay;
+#[cfg(feature = "redis")]
+pub mod gate;
+pub mod ingest;
+pub mod message;
+pub mod naming;
+#[cfg(all(feature = "redis", feature = "postgres"))]
+pub mod reconcile;
+pub mod sale;
+#[cfg(feature = "postgres")]
+pub mod store;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
+pub mod worker;

@@ -1,0 +1,12 @@
+//! What travels between functions, and the values it is made of.
+//!
+//! Every value is checked when it is made or decoded: a message that exists is within its bounds. Messages are JSON with a
+//! version; unknown fields are tolerated, so a newer sender can add some.
+
+mod order_requested;
+mod values;
+
+pub use order_requested::{Invalid, OrderRequested};
+pub use values::{
+    BadValue, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, SeatIndex, Shard, UserId,
+};

@@ -1,0 +1,147 @@
+//! `OrderRequested`: seats are held for a buyer; the order is to be stored.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::values::{
+    BadValue, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
+};
+
+/// Sent by storefront to `{env}-order-create`, keyed by the order number. Schema version 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "Wire")]
+pub struct OrderRequested {
+    /// Schema version: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub v: u16,
+    /// Identity of the order.
+    pub order: OrderNumber,
+    /// Tells two orders of one number apart.
+    pub nonce: Nonce,
+    /// The buyer.
+    pub user: UserId,
+    /// The program.
+    pub program: ProgramId,
+    /// The ticket category of all seats.
+    pub category: CategoryNo,
+    /// Seats held: 1 to 20, ascending, no repeats.
+    #[schemars(length(min = 1, max = 20))]
+    pub seats: Vec<SeatIndex>,
+    /// Price of one ticket.
+    pub unit_price_cents: Cents,
+    /// Price of the order: the unit price times the number of seats.
+    pub amount_cents: Cents,
+    /// The client's key, if it sent one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// When payment was promised to be possible until, milliseconds since 1970. Create may store a later time.
+    #[schemars(range(min = 0))]
+    pub pay_by_ms: i64,
+    /// W3C traceparent of the request that made the order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub trace: Option<String>,
+}
+
+/// Why a decoded message is not a valid one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// A version this program does not know.
+    #[error("version {0} is not known; this program reads version 1")]
+    Version(u16),
+    /// Not 1 to 20 seats, ascending, no repeats.
+    #[error("seats must be 1 to 20, ascending, without repeats")]
+    Seats,
+    /// Unit price times seats is another amount.
+    #[error("the amount is not the unit price times the number of seats")]
+    Amount,
+    /// Negative time.
+    #[error("pay_by_ms must not be negative")]
+    PayBy,
+    /// Trace text too long or with control characters.
+    #[error("trace must be at most 128 visible ASCII characters")]
+    Trace,
+    /// A single value out of bounds.
+    #[error(transparent)]
+    Value(#[from] BadValue),
+}
+
+impl OrderRequested {
+    /// Checks what no single field can. Decoding calls it; so must whoever builds one by hand.
+    pub fn check(&self) -> Result<(), Invalid> {
+        if self.v != 1 {
+            return Err(Invalid::Version(self.v));
+        }
+        let ascending = self.seats.windows(2).all(|w| w[0] < w[1]);
+        if self.seats.is_empty() || self.seats.len() > MAX_SEATS_PER_ORDER || !ascending {
+            return Err(Invalid::Seats);
+        }
+        if self.unit_price_cents.times(self.seats.len())? != self.amount_cents {
+            return Err(Invalid::Amount);
+        }
+        if self.pay_by_ms < 0 {
+            return Err(Invalid::PayBy);
+        }
+        let trace_ok = |t: &String| t.len() <= 128 && t.bytes().all(|b| b.is_ascii_graphic());
+        if !self.trace.as_ref().is_none_or(trace_ok) {
+            return Err(Invalid::Trace);
+        }
+        Ok(())
+    }
+}
+
+/// The same fields before the checks across fields.
+#[derive(Deserialize)]
+struct Wire {
+    v: u16,
+    order: OrderNumber,
+    nonce: Nonce,
+    user: UserId,
+    program: ProgramId,
+    category: CategoryNo,
+    seats: Vec<SeatIndex>,
+    unit_price_cents: Cents,
+    amount_cents: Cents,
+    #[serde(default)]
+    idempotency_key: Option<IdempotencyKey>,
+    pay_by_ms: i64,
+    #[serde(default)]
+    trace: Option<String>,
+}
+
+impl TryFrom<Wire> for OrderRequested {
+    type Error = Invalid;
+
+    fn try_from(w: Wire) -> Result<Self, Invalid> {
+        let Wire {
+            v,
+            order,
+            nonce,
+            user,
+            program,
+            category,
+            seats,
+            unit_price_cents,
+            amount_cents,
+            idempotency_key,
+            pay_by_ms,
+            trace,
+        } = w;
+        let message = Self {
+            v,
+            order,
+            nonce,
+            user,
+            program,
+            category,
+            seats,
+            unit_price_cents,
+            amount_cents,
+            idempotency_key,
+            pay_by_ms,
+            trace,
+        };
+        message.check()?;
+        Ok(message)
+    }
+}

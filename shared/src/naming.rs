@@ -1,0 +1,80 @@
+//! The environment prefix: the only place that builds a topic, group, key or schema name.
+//!
+//! One prefix on everything, so that environments that share servers never meet (a test is an environment too).
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::message::{BadValue, Shard};
+
+/// Names of one environment. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Names(Arc<str>);
+
+impl Names {
+    /// `prefix`: 1 to 31 of `a-z 0-9 -`, starting with a letter, not ending with `-`.
+    pub fn new(prefix: &str) -> Result<Self, BadValue> {
+        let starts = prefix.starts_with(|c: char| c.is_ascii_lowercase());
+        let allowed = prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if starts && allowed && prefix.len() <= 31 && !prefix.ends_with('-') {
+            Ok(Self(prefix.into()))
+        } else {
+            Err(BadValue {
+                what: "environment prefix",
+                rule: "1 to 31 of a-z, 0-9 and '-', starting with a letter and not ending with '-'",
+            })
+        }
+    }
+
+    /// The prefix itself.
+    pub fn prefix(&self) -> &str {
+        &self.0
+    }
+
+    /// Kafka topic `{env}-{name}`.
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}-{name}", self.0)
+    }
+
+    /// Consumer group `{env}-{name}`.
+    pub fn group(&self, name: &str) -> String {
+        format!("{}-{name}", self.0)
+    }
+
+    /// Postgres schema: the prefix with `-` as `_`. Needs no quoting.
+    pub fn schema(&self) -> String {
+        self.0.replace('-', "_")
+    }
+
+    /// Redis key `{env}:{sNN}:{rest}`: braces around the shard only, so that a shard, not the whole environment, shares a slot.
+    pub fn shard_key(&self, shard: Shard, rest: impl fmt::Display) -> String {
+        format!("{}:{{{shard}}}:{rest}", self.0)
+    }
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_carries_the_prefix_and_keys_of_a_shard_share_a_slot() {
+        let names = Names::new("demo-1").expect("valid");
+        assert_eq!(names.topic("order-create"), "demo-1-order-create");
+        assert_eq!(names.schema(), "demo_1");
+        let shard = Shard::new(7).expect("valid");
+        assert_eq!(names.shard_key(shard, "resv:42"), "demo-1:{s07}:resv:42");
+    }
+
+    #[test]
+    fn a_prefix_that_could_run_into_another_name_is_refused() {
+        for bad in ["", "Demo", "1a", "a-", "a_b", "a:b", "a{b}", "a b", &"a".repeat(32)] {
+            assert!(Names::new(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+}
