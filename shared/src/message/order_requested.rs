@@ -10,6 +10,7 @@ use super::values::{
 /// Sent by storefront to `{env}-order-create`, keyed by the order number. Schema version 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Wire")]
+#[schemars(!try_from)]
 pub struct OrderRequested {
     /// Schema version: 1.
     #[schemars(range(min = 1, max = 1))]

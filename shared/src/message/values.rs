@@ -190,9 +190,8 @@ impl FromStr for ProgramId {
 }
 
 /// Number of a ticket category within its program, 0..100.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
-#[schemars(with = "u16", range(min = 0, max = 99))]
 pub struct CategoryNo(u16);
 
 impl CategoryNo {
@@ -228,9 +227,8 @@ impl fmt::Display for CategoryNo {
 }
 
 /// A seat's index within its program, 0..1,000,000. Never changes; new seats are appended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
-#[schemars(with = "u32", range(min = 0, max = 999_999))]
 pub struct SeatIndex(u32);
 
 impl SeatIndex {
@@ -266,9 +264,8 @@ impl fmt::Display for SeatIndex {
 }
 
 /// Money in cents, 0 to 1,000,000,000,000 (ten thousand million units of the currency). Never a fraction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
-#[schemars(with = "i64", range(min = 0, max = 1_000_000_000_000_i64))]
 pub struct Cents(i64);
 
 impl Cents {
@@ -307,11 +304,10 @@ impl From<Cents> for i64 {
 }
 
 macro_rules! text_value {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $rule:literal, $pattern:literal, $allowed:expr) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $rule:literal, $allowed:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        #[schemars(with = "String", length(min = 1, max = $max), regex(pattern = $pattern))]
         pub struct $name(String);
 
         impl $name {
@@ -352,16 +348,39 @@ macro_rules! text_value {
 
 text_value!(
     /// A buyer: the `sub` claim of a token. 1 to 128 visible ASCII characters (so no NUL, no space).
-    UserId, "user id", 128, "1 to 128 visible ASCII characters", r"^[!-~]+$", |b| b.is_ascii_graphic()
+    UserId, "user id", 128, "1 to 128 visible ASCII characters", |b| b.is_ascii_graphic()
 );
 
 text_value!(
     /// The client's Idempotency-Key, scoped to user and program. 1 to 64 visible ASCII characters.
-    IdempotencyKey, "idempotency key", 64, "1 to 64 visible ASCII characters", r"^[!-~]+$", |b| b.is_ascii_graphic()
+    IdempotencyKey, "idempotency key", 64, "1 to 64 visible ASCII characters", |b| b.is_ascii_graphic()
 );
 
+macro_rules! schema {
+    ($name:ident, $schema:tt) => {
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!($schema)
+            }
+        }
+    };
+}
+
+schema!(CategoryNo, { "type": "integer", "minimum": 0, "maximum": 99 });
+schema!(SeatIndex, { "type": "integer", "minimum": 0, "maximum": 999_999 });
+schema!(Cents, { "type": "integer", "minimum": 0, "maximum": 1_000_000_000_000_i64 });
+schema!(UserId, { "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" });
+schema!(IdempotencyKey, { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$" });
+schema!(OrderNumber, { "type": "string", "pattern": "^[1-9][0-9]{0,18}$" });
+schema!(ProgramId, { "type": "string", "pattern": "^[1-9][0-9]{0,15}$" });
+schema!(Nonce, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
+
 macro_rules! as_string {
-    ($name:ident, $pattern:literal) => {
+    ($name:ident) => {
         impl Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -374,19 +393,9 @@ macro_rules! as_string {
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "pattern": $pattern })
-            }
-        }
     };
 }
 
-as_string!(OrderNumber, "^[1-9][0-9]{0,18}$");
-as_string!(ProgramId, "^[1-9][0-9]{0,15}$");
-as_string!(Nonce, "^[0-9a-f]{32}$");
+as_string!(OrderNumber);
+as_string!(ProgramId);
+as_string!(Nonce);
