@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# PostgreSQL: the truth. It refuses to run as root: then it runs as the package's own user `postgres`, and its data
+# go to /var/tmp if that user cannot reach the checkout. The one role that can log in, usher, owns the one database
+# and is no superuser; administration happens in single-user mode, so that no other door is open.
+
+postgres_bin() { # the folder of the server's programs: the major that made the data, else the newest
+  local data dir
+  data=$(postgres_data)
+  if [[ -r $data/PG_VERSION ]]; then
+    dir=/usr/lib/postgresql/$(<"$data/PG_VERSION")/bin
+    [[ -x $dir/postgres ]] && { printf '%s' "$dir"; return; }
+  fi
+  dir=$(find /usr/lib/postgresql -mindepth 3 -maxdepth 3 -path '*/bin/initdb' 2>/dev/null | sort -V | tail -n 1)
+  [[ -n $dir ]] || dir=$(command -v initdb || true)
+  [[ -z $dir ]] || dirname "$(readlink -f "$dir")"
+}
+
+postgres_packages() { [[ -n $(postgres_bin) ]] || printf 'postgresql\n'; }
+postgres_address() { printf '127.0.0.1:%s' "$POSTGRES_PORT"; }
+postgres_version() { "$(postgres_bin)/postgres" --version 2>/dev/null | awk '{ print $3 }'; }
+postgres_check_ports() { require_free "$POSTGRES_PORT" POSTGRES_PORT; }
+
+as_postgres() { # runs a command as the user that owns the data
+  if ((EUID == 0)); then
+    (cd / && setpriv --reuid=postgres --regid=postgres --init-groups -- "$@")
+  else
+    "$@"
+  fi
+}
+
+postgres_data() {
+  if ((EUID == 0)) && ! postgres_can_reach "$DATA_HOME"; then
+    printf '/var/tmp/usher-postgres-%s' "$(printf '%s' "$DATA_HOME" | cksum | cut -d' ' -f1)"
+  else
+    printf '%s/postgres' "$DATA_HOME"
+  fi
+}
+
+postgres_can_reach() {
+  getent passwd postgres >/dev/null || return 0 # not installed yet: asked again afterwards
+  as_postgres test -x "$1"
+}
+
+postgres_launch() {
+  local data bin command
+  data=$(postgres_data) bin=$(postgres_bin)
+  postgres_claim "$data"
+  if [[ -r $data/PG_VERSION && $bin != *"/$(<"$data/PG_VERSION")/"* && $bin == /usr/lib/postgresql/* ]]; then
+    die "The data in $data are PostgreSQL $(<"$data/PG_VERSION")'s, which is not installed any more." \
+      "Start afresh: scripts/servers wipe postgres"
+  fi
+  [[ -f $data/usher-ready ]] || postgres_create "$data" "$bin"
+  command=("$bin/postgres" -D "$data" -p "$POSTGRES_PORT")
+  ((EUID != 0)) || command=(setpriv --reuid=postgres --regid=postgres --init-groups -- "${command[@]}")
+  spawn postgres "${command[@]}"
+}
+
+# The data folder is ours, or we do not touch it.
+postgres_claim() {
+  local data=$1 user
+  user=$(as_postgres id -un)
+  if [[ ! -e $data ]]; then
+    mkdir -p "$(dirname "$data")"
+    mkdir -m 700 "$data"
+    ((EUID != 0)) || chown postgres: "$data"
+  fi
+  [[ $(stat -c %U "$data") == "$user" ]] || die "$data belongs to user $(stat -c %U "$data"), and PostgreSQL would run as $user." \
+    "Start the servers as the same user as before, or remove that folder."
+}
+
+postgres_create() {
+  local data=$1 bin=$2
+  # Left by a first start that was interrupted: nothing of value is in there yet.
+  find "$data" -mindepth 1 -delete
+  working "Creating the PostgreSQL database" "$LOGS/initdb.log" as_postgres "$bin/initdb" -D "$data" \
+    --username=postgres --encoding=UTF8 --locale=C.UTF-8 --auth=reject || die "initdb failed."
+  as_postgres tee -a "$data/postgresql.conf" >/dev/null <"$ROOT/scripts/lib/postgres/settings.conf"
+  as_postgres tee "$data/pg_hba.conf" >/dev/null <"$ROOT/scripts/lib/postgres/access.conf"
+  as_postgres "$bin/postgres" --single -D "$data" -j postgres >>"$LOGS/initdb.log" 2>&1 \
+    <"$ROOT/scripts/lib/postgres/create.sql" || die "The database could not be created. See $LOGS/initdb.log"
+  as_postgres touch "$data/usher-ready"
+}
+
+postgres_answers() { "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p "$POSTGRES_PORT" -U usher -d usher -t 2; }
+
+postgres_end() { end_process postgres INT 30; } # INT: "fast", sessions are cut, nothing committed is lost
+
+postgres_forget() {
+  local data
+  data=$(postgres_data)
+  rm -rf -- "$data" 2>/dev/null || die "No permission to remove $data." "It belongs to another user: run the same as that user, or as root."
+}

@@ -1,0 +1,4 @@
+CREATE ROLE usher LOGIN PASSWORD 'usher';
+
+CREATE DATABASE usher OWNER usher;
+

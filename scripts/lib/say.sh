@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# What a person reads: short lines, a mark that tells how it went, a spinner only where somebody watches.
+# Everything goes to standard error, so that a command's standard output stays its answer.
+
+if [[ -t 2 && -z "${NO_COLOR:-}" && "${TERM:-dumb}" != dumb ]]; then
+  bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' green=$'\e[32m' yellow=$'\e[33m' plain=$'\e[0m'
+else
+  bold='' dim='' red='' green='' yellow='' plain=''
+fi
+
+say() { printf '%s\n' "$*" >&2; }
+title() { printf '%s%s%s\n' "$bold" "$*" "$plain" >&2; }
+done_line() { printf '  %s%s%s %s\n' "$green" "ok" "$plain" "$*" >&2; }
+note() { printf '     %s\n' "$*" >&2; }
+warn() { printf '  %s%s%s  %s\n' "$yellow" "!" "$plain" "$*" >&2; }
+
+# Ends the script. Every further argument is a line that says what to do next.
+die() {
+  printf '%serror:%s %s\n' "$red" "$plain" "$1" >&2
+  shift
+  (($# == 0)) || printf '       %s\n' "$@" >&2
+  exit 1
+}
+
+# working LABEL LOG COMMAND...: runs a command with its output in a file, and shows that it is alive.
+# On failure the end of that file is shown and the command's exit code returned.
+working() {
+  local label=$1 log=$2 began=$SECONDS pid code=0
+  shift 2
+  mkdir -p "$(dirname "$log")"
+  [[ -t 2 && "${TERM:-dumb}" != dumb ]] || note "$label ..."
+  "$@" >"$log" 2>&1 </dev/null &
+  pid=$!
+  watch_over "$pid" "$label"
+  wait "$pid" || code=$?
+  if ((code == 0)); then
+    done_line "$label ${dim}$((SECONDS - began)) s${plain}"
+  else
+    printf '  %sfailed%s %s (exit code %s)\n' "$red" "$plain" "$label" "$code" >&2
+    show_end "$log"
+  fi
+  return "$code"
+}
+
+show_end() { # the last lines of a log, if it has any
+  [[ -s $1 ]] || return 0
+  printf '       the end of %s:\n' "$1" >&2
+  tail -n 15 "$1" | sed 's/^/       | /' >&2
+}
+
+# A spinner on a terminal; elsewhere a line every half minute, so that no log looks dead.
+watch_over() {
+  local pid=$1 label=$2 began=$SECONDS told=0 turn=0 marks=$'|/-\\'
+  while kill -0 "$pid" 2>/dev/null; do
+    if [[ -t 2 && "${TERM:-dumb}" != dumb ]]; then
+      printf '\r  %s  %s %s%s s%s ' "${marks:turn++ % 4:1}" "$label" "$dim" "$((SECONDS - began))" "$plain" >&2
+      sleep 0.2
+    else
+      sleep 0.1
+      ((SECONDS - began < told + 30)) || { told=$((SECONDS - began)); note "$label ... $told s"; }
+    fi
+  done
+  [[ ! -t 2 || "${TERM:-dumb}" == dumb ]] || printf '\r\e[K' >&2
+}
