@@ -1,12 +1,19 @@
 //! `usher`: a Docker-free host for AWS SAM applications.
 //!
 //! Rooms, in the order a run passes through them:
-//! `template` and `project` read what the user wrote and resolve it into one [`model::Application`];
+//! `document` reads YAML and TOML without losing the lines; `template` and `project` resolve what the user wrote into one [`model::Application`];
 //! `build` makes the binaries; `instances` runs them as processes over the Lambda Runtime API;
 //! `mapping` is the pure event source mapping machine and `kafka` its adapter; `schedule` and `http`
 //! are the other two faces that invoke functions; `up` ties them into a running host and drains it; `cli` is the door.
 //!
 //! This crate knows nothing of any particular application.
 
+pub mod build;
+pub mod cli;
+pub mod document;
+pub mod http;
 pub mod invocation;
 pub mod model;
+pub mod project;
+pub mod schedule;
+pub mod template;

@@ -177,6 +177,25 @@ pub struct HttpApi {
     pub authorizers: BTreeMap<String, JwtAuthorizer>,
     /// Stage name; `$default` serves at the root.
     pub stage: String,
+    /// CorsConfiguration: the service answers preflight requests itself and adds its own headers.
+    pub cors: Option<Cors>,
+}
+
+/// CorsConfiguration of an HTTP API. Names are as written; `*` matches everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cors {
+    /// AllowOrigins.
+    pub origins: Vec<String>,
+    /// AllowMethods.
+    pub methods: Vec<String>,
+    /// AllowHeaders.
+    pub headers: Vec<String>,
+    /// ExposeHeaders.
+    pub expose: Vec<String>,
+    /// AllowCredentials.
+    pub credentials: bool,
+    /// MaxAge, seconds.
+    pub max_age: Option<u32>,
 }
 
 /// One route of an HTTP API.

@@ -1,0 +1,121 @@
+//! Complaints about documents, gathered so that one run names all of them.
+
+use crate::model::Diagnostic;
+
+/// Errors and warnings about one file, in the order found.
+#[derive(Debug)]
+pub struct Problems {
+    file: String,
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Problems {
+    /// Nothing wrong yet with this file (named as the user named it).
+    pub fn new(file: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Something that must be mended before anything runs: what is wrong, and what to write instead.
+    pub fn error(&mut self, line: usize, message: impl Into<String>) {
+        let found = self.diagnostic(line, message);
+        if !self.errors.contains(&found) {
+            self.errors.push(found);
+        }
+    }
+
+    /// Something that is not run here, or looks wrong; the rest goes on.
+    pub fn warn(&mut self, line: usize, message: impl Into<String>) {
+        let found = self.diagnostic(line, message);
+        if !self.warnings.contains(&found) {
+            self.warnings.push(found);
+        }
+    }
+
+    /// Whether anything must be mended.
+    pub fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    /// Ends the gathering: the warnings, or every error by line.
+    pub fn finish(mut self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+        if self.errors.is_empty() {
+            self.warnings.sort_by_key(|d| d.line);
+            Ok(self.warnings)
+        } else {
+            self.errors.sort_by_key(|d| d.line);
+            Err(self.errors)
+        }
+    }
+
+    fn diagnostic(&self, line: usize, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            file: self.file.clone(),
+            line,
+            message: message.into(),
+        }
+    }
+}
+
+/// The candidate that a misspelt word most likely meant.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.len() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (
+                distance(&word.to_lowercase(), &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance, over bytes: enough for identifiers.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_word_finds_its_neighbour_and_nonsense_finds_none() {
+        assert_eq!(nearest("Timout", ["Handler", "Timeout"]), Some("Timeout"));
+        assert_eq!(nearest("handler", ["Handler", "Timeout"]), Some("Handler"));
+        assert_eq!(nearest("Colour", ["Handler", "Timeout"]), None);
+    }
+
+    #[test]
+    fn the_same_complaint_is_kept_once_and_all_come_by_line() {
+        let mut problems = Problems::new("t.yaml");
+        problems.error(9, "late");
+        problems.error(2, "early");
+        problems.error(9, "late");
+        let lines: Vec<usize> = problems
+            .finish()
+            .unwrap_err()
+            .iter()
+            .map(|d| d.line)
+            .collect();
+        assert_eq!(lines, [2, 9]);
+    }
+}
