@@ -15,10 +15,7 @@ pub struct Reader<'n> {
 impl<'n> Reader<'n> {
     /// Reads this mapping under this name.
     pub fn new(node: &'n Node, what: impl Into<String>) -> Self {
-        Self {
-            node,
-            what: what.into(),
-        }
+        Self { node, what: what.into() }
     }
 
     /// The value under a key, if written and not null.
@@ -28,11 +25,7 @@ impl<'n> Reader<'n> {
 
     /// Line of a key, or of the mapping where the key is absent.
     pub fn line(&self, key: &str) -> usize {
-        self.node
-            .entries()
-            .iter()
-            .find(|e| e.key == key)
-            .map_or(self.node.line, |e| e.line)
+        self.node.entries().iter().find(|e| e.key == key).map_or(self.node.line, |e| e.line)
     }
 
     /// Text, if written.
@@ -40,14 +33,7 @@ impl<'n> Reader<'n> {
         let node = self.get(key)?;
         let text = node.text();
         if text.is_none() {
-            problems.error(
-                node.line,
-                format!(
-                    "{}: {key} must be text, not {}.",
-                    self.what,
-                    node.describe()
-                ),
-            );
+            problems.error(node.line, format!("{}: {key} must be text, not {}.", self.what, node.describe()));
         }
         text
     }
@@ -55,31 +41,19 @@ impl<'n> Reader<'n> {
     /// Text that must be there.
     pub fn required(&self, key: &str, remedy: &str, problems: &mut Problems) -> Option<&'n str> {
         if self.get(key).is_none() {
-            problems.error(
-                self.node.line,
-                format!("{} has no {key}. {remedy}", self.what),
-            );
+            problems.error(self.node.line, format!("{} has no {key}. {remedy}", self.what));
             return None;
         }
         self.text(key, problems)
     }
 
     /// A whole number within bounds, if written.
-    pub fn number(
-        &self,
-        key: &str,
-        bounds: std::ops::RangeInclusive<i64>,
-        problems: &mut Problems,
-    ) -> Option<i64> {
+    pub fn number(&self, key: &str, bounds: std::ops::RangeInclusive<i64>, problems: &mut Problems) -> Option<i64> {
         let node = self.get(key)?;
         let number = node.text().and_then(whole).filter(|n| bounds.contains(n));
         if number.is_none() {
             let (low, high) = (bounds.start(), bounds.end());
-            let message = format!(
-                "{}: {key} must be a whole number from {low} to {high}, not {}.",
-                self.what,
-                node.describe()
-            );
+            let message = format!("{}: {key} must be a whole number from {low} to {high}, not {}.", self.what, node.describe());
             problems.error(node.line, message);
         }
         number
@@ -90,11 +64,7 @@ impl<'n> Reader<'n> {
         let node = self.get(key)?;
         let flag = node.text().and_then(truth);
         if flag.is_none() {
-            let message = format!(
-                "{}: {key} must be true or false, not {}.",
-                self.what,
-                node.describe()
-            );
+            let message = format!("{}: {key} must be true or false, not {}.", self.what, node.describe());
             problems.error(node.line, message);
         }
         flag
@@ -113,14 +83,9 @@ impl<'n> Reader<'n> {
         for item in items {
             match item.text() {
                 Some(text) => texts.push(text),
-                None => problems.error(
-                    item.line,
-                    format!(
-                        "{}: {key} must be a list of texts, not {}.",
-                        self.what,
-                        item.describe()
-                    ),
-                ),
+                None => {
+                    problems.error(item.line, format!("{}: {key} must be a list of texts, not {}.", self.what, item.describe()))
+                }
             }
         }
         texts
@@ -130,14 +95,7 @@ impl<'n> Reader<'n> {
     pub fn child(&self, key: &str, problems: &mut Problems) -> Option<Reader<'n>> {
         let node = self.get(key)?;
         if !matches!(node.kind, Kind::Map(_)) {
-            problems.error(
-                node.line,
-                format!(
-                    "{}: {key} must be a mapping, not {}.",
-                    self.what,
-                    node.describe()
-                ),
-            );
+            problems.error(node.line, format!("{}: {key} must be a mapping, not {}.", self.what, node.describe()));
             return None;
         }
         Some(Reader::new(node, format!("{}: {key}", self.what)))
@@ -151,10 +109,7 @@ impl<'n> Reader<'n> {
                     Some(near) => format!("Did you mean {near}?"),
                     None => format!("Known are {}.", known.join(", ")),
                 };
-                problems.error(
-                    entry.line,
-                    format!("{} does not know {}. {hint}", self.what, entry.key),
-                );
+                problems.error(entry.line, format!("{} does not know {}. {hint}", self.what, entry.key));
             }
         }
     }

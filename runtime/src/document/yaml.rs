@@ -38,13 +38,7 @@ const SHORT: [(&str, &str); 16] = [
 
 /// Reads one document. `None` when it cannot be read at all; the reason is among the problems.
 pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
-    let mut builder = Builder {
-        problems,
-        anchors: HashMap::new(),
-        open: Vec::new(),
-        root: None,
-        made: 0,
-    };
+    let mut builder = Builder { problems, anchors: HashMap::new(), open: Vec::new(), root: None, made: 0 };
     for event in Parser::new_from_str(text) {
         match event {
             Ok((event, span)) => {
@@ -54,7 +48,13 @@ pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
             }
             Err(error) => {
                 let line = error.marker().line();
-                builder.problems.error(line, format!("this is not YAML: {}. Check indentation, quotes and brackets here and on the line before.", error.info()));
+                builder.problems.error(
+                    line,
+                    format!(
+                        "this is not YAML: {}. Check indentation, quotes and brackets here and on the line before.",
+                        error.info()
+                    ),
+                );
                 return None;
             }
         }
@@ -84,10 +84,7 @@ struct Open {
 
 enum Content {
     List(Vec<Node>),
-    Map {
-        entries: Vec<Entry>,
-        key: Option<(String, usize)>,
-    },
+    Map { entries: Vec<Entry>, key: Option<(String, usize)> },
 }
 
 impl Builder<'_> {
@@ -95,44 +92,22 @@ impl Builder<'_> {
         let line = span.start.line();
         match event {
             Event::DocumentStart(_) if self.root.is_some() => {
-                self.problems.error(
-                    line,
-                    "a second YAML document starts here. Write one document to a file.",
-                );
+                self.problems.error(line, "a second YAML document starts here. Write one document to a file.");
                 return Break(());
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = self.tag(tag.as_deref(), line);
-                let null = style == ScalarStyle::Plain
-                    && tag.is_none()
-                    && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let kind = if null {
-                    Kind::Null
-                } else {
-                    Kind::Scalar(text.into_owned())
-                };
+                let null = style == ScalarStyle::Plain && tag.is_none() && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let kind = if null { Kind::Null } else { Kind::Scalar(text.into_owned()) };
                 return self.place(wrap(tag, Node { line, kind }), anchor);
             }
             Event::SequenceStart(anchor, tag) => {
                 let tag = self.tag(tag.as_deref(), line);
-                self.open.push(Open {
-                    line,
-                    anchor,
-                    tag,
-                    content: Content::List(Vec::new()),
-                });
+                self.open.push(Open { line, anchor, tag, content: Content::List(Vec::new()) });
             }
             Event::MappingStart(anchor, tag) => {
                 let tag = self.tag(tag.as_deref(), line);
-                self.open.push(Open {
-                    line,
-                    anchor,
-                    tag,
-                    content: Content::Map {
-                        entries: Vec::new(),
-                        key: None,
-                    },
-                });
+                self.open.push(Open { line, anchor, tag, content: Content::Map { entries: Vec::new(), key: None } });
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(done) = self.open.pop() else {
@@ -142,16 +117,7 @@ impl Builder<'_> {
                     Content::List(items) => Kind::List(items),
                     Content::Map { entries, .. } => Kind::Map(entries),
                 };
-                return self.place(
-                    wrap(
-                        done.tag,
-                        Node {
-                            line: done.line,
-                            kind,
-                        },
-                    ),
-                    done.anchor,
-                );
+                return self.place(wrap(done.tag, Node { line: done.line, kind }), done.anchor);
             }
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
@@ -164,10 +130,7 @@ impl Builder<'_> {
             _ => {}
         }
         if self.open.len() > DEEPEST {
-            self.problems.error(
-                line,
-                format!("nested more than {DEEPEST} deep. Flatten this part."),
-            );
+            self.problems.error(line, format!("nested more than {DEEPEST} deep. Flatten this part."));
             return Break(());
         }
         Continue(())
@@ -175,26 +138,15 @@ impl Builder<'_> {
 
     /// The function a short tag stands for; YAML's own tags (`!!str`) change nothing.
     fn tag(&mut self, tag: Option<&Tag>, line: usize) -> Option<&'static str> {
-        let tag =
-            tag.filter(|t| !t.is_yaml_core_schema() && !(t.handle == "!" && t.suffix.is_empty()))?;
-        let found = SHORT
-            .iter()
-            .find(|(short, _)| tag.handle == "!" && *short == tag.suffix);
+        let tag = tag.filter(|t| !t.is_yaml_core_schema() && !(t.handle == "!" && t.suffix.is_empty()))?;
+        let found = SHORT.iter().find(|(short, _)| tag.handle == "!" && *short == tag.suffix);
         match found {
             Some((_, long)) => Some(long),
             None => {
                 let hint = super::nearest(&tag.suffix, SHORT.iter().map(|(short, _)| *short))
                     .map(|near| format!("Did you mean !{near}?"))
-                    .unwrap_or_else(|| {
-                        format!(
-                            "Known are {}.",
-                            SHORT.map(|(short, _)| format!("!{short}")).join(", ")
-                        )
-                    });
-                self.problems.error(
-                    line,
-                    format!("{tag} is not a function this host evaluates. {hint}"),
-                );
+                    .unwrap_or_else(|| format!("Known are {}.", SHORT.map(|(short, _)| format!("!{short}")).join(", ")));
+                self.problems.error(line, format!("{tag} is not a function this host evaluates. {hint}"));
                 None
             }
         }
@@ -203,12 +155,8 @@ impl Builder<'_> {
     fn place(&mut self, node: Node, anchor: usize) -> ControlFlow<()> {
         self.made += 1;
         if self.made > MOST_NODES {
-            self.problems.error(
-                node.line,
-                format!(
-                    "more than {MOST_NODES} values once aliases are written out. Use fewer aliases."
-                ),
-            );
+            self.problems
+                .error(node.line, format!("more than {MOST_NODES} values once aliases are written out. Use fewer aliases."));
             return Break(());
         }
         if anchor > 0 {
@@ -220,10 +168,7 @@ impl Builder<'_> {
             Some(Content::Map { entries, key }) => match key.take() {
                 Some((name, line)) => {
                     if let Some(first) = entries.iter().find(|e| e.key == name) {
-                        let message = format!(
-                            "{name} is written twice here (first on line {}). Keep one.",
-                            first.line
-                        );
+                        let message = format!("{name} is written twice here (first on line {}). Keep one.", first.line);
                         self.problems.error(line, message);
                     }
                     entries.push(Entry::new(name, line, node));
@@ -232,8 +177,7 @@ impl Builder<'_> {
                     Kind::Scalar(text) => *key = Some((text, node.line)),
                     Kind::Null => *key = Some((String::new(), node.line)),
                     _ => {
-                        self.problems
-                            .error(node.line, "a key must be plain text. Write `name: value`.");
+                        self.problems.error(node.line, "a key must be plain text. Write `name: value`.");
                         return Break(());
                     }
                 },
@@ -272,20 +216,13 @@ mod tests {
     fn complaints(text: &str) -> Vec<(usize, String)> {
         let mut problems = Problems::new("t");
         parse_yaml(text, &mut problems);
-        problems
-            .finish()
-            .unwrap_err()
-            .into_iter()
-            .map(|d| (d.line, d.message))
-            .collect()
+        problems.finish().unwrap_err().into_iter().map(|d| (d.line, d.message)).collect()
     }
 
     #[test]
     fn short_tags_read_as_the_long_form_says() {
         let short = read("a: !Sub '${X}-1'\nb: !Join ['-', [!Ref X, y]]\nc: !GetAtt A.Arn\n");
-        let long = read(
-            "a: {Fn::Sub: '${X}-1'}\nb: {Fn::Join: ['-', [{Ref: X}, y]]}\nc: {Fn::GetAtt: A.Arn}\n",
-        );
+        let long = read("a: {Fn::Sub: '${X}-1'}\nb: {Fn::Join: ['-', [{Ref: X}, y]]}\nc: {Fn::GetAtt: A.Arn}\n");
         assert_eq!(short, long);
     }
 
@@ -307,20 +244,8 @@ mod tests {
     fn broken_text_unknown_tags_and_repeated_keys_are_named_by_line() {
         assert_eq!(complaints("a: 1\nb: [1, 2\nc: 3\n").len(), 1);
         let found = complaints("a: 1\nb: !Subb x\na: 2\n");
-        assert_eq!(
-            found[0],
-            (
-                2,
-                "!Subb is not a function this host evaluates. Did you mean !Sub?".into()
-            )
-        );
-        assert_eq!(
-            found[1],
-            (
-                3,
-                "a is written twice here (first on line 1). Keep one.".into()
-            )
-        );
+        assert_eq!(found[0], (2, "!Subb is not a function this host evaluates. Did you mean !Sub?".into()));
+        assert_eq!(found[1], (3, "a is written twice here (first on line 1). Keep one.".into()));
     }
 
     #[test]
