@@ -1,1 +1,32 @@
-//! Room `config`.
+//! Settings from the environment: read once at start, every problem reported together.
+//!
+//! A function asks a [`Reader`] for each variable. An answer that cannot be given is noted and the asking goes on; at the end
+//! [`Reader::finish`] hands over the settings, or one readable error that names every variable, what is wrong with it and what is
+//! allowed. Nobody has to start a function five times to learn of five mistakes.
+//!
+//! ```
+//! use shared::config::{Problems, Reader};
+//!
+//! #[derive(Debug)]
+//! struct Settings { names: shared::naming::Names, claim_limit: u32 }
+//!
+//! fn read(reader: &Reader) -> Result<Settings, Problems> {
+//!     let names = reader.names();
+//!     let claim_limit = reader.integer_or("CLAIM_LIMIT", 1..=10_000, 500);
+//!     reader.finish(|| Some(Settings { names: names?, claim_limit: claim_limit? }))
+//! }
+//!
+//! let wrong = Reader::new([("CLAIM_LIMIT", "many")]);
+//! let text = read(&wrong).unwrap_err().to_string();
+//! assert!(text.contains("ENV_PREFIX") && text.contains("CLAIM_LIMIT"));
+//! ```
+//!
+//! Values of secrets and passwords inside URLs are never printed.
+
+mod problems;
+mod reader;
+mod values;
+
+pub use problems::{Problem, Problems};
+pub use reader::Reader;
+pub use values::{Secret, Url};

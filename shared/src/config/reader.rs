@@ -1,0 +1,151 @@
+//! Asks for variables one by one and remembers what was wrong.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::problems::{Problem, Problems};
+use super::values::{Secret, Url};
+use crate::naming::Names;
+
+/// The variables of a process. Every `None` it answers has been noted as a problem, except those of `optional_*`.
+///
+/// Blanks around a value are dropped; a value of nothing else counts as missing.
+#[derive(Debug)]
+pub struct Reader {
+    vars: BTreeMap<String, String>,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl Reader {
+    /// Over given variables.
+    pub fn new<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Self {
+        let vars = vars.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+        Self { vars, problems: RefCell::default() }
+    }
+
+    /// Over the environment of this process: the only I/O of this room. Variables that are not UTF-8 count as missing.
+    pub fn from_env() -> Self {
+        Self::new(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))))
+    }
+
+    /// The settings, if every question was answered; else every problem.
+    ///
+    /// `make` returns nothing only if an answer was nothing, which has then been noted.
+    pub fn finish<T>(&self, make: impl FnOnce() -> Option<T>) -> Result<T, Problems> {
+        match Problems::new(self.problems.borrow().clone()) {
+            Some(problems) => Err(problems),
+            None => Ok(make().unwrap_or_else(|| unreachable!("a reader without problems has answered every question"))),
+        }
+    }
+
+    /// Notes a problem of the caller's own, e.g. of two variables that contradict each other.
+    pub fn refuse(&self, variable: &str, wrong: impl Display, allowed: impl Display) {
+        let problem = Problem { variable: variable.to_owned(), wrong: wrong.to_string(), allowed: allowed.to_string() };
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// A text that may be missing.
+    pub fn optional_text(&self, variable: &str) -> Option<String> {
+        self.vars.get(variable).map(|v| v.trim()).filter(|v| !v.is_empty()).map(str::to_owned)
+    }
+
+    /// A text that must be there. `allowed` says what it is for, should it be missing.
+    pub fn text(&self, variable: &str, allowed: &str) -> Option<String> {
+        let text = self.optional_text(variable);
+        if text.is_none() {
+            self.refuse(variable, "is missing", allowed);
+        }
+        text
+    }
+
+    /// A text, else the default.
+    pub fn text_or(&self, variable: &str, default: &str) -> Option<String> {
+        Some(self.optional_text(variable).unwrap_or_else(|| default.to_owned()))
+    }
+
+    /// A secret of at least `min_bytes`, never printed.
+    pub fn secret(&self, variable: &str, min_bytes: usize) -> Option<Secret> {
+        let allowed = format!("a secret of at least {min_bytes} bytes");
+        let secret = self.text(variable, &allowed)?;
+        if secret.len() < min_bytes {
+            self.refuse(variable, "is too short", allowed);
+            return None;
+        }
+        Some(Secret::new(secret))
+    }
+
+    /// A whole number in bounds.
+    pub fn integer<T: FromStr + Display + PartialOrd>(&self, variable: &str, range: RangeInclusive<T>) -> Option<T> {
+        let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+        let text = self.text(variable, &allowed)?;
+        match text.parse() {
+            Ok(n) if range.contains(&n) => Some(n),
+            _ => {
+                self.refuse(variable, format_args!("is {text:?}"), allowed);
+                None
+            }
+        }
+    }
+
+    /// A whole number in bounds, else the default.
+    pub fn integer_or<T: FromStr + Display + PartialOrd>(
+        &self,
+        variable: &str,
+        range: RangeInclusive<T>,
+        default: T,
+    ) -> Option<T> {
+        if self.optional_text(variable).is_none() { Some(default) } else { self.integer(variable, range) }
+    }
+
+    /// A time in whole milliseconds, else the default (milliseconds too).
+    pub fn milliseconds_or(&self, variable: &str, range: RangeInclusive<u64>, default: u64) -> Option<Duration> {
+        self.integer_or(variable, range, default).map(Duration::from_millis)
+    }
+
+    /// A time in whole seconds, else the default (seconds too).
+    pub fn seconds_or(&self, variable: &str, range: RangeInclusive<u64>, default: u64) -> Option<Duration> {
+        self.integer_or(variable, range, default).map(Duration::from_secs)
+    }
+
+    /// The address of a server, with one of these schemes. A wrong one is not printed: it may hold a password.
+    pub fn url(&self, variable: &str, schemes: &[&str]) -> Option<Url> {
+        let forms: Vec<String> = schemes.iter().map(|s| format!("{s}://host...")).collect();
+        let allowed = format!("an address like {}", forms.join(" or "));
+        let text = self.text(variable, &allowed)?;
+        let url = Url::new(text, schemes);
+        if url.is_none() {
+            self.refuse(variable, "is no such address (not shown, it may hold a password)", allowed);
+        }
+        url
+    }
+
+    /// `host:port`, several separated by commas, as Kafka clients take them.
+    pub fn brokers(&self, variable: &str) -> Option<String> {
+        const ALLOWED: &str = "host:port, several separated by commas";
+        let text = self.text(variable, ALLOWED)?;
+        let is_broker = |b: &str| {
+            b.trim().rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0))
+        };
+        if !text.split(',').all(is_broker) {
+            self.refuse(variable, format_args!("is {text:?}"), ALLOWED);
+            return None;
+        }
+        Some(text)
+    }
+
+    /// The environment prefix, from `ENV_PREFIX`.
+    pub fn names(&self) -> Option<Names> {
+        const VARIABLE: &str = "ENV_PREFIX";
+        const ALLOWED: &str = "1 to 31 of a-z, 0-9 and '-', starting with a letter and not ending with '-'";
+        let text = self.text(VARIABLE, ALLOWED)?;
+        let names = Names::new(&text).ok();
+        if names.is_none() {
+            self.refuse(VARIABLE, format_args!("is {text:?}"), ALLOWED);
+        }
+        names
+    }
+}

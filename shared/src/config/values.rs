@@ -1,0 +1,62 @@
+//! Values that must not show up in a log.
+
+use std::fmt;
+
+/// A secret: prints as `[secret]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The secret itself, for the one place that uses it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Address of a server, `scheme://[user[:password]@]host...`. Prints without user and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Url(String);
+
+impl Url {
+    /// `text` must begin with one of `schemes`, followed by `://` and a host.
+    pub fn new(text: impl Into<String>, schemes: &[&str]) -> Option<Self> {
+        let url = Self(text.into());
+        let (scheme, rest) = url.0.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let readable = !host.is_empty() && !host.starts_with(':') && !url.0.contains(char::is_whitespace);
+        if schemes.contains(&scheme) && readable { Some(url) } else { None }
+    }
+
+    /// The whole address, password and all, for the driver that connects.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        // Parameters may hold a password too (`?password=`), so they stay out as well.
+        let place = rest.split(['?', '#']).next().unwrap_or_default();
+        let place = place.rsplit_once('@').map_or(place, |(_, host)| host);
+        write!(f, "{scheme}://{place}")
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

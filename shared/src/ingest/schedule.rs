@@ -1,0 +1,49 @@
+//! The tick of a schedule: what an EventBridge rule and EventBridge Scheduler send.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny};
+
+/// One tick. The time it was *scheduled* for is its identity: a tick delivered twice has the same.
+///
+/// A rule sends `detail` as an object, Scheduler as the text `"{}"`, and a schedule with an input of its own sends just that: so
+/// nothing but the time and the identity is read, and either may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tick {
+    /// When it was due, milliseconds since 1970; nothing if the event does not say.
+    pub at_ms: Option<i64>,
+    /// The identity the service gave the event.
+    pub id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Lenient {
+    Text(String),
+    Other(IgnoredAny),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    time: Option<Lenient>,
+    id: Option<Lenient>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Event {
+    Fields(Fields),
+    Other(IgnoredAny),
+}
+
+impl<'de> Deserialize<'de> for Tick {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Event::Fields(fields) = Event::deserialize(deserializer)? else { return Ok(Self::default()) };
+        let text = |field| match field {
+            Some(Lenient::Text(text)) => Some(text),
+            Some(Lenient::Other(_)) | None => None,
+        };
+        let at_ms = text(fields.time).and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(jiff::Timestamp::as_millisecond);
+        Ok(Self { at_ms, id: text(fields.id) })
+    }
+}

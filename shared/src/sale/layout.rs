@@ -1,0 +1,104 @@
+//! How the seats of one category lie: rows of equal length, cut into chunks of whole rows.
+//!
+//! The gate keeps a byte a seat, a string a chunk. A chunk holds whole rows and at most [`CHUNK_SEATS`] seats, so that a search
+//! for adjacent seats reads little, however large the hall is, and never has to join two chunks: seats are adjacent within a row only.
+
+use crate::message::{BadValue, SeatIndex};
+
+/// Most seats in a chunk.
+pub const CHUNK_SEATS: u32 = 2048;
+/// Longest row, in seats. Below [`CHUNK_SEATS`], so a chunk always holds at least one row.
+pub const MAX_ROW_LEN: u32 = 500;
+/// Most rows of a category.
+pub const MAX_ROWS: u32 = 10_000;
+
+/// The seats of one category: `rows` rows of `row_len`, numbered from `first` without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Layout {
+    first: SeatIndex,
+    rows: u32,
+    row_len: u32,
+}
+
+/// Where a seat is kept: its chunk, and its byte within the chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Number of the chunk within the category, from 0.
+    pub chunk: u32,
+    /// Offset within the chunk, from 0.
+    pub offset: u32,
+}
+
+impl Layout {
+    /// Rows 1 to 10,000 of 1 to 500 seats, all of whose indexes exist.
+    pub fn new(first: SeatIndex, rows: u32, row_len: u32) -> Result<Self, BadValue> {
+        if !(1..=MAX_ROWS).contains(&rows) {
+            return Err(BadValue { what: "rows", rule: "1 to 10000" });
+        }
+        if !(1..=MAX_ROW_LEN).contains(&row_len) {
+            return Err(BadValue { what: "seats per row", rule: "1 to 500" });
+        }
+        // Cannot overflow: 10^6 + 10^4 * 500.
+        SeatIndex::new(first.get() + rows * row_len - 1)?;
+        Ok(Self { first, rows, row_len })
+    }
+
+    /// Index of the first seat.
+    pub const fn first(self) -> SeatIndex {
+        self.first
+    }
+
+    /// Number of rows.
+    pub const fn rows(self) -> u32 {
+        self.rows
+    }
+
+    /// Seats in a row.
+    pub const fn row_len(self) -> u32 {
+        self.row_len
+    }
+
+    /// Number of seats.
+    pub const fn seats(self) -> u32 {
+        self.rows * self.row_len
+    }
+
+    /// Rows in every chunk but the last, which may have fewer.
+    pub const fn chunk_rows(self) -> u32 {
+        // At least 4, as a row has at most 500 seats.
+        CHUNK_SEATS / self.row_len
+    }
+
+    /// Number of chunks.
+    pub const fn chunks(self) -> u32 {
+        self.rows.div_ceil(self.chunk_rows())
+    }
+
+    /// Seats of a chunk; 0 for a chunk that does not exist.
+    pub fn chunk_seats(self, chunk: u32) -> u32 {
+        let per_chunk = self.chunk_rows() * self.row_len;
+        self.seats().saturating_sub(chunk.saturating_mul(per_chunk)).min(per_chunk)
+    }
+
+    /// Where a seat is kept; nothing if it is not of this category.
+    pub fn place(self, seat: SeatIndex) -> Option<Place> {
+        let nth = seat.get().checked_sub(self.first.get()).filter(|n| *n < self.seats())?;
+        let per_chunk = self.chunk_rows() * self.row_len;
+        Some(Place { chunk: nth / per_chunk, offset: nth % per_chunk })
+    }
+
+    /// The seat kept at a place; nothing if there is none.
+    pub fn seat(self, place: Place) -> Option<SeatIndex> {
+        if place.offset >= self.chunk_seats(place.chunk) {
+            return None;
+        }
+        let nth = place.chunk * self.chunk_rows() * self.row_len + place.offset;
+        SeatIndex::new(self.first.get() + nth).ok()
+    }
+
+    /// All seats, ascending.
+    pub fn all(self) -> impl Iterator<Item = SeatIndex> {
+        let first = self.first.get();
+        (first..first + self.seats()).filter_map(|n| SeatIndex::new(n).ok())
+    }
+}
