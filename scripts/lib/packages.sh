@@ -2,16 +2,20 @@
 # Debian packages: what is missing is installed, with sudo where needed, and never starts a service of its own.
 # `a|b` names alternatives: the first that this system's apt knows is taken.
 
+# shellcheck source=scripts/lib/apt-known.sh
+source "$ROOT/scripts/lib/apt-known.sh"
+
 # install_packages WHY PACKAGE...
 install_packages() {
-  local why=$1
+  local why=$1 choice names=()
   shift
-  local installer=("$ROOT/scripts/lib/apt-install" "$@") ask="apt-get install ${*//|/ or }"
+  for choice in "$@"; do names+=("$(known_package "$choice")"); done
+  local installer=("$ROOT/scripts/lib/apt-install" "$@") ask="apt-get install ${names[*]}"
   if ! command -v apt-get >/dev/null; then
     die "$why needs packages that are missing, and this system has no apt-get." \
-      "Install what Debian calls: ${*//|/ or }" "or use Docker for the servers: docker compose up -d"
+      "Install what Debian calls: ${names[*]}" "or use Docker for the servers: docker compose up -d"
   fi
-  say "$why needs: ${*//|/ or }"
+  say "$why needs packages that are missing: ${names[*]}"
   if ((EUID != 0)); then
     command -v sudo >/dev/null || die "This user may not install packages (not root, no sudo)." "Ask an administrator for: $ask"
     if ! sudo -n true 2>/dev/null; then
@@ -21,12 +25,4 @@ install_packages() {
     installer=(sudo -n "${installer[@]}")
   fi
   working "Installing packages" "$LOGS/apt.log" "${installer[@]}" || die "apt could not install them." "Try by hand: ${ask}"
-}
-
-# missing_packages PACKAGE...: those that dpkg does not have installed.
-missing_packages() {
-  local package
-  for package in "$@"; do
-    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
-  done
 }

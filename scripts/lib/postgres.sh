@@ -50,9 +50,22 @@ postgres_launch() {
       "Start afresh: scripts/servers wipe postgres"
   fi
   [[ -f $data/usher-ready ]] || postgres_create "$data" "$bin"
+  postgres_await_orphans "$data"
   command=("$bin/postgres" -D "$data" -p "$POSTGRES_PORT")
   ((EUID != 0)) || command=(setpriv --reuid=postgres --regid=postgres --init-groups -- "${command[@]}")
   spawn postgres "${command[@]}"
+}
+
+# After a kill -9 the sessions take a moment to notice; until the last has let go of the shared memory, whose
+# number stands in the file left behind, a new server refuses to start.
+postgres_await_orphans() {
+  local segment attached began=$SECONDS
+  segment=$(as_postgres sed -n '7s/.* //p' "$1/postmaster.pid" 2>/dev/null) || return 0
+  while ((SECONDS - began < 20)); do
+    attached=$(awk -v id="${segment:-none}" '$2 == id { print $7 }' /proc/sysvipc/shm)
+    ((${attached:-0} > 0)) || return 0
+    sleep 0.1
+  done
 }
 
 # The data folder is ours, or we do not touch it.

@@ -1,0 +1,13 @@
+# shellcheck shell=bash
+# Of `a|b`, the first package that apt knows here; `a` if it knows none.
+known_package() {
+  local names name
+  IFS='|' read -ra names <<<"$1"
+  for name in "${names[@]}"; do
+    if [[ -n $(apt-cache search --names-only "^${name//+/\\+}\$" 2>/dev/null) ]]; then
+      printf '%s' "$name"
+      return
+    fi
+  done
+  printf '%s' "${names[0]}"
+}
