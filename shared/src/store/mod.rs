@@ -1,1 +1,53 @@
-//! Room `store`.
+//! Postgres, the truth. What it holds is `docs/postgres.md`; this room is the only one that reads or writes it.
+//!
+//! What passes through, in the order of an order's life:
+//!
+//! | file | carries out |
+//! |---|---|
+//! | [`migrate`](Store::migrate) | schema and tables, once per deployment, safe to repeat and to run twice at once |
+//! | `programs` | what is on sale |
+//! | [`create`] | a batch of requested orders, in one transaction ([`Store::store_orders`]) |
+//! | `payments`, `cancel`, `fence`, `close` | one conditional change each |
+//! | `sweep` | what a crash left behind: overdue and dirty orders |
+//! | `lookup` | orders and the progress of create, for those who only look |
+//!
+//! Promises:
+//! - Every change of an order is one conditional UPDATE; nothing is read first and written later.
+//! - Every change leaves the order *dirty* until somebody has told the gate ([`Store::clear_dirty`], [`Store::clear_batch`]).
+//! - Writers lock orders ascending by number, then seats; a deadlock or a serialization failure is repeated here.
+//! - An orphaned transaction ends itself: every connection carries timeouts and keepalives.
+//! - Statements are `.sql` files, each opening with its contract.
+
+pub mod create;
+
+mod cancel;
+mod close;
+mod connect;
+mod error;
+mod fence;
+mod lookup;
+mod migrate;
+mod payments;
+mod programs;
+mod repeat;
+mod row;
+mod sweep;
+
+pub use cancel::Cancel;
+pub use close::{CloseDecision, Closing};
+pub use create::{Arrival, Decision, Holder, PartitionSlice, StoredBatch, StoredOrder, Unfinished, UnsettledBatch};
+pub use error::{ErrorClass, StoreError};
+pub use fence::{Fence, Fenced};
+pub use lookup::{Counts, Progress};
+pub use migrate::Migrated;
+pub use payments::{Paid, Payment, PaymentResult};
+pub use row::OrderRow;
+
+use sqlx::PgPool;
+
+/// One environment's schema in Postgres. Cheap to clone; connects when first used.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+    schema: String,
+}

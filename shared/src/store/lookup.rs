@@ -1,0 +1,96 @@
+//! For those who only look.
+
+use sqlx::Row;
+
+use super::{OrderRow, Store, StoreError};
+use crate::message::{OrderNumber, ProgramId, UserId};
+
+/// How far create has come in one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The partition.
+    pub partition: i32,
+    /// Raised when the topic was found to be re-created. From 1.
+    pub incarnation: i32,
+    /// The first offset not dealt with.
+    pub next_offset: i64,
+    /// The greatest log-append time dealt with, milliseconds since 1970.
+    pub appended_ms: Option<i64>,
+}
+
+/// Numbers to watch: each is an invariant or a backlog.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Unpaid orders past their time.
+    pub overdue: i64,
+    /// Orders whose last change the gate may not know (batches on their way included).
+    pub dirty: i64,
+    /// Payments waiting for an order.
+    pub unmatched_payments: i64,
+    /// Age of the oldest of them, milliseconds.
+    pub oldest_unmatched_ms: i64,
+    /// Payments whose money is to go back.
+    pub to_refund: i64,
+    /// Records set aside.
+    pub parked: i64,
+}
+
+impl Store {
+    /// One order.
+    pub async fn order(&self, number: OrderNumber) -> Result<Option<OrderRow>, StoreError> {
+        Ok(self.orders(&[number]).await?.pop())
+    }
+
+    /// Several orders, ascending by number; those that are not stored are left out.
+    pub async fn orders(&self, numbers: &[OrderNumber]) -> Result<Vec<OrderRow>, StoreError> {
+        let numbers: Vec<_> = numbers.iter().map(|number| number.get()).collect();
+        let query = sqlx::query(include_str!("sql/orders_by_number.sql")).bind(numbers);
+        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+    }
+
+    /// A buyer's orders, newest first, from below `before` on.
+    pub async fn orders_of(&self, user: &UserId, before: Option<OrderNumber>, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
+        let before = before.map_or(i64::MAX, OrderNumber::get);
+        let query = sqlx::query(include_str!("sql/orders_of_user.sql")).bind(user.as_str()).bind(before).bind(i64::from(limit));
+        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+    }
+
+    /// The orders that hold seats of a program, ascending by number, from above `after` on.
+    pub async fn live_orders(
+        &self,
+        program: ProgramId,
+        after: Option<OrderNumber>,
+        limit: u32,
+    ) -> Result<Vec<OrderRow>, StoreError> {
+        let after = after.map_or(0, OrderNumber::get);
+        let query = sqlx::query(include_str!("sql/orders_live.sql")).bind(program.get()).bind(after).bind(i64::from(limit));
+        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+    }
+
+    /// How far create has come, ascending by partition. A partition nothing was read from has no entry.
+    pub async fn progress(&self, topic: &str) -> Result<Vec<Progress>, StoreError> {
+        let rows = sqlx::query(include_str!("sql/progress.sql")).bind(topic).fetch_all(&self.pool).await?;
+        let read = |row: &sqlx::postgres::PgRow| {
+            Ok(Progress {
+                partition: row.try_get("partition")?,
+                incarnation: row.try_get("incarnation")?,
+                next_offset: row.try_get("next_offset")?,
+                appended_ms: row.try_get("appended_ms")?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Numbers to watch.
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        let row = sqlx::query(include_str!("sql/counts.sql")).fetch_one(&self.pool).await?;
+        Ok(Counts {
+            overdue: row.try_get("overdue")?,
+            dirty: row.try_get("dirty")?,
+            unmatched_payments: row.try_get("unmatched_payments")?,
+            oldest_unmatched_ms: row.try_get("oldest_unmatched_ms")?,
+            to_refund: row.try_get("to_refund")?,
+            parked: row.try_get("parked")?,
+        })
+    }
+}

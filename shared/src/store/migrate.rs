@@ -1,0 +1,95 @@
+//! Brings the schema of an environment up to date.
+
+use sha2::{Digest, Sha256};
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
+
+use super::{ErrorClass, Store, StoreError};
+
+/// All migrations, in order: never changed once released, only added to.
+const MIGRATIONS: [Migration; 1] =
+    [Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") }];
+
+struct Migration {
+    version: i32,
+    name: &'static str,
+    sql: &'static str,
+}
+
+impl Migration {
+    fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.sql).into()
+    }
+}
+
+/// What a migration run did.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Migrated {
+    /// The environment's schema.
+    pub schema: String,
+    /// Migrations applied by this run, in order. Empty when all was up to date.
+    pub applied: Vec<String>,
+    /// The version the schema has now.
+    pub version: i32,
+}
+
+impl Store {
+    /// Creates the schema if it is missing and applies the migrations it lacks, all in one transaction under an advisory lock: safe to
+    /// repeat, and safe to run from two deployments at once. Refuses a schema whose applied migrations are not this program's.
+    pub async fn migrate(&self) -> Result<Migrated, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        // Building an index on a large table takes its time, and so does another deployment's run.
+        tx.execute("SET LOCAL statement_timeout = '10min'").await?;
+        tx.execute("SET LOCAL lock_timeout = '2min'").await?;
+        sqlx::query(include_str!("sql/migrate_lock.sql")).bind(&self.schema).execute(&mut *tx).await?;
+        // The schema's name was made by `naming` from a checked prefix: letters, digits and underscores.
+        tx.execute(AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", self.schema))).await?;
+        tx.execute(include_str!("sql/migrate_table.sql")).await?;
+        let known = applied(&mut tx).await?;
+        let mut done = Vec::new();
+        for (at, migration) in MIGRATIONS.iter().enumerate() {
+            match known.get(at) {
+                Some(row) if *row == (migration.version, migration.hash().to_vec()) => {}
+                Some((version, _)) => return Err(self.foreign(*version)),
+                None => {
+                    sqlx::raw_sql(migration.sql).execute(&mut *tx).await?;
+                    sqlx::query(include_str!("sql/migrate_record.sql"))
+                        .bind(migration.version)
+                        .bind(migration.name)
+                        .bind(migration.hash().as_slice())
+                        .execute(&mut *tx)
+                        .await?;
+                    done.push(format!("{:04}_{}", migration.version, migration.name));
+                }
+            }
+        }
+        tx.commit().await?;
+        // A schema that is ahead of this program is fine: migrations only add.
+        let version = known.iter().map(|(version, _)| *version).chain(MIGRATIONS.iter().map(|m| m.version)).max();
+        Ok(Migrated { schema: self.schema.clone(), applied: done, version: version.unwrap_or_default() })
+    }
+
+    fn foreign(&self, version: i32) -> StoreError {
+        StoreError {
+            class: ErrorClass::Unknown,
+            sqlstate: None,
+            message: format!("migration {version} of schema {} is not the one this program carries", self.schema),
+            hint: "; an applied migration must never be edited: restore its text and add a new one",
+        }
+    }
+}
+
+async fn applied(connection: &mut PgConnection) -> Result<Vec<(i32, Vec<u8>)>, StoreError> {
+    Ok(sqlx::query_as(include_str!("sql/migrate_applied.sql")).fetch_all(connection).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_count_from_one_without_gaps() {
+        let versions: Vec<_> = MIGRATIONS.iter().map(|m| m.version).collect();
+        let wanted: Vec<_> = (1..).take(MIGRATIONS.len()).collect();
+        assert_eq!(versions, wanted);
+    }
+}

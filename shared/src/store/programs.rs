@@ -1,0 +1,67 @@
+//! What is on sale.
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::row::bounded;
+use super::{Store, StoreError};
+use crate::message::{CategoryNo, Cents, ProgramId, SeatIndex, Shard};
+use crate::sale::{Category, Layout, NewProgram, Program};
+
+impl Store {
+    /// Stores a new program. `shard`: where the gate keeps it, [`Program::usual_shard`] if nothing is said.
+    pub async fn create_program(&self, new: NewProgram, shard: Option<Shard>) -> Result<Program, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let id: i64 = sqlx::query_scalar(include_str!("sql/program_identity.sql")).fetch_one(&mut *tx).await?;
+        let id = bounded(ProgramId::new(id))?;
+        let program = new.stored(id, shard.unwrap_or_else(|| Program::usual_shard(id)));
+        sqlx::query(include_str!("sql/program_create.sql"))
+            .bind(program.id.get())
+            .bind(i16::from(program.shard.get()))
+            .bind(&program.title)
+            .bind(program.pay_window_ms)
+            .bind(program.user_limit as i32)
+            .execute(&mut *tx)
+            .await?;
+        let column = |of: fn(&Category) -> i32| program.categories.iter().map(of).collect::<Vec<_>>();
+        sqlx::query(include_str!("sql/program_categories.sql"))
+            .bind(program.id.get())
+            .bind(program.categories.iter().map(|c| c.no.get() as i16).collect::<Vec<_>>())
+            .bind(program.categories.iter().map(|c| c.name.as_str()).collect::<Vec<_>>())
+            .bind(column(|c| c.layout.first().get() as i32))
+            .bind(column(|c| c.layout.rows() as i32))
+            .bind(column(|c| c.layout.row_len() as i32))
+            .bind(program.categories.iter().map(|c| c.price.get()).collect::<Vec<_>>())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(program)
+    }
+
+    /// A program with its categories.
+    pub async fn program(&self, id: ProgramId) -> Result<Option<Program>, StoreError> {
+        let rows = sqlx::query(include_str!("sql/program.sql")).bind(id.get()).fetch_all(&self.pool).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        Ok(Some(Program {
+            id,
+            shard: bounded(Shard::new(first.try_get::<i16, _>("shard")? as u8))?,
+            title: first.try_get("title")?,
+            version: first.try_get("version")?,
+            status: bounded(first.try_get::<&str, _>("status")?.parse())?,
+            pay_window_ms: first.try_get("pay_window_ms")?,
+            user_limit: first.try_get::<i32, _>("user_limit")? as u32,
+            categories: rows.iter().map(category).collect::<Result<_, _>>()?,
+        }))
+    }
+}
+
+fn category(row: &PgRow) -> Result<Category, StoreError> {
+    let count = |column: &str| row.try_get::<i32, _>(column).map(|n| n as u32);
+    let first = bounded(SeatIndex::new(count("first_seat")?))?;
+    Ok(Category {
+        no: bounded(CategoryNo::new(row.try_get::<i16, _>("no")? as u16))?,
+        name: row.try_get("name")?,
+        layout: bounded(Layout::new(first, count("rows")?, count("row_len")?))?,
+        price: bounded(Cents::new(row.try_get("price_cents")?))?,
+    })
+}

@@ -1,0 +1,9 @@
+-- Create, statement 3, first half: which seats were refused, and who has them.
+-- Arguments: as of create_seats. Result: a row a refused seat: order_number, the holder's number and nonce (both null if the holder has
+-- just let go: refused all the same).
+SELECT w.order_number, h.number AS holder, h.nonce AS holder_nonce
+FROM UNNEST($1::bigint[], $2::int[], $3::bigint[]) AS w (program, seat, order_number)
+LEFT JOIN order_seats s ON s.program = w.program AND s.seat = w.seat
+LEFT JOIN orders h ON h.number = s.order_number
+WHERE s.order_number IS DISTINCT FROM w.order_number
+ORDER BY w.order_number, h.number

@@ -1,0 +1,71 @@
+//! What a crash or a lost gate left behind.
+
+use super::repeat::Repeat;
+use super::row::bounded;
+use super::{OrderRow, Store, StoreError, UnsettledBatch};
+use crate::message::OrderNumber;
+
+/// For so long a committed batch is create's own business; then the sweep takes it for left behind. Adopting one early only costs work.
+const ADOPT_AFTER_MS: i64 = 10_000;
+/// Most batches adopted by one call.
+const ADOPT_MOST: i64 = 20;
+
+impl Store {
+    /// Closes up to `limit` overdue unpaid orders without a waiting payment, whatever the gate says; skips those another transaction is
+    /// busy with. Returns them closed.
+    pub async fn sweep_overdue(&self, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
+        let query = sqlx::query(include_str!("sql/sweep_overdue.sql")).bind(i64::from(limit));
+        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+    }
+
+    /// Up to `limit` orders whose last change the gate may not know: to be settled by what the row says, then [`Store::clear_dirty`].
+    /// Batches that create left unsettled for more than ten seconds are counted in.
+    pub async fn dirty(&self, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
+        let mut repeat = Repeat::default();
+        loop {
+            let query = sqlx::query(include_str!("sql/unsettled_adopt.sql")).bind(ADOPT_AFTER_MS).bind(ADOPT_MOST);
+            let result = query.execute(&self.pool).await.map_err(StoreError::from);
+            if !repeat.again(&result) {
+                result?;
+                break;
+            }
+        }
+        let query = sqlx::query(include_str!("sql/orders_dirty.sql")).bind(i64::from(limit));
+        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+    }
+
+    /// The gate knows these versions of these orders. An order changed since stays dirty. Returns how many became clean.
+    pub async fn clear_dirty(&self, settled: &[(OrderNumber, i64)]) -> Result<u64, StoreError> {
+        let (numbers, versions): (Vec<_>, Vec<_>) = settled.iter().map(|(number, version)| (number.get(), *version)).unzip();
+        let mut repeat = Repeat::default();
+        loop {
+            let query = sqlx::query(include_str!("sql/dirty_clear.sql")).bind(&numbers).bind(&versions);
+            let result = query.execute(&self.pool).await.map_err(StoreError::from);
+            if !repeat.again(&result) {
+                return Ok(result?.rows_affected());
+            }
+        }
+    }
+
+    /// The gate knows all orders of a batch but these, which become dirty one by one.
+    pub async fn clear_batch(&self, batch: UnsettledBatch, failed: &[OrderNumber]) -> Result<(), StoreError> {
+        let failed: Vec<_> = failed.iter().map(|number| number.get()).collect();
+        let mut repeat = Repeat::default();
+        loop {
+            let query = sqlx::query(include_str!("sql/unsettled_clear.sql")).bind(batch.0).bind(&failed);
+            let result = query.execute(&self.pool).await.map_err(StoreError::from);
+            if !repeat.again(&result) {
+                return result.map(|_| ());
+            }
+        }
+    }
+
+    /// Looks for payments that wait for an order which is stored meanwhile, up to `limit` of them, oldest first. Returns the orders that
+    /// became paid by it.
+    pub async fn sweep_payments(&self, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
+        let query = sqlx::query_scalar(include_str!("sql/payments_matchable.sql")).bind(i64::from(limit));
+        let numbers: Vec<i64> = query.fetch_one(&self.pool).await?;
+        let numbers = numbers.into_iter().map(OrderNumber::new).collect::<Result<Vec<_>, _>>();
+        self.match_payments(&bounded(numbers)?).await
+    }
+}
