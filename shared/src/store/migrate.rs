@@ -6,8 +6,7 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use super::{ErrorClass, Store, StoreError};
 
 /// All migrations, in order: never changed once released, only added to.
-const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") }];
+const MIGRATIONS: [Migration; 1] = [Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") }];
 
 struct Migration {
     version: i32,
