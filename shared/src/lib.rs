@@ -10,6 +10,7 @@
 //! | [`ingest`] | a Lambda event becomes records; one bad record never fails its batch |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
 //! | [`worker`] | the outcome of a record, the batch runner, retry policy |
+//! | [`link`] (feature `redis`) | the connection to Redis and the scripts that run over it |
 //! | [`gate`] (feature `redis`) | the Redis gate: five scripts |
 //! | [`delay`] (feature `redis`) | the delay queue |
 //! | [`store`] (feature `postgres`) | Postgres, the truth |
@@ -23,6 +24,8 @@ pub mod delay;
 #[cfg(feature = "redis")]
 pub mod gate;
 pub mod ingest;
+#[cfg(feature = "redis")]
+pub mod link;
 pub mod message;
 pub mod naming;
 #[cfg(all(feature = "redis", feature = "postgres"))]

@@ -1,1 +1,23 @@
-//! Room `delay`.
+//! The delay queue: entries that are to be handled at a time, by whoever claims them, at least once and never early.
+//!
+//! An entry passes through here in this order:
+//!
+//! 1. [`DelayQueue::schedule`] keeps it under its id until it is due (or a script of the gate does, in the step that needs it);
+//! 2. [`DelayQueue::claim`] leases what is due to a worker; a lease that runs out makes the entry due again (a worker died);
+//! 3. the worker ends it by [`DelayQueue::ack`], gives it back by [`DelayQueue::retry`], or puts it aside by [`DelayQueue::park`];
+//!    [`DelayQueue::extend`] buys a slow one time. All four are fenced: they do nothing unless the lease is still the worker's;
+//! 4. [`DelayQueue::reschedule`] and [`DelayQueue::cancel`] change it by id at any moment, and end any lease on it.
+//!
+//! Redis' clock alone decides. Nothing is removed before it is done. A queue has 64 shards, each a hash tag of its own; every verb
+//! names its shard. Each verb is one Lua script of O(log n), in a file under `lua/`; verbs that take many entries send them in
+//! batches, all batches in one round trip. Keys: docs/redis.md.
+
+mod queue;
+mod scripts;
+mod types;
+mod worker_verbs;
+
+pub use crate::link::LinkError as DelayError;
+pub use queue::DelayQueue;
+pub(crate) use scripts::FRAGMENTS;
+pub use types::{Claim, Claimed, Due, Entry, Fenced, MAX_BODY_BYTES, NewEntry, Parked, Replayed, Scheduled, Stats};

@@ -1,1 +1,38 @@
-//! Room `gate`.
+//! The Redis gate: decides in one step who gets which seats, in front of Postgres, which is the truth.
+//!
+//! What passes through here, in the order of an order's life:
+//!
+//! 1. [`Gate::reserve`]: seats, owner, tickets of the user, reservation and timeout entry, all or nothing;
+//! 2. [`Gate::accept`]: the message is in Kafka; or [`Gate::abandon`]: nobody knows, so nobody may send it again;
+//! 3. [`Gate::settle`]: Postgres has decided; the gate is made to agree, as often as one likes;
+//! 4. [`Gate::install_begin`], [`Gate::install_merge`], [`Gate::install_open`]: a gate that lost its memory, or woke up with another
+//!    one, is filled again behind closed doors;
+//! 5. [`Gate::reservation`], [`Gate::availability`], [`Gate::seat_map`], [`Gate::taken`] only look.
+//!
+//! Promises, kept by the scripts under `lua/`:
+//!
+//! - a seat's byte says taken if and only if the seat has an owner; free counts and longest free runs are always right;
+//! - a seat is freed only by the order that owns it; every verb may be repeated;
+//! - the header of the program is looked at before anything is written. Without it reserve answers [`Reserved::Rebuild`] and every
+//!   other verb does nothing;
+//! - one order's changes to seats, reservation and timeout entry are one step. Redis may lose any of it, but only together with all
+//!   that came after.
+//!
+//! Every script is given the program's header as its one key and derives the others within its hash tag. Keys: docs/redis.md.
+
+mod install;
+mod look;
+mod map;
+mod orders;
+mod reserve;
+mod scripts;
+mod types;
+mod verbs;
+
+pub use crate::link::LinkError as GateError;
+pub use install::{Epoch, Install, InstallState, LiveOrder, Merged};
+pub use look::{Availability, Reservation, Taken, TakenPage};
+pub use orders::{Abandon, Accepted, Settle, SettleTo, Settled};
+pub use reserve::{Reserve, Reserved};
+pub use types::{OrderAt, ProgramRef, ResvState, TIMEOUT_QUEUE, TimeoutJob};
+pub use verbs::Gate;

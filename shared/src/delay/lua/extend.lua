@@ -1,0 +1,19 @@
+#!lua flags=allow-oom
+-- Lengthens leases: they end `lease` from now.
+-- KEYS  1 `...:delay:<queue>:due`
+-- ARGV  id, token, lease in ms, repeated; at most 500 entries
+-- Gives 1 (extended) or 0 (the lease is not the caller's: nothing changed) per entry
+-- Cost  O(log n) per entry. May be repeated.
+--@include delay/clock
+--@include delay/entry
+--@include delay/held
+local queue = delay_queue(KEYS[1])
+local flags, held = held_groups(queue, 3)
+if not flags then return bad('expected id, token, lease for each entry') end
+for at = 3, #ARGV, 3 do
+  if not whole(ARGV[at]) then return bad('the lease must be a number of ms') end
+end
+for _, entry in ipairs(held) do
+  redis.call('ZADD', queue.due, 'XX', now_up + whole(ARGV[entry.at + 2]), entry.id)
+end
+return flags

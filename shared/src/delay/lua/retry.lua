@@ -1,0 +1,21 @@
+#!lua flags=allow-oom
+-- Gives entries back: due again after a pause, their attempts remembered.
+-- KEYS  1 `...:delay:<queue>:due`
+-- ARGV  id, token, pause in ms, repeated; at most 500 entries
+-- Gives 1 (given back) or 0 (the lease is not the caller's: nothing changed) per entry
+-- Cost  O(log n) per entry. Repeated, it answers 0 and changes nothing.
+--@include delay/clock
+--@include delay/entry
+--@include delay/held
+local queue = delay_queue(KEYS[1])
+local flags, held = held_groups(queue, 3)
+if not flags then return bad('expected id, token, pause for each entry') end
+for at = 3, #ARGV, 3 do
+  if not whole(ARGV[at]) then return bad('the pause must be a number of ms') end
+end
+for _, entry in ipairs(held) do
+  redis.call('ZADD', queue.due, 'XX', now_up + whole(ARGV[entry.at + 2]), entry.id)
+  redis.call('HDEL', queue.lease, entry.id)
+  redis.call('HSET', queue.tries, entry.id, entry.attempt)
+end
+return flags

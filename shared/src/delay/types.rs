@@ -1,0 +1,138 @@
+//! What goes into the queue and what it answers. All times in milliseconds; absolute ones since 1970 by Redis' clock.
+
+use redis::{RedisWrite, ToRedisArgs};
+
+use crate::message::Shard;
+
+/// Longest body of an entry, in bytes: what is larger belongs into a store, with its key in the entry.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// When an entry is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// So many milliseconds from now, by Redis' clock. The caller's clock plays no part.
+    In(u64),
+    /// At this time.
+    At(u64),
+}
+
+impl ToRedisArgs for Due {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        match self {
+            Self::In(ms) => out.write_arg_fmt(format_args!("+{ms}")),
+            Self::At(ms) => out.write_arg_fmt(format_args!("@{ms}")),
+        }
+    }
+}
+
+/// An entry to be scheduled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// Where it is kept.
+    pub shard: Shard,
+    /// Its identity within queue and shard.
+    pub id: String,
+    /// What its handler needs to know.
+    pub body: String,
+    /// When it is due.
+    pub due: Due,
+}
+
+/// What scheduling did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheduled {
+    /// The entry is new.
+    New,
+    /// An entry of that id was there already, waiting or leased; it was left alone.
+    Existing,
+}
+
+/// A leased entry: the caller's until the lease ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Where it is kept.
+    pub shard: Shard,
+    /// Its identity.
+    pub id: String,
+    /// What was scheduled with it. Empty if something else removed it from Redis.
+    pub body: String,
+    /// The fencing token of this lease: 32 hex digits.
+    pub token: String,
+    /// 1 the first time, counted through lost leases and retries.
+    pub attempt: u32,
+    /// When it was due. After a lease that ran out still the first time, after a retry the time retry set.
+    pub due_ms: u64,
+}
+
+/// The answer to a claim.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// What is now the caller's.
+    pub claims: Vec<Claim>,
+    /// Redis' time.
+    pub now_ms: u64,
+    /// The earliest due time (or lease end) among what was not claimed, over the shards asked: sleep until then. In the past when
+    /// more is due than was asked for.
+    pub next_due_ms: Option<u64>,
+}
+
+/// Whether a fenced verb was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fenced {
+    /// Carried out.
+    Done,
+    /// Nothing was changed: the lease is no longer the caller's. The entry was claimed by another, rescheduled, cancelled, or ended.
+    Stale,
+}
+
+/// An entry as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What was scheduled with it.
+    pub body: String,
+    /// When it is due; while leased, when the lease ends.
+    pub due_ms: u64,
+    /// How many attempts have begun.
+    pub attempts: u32,
+    /// Whether a worker holds it (or held it and died).
+    pub leased: bool,
+}
+
+/// Counts of one shard of a queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Entries nobody holds, due or not.
+    pub waiting: u64,
+    /// Leased entries, those of dead workers included until they are claimed again.
+    pub leased: u64,
+    /// Entries put aside.
+    pub parked: u64,
+    /// How long the first entry is overdue (or its lease has been dead); nothing if none is.
+    pub oldest_overdue_ms: Option<u64>,
+}
+
+/// An entry put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// Its identity.
+    pub id: String,
+    /// What was scheduled with it.
+    pub body: String,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// Why it was put aside.
+    pub reason: String,
+    /// When.
+    pub parked_ms: u64,
+}
+
+/// What a replay did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replayed {
+    /// The entry waits again.
+    Done,
+    /// No entry of that id is parked.
+    NotParked,
+    /// An entry of that id waits already; the parked one stays where it is.
+    Existing,
+}

@@ -1,0 +1,171 @@
+//! Looking at the gate: changes nothing.
+
+use std::collections::HashMap;
+
+use redis::cmd;
+
+use crate::link::{Call, LinkError, Reply};
+use crate::message::{CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId};
+use crate::sale::Category;
+
+use super::install::InstallState;
+use super::types::{ProgramRef, ResvState, parse_owner, parse_seats};
+use super::verbs::Gate;
+use super::{map, scripts};
+
+/// All that is kept of a reservation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// Its nonce.
+    pub nonce: Nonce,
+    /// Its program.
+    pub program: ProgramId,
+    /// The buyer.
+    pub user: UserId,
+    /// The category.
+    pub category: CategoryNo,
+    /// The seats.
+    pub seats: Vec<SeatIndex>,
+    /// Price of one ticket.
+    pub unit_price: Cents,
+    /// The client's key.
+    pub key: Option<IdempotencyKey>,
+    /// The latest attempt to publish.
+    pub attempt: u32,
+    /// How far it has come.
+    pub state: ResvState,
+    /// The encoded message; empty once stored.
+    pub message: String,
+}
+
+/// What is free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Availability {
+    /// Whether the counts may be trusted: buyers are let in only when open.
+    pub state: InstallState,
+    /// Free seats by category, ascending.
+    pub free: Vec<(CategoryNo, u32)>,
+}
+
+/// A taken seat and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Taken {
+    /// The seat.
+    pub seat: SeatIndex,
+    /// The order that has it.
+    pub order: OrderNumber,
+    /// That order's nonce.
+    pub nonce: Nonce,
+}
+
+/// Some of the taken seats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenPage {
+    /// A seat taken all the time is on some page; one may be on two.
+    pub taken: Vec<Taken>,
+    /// Where the next page begins; nothing after the last.
+    pub next: Option<u64>,
+}
+
+impl Gate {
+    /// The reservation of an order, whatever its nonce.
+    pub async fn reservation(&self, order: OrderNumber) -> Result<Option<Reservation>, LinkError> {
+        let key = self.names.shard_key(order.shard(), format_args!("resv:{order}"));
+        let fields = ["nonce", "program", "user", "category", "seats", "price", "key", "attempt", "state", "partition", "offset", "appended", "message"];
+        let mut command = cmd("HMGET");
+        command.arg(key).arg(&fields);
+        let mut replies = self.link.read("reservation", vec![command]).await?;
+        let Some(mut reply) = replies.pop() else { return Ok(None) };
+        let Some(nonce) = reply.parse_some()? else { return Ok(None) };
+        let (program, user) = (reply.parse()?, reply.word()?);
+        let (category, seats): (u16, _) = (reply.parse()?, parse_seats(&reply.word()?)?);
+        let (unit_price, key): (i64, String) = (reply.parse()?, reply.word()?);
+        let (attempt, state) = (reply.parse()?, ResvState::read(&mut reply)?);
+        let message = reply.word()?;
+        let damaged = |e| LinkError::Protocol(format!("the reservation of order {order} is damaged: {e}"));
+        Ok(Some(Reservation {
+            nonce,
+            program,
+            user: UserId::new(user).map_err(damaged)?,
+            category: CategoryNo::new(category).map_err(damaged)?,
+            seats,
+            unit_price: Cents::new(unit_price).map_err(damaged)?,
+            key: if key.is_empty() { None } else { Some(IdempotencyKey::new(key).map_err(damaged)?) },
+            attempt,
+            state,
+            message,
+        }))
+    }
+
+    /// How a program stands in the gate.
+    pub async fn install_state(&self, program: ProgramRef) -> Result<InstallState, LinkError> {
+        Ok(self.head(program).await?.0)
+    }
+
+    /// What is free; nothing if the program is not in the gate.
+    pub async fn availability(&self, program: ProgramRef) -> Result<Option<Availability>, LinkError> {
+        let (state, fields) = self.head(program).await?;
+        if state == InstallState::Absent {
+            return Ok(None);
+        }
+        let count = |(name, value): (&String, &String)| {
+            let no = name.strip_prefix("free:")?.parse().ok().and_then(|no| CategoryNo::new(no).ok())?;
+            Some((no, value.parse().ok()?))
+        };
+        let mut free: Vec<(CategoryNo, u32)> = fields.iter().filter_map(count).collect();
+        free.sort_unstable();
+        Ok(Some(Availability { state, free }))
+    }
+
+    /// The seats of a category, a byte a seat (`0` free, `1` taken, `2` blocked), row by row; nothing if it is not in the gate.
+    pub async fn seat_map(&self, program: ProgramRef, category: &Category) -> Result<Option<Vec<Vec<u8>>>, LinkError> {
+        let mut command = cmd("MGET");
+        for chunk in 0..category.layout.chunks() {
+            command.arg(self.program_key(program, format_args!("seats:{}:{chunk}", category.no)));
+        }
+        let mut replies = self.link.read("seat_map", vec![command]).await?;
+        Ok(replies.pop().and_then(|mut reply| map::rows(category.layout, || reply.bytes())))
+    }
+
+    /// A page of the taken seats: from the beginning with `from` 0, then from where the last page said.
+    pub async fn taken(&self, program: ProgramRef, from: u64) -> Result<TakenPage, LinkError> {
+        let mut command = cmd("HSCAN");
+        command.arg(self.program_key(program, "owner")).arg(from).arg("COUNT").arg(1000);
+        let mut replies = self.link.read("taken", vec![command]).await?;
+        let Some(mut reply) = replies.pop() else { return Ok(TakenPage { taken: Vec::new(), next: None }) };
+        let next: u64 = reply.parse()?;
+        let mut pairs = reply.nested()?;
+        let mut taken = Vec::with_capacity(pairs.left() / 2);
+        while let Some(seat) = pairs.next_word()? {
+            let (order, nonce) = parse_owner(&pairs.word()?)?;
+            let seat = parse_seats(&seat)?;
+            taken.extend(seat.into_iter().map(|seat| Taken { seat, order, nonce }));
+        }
+        Ok(TakenPage { taken, next: (next != 0).then_some(next) })
+    }
+
+    async fn head(&self, program: ProgramRef) -> Result<(InstallState, HashMap<String, String>), LinkError> {
+        let mut reply = self.link.run(Call::new(&scripts::LOOK, &self.head_key(program))).await?;
+        let (now_ms, replid): (u64, String) = (reply.parse()?, reply.word()?);
+        let fields = pairs(&mut reply)?;
+        let field = |name: &str| fields.get(name).map_or("", String::as_str);
+        let state = match field("state") {
+            "" => InstallState::Absent,
+            _ if field("replid") != replid => InstallState::Replaced,
+            "open" => InstallState::Open,
+            _ => InstallState::Loading {
+                ends: field("ends").to_owned(),
+                lease_left_ms: field("lease").parse::<u64>().unwrap_or(0).saturating_sub(now_ms),
+            },
+        };
+        Ok((state, fields))
+    }
+}
+
+fn pairs(reply: &mut Reply) -> Result<HashMap<String, String>, LinkError> {
+    let mut fields = HashMap::with_capacity(reply.left() / 2);
+    while let Some(name) = reply.next_word()? {
+        fields.insert(name, reply.word()?);
+    }
+    Ok(fields)
+}

@@ -1,0 +1,54 @@
+//! The five scripts (install-map in three parts) and a look at the header.
+
+use std::sync::LazyLock;
+
+use crate::delay;
+use crate::link::Script;
+
+const FRAGMENTS: [(&str, &str); 7] = [
+    ("delay/clock", delay::FRAGMENTS[0].1),
+    ("delay/entry", delay::FRAGMENTS[1].1),
+    ("gate/server", include_str!("lua/server.lua")),
+    ("gate/keys", include_str!("lua/keys.lua")),
+    ("gate/seats", include_str!("lua/seats.lua")),
+    ("gate/best", include_str!("lua/best.lua")),
+    ("gate/live", include_str!("lua/live.lua")),
+];
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(super) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(concat!("gate/", $file), include_str!(concat!("lua/", $file, ".lua")), &FRAGMENTS));)*
+
+        #[cfg(test)]
+        static ALL: &[&LazyLock<Script>] = &[$(&$name),*];
+    };
+}
+
+scripts! {
+    RESERVE = "reserve";
+    ACCEPT = "accept";
+    ABANDON = "abandon";
+    SETTLE = "settle";
+    INSTALL_BEGIN = "install_begin";
+    INSTALL_MERGE = "install_merge";
+    INSTALL_OPEN = "install_open";
+    LOOK = "look";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn only_what_adds_data_is_refused_under_memory_pressure() {
+        for script in ALL {
+            let first = script.source().lines().next().unwrap_or_default();
+            match script.name() {
+                "gate/reserve" | "gate/install_begin" | "gate/install_merge" | "gate/install_open" => assert_eq!(first, "#!lua"),
+                "gate/look" => assert_eq!(first, "#!lua flags=no-writes"),
+                name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
+            }
+        }
+    }
+}

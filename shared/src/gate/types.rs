@@ -1,0 +1,136 @@
+//! Where orders and programs are, and the states of a reservation.
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::{LinkError, Reply};
+use crate::message::{Nonce, OrderNumber, ProgramId, SeatIndex, Shard};
+use crate::sale::Program;
+
+/// Name of the delay queue that holds the timeout entry of every reservation, under the order's number.
+pub const TIMEOUT_QUEUE: &str = "order-timeout";
+
+/// A program and the shard where the gate keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProgramRef {
+    /// Identity.
+    pub id: ProgramId,
+    /// Hash tag of all its keys.
+    pub shard: Shard,
+}
+
+impl From<&Program> for ProgramRef {
+    fn from(program: &Program) -> Self {
+        Self { id: program.id, shard: program.shard }
+    }
+}
+
+/// An order and where the gate keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OrderAt {
+    /// Identity.
+    pub order: OrderNumber,
+    /// Tells it from another order of the same number.
+    pub nonce: Nonce,
+    /// Its program.
+    pub program: ProgramRef,
+}
+
+/// The body of a timeout entry; its id is the order number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeoutJob {
+    /// The order's program.
+    pub program: ProgramId,
+    /// The order's nonce.
+    pub nonce: Nonce,
+}
+
+impl TimeoutJob {
+    /// The text that is kept. The scripts compare it, so it is written in one way only.
+    pub fn body(&self) -> String {
+        format!(r#"{{"program":"{}","nonce":"{}"}}"#, self.program, self.nonce)
+    }
+
+    /// Reads a claimed entry's body.
+    pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(body)
+    }
+}
+
+/// The state of a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResvState {
+    /// Seats are held; the message may or may not be on its way.
+    Held,
+    /// The broker has the message, at this place.
+    Accepted {
+        /// Partition of order-create.
+        partition: i32,
+        /// Offset within it.
+        offset: i64,
+        /// When the broker appended it, milliseconds since 1970 by the broker's clock.
+        appended_ms: i64,
+    },
+    /// Nobody may send the message again; a fence decides.
+    Abandoning,
+    /// Postgres has the order.
+    Stored,
+}
+
+impl ResvState {
+    /// Four words: state, partition, offset, appended.
+    pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
+        let state = reply.word()?;
+        let (partition, offset, appended) = (reply.parse_some()?, reply.parse_some()?, reply.parse_some()?);
+        match (state.as_str(), partition, offset, appended) {
+            ("held", ..) => Ok(Self::Held),
+            ("abandoning", ..) => Ok(Self::Abandoning),
+            ("stored", ..) => Ok(Self::Stored),
+            ("accepted", Some(partition), Some(offset), Some(appended_ms)) => Ok(Self::Accepted { partition, offset, appended_ms }),
+            _ => Err(reply.odd(&format!("a reservation in state {state:?}"))),
+        }
+    }
+}
+
+/// Seats as the scripts write them: `3,4,5`.
+pub(super) fn seat_list(seats: &[SeatIndex]) -> String {
+    let mut text = String::with_capacity(seats.len() * 7);
+    for seat in seats {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&seat.to_string());
+    }
+    text
+}
+
+pub(super) fn parse_seats(text: &str) -> Result<Vec<SeatIndex>, LinkError> {
+    let one = |word: &str| word.parse().ok().and_then(|n| SeatIndex::new(n).ok());
+    let seats: Option<Vec<SeatIndex>> = text.split(',').filter(|word| !word.is_empty()).map(one).collect();
+    seats.ok_or_else(|| LinkError::Protocol(format!("the gate holds a seat list {text:?}")))
+}
+
+/// `order:nonce`, as owners are written.
+pub(super) fn parse_owner(text: &str) -> Result<(OrderNumber, Nonce), LinkError> {
+    let parts = text.split_once(':').and_then(|(order, nonce)| Some((order.parse().ok()?, nonce.parse().ok()?)));
+    parts.ok_or_else(|| LinkError::Protocol(format!("the gate holds an owner {text:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_job_reads_back_and_has_one_spelling() {
+        let job = TimeoutJob { program: ProgramId::new(17).expect("valid"), nonce: Nonce::new([0xab; 16]) };
+        assert_eq!(job.body(), format!(r#"{{"program":"17","nonce":"{}"}}"#, "ab".repeat(16)));
+        assert_eq!(TimeoutJob::parse(&job.body()).expect("reads"), job);
+    }
+
+    #[test]
+    fn a_damaged_seat_list_or_owner_is_an_error() {
+        assert!(parse_seats("1,x").is_err());
+        assert!(parse_seats("1,1000000").is_err());
+        assert!(parse_owner("12").is_err());
+        assert_eq!(parse_seats("").expect("empty"), vec![]);
+    }
+}

@@ -1,0 +1,90 @@
+//! The gate itself: the connection, the names of its keys, and Redis' clock.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use redis::cmd;
+
+use crate::delay::DelayQueue;
+use crate::link::{Link, LinkError};
+use crate::naming::Names;
+use crate::sale::GateClock;
+
+use super::types::{ProgramRef, TIMEOUT_QUEUE};
+
+/// How long one reading of Redis' clock serves.
+const CLOCK_FRESH: Duration = Duration::from_secs(10);
+
+/// The Redis gate of one environment. Cheap to clone; clones share one connection.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    pub(super) link: Link,
+    pub(super) names: Names,
+    clock: Arc<Mutex<Option<Reading>>>,
+}
+
+/// A reading of Redis' clock, and when it was taken by both local clocks.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    clock: GateClock,
+    ticking: Instant,
+    wall: SystemTime,
+}
+
+impl Gate {
+    /// Prepares a connection to `redis://host:port`; it is made on first use. Needs a tokio runtime.
+    ///
+    /// `response_timeout` bounds every verb: past it the answer is [`LinkError::Unavailable`].
+    pub fn connect(url: &str, names: Names, response_timeout: Duration) -> Result<Self, LinkError> {
+        Ok(Self { link: Link::open(url, response_timeout)?, names, clock: Arc::default() })
+    }
+
+    /// The connection, for what else lives on this Redis.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// The queue of the orders' timeouts.
+    pub fn timeouts(&self) -> DelayQueue {
+        DelayQueue::new(self.link.clone(), self.names.clone(), TIMEOUT_QUEUE)
+            .unwrap_or_else(|_| unreachable!("the name is a valid queue name"))
+    }
+
+    /// Whether Redis answers.
+    pub async fn ping(&self) -> Result<(), LinkError> {
+        self.link.read("ping", vec![cmd("PING")]).await.map(drop)
+    }
+
+    /// Redis' time, milliseconds since 1970. Asked for at most every ten seconds; in between the local clock carries it on.
+    pub async fn now_ms(&self) -> Result<u64, LinkError> {
+        if let Some(reading) = *self.clock.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Both clocks must call it fresh: one stands still while a machine is frozen, the other may be set.
+            let by_wall = reading.wall.elapsed().is_ok_and(|age| age < CLOCK_FRESH);
+            if by_wall && reading.ticking.elapsed() < CLOCK_FRESH {
+                return Ok(reading.clock.now_ms(local_ms(SystemTime::now())));
+            }
+        }
+        let before = local_ms(SystemTime::now());
+        let mut replies = self.link.read("time", vec![cmd("TIME")]).await?;
+        let (ticking, wall) = (Instant::now(), SystemTime::now());
+        let mut reply = replies.pop().ok_or_else(|| LinkError::Protocol("no answer to TIME".into()))?;
+        let (seconds, micros): (u64, u64) = (reply.parse()?, reply.parse()?);
+        let clock = GateClock::observed(before, seconds * 1000 + micros / 1000, local_ms(wall));
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(Reading { clock, ticking, wall });
+        Ok(clock.now_ms(local_ms(wall)))
+    }
+
+    /// The header of a program: the one key that each script is given.
+    pub(super) fn head_key(&self, program: ProgramRef) -> String {
+        self.program_key(program, "head")
+    }
+
+    pub(super) fn program_key(&self, program: ProgramRef, rest: impl fmt::Display) -> String {
+        self.names.shard_key(program.shard, format_args!("program:{}:{rest}", program.id))
+    }
+}
+
+fn local_ms(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
