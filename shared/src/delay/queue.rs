@@ -150,7 +150,10 @@ fn check(id: &str, body: &str) -> Result<(), LinkError> {
         return Err(LinkError::Protocol(format!("the id {id:?} of a delay entry must be 1 to 200 visible ASCII characters")));
     }
     if body.len() > MAX_BODY_BYTES {
-        return Err(LinkError::Protocol(format!("the body of delay entry {id} has {} bytes, more than {MAX_BODY_BYTES}", body.len())));
+        return Err(LinkError::Protocol(format!(
+            "the body of delay entry {id} has {} bytes, more than {MAX_BODY_BYTES}",
+            body.len()
+        )));
     }
     Ok(())
 }

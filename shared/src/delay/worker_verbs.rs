@@ -31,9 +31,10 @@ impl DelayQueue {
             let token = token();
             // Everybody gets the share rounded down, the first ones one more.
             let share = |n: usize| (left / asked.len() + usize::from(n < left % asked.len())).min(BATCH);
-            let calls = asked.iter().enumerate().map(|(n, shard)| {
-                self.call(&scripts::CLAIM, *shard).arg(share(n)).arg(lease_ms).arg(&token)
-            });
+            let calls = asked
+                .iter()
+                .enumerate()
+                .map(|(n, shard)| self.call(&scripts::CLAIM, *shard).arg(share(n)).arg(lease_ms).arg(&token));
             let replies = self.link.run_all(calls.collect()).await?;
             let mut more = later;
             for (n, reply) in replies.into_iter().enumerate() {

@@ -71,7 +71,21 @@ impl Gate {
     /// The reservation of an order, whatever its nonce.
     pub async fn reservation(&self, order: OrderNumber) -> Result<Option<Reservation>, LinkError> {
         let key = self.names.shard_key(order.shard(), format_args!("resv:{order}"));
-        let fields = ["nonce", "program", "user", "category", "seats", "price", "key", "attempt", "state", "partition", "offset", "appended", "message"];
+        let fields = [
+            "nonce",
+            "program",
+            "user",
+            "category",
+            "seats",
+            "price",
+            "key",
+            "attempt",
+            "state",
+            "partition",
+            "offset",
+            "appended",
+            "message",
+        ];
         let mut command = cmd("HMGET");
         command.arg(key).arg(&fields);
         let mut replies = self.link.read("reservation", vec![command]).await?;

@@ -85,7 +85,9 @@ impl ResvState {
             ("held", ..) => Ok(Self::Held),
             ("abandoning", ..) => Ok(Self::Abandoning),
             ("stored", ..) => Ok(Self::Stored),
-            ("accepted", Some(partition), Some(offset), Some(appended_ms)) => Ok(Self::Accepted { partition, offset, appended_ms }),
+            ("accepted", Some(partition), Some(offset), Some(appended_ms)) => {
+                Ok(Self::Accepted { partition, offset, appended_ms })
+            }
             _ => Err(reply.odd(&format!("a reservation in state {state:?}"))),
         }
     }
