@@ -48,7 +48,7 @@ pub struct Availability {
 }
 
 /// A taken seat and whose it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
     /// The seat.
     pub seat: SeatIndex,
