@@ -15,6 +15,20 @@ pub struct Request {
     pub payload: Bytes,
     /// `X-Amzn-Trace-Id` to pass on; a new one is made if absent.
     pub trace_id: Option<String>,
+    /// Records in the event when a mapping made it, else 0. Shown in the status; the function never sees it.
+    pub records: usize,
+}
+
+impl Request {
+    /// A request for one event that is not a batch.
+    pub fn new(function: impl Into<String>, payload: impl Into<Bytes>) -> Self {
+        Self {
+            function: function.into(),
+            payload: payload.into(),
+            trace_id: None,
+            records: 0,
+        }
+    }
 }
 
 /// Most bytes of a synchronous event or answer (Lambda quota "Invocation payload", 6 MB).
@@ -58,7 +72,8 @@ pub enum Rejected {
     /// All instances are busy and no more may start. Try again later.
     #[error("function {0} is at its concurrency limit")]
     Throttled(String),
-    /// The event is larger than [`MAX_PAYLOAD`].
+    /// The event is larger than [`MAX_PAYLOAD`]. A mapping's batches are exempt: their only too large event is a single
+    /// record that nothing can make smaller.
     #[error("the event has {0} bytes; an invocation takes at most 6 MB")]
     TooLarge(usize),
     /// The host is draining.
