@@ -22,12 +22,7 @@ pub struct Request {
 impl Request {
     /// A request for one event that is not a batch.
     pub fn new(function: impl Into<String>, payload: impl Into<Bytes>) -> Self {
-        Self {
-            function: function.into(),
-            payload: payload.into(),
-            trace_id: None,
-            records: 0,
-        }
+        Self { function: function.into(), payload: payload.into(), trace_id: None, records: 0 }
     }
 }
 

@@ -21,11 +21,7 @@ pub struct PoolOptions {
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self {
-            default_concurrency: 16,
-            idle: Duration::from_secs(300),
-            drain: Duration::from_secs(20),
-        }
+        Self { default_concurrency: 16, idle: Duration::from_secs(300), drain: Duration::from_secs(20) }
     }
 }
 
@@ -35,11 +31,7 @@ pub struct Pool {}
 
 impl Pool {
     /// A pool for the application's functions. Processes start with the first invocation.
-    pub fn new(
-        _app: &Application,
-        _executables: &BTreeMap<String, PathBuf>,
-        _options: PoolOptions,
-    ) -> Arc<Self> {
+    pub fn new(_app: &Application, _executables: &BTreeMap<String, PathBuf>, _options: PoolOptions) -> Arc<Self> {
         Arc::new(Self {})
     }
 

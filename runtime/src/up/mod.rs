@@ -34,11 +34,7 @@ pub struct StartError(pub String);
 
 /// Runs the application until `shutdown` completes once, then drains; a second completion is the caller's to handle
 /// (dropping this future kills what is left).
-pub async fn run(
-    app: Application,
-    options: Options,
-    shutdown: impl Future<Output = ()> + Send,
-) -> Result<(), StartError> {
+pub async fn run(app: Application, options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
     let _ = (app, options);
     shutdown.await;
     Ok(())
