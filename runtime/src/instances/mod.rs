@@ -1,47 +1,27 @@
-//! Function instances.
+//! Function instances: one process each, spoken to over the Lambda Runtime API.
+//!
+//! An invocation passes through these files in this order:
+//! [`pool`] finds the function; `dispatch` gives the job to a waiting instance, starts another or queues it;
+//! `process` starts executables in an environment of their own; `runtime_api` answers the process' HTTP calls;
+//! `instance` is what one process owes; `supervisor` watches over it: deadlines, exit, idleness; `failure` words what went wrong as Lambda does;
+//! `logs` carries what the process prints; `stats` shows it all; `guardian` leaves nobody behind if the host is killed.
+//!
+//! Promises: an invocation is answered exactly once, whatever the process does; it runs no longer than the function's
+//! timeout; a crash fails only the invocation in flight; no process outlives the host.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+mod dispatch;
+mod environment;
+mod failure;
+mod guardian;
+mod instance;
+mod logs;
+mod peer;
+mod pool;
+mod process;
+mod runtime_api;
+mod stats;
+mod supervisor;
 
-use crate::invocation::{Invoke, Rejected, Request, Response};
-use crate::model::Application;
-
-/// Limits of the pool.
-#[derive(Debug, Clone)]
-pub struct PoolOptions {
-    /// Most instances of a function whose template names no ReservedConcurrentExecutions.
-    pub default_concurrency: usize,
-    /// An instance idle this long is retired.
-    pub idle: Duration,
-    /// Time a drain waits for invocations in flight before it kills them.
-    pub drain: Duration,
-}
-
-impl Default for PoolOptions {
-    fn default() -> Self {
-        Self { default_concurrency: 16, idle: Duration::from_secs(300), drain: Duration::from_secs(20) }
-    }
-}
-
-/// Runs functions as processes.
-#[derive(Debug)]
-pub struct Pool {}
-
-impl Pool {
-    /// A pool for the application's functions. Processes start with the first invocation.
-    pub fn new(_app: &Application, _executables: &BTreeMap<String, PathBuf>, _options: PoolOptions) -> Arc<Self> {
-        Arc::new(Self {})
-    }
-
-    /// Refuses new invocations, waits for those in flight, then ends every process.
-    pub async fn shutdown(&self) {}
-}
-
-#[async_trait::async_trait]
-impl Invoke for Pool {
-    async fn invoke(&self, request: Request, _wait_for_slot: bool) -> Result<Response, Rejected> {
-        Err(Rejected::NotFound(request.function))
-    }
-}
+pub use logs::{Line, Logs};
+pub use pool::{Pool, PoolOptions};
+pub use stats::{FunctionStats, InFlightStats, InstanceState, InstanceStats, Stats};

@@ -1,0 +1,214 @@
+//! Who gets the next invocation of one function: a waiting instance, a new one, or the queue.
+//!
+//! No I/O and no clock: every method decides under one short lock and says what the caller has to do.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::instance::Instance;
+use crate::invocation::{FunctionError, Outcome};
+
+/// An accepted invocation.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) request_id: Arc<str>,
+    pub(super) payload: Bytes,
+    pub(super) trace_id: String,
+    pub(super) records: usize,
+    pub(super) reply: oneshot::Sender<Outcome>,
+}
+
+/// What a waiting `next` call receives.
+#[derive(Debug)]
+pub(super) struct Assignment {
+    pub(super) request_id: Arc<str>,
+    pub(super) invocation_id: String,
+    pub(super) deadline_ms: u64,
+    pub(super) trace_id: String,
+    pub(super) payload: Bytes,
+}
+
+/// A `next` call that waits. One per event that the process can take at the same time.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) instance: Arc<Instance>,
+    pub(super) hand: oneshot::Sender<Assignment>,
+}
+
+/// What became of a submitted job.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Submitted {
+    /// An instance has it.
+    Handed,
+    /// It waits for an instance.
+    Queued,
+    /// It waits, and the caller has to start an instance under this number.
+    Start(u64),
+    /// Refused at the limit.
+    Throttled,
+    /// Refused: the host is draining.
+    Draining,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Last in, first out: the warmest instance works, the others may go idle and retire.
+    idle: Vec<Slot>,
+    /// First in, first out.
+    queue: VecDeque<Job>,
+    /// Every process, starting ones (still without a handle) included.
+    instances: BTreeMap<u64, Option<Arc<Instance>>>,
+    starting: usize,
+    draining: bool,
+    next_instance: u64,
+}
+
+/// The dispatcher of one function.
+#[derive(Debug)]
+pub(super) struct Dispatch {
+    limit: usize,
+    state: Mutex<State>,
+}
+
+impl Dispatch {
+    /// `limit`: most processes at one time.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a job. `wait`: queue it at the limit rather than refuse it.
+    pub(super) fn submit(&self, job: Job, wait: bool) -> Submitted {
+        let mut state = self.state();
+        if state.draining {
+            return Submitted::Draining;
+        }
+        // those who wait came first
+        let job = if state.queue.is_empty() {
+            match hand_over(&mut state.idle, job) {
+                None => return Submitted::Handed,
+                Some(job) => job,
+            }
+        } else {
+            job
+        };
+        let covered = state.starting > state.queue.len();
+        if !covered && state.instances.len() < self.limit {
+            state.queue.push_back(job);
+            return Submitted::Start(state.announce());
+        }
+        if covered || wait {
+            state.queue.push_back(job);
+            return Submitted::Queued;
+        }
+        Submitted::Throttled
+    }
+
+    /// An announced instance has its handle.
+    pub(super) fn started(&self, instance: &Arc<Instance>) {
+        let mut state = self.state();
+        state.instances.insert(instance.id, Some(instance.clone()));
+    }
+
+    /// An instance finished its initialisation.
+    pub(super) fn initialised(&self) {
+        let mut state = self.state();
+        state.starting = state.starting.saturating_sub(1);
+    }
+
+    /// A `next` call arrived: it gets the oldest job or waits.
+    pub(super) fn offer(&self, slot: Slot) {
+        let mut state = self.state();
+        let mut slots = vec![slot];
+        while let Some(job) = state.queue.pop_front() {
+            if job.reply.is_closed() {
+                continue; // its caller gave up
+            }
+            if let Some(job) = hand_over(&mut slots, job) {
+                state.queue.push_front(job);
+            }
+            return;
+        }
+        state.idle.append(&mut slots);
+    }
+
+    /// An instance ended. Returns the number of one to start if jobs wait that nobody will take.
+    /// `init_failed`: it never became ready; the oldest job pays for it with that error, or a function that cannot
+    /// start would be started for ever.
+    pub(super) fn ended(
+        &self,
+        instance: u64,
+        initialised: bool,
+        init_failed: Option<&dyn Fn(&str) -> FunctionError>,
+    ) -> Option<u64> {
+        let mut state = self.state();
+        state.instances.remove(&instance);
+        state.idle.retain(|slot| slot.instance.id != instance);
+        if !initialised {
+            state.starting = state.starting.saturating_sub(1);
+        }
+        state.queue.retain(|job| !job.reply.is_closed());
+        if let Some(failure) = init_failed
+            && let Some(job) = state.queue.pop_front()
+        {
+            let error = failure(&job.request_id);
+            let _ = job.reply.send(Outcome::Error(error));
+        }
+        let uncovered = state.queue.len() > state.starting;
+        (uncovered && state.instances.len() < self.limit && !state.draining).then(|| state.announce())
+    }
+
+    /// Takes an instance's waiting calls away, so that it gets no further job. False if it has none: it is busy.
+    pub(super) fn withdraw(&self, instance: u64) -> bool {
+        let mut state = self.state();
+        let before = state.idle.len();
+        state.idle.retain(|slot| slot.instance.id != instance);
+        state.idle.len() < before
+    }
+
+    /// No job is taken any more; those that wait are dropped, and their callers learn it from the closed channel.
+    pub(super) fn drain(&self) {
+        let mut state = self.state();
+        state.draining = true;
+        state.queue.clear();
+    }
+
+    pub(super) fn instances(&self) -> Vec<Arc<Instance>> {
+        self.state().instances.values().flatten().cloned().collect()
+    }
+
+    /// Processes of now, those included that are being started.
+    pub(super) fn instance_count(&self) -> usize {
+        self.state().instances.len()
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.state().queue.len()
+    }
+}
+
+impl State {
+    fn announce(&mut self) -> u64 {
+        self.next_instance += 1;
+        self.starting += 1;
+        self.instances.insert(self.next_instance, None);
+        self.next_instance
+    }
+}
+
+/// Gives the job to the last slot whose process still listens. Gives it back when there is none.
+fn hand_over(slots: &mut Vec<Slot>, mut job: Job) -> Option<Job> {
+    while let Some(slot) = slots.pop() {
+        match slot.instance.clone().assign(job, slot.hand) {
+            Ok(()) => return None,
+            Err(back) => job = back,
+        }
+    }
+    Some(job)
+}

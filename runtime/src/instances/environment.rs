@@ -1,0 +1,103 @@
+//! The environment of a function's process: cleared, then exactly this.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::model::Function;
+
+/// Variables of the host that a function may see. Neither HOME nor AWS_PROFILE: the AWS SDK would find a developer's own
+/// credentials there, and a local run must never reach a real account by accident.
+const ALLOWED: [&str; 8] = ["PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE", "RUST_LOG"];
+
+/// What the host says of itself where the template is silent.
+const REGION: &str = "us-east-1";
+
+/// Account of every ARN made here.
+pub(super) const ACCOUNT: &str = "000000000000";
+
+/// The function's ARN as `Lambda-Runtime-Invoked-Function-Arn` carries it.
+pub(super) fn arn(function: &Function) -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function.name)
+}
+
+/// Everything the process of `function` finds in its environment: the host's allowed variables (`host`), the template's
+/// over them, Lambda's reserved ones over both.
+pub(super) fn build(
+    function: &Function,
+    executable: &Path,
+    api: SocketAddr,
+    log_stream: &str,
+    host: impl Iterator<Item = (String, String)>,
+) -> BTreeMap<String, String> {
+    let mut environment: BTreeMap<String, String> = host.filter(|(name, _)| ALLOWED.contains(&name.as_str())).collect();
+    environment.extend(function.environment.clone());
+    let task_root = executable.parent().unwrap_or(Path::new("/")).display().to_string();
+    let reserved = [
+        // host:port only: with a path in it lambda_runtime's client panics
+        ("AWS_LAMBDA_RUNTIME_API", api.to_string()),
+        ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream.to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", REGION.to_owned()),
+        // well-formed and worthless: the SDK asks no further, and no account accepts them
+        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_SESSION_TOKEN", "local".to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ("LAMBDA_TASK_ROOT", task_root),
+        ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
+        ("_HANDLER", function.handler.clone()),
+        ("TZ", ":UTC".to_owned()),
+    ];
+    environment.extend(reserved.map(|(name, value)| (name.to_owned(), value)));
+    environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Code;
+    use std::time::Duration;
+
+    fn function() -> Function {
+        Function {
+            id: "Echo".into(),
+            name: "stack-Echo".into(),
+            code: Code::Prebuilt("/srv/echo/bootstrap".into()),
+            handler: "bootstrap".into(),
+            timeout: Duration::from_secs(3),
+            memory_mb: 256,
+            concurrency: None,
+            environment: [("TABLE".to_owned(), "orders".to_owned()), ("AWS_SECRET_ACCESS_KEY".to_owned(), "real".to_owned())]
+                .into(),
+        }
+    }
+
+    fn built(host: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let api = "127.0.0.1:9001".parse().unwrap();
+        let host = host.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        build(&function(), Path::new("/srv/echo/bootstrap"), api, "stream", host)
+    }
+
+    #[test]
+    fn the_hosts_own_secrets_do_not_reach_a_function() {
+        let env = built(&[("PATH", "/bin"), ("HOME", "/root"), ("AWS_PROFILE", "production"), ("TOKEN", "x")]);
+        assert_eq!(env.get("PATH").map(String::as_str), Some("/bin"));
+        assert!(!env.contains_key("HOME") && !env.contains_key("AWS_PROFILE") && !env.contains_key("TOKEN"));
+    }
+
+    #[test]
+    fn reserved_variables_win_over_the_template() {
+        let env = built(&[]);
+        assert_eq!(env["AWS_SECRET_ACCESS_KEY"], "local");
+        assert_eq!(env["TABLE"], "orders");
+        assert_eq!(env["AWS_LAMBDA_RUNTIME_API"], "127.0.0.1:9001");
+        assert_eq!(env["LAMBDA_TASK_ROOT"], "/srv/echo");
+        assert_eq!(env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "256");
+    }
+}

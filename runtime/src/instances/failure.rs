@@ -1,0 +1,114 @@
+//! Failures of the sandbox, worded as Lambda words them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::invocation::FunctionError;
+
+/// Most bytes of an answer: 6 MiB and the 100 bytes that the service grants on top.
+pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
+
+fn error(error_type: &str, message: String) -> FunctionError {
+    let body = json!({ "errorType": error_type, "errorMessage": message }).to_string();
+    FunctionError { error_type: error_type.to_owned(), message, body: Bytes::from(body) }
+}
+
+/// The deadline passed.
+pub(super) fn timed_out(request_id: &str, timeout: Duration) -> FunctionError {
+    error("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64()))
+}
+
+/// The process ended while it owed an answer. `how`: "exit status 1", "signal: killed".
+pub(super) fn exited(request_id: &str, how: &str) -> FunctionError {
+    error("Runtime.ExitError", format!("RequestId: {request_id} Error: Runtime exited with error: {how}"))
+}
+
+/// The process ended, without an error of its own, before it asked for an event or answered one.
+pub(super) fn exited_quietly(request_id: &str) -> FunctionError {
+    error("Runtime.ExitError", format!("RequestId: {request_id} Error: Runtime exited without providing a reason"))
+}
+
+/// The executable could not be started at all.
+pub(super) fn cannot_start(request_id: &str, why: &str) -> FunctionError {
+    error("Runtime.InvalidEntrypoint", format!("RequestId: {request_id} Error: {why}"))
+}
+
+/// The answer has more bytes than fit.
+pub(super) fn response_too_large() -> FunctionError {
+    error(
+        "Function.ResponseSizeTooLarge",
+        format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."),
+    )
+}
+
+/// The host is draining and would not wait longer.
+pub(super) fn killed_by_shutdown(request_id: &str) -> FunctionError {
+    exited(request_id, "signal: killed (the host shut down)")
+}
+
+/// What the function itself reported over the Runtime API, its body untouched.
+pub(super) fn reported(header: Option<&str>, body: Bytes) -> FunctionError {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Reported {
+        error_type: Option<String>,
+        error_message: Option<String>,
+    }
+    let parsed: Option<Reported> = serde_json::from_slice(&body).ok();
+    let (error_type, message) = parsed.map_or((None, None), |r| (r.error_type, r.error_message));
+    FunctionError {
+        error_type: error_type.or_else(|| header.map(str::to_owned)).unwrap_or_else(|| "Unhandled".to_owned()),
+        message: message.unwrap_or_default(),
+        body,
+    }
+}
+
+/// "exit status 1" or "signal: killed", as the message names it.
+pub(super) fn describe_exit(status: std::process::ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => {
+            let name = nix::sys::signal::Signal::try_from(signal).map_or_else(
+                |_| signal.to_string(),
+                |s| match s {
+                    nix::sys::signal::Signal::SIGKILL => "killed".to_owned(),
+                    nix::sys::signal::Signal::SIGSEGV => "segmentation fault".to_owned(),
+                    nix::sys::signal::Signal::SIGABRT => "aborted".to_owned(),
+                    other => other.as_str().to_owned(),
+                },
+            );
+            format!("signal: {name}")
+        }
+        (None, None) => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_reads_as_lambdas() {
+        let error = timed_out("8f5", Duration::from_secs(3));
+        assert_eq!(error.message, "RequestId: 8f5 Error: Task timed out after 3.00 seconds");
+        assert_eq!(error.error_type, "Sandbox.Timedout");
+    }
+
+    #[test]
+    fn a_reported_error_keeps_its_body_and_type() {
+        let body = Bytes::from_static(br#"{"errorType":"Oops","errorMessage":"no"}"#);
+        let error = reported(Some("unhandled"), body.clone());
+        assert_eq!((error.error_type.as_str(), error.message.as_str()), ("Oops", "no"));
+        assert_eq!(error.body, body);
+    }
+
+    #[test]
+    fn an_error_that_is_not_json_takes_its_type_from_the_header() {
+        let error = reported(Some("Runtime.Odd"), Bytes::from_static(b"boom"));
+        assert_eq!(error.error_type, "Runtime.Odd");
+    }
+}

@@ -1,0 +1,329 @@
+//! One process and what it owes: its invocations in flight, its deadlines, its end.
+//!
+//! The state that the Runtime API's handlers and the supervisor share. It starts and ends nothing itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{Notify, oneshot};
+
+use super::dispatch::{Assignment, Job, Slot};
+use super::failure;
+use super::logs::Line;
+use super::pool::Runner;
+use super::stats::{InFlightStats, InstanceState, InstanceStats};
+use crate::invocation::{FunctionError, Outcome};
+
+/// Time for initialisation before the process is started anew (Lambda's limit).
+pub(super) const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+struct InFlight {
+    invocation_id: String,
+    started: Instant,
+    records: usize,
+    init: Option<Duration>,
+    reply: oneshot::Sender<Outcome>,
+}
+
+#[derive(Debug)]
+struct State {
+    pid: Option<u32>,
+    starting_since: Instant,
+    ready: bool,
+    stopping: bool,
+    init: Option<Duration>,
+    init_error: Option<FunctionError>,
+    /// Extensions by identifier, and whether each has asked for its first event.
+    extensions: BTreeMap<String, bool>,
+    /// `next` calls that arrived before initialisation was complete.
+    early: Vec<oneshot::Sender<Assignment>>,
+    in_flight: BTreeMap<Arc<str>, InFlight>,
+    idle_since: Instant,
+    /// Takes several events at a time: a deadline then fails the invocation, not the process.
+    concurrent: bool,
+    invocations: u64,
+    errors: u64,
+}
+
+/// One process, as its Runtime API and its supervisor see it.
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub(super) id: u64,
+    pub(super) runner: Arc<Runner>,
+    /// Wakes the supervisor: deadlines changed.
+    pub(super) changed: Notify,
+    state: Mutex<State>,
+}
+
+/// Why the supervisor has to act.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing before this instant.
+    At(Instant),
+    /// Initialisation takes too long.
+    InitTimeout,
+    /// An invocation ran out of time and its process must go.
+    Deadline,
+    /// Idle long enough to be retired.
+    Idle,
+    /// Condemned elsewhere (oversize answer, init error, drain).
+    Stop,
+}
+
+impl Instance {
+    pub(super) fn new(id: u64, runner: Arc<Runner>) -> Arc<Self> {
+        let now = Instant::now();
+        Arc::new(Self {
+            id,
+            runner,
+            changed: Notify::new(),
+            state: Mutex::new(State {
+                pid: None,
+                starting_since: now,
+                ready: false,
+                stopping: false,
+                init: None,
+                init_error: None,
+                extensions: BTreeMap::new(),
+                early: Vec::new(),
+                in_flight: BTreeMap::new(),
+                idle_since: now,
+                concurrent: false,
+                invocations: 0,
+                errors: 0,
+            }),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A process runs under this instance; what an earlier one registered is void.
+    pub(super) fn process_started(&self, pid: u32) {
+        let mut state = self.state();
+        state.pid = Some(pid);
+        state.starting_since = Instant::now();
+        state.extensions.clear();
+        state.early.clear();
+    }
+
+    /// Makes the job this process' and hands it to the waiting call. Gives it back if that call is gone.
+    pub(super) fn assign(self: Arc<Self>, job: Job, hand: oneshot::Sender<Assignment>) -> Result<(), Job> {
+        if hand.is_closed() {
+            return Err(job);
+        }
+        let mut state = self.state();
+        if state.stopping {
+            return Err(job);
+        }
+        let Job { request_id, payload, trace_id, records, reply } = job;
+        let invocation_id = super::pool::new_id();
+        let assignment = Assignment {
+            request_id: request_id.clone(),
+            invocation_id: invocation_id.clone(),
+            deadline_ms: epoch_ms(SystemTime::now() + self.runner.function.timeout),
+            trace_id: trace_id.clone(),
+            payload: payload.clone(),
+        };
+        let init = state.init.take();
+        // in flight before it is sent: if the process dies meanwhile the supervisor answers for it
+        state.in_flight.insert(request_id.clone(), InFlight { invocation_id, started: Instant::now(), records, init, reply });
+        if hand.send(assignment).is_err() {
+            if let Some(entry) = state.in_flight.remove(&request_id) {
+                state.init = entry.init;
+                let reply = entry.reply;
+                return Err(Job { request_id, payload, trace_id, records, reply });
+            }
+            return Ok(());
+        }
+        state.invocations += 1;
+        drop(state);
+        self.runner.log.write(Some(&request_id), Line::Start);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// The runtime asks for its next event.
+    pub(super) fn next(self: &Arc<Self>) -> oneshot::Receiver<Assignment> {
+        let (hand, receiver) = oneshot::channel();
+        let mut state = self.state();
+        state.early.push(hand);
+        self.open_when_ready(state);
+        receiver
+    }
+
+    /// An extension registers.
+    pub(super) fn register_extension(&self) -> String {
+        let id = super::pool::new_id();
+        self.state().extensions.insert(id.clone(), false);
+        id
+    }
+
+    /// An extension asks for its first or next event. False if it never registered.
+    pub(super) fn extension_next(self: &Arc<Self>, id: &str) -> bool {
+        let mut state = self.state();
+        let Some(asked) = state.extensions.get_mut(id) else { return false };
+        *asked = true;
+        self.open_when_ready(state);
+        true
+    }
+
+    /// Initialisation ends when the runtime and every extension have asked for an event.
+    fn open_when_ready(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if state.stopping || state.early.is_empty() || state.extensions.values().any(|asked| !asked) {
+            return;
+        }
+        let first = !std::mem::replace(&mut state.ready, true);
+        if first {
+            state.init = Some(state.starting_since.elapsed());
+        }
+        let early = std::mem::take(&mut state.early);
+        if early.len() > 1 || !state.in_flight.is_empty() {
+            state.concurrent = true;
+        }
+        state.idle_since = Instant::now();
+        drop(state);
+        if first {
+            self.runner.dispatch.initialised();
+        }
+        for hand in early {
+            self.runner.dispatch.offer(Slot { instance: self.clone(), hand });
+        }
+        self.changed.notify_one();
+    }
+
+    /// An answer arrived. False: nobody waits for it (late, or never asked).
+    pub(super) fn complete(&self, request_id: &str, invocation_id: Option<&str>, outcome: Outcome) -> bool {
+        let mut state = self.state();
+        let known = state.in_flight.get(request_id).is_some_and(|entry| invocation_id.is_none_or(|id| id == entry.invocation_id));
+        if !known {
+            return false;
+        }
+        let Some((id, entry)) = state.in_flight.remove_entry(request_id) else { return false };
+        self.close(&mut state, &id, entry, outcome);
+        drop(state);
+        self.changed.notify_one();
+        true
+    }
+
+    fn close(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, outcome: Outcome) {
+        if matches!(outcome, Outcome::Error(_)) {
+            state.errors += 1;
+        }
+        state.idle_since = Instant::now();
+        let duration = entry.started.elapsed();
+        let (init, pid) = (entry.init, state.pid);
+        // a closed channel: the caller gave up waiting
+        let _ = entry.reply.send(outcome);
+        let log = &self.runner.log;
+        log.write(Some(request_id), Line::End);
+        log.write(Some(request_id), Line::Report { duration, init, memory_mb: self.runner.function.memory_mb, pid });
+    }
+
+    /// The function said why it cannot start.
+    pub(super) fn report_init_error(&self, error: FunctionError) {
+        self.state().init_error = Some(error);
+    }
+
+    /// Gives it no further event and has the supervisor end it.
+    pub(super) fn condemn(&self) {
+        self.state().stopping = true;
+        self.runner.dispatch.withdraw(self.id);
+        self.changed.notify_one();
+    }
+
+    /// What is due now. Invocations out of time are answered here.
+    pub(super) fn check(&self, now: Instant, init_limit: Duration, idle: Duration) -> Due {
+        let mut state = self.state();
+        if state.stopping {
+            return Due::Stop;
+        }
+        if !state.ready {
+            let limit = state.starting_since + init_limit;
+            return if now >= limit { Due::InitTimeout } else { Due::At(limit) };
+        }
+        let timeout = self.runner.function.timeout;
+        let late: Vec<Arc<str>> =
+            state.in_flight.iter().filter(|(_, entry)| now >= entry.started + timeout).map(|(id, _)| id.clone()).collect();
+        for id in &late {
+            if let Some(entry) = state.in_flight.remove(id) {
+                let error = failure::timed_out(id, timeout);
+                self.runner.log.write(Some(id), Line::Output { text: error.message.clone() });
+                self.close(&mut state, id, entry, Outcome::Error(error));
+            }
+        }
+        if !late.is_empty() && !state.concurrent {
+            state.stopping = true;
+            return Due::Deadline;
+        }
+        if let Some(first) = state.in_flight.values().map(|entry| entry.started + timeout).min() {
+            return Due::At(first);
+        }
+        let retire = state.idle_since + idle;
+        if now >= retire { Due::Idle } else { Due::At(retire) }
+    }
+
+    /// Answers everything in flight with an error made of its request id.
+    pub(super) fn fail_all(&self, error: impl Fn(&str) -> FunctionError) {
+        let mut state = self.state();
+        state.stopping = true;
+        for (id, entry) in std::mem::take(&mut state.in_flight) {
+            self.close(&mut state, &id, entry, Outcome::Error(error(&id)));
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.state().ready
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        !self.state().in_flight.is_empty()
+    }
+
+    pub(super) fn has_extensions(&self) -> bool {
+        !self.state().extensions.is_empty()
+    }
+
+    pub(super) fn init_error(&self) -> Option<FunctionError> {
+        self.state().init_error.clone()
+    }
+
+    /// The request that a line of output most likely belongs to: the only one in flight.
+    pub(super) fn current_request(&self) -> Option<Arc<str>> {
+        let state = self.state();
+        (state.in_flight.len() == 1).then(|| state.in_flight.keys().next().cloned()).flatten()
+    }
+
+    pub(super) fn stats(&self) -> InstanceStats {
+        let state = self.state();
+        let in_flight = state
+            .in_flight
+            .iter()
+            .map(|(id, entry)| InFlightStats {
+                request_id: id.to_string(),
+                records: entry.records,
+                running_ms: entry.started.elapsed().as_millis() as u64,
+            })
+            .collect::<Vec<_>>();
+        InstanceStats {
+            id: self.id,
+            pid: state.pid,
+            state: match () {
+                () if state.stopping => InstanceState::Stopping,
+                () if !state.ready => InstanceState::Starting,
+                () if in_flight.is_empty() => InstanceState::Idle,
+                () => InstanceState::Busy,
+            },
+            invocations: state.invocations,
+            errors: state.errors,
+            in_flight,
+        }
+    }
+}
+
+fn epoch_ms(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}

@@ -1,0 +1,196 @@
+//! What functions print, line by line, with the platform's START, END and REPORT lines between.
+//!
+//! One thread writes. The queue before it is bounded per function: a function that floods its log loses its own lines
+//! (and is told how many), never another function's, and nobody waits for a slow terminal.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+/// Lines of one function that may wait to be written.
+const QUEUE_PER_FUNCTION: usize = 4_096;
+
+/// Longest line passed on; the rest of a longer one follows as lines of its own.
+pub(super) const MAX_LINE: usize = 64 * 1024;
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// The function printed it.
+    Output {
+        /// The line, without its end.
+        text: String,
+    },
+    /// An invocation was handed over.
+    Start,
+    /// It ended.
+    End,
+    /// What it took.
+    Report {
+        /// From hand-over to answer.
+        duration: Duration,
+        /// Initialisation, for the first invocation of an instance.
+        init: Option<Duration>,
+        /// The template's memory size.
+        memory_mb: u32,
+        /// Process whose peak is reported.
+        pid: Option<u32>,
+    },
+}
+
+struct Entry {
+    function: Arc<str>,
+    request_id: Option<Arc<str>>,
+    line: Line,
+    backlog: Arc<Backlog>,
+}
+
+#[derive(Debug, Default)]
+struct Backlog {
+    waiting: AtomicUsize,
+    dropped: AtomicUsize,
+}
+
+/// Handle to the writing thread.
+#[derive(Debug, Clone)]
+pub struct Logs {
+    sender: Sender<Entry>,
+}
+
+/// One function's way into the log.
+#[derive(Debug, Clone)]
+pub(super) struct FunctionLog {
+    function: Arc<str>,
+    sender: Sender<Entry>,
+    backlog: Arc<Backlog>,
+}
+
+impl Logs {
+    /// Starts a thread that writes to `out` until every handle is gone.
+    pub fn to(out: impl Write + Send + 'static) -> Self {
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || write_all(&receiver, out));
+        Self { sender }
+    }
+
+    /// Standard output, where a person running the host looks.
+    pub fn stdout() -> Self {
+        Self::to(std::io::stdout())
+    }
+
+    pub(super) fn of(&self, function: &str) -> FunctionLog {
+        FunctionLog { function: function.into(), sender: self.sender.clone(), backlog: Arc::default() }
+    }
+}
+
+impl FunctionLog {
+    pub(super) fn write(&self, request_id: Option<&Arc<str>>, line: Line) {
+        if self.backlog.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE_PER_FUNCTION {
+            self.backlog.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.backlog.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let entry =
+            Entry { function: self.function.clone(), request_id: request_id.cloned(), line, backlog: self.backlog.clone() };
+        // the thread only ends when standard output is gone; then there is nobody to tell
+        let _ = self.sender.send(entry);
+    }
+}
+
+fn write_all(receiver: &Receiver<Entry>, mut out: impl Write) {
+    while let Ok(first) = receiver.recv() {
+        let mut next = Some(first);
+        while let Some(entry) = next {
+            entry.backlog.waiting.fetch_sub(1, Ordering::Relaxed);
+            let dropped = entry.backlog.dropped.swap(0, Ordering::Relaxed);
+            if dropped > 0
+                && writeln!(out, "{} | ({dropped} lines dropped: printed faster than written)", entry.function).is_err()
+            {
+                return;
+            }
+            if writeln!(out, "{}", render(&entry)).is_err() {
+                return;
+            }
+            next = receiver.try_recv().ok();
+        }
+        if out.flush().is_err() {
+            return;
+        }
+    }
+}
+
+fn render(entry: &Entry) -> String {
+    let (function, id) = (&entry.function, entry.request_id.as_deref().unwrap_or("-"));
+    match &entry.line {
+        Line::Output { text } => format!("{function} {id} | {text}"),
+        Line::Start => format!("{function} {id} | START RequestId: {id} Version: $LATEST"),
+        Line::End => format!("{function} {id} | END RequestId: {id}"),
+        Line::Report { duration, init, memory_mb, pid } => {
+            let milliseconds = duration.as_secs_f64() * 1000.0;
+            let billed = (duration.as_secs_f64() + init.unwrap_or_default().as_secs_f64()) * 1000.0;
+            let mut line = format!(
+                "{function} {id} | REPORT RequestId: {id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {memory_mb} MB",
+                billed.ceil()
+            );
+            if let Some(peak) = pid.and_then(memory_peak_mb) {
+                line.push_str(&format!("\tMax Memory Used: {peak} MB"));
+            }
+            if let Some(init) = init {
+                line.push_str(&format!("\tInit Duration: {:.2} ms", init.as_secs_f64() * 1000.0));
+            }
+            line
+        }
+    }
+}
+
+/// Peak resident memory of a process, MB rounded up. `None` when the process is gone.
+fn memory_peak_mb(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes.div_ceil(1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(line: Line) -> Entry {
+        Entry { function: "Echo".into(), request_id: Some("8f5".into()), line, backlog: Arc::default() }
+    }
+
+    #[test]
+    fn a_line_names_its_function_and_request() {
+        let line = Line::Output { text: "hello".into() };
+        assert_eq!(render(&entry(line)), "Echo 8f5 | hello");
+    }
+
+    #[test]
+    fn a_report_has_duration_init_and_memory() {
+        let line = render(&entry(Line::Report {
+            duration: Duration::from_micros(1_230),
+            init: Some(Duration::from_millis(4)),
+            memory_mb: 128,
+            pid: Some(std::process::id()),
+        }));
+        assert!(line.contains("Duration: 1.23 ms\tBilled Duration: 6 ms\tMemory Size: 128 MB\tMax Memory Used: "), "{line}");
+        assert!(line.ends_with("Init Duration: 4.00 ms"), "{line}");
+    }
+
+    #[test]
+    fn a_flood_loses_its_own_lines_and_says_so() {
+        let (sender, receiver) = channel();
+        let log = Logs { sender }.of("Loud");
+        for n in 0..QUEUE_PER_FUNCTION + 7 {
+            log.write(None, Line::Output { text: n.to_string() });
+        }
+        drop(log);
+        let mut out = Vec::new();
+        write_all(&receiver, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("(7 lines dropped"), "{}", &text[..200]);
+        assert_eq!(text.lines().count(), QUEUE_PER_FUNCTION + 1);
+    }
+}

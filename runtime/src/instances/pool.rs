@@ -1,0 +1,194 @@
+//! The door of the room: finds the function, hands the job to its dispatcher and waits for the outcome.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use super::dispatch::{Dispatch, Job, Submitted};
+use super::guardian::Guardian;
+use super::logs::{FunctionLog, Logs};
+use super::stats::{FunctionStats, Stats};
+use super::supervisor;
+use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
+use crate::model::{Application, Function};
+
+/// Limits of the pool.
+#[derive(Debug, Clone)]
+pub struct PoolOptions {
+    /// Most instances of a function whose template names no ReservedConcurrentExecutions.
+    pub default_concurrency: usize,
+    /// An instance idle this long is retired.
+    pub idle: Duration,
+    /// Time a drain waits for invocations in flight before it kills them.
+    pub drain: Duration,
+    /// Where the functions' output goes.
+    pub logs: Logs,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self { default_concurrency: 16, idle: Duration::from_secs(300), drain: Duration::from_secs(20), logs: Logs::stdout() }
+    }
+}
+
+/// Everything that the instances of one function share.
+#[derive(Debug)]
+pub(super) struct Runner {
+    pub(super) function: Function,
+    pub(super) executable: PathBuf,
+    pub(super) idle: Duration,
+    pub(super) dispatch: Dispatch,
+    pub(super) log: FunctionLog,
+    pub(super) counters: Counters,
+    pub(super) guardian: Arc<Guardian>,
+    /// Rings when an instance ended.
+    pub(super) ended: Notify,
+}
+
+/// Counts since the host started.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    invocations: AtomicU64,
+    errors: AtomicU64,
+    throttles: AtomicU64,
+    cold_starts: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn cold_start(&self) {
+        self.cold_starts.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Runs functions as processes.
+#[derive(Debug)]
+pub struct Pool {
+    runners: BTreeMap<String, Arc<Runner>>,
+    draining: AtomicBool,
+    drain: Duration,
+}
+
+impl Pool {
+    /// A pool for those of the application's functions that have an executable. Processes start with the first invocation.
+    /// Must be called within a tokio runtime's reach; `executables` is by logical id.
+    pub fn new(app: &Application, executables: &BTreeMap<String, PathBuf>, options: &PoolOptions) -> Arc<Self> {
+        let guardian = Arc::new(Guardian::start());
+        let runners = app.functions.values().filter_map(|function| {
+            let executable = executables.get(&function.id)?.clone();
+            let limit = function.concurrency.map_or(options.default_concurrency, |limit| limit as usize);
+            let runner = Runner {
+                executable,
+                idle: options.idle,
+                dispatch: Dispatch::new(limit),
+                log: options.logs.of(&function.id),
+                counters: Counters::default(),
+                guardian: guardian.clone(),
+                ended: Notify::new(),
+                function: function.clone(),
+            };
+            Some((function.id.clone(), Arc::new(runner)))
+        });
+        Arc::new(Self { runners: runners.collect(), draining: AtomicBool::new(false), drain: options.drain })
+    }
+
+    /// What the pool does now and has done so far.
+    pub fn stats(&self) -> Stats {
+        let functions = self.runners.iter().map(|(id, runner)| {
+            let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+            FunctionStats {
+                function: id.clone(),
+                invocations: count(&runner.counters.invocations),
+                errors: count(&runner.counters.errors),
+                throttles: count(&runner.counters.throttles),
+                cold_starts: count(&runner.counters.cold_starts),
+                queued: runner.dispatch.queued(),
+                instances: runner.dispatch.instances().iter().map(|instance| instance.stats()).collect(),
+            }
+        });
+        Stats { functions: functions.collect() }
+    }
+
+    /// Refuses new invocations, waits for those in flight (at most [`PoolOptions::drain`]), then ends every process.
+    pub async fn shutdown(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        let deadline = tokio::time::Instant::now() + self.drain;
+        for runner in self.runners.values() {
+            runner.dispatch.drain();
+        }
+        for runner in self.runners.values() {
+            // idle ones go first, busy ones as they finish
+            loop {
+                let ended = runner.ended.notified();
+                let instances = runner.dispatch.instances();
+                let out_of_time = tokio::time::Instant::now() >= deadline;
+                for instance in instances.iter().filter(|instance| out_of_time || !instance.is_busy()) {
+                    instance.condemn();
+                }
+                if runner.dispatch.instance_count() == 0 {
+                    break;
+                }
+                // busy instances do not ring when they become idle: look again shortly
+                let _ = tokio::time::timeout(Duration::from_millis(20), ended).await;
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Invoke for Pool {
+    async fn invoke(&self, request: Request, wait_for_slot: bool) -> Result<Response, Rejected> {
+        let runner = self.runners.get(&request.function).ok_or_else(|| Rejected::NotFound(request.function.clone()))?;
+        if request.records == 0 && request.payload.len() > MAX_PAYLOAD {
+            return Err(Rejected::TooLarge(request.payload.len()));
+        }
+        if self.draining.load(Ordering::SeqCst) {
+            return Err(Rejected::ShuttingDown);
+        }
+        let request_id: std::sync::Arc<str> = new_id().into();
+        let (reply, outcome) = oneshot::channel();
+        let job = Job {
+            request_id: request_id.clone(),
+            payload: request.payload,
+            trace_id: request.trace_id.unwrap_or_else(new_trace_id),
+            records: request.records,
+            reply,
+        };
+        match runner.dispatch.submit(job, wait_for_slot) {
+            Submitted::Handed | Submitted::Queued => {}
+            Submitted::Start(id) => supervisor::spawn(runner.clone(), id),
+            Submitted::Draining => return Err(Rejected::ShuttingDown),
+            Submitted::Throttled => {
+                runner.counters.throttles.fetch_add(1, Ordering::Relaxed);
+                return Err(Rejected::Throttled(request.function));
+            }
+        }
+        // dropped unanswered only when a drain empties the queue
+        let outcome = outcome.await.map_err(|_| Rejected::ShuttingDown)?;
+        runner.counters.invocations.fetch_add(1, Ordering::Relaxed);
+        if matches!(outcome, Outcome::Error(_)) {
+            runner.counters.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Response { request_id: request_id.to_string(), outcome })
+    }
+}
+
+/// A random identifier in the form of a UUID, version 4.
+pub(super) fn new_id() -> String {
+    let mut bytes: [u8; 16] = rand::random();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let text = hex::encode(bytes);
+    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+}
+
+/// A trace id in X-Ray's form, not sampled.
+fn new_trace_id() -> String {
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs() as u32;
+    let root: [u8; 12] = rand::random();
+    let parent: [u8; 8] = rand::random();
+    format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", hex::encode(root), hex::encode(parent))
+}

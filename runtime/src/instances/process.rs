@@ -1,0 +1,143 @@
+//! Starting and ending a function's process.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use super::guardian::Guardian;
+use super::logs::MAX_LINE;
+
+/// A running process, leader of a group of its own. Dropping it kills the group.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    group: u32,
+    guardian: Arc<Guardian>,
+}
+
+impl Process {
+    /// Starts `executable` in its own folder, with this environment and no other.
+    pub(super) fn start(
+        executable: &Path,
+        environment: BTreeMap<String, String>,
+        guardian: &Arc<Guardian>,
+    ) -> std::io::Result<Self> {
+        let child = Command::new(executable)
+            .env_clear()
+            .envs(environment)
+            .current_dir(executable.parent().unwrap_or(Path::new("/")))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // a group of its own: Ctrl-C in the terminal must drain the host, not kill its functions,
+            // and a deadline must end what the function started, too
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let group = child.id().ok_or_else(|| std::io::Error::other("the process has no id"))?;
+        guardian.watch(group);
+        Ok(Self { child, group, guardian: guardian.clone() })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.group
+    }
+
+    /// Hands every line of standard output and standard error to `line`, until both are closed.
+    pub(super) fn forward_output(&mut self, line: impl Fn(String) + Clone + Send + 'static) {
+        if let Some(out) = self.child.stdout.take() {
+            tokio::spawn(forward(out, line.clone()));
+        }
+        if let Some(err) = self.child.stderr.take() {
+            tokio::spawn(forward(err, line));
+        }
+    }
+
+    /// Waits for the leader's end. Cancel safe.
+    pub(super) async fn wait(&mut self) -> std::io::Result<std::process::ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Asks the group to end.
+    pub(super) fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Ends the group. Whatever the leader left running goes too.
+    pub(super) fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // an error means that the group is gone already
+        let _ = killpg(Pid::from_raw(self.group.cast_signed()), signal);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        self.guardian.forget(self.group);
+    }
+}
+
+async fn forward(source: impl AsyncRead + Unpin, line: impl Fn(String)) {
+    let mut reader = BufReader::new(source);
+    let mut pending = Vec::new();
+    loop {
+        let Ok(chunk) = reader.fill_buf().await else { break };
+        if chunk.is_empty() {
+            break;
+        }
+        let taken = match chunk.iter().position(|byte| *byte == b'\n') {
+            Some(end) => {
+                pending.extend_from_slice(&chunk[..end]);
+                line(take_line(&mut pending));
+                end + 1
+            }
+            None => {
+                pending.extend_from_slice(chunk);
+                chunk.len()
+            }
+        };
+        reader.consume(taken);
+        while pending.len() > MAX_LINE {
+            let rest = pending.split_off(MAX_LINE);
+            line(take_line(&mut pending));
+            pending = rest;
+        }
+    }
+    if !pending.is_empty() {
+        line(take_line(&mut pending));
+    }
+}
+
+fn take_line(pending: &mut Vec<u8>) -> String {
+    let bytes = std::mem::take(pending);
+    String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(&bytes)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[tokio::test]
+    async fn output_is_cut_at_line_ends_and_at_the_longest_line() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let seen = lines.clone();
+        let mut text = b"one\r\n\ntwo \xff\n".to_vec();
+        text.extend(vec![b'x'; MAX_LINE + 3]);
+        forward(text.as_slice(), move |line| seen.lock().unwrap().push(line)).await;
+        let lines = lines.lock().unwrap().clone();
+        assert_eq!(&lines[..3], ["one", "", "two \u{fffd}"]);
+        assert_eq!(lines[3].len(), MAX_LINE);
+        assert_eq!(lines[4], "xxx");
+    }
+}

@@ -1,0 +1,147 @@
+//! The one task that starts a process, watches it and clears up after it.
+
+use std::io;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::environment;
+use super::failure;
+use super::instance::{Due, INIT_TIMEOUT, Instance};
+use super::logs::Line;
+use super::pool::Runner;
+use super::process::Process;
+use super::runtime_api;
+use crate::invocation::FunctionError;
+
+/// What a function that registered an extension gets between SIGTERM and SIGKILL (Lambda's limit for internal extensions).
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How a process came to its end.
+enum End {
+    Exited(ExitStatus),
+    InitTimeout,
+    Deadline,
+    Idle,
+    Stopped,
+    CannotStart(String),
+}
+
+/// Runs instance `id` from its start to its end, and starts a successor if jobs still wait.
+pub(super) fn spawn(runner: Arc<Runner>, id: u64) {
+    tokio::spawn(async move {
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let instance = Instance::new(id, runner.clone());
+            runner.dispatch.started(&instance);
+            runner.counters.cold_start();
+            next = supervise(&instance).await;
+            runner.ended.notify_waiters();
+        }
+    });
+}
+
+async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
+    let runner = &instance.runner;
+    // a first initialisation that takes too long is tried again as part of the invocation that waits for it
+    let mut end = run(instance, INIT_TIMEOUT).await;
+    if matches!(end, End::InitTimeout) {
+        runner.log.write(
+            None,
+            Line::Output {
+                text: format!(
+                    "INIT_REPORT Init Duration: {:.2} ms\tPhase: init\tStatus: timeout",
+                    INIT_TIMEOUT.as_secs_f64() * 1000.0
+                ),
+            },
+        );
+        end = run(instance, runner.function.timeout).await;
+    }
+    let failure = |request_id: &str| describe(&end, instance, request_id);
+    instance.fail_all(failure);
+    let ready = instance.is_ready();
+    let blame: Option<&dyn Fn(&str) -> FunctionError> =
+        if ready || matches!(end, End::Stopped | End::Idle) && instance.init_error().is_none() { None } else { Some(&failure) };
+    runner.dispatch.ended(instance.id, ready, blame)
+}
+
+fn describe(end: &End, instance: &Instance, request_id: &str) -> FunctionError {
+    if let Some(error) = instance.init_error() {
+        return error;
+    }
+    match end {
+        End::Exited(status) if status.success() => failure::exited_quietly(request_id),
+        End::Exited(status) => failure::exited(request_id, &failure::describe_exit(*status)),
+        End::InitTimeout | End::Deadline => failure::timed_out(request_id, instance.runner.function.timeout),
+        End::Idle | End::Stopped => failure::killed_by_shutdown(request_id),
+        End::CannotStart(why) => failure::cannot_start(request_id, why),
+    }
+}
+
+async fn run(instance: &Arc<Instance>, init_limit: Duration) -> End {
+    let (mut process, listener) = match start(instance).await {
+        Ok(started) => started,
+        Err(error) => {
+            let why = format!("cannot run {}: {error}", instance.runner.executable.display());
+            instance.runner.log.write(None, Line::Output { text: why.clone() });
+            return End::CannotStart(why);
+        }
+    };
+    // dropped with this function: no connection outlives its process
+    let mut connections = JoinSet::new();
+    connections.spawn(runtime_api::serve(listener, instance.clone()));
+    let end = watch(instance, &mut process, init_limit).await;
+    let graceful = matches!(end, End::Idle | End::Stopped) && instance.has_extensions();
+    if graceful {
+        process.terminate();
+        let _ = tokio::time::timeout(GRACE, process.wait()).await;
+    }
+    process.kill();
+    if let Err(error) = process.wait().await {
+        tracing::warn!(%error, pid = process.pid(), "cannot reap a function's process");
+    }
+    end
+}
+
+async fn start(instance: &Arc<Instance>) -> io::Result<(Process, TcpListener)> {
+    let runner = &instance.runner;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let stream = format!("[$LATEST]{:08x}", instance.id);
+    // variables that are not UTF-8 cannot be passed on and are of no use to a function
+    let host = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let environment = environment::build(&runner.function, &runner.executable, listener.local_addr()?, &stream, host);
+    let mut process = Process::start(&runner.executable, environment, &runner.guardian)?;
+    instance.process_started(process.pid());
+    let weak = Arc::downgrade(instance);
+    let log = runner.log.clone();
+    process.forward_output(move |text| {
+        let request = weak.upgrade().and_then(|instance| instance.current_request());
+        log.write(request.as_ref(), Line::Output { text });
+    });
+    Ok((process, listener))
+}
+
+async fn watch(instance: &Instance, process: &mut Process, init_limit: Duration) -> End {
+    loop {
+        let wake = match instance.check(Instant::now(), init_limit, instance.runner.idle) {
+            Due::At(instant) => instant,
+            Due::InitTimeout => return End::InitTimeout,
+            Due::Deadline => return End::Deadline,
+            Due::Stop => return End::Stopped,
+            // busy after all: a job came between the check and the withdrawal
+            Due::Idle if !instance.runner.dispatch.withdraw(instance.id) => Instant::now() + Duration::from_millis(50),
+            Due::Idle => return End::Idle,
+        };
+        tokio::select! {
+            status = process.wait() => match status {
+                Ok(status) => return End::Exited(status),
+                Err(error) => return End::CannotStart(format!("cannot watch the process: {error}")),
+            },
+            () = tokio::time::sleep_until(wake.into()) => {}
+            () = instance.changed.notified() => {}
+        }
+    }
+}
