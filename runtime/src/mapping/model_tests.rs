@@ -1,0 +1,415 @@
+//! The machine against a simple model: logs with gaps, a function with moods, a group that rebalances.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const PARTITIONS: i32 = 3;
+
+fn partition(number: i32) -> Partition {
+    Partition { topic: 0, number }
+}
+
+fn settings() -> Settings {
+    Settings {
+        batch_size: 4,
+        window: Duration::ZERO,
+        max_payload: 1_000,
+        envelope: 100,
+        partition_overhead: 20,
+        bisect: false,
+        max_retries: None,
+        max_age: None,
+        has_destination: false,
+        max_in_flight: 2,
+        buffer_bytes: 100_000,
+        commit_interval: Duration::from_secs(1),
+        backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(2),
+    }
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+enum Event {
+    /// So many further records reach the host, each so many bytes.
+    Deliver {
+        partition: i32,
+        records: usize,
+        size: usize,
+    },
+    /// One of the invocations in flight ends.
+    Finish {
+        which: usize,
+        how: How,
+    },
+    Rebalance {
+        partition: i32,
+        lost: bool,
+    },
+    CommitFails {
+        partition: i32,
+    },
+    Pass {
+        milliseconds: i64,
+    },
+}
+
+#[derive(Debug, Clone)]
+enum How {
+    Success,
+    Failed,
+    NotInvoked,
+    /// The record at this position of every slice fails (if it has one), and the last.
+    Partial(usize),
+    /// The answer names a record that was not in the batch.
+    Nonsense,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let how = prop_oneof![
+        4 => Just(How::Success),
+        2 => Just(How::Failed),
+        1 => Just(How::NotInvoked),
+        3 => (0..5_usize).prop_map(How::Partial),
+        1 => Just(How::Nonsense),
+    ];
+    prop_oneof![
+        4 => (0..PARTITIONS, 1..6_usize, prop_oneof![Just(10_usize), Just(300), Just(2_000)])
+            .prop_map(|(partition, records, size)| Event::Deliver { partition, records, size }),
+        5 => (0..3_usize, how).prop_map(|(which, how)| Event::Finish { which, how }),
+        1 => (0..PARTITIONS, any::<bool>()).prop_map(|(partition, lost)| Event::Rebalance { partition, lost }),
+        1 => (0..PARTITIONS).prop_map(|partition| Event::CommitFails { partition }),
+        3 => (0..1_500_i64).prop_map(|milliseconds| Event::Pass { milliseconds }),
+    ]
+}
+
+/// What the world around the machine knows.
+struct World {
+    machine: Machine,
+    now: Millis,
+    /// Offsets of each partition's log: every third one is missing.
+    committed: BTreeMap<i32, Offset>,
+    /// Next offset that the host reads.
+    position: BTreeMap<i32, Offset>,
+    /// Held by the machine, as the world believes.
+    held: BTreeMap<i32, Vec<Offset>>,
+    /// Done (successfully processed) at least once.
+    done: BTreeMap<i32, BTreeSet<Offset>>,
+    given_up: BTreeMap<i32, BTreeSet<Offset>>,
+    flying: BTreeMap<InvocationId, Vec<(Slice, u64)>>,
+    generation: BTreeMap<i32, u64>,
+    sizes: BTreeMap<(i32, Offset), usize>,
+    limits: Settings,
+}
+
+fn next_offset(after: Offset) -> Offset {
+    if after % 3 == 2 { after + 1 } else { after }
+}
+
+impl World {
+    fn new(limits: Settings) -> Self {
+        let zero: BTreeMap<i32, Offset> = (0..PARTITIONS).map(|p| (p, 0)).collect();
+        let mut world = Self {
+            machine: Machine::new(limits.clone()),
+            now: 1_000_000,
+            committed: zero.clone(),
+            position: zero,
+            held: BTreeMap::new(),
+            done: BTreeMap::new(),
+            given_up: BTreeMap::new(),
+            flying: BTreeMap::new(),
+            generation: BTreeMap::new(),
+            sizes: BTreeMap::new(),
+            limits,
+        };
+        let all: Vec<_> = (0..PARTITIONS).map(partition).collect();
+        world.step(Input::Assigned(&all));
+        world
+    }
+
+    fn step(&mut self, input: Input<'_>) {
+        let mut actions = Vec::new();
+        self.machine.step(self.now, input, &mut actions);
+        for action in actions {
+            self.obey(action);
+        }
+    }
+
+    fn obey(&mut self, action: Action) {
+        match action {
+            Action::Invoke(id, slices) => self.invoked(id, slices),
+            Action::Commit(offsets) => {
+                for (partition, offset) in offsets {
+                    let p = partition.number;
+                    assert!(offset >= self.committed[&p], "a commit goes back");
+                    let over = |o: &Offset| {
+                        self.done.get(&p).is_some_and(|d| d.contains(o)) || self.given_up.get(&p).is_some_and(|d| d.contains(o))
+                    };
+                    let mut at = next_offset(0);
+                    while at < offset {
+                        assert!(over(&at), "partition {p}: the commit {offset} passes {at}, which is not done");
+                        at = next_offset(at + 1);
+                    }
+                    self.committed.insert(p, offset);
+                }
+            }
+            Action::Release(partition, last) => self.held.entry(partition.number).or_default().retain(|o| *o > last),
+            Action::Discard(slice, _) => {
+                assert!(self.limits.max_retries.is_some() || self.limits.max_age.is_some());
+                let held = self.held.entry(slice.partition.number).or_default();
+                let over: Vec<Offset> = held.iter().copied().filter(|o| (slice.first..=slice.last).contains(o)).collect();
+                assert_eq!(over.len(), slice.records);
+                self.given_up.entry(slice.partition.number).or_default().extend(over);
+            }
+            Action::Pause(_) | Action::Resume(_) | Action::Alarm(_) => {}
+            Action::SendToDestination(..) => unreachable!("no destination"),
+        }
+    }
+
+    fn invoked(&mut self, id: InvocationId, slices: Vec<Slice>) {
+        assert!(!slices.is_empty());
+        assert!(self.flying.len() < self.limits.max_in_flight);
+        assert!(slices.iter().map(|slice| slice.records).sum::<usize>() <= self.limits.batch_size);
+        let mut bytes = self.limits.envelope;
+        for slice in &slices {
+            let p = slice.partition.number;
+            assert!(
+                !self.flying.values().flatten().any(|(other, _)| other.partition == slice.partition),
+                "two slices of partition {p} in flight"
+            );
+            let front = &self.held[&p][..slice.records];
+            assert_eq!((front[0], front[front.len() - 1]), (slice.first, slice.last), "partition {p} skips or reorders");
+            bytes += self.limits.partition_overhead + front.iter().map(|o| self.sizes[&(p, *o)] + 1).sum::<usize>();
+        }
+        let alone = slices.len() == 1 && slices[0].records == 1;
+        assert!(alone || bytes <= self.limits.max_payload, "{bytes} bytes in one event");
+        let tagged = slices.into_iter().map(|slice| (slice, self.generation.get(&slice.partition.number).copied().unwrap_or(0)));
+        let tagged = tagged.collect();
+        self.flying.insert(id, tagged);
+    }
+
+    fn deliver(&mut self, p: i32, count: usize, size: usize) {
+        let mut records = Vec::new();
+        let mut at = next_offset(self.position[&p]);
+        for _ in 0..count {
+            records.push(Record { offset: at, size, time: self.now });
+            self.sizes.insert((p, at), size);
+            self.held.entry(p).or_default().push(at);
+            at = next_offset(at + 1);
+        }
+        self.position.insert(p, at);
+        self.step(Input::Records(partition(p), &records));
+    }
+
+    fn finish(&mut self, which: usize, how: &How) {
+        let Some(id) = self.flying.keys().nth(which % self.flying.len().max(1)).copied() else { return };
+        let slices = self.flying.remove(&id).unwrap();
+        let mut failures = Vec::new();
+        for (slice, generation) in &slices {
+            let p = slice.partition.number;
+            if self.generation.get(&p).copied().unwrap_or(0) != *generation {
+                continue;
+            }
+            let front: Vec<Offset> = self.held[&p][..slice.records].to_vec();
+            match how {
+                How::Success => self.done.entry(p).or_default().extend(front),
+                How::Partial(at) => {
+                    if let Some(offset) = front.get(*at) {
+                        failures.push(Failure { partition: slice.partition, offset: *front.last().unwrap() });
+                        failures.push(Failure { partition: slice.partition, offset: *offset });
+                    }
+                    self.done.entry(p).or_default().extend(front.into_iter().take(*at));
+                }
+                How::Nonsense => failures.push(Failure { partition: slice.partition, offset: slice.last + 1 }),
+                How::Failed | How::NotInvoked => {}
+            }
+        }
+        if matches!(how, How::Nonsense) && failures.is_empty() {
+            failures.push(Failure { partition: partition(99), offset: 0 });
+        }
+        let finish = match how {
+            How::Success => Finish::Answered(Vec::new()),
+            How::Failed => Finish::Failed,
+            How::NotInvoked => Finish::NotInvoked,
+            How::Partial(_) | How::Nonsense => Finish::Answered(failures),
+        };
+        self.step(Input::Finished(id, finish));
+    }
+
+    fn rebalance(&mut self, p: i32, lost: bool) {
+        let given = [partition(p)];
+        self.step(if lost { Input::Lost(&given) } else { Input::Revoked(&given) });
+        *self.generation.entry(p).or_default() += 1;
+        self.held.remove(&p);
+        self.position.insert(p, self.committed[&p]);
+        self.step(Input::Assigned(&given));
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Deliver { partition, records, size } => self.deliver(*partition, *records, *size),
+            Event::Finish { which, how } => self.finish(*which, how),
+            Event::Rebalance { partition, lost } => self.rebalance(*partition, *lost),
+            Event::CommitFails { partition: p } => self.step(Input::CommitFailed(&[partition(*p)])),
+            Event::Pass { milliseconds } => {
+                self.now += milliseconds;
+                self.step(Input::Tick);
+            }
+        }
+    }
+
+    /// The function is well again: everything held ends as done, and is committed.
+    fn settle(&mut self) {
+        for _ in 0..10_000 {
+            if let Some(wake) = self.machine.wake() {
+                self.now = self.now.max(wake);
+            } else if self.flying.is_empty() {
+                break;
+            }
+            self.step(Input::Tick);
+            self.finish(0, &How::Success);
+        }
+        assert!(self.held.values().all(Vec::is_empty), "records are stuck: {:?}", self.held);
+        for p in 0..PARTITIONS {
+            let last = self.done.get(&p).into_iter().chain(self.given_up.get(&p)).flatten().max();
+            assert!(
+                last.is_none_or(|last| self.committed[&p] > *last || self.position[&p] <= *last),
+                "partition {p} is done but not committed"
+            );
+        }
+    }
+}
+
+fn run(limits: Settings, events: &[Event]) {
+    let mut world = World::new(limits);
+    for event in events {
+        world.apply(event);
+    }
+    world.settle();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn without_limits_every_record_is_done_in_order_and_no_commit_passes_one(events in prop::collection::vec(event(), 1..80)) {
+        run(settings(), &events);
+    }
+
+    #[test]
+    fn with_bisect_and_bounded_retries_only_the_limit_gives_records_up(events in prop::collection::vec(event(), 1..80), retries in 0..3_u32) {
+        run(Settings { bisect: true, max_retries: Some(retries), ..settings() }, &events);
+    }
+
+    #[test]
+    fn with_a_window_and_an_age_limit_nothing_gets_stuck(events in prop::collection::vec(event(), 1..80)) {
+        let limits = Settings {
+            window: Duration::from_millis(500),
+            max_age: Some(Duration::from_secs(2)),
+            ..settings()
+        };
+        run(limits, &events);
+    }
+}
+
+fn offsets(range: std::ops::Range<i64>) -> Vec<Record> {
+    range.map(|offset| Record { offset, size: 10, time: 0 }).collect()
+}
+
+fn assigned(limits: Settings, records: std::ops::Range<i64>) -> (Machine, Vec<Action>) {
+    let mut machine = Machine::new(limits);
+    let mut out = Vec::new();
+    machine.step(0, Input::Assigned(&[partition(0)]), &mut out);
+    machine.step(0, Input::Records(partition(0), &offsets(records)), &mut out);
+    (machine, out)
+}
+
+fn slice(first: Offset, last: Offset) -> Slice {
+    Slice { partition: partition(0), first, last, records: (last - first + 1) as usize }
+}
+
+#[test]
+fn bisecting_narrows_a_poisoned_batch_down_to_its_record_without_using_retries() {
+    let limits = Settings { bisect: true, max_retries: Some(0), backoff: Duration::ZERO, ..settings() };
+    let (mut machine, mut out) = assigned(limits, 0..4);
+    let mut discarded = Vec::new();
+    let mut batches = Vec::new();
+    while let Some(action) = (!out.is_empty()).then(|| out.remove(0)) {
+        match action {
+            Action::Invoke(id, slices) => {
+                batches.push((slices[0].first, slices[0].last));
+                let poisoned = (slices[0].first..=slices[0].last).contains(&2);
+                let finish = if poisoned { Finish::Failed } else { Finish::Answered(Vec::new()) };
+                machine.step(0, Input::Finished(id, finish), &mut out);
+            }
+            Action::Discard(slice, reason) => discarded.push((slice, reason)),
+            _ => {}
+        }
+    }
+    assert_eq!(batches, [(0, 3), (0, 1), (2, 3), (2, 2), (3, 3)]);
+    assert_eq!(discarded, [(slice(2, 2), Reason::RetriesExhausted)]);
+}
+
+#[test]
+fn a_partition_resumes_at_its_lowest_failed_offset_and_commits_up_to_it() {
+    let (mut machine, mut out) = assigned(settings(), 0..4);
+    let failures = [3, 1].map(|offset| Failure { partition: partition(0), offset }).to_vec();
+    out.clear();
+    machine.step(2_000, Input::Finished(1, Finish::Answered(failures)), &mut out);
+    assert_eq!(out, [Action::Release(partition(0), 0), Action::Commit(vec![(partition(0), 1)])]);
+    out.clear();
+    machine.step(2_100, Input::Tick, &mut out);
+    assert_eq!(out, [Action::Invoke(2, vec![slice(1, 3)])]);
+}
+
+#[test]
+fn a_destination_that_is_down_holds_the_partition_until_it_takes_the_records() {
+    let limits = Settings { max_retries: Some(0), has_destination: true, ..settings() };
+    let (mut machine, mut out) = assigned(limits, 0..2);
+    let (first, send) = (slice(0, 0), Action::SendToDestination(slice(0, 0), Reason::RetriesExhausted));
+    assert_eq!(out, [Action::Invoke(1, vec![Slice { last: 1, records: 2, ..first }])]);
+    out.clear();
+    machine.step(0, Input::Finished(1, Finish::Failed), &mut out);
+    let Action::SendToDestination(held, _) = out[0] else { panic!("{out:?}") };
+    assert_eq!((held.first, held.last, out.len()), (0, 1, 1));
+    out.clear();
+    machine.step(0, Input::Delivered(partition(0), false), &mut out);
+    machine.step(50, Input::Records(partition(0), &offsets(2..3)), &mut out);
+    assert_eq!(out, [], "waits: {send:?} comes again after the backoff");
+    machine.step(100, Input::Tick, &mut out);
+    assert!(matches!(out[..], [Action::SendToDestination(..)]));
+    out.clear();
+    machine.step(100, Input::Delivered(partition(0), true), &mut out);
+    assert!(out.contains(&Action::Invoke(2, vec![slice(2, 2)])), "{out:?}");
+    assert!(out.contains(&Action::Commit(vec![(partition(0), 2)])), "{out:?}");
+}
+
+#[test]
+fn a_full_partition_is_paused_and_resumed_once_there_is_room() {
+    let (mut machine, out) = assigned(settings(), 0..1_000);
+    assert!(out.contains(&Action::Pause(partition(0))));
+    let mut resumed = false;
+    let mut out = Vec::new();
+    for id in 1..=250 {
+        machine.step(0, Input::Finished(id, Finish::Answered(Vec::new())), &mut out);
+        resumed |= out.contains(&Action::Resume(partition(0)));
+    }
+    assert!(resumed);
+}
+
+#[test]
+fn a_drain_lets_what_flies_land_and_starts_nothing() {
+    let (mut machine, mut out) = assigned(settings(), 0..8);
+    out.clear();
+    machine.step(0, Input::Drain, &mut out);
+    assert!(!machine.is_idle());
+    machine.step(0, Input::Finished(1, Finish::Answered(Vec::new())), &mut out);
+    machine.step(0, Input::Flush, &mut out);
+    assert!(machine.is_idle());
+    assert!(!out.iter().any(|action| matches!(action, Action::Invoke(..))));
+    assert!(out.contains(&Action::Commit(vec![(partition(0), 4)])), "{out:?}");
+}

@@ -1,0 +1,179 @@
+//! One partition: the records held, how their front is cut for retries, and how far everything is done.
+
+use std::collections::VecDeque;
+
+use super::{Millis, Offset, Partition, Reason, Record, Slice};
+
+/// A run of records at the front that travels as it is: what is left of a slice that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub(super) records: usize,
+    /// Attempts that failed.
+    pub(super) attempts: u32,
+}
+
+/// Records at the front that wait for the destination.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    pub(super) records: usize,
+    pub(super) reason: Reason,
+    pub(super) sent: bool,
+    pub(super) attempts: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// Changes with every assignment: a result of an earlier one is void.
+    pub(super) epoch: u64,
+    queue: VecDeque<(Record, Millis)>,
+    bytes: usize,
+    /// How the front of the queue is cut; the records behind are fresh.
+    segments: VecDeque<Segment>,
+    /// No invocation before this.
+    pub(super) not_before: Millis,
+    pub(super) held: Option<Held>,
+    pub(super) paused: bool,
+    /// Next offset to read if the host stopped now: one past the last record that is done.
+    done: Option<Offset>,
+    committed: Option<Offset>,
+}
+
+impl State {
+    pub(super) fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            queue: VecDeque::new(),
+            bytes: 0,
+            segments: VecDeque::new(),
+            not_before: Millis::MIN,
+            held: None,
+            paused: false,
+            done: None,
+            committed: None,
+        }
+    }
+
+    pub(super) fn push(&mut self, records: &[Record], now: Millis) {
+        for record in records {
+            debug_assert!(self.queue.back().is_none_or(|(last, _)| last.offset < record.offset));
+            self.bytes += record.size;
+            self.queue.push_back((*record, now));
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// When the first record arrived.
+    pub(super) fn oldest_arrival(&self) -> Millis {
+        self.queue.front().map_or(Millis::MAX, |(_, arrived)| *arrived)
+    }
+
+    pub(super) fn retry(&self) -> Option<Segment> {
+        self.segments.front().copied()
+    }
+
+    /// The first `records` as a slice. `None` if there are fewer, or none asked for.
+    pub(super) fn front(&self, partition: Partition, records: usize) -> Option<Slice> {
+        let last = self.queue.get(records.checked_sub(1)?)?.0.offset;
+        let first = self.queue.front()?.0.offset;
+        Some(Slice { partition, first, last, records })
+    }
+
+    /// How many records from the front fit into `count` records and `bytes` bytes (with a comma each), and their bytes.
+    pub(super) fn fitting(&self, count: usize, bytes: usize) -> (usize, usize) {
+        let mut used = 0;
+        let mut taken = 0;
+        for (record, _) in self.queue.iter().take(count) {
+            let size = record.size + 1;
+            if used + size > bytes {
+                break;
+            }
+            used += size;
+            taken += 1;
+        }
+        (taken, used)
+    }
+
+    pub(super) fn first_size(&self) -> usize {
+        self.queue.front().map_or(0, |(record, _)| record.size)
+    }
+
+    /// Records at the front that are older than `limit`.
+    pub(super) fn expired(&self, now: Millis, limit: Millis) -> usize {
+        self.queue.iter().take_while(|(record, _)| record.time >= 0 && now - record.time > limit).count()
+    }
+
+    /// Position within the first `records` of the lowest of `offsets`. An offset that is none of theirs is given back.
+    pub(super) fn lowest(&self, records: usize, offsets: impl Iterator<Item = Offset>) -> Result<Option<usize>, Offset> {
+        let mut lowest: Option<usize> = None;
+        let records = records.min(self.queue.len());
+        for offset in offsets {
+            let at = self.queue.partition_point(|(record, _)| record.offset < offset);
+            if at >= records || self.queue[at].0.offset != offset {
+                return Err(offset);
+            }
+            lowest = Some(lowest.map_or(at, |found| found.min(at)));
+        }
+        Ok(lowest)
+    }
+
+    /// The first `records` are over with: done, or given up. Returns the last one's offset.
+    pub(super) fn finish(&mut self, records: usize) -> Option<Offset> {
+        let mut last = None;
+        for (record, _) in self.queue.drain(..records.min(self.queue.len())) {
+            self.bytes -= record.size;
+            last = Some(record.offset);
+        }
+        self.uncut(records);
+        if let Some(last) = last {
+            self.done = Some(last + 1);
+        }
+        last
+    }
+
+    /// The first `records` failed: they travel again as these segments, in this order, instead of however they were cut.
+    pub(super) fn recut(&mut self, records: usize, segments: &[Segment]) {
+        self.uncut(records);
+        for segment in segments.iter().rev() {
+            self.segments.push_front(*segment);
+        }
+    }
+
+    /// Forgets how the first `records` were cut.
+    fn uncut(&mut self, records: usize) {
+        let mut over = records;
+        while over > 0
+            && let Some(segment) = self.segments.front_mut()
+        {
+            let part = over.min(segment.records);
+            segment.records -= part;
+            over -= part;
+            if segment.records == 0 {
+                self.segments.pop_front();
+            }
+        }
+    }
+
+    /// What a commit would say now, if it would say anything new.
+    pub(super) fn uncommitted(&self) -> Option<Offset> {
+        self.done.filter(|done| self.committed != Some(*done))
+    }
+
+    pub(super) fn mark_committed(&mut self) {
+        self.committed = self.done;
+    }
+
+    pub(super) fn commit_failed(&mut self) {
+        self.committed = None;
+    }
+}

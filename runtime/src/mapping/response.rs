@@ -1,0 +1,97 @@
+//! Reads a partial batch response: `{"batchItemFailures":[{"itemIdentifier":{"partition":"topic-0","offset":42}}]}`.
+
+use serde::Deserialize;
+
+use super::{Offset, Partition};
+
+/// A record that the function could not process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// Its partition.
+    pub partition: Partition,
+    /// Its offset.
+    pub offset: Offset,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    #[serde(default)]
+    batch_item_failures: Option<Vec<Item>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    item_identifier: Identifier,
+}
+
+#[derive(Deserialize)]
+struct Identifier {
+    partition: String,
+    offset: Offset,
+}
+
+/// The failures that an answer names. Nothing, `null`, `{}` and an empty list mean success.
+///
+/// `partition` knows the partitions by their name in the event ("topic-0").
+///
+/// # Errors
+/// Says what is malformed: the caller has to treat the whole batch as failed, as the service does.
+pub fn failures(answer: &[u8], partition: impl Fn(&str) -> Option<Partition>) -> Result<Vec<Failure>, String> {
+    if answer.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Vec::new());
+    }
+    let answer: Option<Answer> = serde_json::from_slice(answer)
+        .map_err(|error| format!("the partial batch response is malformed ({error}); expected {{\"batchItemFailures\":[{{\"itemIdentifier\":{{\"partition\":\"topic-0\",\"offset\":42}}}}]}}"))?;
+    let items = answer.and_then(|answer| answer.batch_item_failures).unwrap_or_default();
+    items
+        .into_iter()
+        .map(|Item { item_identifier: Identifier { partition: name, offset } }| {
+            let partition = partition(&name)
+                .ok_or_else(|| format!("the partial batch response names partition {name:?}, which the batch does not have"))?;
+            Ok(Failure { partition, offset })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(answer: &str) -> Result<Vec<Failure>, String> {
+        failures(answer.as_bytes(), |name| {
+            let number = name.strip_prefix("orders-")?.parse().ok()?;
+            Some(Partition { topic: 0, number })
+        })
+    }
+
+    #[test]
+    fn nothing_null_and_empty_mean_success() {
+        for answer in ["", " ", "null", "{}", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#, r#"{"ok":true}"#] {
+            assert_eq!(read(answer), Ok(Vec::new()), "{answer}");
+        }
+    }
+
+    #[test]
+    fn identifiers_name_partition_and_offset() {
+        let answer = r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"orders-3","offset":42}}]}"#;
+        let partition = Partition { topic: 0, number: 3 };
+        assert_eq!(read(answer), Ok(vec![Failure { partition, offset: 42 }]));
+    }
+
+    #[test]
+    fn malformed_identifiers_are_errors_that_say_what_is_wrong() {
+        let cases = [
+            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, "malformed"),
+            (r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"orders-3"}}]}"#, "offset"),
+            (r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"other-3","offset":1}}]}"#, "other-3"),
+            (r#"{"batchItemFailures":[{}]}"#, "itemIdentifier"),
+            (r#""done""#, "malformed"),
+        ];
+        for (answer, expected) in cases {
+            let error = read(answer).unwrap_err();
+            assert!(error.contains(expected), "{answer}: {error}");
+        }
+    }
+}
