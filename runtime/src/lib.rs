@@ -14,6 +14,7 @@ pub mod document;
 pub mod http;
 pub mod instances;
 pub mod invocation;
+pub mod kafka;
 pub mod mapping;
 pub mod model;
 pub mod project;

@@ -1,0 +1,298 @@
+//! The task between the polling thread, the pure machine and the functions: it feeds the one and obeys the other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc as std_mpsc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rdkafka::consumer::{CommitMode, Consumer};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::buffer::{Accepted, Buffer};
+use super::consumer::{Event, MappingConsumer, commit, list, partition};
+use super::encode;
+use super::status::Progress;
+use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Millis, Offset, Partition, Settings, Slice, failures};
+use crate::model::KafkaMapping;
+
+/// The status need not be fresher than this.
+const STATUS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Milliseconds since 1970 that only step forward.
+#[derive(Debug)]
+struct Clock {
+    started: Instant,
+    epoch: Millis,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as Millis;
+        Self { started: Instant::now(), epoch }
+    }
+
+    fn now(&self) -> Millis {
+        self.epoch + self.started.elapsed().as_millis() as Millis
+    }
+
+    fn instant(&self, at: Millis) -> Instant {
+        self.started + Duration::from_millis((at - self.epoch).max(0) as u64)
+    }
+}
+
+pub(super) struct Driver {
+    mapping: KafkaMapping,
+    envelope: Vec<u8>,
+    machine: Machine,
+    buffer: Buffer,
+    consumer: Arc<MappingConsumer>,
+    free: std_mpsc::Sender<Vec<u8>>,
+    invoker: Invoker,
+    running: JoinSet<(InvocationId, Result<Response, Rejected>)>,
+    batches: BTreeMap<InvocationId, Vec<Slice>>,
+    progress: Arc<Progress>,
+    clock: Clock,
+}
+
+impl Driver {
+    pub(super) fn new(
+        mapping: KafkaMapping,
+        settings: Settings,
+        consumer: Arc<MappingConsumer>,
+        free: std_mpsc::Sender<Vec<u8>>,
+        invoker: Invoker,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            envelope: encode::envelope(&mapping),
+            machine: Machine::new(settings),
+            buffer: Buffer::default(),
+            consumer,
+            free,
+            invoker,
+            running: JoinSet::new(),
+            batches: BTreeMap::new(),
+            progress,
+            clock: Clock::start(),
+            mapping,
+        }
+    }
+
+    /// Runs until `shutdown` turns true and what was in flight then has ended and is committed, or `patience` is over.
+    pub(super) async fn run(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        mut shutdown: watch::Receiver<bool>,
+        patience: Duration,
+    ) {
+        let mut deadline: Option<tokio::time::Instant> = None;
+        let mut shown = Instant::now();
+        loop {
+            if deadline.is_some() && self.machine.is_idle() {
+                break;
+            }
+            let wake = self.machine.wake().map_or(Instant::now() + STATUS_INTERVAL, |at| self.clock.instant(at));
+            let wake = wake.min(Instant::now() + STATUS_INTERVAL);
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.happened(event),
+                    None => break,
+                },
+                Some(ended) = self.running.join_next() => {
+                    if let Ok((id, result)) = ended {
+                        let finish = self.judge(id, result);
+                        self.step(Input::Finished(id, finish));
+                    }
+                }
+                () = tokio::time::sleep_until(wake.into()) => self.step(Input::Tick),
+                () = turned(&mut shutdown), if deadline.is_none() => {
+                    deadline = Some(tokio::time::Instant::now() + patience);
+                    self.step(Input::Drain);
+                }
+                () = until(deadline) => {
+                    tracing::warn!(mapping = %self.mapping.id, "batches still in flight at the end of the drain will be read again");
+                    break;
+                }
+            }
+            if shown.elapsed() >= STATUS_INTERVAL {
+                self.progress.holds(self.machine.overview());
+                shown = Instant::now();
+            }
+        }
+        let done = self.step_for_commit(Input::Flush);
+        let (consumer, topics) = (self.consumer.clone(), self.mapping.topics.clone());
+        let committed = tokio::task::spawn_blocking(move || {
+            if done.is_empty() { Ok(()) } else { commit(&consumer, &topics, &done, CommitMode::Sync) }
+        });
+        if let Ok(Err(error)) = committed.await {
+            tracing::warn!(mapping = %self.mapping.id, %error, "the last commit failed; those records will be read again");
+        }
+    }
+
+    fn happened(&mut self, event: Event) {
+        match event {
+            Event::Records(partition, chunk) => match self.buffer.accept(partition, chunk) {
+                Accepted::Records(records) => self.step(Input::Records(partition, &records)),
+                Accepted::Reset(records) => {
+                    tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
+                        "ALARM: the log begins anew at a lower offset; reading goes on from there");
+                    self.step(Input::Reset(partition));
+                    self.step(Input::Records(partition, &records));
+                }
+            },
+            Event::Assigned(partitions) => {
+                tracing::info!(mapping = %self.mapping.id, partitions = ?numbers(&partitions), "partitions taken over");
+                self.buffer.forget(&partitions);
+                self.step(Input::Assigned(&partitions));
+            }
+            Event::Revoked(partitions, answer) => {
+                tracing::info!(mapping = %self.mapping.id, partitions = ?numbers(&partitions), "partitions given up");
+                let done = self.step_for_commit(Input::Revoked(&partitions));
+                self.buffer.forget(&partitions);
+                let _ = answer.send(done);
+            }
+            Event::Lost(partitions) => {
+                self.step(Input::Lost(&partitions));
+                self.buffer.forget(&partitions);
+            }
+            Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
+            Event::Fatal(why) => {
+                tracing::error!(mapping = %self.mapping.id, why, "ALARM: this mapping's consumer cannot go on; another host may use the same identity");
+            }
+        }
+        self.progress.holds(self.machine.overview());
+    }
+
+    fn step(&mut self, input: Input<'_>) {
+        let mut actions = Vec::new();
+        self.machine.step(self.clock.now(), input, &mut actions);
+        for action in actions {
+            self.obey(action);
+        }
+    }
+
+    /// A step whose commits the caller makes, synchronously.
+    fn step_for_commit(&mut self, input: Input<'_>) -> Vec<(Partition, Offset)> {
+        let mut actions = Vec::new();
+        self.machine.step(self.clock.now(), input, &mut actions);
+        let mut commits = Vec::new();
+        for action in actions {
+            match action {
+                Action::Commit(offsets) => commits.extend(offsets),
+                other => self.obey(other),
+            }
+        }
+        commits
+    }
+
+    fn obey(&mut self, action: Action) {
+        match action {
+            Action::Invoke(id, slices) => self.invoke(id, slices),
+            Action::Commit(offsets) => {
+                if let Err(error) = commit(&self.consumer, &self.mapping.topics, &offsets, CommitMode::Async) {
+                    tracing::debug!(mapping = %self.mapping.id, %error, "a commit could not be sent; it is made again");
+                    let partitions: Vec<Partition> = offsets.iter().map(|(partition, _)| *partition).collect();
+                    // only marks them as uncommitted: no further commit before the next interval
+                    self.machine.step(self.clock.now(), Input::CommitFailed(&partitions), &mut Vec::new());
+                }
+            }
+            Action::Release(partition, through) => {
+                let (records, memory) = self.buffer.release(partition, through);
+                for bytes in memory {
+                    // the polling thread is gone only at the very end
+                    let _ = self.free.send(bytes);
+                }
+                self.progress.done.fetch_add(records as u64, Ordering::Relaxed);
+                self.progress.position(partition, through + 1);
+            }
+            Action::Pause(partition) => self.flow(partition, false),
+            Action::Resume(partition) => self.flow(partition, true),
+            Action::Discard(slice, reason) => {
+                self.progress.discarded.fetch_add(slice.records as u64, Ordering::Relaxed);
+                tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
+                    first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records discarded");
+            }
+            // `kafka::start` refuses mappings with a destination
+            Action::SendToDestination(slice, _) => self.step(Input::Delivered(slice.partition, false)),
+            Action::Alarm(text) => tracing::error!(mapping = %self.mapping.id, "ALARM: {text}"),
+        }
+    }
+
+    fn flow(&self, partition: Partition, on: bool) {
+        let result = list(&self.mapping.topics, &[(partition, 0)])
+            .and_then(|list| if on { self.consumer.resume(&list) } else { self.consumer.pause(&list) });
+        if let Err(error) = result {
+            tracing::warn!(mapping = %self.mapping.id, %error, "cannot pause or resume a partition");
+        }
+    }
+
+    fn invoke(&mut self, id: InvocationId, slices: Vec<Slice>) {
+        let payload = self.buffer.event(&self.envelope, &self.mapping.topics, &slices);
+        let request = Request {
+            records: slices.iter().map(|slice| slice.records).sum(),
+            ..Request::new(self.mapping.function.clone(), payload)
+        };
+        self.batches.insert(id, slices);
+        let invoker = self.invoker.clone();
+        self.running.spawn(async move { (id, invoker.invoke(request, true).await) });
+    }
+
+    /// What an invocation's result means for its batch.
+    fn judge(&mut self, id: InvocationId, result: Result<Response, Rejected>) -> Finish {
+        let slices = self.batches.remove(&id).unwrap_or_default();
+        let records: usize = slices.iter().map(|slice| slice.records).sum();
+        let finish = match result {
+            Ok(Response { outcome: Outcome::Answer(_), .. }) if !self.mapping.partial_responses => Finish::Answered(Vec::new()),
+            Ok(Response { outcome: Outcome::Answer(answer), request_id }) => match failures(&answer, |name| self.named(name)) {
+                Ok(failures) => Finish::Answered(failures),
+                Err(why) => {
+                    tracing::error!(mapping = %self.mapping.id, request_id, records, "{why}; the whole batch is tried again");
+                    Finish::Failed
+                }
+            },
+            Ok(Response { outcome: Outcome::Error(error), request_id }) => {
+                tracing::warn!(mapping = %self.mapping.id, request_id, records, error_type = error.error_type, "batch failed: {}", error.message);
+                Finish::Failed
+            }
+            Err(Rejected::Throttled(_) | Rejected::ShuttingDown) => Finish::NotInvoked,
+            Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
+                tracing::error!(mapping = %self.mapping.id, records, "batch failed: {rejected}");
+                Finish::Failed
+            }
+        };
+        let failed = match &finish {
+            Finish::Answered(failures) => !failures.is_empty(),
+            Finish::Failed => true,
+            Finish::NotInvoked => false,
+        };
+        if failed {
+            self.progress.failed_batches.fetch_add(1, Ordering::Relaxed);
+        }
+        finish
+    }
+
+    /// The partition that an event calls "topic-0".
+    fn named(&self, name: &str) -> Option<Partition> {
+        let (topic, number) = name.rsplit_once('-')?;
+        partition(&self.mapping.topics, topic, number.parse().ok()?)
+    }
+}
+
+fn numbers(partitions: &[Partition]) -> Vec<i32> {
+    partitions.iter().map(|partition| partition.number).collect()
+}
+
+/// Resolves when the flag is true, or its owner gone.
+async fn turned(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|on| *on).await;
+}
+
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,133 @@
+//! Lambda's Kafka event, written by hand: each record straight from librdkafka's memory into one growing buffer.
+
+use std::io::Write;
+
+use rdkafka::Timestamp;
+use rdkafka::message::{Headers, Message};
+
+use crate::model::{KafkaKind, KafkaMapping};
+
+/// Appends `message` as one element of the event's array.
+///
+/// A null key or value is left out, as the service does. Header bytes are signed, as Java sees them.
+pub(super) fn record(message: &impl Message, out: &mut Vec<u8>) {
+    let (timestamp, kind) = match message.timestamp() {
+        Timestamp::CreateTime(at) => (at, "CREATE_TIME"),
+        Timestamp::LogAppendTime(at) => (at, "LOG_APPEND_TIME"),
+        Timestamp::NotAvailable => (-1, "NO_TIMESTAMP_TYPE"),
+    };
+    out.extend_from_slice(b"{\"topic\":");
+    text(message.topic(), out);
+    // writing to a Vec cannot fail
+    let _ = write!(
+        out,
+        ",\"partition\":{},\"offset\":{},\"timestamp\":{timestamp},\"timestampType\":\"{kind}\"",
+        message.partition(),
+        message.offset()
+    );
+    base64_field("key", message.key(), out);
+    base64_field("value", message.payload(), out);
+    out.extend_from_slice(b",\"headers\":[");
+    if let Some(headers) = message.headers() {
+        for (index, header) in headers.iter().enumerate() {
+            out.extend_from_slice(if index > 0 { b",{" } else { b"{" });
+            text(header.key, out);
+            out.extend_from_slice(b":[");
+            for (index, byte) in header.value.unwrap_or_default().iter().enumerate() {
+                let comma = if index > 0 { "," } else { "" };
+                let _ = write!(out, "{comma}{}", byte.cast_signed());
+            }
+            out.extend_from_slice(b"]}");
+        }
+    }
+    out.extend_from_slice(b"]}");
+}
+
+fn base64_field(name: &str, bytes: Option<&[u8]>, out: &mut Vec<u8>) {
+    if let Some(bytes) = bytes {
+        let _ = write!(out, ",\"{name}\":\"");
+        base64_simd::STANDARD.encode_append(bytes, out);
+        out.push(b'"');
+    }
+}
+
+fn text(text: &str, out: &mut Vec<u8>) {
+    // a string always serialises, and a Vec always takes it
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// The event up to the first partition.
+pub(super) fn envelope(mapping: &KafkaMapping) -> Vec<u8> {
+    let mut out = Vec::new();
+    match &mapping.kind {
+        KafkaKind::SelfManaged => out.extend_from_slice(b"{\"eventSource\":\"SelfManagedKafka\""),
+        KafkaKind::Msk { arn } => {
+            out.extend_from_slice(b"{\"eventSource\":\"aws:kafka\",\"eventSourceArn\":");
+            text(arn, &mut out);
+        }
+    }
+    out.extend_from_slice(b",\"bootstrapServers\":");
+    text(&mapping.bootstrap_servers, &mut out);
+    out.extend_from_slice(b",\"records\":{");
+    out
+}
+
+/// What closes an event that [`envelope`] opened.
+pub(super) const EVENT_END: &[u8] = b"}}";
+
+/// `"topic-0":[`, after a comma unless it is the first.
+pub(super) fn partition_start(topic: &str, number: i32, first: bool, out: &mut Vec<u8>) {
+    if !first {
+        out.push(b',');
+    }
+    // topic names consist of letters, digits, '.', '_' and '-': nothing to escape
+    let _ = write!(out, "\"{topic}-{number}\":[");
+}
+
+/// Closes what [`partition_start`] opened.
+pub(super) const PARTITION_END: u8 = b']';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
+    use serde_json::{Value, json};
+
+    fn encoded(message: &OwnedMessage) -> Value {
+        let mut out = Vec::new();
+        record(message, &mut out);
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn a_record_reads_as_the_service_writes_it() {
+        let headers = OwnedHeaders::new()
+            .insert(Header { key: "trace", value: Some(&[0x41_u8, 0x80, 0xff][..]) })
+            .insert(Header::<&[u8]> { key: "empty \"quoted\"", value: None });
+        let message = OwnedMessage::new(
+            Some(b"hello".to_vec()),
+            Some(vec![0, 255]),
+            "orders.v1".into(),
+            Timestamp::LogAppendTime(1_545_084_650_987),
+            3,
+            15,
+            Some(headers),
+        );
+        let expected = json!({
+            "topic": "orders.v1", "partition": 3, "offset": 15,
+            "timestamp": 1_545_084_650_987_i64, "timestampType": "LOG_APPEND_TIME",
+            "key": "AP8=", "value": "aGVsbG8=",
+            "headers": [{"trace": [65, -128, -1]}, {"empty \"quoted\"": []}],
+        });
+        assert_eq!(encoded(&message), expected);
+    }
+
+    #[test]
+    fn a_null_key_and_a_tombstone_are_left_out() {
+        let message = OwnedMessage::new(None, None, "t".into(), Timestamp::NotAvailable, 0, 1, None);
+        let expected = json!({
+            "topic": "t", "partition": 0, "offset": 1, "timestamp": -1, "timestampType": "NO_TIMESTAMP_TYPE", "headers": [],
+        });
+        assert_eq!(encoded(&message), expected);
+    }
+}

@@ -1,0 +1,156 @@
+//! Kafka event source mappings: records from a real cluster through the pure machine of [`crate::mapping`] to a function.
+//!
+//! A record passes through these files in this order: `consumer` polls on a thread of its own and has `encode` write each
+//! message as JSON into a chunk; `buffer` holds chunks until their records are done and cuts events out of them; `driver`
+//! feeds the machine, invokes, commits, pauses; `offsets` decides where a new group starts; `settings` holds every
+//! setting of librdkafka with its reason; `status` shows how far it all is.
+//!
+//! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
+//! that goes away is waited for; a drain finishes what is in flight, commits it and leaves.
+
+mod buffer;
+mod consumer;
+mod driver;
+mod encode;
+mod offsets;
+mod settings;
+mod status;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::invocation::Invoker;
+use crate::model::KafkaMapping;
+use consumer::{Context, MappingConsumer};
+use driver::Driver;
+use status::Progress;
+pub use status::{MappingStatus, PartitionStatus};
+
+/// Chunks on their way from the polling thread to the driver.
+const CHUNKS_AHEAD: usize = 16;
+
+/// What a mapping needs of its host.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Invocations of the function at one time.
+    pub in_flight: usize,
+    /// Bytes of encoded records held.
+    pub buffer_bytes: usize,
+    /// Time a drain waits for batches in flight.
+    pub drain: Duration,
+    /// Distinguishes this host within the group, the same after a restart.
+    pub host_id: String,
+}
+
+/// A running mapping.
+#[derive(Debug)]
+pub struct Handle {
+    mapping: KafkaMapping,
+    progress: Arc<Progress>,
+    task: JoinHandle<()>,
+}
+
+impl Handle {
+    /// How far it is.
+    pub fn status(&self) -> MappingStatus {
+        MappingStatus {
+            mapping: self.mapping.id.clone(),
+            function: self.mapping.function.clone(),
+            group: self.mapping.group.clone(),
+            ..self.progress.snapshot(&self.mapping.topics)
+        }
+    }
+
+    /// Waits until the mapping has drained and left its group.
+    pub async fn ended(&mut self) {
+        if let Err(error) = (&mut self.task).await {
+            tracing::error!(mapping = %self.mapping.id, %error, "the mapping ended badly");
+        }
+    }
+}
+
+/// Starts a mapping. It drains when `shutdown` turns true.
+///
+/// # Errors
+/// Says what cannot work: a destination, which this version does not serve, or a setting that librdkafka refuses.
+pub fn start(
+    mapping: KafkaMapping,
+    limits: &Limits,
+    invoker: Invoker,
+    shutdown: watch::Receiver<bool>,
+) -> Result<Handle, String> {
+    if mapping.on_failure.is_some() {
+        return Err(format!(
+            "mapping {}: on-failure destinations of Kafka mappings are not served by this version; remove DestinationConfig, or set Enabled: false",
+            mapping.id
+        ));
+    }
+    let progress = Arc::new(Progress::default());
+    let (events, received) = mpsc::channel(CHUNKS_AHEAD);
+    let (free, freed) = std_mpsc::channel();
+    let context = Context::new(&mapping, events.clone(), progress.clone());
+    let consumer: MappingConsumer = settings::client(&mapping, &limits.host_id)
+        .create_with_context(context)
+        .map_err(|error| format!("mapping {}: {error}", mapping.id))?;
+    let topics: Vec<&str> = mapping.topics.iter().map(String::as_str).collect();
+    consumer.subscribe(&topics).map_err(|error| format!("mapping {}: cannot subscribe to {topics:?}: {error}", mapping.id))?;
+    let consumer = Arc::new(consumer);
+    let stop = Arc::new(AtomicBool::new(false));
+    let batch = mapping.batch_size as usize;
+    let poller = std::thread::Builder::new().name(format!("poll {}", mapping.id)).spawn({
+        let (consumer, stop) = (consumer.clone(), stop.clone());
+        move || {
+            consumer::poll(&consumer, &events, &freed, &stop, batch);
+            // the last owner of the consumer closes it, which blocks: better here than in the driver
+            drop(consumer);
+        }
+    });
+    let poller = poller.map_err(|error| format!("mapping {}: cannot start a thread: {error}", mapping.id))?;
+    let machine = settings::machine(&mapping, limits.in_flight, limits.buffer_bytes);
+    let driver = Driver::new(mapping.clone(), machine, consumer, free, invoker, progress.clone());
+    let patience = limits.drain;
+    let task = tokio::spawn(async move {
+        driver.run(received, shutdown, patience).await;
+        stop.store(true, Ordering::Relaxed);
+        let joined = tokio::task::spawn_blocking(move || poller.join());
+        if !matches!(joined.await, Ok(Ok(()))) {
+            tracing::error!("a polling thread ended badly");
+        }
+    });
+    Ok(Handle { mapping, progress, task })
+}
+
+/// Asks a cluster whether it is there, and which of `topics` it lacks.
+///
+/// # Errors
+/// One readable message when it cannot be reached within `patience`. Blocks that long.
+pub fn reach(bootstrap_servers: &str, topics: &[String], patience: Duration) -> Result<Vec<String>, String> {
+    let unreachable = |error: &dyn std::fmt::Display| {
+        format!("Kafka at {bootstrap_servers} does not answer ({error}). Start it, or name another in usher.toml")
+    };
+    let consumer: BaseConsumer<Quiet> = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("allow.auto.create.topics", "false")
+        .create_with_context(Quiet)
+        .map_err(|error| unreachable(&error))?;
+    let metadata = consumer.fetch_metadata(None, patience).map_err(|error| unreachable(&error))?;
+    let known: Vec<&str> = metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name).collect();
+    Ok(topics.iter().filter(|topic| !known.contains(&topic.as_str())).cloned().collect())
+}
+
+/// A client whose only word is the result of the question.
+struct Quiet;
+
+impl rdkafka::ClientContext for Quiet {
+    fn log(&self, _: rdkafka::config::RDKafkaLogLevel, _: &str, _: &str) {}
+    fn error(&self, _: rdkafka::error::KafkaError, _: &str) {}
+}
+
+impl rdkafka::consumer::ConsumerContext for Quiet {}

@@ -1,0 +1,74 @@
+//! A mapping's settings, as librdkafka and the pure machine want them.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use sha2::{Digest, Sha256};
+
+use super::encode;
+use crate::invocation::MAX_PAYLOAD;
+use crate::mapping::Settings;
+use crate::model::{KafkaMapping, StartingPosition};
+
+/// Longest topic name (249), a partition number and the punctuation around them.
+const PARTITION_OVERHEAD: usize = 270;
+
+/// The consumer's configuration.
+pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    // only met when a committed offset is out of range: a group's start is committed before anything is read
+    let reset = match mapping.start {
+        StartingPosition::Latest => "latest",
+        StartingPosition::TrimHorizon | StartingPosition::AtTimestamp(_) => "earliest",
+    };
+    config
+        .set("bootstrap.servers", &mapping.bootstrap_servers)
+        .set("group.id", &mapping.group)
+        // static membership: after a kill the successor takes over at once, without waiting for the session to run out
+        .set("group.instance.id", instance_id(mapping, host_id))
+        .set("client.id", format!("usher-{}", mapping.id))
+        // offsets are committed by us and only for what is done
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", reset)
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", "10000")
+        .set("heartbeat.interval.ms", "3000")
+        // a producer's aborted transactions never reach a function
+        .set("isolation.level", "read_committed")
+        .set("allow.auto.create.topics", "false")
+        .set("topic.metadata.refresh.interval.ms", "10000")
+        // what librdkafka itself may hold before our own buffers, and how soon it fetches on after they had room again
+        .set("queued.max.messages.kbytes", "16384")
+        .set("fetch.queue.backoff.ms", "20")
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("socket.nagle.disable", "true")
+        .set("statistics.interval.ms", "1000");
+    config
+}
+
+/// The same for every start of this mapping on this host, different on every other.
+fn instance_id(mapping: &KafkaMapping, host_id: &str) -> String {
+    let digest = Sha256::digest(format!("{host_id}\n{}\n{}", mapping.id, mapping.group));
+    format!("usher-{}", hex::encode(&digest[..8]))
+}
+
+/// The machine's settings. `in_flight`: invocations at one time; `buffer_bytes`: this mapping's share of the host's budget.
+pub(super) fn machine(mapping: &KafkaMapping, in_flight: usize, buffer_bytes: usize) -> Settings {
+    Settings {
+        batch_size: mapping.batch_size as usize,
+        window: mapping.batching_window,
+        max_payload: MAX_PAYLOAD,
+        envelope: encode::envelope(mapping).len() + encode::EVENT_END.len(),
+        partition_overhead: PARTITION_OVERHEAD,
+        bisect: mapping.bisect,
+        max_retries: mapping.max_retries,
+        max_age: mapping.max_age,
+        has_destination: mapping.on_failure.is_some(),
+        max_in_flight: in_flight.max(1),
+        buffer_bytes,
+        commit_interval: Duration::from_millis(500),
+        backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(5),
+    }
+}

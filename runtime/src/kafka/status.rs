@@ -1,0 +1,112 @@
+//! How far a mapping is, for those who watch.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use crate::mapping::{Offset, Partition};
+
+/// One mapping, now.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct MappingStatus {
+    /// Logical id.
+    pub mapping: String,
+    /// Function's logical id.
+    pub function: String,
+    /// Consumer group.
+    pub group: String,
+    /// Records that are over with: done, or discarded.
+    pub records_done: u64,
+    /// Batches that failed, whole or in part, and were or will be tried again.
+    pub failed_batches: u64,
+    /// Records given up by a limit of the mapping.
+    pub records_discarded: u64,
+    /// The partitions this host owns.
+    pub partitions: Vec<PartitionStatus>,
+}
+
+/// One partition.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PartitionStatus {
+    /// Topic.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+    /// Next offset to be done; `None` before the first record.
+    pub position: Option<Offset>,
+    /// The log's end as last heard of.
+    pub end: Option<Offset>,
+    /// Records between the two.
+    pub lag: Option<i64>,
+    /// Records held by this host.
+    pub held: usize,
+    /// A slice is in flight.
+    pub in_flight: bool,
+}
+
+/// Written by the polling thread and the driver, read by the status.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) done: AtomicU64,
+    pub(super) failed_batches: AtomicU64,
+    pub(super) discarded: AtomicU64,
+    ends: Mutex<BTreeMap<Partition, Offset>>,
+    owned: Mutex<BTreeMap<Partition, Owned>>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Owned {
+    position: Option<Offset>,
+    held: usize,
+    in_flight: bool,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Progress {
+    pub(super) fn end(&self, partition: Partition, end: Offset) {
+        locked(&self.ends).insert(partition, end);
+    }
+
+    pub(super) fn position(&self, partition: Partition, position: Offset) {
+        locked(&self.owned).entry(partition).or_default().position = Some(position);
+    }
+
+    /// What the machine holds now; partitions that it does not name are not this host's.
+    pub(super) fn holds(&self, overview: impl Iterator<Item = (Partition, usize, bool)>) {
+        let mut owned = locked(&self.owned);
+        let before = std::mem::take(&mut *owned);
+        for (partition, held, in_flight) in overview {
+            let position = before.get(&partition).and_then(|owned| owned.position);
+            owned.insert(partition, Owned { position, held, in_flight });
+        }
+    }
+
+    pub(super) fn snapshot(&self, topics: &[String]) -> MappingStatus {
+        let ends = locked(&self.ends).clone();
+        let owned = locked(&self.owned).clone();
+        let partitions = owned.iter().map(|(partition, owned)| {
+            let end = ends.get(partition).copied();
+            PartitionStatus {
+                topic: topics.get(partition.topic).cloned().unwrap_or_default(),
+                partition: partition.number,
+                position: owned.position,
+                end,
+                lag: end.zip(owned.position).map(|(end, position)| (end - position).max(0)),
+                held: owned.held,
+                in_flight: owned.in_flight,
+            }
+        });
+        MappingStatus {
+            records_done: self.done.load(Ordering::Relaxed),
+            failed_batches: self.failed_batches.load(Ordering::Relaxed),
+            records_discarded: self.discarded.load(Ordering::Relaxed),
+            partitions: partitions.collect(),
+            ..MappingStatus::default()
+        }
+    }
+}
