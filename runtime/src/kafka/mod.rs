@@ -33,6 +33,10 @@ use driver::Driver;
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};
 
+/// Why a mapping with a destination is refused.
+pub(crate) const NO_DESTINATIONS: &str =
+    "on-failure destinations of Kafka mappings are not served by this version; remove DestinationConfig, or set Enabled: false";
+
 /// Chunks on their way from the polling thread to the driver.
 const CHUNKS_AHEAD: usize = 16;
 
@@ -52,12 +56,18 @@ pub struct Limits {
 /// A running mapping.
 #[derive(Debug)]
 pub struct Handle {
-    mapping: KafkaMapping,
-    progress: Arc<Progress>,
+    watch: Watch,
     task: JoinHandle<()>,
 }
 
-impl Handle {
+/// A view of a mapping, for the status.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    mapping: KafkaMapping,
+    progress: Arc<Progress>,
+}
+
+impl Watch {
     /// How far it is.
     pub fn status(&self) -> MappingStatus {
         MappingStatus {
@@ -67,11 +77,23 @@ impl Handle {
             ..self.progress.snapshot(&self.mapping.topics)
         }
     }
+}
+
+impl Handle {
+    /// A view that outlives this handle.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
+
+    /// How far it is.
+    pub fn status(&self) -> MappingStatus {
+        self.watch.status()
+    }
 
     /// Waits until the mapping has drained and left its group.
     pub async fn ended(&mut self) {
         if let Err(error) = (&mut self.task).await {
-            tracing::error!(mapping = %self.mapping.id, %error, "the mapping ended badly");
+            tracing::error!(mapping = %self.watch.mapping.id, %error, "the mapping ended badly");
         }
     }
 }
@@ -87,10 +109,7 @@ pub fn start(
     shutdown: watch::Receiver<bool>,
 ) -> Result<Handle, String> {
     if mapping.on_failure.is_some() {
-        return Err(format!(
-            "mapping {}: on-failure destinations of Kafka mappings are not served by this version; remove DestinationConfig, or set Enabled: false",
-            mapping.id
-        ));
+        return Err(format!("mapping {}: {NO_DESTINATIONS}", mapping.id));
     }
     let progress = Arc::new(Progress::default());
     let (events, received) = mpsc::channel(CHUNKS_AHEAD);
@@ -124,7 +143,8 @@ pub fn start(
             tracing::error!("a polling thread ended badly");
         }
     });
-    Ok(Handle { mapping, progress, task })
+    let watch = Watch { mapping, progress };
+    Ok(Handle { watch, task })
 }
 
 /// Asks a cluster whether it is there, and which of `topics` it lacks.

@@ -1,12 +1,31 @@
 //! Ties the rooms into a running host, and takes it down again in a stated order.
+//!
+//! Start: check what cannot work and say all of it at once; ask the brokers whether they are there; then the pool, HTTP,
+//! mappings and schedules, and last a line for each thing that listens. End (`shutdown` turned): no new records, requests
+//! or schedules; what is in flight finishes and is committed, within [`PoolOptions::drain`]; then the functions end.
+
+mod control;
+mod preflight;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::instances::PoolOptions;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::http::{self, KeySet};
+use crate::instances::{Pool, PoolOptions};
+use crate::invocation::Invoker;
+use crate::kafka;
 use crate::model::Application;
+use crate::schedule;
+
+/// Bytes of records that all Kafka mappings together hold.
+const BUFFER_BYTES: usize = 256 * 1024 * 1024;
 
 /// What a run needs beyond the application itself.
 #[derive(Debug, Clone)]
@@ -17,10 +36,10 @@ pub struct Options {
     pub pool: PoolOptions,
     /// Where `GET /_usher/status` is served; `None`: nowhere. Loopback only.
     pub control: Option<SocketAddr>,
-    /// Where HTTP APIs listen, in the application's order; the first gets this port, each further one the next.
+    /// Where HTTP APIs listen: the first at this address, each further one at the next port.
     pub http: SocketAddr,
-    /// A JWKS file for the JWT authorizers.
-    pub jwks: Option<PathBuf>,
+    /// Keys for the JWT authorizers.
+    pub keys: Option<Arc<KeySet>>,
     /// False: schedules are left to another host.
     pub schedules: bool,
     /// Distinguishes this host in consumer groups across restarts (static membership): host name and project folder.
@@ -32,10 +51,116 @@ pub struct Options {
 #[error("{0}")]
 pub struct StartError(pub String);
 
-/// Runs the application until `shutdown` completes once, then drains; a second completion is the caller's to handle
-/// (dropping this future kills what is left).
+/// Runs the application until `shutdown` completes, then drains and returns. Dropping the future instead kills what is left.
+///
+/// # Errors
+/// One message that names everything that is missing or cannot work; nothing has been started then.
 pub async fn run(app: Application, options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
-    let _ = (app, options);
-    shutdown.await;
-    Ok(())
+    preflight::check(&app, &options).await?;
+    let listeners = bind(&app, &options).await?;
+    let (stop, stopping) = watch::channel(false);
+    let pool = Pool::new(&app, &options.executables, &options.pool);
+    let invoker: Invoker = pool.clone();
+
+    let mut faces: JoinSet<Result<(), String>> = JoinSet::new();
+    for (api, listener) in app.http_apis.iter().zip(listeners.apis) {
+        let (id, routes) = (api.id.clone(), api.routes.len());
+        tracing::info!(api = %id, "listening on http://{} ({routes} routes)", address(&listener));
+        faces.spawn(http::serve(api.clone(), listener, options.keys.clone(), invoker.clone(), stopping.clone()));
+    }
+    let enabled: Vec<_> = app.schedules.iter().filter(|schedule| schedule.enabled && options.schedules).cloned().collect();
+    for schedule in &enabled {
+        tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
+    }
+    let schedules = tokio::spawn(schedule::run(enabled, invoker.clone(), stopping.clone()));
+    let mut mappings = start_mappings(&app, &options, &invoker, &stopping)?;
+    let status = control::Status::new(pool.clone(), mappings.iter().map(kafka::Handle::watch).collect());
+    let control = listeners.control.map(|listener| {
+        tracing::info!("status on http://{}/_usher/status", address(&listener));
+        tokio::spawn(control::serve(listener, status))
+    });
+    tracing::info!(functions = app.functions.len(), mappings = mappings.len(), "ready");
+
+    let failure = tokio::select! {
+        () = shutdown => None,
+        Some(face) = faces.join_next() => Some(match face {
+            Ok(Ok(())) => "an HTTP listener ended".to_owned(),
+            Ok(Err(why)) => why,
+            Err(error) => error.to_string(),
+        }),
+    };
+    tracing::info!("draining: no new records, requests or schedules; what is in flight finishes");
+    let _ = stop.send(true);
+    for mapping in &mut mappings {
+        mapping.ended().await;
+    }
+    while faces.join_next().await.is_some() {}
+    if let Err(error) = schedules.await {
+        tracing::error!(%error, "the schedules ended badly");
+    }
+    pool.shutdown().await;
+    if let Some(control) = control {
+        control.abort();
+    }
+    tracing::info!("stopped");
+    failure.map_or(Ok(()), |why| Err(StartError(why)))
+}
+
+fn start_mappings(
+    app: &Application,
+    options: &Options,
+    invoker: &Invoker,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Vec<kafka::Handle>, StartError> {
+    let enabled: Vec<_> = app.kafka.iter().filter(|mapping| mapping.enabled).collect();
+    enabled
+        .iter()
+        .map(|mapping| {
+            let concurrency = app.functions.get(&mapping.function).and_then(|function| function.concurrency);
+            let limits = kafka::Limits {
+                in_flight: concurrency.map_or(options.pool.default_concurrency, |limit| limit as usize),
+                buffer_bytes: BUFFER_BYTES / enabled.len().max(1),
+                drain: options.pool.drain,
+                host_id: options.host_id.clone(),
+            };
+            let handle = kafka::start((*mapping).clone(), &limits, invoker.clone(), stopping.clone()).map_err(StartError)?;
+            tracing::info!(mapping = %mapping.id, "reads {} at {} as group {} for {}", mapping.topics.join(", "), mapping.bootstrap_servers, mapping.group, mapping.function);
+            Ok(handle)
+        })
+        .collect()
+}
+
+struct Listeners {
+    apis: Vec<TcpListener>,
+    control: Option<TcpListener>,
+}
+
+/// Opens every port before anything starts, so that a port in use is a message and not half a host.
+async fn bind(app: &Application, options: &Options) -> Result<Listeners, StartError> {
+    let mut apis = Vec::new();
+    for index in 0..app.http_apis.len() {
+        let mut address = options.http;
+        // port 0 means any: then for each
+        if address.port() != 0 {
+            address.set_port(address.port().saturating_add(index as u16));
+        }
+        apis.push(open(address, "the HTTP API", "http").await?);
+    }
+    let control = match options.control {
+        Some(address) => Some(open(address, "the status", "control").await?),
+        None => None,
+    };
+    Ok(Listeners { apis, control })
+}
+
+async fn open(address: SocketAddr, what: &str, setting: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        StartError(format!(
+            "cannot listen on {address} for {what}: {error}. Another usher may be running here; else choose another port ({setting})"
+        ))
+    })
+}
+
+fn address(listener: &TcpListener) -> String {
+    listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
 }

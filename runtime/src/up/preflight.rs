@@ -1,0 +1,71 @@
+//! What can be known to be wrong before anything starts; all of it in one message.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Options, StartError};
+use crate::kafka;
+use crate::model::Application;
+
+/// How long a broker may take to answer at the start.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
+    let mut problems = inconsistencies(app, options);
+    problems.extend(brokers(app).await);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(StartError(problems.join("\n")))
+}
+
+fn inconsistencies(app: &Application, options: &Options) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (id, function) in &app.functions {
+        match options.executables.get(id) {
+            None => problems.push(format!("function {id} has no executable: build it first")),
+            Some(path) if !path.is_file() => {
+                problems.push(format!("function {id}: {} is not a file: build it first", path.display()));
+            }
+            Some(_) if function.timeout.is_zero() => problems.push(format!("function {id}: Timeout must be 1 to 900 s")),
+            Some(_) => {}
+        }
+    }
+    let mut groups = BTreeSet::new();
+    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
+        if !app.functions.contains_key(&mapping.function) {
+            problems.push(format!("mapping {}: there is no function {}", mapping.id, mapping.function));
+        }
+        if mapping.on_failure.is_some() {
+            problems.push(format!("mapping {}: {}", mapping.id, kafka::NO_DESTINATIONS));
+        }
+        for topic in &mapping.topics {
+            if !groups.insert((&mapping.group, topic)) {
+                problems.push(format!(
+                    "mapping {}: another mapping reads topic {topic} as group {}; give each a ConsumerGroupId of its own",
+                    mapping.id, mapping.group
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// Asks every cluster once. Missing topics are only warned of: they may be created later.
+async fn brokers(app: &Application) -> Vec<String> {
+    let mut clusters: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
+        clusters.entry(mapping.bootstrap_servers.clone()).or_default().extend(mapping.topics.clone());
+    }
+    let mut problems = Vec::new();
+    for (servers, topics) in clusters {
+        let question = tokio::task::spawn_blocking(move || kafka::reach(&servers, &topics, PATIENCE));
+        match question.await {
+            Ok(Ok(missing)) if missing.is_empty() => {}
+            Ok(Ok(missing)) => tracing::warn!(?missing, "topics do not exist yet; they are read as soon as they do"),
+            Ok(Err(problem)) => problems.push(problem),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    problems
+}

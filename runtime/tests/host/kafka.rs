@@ -1,0 +1,327 @@
+//! Real Kafka, real functions: nothing lost, order kept, commits only for what is done.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use tempfile::TempDir;
+use tokio::sync::{oneshot, watch};
+use usher::instances::Pool;
+use usher::kafka::{self, Handle, Limits};
+use usher::model::{Function, KafkaKind, KafkaMapping, StartingPosition};
+use usher::up;
+
+use crate::support::{application, eventually, executables, function, options, pool};
+
+fn brokers() -> String {
+    let port = std::env::var("KAFKA_PORT").unwrap_or_else(|_| "19092".into());
+    std::env::var("KAFKA_BROKERS").unwrap_or_else(|_| format!("127.0.0.1:{port}"))
+}
+
+/// A topic of its own, a function that appends what it sees to a file, and a mapping between them.
+struct Stage {
+    mapping: KafkaMapping,
+    folder: TempDir,
+    pool: Arc<Pool>,
+    limits: Limits,
+}
+
+struct Running {
+    handle: Handle,
+    stop: watch::Sender<bool>,
+}
+
+impl Running {
+    async fn drain(mut self) {
+        self.stop.send(true).unwrap();
+        self.handle.ended().await;
+    }
+}
+
+impl Stage {
+    async fn new(partitions: i32) -> Self {
+        let topic = format!("host-{}", random());
+        let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", brokers()).create().unwrap();
+        let new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
+        let created = admin.create_topics(&[new], &AdminOptions::new()).await;
+        created.expect("Kafka answers: start it with `scripts/servers start kafka`")[0].as_ref().unwrap();
+        let mapping = KafkaMapping {
+            id: "BehaveEvents".into(),
+            function: "Behave".into(),
+            bootstrap_servers: brokers(),
+            kind: KafkaKind::SelfManaged,
+            group: format!("{topic}-group"),
+            topics: vec![topic],
+            start: StartingPosition::TrimHorizon,
+            batch_size: 50,
+            batching_window: Duration::ZERO,
+            partial_responses: true,
+            bisect: false,
+            max_retries: None,
+            max_age: None,
+            on_failure: None,
+            enabled: true,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let pool = pool(recording(&folder));
+        let limits = Limits { in_flight: 4, buffer_bytes: 16 << 20, drain: Duration::from_secs(20), host_id: random() };
+        Self { mapping, folder, pool, limits }
+    }
+
+    fn topic(&self) -> &str {
+        &self.mapping.topics[0]
+    }
+
+    fn start(&self) -> Running {
+        let (stop, stopping) = watch::channel(false);
+        let handle = kafka::start(self.mapping.clone(), &self.limits, self.pool.clone(), stopping).unwrap();
+        Running { handle, stop }
+    }
+
+    async fn produce(&self, partition: i32, values: &[String]) {
+        let producer: FutureProducer =
+            ClientConfig::new().set("bootstrap.servers", brokers()).set("linger.ms", "5").create().unwrap();
+        let sends = values.iter().map(|value| {
+            let record: FutureRecord<'_, (), String> = FutureRecord::to(self.topic()).partition(partition).payload(value);
+            producer.send(record, Duration::from_secs(30))
+        });
+        for sent in futures::future::join_all(sends).await {
+            sent.unwrap();
+        }
+    }
+
+    /// (partition, offset, value) of every record that the function processed, in the order it did.
+    fn seen(&self) -> Vec<(i32, i64, String)> {
+        let text = std::fs::read_to_string(record_file(&self.folder)).unwrap_or_default();
+        let line = |line: &str| {
+            let mut words = line.split(' ');
+            let (_, partition) = words.next().unwrap().rsplit_once('-').unwrap();
+            let offset = words.next().unwrap().parse().unwrap();
+            (partition.parse().unwrap(), offset, words.collect::<Vec<_>>().join(" "))
+        };
+        text.lines().map(line).collect()
+    }
+
+    async fn eventually_seen(&self, count: usize) -> Vec<(i32, i64, String)> {
+        eventually("the function saw every record", async || Some(self.seen()).filter(|seen| seen.len() >= count)).await
+    }
+
+    async fn committed(&self, partition: i32) -> Option<i64> {
+        let (group, topic) = (self.mapping.group.clone(), self.topic().to_owned());
+        let question = tokio::task::spawn_blocking(move || {
+            let consumer: BaseConsumer =
+                ClientConfig::new().set("bootstrap.servers", brokers()).set("group.id", group).create().unwrap();
+            let mut list = TopicPartitionList::new();
+            list.add_partition(&topic, partition);
+            let committed = consumer.committed_offsets(list, Duration::from_secs(20)).unwrap();
+            match committed.elements()[0].offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            }
+        });
+        question.await.unwrap()
+    }
+
+    fn marker(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
+fn record_file(folder: &TempDir) -> PathBuf {
+    folder.path().join("seen")
+}
+
+fn recording(folder: &TempDir) -> Function {
+    function(&[("RECORD_TO", record_file(folder).to_str().unwrap())])
+}
+
+fn random() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
+
+fn values(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|n| format!("value {n}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_record_reaches_the_function_once_in_order_and_is_committed() {
+    let stage = Stage::new(4).await;
+    for partition in 0..4 {
+        stage.produce(partition, &values(0..300)).await;
+    }
+    let running = stage.start();
+    let seen = stage.eventually_seen(1_200).await;
+    for partition in 0..4 {
+        let offsets: Vec<i64> = seen.iter().filter(|r| r.0 == partition).map(|r| r.1).collect();
+        assert_eq!(offsets, (0..300).collect::<Vec<_>>(), "partition {partition}");
+    }
+    eventually("the status says so", async || (running.handle.status().records_done == 1_200).then_some(())).await;
+    running.drain().await;
+    for partition in 0..4 {
+        assert_eq!(stage.committed(partition).await, Some(300));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_record_holds_back_its_own_partition_only_and_nothing_before_it_is_repeated() {
+    let stage = Stage::new(2).await;
+    let others = values(100..120);
+    let mut values = values(0..20);
+    values[7] = format!("partial-once:{}", stage.marker("seven"));
+    stage.produce(0, &values).await;
+    stage.produce(1, &others).await;
+    let running = stage.start();
+    let seen = stage.eventually_seen(40).await;
+    running.drain().await;
+    let offsets = |partition| seen.iter().filter(|r| r.0 == partition).map(|r| r.1).collect::<Vec<_>>();
+    // the function itself went on behind the failed record; the retry begins at it
+    let mut first = offsets(0);
+    let before = first.drain(..7).collect::<Vec<_>>();
+    assert_eq!(before, (0..7).collect::<Vec<_>>());
+    assert_eq!(first.iter().filter(|offset| **offset == 7).count(), 1);
+    assert!(first.iter().all(|offset| *offset >= 7), "{first:?}");
+    assert_eq!(offsets(1), (0..20).collect::<Vec<_>>());
+    assert_eq!(stage.committed(0).await, Some(20));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_fails_or_crashes_mid_batch_gets_the_batch_again() {
+    let stage = Stage::new(1).await;
+    let mut values = values(0..30);
+    values[3] = format!("fail-once:{}", stage.marker("three"));
+    values[20] = format!("crash-once:{}", stage.marker("twenty"));
+    stage.produce(0, &values).await;
+    let running = stage.start();
+    eventually("the last record is done", async || stage.seen().iter().any(|r| r.1 == 29).then_some(())).await;
+    running.drain().await;
+    let mut offsets: Vec<i64> = stage.seen().iter().map(|r| r.1).collect();
+    offsets.sort_unstable();
+    offsets.dedup();
+    assert_eq!(offsets, (0..30).collect::<Vec<_>>());
+    assert_eq!(stage.committed(0).await, Some(30));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hanging_batch_times_out_and_is_tried_again() {
+    let mut stage = Stage::new(1).await;
+    stage.pool = pool(Function { timeout: Duration::from_secs(1), ..recording(&stage.folder) });
+    stage.produce(0, &[format!("hang-once:{}", stage.marker("hang")), "later".into()]).await;
+    let running = stage.start();
+    let seen = stage.eventually_seen(2).await;
+    running.drain().await;
+    assert_eq!(seen.iter().map(|r| r.1).collect::<Vec<_>>(), [0, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drained_host_goes_on_where_it_was_and_repeats_nothing() {
+    let stage = Stage::new(1).await;
+    stage.produce(0, &values(0..10)).await;
+    let running = stage.start();
+    stage.eventually_seen(10).await;
+    running.drain().await;
+    stage.produce(0, &values(10..20)).await;
+    let running = stage.start();
+    let seen = stage.eventually_seen(20).await;
+    running.drain().await;
+    assert_eq!(seen.iter().map(|r| r.1).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_starts_at_the_end_skips_what_was_there_and_misses_nothing_after() {
+    let mut stage = Stage::new(1).await;
+    stage.mapping.start = StartingPosition::Latest;
+    stage.produce(0, &values(0..5)).await;
+    let running = stage.start();
+    eventually("the start is committed", async || stage.committed(0).await).await;
+    running.drain().await;
+    // written while no host ran: after the group's first assignment, so not to be skipped
+    stage.produce(0, &values(5..8)).await;
+    let running = stage.start();
+    let seen = stage.eventually_seen(3).await;
+    running.drain().await;
+    assert_eq!(seen.iter().map(|r| r.1).collect::<Vec<_>>(), [5, 6, 7]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retries_that_run_out_give_up_the_record_and_go_on() {
+    let mut stage = Stage::new(1).await;
+    stage.mapping.max_retries = Some(0);
+    stage.mapping.bisect = true;
+    let mut values = values(0..8);
+    // not text: the function fails on it every time
+    values[5] = "fail-once:/nonexistent/folder/marker".into();
+    stage.produce(0, &values).await;
+    let running = stage.start();
+    eventually("the last record is done", async || stage.seen().iter().any(|r| r.1 == 7).then_some(())).await;
+    eventually("one record is discarded", async || (running.handle.status().records_discarded == 1).then_some(())).await;
+    running.drain().await;
+    assert!(!stage.seen().iter().any(|r| r.1 == 5));
+    assert_eq!(stage.committed(0).await, Some(8));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn up_serves_its_status_and_drains_when_told() {
+    let stage = Stage::new(2).await;
+    stage.produce(1, &values(0..25)).await;
+    let mut app = application(recording(&stage.folder));
+    app.kafka.push(stage.mapping.clone());
+    let control = free_address();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let host = tokio::spawn(up::run(app, up_options(control), async move { drop(stopped.await) }));
+    let url = format!("http://{control}/_usher/status");
+    let status: serde_json::Value = eventually("the status shows that all is done", async || {
+        let status: serde_json::Value = reqwest::get(&url).await.ok()?.json().await.ok()?;
+        (status["mappings"][0]["records_done"] == 25).then_some(status)
+    })
+    .await;
+    assert_eq!(status["functions"][0]["function"], "Behave");
+    assert!(status["functions"][0]["instances"][0]["pid"].is_u64(), "{status}");
+    let partitions = status["mappings"][0]["partitions"].as_array().unwrap();
+    assert!(partitions.iter().any(|p| p["partition"] == 1 && p["position"] == 25), "{status}");
+    let foreign = reqwest::Client::new().get(&url).header("Origin", "http://evil.example").send().await.unwrap();
+    assert_eq!(foreign.status(), 403);
+    stop.send(()).unwrap();
+    host.await.unwrap().unwrap();
+    assert_eq!(stage.committed(1).await, Some(25));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_that_is_missing_at_the_start_is_named_in_one_message() {
+    let stage = Stage::new(1).await;
+    let mut app = application(recording(&stage.folder));
+    let nowhere = free_address();
+    app.kafka.push(KafkaMapping { bootstrap_servers: nowhere.to_string(), ..stage.mapping.clone() });
+    app.kafka.push(KafkaMapping { id: "Other".into(), function: "Nobody".into(), ..stage.mapping.clone() });
+    let options = up::Options { executables: [].into(), ..up_options(free_address()) };
+    let message = up::run(app, options, std::future::pending()).await.unwrap_err().to_string();
+    for part in [
+        format!("Kafka at {nowhere} does not answer"),
+        "there is no function Nobody".into(),
+        "function Behave has no executable".into(),
+    ] {
+        assert!(message.contains(&part), "{part:?} is missing from: {message}");
+    }
+}
+
+fn up_options(control: std::net::SocketAddr) -> up::Options {
+    up::Options {
+        executables: executables(),
+        pool: options().0,
+        control: Some(control),
+        http: "127.0.0.1:0".parse().unwrap(),
+        keys: None,
+        schedules: true,
+        host_id: random(),
+    }
+}
+
+/// An address on which nothing listens.
+fn free_address() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}

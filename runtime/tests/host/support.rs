@@ -1,0 +1,114 @@
+//! What the tests share: the function that does as it is told, applications around it, and waiting for a fact.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use usher::instances::{Logs, Pool, PoolOptions};
+use usher::invocation::{Invoke, Outcome, Request, Response};
+use usher::model::{Application, Code, Function};
+
+/// The executable of `examples/behave.rs`, built beside this test.
+pub fn behave() -> PathBuf {
+    let folder = Path::new(env!("CARGO_BIN_EXE_usher")).parent().expect("a binary lies in a folder");
+    let path = folder.join("examples/behave");
+    assert!(path.is_file(), "{} is missing: cargo test builds it, `--test host` alone does not", path.display());
+    path
+}
+
+/// The function `Behave`, with these variables in its environment.
+pub fn function(environment: &[(&str, &str)]) -> Function {
+    Function {
+        id: "Behave".into(),
+        name: "stack-Behave".into(),
+        code: Code::Prebuilt(behave()),
+        handler: "bootstrap".into(),
+        timeout: Duration::from_secs(30),
+        memory_mb: 128,
+        concurrency: None,
+        environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+    }
+}
+
+pub fn application(function: Function) -> Application {
+    Application { stack: "stack".into(), functions: BTreeMap::from([(function.id.clone(), function)]), ..Application::default() }
+}
+
+pub fn executables() -> BTreeMap<String, PathBuf> {
+    BTreeMap::from([("Behave".to_owned(), behave())])
+}
+
+/// A log that the test can read.
+#[derive(Clone, Default)]
+pub struct Printed(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Printed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Printed {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+pub fn options() -> (PoolOptions, Printed) {
+    let printed = Printed::default();
+    let options = PoolOptions { logs: Logs::to(printed.clone()), ..PoolOptions::default() };
+    (options, printed)
+}
+
+pub fn pool(function: Function) -> Arc<Pool> {
+    Pool::new(&application(function), &executables(), &options().0)
+}
+
+pub fn request(event: &serde_json::Value) -> Request {
+    Request::new("Behave", event.to_string())
+}
+
+/// Invokes, waiting for a slot.
+pub async fn invoke(pool: &Pool, event: serde_json::Value) -> Response {
+    pool.invoke(request(&event), true).await.expect("the invocation is accepted")
+}
+
+/// The answer, which must be one.
+pub fn answer(response: &Response) -> serde_json::Value {
+    match &response.outcome {
+        Outcome::Answer(body) => serde_json::from_slice(body).expect("the answer is JSON"),
+        Outcome::Error(error) => panic!("expected an answer: {error:?}"),
+    }
+}
+
+/// The error's type and message; it must be one.
+pub fn error(response: &Response) -> (String, String) {
+    match &response.outcome {
+        Outcome::Answer(body) => panic!("expected an error: {body:?}"),
+        Outcome::Error(error) => (error.error_type.clone(), error.message.clone()),
+    }
+}
+
+/// Asks again until there is an answer, at most 60 s.
+pub async fn eventually<T: Debug>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// True while the process exists (a zombie does not count).
+pub fn is_running(pid: u64) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
