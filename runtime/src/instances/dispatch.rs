@@ -164,12 +164,9 @@ impl Dispatch {
         (uncovered && state.instances.len() < self.limit && !state.draining).then(|| state.announce())
     }
 
-    /// Takes an instance's waiting calls away, so that it gets no further job. False if it has none: it is busy.
-    pub(super) fn withdraw(&self, instance: u64) -> bool {
-        let mut state = self.state();
-        let before = state.idle.len();
-        state.idle.retain(|slot| slot.instance.id != instance);
-        state.idle.len() < before
+    /// Takes an instance's waiting calls away, so that it gets no further job.
+    pub(super) fn withdraw(&self, instance: u64) {
+        self.state().idle.retain(|slot| slot.instance.id != instance);
     }
 
     /// No job is taken any more; those that wait are dropped, and their callers learn it from the closed channel.
@@ -177,6 +174,13 @@ impl Dispatch {
         let mut state = self.state();
         state.draining = true;
         state.queue.clear();
+    }
+
+    /// Lets go of every instance: they hold this dispatcher, too, and neither would ever be freed.
+    pub(super) fn abandon(&self) {
+        let mut state = self.state();
+        state.idle.clear();
+        state.instances.clear();
     }
 
     pub(super) fn instances(&self) -> Vec<Arc<Instance>> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::model::Function;
 
-/// Variables of the host that a function may see. Neither HOME nor AWS_PROFILE: the AWS SDK would find a developer's own
+/// Variables of the host that a function may see. Neither `HOME` nor `AWS_PROFILE`: the AWS SDK would find a developer's own
 /// credentials there, and a local run must never reach a real account by accident.
 const ALLOWED: [&str; 8] = ["PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE", "RUST_LOG"];
 

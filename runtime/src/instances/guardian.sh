@@ -10,6 +10,6 @@ while read -r change group; do
     esac
 done
 for group in $live; do
-    kill -KILL -- "-$group" 2>/dev/null
+    kill -KILL "-$group" 2>/dev/null
 done
 exit 0

@@ -235,6 +235,18 @@ impl Instance {
         self.changed.notify_one();
     }
 
+    /// Gives an idle instance no further event. False if it is busy.
+    pub(super) fn retire(&self) -> bool {
+        let mut state = self.state();
+        if !state.in_flight.is_empty() {
+            return false;
+        }
+        state.stopping = true;
+        drop(state);
+        self.runner.dispatch.withdraw(self.id);
+        true
+    }
+
     /// What is due now. Invocations out of time are answered here.
     pub(super) fn check(&self, now: Instant, init_limit: Duration, idle: Duration) -> Due {
         let mut state = self.state();
@@ -270,8 +282,12 @@ impl Instance {
     pub(super) fn fail_all(&self, error: impl Fn(&str) -> FunctionError) {
         let mut state = self.state();
         state.stopping = true;
-        for (id, entry) in std::mem::take(&mut state.in_flight) {
-            self.close(&mut state, &id, entry, Outcome::Error(error(&id)));
+        let failed = std::mem::take(&mut state.in_flight);
+        // `error` may look at this instance
+        drop(state);
+        for (id, entry) in failed {
+            let outcome = Outcome::Error(error(&id));
+            self.close(&mut self.state(), &id, entry, outcome);
         }
     }
 

@@ -3,6 +3,7 @@
 //! One thread writes. The queue before it is bounded per function: a function that floods its log loses its own lines
 //! (and is told how many), never another function's, and nobody waits for a slow terminal.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -135,10 +136,10 @@ fn render(entry: &Entry) -> String {
                 billed.ceil()
             );
             if let Some(peak) = pid.and_then(memory_peak_mb) {
-                line.push_str(&format!("\tMax Memory Used: {peak} MB"));
+                let _ = write!(line, "\tMax Memory Used: {peak} MB");
             }
             if let Some(init) = init {
-                line.push_str(&format!("\tInit Duration: {:.2} ms", init.as_secs_f64() * 1000.0));
+                let _ = write!(line, "\tInit Duration: {:.2} ms", init.as_secs_f64() * 1000.0);
             }
             line
         }

@@ -19,7 +19,7 @@ use crate::model::{Application, Function};
 /// Limits of the pool.
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
-    /// Most instances of a function whose template names no ReservedConcurrentExecutions.
+    /// Most instances of a function whose template names no `ReservedConcurrentExecutions`.
     pub default_concurrency: usize,
     /// An instance idle this long is retired.
     pub idle: Duration,
@@ -31,7 +31,7 @@ pub struct PoolOptions {
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self { default_concurrency: 16, idle: Duration::from_secs(300), drain: Duration::from_secs(20), logs: Logs::stdout() }
+        Self { default_concurrency: 16, idle: Duration::from_mins(5), drain: Duration::from_secs(20), logs: Logs::stdout() }
     }
 }
 
@@ -134,6 +134,19 @@ impl Pool {
                 // busy instances do not ring when they become idle: look again shortly
                 let _ = tokio::time::timeout(Duration::from_millis(20), ended).await;
             }
+        }
+    }
+}
+
+impl Drop for Pool {
+    /// Without a shutdown before, what still runs is ended at once.
+    fn drop(&mut self) {
+        for runner in self.runners.values() {
+            runner.dispatch.drain();
+            for instance in runner.dispatch.instances() {
+                instance.condemn();
+            }
+            runner.dispatch.abandon();
         }
     }
 }

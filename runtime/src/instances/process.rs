@@ -90,22 +90,15 @@ impl Drop for Process {
 async fn forward(source: impl AsyncRead + Unpin, line: impl Fn(String)) {
     let mut reader = BufReader::new(source);
     let mut pending = Vec::new();
-    loop {
-        let Ok(chunk) = reader.fill_buf().await else { break };
-        if chunk.is_empty() {
-            break;
+    while let Ok(chunk) = reader.fill_buf().await
+        && !chunk.is_empty()
+    {
+        let end = chunk.iter().position(|byte| *byte == b'\n');
+        pending.extend_from_slice(&chunk[..end.unwrap_or(chunk.len())]);
+        let taken = end.map_or(chunk.len(), |end| end + 1);
+        if end.is_some() {
+            line(take_line(&mut pending));
         }
-        let taken = match chunk.iter().position(|byte| *byte == b'\n') {
-            Some(end) => {
-                pending.extend_from_slice(&chunk[..end]);
-                line(take_line(&mut pending));
-                end + 1
-            }
-            None => {
-                pending.extend_from_slice(chunk);
-                chunk.len()
-            }
-        };
         reader.consume(taken);
         while pending.len() > MAX_LINE {
             let rest = pending.split_off(MAX_LINE);

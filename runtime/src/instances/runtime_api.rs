@@ -90,15 +90,13 @@ async fn next(instance: &Arc<Instance>) -> Reply {
 
 async fn answer(request: Request<Incoming>, instance: &Instance, id: &str) -> Reply {
     let invocation = header(&request, "lambda-runtime-invocation-id");
-    match read(request).await {
-        Ok(body) => settle(instance, id, invocation.as_deref(), Outcome::Answer(body)),
-        Err(TooLong) => {
-            let outcome = Outcome::Error(failure::response_too_large());
-            instance.complete(id, invocation.as_deref(), outcome);
-            instance.condemn();
-            refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &format!("an answer has at most {MAX_RESPONSE} bytes"))
-        }
+    if let Ok(body) = read(request).await {
+        return settle(instance, id, invocation.as_deref(), Outcome::Answer(body));
     }
+    let outcome = Outcome::Error(failure::response_too_large());
+    instance.complete(id, invocation.as_deref(), outcome);
+    instance.condemn();
+    refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &format!("an answer has at most {MAX_RESPONSE} bytes"))
 }
 
 async fn error(request: Request<Incoming>, instance: &Instance, id: &str) -> Reply {

@@ -131,9 +131,9 @@ async fn watch(instance: &Instance, process: &mut Process, init_limit: Duration)
             Due::InitTimeout => return End::InitTimeout,
             Due::Deadline => return End::Deadline,
             Due::Stop => return End::Stopped,
-            // busy after all: a job came between the check and the withdrawal
-            Due::Idle if !instance.runner.dispatch.withdraw(instance.id) => Instant::now() + Duration::from_millis(50),
-            Due::Idle => return End::Idle,
+            Due::Idle if instance.retire() => return End::Idle,
+            // busy after all: a job came between the check and the retirement
+            Due::Idle => continue,
         };
         tokio::select! {
             status = process.wait() => match status {

@@ -129,7 +129,7 @@ impl Buffer {
 
     /// Forgets partitions that were given up.
     pub(super) fn forget(&mut self, partitions: &[Partition]) {
-        partitions.iter().for_each(|partition| drop(self.partitions.remove(partition)));
+        self.partitions.retain(|partition, _| !partitions.contains(partition));
     }
 
     /// The event of one invocation.

@@ -99,7 +99,10 @@ impl Driver {
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.happened(event),
-                    None => break,
+                    None => {
+                        tracing::error!(mapping = %self.mapping.id, "ALARM: the polling thread is gone; this mapping reads no more");
+                        break;
+                    }
                 },
                 Some(ended) = self.running.join_next() => {
                     if let Ok((id, result)) = ended {

@@ -55,9 +55,9 @@ impl Machine {
             Input::Finished(id, finish) => self.finished(now, id, finish, out),
             Input::Revoked(partitions) => {
                 self.commit(partitions.iter().copied(), out);
-                partitions.iter().for_each(|partition| drop(self.partitions.remove(partition)));
+                self.forget(partitions);
             }
-            Input::Lost(partitions) => partitions.iter().for_each(|partition| drop(self.partitions.remove(partition))),
+            Input::Lost(partitions) => self.forget(partitions),
             Input::Reset(partition) => self.assigned(&[partition]),
             Input::CommitFailed(partitions) => {
                 for partition in partitions {
@@ -113,6 +113,10 @@ impl Machine {
             self.next_epoch += 1;
             self.partitions.insert(*partition, State::new(self.next_epoch));
         }
+    }
+
+    fn forget(&mut self, partitions: &[Partition]) {
+        self.partitions.retain(|partition, _| !partitions.contains(partition));
     }
 
     /// Starts one invocation if one can start.

@@ -12,7 +12,7 @@ use usher::invocation::{Invoke, Outcome, Request, Response};
 use usher::model::{Application, Code, Function};
 
 /// The executable of `examples/behave.rs`, built beside this test.
-pub fn behave() -> PathBuf {
+pub(crate) fn behave() -> PathBuf {
     let folder = Path::new(env!("CARGO_BIN_EXE_usher")).parent().expect("a binary lies in a folder");
     let path = folder.join("examples/behave");
     assert!(path.is_file(), "{} is missing: cargo test builds it, `--test host` alone does not", path.display());
@@ -20,7 +20,7 @@ pub fn behave() -> PathBuf {
 }
 
 /// The function `Behave`, with these variables in its environment.
-pub fn function(environment: &[(&str, &str)]) -> Function {
+pub(crate) fn function(environment: &[(&str, &str)]) -> Function {
     Function {
         id: "Behave".into(),
         name: "stack-Behave".into(),
@@ -33,17 +33,17 @@ pub fn function(environment: &[(&str, &str)]) -> Function {
     }
 }
 
-pub fn application(function: Function) -> Application {
+pub(crate) fn application(function: Function) -> Application {
     Application { stack: "stack".into(), functions: BTreeMap::from([(function.id.clone(), function)]), ..Application::default() }
 }
 
-pub fn executables() -> BTreeMap<String, PathBuf> {
+pub(crate) fn executables() -> BTreeMap<String, PathBuf> {
     BTreeMap::from([("Behave".to_owned(), behave())])
 }
 
 /// A log that the test can read.
 #[derive(Clone, Default)]
-pub struct Printed(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Printed(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Printed {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -56,32 +56,32 @@ impl Write for Printed {
 }
 
 impl Printed {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
 
-pub fn options() -> (PoolOptions, Printed) {
+pub(crate) fn options() -> (PoolOptions, Printed) {
     let printed = Printed::default();
     let options = PoolOptions { logs: Logs::to(printed.clone()), ..PoolOptions::default() };
     (options, printed)
 }
 
-pub fn pool(function: Function) -> Arc<Pool> {
+pub(crate) fn pool(function: Function) -> Arc<Pool> {
     Pool::new(&application(function), &executables(), &options().0)
 }
 
-pub fn request(event: &serde_json::Value) -> Request {
+pub(crate) fn request(event: &serde_json::Value) -> Request {
     Request::new("Behave", event.to_string())
 }
 
 /// Invokes, waiting for a slot.
-pub async fn invoke(pool: &Pool, event: serde_json::Value) -> Response {
+pub(crate) async fn invoke(pool: &Pool, event: serde_json::Value) -> Response {
     pool.invoke(request(&event), true).await.expect("the invocation is accepted")
 }
 
 /// The answer, which must be one.
-pub fn answer(response: &Response) -> serde_json::Value {
+pub(crate) fn answer(response: &Response) -> serde_json::Value {
     match &response.outcome {
         Outcome::Answer(body) => serde_json::from_slice(body).expect("the answer is JSON"),
         Outcome::Error(error) => panic!("expected an answer: {error:?}"),
@@ -89,7 +89,7 @@ pub fn answer(response: &Response) -> serde_json::Value {
 }
 
 /// The error's type and message; it must be one.
-pub fn error(response: &Response) -> (String, String) {
+pub(crate) fn error(response: &Response) -> (String, String) {
     match &response.outcome {
         Outcome::Answer(body) => panic!("expected an error: {body:?}"),
         Outcome::Error(error) => (error.error_type.clone(), error.message.clone()),
@@ -97,7 +97,7 @@ pub fn error(response: &Response) -> (String, String) {
 }
 
 /// Asks again until there is an answer, at most 60 s.
-pub async fn eventually<T: Debug>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T: Debug>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = look().await {
@@ -109,6 +109,6 @@ pub async fn eventually<T: Debug>(what: &str, mut look: impl AsyncFnMut() -> Opt
 }
 
 /// True while the process exists (a zombie does not count).
-pub fn is_running(pid: u64) -> bool {
+pub(crate) fn is_running(pid: u64) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
