@@ -2,7 +2,8 @@
 //!
 //! The template and project rooms produce it; every later room only reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct Application {
     pub schedules: Vec<Schedule>,
     /// HTTP APIs (payload format 2.0).
     pub http_apis: Vec<HttpApi>,
+    /// Values that must never be printed: NoEcho parameters and resolved secrets.
+    pub secrets: BTreeSet<String>,
     /// Things the template asks for that this host does not run, each with its line.
     pub warnings: Vec<Diagnostic>,
 }
@@ -28,10 +31,20 @@ pub struct Application {
 pub struct Diagnostic {
     /// File, as the user named it.
     pub file: String,
-    /// Line, counted from 1.
+    /// Line, counted from 1; 0 for the file as a whole.
     pub line: usize,
     /// What is wrong, and what to write instead.
     pub message: String,
+}
+
+impl fmt::Display for Diagnostic {
+    /// `file:line: message`; line 0 means the file as a whole.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}: {}", self.file, self.message),
+            line => write!(f, "{}:{line}: {}", self.file, self.message),
+        }
+    }
 }
 
 /// One Lambda function.
@@ -175,6 +188,8 @@ pub struct HttpApi {
     pub routes: Vec<Route>,
     /// JWT authorizers by name.
     pub authorizers: BTreeMap<String, JwtAuthorizer>,
+    /// DefaultAuthorizer; already applied to the routes.
+    pub default_authorizer: Option<String>,
     /// Stage name; `$default` serves at the root.
     pub stage: String,
     /// CorsConfiguration: the service answers preflight requests itself and adds its own headers.
@@ -224,4 +239,6 @@ pub struct JwtAuthorizer {
     pub audience: Vec<String>,
     /// `$request.header.Authorization` and the like.
     pub identity_source: String,
+    /// AuthorizationScopes of routes that name none of their own.
+    pub scopes: Vec<String>,
 }

@@ -8,20 +8,32 @@ pub struct Problems {
     file: String,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+    failures: usize,
 }
 
 impl Problems {
     /// Nothing wrong yet with this file (named as the user named it).
     pub fn new(file: impl Into<String>) -> Self {
-        Self { file: file.into(), errors: Vec::new(), warnings: Vec::new() }
+        Self { file: file.into(), errors: Vec::new(), warnings: Vec::new(), failures: 0 }
     }
 
     /// Something that must be mended before anything runs: what is wrong, and what to write instead.
     pub fn error(&mut self, line: usize, message: impl Into<String>) {
+        self.failures += 1;
         let found = self.diagnostic(line, message);
         if !self.errors.contains(&found) {
             self.errors.push(found);
         }
+    }
+
+    /// A value could not be had because of something already complained of.
+    pub fn taint(&mut self) {
+        self.failures += 1;
+    }
+
+    /// How much has failed so far: compared before and after a piece of work, it tells whether that piece is sound.
+    pub fn mark(&self) -> usize {
+        self.failures
     }
 
     /// Something that is not run here, or looks wrong; the rest goes on.

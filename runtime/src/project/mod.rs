@@ -1,16 +1,31 @@
 //! What a template cannot say of one's own machine.
 //!
-//! Sources, later ones winning: `usher.toml` beside the template, the sections of `samconfig.toml` meant for this host,
-//! the command line. They meet in one [`Project`], which the template room reads while it resolves.
+//! Sources, later ones winning: `usher.toml` beside the template ([`settings`]), the sections of `samconfig.toml` meant
+//! for this host ([`samconfig`]), the command line ([`overrides`], [`env_vars`]). They meet in one [`Project`], which
+//! the template room reads while it resolves. [`safety`] keeps a laptop from talking to production by accident.
+
+mod env_vars;
+mod overrides;
+mod safety;
+mod samconfig;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Where an API listens unless told otherwise.
+use crate::document::Problems;
+use crate::model::{Application, Diagnostic};
+
+pub use safety::{broker_list, is_this_machine, remote_hosts};
+
+/// Name of the settings file beside the template.
+pub const SETTINGS: &str = "usher.toml";
+
+/// Where the first API listens unless told otherwise; each further one takes the next port.
 pub const DEFAULT_HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 18080);
 
-/// Instances of one function at most, unless the template reserves a number.
+/// Instances of one function at most, unless the template or the settings say a number.
 pub const DEFAULT_CONCURRENCY: u32 = 8;
 
 /// Everything said outside the template, merged and checked.
@@ -22,15 +37,15 @@ pub struct Project {
     pub profile: Option<String>,
     /// `concurrency`: instances of one function at most, where the template reserves no number.
     pub concurrency: Option<u32>,
-    /// `[http]`: address of each API by logical id.
+    /// `http`, or `[http]` with an address for each API by logical id. The key `""` holds the one for all.
     pub http: BTreeMap<String, SocketAddr>,
     /// `jwks`: file of public keys for JWT authorizers.
     pub jwks: Option<PathBuf>,
     /// Template parameters from every source.
-    pub parameters: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, Given>,
     /// `[kafka]`: bootstrap servers by mapping (`Function.Event`), by logical id of a mapping, or by MSK ARN.
     pub kafka: BTreeMap<String, String>,
-    /// `[resolve]`: values of dynamic references (`{{resolve:...}}`, written without the braces) and secret ARNs.
+    /// `[resolve]`: values of dynamic references, by what stands after `resolve:`.
     pub resolve: BTreeMap<String, String>,
     /// `[schedules]`: expressions to use instead of the template's, by schedule; seconds are allowed here only.
     pub schedules: BTreeMap<String, String>,
@@ -38,4 +53,90 @@ pub struct Project {
     pub allow_remote: BTreeSet<String>,
     /// `--env-vars`: values for variables that functions declare, by function; `Parameters` holds those for all.
     pub env_vars: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// A value for a template parameter, and who gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The value, as text.
+    pub value: String,
+    /// For messages: `usher.toml line 7`, `--parameter-overrides`.
+    pub source: String,
+}
+
+/// What the command line says of the project.
+#[derive(Debug, Clone, Default)]
+pub struct Arguments {
+    /// `--config-env`: section of samconfig.toml.
+    pub config_env: String,
+    /// `--params-from deploy`: also take the parameter overrides of the deploy section.
+    pub params_from_deploy: bool,
+    /// `--parameter-overrides`, each as written.
+    pub parameter_overrides: Vec<String>,
+    /// `--env-vars FILE`.
+    pub env_vars: Option<PathBuf>,
+    /// `--allow-remote HOST`, each.
+    pub allow_remote: Vec<String>,
+    /// `--jwks FILE`.
+    pub jwks: Option<PathBuf>,
+    /// `--http ADDRESS`.
+    pub http: Option<SocketAddr>,
+}
+
+impl Project {
+    /// Reads everything that belongs to the template in this file.
+    ///
+    /// # Errors
+    /// Every problem of every source, by file and line.
+    pub fn load(template: &Path, arguments: &Arguments) -> Result<Self, Vec<Diagnostic>> {
+        let folder = template.parent().unwrap_or(Path::new(""));
+        let mut project = Self::default();
+        let mut wrong = Vec::new();
+        let mut collect = |problems: Problems| wrong.extend(problems.finish().err().unwrap_or_default());
+
+        collect(settings::read(&folder.join(SETTINGS), &mut project));
+        collect(samconfig::read(&folder.join("samconfig.toml"), arguments, &mut project));
+        collect(overrides::read(&arguments.parameter_overrides, "--parameter-overrides", &mut project.parameters));
+        if let Some(file) = &arguments.env_vars {
+            collect(env_vars::read(file, &mut project.env_vars));
+        }
+        project.allow_remote.extend(arguments.allow_remote.iter().cloned());
+        if arguments.jwks.is_some() {
+            project.jwks.clone_from(&arguments.jwks);
+        }
+        if let Some(address) = arguments.http {
+            project.http = BTreeMap::from([(String::new(), address)]);
+        }
+        if wrong.is_empty() { Ok(project) } else { Err(wrong) }
+    }
+
+    /// Where each API listens, by logical id: its own address, else the common one with the ports counted up.
+    ///
+    /// # Errors
+    /// Two APIs on one address, or an address for an API that does not exist.
+    pub fn http_addresses(&self, application: &Application) -> Result<BTreeMap<String, SocketAddr>, String> {
+        let ids: Vec<&str> = application.http_apis.iter().map(|api| api.id.as_str()).collect();
+        if let Some(stranger) = self.http.keys().find(|id| !id.is_empty() && !ids.contains(&id.as_str())) {
+            let known = if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
+            return Err(format!(
+                "{SETTINGS} [http] names {stranger}, which is not an API of the template. The APIs are: {known}."
+            ));
+        }
+        let mut common = self.http.get("").copied().unwrap_or(DEFAULT_HTTP);
+        let mut addresses = BTreeMap::new();
+        for id in ids {
+            let own = self.http.get(id).copied();
+            let address = own.unwrap_or(common);
+            if own.is_none() && common.port() != 0 {
+                common.set_port(common.port().wrapping_add(1));
+            }
+            if address.port() != 0 && addresses.values().any(|taken| *taken == address) {
+                return Err(format!(
+                    "two APIs would listen on {address}. Give {id} an address of its own in {SETTINGS}: [http] {id} = \"127.0.0.1:PORT\"."
+                ));
+            }
+            addresses.insert(id.to_owned(), address);
+        }
+        Ok(addresses)
+    }
 }

@@ -1,14 +1,125 @@
 //! Reads a SAM template into one [`Application`].
+//!
+//! In this order: text to a tree with lines (`document`); [`parameters`] get their values; [`conditions`] are decided;
+//! [`globals`] are merged into every resource; a [`scope`] then evaluates the intrinsic functions ([`intrinsics`]) of
+//! exactly the properties that this host reads, and the readers ([`functions`], [`events`], [`kafka`], [`schedules`],
+//! [`http_api`]) turn them into the model. Resources whose condition is false do not exist.
+//!
+//! Promises: every problem is reported, each with its line, what is wrong and what to write instead; a resource with a
+//! problem produces no second complaint about the first one's consequences; what this host does not run is a warning
+//! when the rest still makes sense, and an error when running the rest would do something else than the cloud does
+//! (an authorizer that would fall open, a filter that would not filter).
+
+mod conditions;
+mod environment;
+mod events;
+mod functions;
+mod globals;
+mod http_api;
+mod intrinsics;
+mod kafka;
+mod kafka_lints;
+mod parameters;
+mod resources;
+mod schedules;
+mod scope;
 
 use std::path::Path;
 
+use crate::document::{Node, Problems, Reader, parse_yaml};
 use crate::model::{Application, Diagnostic};
 use crate::project::Project;
+
+pub use scope::{ACCOUNT, REGION};
+
+/// The only transform this host applies.
+const SAM: &str = "AWS::Serverless-2016-10-31";
+
+/// Most bytes of a template (the service's limit).
+const MOST_BYTES: u64 = 1024 * 1024;
 
 /// Resolves a template with what the project says beside it.
 ///
 /// # Errors
 /// Every problem found, by line; nothing is run in part.
-pub fn load(_template: &Path, _project: &Project) -> Result<Application, Vec<Diagnostic>> {
-    todo!()
+pub fn load(template: &Path, project: &Project) -> Result<Application, Vec<Diagnostic>> {
+    let mut problems = Problems::new(template.display().to_string());
+    let application = read_file(template, &mut problems).and_then(|text| parse(&text, template, project, &mut problems));
+    let warnings = problems.finish()?;
+    let mut application = application.unwrap_or_default();
+    application.warnings = warnings;
+    Ok(application)
+}
+
+fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
+    let size = std::fs::metadata(template).map(|m| m.len());
+    if size.is_ok_and(|bytes| bytes > MOST_BYTES) {
+        problems.error(0, "the template is larger than 1 MB, which the service refuses. Split it into stacks.");
+        return None;
+    }
+    match std::fs::read_to_string(template) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            problems.error(0, format!("cannot read the template: {error}. Run in its folder, or name it with --template FILE."));
+            None
+        }
+    }
+}
+
+fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) -> Option<Application> {
+    let root = parse_yaml(text, problems)?;
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    check_sections(&root, problems);
+
+    let stack = project.stack.clone().unwrap_or_else(|| scope::stack_name(&folder));
+    let declared = parameters::evaluate(&root, project, problems);
+    let mut scope = scope::Scope::new(stack, declared, &root, project);
+    conditions::decide(&root, &mut scope, problems);
+    let resources = resources::read(&root, &scope, problems);
+
+    let mut application = Application { stack: scope.stack.clone(), secrets: scope.secrets(), ..Application::default() };
+    functions::read(&resources, &scope, &folder, &mut application, problems);
+    environment::apply(project, &mut application, problems);
+    events::read(&resources, &scope, project, &mut application, problems);
+    kafka_lints::check(&resources, &mut application, problems);
+    schedules::apply_overrides(project, &mut application, problems);
+    Some(application)
+}
+
+/// The top level of a template.
+fn check_sections(root: &Node, problems: &mut Problems) {
+    const SECTIONS: [&str; 11] = [
+        "AWSTemplateFormatVersion",
+        "Description",
+        "Transform",
+        "Globals",
+        "Metadata",
+        "Parameters",
+        "Rules",
+        "Mappings",
+        "Conditions",
+        "Resources",
+        "Outputs",
+    ];
+    let reader = Reader::new(root, "the template");
+    if root.entries().is_empty() {
+        problems.error(root.line, "a template is a mapping with a Resources section. This file holds something else.");
+        return;
+    }
+    reader.only(&SECTIONS, problems);
+    match reader.texts("Transform", problems).as_slice() {
+        [only] if *only == SAM => {}
+        [] => problems.error(1, format!("the template has no Transform. Write `Transform: {SAM}`.")),
+        several => {
+            let other = several.iter().find(|t| **t != SAM).unwrap_or(&SAM);
+            problems.error(
+                reader.line("Transform"),
+                format!("the transform {other} is a macro that only the service can run. Use `Transform: {SAM}` alone."),
+            );
+        }
+    }
+    if root.get("Resources").is_none() {
+        problems.error(root.line, "the template has no Resources. Declare at least one AWS::Serverless::Function.");
+    }
 }

@@ -5,3 +5,4 @@
 mod instances;
 mod kafka;
 mod support;
+mod template;

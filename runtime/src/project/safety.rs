@@ -1,0 +1,121 @@
+//! Never production by accident: which hosts are this machine, and which ones a value names.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// Whether a host name or address stands for this machine. Names are judged by what they say; nothing is looked up.
+pub fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+    if let Ok(address) = host.parse::<IpAddr>() {
+        let address = match address {
+            IpAddr::V6(six) => six.to_ipv4_mapped().map_or(address, IpAddr::V4),
+            IpAddr::V4(_) => address,
+        };
+        return address.is_loopback() || address.is_unspecified();
+    }
+    host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost")
+}
+
+/// Checks `host:port,host:port` and that every host is this machine or allowed.
+///
+/// # Errors
+/// The sentence to show: what is wrong with which server, and what to write.
+pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), String> {
+    let mut any = false;
+    for server in servers.split(',').map(str::trim).filter(|s| !s.is_empty()) {
+        any = true;
+        let bare = server.rsplit_once("://").map_or(server, |(_, rest)| rest);
+        let Some((host, port)) = bare.rsplit_once(':').filter(|(host, _)| !host.is_empty()) else {
+            return Err(format!("the broker '{server}' has no port. Write host:port."));
+        };
+        if !port.parse::<u16>().is_ok_and(|port| port > 0) {
+            return Err(format!("the broker '{server}' has the port '{port}'. Write a number from 1 to 65535."));
+        }
+        if !is_this_machine(host) && !allowed.contains(host) {
+            return Err(format!(
+                "the broker {host} is not this machine. Name a local one in usher.toml under [kafka], or say --allow-remote {host} \
+                 if that is meant."
+            ));
+        }
+    }
+    if any { Ok(()) } else { Err("the list of brokers is empty. Write host:port.".into()) }
+}
+
+/// Hosts outside this machine that a variable's value names: in URLs, and in lists of `host:port`.
+/// Names kept for documentation and tests (`.test`, `.example`, `.invalid`) lead nowhere and do not count.
+pub fn remote_hosts(value: &str) -> BTreeSet<String> {
+    let parts = value.split([',', ' ', ';']).filter(|part| !part.is_empty());
+    let hosts = parts.filter_map(|part| match part.split_once("://") {
+        Some((_, rest)) => {
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            Some(without_port(host))
+        }
+        None => host_and_port(part),
+    });
+    hosts.filter(|host| !host.is_empty() && !is_this_machine(host) && !reserved(host)).map(str::to_owned).collect()
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) && !name.ends_with(':') => name,
+        _ => host,
+    }
+}
+
+/// `name.with.dots:port`; anything less certain is not taken for a host.
+fn host_and_port(part: &str) -> Option<&str> {
+    let (host, port) = part.rsplit_once(':')?;
+    let port = port.split('/').next()?.parse::<u16>().is_ok();
+    let name = host.contains('.') && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+    (port && name).then_some(host)
+}
+
+fn reserved(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    [".test", ".example", ".invalid", ".localhost"].iter().any(|end| host.ends_with(end))
+        || ["example.com", "example.org", "example.net"].iter().any(|name| host == *name || host.ends_with(&format!(".{name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_many_names_and_others_are_not_among_them() {
+        for host in ["localhost", "127.0.0.1", "127.8.0.3", "::1", "[::1]", "::ffff:127.0.0.1", "db.localhost", "LOCALHOST."] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["localhost.corp.net", "10.0.0.1", "128.0.0.1", "kafka", "127.0.0.1.nip.io", ""] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn remote_hosts_are_found_in_urls_and_lists() {
+        let found = |value: &str| remote_hosts(value).into_iter().collect::<Vec<_>>();
+        assert_eq!(found("postgres://u:p@db.corp.net:5432/x"), ["db.corp.net"]);
+        assert_eq!(found("b-1.kafka.net:9092,127.0.0.1:9092"), ["b-1.kafka.net"]);
+        assert_eq!(found("redis://cache/0"), ["cache"]);
+        for harmless in [
+            "redis://127.0.0.1:6379",
+            "12:30",
+            "a:b",
+            "arn:aws:sqs:us-east-1:000000000000:q",
+            "https://auth.example.test/",
+            "info",
+            "postgres://u:p@[::1]:5432/x",
+        ] {
+            assert!(remote_hosts(harmless).is_empty(), "{harmless}: {:?}", remote_hosts(harmless));
+        }
+    }
+
+    #[test]
+    fn a_broker_elsewhere_must_be_allowed_by_name() {
+        let allowed = BTreeSet::from(["kafka.corp.net".to_owned()]);
+        assert!(broker_list("127.0.0.1:9092, kafka.corp.net:9092", &allowed).is_ok());
+        for wrong in ["kafka.other.net:9092", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:0", "", ","] {
+            assert!(broker_list(wrong, &allowed).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The sections of `samconfig.toml` meant for this host: `[ENV.global.parameters]` and `[ENV.up.parameters]`.
+//!
+//! The deploy section holds what runs in production; it is read only when asked for.
+
+use std::path::Path;
+
+use super::{Arguments, Project, overrides};
+use crate::document::{Kind, Node, Problems, parse_toml};
+
+/// Reads the parameter overrides of the file if it exists; other settings in it are SAM's own.
+pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) -> Problems {
+    let mut problems = Problems::new(file.display().to_string());
+    let Ok(text) = std::fs::read_to_string(file) else { return problems };
+    let root = parse_toml(&text, &mut problems);
+    let deploy = arguments.params_from_deploy.then_some("deploy");
+    for command in [Some("global"), deploy, Some("up")].into_iter().flatten() {
+        let section = root.get(&arguments.config_env).and_then(|env| env.get(command)).and_then(|c| c.get("parameters"));
+        let Some(node) = section.and_then(|s| s.get("parameter_overrides")) else { continue };
+        let source = format!("samconfig.toml [{}.{command}.parameters]", arguments.config_env);
+        match texts(node) {
+            Some(texts) => {
+                let wrong = overrides::read(&texts, &source, &mut project.parameters).finish().err().unwrap_or_default();
+                for diagnostic in wrong {
+                    problems.error(node.line, diagnostic.message);
+                }
+            }
+            None => problems.error(node.line, "parameter_overrides must be text or a list of texts: \"Name=value\"."),
+        }
+    }
+    problems
+}
+
+fn texts(node: &Node) -> Option<Vec<String>> {
+    match &node.kind {
+        Kind::Scalar(text) => Some(vec![text.clone()]),
+        Kind::List(items) => items.iter().map(|item| item.text().map(str::to_owned)).collect(),
+        _ => None,
+    }
+}

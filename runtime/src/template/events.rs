@@ -1,0 +1,99 @@
+//! What triggers the functions: the Events of each, APIs, and mappings written in long hand.
+
+use super::resources::Resource;
+use super::scope::Scope;
+use super::{http_api, kafka, schedules};
+use crate::document::{Entry, Node, Problems, nearest};
+use crate::model::Application;
+use crate::project::Project;
+
+/// One event of a function, as its reader needs it.
+pub(super) struct Event<'r> {
+    /// Function's logical id.
+    pub(super) function: &'r str,
+    /// `Function.Event`: how messages and usher.toml name it.
+    pub(super) id: String,
+    pub(super) line: usize,
+    /// Not evaluated.
+    pub(super) properties: &'r Node,
+}
+
+/// Kinds of events that SAM knows and this host does not run.
+const NOT_RUN: [&str; 18] = [
+    "AlexaSkill",
+    "Api",
+    "CloudWatchEvent",
+    "CloudWatchLogs",
+    "Cognito",
+    "DocumentDB",
+    "DynamoDB",
+    "EventBridgeRule",
+    "IoTRule",
+    "Kinesis",
+    "MQ",
+    "S3",
+    "SNS",
+    "SQS",
+    "WebSocketApi",
+    "DeploymentPreference",
+    "GraphQL",
+    "LambdaFunctionUrl",
+];
+
+const RUN: [&str; 5] = ["HttpApi", "MSK", "Schedule", "ScheduleV2", "SelfManagedKafka"];
+
+/// Reads every trigger into the application.
+pub(super) fn read(
+    resources: &[Resource],
+    scope: &Scope<'_>,
+    project: &Project,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
+    http_api::read_apis(resources, scope, application, problems);
+    for resource in resources.iter().filter(|r| r.kind == "AWS::Serverless::Function") {
+        for entry in resource.properties.get("Events").map_or(&[][..], Node::entries) {
+            one(resource, entry, scope, project, application, problems);
+        }
+    }
+    // An API that nothing routes to has nothing to serve.
+    application.http_apis.retain(|api| !api.routes.is_empty());
+    for resource in resources.iter().filter(|r| r.kind == "AWS::Lambda::EventSourceMapping") {
+        kafka::read_mapping(resource, resources, scope, project, application, problems);
+    }
+}
+
+fn one(
+    resource: &Resource,
+    entry: &Entry,
+    scope: &Scope<'_>,
+    project: &Project,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
+    let id = format!("{}.{}", resource.id, entry.key);
+    let Some(kind) = entry.value.get("Type").and_then(Node::text) else {
+        problems.error(entry.line, format!("event {id} has no Type. Write one of {}.", RUN.join(", ")));
+        return;
+    };
+    let nothing = Node::map(entry.line, Vec::new());
+    let properties = entry.value.get("Properties").unwrap_or(&nothing);
+    let event = Event { function: &resource.id, id, line: entry.line, properties };
+    match kind {
+        "SelfManagedKafka" | "MSK" => kafka::read_event(&event, kind, scope, project, application, problems),
+        "Schedule" | "ScheduleV2" => schedules::read(&event, kind, scope, application, problems),
+        "HttpApi" => http_api::read_event(&event, scope, application, problems),
+        _ if NOT_RUN.contains(&kind) => {
+            let message = format!(
+                "event {} ({kind}) is not run by this host; the function runs without it, and `usher invoke {}` reaches it.",
+                event.id, resource.id
+            );
+            problems.warn(entry.line, message);
+        }
+        _ => {
+            let hint = nearest(kind, RUN.iter().chain(&NOT_RUN).copied())
+                .map_or_else(|| format!("Run here are {}.", RUN.join(", ")), |near| format!("Did you mean {near}?"));
+            problems.error(entry.line, format!("event {} is of the unknown type {kind}. {hint}", event.id));
+        }
+    }
+}

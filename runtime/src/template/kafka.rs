@@ -1,0 +1,310 @@
+//! Kafka event source mappings: SAM's two event kinds, and `AWS::Lambda::EventSourceMapping`.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::events::Event;
+use super::resources::{Resource, resolved};
+use super::scope::Scope;
+use crate::document::{Node, Problems, Reader};
+use crate::model::{Application, Destination, KafkaKind, KafkaMapping, StartingPosition};
+use crate::project::{Project, broker_list};
+
+/// Read for every form.
+const COMMON: [&str; 14] = [
+    "Topics",
+    "BatchSize",
+    "MaximumBatchingWindowInSeconds",
+    "Enabled",
+    "StartingPosition",
+    "StartingPositionTimestamp",
+    "FunctionResponseTypes",
+    "BisectBatchOnFunctionError",
+    "MaximumRetryAttempts",
+    "MaximumRecordAgeInSeconds",
+    "DestinationConfig",
+    "FilterCriteria",
+    "SourceAccessConfigurations",
+    "ProvisionedPollerConfig",
+];
+/// Would change what the function receives; running without them would be a lie.
+const REFUSED: [(&str, &str); 3] = [
+    (
+        "FilterCriteria",
+        "filters are not evaluated by this host, and without them the function would receive records it must not see. Filter in the function",
+    ),
+    ("ConsumptionMode", "it is a pre-release setting. Leave it out"),
+    ("SchemaRegistryConfig", "schema registries are not asked from here. Decode in the function"),
+];
+/// Do nothing here, and nothing is lost by it.
+const IGNORED: [&str; 5] = ["KmsKeyArn", "MetricsConfig", "LoggingConfig", "Tags", "FilterEncryption"];
+
+/// A `SelfManagedKafka` or `MSK` event of a function.
+pub(super) fn read_event(
+    event: &Event<'_>,
+    kind: &str,
+    scope: &Scope<'_>,
+    project: &Project,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
+    let own: &[&str] = if kind == "MSK" { &["Stream", "ConsumerGroupId"] } else { &["KafkaBootstrapServers", "ConsumerGroupId"] };
+    let Some(properties) = properties(event.properties, own, &event.id, scope, problems) else { return };
+    let reader = Reader::new(&properties, format!("event {}", event.id));
+    let source = if kind == "MSK" {
+        let Some(arn) = reader.required("Stream", "Write the cluster's ARN.", problems) else { return };
+        Source::Msk(arn.to_owned())
+    } else {
+        Source::SelfManaged(reader.texts("KafkaBootstrapServers", problems).join(","))
+    };
+    let group = reader.text("ConsumerGroupId", problems);
+    push(&reader, &event.id, event.function, group, source, scope, project, application, problems);
+}
+
+/// A mapping in long hand. Mappings of other sources are left out.
+pub(super) fn read_mapping(
+    resource: &Resource,
+    resources: &[Resource],
+    scope: &Scope<'_>,
+    project: &Project,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
+    const OWN: [&str; 5] = [
+        "FunctionName",
+        "EventSourceArn",
+        "SelfManagedEventSource",
+        "SelfManagedKafkaEventSourceConfig",
+        "AmazonManagedKafkaEventSourceConfig",
+    ];
+    let id = &resource.id;
+    let Some(source) = resolved(&resource.properties, &["EventSourceArn"], scope, problems) else { return };
+    let arn = source.get("EventSourceArn").and_then(Node::text);
+    if let Some(service) = arn.and_then(|arn| arn.split(':').nth(2)).filter(|service| *service != "kafka") {
+        problems.warn(resource.line, format!("mapping {id} reads from {service}, which this host does not poll; it is left out, and `usher invoke` reaches the function."));
+        return;
+    }
+    let Some(properties) = properties(&resource.properties, &OWN, id, scope, problems) else { return };
+    let reader = Reader::new(&properties, format!("mapping {id}"));
+    let source = match arn {
+        Some(arn) => Source::Msk(arn.to_owned()),
+        None => {
+            let endpoints = reader.child("SelfManagedEventSource", problems).and_then(|s| s.child("Endpoints", problems));
+            let Some(endpoints) = endpoints else {
+                problems.error(
+                    resource.line,
+                    format!("mapping {id} has no source. Write SelfManagedEventSource with Endpoints, or EventSourceArn."),
+                );
+                return;
+            };
+            Source::SelfManaged(endpoints.texts("KafkaBootstrapServers", problems).join(","))
+        }
+    };
+    let config = match source {
+        Source::Msk(_) => "AmazonManagedKafkaEventSourceConfig",
+        Source::SelfManaged(_) => "SelfManagedKafkaEventSourceConfig",
+    };
+    let group = reader.child(config, problems).and_then(|config| config.text("ConsumerGroupId", problems));
+    let Some(name) = reader.required("FunctionName", "Write `FunctionName: !Ref Function`.", problems) else { return };
+    let Some(function) = function_by_name(name, resources, scope) else {
+        problems.error(
+            reader.line("FunctionName"),
+            format!("mapping {id} names the function {name}, which is not in this template. Write `!Ref Function`."),
+        );
+        return;
+    };
+    push(&reader, id, &function, group, source, scope, project, application, problems);
+}
+
+enum Source {
+    SelfManaged(String),
+    Msk(String),
+}
+
+/// Checks the keys, refuses what must not be ignored, and evaluates the rest.
+fn properties(node: &Node, own: &[&str], id: &str, scope: &Scope<'_>, problems: &mut Problems) -> Option<Node> {
+    let known: Vec<&str> = COMMON.iter().chain(own).chain(&IGNORED).copied().chain(REFUSED.iter().map(|(key, _)| *key)).collect();
+    let before = problems.mark();
+    let reader = Reader::new(node, format!("Kafka source {id}"));
+    reader.only(&known, problems);
+    for (key, why) in REFUSED {
+        if node.get(key).is_some() {
+            problems.error(reader.line(key), format!("Kafka source {id}: {key}: {why}."));
+        }
+    }
+    let wanted: Vec<&str> = COMMON.iter().chain(own).copied().filter(|key| *key != "FilterCriteria").collect();
+    let properties = resolved(node, &wanted, scope, problems)?;
+    (problems.mark() == before).then_some(properties)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call site a form; a struct would only rename them")]
+fn push(
+    reader: &Reader<'_>,
+    id: &str,
+    function: &str,
+    group: Option<&str>,
+    source: Source,
+    scope: &Scope<'_>,
+    project: &Project,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
+    let before = problems.mark();
+    let topics: Vec<String> = reader.texts("Topics", problems).into_iter().map(str::to_owned).collect();
+    if topics.len() != 1 {
+        problems.error(
+            reader.line("Topics"),
+            format!("{} has {} topics. A mapping reads exactly one: `Topics: [name]`.", reader.what, topics.len()),
+        );
+    }
+    let bootstrap_servers = brokers(reader, id, &source, project, problems);
+    let max_retries = reader.number("MaximumRetryAttempts", -1..=10_000, problems).and_then(|n| u32::try_from(n).ok());
+    let max_age = reader.number("MaximumRecordAgeInSeconds", -1..=604_800, problems);
+    if max_age.is_some_and(|age| (0..60).contains(&age)) {
+        problems.error(
+            reader.line("MaximumRecordAgeInSeconds"),
+            format!("{}: MaximumRecordAgeInSeconds is -1 (for ever) or 60 to 604800.", reader.what),
+        );
+    }
+    let responses = reader.texts("FunctionResponseTypes", problems);
+    if let Some(other) = responses.iter().find(|r| **r != "ReportBatchItemFailures") {
+        problems.error(
+            reader.line("FunctionResponseTypes"),
+            format!("{}: the only FunctionResponseTypes value is ReportBatchItemFailures, not {other}.", reader.what),
+        );
+    }
+    let mapping = KafkaMapping {
+        id: id.to_owned(),
+        function: function.to_owned(),
+        bootstrap_servers: bootstrap_servers.unwrap_or_default(),
+        kind: match source {
+            Source::Msk(arn) => KafkaKind::Msk { arn },
+            Source::SelfManaged(_) => KafkaKind::SelfManaged,
+        },
+        topics,
+        group: group.map_or_else(|| derived_group(&scope.stack, id), str::to_owned),
+        start: start(reader, problems),
+        batch_size: reader.number("BatchSize", 1..=10_000, problems).unwrap_or(100) as u32,
+        batching_window: Duration::from_secs(
+            reader.number("MaximumBatchingWindowInSeconds", 0..=300, problems).unwrap_or(0) as u64
+        ),
+        partial_responses: !responses.is_empty(),
+        bisect: reader.flag("BisectBatchOnFunctionError", problems).unwrap_or(false),
+        max_retries,
+        max_age: max_age.and_then(|age| u64::try_from(age).ok()).map(Duration::from_secs),
+        on_failure: destination(reader, problems),
+        enabled: reader.flag("Enabled", problems).unwrap_or(true),
+    };
+    if problems.mark() == before {
+        application.kafka.push(mapping);
+    }
+}
+
+/// The servers to talk to: usher.toml's, else the template's own. Never a remote one by accident.
+fn brokers(reader: &Reader<'_>, id: &str, source: &Source, project: &Project, problems: &mut Problems) -> Option<String> {
+    let line = reader.node.line;
+    let (key, written) = match source {
+        Source::Msk(arn) => (arn.as_str(), ""),
+        Source::SelfManaged(servers) => (id, servers.as_str()),
+    };
+    let given = project.kafka.get(id).or_else(|| project.kafka.get(key)).or_else(|| project.kafka.get(written));
+    let servers = match (given, source) {
+        (Some(servers), _) => servers.as_str(),
+        (None, Source::Msk(arn)) => {
+            problems.error(line, format!("{}: an MSK cluster's brokers are known to AWS only. Name the ones to use in usher.toml: [kafka] \"{arn}\" = \"127.0.0.1:9092\".", reader.what));
+            return None;
+        }
+        (None, Source::SelfManaged(_)) if written.is_empty() => {
+            problems.error(
+                line,
+                format!(
+                    "{} names no brokers. Write KafkaBootstrapServers, or in usher.toml: [kafka] \"{id}\" = \"127.0.0.1:9092\".",
+                    reader.what
+                ),
+            );
+            return None;
+        }
+        (None, Source::SelfManaged(_)) => {
+            if let Some(kind) = authentication(reader, problems) {
+                problems.error(reader.line("SourceAccessConfigurations"), format!("{}: {kind} needs a secret of the cloud. Name a broker that can be reached without it in usher.toml: [kafka] \"{id}\" = \"127.0.0.1:9092\".", reader.what));
+                return None;
+            }
+            written
+        }
+    };
+    match broker_list(servers, &project.allow_remote) {
+        Ok(()) => Some(servers.to_owned()),
+        Err(wrong) => {
+            problems.error(line, format!("{}: {wrong}", reader.what));
+            None
+        }
+    }
+}
+
+/// The first access configuration that means a login.
+fn authentication(reader: &Reader<'_>, problems: &mut Problems) -> Option<String> {
+    let list = reader.get("SourceAccessConfigurations")?;
+    let kinds = list.items().iter().filter_map(|item| Reader::new(item, reader.what.clone()).text("Type", problems));
+    kinds
+        .filter(|kind| !kind.starts_with("VPC_") && !kind.eq_ignore_ascii_case("SERVER_ROOT_CA_CERTIFICATE"))
+        .map(str::to_owned)
+        .next()
+}
+
+fn start(reader: &Reader<'_>, problems: &mut Problems) -> StartingPosition {
+    match reader.text("StartingPosition", problems) {
+        None | Some("TRIM_HORIZON") => StartingPosition::TrimHorizon,
+        Some("LATEST") => StartingPosition::Latest,
+        Some("AT_TIMESTAMP") => {
+            let seconds = reader.get("StartingPositionTimestamp").and_then(Node::text).and_then(|t| t.parse::<f64>().ok());
+            if seconds.is_none() {
+                problems.error(
+                    reader.line("StartingPosition"),
+                    format!("{}: AT_TIMESTAMP needs StartingPositionTimestamp, in seconds since 1970.", reader.what),
+                );
+            }
+            StartingPosition::AtTimestamp((seconds.unwrap_or(0.0) * 1000.0) as i64)
+        }
+        Some(other) => {
+            problems.error(
+                reader.line("StartingPosition"),
+                format!("{}: StartingPosition is TRIM_HORIZON, LATEST or AT_TIMESTAMP, not {other}.", reader.what),
+            );
+            StartingPosition::TrimHorizon
+        }
+    }
+}
+
+fn destination(reader: &Reader<'_>, problems: &mut Problems) -> Option<Destination> {
+    let on_failure = reader.child("DestinationConfig", problems)?.child("OnFailure", problems)?;
+    let remedy = "Write the ARN of a queue, or kafka://topic.";
+    let target = on_failure.required("Destination", remedy, problems)?;
+    if let Some(topic) = target.strip_prefix("kafka://").filter(|topic| !topic.is_empty()) {
+        return Some(Destination::KafkaTopic(topic.to_owned()));
+    }
+    if target.starts_with("arn:") && target.split(':').nth(2) == Some("sqs") {
+        return Some(Destination::Sqs(target.to_owned()));
+    }
+    problems.error(
+        on_failure.line("Destination"),
+        format!("{}: records cannot be sent to {target} from here. {remedy}", reader.what),
+    );
+    None
+}
+
+/// A function's logical id from its name, ARN or logical id.
+fn function_by_name(name: &str, resources: &[Resource], scope: &Scope<'_>) -> Option<String> {
+    let bare = match name.split_once(":function:") {
+        Some((_, rest)) => rest.split(':').next().unwrap_or(rest),
+        None => name,
+    };
+    let functions = resources.iter().filter(|r| r.kind == "AWS::Serverless::Function");
+    functions.map(|r| &r.id).find(|id| id.as_str() == bare || scope.name_of(id) == bare).cloned()
+}
+
+/// Stable for a stack and mapping, and no other pair has it.
+fn derived_group(stack: &str, id: &str) -> String {
+    let hash = Sha256::digest(format!("{stack}\0{id}"));
+    format!("usher-{stack}-{id}-{}", hex::encode(&hash[..4]))
+}

@@ -1,0 +1,91 @@
+//! Settings of Kafka mappings that are each valid and together are not, or mean something else than they look.
+
+use std::time::Duration;
+
+use super::resources::Resource;
+use crate::document::Problems;
+use crate::model::{Application, Destination, KafkaMapping};
+
+/// Longest Timeout of a function that Kafka invokes.
+const LONGEST: Duration = Duration::from_secs(14 * 60);
+
+/// What "for ever" becomes when there is somewhere to send what failed.
+const RETRIES_WITH_DESTINATION: u32 = 10;
+
+/// Complains, and applies what Lambda would apply in silence.
+pub(super) fn check(resources: &[Resource], application: &mut Application, problems: &mut Problems) {
+    let Application { functions, kafka, .. } = application;
+    for mapping in kafka.iter_mut() {
+        let line = line_of(mapping, resources);
+        let id = mapping.id.clone();
+        if functions.get(&mapping.function).is_some_and(|f| f.timeout > LONGEST) {
+            problems.error(
+                line,
+                format!(
+                    "{id}: the Timeout of {} is over 14 minutes, more than a Kafka mapping allows. Write `Timeout: 840` or less.",
+                    mapping.function
+                ),
+            );
+        }
+        if mapping.on_failure.is_some() && mapping.max_retries.is_none() {
+            mapping.max_retries = Some(RETRIES_WITH_DESTINATION);
+            problems.warn(line, format!("{id}: unlimited retries together with a destination become 10, as on Lambda. Leave the destination out to retry for ever."));
+        }
+        if matches!(&mapping.on_failure, Some(Destination::KafkaTopic(topic)) if mapping.topics.contains(topic)) {
+            problems.error(
+                line,
+                format!(
+                    "{id}: the destination is the topic it reads, so failed records would come back for ever. Name another topic."
+                ),
+            );
+        }
+    }
+    let mappings = &*kafka;
+    for (at, mapping) in mappings.iter().enumerate() {
+        let twin = mappings[..at].iter().find(|m| m.group == mapping.group && m.topics == mapping.topics);
+        if let Some(twin) = twin {
+            problems.error(line_of(mapping, resources), format!("{} and {} read {} in the same group {}, so each would get a part of the records. Give each a ConsumerGroupId of its own.", twin.id, mapping.id, mapping.topics.join(", "), mapping.group));
+        }
+    }
+    for mapping in mappings {
+        provisioned(mapping, resources, problems);
+    }
+}
+
+/// On Lambda these settings need provisioned pollers; here they always work.
+fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Problems) {
+    let uses: Vec<&str> = [
+        (mapping.partial_responses, "ReportBatchItemFailures"),
+        (mapping.bisect, "BisectBatchOnFunctionError"),
+        (mapping.max_retries.is_some() && mapping.on_failure.is_none(), "MaximumRetryAttempts"),
+        (mapping.max_age.is_some(), "MaximumRecordAgeInSeconds"),
+    ]
+    .into_iter()
+    .filter_map(|(used, name)| used.then_some(name))
+    .collect();
+    let node = source(mapping, resources);
+    if !uses.is_empty() && node.is_some_and(|node| node.get("ProvisionedPollerConfig").is_none()) {
+        problems.warn(
+            line_of(mapping, resources),
+            format!(
+                "{}: on Lambda {} works in provisioned mode only. Add ProvisionedPollerConfig before you deploy.",
+                mapping.id,
+                uses.join(", ")
+            ),
+        );
+    }
+}
+
+/// The properties the mapping was read from.
+fn source<'r>(mapping: &KafkaMapping, resources: &'r [Resource]) -> Option<&'r crate::document::Node> {
+    let find = |id: &str| resources.iter().find(|r| r.id == id);
+    match mapping.id.split_once('.') {
+        Some((function, event)) => find(function)?.properties.get("Events")?.get(event)?.get("Properties"),
+        None => find(&mapping.id).map(|r| &r.properties),
+    }
+}
+
+fn line_of(mapping: &KafkaMapping, resources: &[Resource]) -> usize {
+    let own = resources.iter().find(|r| r.id == mapping.id).map(|r| r.line);
+    own.or_else(|| source(mapping, resources).map(|node| node.line)).unwrap_or(0)
+}

@@ -1,0 +1,169 @@
+//! Template parameters: their declared type and bounds, and the value each gets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
+
+use crate::document::{Kind, Node, Problems, Reader, nearest};
+use crate::project::{Given, Project};
+
+/// Parameters with their values.
+#[derive(Debug, Default)]
+pub(super) struct Parameters {
+    /// Value by name; a list for list types. `None`: declared, but without a usable value (already complained of).
+    pub(super) values: BTreeMap<String, Option<Node>>,
+    /// Values of NoEcho parameters.
+    pub(super) secrets: BTreeSet<String>,
+}
+
+const KNOWN: [&str; 11] = [
+    "Type",
+    "Default",
+    "Description",
+    "AllowedValues",
+    "AllowedPattern",
+    "ConstraintDescription",
+    "MinLength",
+    "MaxLength",
+    "MinValue",
+    "MaxValue",
+    "NoEcho",
+];
+
+/// Gives every declared parameter its value: the project's, else its Default.
+pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) -> Parameters {
+    let mut parameters = Parameters::default();
+    let section = root.get("Parameters");
+    for entry in section.map_or(&[][..], Node::entries) {
+        let reader = Reader::new(&entry.value, format!("parameter {}", entry.key));
+        reader.only(&KNOWN, problems);
+        let value = one(&entry.key, entry.line, &reader, project, problems);
+        if reader.flag("NoEcho", problems).unwrap_or(false) {
+            parameters.secrets.extend(value.as_ref().and_then(Node::text).filter(|t| !t.is_empty()).map(str::to_owned));
+        }
+        parameters.values.insert(entry.key.clone(), value);
+    }
+    for (name, given) in &project.parameters {
+        if !parameters.values.contains_key(name) {
+            let hint = match nearest(name, parameters.values.keys().map(String::as_str)) {
+                Some(near) => format!("Did you mean {near}?"),
+                None => format!("Declared are: {}.", listed(parameters.values.keys())),
+            };
+            let line = section.map_or(0, |s| s.line);
+            problems.error(line, format!("{} gives a parameter {name} that the template does not declare. {hint}", given.source));
+        }
+    }
+    parameters
+}
+
+fn one(name: &str, line: usize, reader: &Reader<'_>, project: &Project, problems: &mut Problems) -> Option<Node> {
+    let kind = reader.required("Type", "Write `Type: String`.", problems)?;
+    let default = reader.get("Default");
+    let (text, at, source) = match (project.parameters.get(name), default) {
+        (Some(Given { value, source }), _) => (value.clone(), line, format!(" (from {source})")),
+        (None, Some(node)) => (text_of(node, name, problems)?, node.line, String::new()),
+        (None, None) => {
+            let message = format!(
+                "parameter {name} has no value. Give --parameter-overrides {name}=VALUE, write it under [parameters] in \
+                 usher.toml, or add a Default."
+            );
+            problems.error(line, message);
+            return None;
+        }
+    };
+    let items: Vec<&str> = if is_list(kind) { text.split(',').map(str::trim).collect() } else { vec![text.as_str()] };
+    let mut sound = true;
+    for item in &items {
+        if let Err(wrong) = check(kind, item, reader, problems) {
+            let own = reader.get("ConstraintDescription").and_then(Node::text).map(|d| format!(" ({d})")).unwrap_or_default();
+            problems.error(at, format!("parameter {name} is '{item}'{source}, but {wrong}{own}."));
+            sound = false;
+        }
+    }
+    if kind.starts_with("AWS::SSM::Parameter::Value") {
+        return stored_value(name, at, &text, project, problems);
+    }
+    sound.then(|| {
+        if is_list(kind) {
+            Node { line, kind: Kind::List(items.into_iter().map(|item| Node::scalar(line, item)).collect()) }
+        } else {
+            Node::scalar(line, text.clone())
+        }
+    })
+}
+
+/// The parameter's own value is a name in Systems Manager, which is not asked here.
+fn stored_value(name: &str, line: usize, key: &str, project: &Project, problems: &mut Problems) -> Option<Node> {
+    if let Some(value) = project.resolve.get(&format!("ssm:{key}")) {
+        return Some(Node::scalar(line, value));
+    }
+    let message = format!(
+        "parameter {name} is kept in Systems Manager as {key}, which is not asked from here; the name itself is used. \
+         Write its value into usher.toml: [resolve] \"ssm:{key}\" = \"...\"."
+    );
+    problems.warn(line, message);
+    Some(Node::scalar(line, key))
+}
+
+fn check(kind: &str, value: &str, reader: &Reader<'_>, problems: &mut Problems) -> Result<(), String> {
+    if matches!(kind, "Number" | "List<Number>") {
+        let number: f64 = value.parse().map_err(|_| "its Type is Number. Give digits".to_owned())?;
+        let bound = |key: &str| reader.get(key).and_then(Node::text).and_then(|t| t.parse::<f64>().ok());
+        if bound("MinValue").is_some_and(|low| number < low) || bound("MaxValue").is_some_and(|high| number > high) {
+            let (low, high) = (bound("MinValue"), bound("MaxValue"));
+            return Err(format!("it must be {}", between(low, high, "")));
+        }
+    }
+    let length = value.chars().count() as i64;
+    let low = reader.number("MinLength", 0..=4096, problems);
+    let high = reader.number("MaxLength", 0..=4096, problems);
+    if low.is_some_and(|low| length < low) || high.is_some_and(|high| length > high) {
+        return Err(format!("it must be {} long", between(low.map(|n| n as f64), high.map(|n| n as f64), " characters")));
+    }
+    let allowed = reader.texts("AllowedValues", problems);
+    if !allowed.is_empty() && !allowed.contains(&value) {
+        return Err(format!("allowed are {}", allowed.join(", ")));
+    }
+    let Some(pattern) = reader.text("AllowedPattern", problems) else { return Ok(()) };
+    // CloudFormation matches the whole value. Its dialect is Java's, which knows a little more than ours.
+    match Regex::new(&format!("^(?:{pattern})$")) {
+        Ok(regex) if !regex.is_match(value) => Err(format!("it must match {pattern}")),
+        Ok(_) => Ok(()),
+        Err(_) => {
+            problems.warn(
+                reader.line("AllowedPattern"),
+                format!("{}: AllowedPattern uses a feature that is not checked here.", reader.what),
+            );
+            Ok(())
+        }
+    }
+}
+
+fn between(low: Option<f64>, high: Option<f64>, unit: &str) -> String {
+    match (low, high) {
+        (Some(low), Some(high)) => format!("from {low} to {high}{unit}"),
+        (Some(low), None) => format!("at least {low}{unit}"),
+        (None, Some(high)) => format!("at most {high}{unit}"),
+        (None, None) => unit.trim().to_owned(),
+    }
+}
+
+fn text_of(node: &Node, name: &str, problems: &mut Problems) -> Option<String> {
+    if node.text().is_none() {
+        problems.error(
+            node.line,
+            format!("parameter {name}: Default must be text or a number, not {}. Lists are written 'a,b,c'.", node.describe()),
+        );
+    }
+    node.text().map(str::to_owned)
+}
+
+fn is_list(kind: &str) -> bool {
+    kind == "CommaDelimitedList" || kind.starts_with("List<")
+}
+
+/// Names for a message.
+pub(super) fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}

@@ -1,0 +1,138 @@
+//! The Resources section: which resources exist, with the globals merged in.
+
+use super::globals::merge;
+use super::intrinsics::{resolve, unknown_condition};
+use super::scope::Scope;
+use crate::document::{Entry, Kind, Node, Problems, nearest};
+
+/// One resource that exists (its condition holds).
+#[derive(Debug)]
+pub(super) struct Resource {
+    pub(super) id: String,
+    pub(super) line: usize,
+    pub(super) kind: String,
+    /// Functions not evaluated; globals merged.
+    pub(super) properties: Node,
+    pub(super) metadata: Node,
+}
+
+/// The API that SAM makes for HttpApi events that name none; the globals are all its settings.
+pub(super) const IMPLICIT_API: &str = "ServerlessHttpApi";
+
+/// What a template of this kind commonly misspells, and what this host reads.
+const SERVERLESS: [&str; 10] = [
+    "AWS::Serverless::Function",
+    "AWS::Serverless::HttpApi",
+    "AWS::Serverless::Api",
+    "AWS::Serverless::SimpleTable",
+    "AWS::Serverless::StateMachine",
+    "AWS::Serverless::Application",
+    "AWS::Serverless::LayerVersion",
+    "AWS::Serverless::Connector",
+    "AWS::Serverless::GraphQLApi",
+    "AWS::Serverless::WebSocketApi",
+];
+
+/// Resources that would run or route something in the cloud, but do nothing here.
+const NOT_RUN: [(&str, &str); 10] = [
+    ("AWS::Lambda::Function", "write it as AWS::Serverless::Function to have it run"),
+    ("AWS::Serverless::Api", "its routes are not served; AWS::Serverless::HttpApi is"),
+    ("AWS::Serverless::StateMachine", "state machines are not run"),
+    ("AWS::Serverless::Application", "nested applications are not run"),
+    ("AWS::ApiGatewayV2::Api", "its routes are not served; write AWS::Serverless::HttpApi"),
+    ("AWS::Scheduler::Schedule", "it does not fire; write it as a ScheduleV2 event of the function"),
+    ("AWS::Events::Rule", "it does not fire; write it as a Schedule event of the function"),
+    ("AWS::Lambda::EventInvokeConfig", "its retries and destinations are not applied"),
+    ("AWS::Lambda::Url", "function URLs are not served"),
+    ("AWS::Pipes::Pipe", "pipes are not run"),
+];
+
+/// Every resource whose condition holds.
+pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> Vec<Resource> {
+    let globals = root.get("Globals");
+    if let Some(globals) = globals {
+        let known =
+            ["Function", "Api", "HttpApi", "SimpleTable", "StateMachine", "LayerVersion", "CapacityProvider", "WebSocketApi"];
+        crate::document::Reader::new(globals, "Globals").only(&known, problems);
+    }
+    let section = root.get("Resources").map_or(&[][..], Node::entries);
+    let mut resources: Vec<Resource> = section.iter().filter_map(|entry| one(entry, globals, scope, problems)).collect();
+    if !section.iter().any(|entry| entry.key == IMPLICIT_API) {
+        let empty = Node::map(root.line, Vec::new());
+        resources.push(Resource {
+            id: IMPLICIT_API.to_owned(),
+            line: root.line,
+            kind: "AWS::Serverless::HttpApi".to_owned(),
+            properties: globals.and_then(|globals| globals.get("HttpApi")).unwrap_or(&empty).clone(),
+            metadata: empty,
+        });
+    }
+    resources
+}
+
+fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut Problems) -> Option<Resource> {
+    let id = &entry.key;
+    let Some(kind) = entry.value.get("Type").and_then(Node::text) else {
+        problems.error(entry.line, format!("resource {id} has no Type. Write for example `Type: AWS::Serverless::Function`."));
+        return None;
+    };
+    if !exists(entry, scope, problems) {
+        return None;
+    }
+    if kind.starts_with("AWS::Serverless::") && !SERVERLESS.contains(&kind) {
+        let hint = nearest(kind, SERVERLESS).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+        problems.error(entry.line, format!("resource {id}: {kind} is not a type that SAM knows.{hint}"));
+        return None;
+    }
+    if let Some((_, why)) = NOT_RUN.iter().find(|(name, _)| *name == kind) {
+        problems.warn(entry.line, format!("{id} ({kind}) is left out: {why}."));
+    }
+    let empty = Node::map(entry.line, Vec::new());
+    let own = entry.value.get("Properties").unwrap_or(&empty);
+    let section = kind.strip_prefix("AWS::Serverless::").and_then(|short| globals?.get(short));
+    Some(Resource {
+        id: id.clone(),
+        line: entry.line,
+        kind: kind.to_owned(),
+        properties: section.map_or_else(|| own.clone(), |global| merge(global, own)),
+        metadata: entry.value.get("Metadata").cloned().unwrap_or(empty),
+    })
+}
+
+fn exists(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> bool {
+    let Some(condition) = entry.value.get("Condition") else { return true };
+    match condition.text().and_then(|name| scope.conditions.get(name)) {
+        Some(decided) => *decided,
+        None => {
+            unknown_condition(condition, scope, problems);
+            false
+        }
+    }
+}
+
+impl Resource {
+    /// The properties that are read here, evaluated; the others are left alone, whatever they hold.
+    /// `None` when evaluation failed: the reasons are among the problems, and more would be noise.
+    pub(super) fn resolved(&self, wanted: &[&str], scope: &Scope<'_>, problems: &mut Problems) -> Option<Node> {
+        resolved(&self.properties, wanted, scope, problems)
+    }
+}
+
+/// As [`Resource::resolved`], for any mapping.
+pub(super) fn resolved(node: &Node, wanted: &[&str], scope: &Scope<'_>, problems: &mut Problems) -> Option<Node> {
+    let before = problems.mark();
+    let whole;
+    let entries = if node.single().is_some_and(|e| e.key.starts_with("Fn::")) {
+        whole = resolve(node, scope, problems);
+        whole.entries()
+    } else {
+        node.entries()
+    };
+    let entries: Vec<Entry> = entries
+        .iter()
+        .filter(|entry| wanted.contains(&entry.key.as_str()))
+        .map(|entry| Entry::new(&entry.key, entry.line, resolve(&entry.value, scope, problems)))
+        .filter(|entry| entry.value.kind != Kind::Null)
+        .collect();
+    (problems.mark() == before).then(|| Node::map(node.line, entries))
+}

@@ -1,0 +1,111 @@
+//! Schedule and ScheduleV2 events.
+
+use super::events::Event;
+use super::resources::resolved;
+use super::scope::{ACCOUNT, REGION, Scope};
+use crate::document::{Problems, Reader, nearest};
+use crate::model::{Application, Schedule, ScheduleKind};
+use crate::project::Project;
+use crate::schedule::{Expression, zone};
+
+const RULE: [&str; 8] = ["Schedule", "Input", "Enabled", "State", "Name", "Description", "DeadLetterConfig", "RetryPolicy"];
+const SCHEDULER: [&str; 17] = [
+    "ScheduleExpression",
+    "ScheduleExpressionTimezone",
+    "Input",
+    "State",
+    "Name",
+    "Description",
+    "FlexibleTimeWindow",
+    "GroupName",
+    "StartDate",
+    "EndDate",
+    "KmsKeyArn",
+    "PermissionsBoundary",
+    "RoleArn",
+    "OmitName",
+    "DeadLetterConfig",
+    "RetryPolicy",
+    "Enabled",
+];
+
+/// Reads one event of either kind.
+pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
+    let before = problems.mark();
+    let (kind, known, key) = match kind {
+        "Schedule" => (ScheduleKind::Rule, &RULE[..], "Schedule"),
+        _ => (ScheduleKind::Scheduler, &SCHEDULER[..], "ScheduleExpression"),
+    };
+    let what = format!("schedule {}", event.id);
+    Reader::new(event.properties, what.clone()).only(known, problems);
+    let wanted = [key, "ScheduleExpressionTimezone", "Input", "Enabled", "State", "Name", "StartDate", "EndDate"];
+    let Some(properties) = resolved(event.properties, &wanted, scope, problems) else { return };
+    let reader = Reader::new(&properties, what);
+    let Some(expression) = reader.required(key, "Write for example rate(5 minutes).", problems) else { return };
+    if let Err(wrong) = Expression::parse(expression).and_then(|e| e.allowed_on(kind).map(|()| e)) {
+        problems.error(reader.line(key), format!("{}: {expression} {wrong}", reader.what));
+    }
+    let timezone = reader.text("ScheduleExpressionTimezone", problems).unwrap_or("UTC");
+    if let Err(wrong) = zone(timezone) {
+        problems.error(reader.line("ScheduleExpressionTimezone"), format!("{}: {wrong}", reader.what));
+    }
+    for key in ["StartDate", "EndDate"] {
+        if reader.get(key).is_some() {
+            problems.warn(reader.line(key), format!("{}: {key} is left out; the schedule fires at all times.", reader.what));
+        }
+    }
+    let input = reader.text("Input", problems).map(str::to_owned);
+    if input.as_deref().is_some_and(|text| kind == ScheduleKind::Rule && serde_json::from_str::<serde_json::Value>(text).is_err())
+    {
+        problems.error(reader.line("Input"), format!("{}: Input must be JSON. Quote plain text: '\"text\"'.", reader.what));
+    }
+    let switched = match reader.text("State", problems) {
+        None | Some("ENABLED") => true,
+        Some("DISABLED") => false,
+        Some(other) => {
+            problems.error(reader.line("State"), format!("{}: State is ENABLED or DISABLED, not {other}.", reader.what));
+            false
+        }
+    };
+    let name =
+        reader.text("Name", problems).map_or_else(|| format!("{}-{}", scope.stack, event.id.replace('.', "")), str::to_owned);
+    let arn = match kind {
+        ScheduleKind::Rule => format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"),
+        ScheduleKind::Scheduler => format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{name}"),
+    };
+    let schedule = Schedule {
+        id: event.id.clone(),
+        function: event.function.to_owned(),
+        expression: expression.to_owned(),
+        timezone: timezone.to_owned(),
+        input,
+        kind,
+        enabled: switched && reader.flag("Enabled", problems).unwrap_or(true),
+        arn,
+    };
+    if problems.mark() == before {
+        application.schedules.push(schedule);
+    }
+}
+
+/// The expressions that usher.toml gives instead; here, and only here, a rate may be in seconds.
+pub(super) fn apply_overrides(project: &Project, application: &mut Application, problems: &mut Problems) {
+    for (id, expression) in &project.schedules {
+        let known: Vec<String> = application.schedules.iter().map(|s| s.id.clone()).collect();
+        match application.schedules.iter_mut().find(|s| s.id == *id) {
+            Some(schedule) => match Expression::parse(expression) {
+                Ok(_) => schedule.expression.clone_from(expression),
+                Err(wrong) => problems.error(0, format!("usher.toml [schedules] {id}: {expression} {wrong}")),
+            },
+            // A schedule whose own definition is wrong has been complained of.
+            None if problems.has_errors() => {}
+            None => {
+                let hint = match nearest(id, known.iter().map(String::as_str)) {
+                    Some(near) => format!("Did you mean {near}?"),
+                    None => format!("The schedules are: {}.", super::parameters::listed(known.iter())),
+                };
+                problems.error(0, format!("usher.toml [schedules] names {id}, which is not a schedule of the template. {hint}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! Templates as users write them: what they resolve to, and what is said of the wrong ones.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use usher::model::{Application, Code, Diagnostic, KafkaKind, StartingPosition};
+use usher::project::{Arguments, Project};
+use usher::template;
+
+/// A project folder with a template, settings and one cargo package.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new(template: &str, settings: &str) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.write("template.yaml", template);
+        folder.write("usher.toml", settings);
+        folder.write("worker/Cargo.toml", "[package]\nname = 'worker'\n");
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let file = self.0.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+
+    fn template(&self) -> PathBuf {
+        self.0.path().join("template.yaml")
+    }
+
+    fn load(&self, arguments: &Arguments) -> Result<Application, Vec<Diagnostic>> {
+        let project = Project::load(&self.template(), arguments)?;
+        template::load(&self.template(), &project)
+    }
+}
+
+fn load(text: &str, settings: &str) -> Result<Application, Vec<Diagnostic>> {
+    Folder::new(text, settings).load(&Arguments::default())
+}
+
+fn good(text: &str, settings: &str) -> Application {
+    load(text, settings).unwrap_or_else(|found| panic!("{}", found.iter().map(|d| format!("{d}\n")).collect::<String>()))
+}
+
+/// `line: message` of every error.
+fn complaints(text: &str, settings: &str) -> Vec<(usize, String)> {
+    match load(text, settings) {
+        Ok(application) => panic!("nothing was said of\n{text}\n{application:?}"),
+        Err(found) => found.into_iter().map(|d| (d.line, d.message)).collect(),
+    }
+}
+
+const HEAD: &str = "Transform: AWS::Serverless-2016-10-31\n";
+
+/// A whole template around one function's properties and events; they begin on line 8.
+fn function(properties: &str) -> String {
+    let mut text = format!(
+        "{HEAD}Resources:\n  Worker:\n    Type: AWS::Serverless::Function\n    Metadata: {{BuildMethod: rust-cargolambda}}\n    Properties:\n      CodeUri: worker\n"
+    );
+    if !properties.contains("Runtime:") {
+        text += "      Runtime: provided.al2023\n";
+    }
+    for line in properties.lines() {
+        text += &format!("      {line}\n");
+    }
+    text
+}
+
+#[test]
+fn a_function_gets_the_defaults_of_lambda_and_its_own_settings() {
+    let app = good(
+        &function("Timeout: 60\nReservedConcurrentExecutions: 2\nEnvironment: {Variables: {SIZE: 3, OPEN: true}}"),
+        "stack = 'shop'",
+    );
+    let worker = &app.functions["Worker"];
+    assert_eq!(worker.name, "shop-Worker");
+    assert_eq!((worker.timeout.as_secs(), worker.memory_mb, worker.concurrency), (60, 128, Some(2)));
+    assert_eq!((worker.environment["SIZE"].as_str(), worker.environment["OPEN"].as_str()), ("3", "true"));
+    assert!(matches!(&worker.code, Code::Cargo { binary, dir } if binary == "worker" && dir.ends_with("worker")));
+}
+
+#[test]
+fn every_intrinsic_evaluates_in_both_forms() {
+    let text = function(
+        "Environment:\n  Variables:\n    REF: !Ref Size\n    SUB: !Sub '${Size}/${AWS::Region}/${!Raw}/${Queue.Arn}'\n    \
+         SUB2: {'Fn::Sub': ['${a}-${Size}', {a: !Ref Name}]}\n    JOIN: !Join ['+', !Ref Zones]\n    \
+         SELECT: !Select [1, !Split ['-', 'x-y-z']]\n    IF: !If [Big, yes-big, no]\n    IF2: {'Fn::If': [Odd, odd, !Ref 'AWS::NoValue']}\n    \
+         MAP: !FindInMap [Sizes, !Ref Name, '3']\n    ATT: !GetAtt Queue.Arn\n    B64: {'Fn::Base64': hi}",
+    ) + "  Queue: {Type: 'AWS::SQS::Queue'}\n\
+         Parameters:\n  Size: {Type: Number, Default: 3}\n  Name: {Type: String, Default: small}\n  Zones: {Type: CommaDelimitedList, Default: 'a, b'}\n\
+         Mappings: {Sizes: {small: {'3': three}}}\n\
+         Conditions:\n  Odd: !Not [!Condition Big]\n  Big: !And [!Equals [!Ref Size, 3], !Or [!Equals [a, b], !Equals [c, c]]]\n";
+    let app = good(&text, "stack = 'shop'");
+    let env = &app.functions["Worker"].environment;
+    let expected = [
+        ("REF", "3"),
+        ("SUB", "3/us-east-1/${Raw}/arn:aws:sqs:us-east-1:000000000000:shop-Queue"),
+        ("SUB2", "small-3"),
+        ("JOIN", "a+b"),
+        ("SELECT", "y"),
+        ("IF", "yes-big"),
+        ("MAP", "three"),
+        ("ATT", "arn:aws:sqs:us-east-1:000000000000:shop-Queue"),
+        ("B64", "aGk="),
+    ];
+    for (name, value) in expected {
+        assert_eq!(env[name], value, "{name}");
+    }
+    assert!(!env.contains_key("IF2"), "AWS::NoValue takes the variable away");
+}
+
+#[test]
+fn globals_lie_under_every_function() {
+    let text = function("Timeout: 9\nEnvironment: {Variables: {A: own}}")
+        + "Globals: {Function: {Timeout: 5, MemorySize: 512, Environment: {Variables: {A: global, B: global}}}}\n";
+    let worker = good(&text, "").functions["Worker"].clone();
+    assert_eq!((worker.timeout.as_secs(), worker.memory_mb), (9, 512));
+    assert_eq!((worker.environment["A"].as_str(), worker.environment["B"].as_str()), ("own", "global"));
+}
+
+#[test]
+fn a_resource_with_a_false_condition_does_not_exist() {
+    let text = function("Timeout: 9")
+        + "  Other:\n    Type: AWS::Serverless::Function\n    Condition: Off\n    Properties: {Runtime: python3.13}\n\
+           Conditions: {Off: !Equals [a, b]}\n";
+    assert_eq!(good(&text, "").functions.keys().collect::<Vec<_>>(), ["Worker"]);
+}
+
+#[test]
+fn parameters_come_from_settings_then_samconfig_then_the_command_line() {
+    let text = function("Environment: {Variables: {A: !Ref A, B: !Ref B, C: !Ref C, D: !Ref D}}")
+        + "Parameters: {A: {Type: String, Default: d}, B: {Type: String, Default: d}, C: {Type: String, Default: d}, D: {Type: String, Default: d}}\n";
+    let folder = Folder::new(&text, "[parameters]\nB = 'settings'\nC = 'settings'\nD = 'settings'\n");
+    folder.write(
+        "samconfig.toml",
+        "[default.up.parameters]\nparameter_overrides = ['C=samconfig', 'D=samconfig']\n[default.deploy.parameters]\nparameter_overrides = 'A=production'\n",
+    );
+    let arguments =
+        Arguments { config_env: "default".into(), parameter_overrides: vec!["D=line".into()], ..Arguments::default() };
+    let app = folder.load(&arguments).unwrap();
+    let values: Vec<&str> = app.functions["Worker"].environment.values().map(String::as_str).collect();
+    assert_eq!(values, ["d", "settings", "samconfig", "line"]);
+}
+
+#[test]
+fn env_vars_change_declared_variables_only() {
+    let folder = Folder::new(&function("Environment: {Variables: {A: template, B: template}}"), "");
+    folder.write("vars.json", r#"{"Worker": {"A": "file", "NEW": 1}, "Parameters": {"B": "all", "A": "all"}}"#);
+    let arguments = Arguments { env_vars: Some(folder.0.path().join("vars.json")), ..Arguments::default() };
+    let app = folder.load(&arguments).unwrap();
+    let env = &app.functions["Worker"].environment;
+    assert_eq!((env["A"].as_str(), env["B"].as_str(), env.len()), ("file", "all", 2));
+    assert!(app.warnings.iter().any(|w| w.message.contains("NEW")), "{:?}", app.warnings);
+}
+
+#[test]
+fn kafka_mappings_read_alike_in_all_three_forms() {
+    let text = function(
+        "Events:\n  Own:\n    Type: SelfManagedKafka\n    Properties: {Topics: [t], KafkaBootstrapServers: ['127.0.0.1:9092'], BatchSize: 5}\n  \
+         Msk:\n    Type: MSK\n    Properties: {Stream: !Ref Cluster, Topics: [t], StartingPosition: LATEST}",
+    ) + "  Cluster: {Type: 'AWS::MSK::Cluster'}\n  Long:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n      \
+         FunctionName: !GetAtt Worker.Arn\n      Topics: [t]\n      BatchSize: 500\n      MaximumBatchingWindowInSeconds: 1\n      \
+         FunctionResponseTypes: [ReportBatchItemFailures]\n      MaximumRetryAttempts: -1\n      ProvisionedPollerConfig: {MinimumPollers: 1}\n      \
+         SelfManagedEventSource: {Endpoints: {KafkaBootstrapServers: ['localhost:9093']}}\n      \
+         SelfManagedKafkaEventSourceConfig: {ConsumerGroupId: mine}\n";
+    let app = good(
+        &text,
+        "stack = 's'\n[kafka]\n\"arn:aws:kafka:us-east-1:000000000000:cluster/s-Cluster/00000000\" = '127.0.0.1:9094'\n",
+    );
+    let [own, msk, long] = &app.kafka[..] else { panic!("{:?}", app.kafka) };
+    assert_eq!((own.id.as_str(), own.kind.clone(), own.batch_size), ("Worker.Own", KafkaKind::SelfManaged, 5));
+    assert_eq!((msk.bootstrap_servers.as_str(), msk.start), ("127.0.0.1:9094", StartingPosition::Latest));
+    assert!(matches!(&msk.kind, KafkaKind::Msk { arn } if arn.contains("s-Cluster")));
+    assert_eq!((long.function.as_str(), long.group.as_str(), long.batch_size), ("Worker", "mine", 500));
+    assert!(long.partial_responses && long.max_retries.is_none() && own.group != msk.group);
+}
+
+#[test]
+fn unlimited_retries_with_a_destination_become_ten_and_say_so() {
+    let text = function(
+        "Events:\n  Own:\n    Type: SelfManagedKafka\n    Properties:\n      Topics: [t]\n      KafkaBootstrapServers: ['127.0.0.1:9092']\n      \
+         DestinationConfig: {OnFailure: {Type: Kafka, Destination: 'kafka://parked'}}",
+    );
+    let app = good(&text, "");
+    assert_eq!(app.kafka[0].max_retries, Some(10));
+    assert!(app.warnings.iter().any(|w| w.message.contains("become 10")), "{:?}", app.warnings);
+}
+
+#[test]
+fn what_is_not_run_is_a_warning_and_the_rest_goes_on() {
+    let text = function(
+        "Layers: [x]\nVpcConfig: {}\nEvents:\n  Q: {Type: SQS, Properties: {Queue: x}}\n  T: {Type: Schedule, Properties: {Schedule: rate(1 minute)}}",
+    ) + "  Rest: {Type: 'AWS::Serverless::Api'}\n";
+    let app = good(&text, "");
+    assert_eq!(app.schedules.len(), 1);
+    for word in ["Layers", "VpcConfig", "SQS", "AWS::Serverless::Api"] {
+        assert!(app.warnings.iter().any(|w| w.line > 0 && w.message.contains(word)), "{word}: {:?}", app.warnings);
+    }
+}
+
+#[test]
+fn seconds_are_for_this_machine_only() {
+    let text = function(
+        "Events: {Tick: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), ScheduleExpressionTimezone: Europe/Madrid}}}",
+    );
+    let app = good(&text, "[schedules]\n'Worker.Tick' = 'rate(1 second)'\n");
+    assert_eq!((app.schedules[0].expression.as_str(), app.schedules[0].timezone.as_str()), ("rate(1 second)", "Europe/Madrid"));
+}
+
+#[test]
+fn routes_take_the_default_authorizer_unless_they_say_none() {
+    let text = function(
+        "Events:\n  A: {Type: HttpApi, Properties: {ApiId: !Ref Api, Path: '/a/{id}', Method: get}}\n  \
+         B: {Type: HttpApi, Properties: {ApiId: !Ref Api, Path: /b, Method: POST, Auth: {Authorizer: NONE}}}\n  \
+         C: {Type: HttpApi, Properties: {ApiId: !Ref Api, Path: /c, Method: POST, Auth: {AuthorizationScopes: [w]}}}",
+    ) + "  Api:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      Auth:\n        DefaultAuthorizer: Jwt\n        Authorizers:\n          \
+         Jwt: {JwtConfiguration: {issuer: 'https://i', audience: [a]}, AuthorizationScopes: [r]}\n";
+    let app = good(&text, "");
+    let routes = &app.http_apis[0].routes;
+    let seen: Vec<(&str, Option<&str>, usize)> =
+        routes.iter().map(|r| (r.method.as_str(), r.authorizer.as_deref(), r.scopes.len())).collect();
+    assert_eq!(seen, [("GET", Some("Jwt"), 1), ("POST", None, 0), ("POST", Some("Jwt"), 1)]);
+    assert_eq!(routes[2].scopes, ["w"]);
+}
+
+#[test]
+fn an_event_without_an_api_goes_to_the_implicit_one_with_the_globals() {
+    let text = function("Events: {A: {Type: HttpApi, Properties: {Path: /a, Method: get}}, Rest: {Type: HttpApi}}")
+        + "Globals: {HttpApi: {CorsConfiguration: true}}\n";
+    let app = good(&text, "");
+    assert_eq!(app.http_apis[0].id, "ServerlessHttpApi");
+    assert!(app.http_apis[0].cors.is_some());
+    assert_eq!(app.http_apis[0].routes[1].path, "$default");
+}
+
+#[test]
+fn secrets_come_from_the_settings_and_are_remembered_as_secret() {
+    let text = function(
+        "Environment: {Variables: {URL: 'pg://u:{{resolve:secretsmanager:db:SecretString:pw}}@127.0.0.1/x', KEY: !Ref Key}}",
+    ) + "Parameters: {Key: {Type: String, NoEcho: true, Default: hush}}\n";
+    let folder = Folder::new(&text, "[resolve]\n\"secretsmanager:db:SecretString:pw\" = { file = \"pw.txt\" }\n");
+    folder.write("pw.txt", "s3cret\n");
+    let app = folder.load(&Arguments::default()).unwrap();
+    assert_eq!(app.functions["Worker"].environment["URL"], "pg://u:s3cret@127.0.0.1/x");
+    assert!(app.secrets.contains("s3cret") && app.secrets.contains("hush"));
+}
+
+#[test]
+fn a_remote_host_among_the_variables_is_warned_of_unless_allowed() {
+    let text = function("Environment: {Variables: {DB: 'postgres://db.corp.net/x'}}");
+    assert!(good(&text, "").warnings.iter().any(|w| w.message.contains("db.corp.net")));
+    assert!(good(&text, "allow_remote = ['db.corp.net']").warnings.is_empty());
+}
+
+/// One mistake each: the template, the settings, the line it is on, words of the message.
+#[test]
+fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
+    let event = |properties: &str| function(&format!("Events:\n  E:\n    Type: SelfManagedKafka\n    Properties: {properties}"));
+    let route =
+        |properties: &str, api: &str| function(&format!("Events:\n  E: {{Type: HttpApi, Properties: {properties}}}")) + api;
+    let local = "Topics: [t], KafkaBootstrapServers: ['127.0.0.1:9092']";
+    let table: Vec<(String, &str, usize, &str)> = vec![
+        ("a: [1\nb: 2\n".into(), "", 2, "this is not YAML"),
+        (String::new(), "", 1, "the file is empty"),
+        ("- a\n".into(), "", 1, "a template is a mapping"),
+        ("Transform: AWS::Serverless-2016-10-31\n".into(), "", 1, "has no Resources"),
+        (function("").replacen("Transform: AWS::Serverless-2016-10-31", "Description: x", 1), "", 1, "has no Transform"),
+        (
+            function("").replacen("AWS::Serverless-2016-10-31", "[AWS::Serverless-2016-10-31, Mine]", 1),
+            "",
+            1,
+            "the transform Mine is a macro",
+        ),
+        (function("") + "Resource: {}\n", "", 9, "Did you mean Resources?"),
+        (function("Timout: 3"), "", 9, "Did you mean Timeout?"),
+        (function("Timeout: 1000"), "", 9, "whole number from 1 to 900"),
+        (function("Timeout: soon"), "", 9, "not 'soon'"),
+        (function("MemorySize: 64"), "", 9, "from 128 to 10240"),
+        (function("Runtime: nodejs22.x"), "", 8, "runtime nodejs22.x"),
+        (function("PackageType: Image"), "", 9, "container image"),
+        (function("").replace("CodeUri: worker", "CodeUri: nowhere"), "", 7, "no Cargo.toml in nowhere"),
+        (function("").replace("CodeUri: worker", "CodeUri: s3://b/k"), "", 7, "is in S3"),
+        (function("").replace("      CodeUri: worker\n", ""), "", 7, "has no CodeUri"),
+        (function("").replace("Serverless::Function", "Serverless::Funktion"), "", 3, "Did you mean AWS::Serverless::Function?"),
+        (function("Environment: {Variables: {AWS_REGION: x}}"), "", 9, "Lambda's own"),
+        (function("Environment: {Variables: {L: [a]}}"), "", 9, "Join lists with !Join"),
+        (function("Environment: {Variables: {A: !Ref Nope}}"), "", 9, "no parameter or resource Nope"),
+        (function("Environment: {Variables: {A: !Ref Worke}}"), "", 9, "Did you mean Worker?"),
+        (function("Environment: {Variables: {A: !Sub '${Worker'}}"), "", 9, "no closing }"),
+        (function("Environment: {Variables: {A: !If [Nope, 1, 2]}}"), "", 9, "no condition 'Nope'"),
+        (function("Environment: {Variables: {A: !Select [3, [a, b]]}}"), "", 9, "item '3' of 2"),
+        (function("Environment: {Variables: {A: {'Fn::Length': [a]}}}"), "", 9, "not a function this host evaluates"),
+        (function("Environment: {Variables: {A: !Transform {Name: x}}}"), "", 9, "!Transform is not a function"),
+        (
+            function("Environment: {Variables: {A: !FindInMap [M, a, b]}}") + "Mappings: {M: {a: {c: 1}}}\n",
+            "",
+            9,
+            "looks for b, but M.a holds c",
+        ),
+        (function("Environment: {Variables: {A: '{{resolve:ssm:/x}}'}}"), "", 9, "[resolve] \"ssm:/x\""),
+        (function("") + "Conditions: {A: !Condition B, B: !Not [!Condition A]}\n", "", 9, "depends on itself"),
+        (function("") + "Conditions:\n  A: !Equals [a]\n", "", 10, "Fn::Equals takes two values"),
+        (function("") + "Parameters:\n  A: {Type: String}\n", "", 10, "parameter A has no value"),
+        (function("") + "Parameters:\n  A: {Type: Number, Default: x}\n", "", 10, "its Type is Number"),
+        (function("") + "Parameters:\n  A: {Type: Number, Default: 9, MaxValue: 5}\n", "", 10, "at most 5"),
+        (function("") + "Parameters:\n  A: {Type: String, Default: c, AllowedValues: [a, b]}\n", "", 10, "allowed are a, b"),
+        (function("") + "Parameters:\n  A: {Type: String, Default: Ab, AllowedPattern: '[a-z]+'}\n", "", 10, "must match [a-z]+"),
+        (function("") + "Parameters:\n  A: {Type: String, Default: a, MinLength: 3}\n", "", 10, "at least 3 characters long"),
+        (
+            function("") + "Parameters: {A: {Type: String, Default: a}}\n",
+            "[parameters]\nAA = 1\n",
+            9,
+            "usher.toml line 2 gives a parameter AA",
+        ),
+        (function("Events: {E: {Type: SQZ}}"), "", 9, "Did you mean SQS?"),
+        (function("Events: {E: {Properties: {}}}"), "", 9, "has no Type"),
+        (event("{Topics: [a, b], KafkaBootstrapServers: ['127.0.0.1:9092']}"), "", 12, "reads exactly one"),
+        (event("{Topics: [a]}"), "", 12, "names no brokers"),
+        (event("{Topics: [a], KafkaBootstrapServers: ['kafka.corp.net:9092']}"), "", 12, "--allow-remote kafka.corp.net"),
+        (event("{Topics: [a], KafkaBootstrapServers: ['127.0.0.1:99999']}"), "", 12, "port '99999'"),
+        (event(&format!("{{{local}, BatchSize: 20000}}")), "", 12, "from 1 to 10000"),
+        (event(&format!("{{{local}, FilterCriteria: {{Filters: []}}}}")), "", 12, "filters are not evaluated"),
+        (event(&format!("{{{local}, ConsumptionMode: x}}")), "", 12, "pre-release"),
+        (event(&format!("{{{local}, StartingPosition: BEGIN}}")), "", 12, "TRIM_HORIZON, LATEST or AT_TIMESTAMP"),
+        (
+            event(&format!("{{{local}, SourceAccessConfigurations: [{{Type: SASL_SCRAM_512_AUTH, URI: x}}]}}")),
+            "",
+            12,
+            "needs a secret of the cloud",
+        ),
+        (
+            event(&format!("{{{local}, DestinationConfig: {{OnFailure: {{Destination: 'arn:aws:s3:::b'}}}}}}")),
+            "",
+            12,
+            "cannot be sent to arn:aws:s3:::b",
+        ),
+        (
+            event(&format!("{{{local}, DestinationConfig: {{OnFailure: {{Destination: 'kafka://t'}}}}}}")),
+            "",
+            12,
+            "would come back for ever",
+        ),
+        (event(&format!("{{{local}, MaximumRecordAgeInSeconds: 30}}")), "", 12, "60 to 604800"),
+        (
+            event(&format!("{{{local}}}")).replace("CodeUri: worker", "CodeUri: worker\n      Timeout: 900"),
+            "",
+            13,
+            "over 14 minutes",
+        ),
+        (
+            function("Events: {E: {Type: MSK, Properties: {Stream: 'arn:aws:kafka:x:1:cluster/c/1', Topics: [t]}}}"),
+            "",
+            9,
+            "[kafka]",
+        ),
+        (function("Events: {E: {Type: Schedule, Properties: {Schedule: every minute}}}"), "", 9, "is not a schedule"),
+        (function("Events: {E: {Type: Schedule, Properties: {Schedule: rate(1 minutes)}}}"), "", 9, "rate(1 minute)"),
+        (
+            function("Events: {E: {Type: Schedule, Properties: {Schedule: rate(5 seconds)}}}"),
+            "",
+            9,
+            "usher.toml under [schedules]",
+        ),
+        (function("Events: {E: {Type: Schedule, Properties: {Schedule: cron(0 12 * * *)}}}"), "", 9, "has 5 fields"),
+        (function("Events: {E: {Type: Schedule, Properties: {Schedule: cron(0 12 1 * 2 *)}}}"), "", 9, "exclude each other"),
+        (function("Events: {E: {Type: Schedule, Properties: {Schedule: 'at(2030-01-01T00:00:00)'}}}"), "", 9, "only ScheduleV2"),
+        (
+            function(
+                "Events: {E: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day), ScheduleExpressionTimezone: Mars/Base}}}",
+            ),
+            "",
+            9,
+            "no time zone Mars/Base",
+        ),
+        (function(""), "[schedules]\n'Worker.Tick' = 'rate(1 second)'\n", 0, "is not a schedule of the template"),
+        (route("{Path: a, Method: get}", ""), "", 10, "must begin with /"),
+        (route("{Path: '/{a+}/b', Method: get}", ""), "", 10, "Put it last"),
+        (route("{Path: /a, Method: FETCH}", ""), "", 10, "Method is one of"),
+        (route("{Path: /a, Method: get, ApiId: !Ref Nope}", ""), "", 10, "no AWS::Serverless::HttpApi Nope"),
+        (route("{Path: /a, Method: get, PayloadFormatVersion: '1.0'}", ""), "", 10, "only payload format 2.0"),
+        (route("{Path: /a, Method: get, Auth: {Authorizer: Jwt}}", ""), "", 10, "no authorizer Jwt"),
+        (route("{Path: /a, Method: get, Auth: {Authorizer: AWS_IAM}}", ""), "", 10, "would stand open"),
+        (
+            route(
+                "{Path: /a, Method: get, ApiId: !Ref Api}",
+                "  Api: {Type: 'AWS::Serverless::HttpApi', Properties: {Auth: {Authorizers: {L: {FunctionArn: x}}}}}\n",
+            ),
+            "",
+            11,
+            "not a JWT authorizer",
+        ),
+        (
+            function(
+                "Events:\n  A: {Type: HttpApi, Properties: {Path: '/{a}', Method: get}}\n  B: {Type: HttpApi, Properties: {Path: '/{b}', Method: get}}",
+            ),
+            "",
+            11,
+            "already routed to Worker",
+        ),
+        (
+            function("")
+                + "  Long: {Type: 'AWS::Lambda::EventSourceMapping', Properties: {FunctionName: Nope, Topics: [t], SelfManagedEventSource: {Endpoints: {KafkaBootstrapServers: ['127.0.0.1:1']}}}}\n",
+            "",
+            9,
+            "function Nope",
+        ),
+        (
+            function("")
+                + "  Long: {Type: 'AWS::Lambda::EventSourceMapping', Properties: {FunctionName: !Ref Worker, Topics: [t]}}\n",
+            "",
+            9,
+            "has no source",
+        ),
+    ];
+    let mut wrong = String::new();
+    for (text, settings, line, words) in table {
+        let found = complaints(&text, settings);
+        let sound = matches!(&found[..], [(at, message)] if *at == line && message.contains(words));
+        if !sound {
+            wrong += &format!("\n--- expected line {line}: {words}\n{text}--- found {found:?}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn several_mistakes_are_all_told_in_one_run() {
+    let text = function(
+        "Timeout: 0\nEvents:\n  A: {Type: Schedule, Properties: {Schedule: never}}\n  B: {Type: Kafka}\nEnvironment: {Variables: {X: !Ref Y}}",
+    ) + "Parameters: {P: {Type: String}}\n";
+    let lines: Vec<usize> = complaints(&text, "").iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+}
+
+#[test]
+fn a_missing_template_is_named_with_the_remedy() {
+    let found = template::load(std::path::Path::new("/nowhere/template.yaml"), &Project::default()).unwrap_err();
+    assert!(found[0].to_string().contains("--template FILE"), "{}", found[0]);
+}
