@@ -10,8 +10,13 @@ use super::problems::Problems;
 pub fn parse_toml(text: &str, problems: &mut Problems) -> Node {
     let lines = Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
+    let mut told = 0;
     for error in errors {
         let line = error.span().map_or(1, |span| lines.at(span.start));
+        // A second complaint about one line is a consequence of the first.
+        if std::mem::replace(&mut told, line) == line {
+            continue;
+        }
         problems.error(line, format!("this is not TOML: {}", error.message().trim()));
     }
     map(table.get_ref(), 1, &lines)

@@ -1,4 +1,23 @@
-//! Serves HTTP APIs: a request becomes an event, the function's answer a response.
+//! Serves HTTP APIs (payload format 2.0): a request becomes an event, the function's answer a response.
+//!
+//! A request passes through: [`server`] (connection, limits against slow clients) - [`cors`] (preflight) - [`router`]
+//! (which route) - [`authorizer`] with [`keys`] (may this token use it) - [`event`] (the JSON the function sees) - the
+//! invoker - [`answer`] (what the function meant). [`handler`] is that chain; [`refusal`] holds the answers the service
+//! gives by itself.
+//!
+//! Promises: a route with an authorizer is never served without keys to check tokens with; no header or body of a
+//! client can hold a connection for ever; a request that was accepted is answered even while the host drains.
+
+mod answer;
+mod authorizer;
+mod cors;
+mod decode;
+mod event;
+mod handler;
+mod keys;
+mod refusal;
+mod router;
+mod server;
 
 use std::sync::Arc;
 
@@ -8,20 +27,41 @@ use tokio::sync::watch;
 use crate::invocation::Invoker;
 use crate::model::HttpApi;
 
-/// The public keys that JWT authorizers verify against (a JWKS file).
-#[derive(Debug)]
-pub struct KeySet {}
+pub use keys::KeySet;
+
+/// Most bytes of a request's body (quota "Payload size" of HTTP APIs).
+pub const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// Serves one API on an open listener until `shutdown` turns true, then finishes the requests in flight and returns.
 ///
 /// # Errors
 /// A route with an authorizer and no key set is refused before anything is served.
 pub async fn serve(
-    _api: HttpApi,
-    _listener: TcpListener,
-    _keys: Option<Arc<KeySet>>,
-    _invoker: Invoker,
-    _shutdown: watch::Receiver<bool>,
+    api: HttpApi,
+    listener: TcpListener,
+    keys: Option<Arc<KeySet>>,
+    invoker: Invoker,
+    shutdown: watch::Receiver<bool>,
 ) -> Result<(), String> {
-    todo!()
+    let handler = handler::Handler::new(api, keys, invoker)?;
+    server::run(listener, Arc::new(handler), shutdown).await;
+    Ok(())
+}
+
+/// Whether this API can be served with these keys; asked before anything starts.
+///
+/// # Errors
+/// The sentence to show, naming the first route that would stand open.
+pub fn check(api: &HttpApi, keys: Option<&KeySet>) -> Result<(), String> {
+    match api.routes.iter().find(|route| route.authorizer.is_some()) {
+        Some(route) if keys.is_none() => Err(format!(
+            "API {}: the route {} {} has the authorizer {}, and there are no keys to check its tokens with. Say --jwks FILE (a \
+             JWKS file), or write jwks = \"FILE\" in usher.toml.",
+            api.id,
+            route.method,
+            route.path,
+            route.authorizer.as_deref().unwrap_or_default()
+        )),
+        _ => Ok(()),
+    }
 }

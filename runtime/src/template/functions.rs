@@ -87,6 +87,18 @@ const RESERVED: [&str; 8] = [
     "AWS_LAMBDA_RUNTIME_API",
 ];
 
+/// Lets references to functions yield the names they give themselves. Whatever is wrong with a name is reported when
+/// the function is read.
+pub(super) fn name(resources: &[Resource], scope: &mut Scope<'_>) {
+    for resource in resources.iter().filter(|r| r.kind == KIND) {
+        let properties = resource.resolved(&["FunctionName"], scope, &mut Problems::new(""));
+        let given = properties.as_ref().and_then(|p| p.get("FunctionName")).and_then(Node::text).map(str::to_owned);
+        if let Some(given) = given {
+            scope.name(&resource.id, given);
+        }
+    }
+}
+
 /// Reads every function into the application.
 pub(super) fn read(
     resources: &[Resource],

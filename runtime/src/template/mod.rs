@@ -77,6 +77,7 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     let mut scope = scope::Scope::new(stack, declared, &root, project);
     conditions::decide(&root, &mut scope, problems);
     let resources = resources::read(&root, &scope, problems);
+    functions::name(&resources, &mut scope);
 
     let mut application = Application { stack: scope.stack.clone(), secrets: scope.secrets(), ..Application::default() };
     functions::read(&resources, &scope, &folder, &mut application, problems);

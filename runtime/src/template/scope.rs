@@ -100,11 +100,6 @@ impl<'t> Scope<'t> {
         Node::scalar(line, text)
     }
 
-    /// Whether the template declares this logical id.
-    pub(super) fn declares(&self, id: &str) -> bool {
-        self.resources.contains_key(id)
-    }
-
     /// A declared resource, or one that SAM would generate from it (`GreeterRole`, `Greeter.Version`).
     fn resource<'a>(&'a self, name: &'a str) -> Option<(&'a str, &'a str)> {
         if let Some((id, kind)) = self.resources.get_key_value(name) {

@@ -1,0 +1,178 @@
+//! JWT authorizers: may this token use this route?
+//!
+//! The signature is checked with the key the token names, by RSA only; then the claims: `iss`, `aud` (`client_id` only
+//! where there is no `aud`), `exp`, `nbf`, `iat`, and at least one of the route's scopes. Time is a parameter.
+
+use jsonwebtoken::{Algorithm, Validation};
+use serde_json::{Map, Value};
+
+use super::keys::KeySet;
+use crate::model::JwtAuthorizer;
+
+/// What a token that may pass says.
+#[derive(Debug, PartialEq)]
+pub(super) struct Granted {
+    pub(super) claims: Map<String, Value>,
+    /// The route's scopes that the token holds; `None` where the route asks for none.
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+/// Why a token may not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Denied {
+    /// There is no token: 401.
+    Missing,
+    /// The token does not hold; the reason goes to the client: 401.
+    Invalid(&'static str),
+    /// The token holds, but not for this route: 403.
+    Scope,
+}
+
+/// Checks a token (with or without `Bearer` before it) at a time (seconds since 1970).
+pub(super) fn check(
+    token: Option<&str>,
+    authorizer: &JwtAuthorizer,
+    scopes: &[String],
+    keys: &KeySet,
+    now: i64,
+) -> Result<Granted, Denied> {
+    let token = token.map(without_bearer).filter(|token| !token.is_empty()).ok_or(Denied::Missing)?;
+    let claims = verified(token, keys)?;
+    check_claims(&claims, authorizer, now)?;
+    let scopes = match scopes {
+        [] => None,
+        wanted => {
+            let held = held_scopes(&claims);
+            let both: Vec<String> = wanted.iter().filter(|scope| held.contains(&scope.as_str())).cloned().collect();
+            if both.is_empty() {
+                return Err(Denied::Scope);
+            }
+            Some(both)
+        }
+    };
+    Ok(Granted { claims, scopes })
+}
+
+fn without_bearer(text: &str) -> &str {
+    let text = text.trim();
+    match text.split_once(' ') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
+        _ => text,
+    }
+}
+
+/// The claims, if a key of the set signed them.
+fn verified(token: &str, keys: &KeySet) -> Result<Map<String, Value>, Denied> {
+    let header = jsonwebtoken::decode_header(token).map_err(|_| Denied::Invalid("the token is not a JWT"))?;
+    if !matches!(header.alg, Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512) {
+        return Err(Denied::Invalid("the token is not signed with RSA"));
+    }
+    let key = header.kid.as_deref().and_then(|kid| keys.find(kid)).ok_or(Denied::Invalid("the token names no known key"))?;
+    if key.algorithm.is_some_and(|only| only != header.alg) {
+        return Err(Denied::Invalid("the token's algorithm is not its key's"));
+    }
+    let mut signature_only = Validation::new(header.alg);
+    signature_only.required_spec_claims.clear();
+    signature_only.validate_exp = false;
+    signature_only.validate_aud = false;
+    jsonwebtoken::decode::<Map<String, Value>>(token, &key.decoding, &signature_only)
+        .map(|data| data.claims)
+        .map_err(|_| Denied::Invalid("the signature is not valid"))
+}
+
+fn check_claims(claims: &Map<String, Value>, authorizer: &JwtAuthorizer, now: i64) -> Result<(), Denied> {
+    if claims.get("iss").and_then(Value::as_str) != Some(&authorizer.issuer) {
+        return Err(Denied::Invalid("the issuer is not the configured one"));
+    }
+    let audience = claims.get("aud").or_else(|| claims.get("client_id")).map(texts).unwrap_or_default();
+    if !audience.iter().any(|one| authorizer.audience.iter().any(|allowed| allowed == one)) {
+        return Err(Denied::Invalid("the audience is not a configured one"));
+    }
+    let time = |name: &'static str| match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or(Denied::Invalid("a time in the token is not a number")),
+    };
+    let now = now as f64;
+    if time("exp")?.is_none_or(|exp| exp <= now) {
+        return Err(Denied::Invalid("the token has expired"));
+    }
+    if time("nbf")?.is_some_and(|nbf| nbf > now) || time("iat")?.is_some_and(|iat| iat > now) {
+        return Err(Denied::Invalid("the token is not valid yet"));
+    }
+    Ok(())
+}
+
+/// `scope` (blank-separated) or `scp` (a list or text).
+fn held_scopes(claims: &Map<String, Value>) -> Vec<&str> {
+    let value = claims.get("scope").or_else(|| claims.get("scp"));
+    value.map(texts).unwrap_or_default().into_iter().flat_map(str::split_whitespace).collect()
+}
+
+/// A text, or a list of texts.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        other => other.as_str().into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn authorizer() -> JwtAuthorizer {
+        JwtAuthorizer {
+            issuer: "https://i/".into(),
+            audience: vec!["a".into(), "b".into()],
+            identity_source: "$request.header.Authorization".into(),
+            scopes: Vec::new(),
+        }
+    }
+
+    fn claims(value: Value) -> Result<(), Denied> {
+        let mut claims = json!({"iss": "https://i/", "aud": "a", "exp": 200});
+        for (key, change) in value.as_object().unwrap() {
+            claims[key] = change.clone();
+        }
+        let mut claims = claims.as_object().unwrap().clone();
+        claims.retain(|_, value| !value.is_null());
+        check_claims(&claims, &authorizer(), 100)
+    }
+
+    #[test]
+    fn claims_that_fit_pass() {
+        for fits in
+            [json!({}), json!({"aud": ["x", "b"]}), json!({"aud": null, "client_id": "b"}), json!({"nbf": 100, "iat": 99.5})]
+        {
+            assert_eq!(claims(fits.clone()), Ok(()), "{fits}");
+        }
+    }
+
+    #[test]
+    fn claims_that_do_not_fit_are_refused() {
+        for wrong in [
+            json!({"iss": "https://i"}),
+            json!({"iss": null}),
+            json!({"aud": "c"}),
+            json!({"aud": "c", "client_id": "a"}),
+            json!({"aud": []}),
+            json!({"aud": null}),
+            json!({"exp": 100}),
+            json!({"exp": null}),
+            json!({"exp": "200"}),
+            json!({"nbf": 101}),
+            json!({"iat": 101}),
+        ] {
+            assert!(matches!(claims(wrong.clone()), Err(Denied::Invalid(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_read_from_either_claim() {
+        for value in [json!({"scope": "a b"}), json!({"scp": ["a", "b"]}), json!({"scp": "a b"})] {
+            assert_eq!(held_scopes(value.as_object().unwrap()), ["a", "b"]);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Public keys that tokens are checked with: a JWKS file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
+
+/// RSA keys by key id. HTTP APIs take RSA signatures only.
+pub struct KeySet {
+    keys: BTreeMap<String, Key>,
+}
+
+pub(super) struct Key {
+    pub(super) decoding: DecodingKey,
+    /// The only algorithm the key says it is for, if it says one.
+    pub(super) algorithm: Option<Algorithm>,
+}
+
+impl std::fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeySet").field("kids", &self.keys.keys()).finish()
+    }
+}
+
+impl KeySet {
+    /// Reads a JWKS file.
+    ///
+    /// # Errors
+    /// The sentence to show: the file cannot be read, is no key set, or holds no key that can be used.
+    pub fn load(file: &Path) -> Result<Self, String> {
+        let shown = file.display();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| format!("cannot read the key set {shown}: {error}. --jwks names a JWKS file."))?;
+        Self::parse(&text).map_err(|wrong| format!("the key set {shown} {wrong}"))
+    }
+
+    /// Reads the text of a JWKS file.
+    ///
+    /// # Errors
+    /// The end of a sentence that begins with the file's name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let set: JwkSet = serde_json::from_str(text).map_err(|error| format!("is not a JWKS document: {error}."))?;
+        let mut keys = BTreeMap::new();
+        for jwk in &set.keys {
+            let signs = !matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption));
+            let (AlgorithmParameters::RSA(rsa), Some(kid), true) = (&jwk.algorithm, &jwk.common.key_id, signs) else { continue };
+            let decoding = DecodingKey::from_rsa_components(&rsa.n, &rsa.e)
+                .map_err(|error| format!("holds a broken key {kid}: {error}."))?;
+            let algorithm = match jwk.common.key_algorithm {
+                None => None,
+                Some(KeyAlgorithm::RS256) => Some(Algorithm::RS256),
+                Some(KeyAlgorithm::RS384) => Some(Algorithm::RS384),
+                Some(KeyAlgorithm::RS512) => Some(Algorithm::RS512),
+                Some(_) => continue,
+            };
+            keys.insert(kid.clone(), Key { decoding, algorithm });
+        }
+        if keys.is_empty() {
+            return Err("holds no RSA signing key with a kid, and HTTP APIs take no others.".into());
+        }
+        Ok(Self { keys })
+    }
+
+    pub(super) fn find(&self, kid: &str) -> Option<&Key> {
+        self.keys.get(kid)
+    }
+}

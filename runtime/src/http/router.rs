@@ -1,0 +1,159 @@
+//! Which route takes a request.
+//!
+//! Of the routes whose method and path match, the most specific wins: segment by segment, fixed text before `{name}`
+//! before `{name+}`; on equal paths the named method before ANY; `$default` last of all.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::decode::percent;
+use crate::model::Route;
+
+/// The routes of an API, most specific first.
+#[derive(Debug)]
+pub(super) struct Router {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    route: Route,
+    /// `None` for `$default`.
+    segments: Option<Vec<Segment>>,
+}
+
+/// In order of precedence.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Segment {
+    Fixed(String),
+    One(String),
+    Rest(String),
+}
+
+/// A route and what its parameters took.
+#[derive(Debug)]
+pub(super) struct Found<'r> {
+    pub(super) route: &'r Route,
+    pub(super) parameters: BTreeMap<String, String>,
+}
+
+impl Router {
+    pub(super) fn new(routes: &[Route]) -> Self {
+        let mut entries: Vec<Entry> =
+            routes.iter().map(|route| Entry { route: route.clone(), segments: segments(&route.path) }).collect();
+        entries.sort_by(precedence);
+        Self { entries }
+    }
+
+    /// The route of a request; the path begins with `/` and is still percent-encoded.
+    pub(super) fn find(&self, method: &str, path: &str) -> Option<Found<'_>> {
+        let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+        self.entries.iter().filter(|entry| entry.route.method == "ANY" || entry.route.method == method).find_map(|entry| {
+            let parameters = match &entry.segments {
+                Some(segments) => matched(segments, &parts)?,
+                None => BTreeMap::new(),
+            };
+            Some(Found { route: &entry.route, parameters })
+        })
+    }
+}
+
+fn segments(path: &str) -> Option<Vec<Segment>> {
+    let path = path.strip_prefix('/')?;
+    let parse = |part: &str| match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+        Some(name) => match name.strip_suffix('+') {
+            Some(name) => Segment::Rest(name.to_owned()),
+            None => Segment::One(name.to_owned()),
+        },
+        None => Segment::Fixed(part.to_owned()),
+    };
+    Some(path.split('/').map(parse).collect())
+}
+
+fn precedence(a: &Entry, b: &Entry) -> Ordering {
+    let rank = |segment: &Segment| match segment {
+        Segment::Fixed(_) => 0,
+        Segment::One(_) => 1,
+        Segment::Rest(_) => 2,
+    };
+    let by_path = match (&a.segments, &b.segments) {
+        (Some(a), Some(b)) => a.iter().map(rank).cmp(b.iter().map(rank)),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    };
+    by_path.then_with(|| (a.route.method == "ANY").cmp(&(b.route.method == "ANY")))
+}
+
+/// What the parameters take, if the path fits. A parameter takes at least one character.
+fn matched(segments: &[Segment], parts: &[&str]) -> Option<BTreeMap<String, String>> {
+    let mut parameters = BTreeMap::new();
+    for (at, segment) in segments.iter().enumerate() {
+        let part = *parts.get(at)?;
+        match segment {
+            Segment::Fixed(text) if percent(part) == *text => {}
+            Segment::Fixed(_) => return None,
+            Segment::One(_) if part.is_empty() => return None,
+            Segment::One(name) => {
+                parameters.insert(name.clone(), percent(part));
+            }
+            Segment::Rest(name) => {
+                let rest = parts[at..].join("/");
+                if rest.is_empty() {
+                    return None;
+                }
+                parameters.insert(name.clone(), percent(&rest));
+                return Some(parameters);
+            }
+        }
+    }
+    (parts.len() == segments.len()).then_some(parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(key: &str) -> Route {
+        let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
+        Route {
+            method: method.into(),
+            path: path.into(),
+            function: key.into(),
+            authorizer: None,
+            scopes: Vec::new(),
+            timeout: std::time::Duration::from_secs(30),
+        }
+    }
+
+    fn find(routes: &[&str], method: &str, path: &str) -> Option<String> {
+        let routes: Vec<Route> = routes.iter().map(|key| route(key)).collect();
+        Router::new(&routes).find(method, path).map(|found| found.route.function.clone())
+    }
+
+    #[test]
+    fn the_most_specific_route_wins_whatever_the_order_written() {
+        let mut routes =
+            vec!["$default", "ANY /{proxy+}", "GET /pets/{proxy+}", "GET /pets/dog/{id}", "GET /pets/dog/1", "ANY /pets/dog/1"];
+        for _ in 0..routes.len() {
+            routes.rotate_left(1);
+            let found = |method: &str, path: &str| find(&routes, method, path).unwrap();
+            assert_eq!(found("GET", "/pets/dog/1"), "GET /pets/dog/1");
+            assert_eq!(found("PUT", "/pets/dog/1"), "ANY /pets/dog/1");
+            assert_eq!(found("GET", "/pets/dog/2"), "GET /pets/dog/{id}");
+            assert_eq!(found("GET", "/pets/cat/1"), "GET /pets/{proxy+}");
+            assert_eq!(found("POST", "/pets/cat/1"), "ANY /{proxy+}");
+            assert_eq!(found("GET", "/"), "$default");
+        }
+    }
+
+    #[test]
+    fn parameters_take_decoded_text_and_never_nothing() {
+        let routes = [route("GET /a/{x}/b"), route("GET /f/{rest+}")];
+        let router = Router::new(&routes);
+        assert_eq!(router.find("GET", "/a/1%202/b").unwrap().parameters["x"], "1 2");
+        assert_eq!(router.find("GET", "/f/p/q%2Fr").unwrap().parameters["rest"], "p/q/r");
+        for none in ["/a//b", "/f/", "/a/1", "/a/1/b/", "/", "/A/1/b"] {
+            assert!(router.find("GET", none).is_none(), "{none}");
+        }
+        assert!(router.find("POST", "/a/1/b").is_none());
+    }
+}
