@@ -33,7 +33,7 @@ cargo_build() {
     mkdir -p "$(dirname "$log")"
     note "$label ..."
     CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80 CARGO_TERM_COLOR=never cargo "$@" >"$log" 2>&1 </dev/null &
-    pid=$!
+    pid=$! at_work=$!
     while kill -0 "$pid" 2>/dev/null; do
       sleep 0.2
       if ((SECONDS - told >= 20)); then
@@ -42,6 +42,7 @@ cargo_build() {
       fi
     done
     wait "$pid" || code=$?
+    at_work=''
     if ((code != 0)); then
       # The bar and the names of what went well are of no use now.
       tr '\r' '\n' <"$log" | grep -avE '^ *(Building|Compiling|Checking|Downloaded|Downloading|Blocking) |^$' >&2 || true

@@ -37,8 +37,10 @@ postgres_data() {
 }
 
 postgres_can_reach() {
+  local folder=$1
   getent passwd postgres >/dev/null || return 0 # not installed yet: asked again afterwards
-  as_postgres test -x "$1"
+  until [[ -e $folder ]]; do folder=$(dirname "$folder"); done
+  as_postgres test -x "$folder"
 }
 
 postgres_launch() {

@@ -22,6 +22,23 @@ die() {
   exit 1
 }
 
+# Ctrl-C does not reach what runs in the background: it is ended here, or it would go on unseen.
+at_work=''
+interrupted() {
+  trap - INT TERM
+  [[ -z $at_work ]] || end_tree "$at_work"
+  printf '\n' >&2
+  die "Interrupted. Run it again whenever you like: it goes on from where it was."
+}
+trap interrupted INT TERM
+
+end_tree() {
+  local child children
+  read -ra children < <(cat "/proc/$1"/task/*/children 2>/dev/null) || true
+  for child in "${children[@]}"; do end_tree "$child"; done
+  kill -TERM "$1" 2>/dev/null || true
+}
+
 # working LABEL LOG COMMAND...: runs a command with its output in a file, and shows that it is alive.
 # On failure the end of that file is shown and the command's exit code returned.
 working() {
@@ -30,9 +47,10 @@ working() {
   mkdir -p "$(dirname "$log")"
   [[ -t 2 && "${TERM:-dumb}" != dumb ]] || note "$label ..."
   "$@" >"$log" 2>&1 </dev/null &
-  pid=$!
+  pid=$! at_work=$!
   watch_over "$pid" "$label"
   wait "$pid" || code=$?
+  at_work=''
   if ((code == 0)); then
     done_line "$label ${dim}$((SECONDS - began)) s${plain}"
   else
