@@ -7,6 +7,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::{Store, StoreError};
 use crate::naming::Names;
+use crate::worker::ErrorClass;
 
 /// How long to wait for a connection: Postgres being away is to be known soon, a short queue is to pass.
 const ACQUIRE: Duration = Duration::from_secs(3);
@@ -69,7 +70,7 @@ impl Store {
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn unreadable(e: sqlx::Error) -> StoreError {
     StoreError {
-        class: super::ErrorClass::Unknown,
+        class: ErrorClass::Unknown,
         sqlstate: None,
         message: format!("the database URL cannot be read: {e}"),
         hint: "; DATABASE_URL must look like postgres://user:password@host:5432/database",

@@ -1,19 +1,6 @@
 //! What can go wrong in Postgres, as far as it decides what to do next.
 
-/// What to do about an error. From SQLSTATE, never from the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorClass {
-    /// The data can never be stored (classes 22, 23): find the record and park it.
-    Data,
-    /// Another transaction was in the way (40001, 40P01): repeat at once.
-    Conflict,
-    /// The statement took too long (57014): try less of it.
-    Cancelled,
-    /// Postgres is away or busy (08, 53, 57, 55P03, no connection): repeat later.
-    Unavailable,
-    /// Anything else: repeat later and raise an alarm.
-    Unknown,
-}
+use crate::worker::ErrorClass;
 
 /// An error of Postgres, or of the way to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,28 +23,12 @@ impl StoreError {
     }
 }
 
-impl ErrorClass {
-    /// The class of a SQLSTATE.
-    pub fn of_sqlstate(code: &str) -> Self {
-        match code {
-            "40001" | "40P01" => Self::Conflict,
-            "57014" => Self::Cancelled,
-            "55P03" => Self::Unavailable,
-            _ => match code.get(..2) {
-                Some("22" | "23") => Self::Data,
-                Some("08" | "53" | "57") => Self::Unavailable,
-                _ => Self::Unknown,
-            },
-        }
-    }
-}
-
 impl From<sqlx::Error> for StoreError {
     fn from(e: sqlx::Error) -> Self {
         let (class, sqlstate) = match &e {
             sqlx::Error::Database(db) => {
                 let code = db.code().map(std::borrow::Cow::into_owned);
-                (code.as_deref().map_or(ErrorClass::Unknown, ErrorClass::of_sqlstate), code)
+                (code.as_deref().map_or(ErrorClass::Unknown, |code| ErrorClass::of_sqlstate(Some(code))), code)
             }
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -79,31 +50,5 @@ impl From<sqlx::Error> for StoreError {
             other => other.to_string(),
         };
         Self { class, sqlstate, message, hint }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_class_decides_by_sqlstate_and_an_unknown_one_is_never_taken_for_data() {
-        for (code, class) in [
-            ("22021", ErrorClass::Data),
-            ("23505", ErrorClass::Data),
-            ("40001", ErrorClass::Conflict),
-            ("40P01", ErrorClass::Conflict),
-            ("40002", ErrorClass::Unknown),
-            ("57014", ErrorClass::Cancelled),
-            ("57P01", ErrorClass::Unavailable),
-            ("08006", ErrorClass::Unavailable),
-            ("53300", ErrorClass::Unavailable),
-            ("55P03", ErrorClass::Unavailable),
-            ("42P01", ErrorClass::Unknown),
-            ("XX000", ErrorClass::Unknown),
-            ("", ErrorClass::Unknown),
-        ] {
-            assert_eq!(ErrorClass::of_sqlstate(code), class, "{code}");
-        }
     }
 }

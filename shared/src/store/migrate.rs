@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
-use super::{ErrorClass, Store, StoreError};
+use super::{Store, StoreError};
+use crate::worker::ErrorClass;
 
 /// All migrations, in order: never changed once released, only added to.
 const MIGRATIONS: [Migration; 1] = [Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") }];

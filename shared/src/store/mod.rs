@@ -35,8 +35,8 @@ mod sweep;
 
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing};
-pub use create::{Arrival, Decision, Holder, PartitionSlice, StoredBatch, StoredOrder, Unfinished, UnsettledBatch};
-pub use error::{ErrorClass, StoreError};
+pub use create::{Arrival, Decision, Holder, StoredBatch, StoredOrder, Unfinished, UnsettledBatch};
+pub use error::StoreError;
 pub use fence::{Fence, Fenced};
 pub use lookup::{Counts, Progress};
 pub use migrate::Migrated;

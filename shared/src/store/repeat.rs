@@ -1,6 +1,7 @@
 //! Repeats what another transaction was in the way of.
 
-use super::{ErrorClass, StoreError};
+use super::StoreError;
+use crate::worker::ErrorClass;
 
 /// Deadlocks and serialization failures are transient by nature: whoever lost has let the other one pass.
 const MOST: u32 = 8;

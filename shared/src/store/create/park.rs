@@ -1,0 +1,43 @@
+//! Records that cannot be orders, kept as the bytes they came as.
+
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+
+use super::Arrival;
+use crate::store::StoreError;
+use crate::worker::Reason;
+
+/// Parks records in the transaction that advances over them.
+pub(super) async fn park(
+    connection: &mut PgConnection,
+    arrivals: &[Arrival<'_>],
+    records: &[(usize, Reason)],
+) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let of = || records.iter().map(|(at, _)| &arrivals[*at]);
+    sqlx::query(include_str!("../sql/park.sql"))
+        .bind(of().map(|a| a.topic).collect::<Vec<_>>())
+        .bind(of().map(|a| a.partition).collect::<Vec<_>>())
+        .bind(of().map(|a| a.offset).collect::<Vec<_>>())
+        .bind(of().map(|a| a.appended_ms).collect::<Vec<_>>())
+        .bind(of().map(hash).collect::<Vec<_>>())
+        .bind(of().map(|a| a.key).collect::<Vec<_>>())
+        .bind(of().map(|a| a.value).collect::<Vec<_>>())
+        .bind(records.iter().map(|(_, reason)| reason.as_str()).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Tells records of a re-created topic, at the same offset, apart. Missing and empty differ.
+fn hash(arrival: &Arrival<'_>) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    for part in [arrival.key, arrival.value] {
+        let length = part.map_or(-1, |bytes| bytes.len() as i64);
+        hash.update(length.to_be_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    hash.finalize().to_vec()
+}

@@ -1,0 +1,85 @@
+//! What a part of a batch asks for, before Postgres is asked. Pure.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::Arrival;
+use super::progress::Seen;
+use crate::message::OrderRequested;
+use crate::sale::Status;
+use crate::store::OrderRow;
+use crate::worker::Reason;
+
+/// A part of a batch, sorted by what is to be done.
+#[derive(Debug)]
+pub(super) struct Plan<'a> {
+    /// All records of the batch; positions count in it.
+    pub(super) arrivals: &'a [Arrival<'a>],
+    /// The first request of each number, ascending by number: the order in which rows are locked.
+    pub(super) firsts: Vec<Request<'a>>,
+    /// Further requests of the same numbers: to be compared with the row that the number has in the end.
+    pub(super) repeats: Vec<Request<'a>>,
+    /// Records to park, whatever Postgres says.
+    pub(super) unreadable: Vec<(usize, Reason)>,
+    /// How far the part reaches in each partition.
+    pub(super) seen: Vec<Seen<'a>>,
+}
+
+/// A request and where it stands in the batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) at: usize,
+    pub(super) order: &'a OrderRequested,
+}
+
+/// A row compared with a request for its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Match {
+    Same,
+    Void,
+    Other,
+}
+
+impl<'a> Plan<'a> {
+    /// `refused`: records that Postgres has refused, by position, with its reason.
+    pub(super) fn new(arrivals: &'a [Arrival<'a>], part: Range<usize>, refused: &BTreeMap<usize, Reason>) -> Self {
+        let mut requests = Vec::with_capacity(part.len());
+        let mut unreadable = Vec::new();
+        let mut seen: BTreeMap<(&str, i32), Seen> = BTreeMap::new();
+        for (at, arrival) in arrivals.iter().enumerate().take(part.end).skip(part.start) {
+            match (&arrival.order, refused.get(&at)) {
+                (Ok(order), None) => requests.push(Request { at, order }),
+                (Err(reason), _) | (Ok(_), Some(reason)) => unreadable.push((at, reason.clone())),
+            }
+            let entry = seen.entry((arrival.topic, arrival.partition)).or_insert_with(|| Seen::first(arrival));
+            entry.add(arrival);
+        }
+        requests.sort_by_key(|request| (request.order.order, request.at));
+        let mut repeats = Vec::new();
+        let mut firsts: Vec<Request> = Vec::with_capacity(requests.len());
+        for request in requests {
+            if firsts.last().is_some_and(|first| first.order.order == request.order.order) {
+                repeats.push(request);
+            } else {
+                firsts.push(request);
+            }
+        }
+        Self { arrivals, firsts, repeats, unreadable, seen: seen.into_values().collect() }
+    }
+}
+
+/// Whether a row is what a request asked for. The nonce alone would do; content under the same nonce can differ only by a fault.
+pub(super) fn compare(row: &OrderRow, request: &OrderRequested) -> Match {
+    if row.nonce != request.nonce {
+        return Match::Other;
+    }
+    if row.status == Status::Void {
+        return Match::Void;
+    }
+    let same = row.user.as_ref() == Some(&request.user)
+        && row.program == Some(request.program)
+        && row.category == Some(request.category)
+        && row.seats == request.seats
+        && row.unit_price == Some(request.unit_price_cents);
+    if same { Match::Same } else { Match::Other }
+}
