@@ -145,16 +145,14 @@ async fn duplicates(
     let of = sqlx::query(include_str!("../sql/create_duplicate_of.sql")).bind(&inserted).fetch_all(&mut *tx).await?;
     let mut of_number = HashMap::with_capacity(of.len());
     for row in of {
-        let holder = Holder { number: bounded(OrderNumber::new(row.try_get("holder")?))?, nonce: nonce(row.try_get("holder_nonce")?)? };
+        let holder =
+            Holder { number: bounded(OrderNumber::new(row.try_get("holder")?))?, nonce: nonce(row.try_get("holder_nonce")?)? };
         of_number.insert(row.try_get::<i64, _>("order_number")?, holder);
     }
     for number in inserted {
         let holder = of_number.get(&number).copied();
-        let fate = Fate::Rejected {
-            reason: "duplicate",
-            duplicate_of: holder.map(|h| h.number),
-            holders: holder.into_iter().collect(),
-        };
+        let fate =
+            Fate::Rejected { reason: "duplicate", duplicate_of: holder.map(|h| h.number), holders: holder.into_iter().collect() };
         fates.insert(bounded(OrderNumber::new(number))?, fate);
     }
     let rest: Vec<Request> = requests.iter().filter(|request| !fates.contains_key(&request.order.order)).copied().collect();
