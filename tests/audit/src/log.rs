@@ -1,0 +1,138 @@
+//! Client logs: one JSON object a line, written by buyers about what they sent and what they were told.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+/// Code of the one error that promises nothing: the order may or may not come to be.
+const UNKNOWN: &str = "unknown_repeat_with_same_key";
+
+/// One line. `http` is the status code, 0 where no answer came.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(crate) enum Event {
+    /// A program was opened for sale.
+    Sale { program: String },
+    /// An answer to "order these seats".
+    Order(Ordered),
+    /// An answer to "show me this order".
+    Seen { order: String, http: u16, status: Option<String> },
+    /// An answer to "cancel this order".
+    Cancel { order: String },
+    /// An answer to a payment provider's webhook.
+    Pay(Paid),
+}
+
+/// An answer to "order these seats".
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Ordered {
+    pub user: String,
+    pub program: String,
+    pub key: Option<String>,
+    pub http: u16,
+    pub code: Option<String>,
+    pub order: Option<String>,
+    #[serde(default)]
+    pub seats: Vec<i64>,
+    pub amount_cents: Option<i64>,
+}
+
+impl Ordered {
+    /// The buyer was given an order.
+    pub(crate) fn accepted(&self) -> Option<&str> {
+        self.order.as_deref().filter(|_| matches!(self.http, 200..=299))
+    }
+
+    /// The buyer was told nothing that holds: no answer, a gateway's error, or "unknown, repeat with the same key".
+    pub(crate) fn unknown(&self) -> bool {
+        match self.http {
+            0 | 500 | 502 | 504 => true,
+            503 => self.code.as_deref().is_none_or(|c| c == UNKNOWN),
+            _ => false,
+        }
+    }
+}
+
+/// An answer to a payment.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Paid {
+    pub order: String,
+    pub reference: String,
+    pub amount_cents: i64,
+    pub http: u16,
+    pub result: Option<String>,
+}
+
+/// Everything that clients wrote down.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub events: Vec<Event>,
+}
+
+impl Log {
+    pub(crate) fn orders(&self) -> impl Iterator<Item = &Ordered> {
+        self.events.iter().filter_map(|e| if let Event::Order(o) = e { Some(o) } else { None })
+    }
+
+    pub(crate) fn payments(&self) -> impl Iterator<Item = &Paid> {
+        self.events.iter().filter_map(|e| if let Event::Pay(p) = e { Some(p) } else { None })
+    }
+
+    /// Orders that a buyer asked to cancel, whatever the answer.
+    pub(crate) fn cancelled(&self) -> BTreeSet<&str> {
+        self.events.iter().filter_map(|e| if let Event::Cancel { order, .. } = e { Some(order.as_str()) } else { None }).collect()
+    }
+
+    /// Orders of which a client was told that they are paid.
+    pub(crate) fn told_paid(&self) -> BTreeSet<&str> {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Seen { order, http: 200, status: Some(status) } if status == "paid" => Some(order.as_str()),
+                Event::Pay(p) if p.http == 200 && p.result.as_deref() == Some("applied") => Some(p.order.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Programs that the clients opened or ordered from.
+    pub(crate) fn programs(&self) -> BTreeSet<&str> {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Sale { program, .. } => Some(program.as_str()),
+                Event::Order(o) => Some(o.program.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// Reads a file, or every `*.jsonl` of a folder. A line that cannot be read is an error: a log with holes proves nothing.
+pub(crate) fn read(path: &Path) -> Result<Log> {
+    let mut log = Log::default();
+    let files = files(path).with_context(|| format!("client logs {} cannot be listed", path.display()))?;
+    ensure!(!files.is_empty(), "no *.jsonl file in {}", path.display());
+    for file in files {
+        let text = fs::read_to_string(&file).with_context(|| format!("client log {} cannot be read", file.display()))?;
+        for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let event = serde_json::from_str(line).with_context(|| format!("{}:{}", file.display(), i + 1))?;
+            log.events.push(event);
+        }
+    }
+    ensure!(!log.events.is_empty(), "the client logs in {} are empty", path.display());
+    Ok(log)
+}
+
+fn files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files: Vec<PathBuf> = fs::read_dir(path)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
+    files.retain(|f| f.extension().is_some_and(|e| e == "jsonl"));
+    files.sort();
+    Ok(files)
+}

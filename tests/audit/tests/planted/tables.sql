@@ -1,0 +1,10 @@
+-- The columns that the audit reads, without the constraints that would refuse a planted fault.
+CREATE TABLE programs (id bigint, shard smallint, user_limit int);
+CREATE TABLE categories (program bigint, no smallint, first_seat int, rows int, row_len int);
+CREATE TABLE orders (
+    number bigint, nonce bytea, user_id text, program bigint, seats int[], unit_price_cents bigint,
+    amount_cents bigint, idempotency_key text, status text, dirty boolean
+);
+CREATE TABLE order_seats (program bigint, seat int, order_number bigint);
+CREATE TABLE payments (reference text, order_number bigint, amount_cents bigint, status text);
+CREATE TABLE parked (topic text, partition int, log_offset bigint, reason text)
