@@ -1,0 +1,158 @@
+//! `usher` as a child process: invoke once, or up until stopped.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::place::{Place, Servers};
+use crate::status::Status;
+
+/// How long a start may take once everything is built.
+const START: Duration = Duration::from_secs(60);
+/// How long a drain may take.
+const DRAIN: Duration = Duration::from_secs(45);
+
+/// One environment of the system: its name, servers, and what it sets differently from usher.toml.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Checkout and programs.
+    pub place: Place,
+    /// Environment prefix.
+    pub prefix: String,
+    /// Servers.
+    pub servers: Servers,
+    /// Folder of the public keys.
+    pub keys: PathBuf,
+    /// Where the API listens.
+    pub http: SocketAddr,
+    /// Where the host tells its status.
+    pub control: SocketAddr,
+    /// Template parameters beyond prefix and servers.
+    pub parameters: Vec<(String, String)>,
+    /// Where `usher` writes its output.
+    pub log: PathBuf,
+}
+
+impl Environment {
+    /// `usher` with a verb and everything that both verbs need.
+    pub fn usher(&self, verb: &str) -> Result<Command> {
+        let mut usher = Command::new(self.place.program("usher")?);
+        usher.current_dir(&self.place.root).arg(verb).stdin(Stdio::null());
+        let own = [
+            ("EnvPrefix", &self.prefix),
+            ("DatabaseUrl", &self.servers.database_url),
+            ("RedisGateUrl", &self.servers.redis_url),
+            ("KafkaBootstrapServers", &self.servers.brokers),
+        ];
+        usher.arg("--parameter-overrides");
+        usher.args(own.map(|(name, value)| format!("{name}={value}")));
+        usher.args(self.parameters.iter().map(|(name, value)| format!("{name}={value}")));
+        Ok(usher)
+    }
+
+    /// Starts a function for one event and gives its answer.
+    pub async fn invoke(&self, function: &str, event: &Path) -> Result<std::process::Output> {
+        let mut usher = self.usher("invoke")?;
+        usher.arg("-e").arg(event).arg(function).kill_on_drop(true);
+        Ok(usher.output().await?)
+    }
+
+    /// Starts everything and waits until it serves.
+    pub async fn up(&self) -> Result<Host> {
+        let log = File::options().create(true).append(true).open(&self.log);
+        let log = log.with_context(|| format!("{} cannot be written", self.log.display()))?;
+        let mut usher = self.usher("up")?;
+        usher.arg("--jwks").arg(self.keys.join("jwks.json"));
+        usher.arg("--http").arg(self.http.to_string()).arg("--control").arg(self.control.to_string());
+        // A group of its own, so that Ctrl-C reaches it only through us.
+        usher.stdout(log.try_clone()?).stderr(log).process_group(0).kill_on_drop(true);
+        let child = usher.spawn().context("usher could not be started")?;
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        let mut host = Host { child, control: self.control, client, log: self.log.clone() };
+        host.serving(self.http).await?;
+        Ok(host)
+    }
+}
+
+/// A running `usher up`. Dropped, it is killed, and its functions with it.
+#[derive(Debug)]
+pub struct Host {
+    child: Child,
+    control: SocketAddr,
+    client: reqwest::Client,
+    log: PathBuf,
+}
+
+impl Host {
+    /// What it says of itself.
+    pub async fn status(&self) -> Result<Status> {
+        let answer = self.client.get(format!("http://{}/_usher/status", self.control)).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
+    /// The process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self) -> Result<std::process::ExitStatus> {
+        Ok(self.child.wait().await?)
+    }
+
+    async fn serving(&mut self, http: SocketAddr) -> Result<()> {
+        let deadline = Instant::now() + START;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("usher did not start ({status}):\n{}", last_lines(&self.log));
+            }
+            let api = tokio::net::TcpStream::connect(http).await.is_ok();
+            if api && self.status().await.is_ok() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("usher does not serve on {http} after {} s:\n{}", START.as_secs(), last_lines(&self.log));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Asks it to drain, and waits until it has. An error if it failed or had to be killed.
+    pub async fn stop(mut self) -> Result<()> {
+        if let Some(pid) = self.child.id() {
+            kill(Pid::from_raw(pid as i32), Signal::SIGTERM).context("usher cannot be told to stop")?;
+        }
+        match timeout(DRAIN, self.child.wait()).await {
+            Ok(status) => {
+                let status = status?;
+                if !status.success() {
+                    bail!("usher stopped with {status}:\n{}", last_lines(&self.log));
+                }
+                Ok(())
+            }
+            Err(_) => {
+                bail!("usher did not drain within {} s; it was killed. Its output: {}", DRAIN.as_secs(), self.log.display())
+            }
+        }
+    }
+
+    /// Kills it without a word, as a power cut would.
+    pub async fn kill(mut self) -> Result<()> {
+        self.child.kill().await.context("usher cannot be killed")
+    }
+}
+
+/// The end of a log, for an error.
+pub fn last_lines(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}

@@ -1,0 +1,82 @@
+//! Where things are: the checkout, the programs, the servers.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The checkout and the folder of the programs built from it.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Folder of template.yaml.
+    pub root: PathBuf,
+    /// Folder that holds `usher`, `audit` and the functions.
+    pub programs: PathBuf,
+}
+
+impl Place {
+    /// The checkout around the current folder, and the programs beside the running one.
+    pub fn find() -> Result<Self> {
+        let here = env::current_dir().context("the current folder cannot be read")?;
+        let root = here.ancestors().find(|folder| folder.join("template.yaml").is_file());
+        let Some(root) = root else {
+            bail!("no template.yaml in {} or above it: run this inside the checkout", here.display());
+        };
+        Ok(Self { root: root.to_owned(), programs: programs()? })
+    }
+
+    /// A program's path; says how to build it where it is missing.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        let path = self.programs.join(name);
+        if !path.is_file() {
+            bail!("{} is not built: cargo build --workspace --profile local", path.display());
+        }
+        Ok(path)
+    }
+
+    /// A file of the checkout.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Where keys are kept.
+    pub fn keys(&self) -> PathBuf {
+        self.data().join("keys")
+    }
+
+    /// Where runs leave their files.
+    pub fn data(&self) -> PathBuf {
+        env::var_os("USHER_DATA").map_or_else(|| self.root.join(".data"), PathBuf::from)
+    }
+}
+
+/// Programs lie beside the running one; tests run from a folder below it.
+fn programs() -> Result<PathBuf> {
+    let this = env::current_exe().context("the running program's path is unknown")?;
+    let folder = this.parent().unwrap_or(Path::new("/"));
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    Ok(folder.to_owned())
+}
+
+/// Addresses of the servers: from the environment (`scripts/servers env` prints them), else where `scripts/servers` puts them.
+#[derive(Debug, Clone)]
+pub struct Servers {
+    /// Redis of the gate.
+    pub redis_url: String,
+    /// PostgreSQL.
+    pub database_url: String,
+    /// Kafka's bootstrap servers.
+    pub brokers: String,
+}
+
+impl Servers {
+    /// Reads `REDIS_URL`, `DATABASE_URL` and `KAFKA_BROKERS`.
+    pub fn from_env() -> Self {
+        let or = |name: &str, default: &str| env::var(name).ok().filter(|v| !v.is_empty()).unwrap_or_else(|| default.to_owned());
+        Self {
+            redis_url: or("REDIS_URL", "redis://127.0.0.1:16379"),
+            database_url: or("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher"),
+            brokers: or("KAFKA_BROKERS", "127.0.0.1:19092"),
+        }
+    }
+}
