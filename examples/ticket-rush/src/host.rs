@@ -76,7 +76,8 @@ impl Environment {
         usher.stdout(log.try_clone()?).stderr(log).process_group(0).kill_on_drop(true);
         let child = usher.spawn().context("usher could not be started")?;
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-        let mut host = Host { child, control: self.control, client, log: self.log.clone() };
+        let watch = Watch { control: self.control, client };
+        let mut host = Host { child, watch, log: self.log.clone() };
         host.serving(self.http).await?;
         Ok(host)
     }
@@ -86,16 +87,29 @@ impl Environment {
 #[derive(Debug)]
 pub struct Host {
     child: Child,
-    control: SocketAddr,
-    client: reqwest::Client,
+    watch: Watch,
     log: PathBuf,
 }
 
-impl Host {
-    /// What it says of itself.
+/// Asks a host what it does.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    control: SocketAddr,
+    client: reqwest::Client,
+}
+
+impl Watch {
+    /// What the host says of itself.
     pub async fn status(&self) -> Result<Status> {
         let answer = self.client.get(format!("http://{}/_usher/status", self.control)).send().await?;
         Ok(answer.error_for_status()?.json().await?)
+    }
+}
+
+impl Host {
+    /// Something that can ask it what it does.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
     }
 
     /// The process, while it runs.
@@ -115,7 +129,7 @@ impl Host {
                 bail!("usher did not start ({status}):\n{}", last_lines(&self.log));
             }
             let api = tokio::net::TcpStream::connect(http).await.is_ok();
-            if api && self.status().await.is_ok() {
+            if api && self.watch.status().await.is_ok() {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -155,4 +169,10 @@ pub fn last_lines(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+/// `wanted` if nothing listens there, else a free port of the same address.
+pub fn free_address(wanted: SocketAddr) -> Result<SocketAddr> {
+    let listener = std::net::TcpListener::bind(wanted).or_else(|_| std::net::TcpListener::bind((wanted.ip(), 0)));
+    Ok(listener.context("no free port")?.local_addr()?)
 }

@@ -1,0 +1,186 @@
+//! What each buyer is going to do: pure, decided by the seed alone.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use ticket_rush::shop::Want;
+
+/// Seats in one row of the big categories.
+const ROW: u32 = 40;
+/// Price of a ticket by category.
+const PRICES: [i64; 3] = [12_000, 6_500, 3_900];
+
+/// The hall: a small front block that everybody wants, stalls and balcony.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hall {
+    rows: [u32; 3],
+}
+
+impl Hall {
+    /// About `seats` seats; whole rows.
+    pub(crate) fn of(seats: u32) -> Self {
+        let rows = (seats / ROW).max(5);
+        let front = (rows / 20).max(1);
+        let stalls = (rows - front).div_ceil(2);
+        Self { rows: [front, stalls, rows - front - stalls] }
+    }
+
+    /// Seats in all.
+    pub(crate) fn seats(self) -> u32 {
+        self.rows.iter().sum::<u32>() * ROW
+    }
+
+    /// First seat of a category.
+    pub(crate) fn first(self, category: u32) -> u32 {
+        self.rows[..category as usize].iter().sum::<u32>() * ROW
+    }
+
+    /// Seats of a category.
+    pub(crate) fn seats_of(self, category: u32) -> u32 {
+        self.rows[category as usize] * ROW
+    }
+
+    /// The program to open.
+    pub(crate) fn program(self, pay_window: Duration, limit: u32) -> Value {
+        let names = ["Front", "Stalls", "Balcony"];
+        let categories: Vec<Value> = (0..3)
+            .map(|c| json!({ "name": names[c], "rows": self.rows[c], "seats_per_row": ROW, "price_cents": PRICES[c] }))
+            .collect();
+        json!({ "title": "The rush", "categories": categories, "pay_window_seconds": pay_window.as_secs(), "user_limit": limit })
+    }
+}
+
+/// How impatiently the button is pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clicks {
+    Once,
+    /// Twice at the same moment.
+    Double,
+    /// Again after the answer.
+    Again,
+}
+
+/// What becomes of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Pay,
+    /// The provider tells of one payment twice, at the same moment.
+    PayToldTwice,
+    /// Two payments for one order: one is to be refunded.
+    PayTwice,
+    Cancel,
+    /// Never paid: times out.
+    WalkAway,
+    /// Paid after it timed out: to be refunded.
+    PayLate,
+}
+
+/// One order to be tried.
+#[derive(Debug, Clone)]
+pub(crate) struct OrderPlan {
+    pub category: u32,
+    pub want: Want,
+    pub clicks: Clicks,
+    pub fate: Fate,
+}
+
+/// One buyer.
+#[derive(Debug, Clone)]
+pub(crate) struct BuyerPlan {
+    pub user: String,
+    pub arrives: Duration,
+    pub orders: Vec<OrderPlan>,
+    /// Gives up at the first "try again later".
+    pub impatient: bool,
+}
+
+/// Everybody who comes within `span`.
+pub(crate) fn buyers(seed: u64, count: u32, hall: Hall, span: Duration) -> Vec<BuyerPlan> {
+    let mut random = StdRng::seed_from_u64(seed);
+    (0..count).map(|n| buyer(&mut random, n, hall, span)).collect()
+}
+
+fn buyer(random: &mut StdRng, n: u32, hall: Hall, span: Duration) -> BuyerPlan {
+    let orders = (0..random.random_range(1..=4)).map(|_| order(random, hall)).collect();
+    BuyerPlan {
+        user: format!("buyer-{n:04}"),
+        arrives: span.mul_f64(random.random_range(0.0..1.0)),
+        orders,
+        impatient: random.random_bool(0.2),
+    }
+}
+
+fn order(random: &mut StdRng, hall: Hall) -> OrderPlan {
+    let category = *pick(random, &[(2, 0), (5, 1), (3, 2)]);
+    let want = if random.random_bool(0.4) {
+        Want::Seats(popular(random, hall, category))
+    } else {
+        Want::Best(random.random_range(1..=4))
+    };
+    OrderPlan {
+        category,
+        want,
+        clicks: *pick(random, &[(6, Clicks::Once), (3, Clicks::Double), (1, Clicks::Again)]),
+        fate: *pick(
+            random,
+            &[
+                (10, Fate::Pay),
+                (3, Fate::PayToldTwice),
+                (1, Fate::PayTwice),
+                (3, Fate::Cancel),
+                (2, Fate::WalkAway),
+                (1, Fate::PayLate),
+            ],
+        ),
+    }
+}
+
+/// A few adjacent seats near the stage, where others want them too.
+fn popular(random: &mut StdRng, hall: Hall, category: u32) -> Vec<u32> {
+    let wanted = hall.seats_of(category).min(4 * ROW);
+    let start = random.random_range(0..wanted - 3);
+    let from = hall.first(category) + start;
+    (from..from + random.random_range(1..=3)).collect()
+}
+
+fn pick<'a, T>(random: &mut StdRng, choices: &'a [(u32, T)]) -> &'a T {
+    let total = choices.iter().map(|(weight, _)| weight).sum();
+    let mut at = random.random_range(0..total);
+    for (weight, choice) in choices {
+        if at < *weight {
+            return choice;
+        }
+        at -= weight;
+    }
+    &choices[choices.len() - 1].1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_decides_everything_and_nobody_asks_for_what_is_not_there() {
+        let hall = Hall::of(4000);
+        assert_eq!(hall.seats(), 4000);
+        let span = Duration::from_secs(8);
+        let plan = buyers(7, 300, hall, span);
+        assert_eq!(format!("{plan:?}"), format!("{:?}", buyers(7, 300, hall, span)));
+        assert_ne!(format!("{plan:?}"), format!("{:?}", buyers(8, 300, hall, span)));
+        for order in plan.iter().flat_map(|b| &b.orders) {
+            let (first, end) = (hall.first(order.category), hall.first(order.category) + hall.seats_of(order.category));
+            if let Want::Seats(seats) = &order.want {
+                assert!(seats.iter().all(|s| (first..end).contains(s)), "{order:?}");
+            }
+        }
+        assert!(plan.iter().all(|b| b.arrives < span));
+    }
+
+    #[test]
+    fn a_small_hall_still_has_every_category() {
+        let hall = Hall::of(200);
+        assert!((0..3).all(|c| hall.seats_of(c) >= ROW), "{hall:?}");
+    }
+}
