@@ -42,10 +42,12 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// `usher` with a verb and everything that both verbs need.
+    /// `usher` with a verb and everything that both verbs need. It runs what was built together with this program.
     pub fn usher(&self, verb: &str) -> Result<Command> {
         let mut usher = Command::new(self.place.program("usher")?);
         usher.current_dir(&self.place.root).arg(verb).stdin(Stdio::null());
+        usher.args(["--no-build", "--profile", self.place.profile()]);
+        usher.env("CARGO_TARGET_DIR", self.place.programs.parent().unwrap_or(&self.place.programs));
         let own = [
             ("EnvPrefix", &self.prefix),
             ("DatabaseUrl", &self.servers.database_url),

@@ -34,6 +34,14 @@ impl Place {
         Ok(path)
     }
 
+    /// The cargo profile that the programs were built with: its folder is named after it, but for one.
+    pub fn profile(&self) -> &str {
+        match self.programs.file_name().and_then(|n| n.to_str()) {
+            Some("debug") | None => "dev",
+            Some(name) => name,
+        }
+    }
+
     /// A file of the checkout.
     pub fn file(&self, name: &str) -> PathBuf {
         self.root.join(name)
