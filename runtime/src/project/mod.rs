@@ -25,9 +25,6 @@ pub const SETTINGS: &str = "usher.toml";
 /// Where the first API listens unless told otherwise; each further one takes the next port.
 pub const DEFAULT_HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 18080);
 
-/// Instances of one function at most, unless the template or the settings say a number.
-pub const DEFAULT_CONCURRENCY: u32 = 8;
-
 /// Everything said outside the template, merged and checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Project {

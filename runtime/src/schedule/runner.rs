@@ -22,7 +22,7 @@ pub(super) async fn invoke(
 ) {
     let mut waits = RETRIES.iter();
     loop {
-        let request = Request { function: function.to_owned(), payload: payload.clone(), trace_id: None, records: 1 };
+        let request = Request::new(function, payload.clone());
         // Waiting for an instance is what an asynchronous queue does; a throttle uses up no try.
         let error = match invoker.invoke(request, true).await {
             Ok(response) => match response.outcome {

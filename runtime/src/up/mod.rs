@@ -9,7 +9,7 @@ mod preflight;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ pub struct Options {
     pub pool: PoolOptions,
     /// Where `GET /_usher/status` is served; `None`: nowhere. Loopback only.
     pub control: Option<SocketAddr>,
-    /// Where HTTP APIs listen: the first at this address, each further one at the next port.
-    pub http: SocketAddr,
+    /// Where each HTTP API listens, by logical id; one without an address gets any free port of loopback.
+    pub http: BTreeMap<String, SocketAddr>,
     /// Keys for the JWT authorizers.
     pub keys: Option<Arc<KeySet>>,
     /// False: schedules are left to another host.
@@ -138,12 +138,9 @@ struct Listeners {
 /// Opens every port before anything starts, so that a port in use is a message and not half a host.
 async fn bind(app: &Application, options: &Options) -> Result<Listeners, StartError> {
     let mut apis = Vec::new();
-    for index in 0..app.http_apis.len() {
-        let mut address = options.http;
-        // port 0 means any: then for each
-        if address.port() != 0 {
-            address.set_port(address.port().saturating_add(index as u16));
-        }
+    for api in &app.http_apis {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let address = options.http.get(&api.id).copied().unwrap_or(any);
         apis.push(open(address, "the HTTP API", "http").await?);
     }
     let control = match options.control {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Options, StartError};
-use crate::kafka;
 use crate::model::Application;
+use crate::{http, kafka};
 
 /// How long a broker may take to answer at the start.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -31,6 +31,7 @@ fn inconsistencies(app: &Application, options: &Options) -> Vec<String> {
             Some(_) => {}
         }
     }
+    problems.extend(app.http_apis.iter().filter_map(|api| http::check(api, options.keys.as_deref()).err()));
     let mut groups = BTreeSet::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
         if !app.functions.contains_key(&mapping.function) {

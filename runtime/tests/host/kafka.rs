@@ -313,7 +313,7 @@ fn up_options(control: std::net::SocketAddr) -> up::Options {
         executables: executables(),
         pool: options().0,
         control: Some(control),
-        http: "127.0.0.1:0".parse().unwrap(),
+        http: [].into(),
         keys: None,
         schedules: true,
         host_id: random(),

@@ -1,0 +1,37 @@
+//! How a run ends badly.
+
+use std::process::ExitCode;
+
+use crate::model::Diagnostic;
+
+/// One message, and the exit code that goes with it.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    code: u8,
+    message: String,
+}
+
+impl Wrong {
+    /// What the user wrote cannot be run.
+    pub(super) fn configuration(message: impl Into<String>) -> Self {
+        Self { code: 2, message: message.into() }
+    }
+
+    /// The run itself failed.
+    pub(super) fn failure(message: impl Into<String>) -> Self {
+        Self { code: 1, message: message.into() }
+    }
+
+    /// Every problem of the template and of what stands beside it, in one message.
+    pub(super) fn problems(found: &[Diagnostic]) -> Self {
+        let lines: Vec<String> = found.iter().map(|problem| format!("  {problem}")).collect();
+        let count = if found.len() == 1 { "one problem".to_owned() } else { format!("{} problems", found.len()) };
+        Self::configuration(format!("{count}, nothing was started:\n{}", lines.join("\n")))
+    }
+
+    /// Prints the message and yields the code.
+    pub(super) fn report(self) -> ExitCode {
+        eprintln!("usher: {}", self.message);
+        ExitCode::from(self.code)
+    }
+}

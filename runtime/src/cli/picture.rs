@@ -1,0 +1,112 @@
+//! `usher template`: what the template comes to.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use super::arguments::Source;
+use super::exit::Wrong;
+use super::prepare;
+use crate::model::{Application, Code, Function, KafkaMapping};
+use crate::project::Project;
+
+/// Stands for what must not be shown.
+const HIDDEN: &str = "(hidden)";
+
+/// Prints the resolved application; the warnings go to standard error.
+pub(super) fn run(arguments: &Source) -> Result<ExitCode, Wrong> {
+    let (project, application) = prepare::application(&arguments.template, &arguments.arguments())?;
+    prepare::warn(&application);
+    let picture = draw(&application, &project)?;
+    let printed = std::io::stdout().lock().write_all(picture.as_bytes());
+    printed.map_err(|error| Wrong::failure(format!("cannot print: {error}")))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
+    let mut out = format!("stack {}\n", application.stack);
+    for function in application.functions.values() {
+        draw_function(&mut out, function, application);
+    }
+    for mapping in &application.kafka {
+        draw_mapping(&mut out, mapping);
+    }
+    for schedule in &application.schedules {
+        let state = if schedule.enabled { "" } else { " (disabled)" };
+        let _ = writeln!(
+            out,
+            "\nschedule {}{state} -> {}\n  {} {}",
+            schedule.id, schedule.function, schedule.expression, schedule.timezone
+        );
+    }
+    let addresses = project.http_addresses(application).map_err(Wrong::configuration)?;
+    for api in &application.http_apis {
+        let address = addresses.get(&api.id).map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(out, "\nAPI {} on http://{address}", api.id);
+        for route in &api.routes {
+            let authorizer = route.authorizer.as_deref().map(|name| format!("  [{name}]")).unwrap_or_default();
+            let scopes = if route.scopes.is_empty() { String::new() } else { format!(" {}", route.scopes.join(" ")) };
+            let _ = writeln!(out, "  {:7} {} -> {}{authorizer}{scopes}", route.method, route.path, route.function);
+        }
+    }
+    Ok(out)
+}
+
+fn draw_function(out: &mut String, function: &Function, application: &Application) {
+    let from = match &function.code {
+        Code::Cargo { dir, binary } => format!("cargo binary {binary} in {}", dir.display()),
+        Code::Prebuilt(path) => path.display().to_string(),
+    };
+    let concurrency = function.concurrency.map_or_else(|| "default".to_owned(), |n| n.to_string());
+    let _ = writeln!(out, "\nfunction {} ({})\n  {from}", function.id, function.name);
+    let _ =
+        writeln!(out, "  timeout {} s, memory {} MB, concurrency {concurrency}", function.timeout.as_secs(), function.memory_mb);
+    for (name, value) in &function.environment {
+        let _ = writeln!(out, "  {name}={}", shown(name, value, application));
+    }
+}
+
+fn draw_mapping(out: &mut String, mapping: &KafkaMapping) {
+    let state = if mapping.enabled { "" } else { " (disabled)" };
+    let retries = mapping.max_retries.map_or_else(|| "for ever".to_owned(), |n| n.to_string());
+    let _ = writeln!(out, "\nKafka {}{state} -> {}", mapping.id, mapping.function);
+    let _ = writeln!(out, "  {} at {}, group {}", mapping.topics.join(", "), mapping.bootstrap_servers, mapping.group);
+    let _ = writeln!(
+        out,
+        "  batch {}, window {} s, partial responses {}, bisect {}, retries {retries}",
+        mapping.batch_size,
+        mapping.batching_window.as_secs(),
+        mapping.partial_responses,
+        mapping.bisect
+    );
+}
+
+/// A variable's value, unless it holds a secret, is called like one, or carries a password in a URL.
+fn shown(name: &str, value: &str, application: &Application) -> String {
+    const TELLING: [&str; 6] = ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "CREDENTIAL", "PRIVATE_KEY"];
+    let upper = name.to_ascii_uppercase();
+    let secret = TELLING.iter().any(|word| upper.contains(word))
+        || application.secrets.iter().any(|secret| value.contains(secret.as_str()));
+    if secret && !value.is_empty() {
+        return HIDDEN.into();
+    }
+    match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
+        Some((scheme, (login, rest))) if !login.contains('/') => format!("{scheme}://{HIDDEN}@{rest}"),
+        _ => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden_wherever_they_stand() {
+        let application = Application { secrets: ["hush".to_owned()].into(), ..Application::default() };
+        assert_eq!(shown("URL", "x-hush-y", &application), HIDDEN);
+        assert_eq!(shown("API_TOKEN", "abc", &application), HIDDEN);
+        assert_eq!(shown("DB", "pg://u:p@127.0.0.1/x", &application), "pg://(hidden)@127.0.0.1/x");
+        assert_eq!(shown("SIZE", "3", &application), "3");
+        assert_eq!(shown("PAGE", "https://host/a@b", &application), "https://host/a@b");
+    }
+}
