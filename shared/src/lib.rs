@@ -14,7 +14,7 @@
 //! | [`gate`] (feature `redis`) | the Redis gate: five scripts |
 //! | [`delay`] (feature `redis`) | the delay queue |
 //! | [`store`] (feature `postgres`) | Postgres, the truth |
-//! | [`telemetry`] (feature `telemetry`) | JSON logs and counters |
+//! | [`telemetry`] (feature `telemetry` writes) | JSON logs, metrics, trace context |
 //!
 //! Arrows point one way: adapters use rules, never the reverse. Without features nothing here does I/O.
 
@@ -33,6 +33,5 @@ pub mod reconcile;
 pub mod sale;
 #[cfg(feature = "postgres")]
 pub mod store;
-#[cfg(feature = "telemetry")]
 pub mod telemetry;
 pub mod worker;

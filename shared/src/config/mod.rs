@@ -27,6 +27,9 @@ mod problems;
 mod reader;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use problems::{Problem, Problems};
 pub use reader::Reader;
 pub use values::{Secret, Url};

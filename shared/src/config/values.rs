@@ -45,13 +45,17 @@ impl Url {
     }
 }
 
+/// Without user, password and parameters. Where a password was not escaped, so that it cannot be told where it ends, the scheme only.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
-        // Parameters may hold a password too (`?password=`), so they stay out as well.
-        let place = rest.split(['?', '#']).next().unwrap_or_default();
-        let place = place.rsplit_once('@').map_or(place, |(_, host)| host);
-        write!(f, "{scheme}://{place}")
+        let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if after.contains('@') {
+            return write!(f, "{scheme}://[not shown]");
+        }
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let path = after.split(['?', '#']).next().unwrap_or_default();
+        write!(f, "{scheme}://{host}{path}")
     }
 }
 

@@ -47,3 +47,34 @@ impl<'de> Deserialize<'de> for Tick {
         Ok(Self { at_ms, id: text(fields.id) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tick(event: &str) -> Tick {
+        serde_json::from_str(event).expect("the event is read")
+    }
+
+    #[test]
+    fn the_tick_of_a_rule_carries_its_scheduled_time() {
+        let tick = tick(include_str!("fixtures/rule.json"));
+        assert_eq!(tick.at_ms, Some(1_795_372_200_000));
+        assert_eq!(tick.id.as_deref(), Some("53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa"));
+    }
+
+    #[test]
+    fn the_tick_of_scheduler_whose_detail_is_text_carries_its_scheduled_time() {
+        let tick = tick(include_str!("fixtures/scheduler.json"));
+        assert_eq!(tick.at_ms, Some(1_795_372_200_000));
+        assert_eq!(tick.id.as_deref(), Some("a1b2c3d4-0000-4000-8000-000000000000"));
+    }
+
+    #[test]
+    fn an_input_of_its_own_is_a_tick_without_a_time() {
+        assert_eq!(tick(include_str!("fixtures/custom-input.json")), Tick::default());
+        for bare in ["null", "{}", "[1, {}]", "\"go\"", "17", r#"{"time": "tomorrow"}"#] {
+            assert_eq!(tick(bare), Tick::default(), "{bare}");
+        }
+    }
+}

@@ -26,7 +26,7 @@ pub struct OrderRequested {
     /// The ticket category of all seats.
     pub category: CategoryNo,
     /// Seats held: 1 to 20, ascending, no repeats.
-    #[schemars(length(min = 1, max = 20))]
+    #[schemars(length(min = 1, max = 20), extend("uniqueItems" = true))]
     pub seats: Vec<SeatIndex>,
     /// Price of one ticket.
     pub unit_price_cents: Cents,
@@ -40,7 +40,7 @@ pub struct OrderRequested {
     pub pay_by_ms: i64,
     /// W3C traceparent of the request that made the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 128), regex(pattern = r"^[!-~]*$"))]
     pub trace: Option<String>,
 }
 
@@ -146,3 +146,7 @@ impl TryFrom<Wire> for OrderRequested {
         Ok(message)
     }
 }
+
+#[cfg(test)]
+#[path = "order_requested_tests.rs"]
+mod tests;

@@ -16,6 +16,9 @@ mod status;
 mod times;
 mod want;
 
+#[cfg(test)]
+mod tests;
+
 pub use layout::{CHUNK_SEATS, Layout, MAX_ROW_LEN, MAX_ROWS, Place};
 pub use program::{BadProgram, Category, MAX_CATEGORIES, MAX_SEATS_PER_PROGRAM, NewCategory, NewProgram, Program, ProgramStatus};
 pub use status::{Status, UnknownStatus};

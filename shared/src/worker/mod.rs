@@ -15,6 +15,9 @@ mod failures;
 mod ledger;
 mod outcome;
 
+#[cfg(test)]
+mod tests;
+
 pub use backoff::Backoff;
 pub use bisect::Bisect;
 pub use class::{ErrorClass, NextStep};

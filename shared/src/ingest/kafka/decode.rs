@@ -308,13 +308,34 @@ impl<'de> Visitor<'de> for Headers<'_> {
     scalars_are_left_out!(());
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Headers(self.0))?.is_some() {}
+        while seq.next_element_seed(OneHeader(self.0))?.is_some() {}
         Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        OneHeader(self.0).visit_map(map)
+    }
+}
+
+/// `{"name": [bytes]}`: one name by Kafka's custom, any number of them here.
+struct OneHeader<'a>(&'a mut Batch);
+
+seed_of_any!(OneHeader, ());
+
+impl<'de> Visitor<'de> for OneHeader<'_> {
+    type Value = ();
+
+    expecting!("a header");
+
+    scalars_are_left_out!(());
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
+        IgnoredAny.visit_seq(seq).map(drop)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let batch = self.0;
-        while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+        while let Some(name) = map.next_key::<String>()? {
             let start = batch.bytes.len();
             batch.bytes.extend_from_slice(name.as_bytes());
             let end = batch.bytes.len();

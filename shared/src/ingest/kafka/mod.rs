@@ -12,5 +12,8 @@ mod decode;
 mod number;
 mod record;
 
+#[cfg(test)]
+mod tests;
+
 pub use batch::Batch;
 pub use record::{BadContent, Payload, Record};

@@ -1,0 +1,141 @@
+//! What settings promise: all problems at once, readable, and no secret among them.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn empty() -> Reader {
+    Reader::new::<&str, &str>([])
+}
+
+fn problems(reader: &Reader) -> String {
+    reader.finish(|| Some(())).expect_err("problems").to_string()
+}
+
+#[test]
+fn good_settings_are_read_with_their_defaults() {
+    let reader = Reader::new([
+        ("ENV_PREFIX", "demo"),
+        ("REDIS_GATE_URL", "redis://127.0.0.1:16379"),
+        ("KAFKA_BROKERS", "a:9092, b:9092"),
+        ("PAY_WINDOW_SECONDS", " 20 "),
+        ("LEASE_MS", ""),
+        ("PAYMENT_WEBHOOK_SECRET", "0123456789abcdef"),
+    ]);
+    let names = reader.names();
+    let url = reader.url("REDIS_GATE_URL", &["redis", "rediss"]);
+    let brokers = reader.brokers("KAFKA_BROKERS");
+    let window = reader.seconds_or("PAY_WINDOW_SECONDS", 1..=86_400, 900);
+    let lease = reader.milliseconds_or("LEASE_MS", 100..=60_000, 5_000);
+    let topic = reader.text_or("ORDERS_TOPIC", "order-create");
+    let secret = reader.secret("PAYMENT_WEBHOOK_SECRET", 16);
+    reader.finish(|| Some(())).expect("no problem");
+    assert_eq!(names.map(|n| n.prefix().to_owned()).as_deref(), Some("demo"));
+    assert_eq!(url.as_ref().map(Url::as_str), Some("redis://127.0.0.1:16379"));
+    assert_eq!(brokers.as_deref(), Some("a:9092, b:9092"));
+    assert_eq!((window, lease), (Some(Duration::from_secs(20)), Some(Duration::from_secs(5))));
+    assert_eq!(topic.as_deref(), Some("order-create"));
+    assert_eq!(secret.as_ref().map(Secret::expose), Some("0123456789abcdef"));
+}
+
+#[test]
+fn every_problem_is_named_at_once_with_what_is_allowed() {
+    let reader = Reader::new([("ENV_PREFIX", "Demo"), ("CLAIM_LIMIT", "many"), ("LEASE_MS", "5"), ("KAFKA_BROKERS", "broker")]);
+    let _ = reader.names();
+    let _ = reader.integer_or("CLAIM_LIMIT", 1..=1_000_u32, 100);
+    let _ = reader.milliseconds_or("LEASE_MS", 100..=60_000, 5_000);
+    let _ = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+    let _ = reader.brokers("KAFKA_BROKERS");
+    reader.refuse("PUBLISH_WINDOW_MS", "is longer than the pay window", "at most PAY_WINDOW_SECONDS");
+    assert_eq!(
+        problems(&reader),
+        "6 settings of the environment cannot be used:\n\
+         \x20 ENV_PREFIX is \"Demo\"; it must be 1 to 31 of a-z, 0-9 and '-', starting with a letter and not ending with '-'\n\
+         \x20 CLAIM_LIMIT is \"many\"; it must be a whole number from 1 to 1000\n\
+         \x20 LEASE_MS is \"5\"; it must be a whole number from 100 to 60000\n\
+         \x20 DATABASE_URL is missing; it must be an address like postgres://host... or postgresql://host...\n\
+         \x20 KAFKA_BROKERS is \"broker\"; it must be host:port, several separated by commas\n\
+         \x20 PUBLISH_WINDOW_MS is longer than the pay window; it must be at most PAY_WINDOW_SECONDS"
+    );
+}
+
+#[test]
+fn an_error_returned_from_main_reads_the_same() {
+    let reader = empty();
+    let _ = reader.names();
+    let error = reader.finish(|| Some(())).expect_err("a problem");
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert_eq!(error.iter().map(|p| p.variable.as_str()).collect::<Vec<_>>(), ["ENV_PREFIX"]);
+}
+
+#[test]
+fn a_blank_value_is_a_missing_one() {
+    let reader = Reader::new([("ENV_PREFIX", "  ")]);
+    assert_eq!(reader.names(), None);
+    assert!(problems(&reader).contains("ENV_PREFIX is missing"));
+}
+
+#[test]
+fn wrong_addresses_are_refused_without_being_printed() {
+    for bad in [
+        "postgres:/usher:hunter2@host/db",
+        "mysql://u:hunter2@host/db",
+        "postgres://",
+        "postgres://u:hunter2@/db",
+        "postgres://u:hunter2@:5432/db",
+    ] {
+        let reader = Reader::new([("DATABASE_URL", bad)]);
+        assert_eq!(reader.url("DATABASE_URL", &["postgres"]), None, "{bad}");
+        let text = problems(&reader);
+        assert!(text.contains("DATABASE_URL") && !text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn an_address_prints_its_place_and_nothing_else() {
+    let shown = |text: &str| Url::new(text, &["postgres"]).expect("an address").to_string();
+    assert_eq!(shown("postgres://usher:hunter2@127.0.0.1:15432/usher?sslkey=x"), "postgres://127.0.0.1:15432/usher");
+    assert_eq!(shown("postgres://host"), "postgres://host");
+    assert_eq!(shown("postgres://usher:hun/ter2@host/usher"), "postgres://[not shown]");
+}
+
+#[test]
+fn a_short_secret_is_refused_without_being_printed() {
+    let reader = Reader::new([("PAYMENT_WEBHOOK_SECRET", "hunter2")]);
+    assert_eq!(reader.secret("PAYMENT_WEBHOOK_SECRET", 16), None);
+    let text = problems(&reader);
+    assert!(text.contains("too short") && !text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_broker_without_a_port_is_refused() {
+    for bad in ["a", "a:", ":9092", "a:0", "a:65536", "a:9092,", "a:9092,b"] {
+        let reader = Reader::new([("KAFKA_BROKERS", bad)]);
+        assert_eq!(reader.brokers("KAFKA_BROKERS"), None, "{bad}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn neither_a_secret_nor_a_password_is_ever_printed(password in "[A-Z0-9@:/?#]{8,20}", host in "[a-z]{1,9}") {
+        let secret = Secret::new(password.as_str());
+        prop_assert!(!format!("{secret:?}").contains(&password));
+        let parts = password.split(['@', ':', '/', '?', '#']).filter(|part| part.len() > 1);
+        for text in [format!("redis://user:{password}@{host}:1/0"), format!("redis://{host}?token={password}")] {
+            if let Some(url) = Url::new(text, &["redis"]) {
+                let shown = format!("{url} {url:?}");
+                prop_assert!(parts.clone().all(|part| !shown.contains(part)), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_in_bounds_is_read_and_any_other_is_not(n: i64) {
+        let reader = Reader::new([("N", n.to_string())]);
+        let bounds = -500..=1_i64 << 40;
+        prop_assert_eq!(reader.integer("N", bounds.clone()), bounds.contains(&n).then_some(n));
+        prop_assert_eq!(reader.finish(|| Some(())).is_ok(), bounds.contains(&n));
+    }
+}
