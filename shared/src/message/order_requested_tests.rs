@@ -7,6 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::values::Shard;
 use super::*;
 
 prop_compose! {

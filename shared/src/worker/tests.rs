@@ -27,10 +27,10 @@ enum Fate {
 
 fn fates() -> impl Strategy<Value = Fate> {
     prop_oneof![
-        Just(Fate::Forgotten),
+        1 => Just(Fate::Forgotten),
         4 => Just(Fate::Done),
-        Just(Fate::Retried),
-        Just(Fate::ToPark),
+        1 => Just(Fate::Retried),
+        1 => Just(Fate::ToPark),
         2 => Just(Fate::Parked),
     ]
 }

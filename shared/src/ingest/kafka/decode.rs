@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 use serde::{Deserialize, Deserializer};
 
 use super::batch::{Batch, Content, Entry, Header};
-use super::number::Whole;
+use super::number::Number;
 
 impl<'de> Deserialize<'de> for Batch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -153,9 +153,9 @@ impl<'de> Visitor<'de> for OneRecord<'_> {
         while let Some(field) = map.next_key()? {
             match field {
                 RecordField::Topic => topic = map.next_value_seed(Topic(batch))?,
-                RecordField::Partition => partition = map.next_value_seed(Whole)?,
-                RecordField::Offset => offset = map.next_value_seed(Whole)?,
-                RecordField::Timestamp => timestamp = map.next_value_seed(Whole)?,
+                RecordField::Partition => partition = map.next_value_seed(Number::Whole)?,
+                RecordField::Offset => offset = map.next_value_seed(Number::Whole)?,
+                RecordField::Timestamp => timestamp = map.next_value_seed(Number::Truncated)?,
                 RecordField::Key => key = map.next_value_seed(Base64(batch))?,
                 RecordField::Value => value = map.next_value_seed(Base64(batch))?,
                 RecordField::Headers => {
@@ -363,7 +363,7 @@ impl<'de> Visitor<'de> for HeaderValue<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
         let mut all = true;
-        while let Some(n) = seq.next_element_seed(Whole)? {
+        while let Some(n) = seq.next_element_seed(Number::Whole)? {
             match n {
                 // Java's bytes are signed, everybody else's are not.
                 Some(n @ -128..=255) => self.0.push(n as u8),

@@ -3,10 +3,15 @@
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Reads a whole number, or nothing where there is none to be read. Never fails on valid JSON.
-pub(super) struct Whole;
+/// Reads a number, or nothing where there is none to be read. Never fails on valid JSON.
+pub(super) enum Number {
+    /// A whole one: a partition or an offset, which nobody may guess.
+    Whole,
+    /// One whose fraction, if any, is dropped: a time.
+    Truncated,
+}
 
-impl<'de> DeserializeSeed<'de> for Whole {
+impl<'de> DeserializeSeed<'de> for Number {
     type Value = Option<i64>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -14,7 +19,7 @@ impl<'de> DeserializeSeed<'de> for Whole {
     }
 }
 
-impl<'de> Visitor<'de> for Whole {
+impl<'de> Visitor<'de> for Number {
     type Value = Option<i64>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -30,11 +35,11 @@ impl<'de> Visitor<'de> for Whole {
     }
 
     fn visit_f64<E>(self, n: f64) -> Result<Self::Value, E> {
-        Ok(whole(n))
+        Ok(self.of_double(n))
     }
 
     fn visit_str<E>(self, s: &str) -> Result<Self::Value, E> {
-        Ok(s.parse().ok().or_else(|| whole(s.parse().ok()?)))
+        Ok(s.parse().ok().or_else(|| self.of_double(s.parse().ok()?)))
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
@@ -54,8 +59,14 @@ impl<'de> Visitor<'de> for Whole {
     }
 }
 
-/// Without its fraction; nothing outside of what a double counts exactly.
-fn whole(n: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    (n.abs() <= EXACT).then_some(n.trunc() as i64)
+impl Number {
+    /// Nothing outside of what a double counts exactly.
+    fn of_double(&self, n: f64) -> Option<i64> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let allowed = match self {
+            Self::Whole => n.fract() == 0.0,
+            Self::Truncated => true,
+        };
+        (n.abs() <= EXACT && allowed).then_some(n.trunc() as i64)
+    }
 }

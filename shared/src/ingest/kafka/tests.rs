@@ -130,7 +130,7 @@ fn an_event_of_which_nothing_could_be_acknowledged_is_refused_with_its_reason() 
     assert!(refused(json!({ "records": { "t-0": [{ "offset": "soon" }] } })).contains("offset"));
     assert!(refused(json!({ "records": { "t": [{ "offset": 1 }] } })).contains("partition"));
     assert!(refused(json!({ "records": { "t-0": [{ "offset": 1.5 }] } })).contains("offset"));
-    assert!(refused(json!({ "records": { "t-0": [{ "offset": 1, "partition": "one" }] } })).contains("partition"));
+    assert!(refused(json!({ "records": { "t-one": [{ "offset": 1, "partition": "one" }] } })).contains("partition"));
 }
 
 /// What a broker may hand over for one record.
