@@ -1,4 +1,4 @@
-//! The tick of a schedule: what an EventBridge rule and EventBridge Scheduler send.
+//! The tick of a schedule: what a rule of `EventBridge` and its Scheduler send.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};

@@ -1,4 +1,4 @@
-//! Metrics as lines of CloudWatch's embedded metric format (EMF): a JSON log line that is a metric as well.
+//! Metrics as lines of Lambda's embedded metric format (EMF): a JSON log line that is a metric as well.
 
 use serde_json::{Map, Number, Value, json};
 
