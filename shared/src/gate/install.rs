@@ -97,6 +97,8 @@ pub enum Merged {
     Done {
         /// Orders that held a seat which Postgres gave to another: reconcile each.
         displaced: Vec<(OrderNumber, Nonce)>,
+        /// Orders left out because the installed map does not have their seats: raise an alarm.
+        outside: Vec<OrderNumber>,
     },
     /// The filling is not the caller's any more.
     Stale,
@@ -138,7 +140,7 @@ impl Gate {
         lease_ms: u64,
         orders: &[LiveOrder],
     ) -> Result<Merged, LinkError> {
-        let mut all = Vec::new();
+        let (mut displaced, mut outside) = (Vec::new(), Vec::new());
         let batches: Vec<&[LiveOrder]> = if orders.is_empty() { vec![&[]] } else { orders.chunks(MERGE_BATCH).collect() };
         for batch in batches {
             let mut call = Call::new(&scripts::INSTALL_MERGE, &self.head_key(program)).arg(&loader.0).arg(lease_ms);
@@ -156,11 +158,14 @@ impl Gate {
                 "STALE" => return Ok(Merged::Stale),
                 other => return Err(reply.odd(other)),
             }
+            for number in reply.word()?.split(',').filter(|number| !number.is_empty()) {
+                outside.push(number.parse().map_err(|e| reply.odd(&format!("{number:?}: {e}")))?);
+            }
             while let Some(owner) = reply.next_word()? {
-                all.push(parse_owner(&owner)?);
+                displaced.push(parse_owner(&owner)?);
             }
         }
-        Ok(Merged::Done { displaced: all })
+        Ok(Merged::Done { displaced, outside })
     }
 
     /// Opens the gate, if the filling is still the caller's and the server the same. Answers whether it is open by this filling.

@@ -1,1 +1,26 @@
-#!lua
+#!lua flags=allow-oom
+-- Nobody may send the message of a held reservation again: a void fence may follow. The timeout entry stays, to finish what the
+-- caller does not.
+-- KEYS  1 `<env>:{sNN}:program:<id>:head`
+-- ARGV  1 order, 2 nonce, 3 the caller's attempt, or 'any'
+-- Gives WASHELD | FOUND state partition offset appended | MISSING
+--       | REFUSED (gate closed, absent or filled on another server: what it says may be old; or a later attempt is under way)
+-- Cost  O(1)
+-- Idempotent: repeated, it answers FOUND abandoning and changes nothing.
+--@include delay/clock
+--@include delay/entry
+--@include gate/server
+--@include gate/keys
+local order, nonce, attempt = ARGV[1], ARGV[2], ARGV[3]
+local head = redis.call('HMGET', head_key, 'state', 'replid')
+if head[1] ~= 'open' or head[2] ~= server_replid() then return { 'REFUSED' } end
+if not is_order(order) or not is_nonce(nonce) then return bad('order and nonce are needed') end
+if attempt ~= 'any' and not whole(attempt) then return bad("the attempt must be a number, or 'any'") end
+
+local resv = resv_key(order)
+local f = redis.call('HMGET', resv, 'nonce', 'state', 'partition', 'offset', 'appended', 'attempt')
+if f[1] ~= nonce then return { 'MISSING' } end
+if f[2] ~= 'held' then return { 'FOUND', f[2], f[3] or '', f[4] or '', f[5] or '' } end
+if attempt ~= 'any' and attempt ~= f[6] then return { 'REFUSED' } end
+redis.call('HSET', resv, 'state', 'abandoning')
+return { 'WASHELD' }

@@ -1,1 +1,16 @@
 #!lua
+-- Opens a gate that has been filled: compare-and-set on the loader.
+-- KEYS  1 `<env>:{sNN}:program:<id>:head`
+-- ARGV  1 loader
+-- Gives 1 if the gate is open by this filling, or 0: somebody began anew, or the server is another (nothing changed)
+-- Cost  O(1)
+-- Idempotent: repeated, it answers 1 as long as nobody has begun anew.
+--@include delay/clock
+--@include delay/entry
+--@include gate/server
+--@include gate/keys
+local head = redis.call('HMGET', head_key, 'state', 'epoch', 'replid')
+if not head[1] or head[2] ~= ARGV[1] or head[3] ~= server_replid() then return { 0 } end
+redis.call('HSET', head_key, 'state', 'open')
+redis.call('HDEL', head_key, 'lease')
+return { 1 }

@@ -1,1 +1,112 @@
 #!lua
+-- Holds seats for a buyer: seats, owner, tickets, reservation, key and timeout entry in one step, or nothing at all.
+-- KEYS  1 `<env>:{sNN}:program:<id>:head`
+-- ARGV  1 order, 2 nonce, 3 user, 4 category, 5 'seats' | 'best', 6 '3,4,5' | how many, 7 unit price, 8 limit of the user,
+--       9 idempotency key or '', 10 hash of the body or '', 11 publish window ms, 12 time to keep the key ms,
+--       13 message up to the seats, 14 message after them
+-- Gives HELD order:nonce seats message attempt | AGAIN order:nonce seats message attempt state partition offset appended
+--       | ENDED order:nonce | KEYREUSED | SOLDOUT | NOTADJACENT free | TAKEN seats | NOSEAT | LIMIT have | LOADING | REBUILD | INUSE
+-- Cost  one chunk for the best seats, the chunks of the seats for chosen ones. Refused under memory pressure, before any write.
+-- Idempotent on order + nonce: the same seats again. On the client's key: the order it named before.
+--@include delay/clock
+--@include delay/entry
+--@include gate/server
+--@include gate/keys
+--@include gate/seats
+--@include gate/best
+local order, nonce, user, cat, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local price, limit, key, body_hash = ARGV[7], whole(ARGV[8]), ARGV[9], ARGV[10]
+local window, key_ttl, message_head, message_tail = whole(ARGV[11]), whole(ARGV[12]), ARGV[13], ARGV[14]
+
+local head = redis.call('HMGET', head_key, 'state', 'replid', 'layout:' .. (cat or ''), 'free:' .. (cat or ''))
+if not head[1] or head[2] ~= server_replid() then return { 'REBUILD' } end
+if head[1] ~= 'open' then return { 'LOADING' } end
+
+if not is_order(order) then return bad('the order number must be 1 to 19 digits') end
+if not is_nonce(nonce) then return bad('the nonce must be 32 hex digits') end
+if not user or user == '' then return bad('a user is needed') end
+if not whole(price) or not limit then return bad('price and limit must be numbers') end
+if not window or window < 1 or not key_ttl or key_ttl < 1 then return bad('publish window and key time must be numbers of ms') end
+if not key or not string.match(body_hash or '-', '^%x*$') then return bad('the body hash must be hex digits') end
+if not message_tail then return bad('14 arguments are needed') end
+local wanted, count
+if mode == 'seats' then
+  wanted = seat_list(ARGV[6])
+  count = wanted and #wanted
+elseif mode == 'best' then
+  count = whole(ARGV[6])
+end
+if not count or count < 1 or count > 20 then return bad('1 to 20 seats, ascending, or best of 1 to 20, must be asked for') end
+
+local owner = order .. ':' .. nonce
+
+-- What is kept of an earlier reservation: owner, seats, message, attempt; then state and its place in Kafka.
+local function kept(word, of, resv)
+  local f = redis.call('HMGET', resv, 'seats', 'message', 'attempt', 'state', 'partition', 'offset', 'appended')
+  return { word, of, f[1] or '', f[2] or '', f[3] or '0', f[4] or '', f[5] or '', f[6] or '', f[7] or '' }
+end
+
+-- The client's key first: a double click must find its order, not a full hall.
+local idem = key ~= '' and idem_key(user, key)
+local named = idem and redis.call('GET', idem)
+if named then
+  local its_order, its_nonce, its_hash = string.match(named, '^(%d+):(%x+):(%x*)$')
+  if its_hash ~= body_hash then return { 'KEYREUSED' } end
+  local its_owner, resv = its_order .. ':' .. its_nonce, resv_key(its_order)
+  if redis.call('HGET', resv, 'nonce') ~= its_nonce then return { 'ENDED', its_owner } end
+  if its_owner == owner then return kept('HELD', owner, resv) end
+  if redis.call('HGET', resv, 'state') == 'held' then
+    redis.call('HINCRBY', resv, 'attempt', 1)
+    delay_put(timeouts, its_order, timeout_job(its_nonce), now_up + window)
+  end
+  return kept('AGAIN', its_owner, resv)
+end
+
+local resv = resv_key(order)
+local in_use = redis.call('HGET', resv, 'nonce')
+if in_use == nonce then return kept('HELD', owner, resv) end
+if in_use or redis.call('EXISTS', tomb_key(order)) == 1 or timeout_of_another(order, nonce) then return { 'INUSE' } end
+
+-- Summed, not counted: an order that ends is deleted from the hash, which is harmless twice.
+local have = 0
+for _, tickets in ipairs(redis.call('HVALS', user_key(user))) do have = have + tickets end
+if have + count > limit then return { 'LIMIT', have } end
+
+local layout = layout_of(head[3])
+if not layout then return { 'NOSEAT' } end
+local chunks, seats = nil, {}
+if mode == 'seats' then
+  local problem
+  chunks, problem = open_seats(cat, layout, wanted)
+  if not chunks then return { problem == 'DAMAGED' and 'REBUILD' or problem } end
+  local taken = {}
+  for _, chunk in ipairs(chunks) do
+    for n, place in ipairs(chunk.at) do
+      if chunk.bytes:byte(place) ~= 48 then taken[#taken + 1] = wanted[chunk.nth[n]] end
+    end
+  end
+  if #taken > 0 then return { 'TAKEN', table.concat(taken, ',') } end
+  seats = wanted
+else
+  local free = tonumber(head[4]) or 0
+  if free == 0 then return { 'SOLDOUT' } end
+  local chunk, problem = find_best(cat, layout, count)
+  if problem then return { 'REBUILD' } end
+  if not chunk then return { 'NOTADJACENT', free } end
+  chunks = { chunk }
+  for n, place in ipairs(chunk.at) do seats[n] = layout.first + chunk.no * layout.span + place - 1 end
+end
+
+-- Nothing above this line writes (but for a repeat), nothing below it can fail.
+for _, chunk in ipairs(chunks) do set_seats(cat, layout, chunk, chunk.at, '1') end
+local owners = {}
+for _, seat in ipairs(seats) do owners[#owners + 1], owners[#owners + 2] = seat, owner end
+redis.call('HSET', owner_key, unpack(owners))
+redis.call('HSET', user_key(user), order, count)
+local list = table.concat(seats, ',')
+local message = message_head .. list .. message_tail
+redis.call('HSET', resv, 'state', 'held', 'nonce', nonce, 'program', program_id, 'user', user, 'category', cat, 'seats', list,
+  'price', price, 'key', key, 'attempt', 1, 'message', message)
+if idem then redis.call('SET', idem, owner .. ':' .. body_hash, 'PX', key_ttl) end
+delay_put(timeouts, order, timeout_job(nonce), now_up + window)
+return { 'HELD', owner, list, message, '1' }

@@ -1,1 +1,105 @@
-#!lua
+-- The seat map of one category: chunks of whole rows, a byte a seat ('0' free, '1' taken, '2' blocked); the hash `runs:<cat>` keeps
+-- per chunk the number of free seats (f<chunk>) and the longest run of free seats within a row (r<chunk>). Needs gate/keys.
+
+-- The layout 'first:rows:row_len:chunk_rows:chunks' of a header. Nothing where the header has none.
+local function layout_of(text)
+  local first, rows, row_len, chunk_rows, chunks = string.match(text or '', '^(%d+):(%d+):(%d+):(%d+):(%d+)$')
+  if not first then return nil end
+  return {
+    first = tonumber(first), seats = rows * row_len, row_len = tonumber(row_len),
+    span = chunk_rows * row_len, chunks = tonumber(chunks),
+  }
+end
+
+local function chunk_key(cat, chunk) return program_root .. 'seats:' .. cat .. ':' .. chunk end
+local function chunk_seats(layout, chunk) return math.min(layout.span, layout.seats - chunk * layout.span) end
+
+-- The chunks of some seats, read. Nothing and 'NOSEAT' if a seat is not of this category, nothing and 'DAMAGED' if a chunk is
+-- missing: writing into a missing chunk would make one up. Seats ascend, so chunks do.
+local function open_seats(cat, layout, seats)
+  local chunks = {}
+  for n, seat in ipairs(seats) do
+    local nth = seat - layout.first
+    if nth < 0 or nth >= layout.seats then return nil, 'NOSEAT' end
+    local no = math.floor(nth / layout.span)
+    local chunk = chunks[#chunks]
+    if not chunk or chunk.no ~= no then
+      local bytes = redis.call('GET', chunk_key(cat, no)) or ''
+      if #bytes ~= chunk_seats(layout, no) then return nil, 'DAMAGED' end
+      chunk = { no = no, bytes = bytes, at = {}, nth = {} }
+      chunks[#chunks + 1] = chunk
+    end
+    chunk.at[#chunk.at + 1] = nth - no * layout.span + 1
+    chunk.nth[#chunk.nth + 1] = n
+  end
+  return chunks
+end
+
+-- The longest run of free seats within a row, in bytes from..to (from begins a row, to ends one). Stops at one of `enough`.
+local function longest_run(bytes, from, to, row_len, enough)
+  local best, at = 0, from
+  while best < enough do
+    local first, last = string.find(bytes, '0+', at)
+    if not first or first > to then break end
+    if last > to then last = to end
+    local row, end_row = math.floor((first - 1) / row_len), math.floor((last - 1) / row_len)
+    local run
+    if row == end_row then
+      run = last - first + 1
+    elseif end_row > row + 1 then
+      run = row_len
+    else
+      run = math.max(end_row * row_len - first + 1, last - end_row * row_len)
+    end
+    if run > best then best = run end
+    at = last + 1
+  end
+  return best
+end
+
+-- Writes one byte at some places of a chunk, and keeps its free count, its longest run and the header's free count right.
+-- `at`: ascending places, none of which has that byte already.
+local function set_seats(cat, layout, chunk, at, byte)
+  if #at == 0 then return end
+  local old, row_len = chunk.bytes, layout.row_len
+  local parts, done, freed, n = {}, 0, 0, 1
+  while n <= #at do
+    local first = n
+    while at[n + 1] == at[n] + 1 do n = n + 1 end
+    local fill = string.rep(byte, at[n] - at[first] + 1)
+    redis.call('SETRANGE', chunk_key(cat, chunk.no), at[first] - 1, fill)
+    parts[#parts + 1] = old:sub(done + 1, at[first] - 1)
+    parts[#parts + 1] = fill
+    done = at[n]
+    n = n + 1
+  end
+  parts[#parts + 1] = old:sub(done + 1)
+  local new = table.concat(parts)
+  chunk.bytes = new
+  for _, place in ipairs(at) do
+    if byte == '0' then freed = freed + 1 elseif old:byte(place) == 48 then freed = freed - 1 end
+  end
+
+  -- Only rows that were touched can have changed. Taking shortens the longest run only where one of those rows had it.
+  local runs_key = program_root .. 'runs:' .. cat
+  local run = tonumber(redis.call('HGET', runs_key, 'r' .. chunk.no)) or 0
+  local looked_at, touched, last_row = byte == '0' and new or old, 0, -1
+  for _, place in ipairs(at) do
+    local row = math.floor((place - 1) / row_len)
+    if row ~= last_row then
+      last_row = row
+      touched = math.max(touched, longest_run(looked_at, row * row_len + 1, (row + 1) * row_len, row_len, row_len))
+    end
+  end
+  local now_run = run
+  if byte == '0' then
+    now_run = math.max(run, touched)
+  elseif touched >= run then
+    now_run = longest_run(new, 1, #new, row_len, run)
+  end
+  if now_run ~= run then redis.call('HSET', runs_key, 'r' .. chunk.no, now_run) end
+  if freed ~= 0 then
+    redis.call('HINCRBY', runs_key, 'f' .. chunk.no, freed)
+    redis.call('HINCRBY', head_key, 'free:' .. cat, freed)
+  end
+end
