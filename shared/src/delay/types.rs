@@ -71,8 +71,8 @@ pub struct Claimed {
     pub claims: Vec<Claim>,
     /// Redis' time.
     pub now_ms: u64,
-    /// The earliest due time (or lease end) among what was not claimed, over the shards asked: sleep until then. In the past when
-    /// more is due than was asked for.
+    /// The earliest time at which something of the shards asked will be due, or a lease will end (those just given included): sleep
+    /// until then. In the past when more is due than was asked for.
     pub next_due_ms: Option<u64>,
 }
 

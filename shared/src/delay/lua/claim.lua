@@ -2,7 +2,7 @@
 -- Leases what is due, the longest overdue first. An entry whose lease has run out is due again.
 -- KEYS  1 `...:delay:<queue>:due`
 -- ARGV  1 most entries (1 to 500), 2 lease in ms, 3 token: 32 hex digits, random, never used before
--- Gives now, earliest due time (or lease end) of what was not claimed ('' if nothing is left), then id, body, attempt (from 1), due, repeated
+-- Gives now, the earliest time at which something will be due ('' if nothing is left; leases just given count), then id, body, attempt (from 1), due, repeated
 -- Cost  O(log n + entries). A repeat claims other entries; the first ones come back when their lease ends.
 --@include delay/clock
 --@include delay/entry

@@ -1,0 +1,232 @@
+//! What every test stands on: a gate under a prefix of its own, a program, and a look at the raw keys.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{FromRedisValue, cmd};
+use shared::gate::{Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, Settle, SettleTo};
+use shared::message::{CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, Shard, UserId};
+use shared::naming::Names;
+use shared::sale::{Category, Layout, Program, ProgramStatus, Want};
+
+pub(crate) const ENDS: &str = r#"{"0":12}"#;
+
+pub(crate) fn shared_url() -> String {
+    std::env::var("REDIS_GATE_URL").unwrap_or_else(|_| "redis://127.0.0.1:16379".into())
+}
+
+pub(crate) struct Stage {
+    pub(crate) gate: Gate,
+    pub(crate) names: Names,
+    pub(crate) program: Program,
+    pub(crate) url: String,
+    raw: MultiplexedConnection,
+    next: AtomicU16,
+    clean: bool,
+}
+
+/// Rows and seats per row of each category.
+pub(crate) type Halls<'a> = &'a [(u32, u32)];
+
+impl Stage {
+    /// On the shared server, with an open program.
+    pub(crate) async fn open(halls: Halls<'_>) -> Self {
+        let stage = Self::at(&shared_url(), halls).await;
+        stage.install().await;
+        stage
+    }
+
+    /// On any server; the program is not in the gate yet.
+    pub(crate) async fn at(url: &str, halls: Halls<'_>) -> Self {
+        let prefix = format!("t{:012x}", rand::random::<u64>() >> 16);
+        let names = Names::new(&prefix).expect("a valid prefix");
+        let gate = Gate::connect(url, names.clone(), Duration::from_secs(5)).expect("a usable address");
+        let client = redis::Client::open(url).expect("a usable address");
+        let raw = client.get_multiplexed_async_connection().await;
+        let raw = raw.unwrap_or_else(|e| panic!("no Redis at {url} ({e}): run `scripts/servers start redis`"));
+        let clean = url == shared_url();
+        Self { gate, names, program: program(halls), url: url.to_owned(), raw, next: AtomicU16::new(0), clean }
+    }
+
+    pub(crate) async fn install(&self) {
+        let loader = Epoch::new(rand::random());
+        let begun = self.gate.install_begin(&self.program, Some(ENDS), &loader, 60_000).await;
+        assert_eq!(begun, Ok(Install::Mine { ends: ENDS.into() }));
+        assert_eq!(self.gate.install_open(self.at_program(), &loader).await, Ok(true));
+    }
+
+    pub(crate) fn at_program(&self) -> ProgramRef {
+        ProgramRef::from(&self.program)
+    }
+
+    /// A new order of the program.
+    pub(crate) fn order(&self) -> OrderAt {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        OrderAt { order: number(n), nonce: nonce(rand::random()), program: self.at_program() }
+    }
+
+    /// A wish of `user` for an order, without a key.
+    pub(crate) fn wish(&self, at: OrderAt, user: &str, want: Want) -> Reserve {
+        Reserve {
+            program: at.program,
+            order: at.order,
+            nonce: at.nonce,
+            user: uid(user),
+            want,
+            unit_price: Cents::new(4200).expect("valid"),
+            user_limit: 6,
+            idempotency: None,
+            publish_window_ms: 30_000,
+            idem_ttl_ms: 90_000_000,
+            message_head: r#"{"seats":["#.into(),
+            message_tail: "]}".into(),
+        }
+    }
+
+    /// Reserves and expects to get the seats.
+    pub(crate) async fn held(&self, at: OrderAt, user: &str, want: Want) -> Vec<u32> {
+        match self.gate.reserve(&self.wish(at, user, want)).await {
+            Ok(Reserved::Held { seats, .. }) => seats.into_iter().map(SeatIndex::get).collect(),
+            other => panic!("expected held seats, got {other:?}"),
+        }
+    }
+
+    pub(crate) fn settle_to(&self, at: OrderAt, to: SettleTo) -> Settle {
+        Settle { at, user: None, key: None, seats: None, to }
+    }
+
+    pub(crate) fn key(&self, rest: &str) -> String {
+        self.names.shard_key(self.program.shard, rest)
+    }
+
+    pub(crate) fn program_key(&self, rest: &str) -> String {
+        self.key(&format!("program:{}:{rest}", self.program.id))
+    }
+
+    pub(crate) async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query_async(&mut self.raw.clone()).await.unwrap_or_else(|e| panic!("{words:?}: {e}"))
+    }
+
+    pub(crate) async fn hash(&self, key: &str) -> BTreeMap<String, String> {
+        self.ask(&["HGETALL", key]).await
+    }
+
+    /// All keys of this environment.
+    pub(crate) async fn keys(&self) -> Vec<String> {
+        let mut cursor = 0_u64;
+        let mut keys = Vec::new();
+        loop {
+            let (next, page): (u64, Vec<String>) =
+                self.ask(&["SCAN", &cursor.to_string(), "MATCH", &format!("{}:*", self.names.prefix()), "COUNT", "10000"]).await;
+            keys.extend(page);
+            cursor = next;
+            if cursor == 0 {
+                keys.sort();
+                keys.dedup();
+                return keys;
+            }
+        }
+    }
+
+    /// Free count of the first category by the header.
+    pub(crate) async fn free(&self) -> u32 {
+        let seen = self.gate.availability(self.at_program()).await.expect("answers").expect("installed");
+        seen.free[0].1
+    }
+
+    /// Milliseconds until the order's timeout entry is due, and whether it is leased.
+    pub(crate) async fn entry(&self, at: OrderAt) -> Option<u64> {
+        let entry = self.gate.timeouts().peek(at.program.shard, &at.order.to_string()).await.expect("answers")?;
+        let now = self.redis_ms().await;
+        Some(entry.due_ms.saturating_sub(now))
+    }
+
+    pub(crate) async fn redis_ms(&self) -> u64 {
+        let (seconds, micros): (u64, u64) = self.ask(&["TIME"]).await;
+        seconds * 1000 + micros / 1000
+    }
+}
+
+impl Drop for Stage {
+    /// Leaves nothing behind on the shared server. On a private one nothing needs to be left.
+    fn drop(&mut self) {
+        if !self.clean {
+            return;
+        }
+        let pattern = format!("{}:*", self.names.prefix());
+        let cleaned = redis::Client::open(self.url.as_str()).and_then(|client| client.get_connection()).and_then(|mut redis| {
+            let mut cursor = 0_u64;
+            loop {
+                let (next, keys): (u64, Vec<String>) =
+                    cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(10_000).query(&mut redis)?;
+                if !keys.is_empty() {
+                    cmd("UNLINK").arg(keys).exec(&mut redis)?;
+                }
+                cursor = next;
+                if cursor == 0 {
+                    return Ok(());
+                }
+            }
+        });
+        if let Err(error) = cleaned {
+            eprintln!("keys of {pattern} are left behind: {error}");
+        }
+    }
+}
+
+fn program(halls: Halls<'_>) -> Program {
+    let mut first = 0;
+    let mut categories = Vec::new();
+    for (no, (rows, row_len)) in halls.iter().enumerate() {
+        let layout = Layout::new(seat(first), *rows, *row_len).expect("a valid layout");
+        first += layout.seats();
+        let no = category(no as u16);
+        categories.push(Category { no, name: format!("category {no}"), layout, price: Cents::new(4200).expect("valid") });
+    }
+    Program {
+        id: ProgramId::new(17).expect("valid"),
+        shard: Shard::new(9).expect("valid"),
+        title: "A sale".into(),
+        version: 1,
+        status: ProgramStatus::OnSale,
+        pay_window_ms: 900_000,
+        user_limit: 6,
+        categories,
+    }
+}
+
+pub(crate) fn number(n: u16) -> OrderNumber {
+    OrderNumber::compose(1_795_371_222_316, Shard::new(9).expect("valid"), n).expect("valid")
+}
+
+pub(crate) fn nonce(n: u128) -> Nonce {
+    Nonce::new(n.to_be_bytes())
+}
+
+pub(crate) fn seat(n: u32) -> SeatIndex {
+    SeatIndex::new(n).expect("a valid seat")
+}
+
+pub(crate) fn category(n: u16) -> CategoryNo {
+    CategoryNo::new(n).expect("a valid category")
+}
+
+pub(crate) fn uid(text: &str) -> UserId {
+    UserId::new(text).expect("a valid user")
+}
+
+pub(crate) fn idem(text: &str) -> IdempotencyKey {
+    IdempotencyKey::new(text).expect("a valid key")
+}
+
+pub(crate) fn best(count: u32) -> Want {
+    Want::best(category(0), count).expect("a valid wish")
+}
+
+pub(crate) fn chosen(seats: &[u32]) -> Want {
+    Want::seats(category(0), seats.iter().map(|n| seat(*n)).collect()).expect("a valid wish")
+}
