@@ -1,6 +1,6 @@
 //! Random sequences of verbs, compared with a plain model after each step: the whole state of real Redis, not only the answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -254,7 +254,7 @@ impl Model {
     /// The header is lost and the gate filled again.
     fn begin(&mut self) {
         let owners = std::mem::take(&mut self.owners);
-        let mut counts: BTreeMap<Owner, u32> = BTreeMap::new();
+        let mut counts: HashMap<Owner, u32> = HashMap::new();
         for (n, owner) in owners {
             counts.entry(owner).or_default();
             let resv = self.resvs.get(&owner.0).filter(|resv| resv.nonce == owner.1);
