@@ -92,7 +92,7 @@ fn record(line: &str) -> Result<(), Error> {
     Ok(file.write_all(format!("{line}\n").as_bytes())?)
 }
 
-/// What lambda_runtime's graceful shutdown does: registers, asks for an event that never comes, and waits for SIGTERM.
+/// What `lambda_runtime`'s graceful shutdown does: registers, asks for an event that never comes, and waits for SIGTERM.
 async fn internal_extension() -> Result<(), Error> {
     let id = runtime_api("POST", "2020-01-01/extension/register", r#"{"events":[]}"#, None).await?;
     tokio::spawn(async move { runtime_api("GET", "2020-01-01/extension/event/next", "", Some(&id)).await.map(drop) });

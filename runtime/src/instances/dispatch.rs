@@ -2,7 +2,7 @@
 //!
 //! No I/O and no clock: every method decides under one short lock and says what the caller has to do.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -62,6 +62,8 @@ struct State {
     /// Every process, starting ones (still without a handle) included.
     instances: BTreeMap<u64, Option<Arc<Instance>>>,
     starting: usize,
+    /// Instances that just answered: they ask for the next event within a moment, sooner than a new one could start.
+    returning: BTreeSet<u64>,
     draining: bool,
     next_instance: u64,
 }
@@ -98,7 +100,7 @@ impl Dispatch {
         } else {
             job
         };
-        let covered = state.starting > state.queue.len();
+        let covered = state.expected() > state.queue.len();
         if !covered && state.instances.len() < self.limit {
             state.queue.push_back(job);
             return Submitted::Start(state.announce());
@@ -125,6 +127,7 @@ impl Dispatch {
     /// A `next` call arrived: it gets the oldest job or waits.
     pub(super) fn offer(&self, slot: Slot) {
         let mut state = self.state();
+        state.returning.remove(&slot.instance.id);
         let mut slots = vec![slot];
         while let Some(job) = state.queue.pop_front() {
             if job.reply.is_closed() {
@@ -150,6 +153,7 @@ impl Dispatch {
         let mut state = self.state();
         state.instances.remove(&instance);
         state.idle.retain(|slot| slot.instance.id != instance);
+        state.returning.remove(&instance);
         if !initialised {
             state.starting = state.starting.saturating_sub(1);
         }
@@ -160,13 +164,32 @@ impl Dispatch {
             let error = failure(&job.request_id);
             let _ = job.reply.send(Outcome::Error(error));
         }
-        let uncovered = state.queue.len() > state.starting;
+        self.cover(&mut state)
+    }
+
+    /// An instance is about to answer and will ask for its next event.
+    pub(super) fn returning(&self, instance: u64) {
+        self.state().returning.insert(instance);
+    }
+
+    /// It has not come back in time. Returns the number of an instance to start in its stead, if jobs wait for it.
+    pub(super) fn overdue(&self, instance: u64) -> Option<u64> {
+        let mut state = self.state();
+        state.returning.remove(&instance);
+        self.cover(&mut state)
+    }
+
+    /// Announces an instance if jobs wait that nobody is expected to take.
+    fn cover(&self, state: &mut State) -> Option<u64> {
+        let uncovered = state.queue.len() > state.expected();
         (uncovered && state.instances.len() < self.limit && !state.draining).then(|| state.announce())
     }
 
     /// Takes an instance's waiting calls away, so that it gets no further job.
     pub(super) fn withdraw(&self, instance: u64) {
-        self.state().idle.retain(|slot| slot.instance.id != instance);
+        let mut state = self.state();
+        state.idle.retain(|slot| slot.instance.id != instance);
+        state.returning.remove(&instance);
     }
 
     /// No job is taken any more; those that wait are dropped, and their callers learn it from the closed channel.
@@ -198,6 +221,11 @@ impl Dispatch {
 }
 
 impl State {
+    /// Instances that will ask for an event soon.
+    fn expected(&self) -> usize {
+        self.starting + self.returning.len()
+    }
+
     fn announce(&mut self) -> u64 {
         self.next_instance += 1;
         self.starting += 1;

@@ -15,6 +15,9 @@ use super::pool::Runner;
 use super::stats::{InFlightStats, InstanceState, InstanceStats};
 use crate::invocation::{FunctionError, Outcome};
 
+/// An instance that answered asks for its next event within this time, or jobs stop waiting for it.
+const RETURN_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// Time for initialisation before the process is started anew (Lambda's limit).
 pub(super) const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -40,7 +43,10 @@ struct State {
     /// `next` calls that arrived before initialisation was complete.
     early: Vec<oneshot::Sender<Assignment>>,
     in_flight: BTreeMap<Arc<str>, InFlight>,
+    last_request: Option<Arc<str>>,
     idle_since: Instant,
+    /// Answered, and is expected to ask again by then.
+    returning: Option<Instant>,
     /// Takes several events at a time: a deadline then fails the invocation, not the process.
     concurrent: bool,
     invocations: u64,
@@ -64,8 +70,10 @@ pub(super) enum Due {
     At(Instant),
     /// Initialisation takes too long.
     InitTimeout,
-    /// An invocation ran out of time and its process must go.
+    /// The invocation in flight ran out of time: its process must go.
     Deadline,
+    /// It answered and does not ask for more.
+    Overdue,
     /// Idle long enough to be retired.
     Idle,
     /// Condemned elsewhere (oversize answer, init error, drain).
@@ -89,7 +97,9 @@ impl Instance {
                 extensions: BTreeMap::new(),
                 early: Vec::new(),
                 in_flight: BTreeMap::new(),
+                last_request: None,
                 idle_since: now,
+                returning: None,
                 concurrent: false,
                 invocations: 0,
                 errors: 0,
@@ -185,6 +195,7 @@ impl Instance {
             state.concurrent = true;
         }
         state.idle_since = Instant::now();
+        state.returning = None;
         drop(state);
         if first {
             self.runner.dispatch.initialised();
@@ -197,16 +208,27 @@ impl Instance {
 
     /// An answer arrived. False: nobody waits for it (late, or never asked).
     pub(super) fn complete(&self, request_id: &str, invocation_id: Option<&str>, outcome: Outcome) -> bool {
-        let mut state = self.state();
-        let known = state.in_flight.get(request_id).is_some_and(|entry| invocation_id.is_none_or(|id| id == entry.invocation_id));
-        if !known {
+        let known = |state: &State| {
+            let entry = state.in_flight.get(request_id);
+            entry.is_some_and(|entry| invocation_id.is_none_or(|id| id == entry.invocation_id))
+        };
+        if !known(&self.state()) {
             return false;
         }
+        // before the caller learns the answer: its next invocation then waits for this instance rather than start another
+        self.runner.dispatch.returning(self.id);
+        let mut state = self.state();
         let Some((id, entry)) = state.in_flight.remove_entry(request_id) else { return false };
+        state.returning = Some(Instant::now() + RETURN_TIMEOUT);
         self.close(&mut state, &id, entry, outcome);
         drop(state);
         self.changed.notify_one();
         true
+    }
+
+    fn close_failed(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, error: FunctionError) {
+        self.runner.log.write(Some(request_id), Line::Output { text: error.message.clone() });
+        self.close(state, request_id, entry, Outcome::Error(error));
     }
 
     fn close(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, outcome: Outcome) {
@@ -214,6 +236,7 @@ impl Instance {
             state.errors += 1;
         }
         state.idle_since = Instant::now();
+        state.last_request = Some(request_id.clone());
         let duration = entry.started.elapsed();
         let (init, pid) = (entry.init, state.pid);
         // a closed channel: the caller gave up waiting
@@ -247,7 +270,7 @@ impl Instance {
         true
     }
 
-    /// What is due now. Invocations out of time are answered here.
+    /// What is due now. Where several events share the process, those out of time are answered here and it lives on.
     pub(super) fn check(&self, now: Instant, init_limit: Duration, idle: Duration) -> Due {
         let mut state = self.state();
         if state.stopping {
@@ -260,19 +283,24 @@ impl Instance {
         let timeout = self.runner.function.timeout;
         let late: Vec<Arc<str>> =
             state.in_flight.iter().filter(|(_, entry)| now >= entry.started + timeout).map(|(id, _)| id.clone()).collect();
-        for id in &late {
-            if let Some(entry) = state.in_flight.remove(id) {
-                let error = failure::timed_out(id, timeout);
-                self.runner.log.write(Some(id), Line::Output { text: error.message.clone() });
-                self.close(&mut state, id, entry, Outcome::Error(error));
-            }
-        }
         if !late.is_empty() && !state.concurrent {
             state.stopping = true;
             return Due::Deadline;
         }
+        for id in &late {
+            if let Some(entry) = state.in_flight.remove(id) {
+                self.close_failed(&mut state, id, entry, failure::timed_out(id, timeout));
+            }
+        }
         if let Some(first) = state.in_flight.values().map(|entry| entry.started + timeout).min() {
             return Due::At(first);
+        }
+        if let Some(until) = state.returning {
+            if now < until {
+                return Due::At(until);
+            }
+            state.returning = None;
+            return Due::Overdue;
         }
         let retire = state.idle_since + idle;
         if now >= retire { Due::Idle } else { Due::At(retire) }
@@ -286,8 +314,8 @@ impl Instance {
         // `error` may look at this instance
         drop(state);
         for (id, entry) in failed {
-            let outcome = Outcome::Error(error(&id));
-            self.close(&mut self.state(), &id, entry, outcome);
+            let error = error(&id);
+            self.close_failed(&mut self.state(), &id, entry, error);
         }
     }
 
@@ -307,10 +335,15 @@ impl Instance {
         self.state().init_error.clone()
     }
 
-    /// The request that a line of output most likely belongs to: the only one in flight.
+    /// The request that a line of output most likely belongs to: the only one in flight, else the last that was (a pipe is
+    /// read later than the answer that followed what was written to it).
     pub(super) fn current_request(&self) -> Option<Arc<str>> {
         let state = self.state();
-        (state.in_flight.len() == 1).then(|| state.in_flight.keys().next().cloned()).flatten()
+        match state.in_flight.len() {
+            0 => state.last_request.clone(),
+            1 => state.in_flight.keys().next().cloned(),
+            _ => None,
+        }
     }
 
     pub(super) fn stats(&self) -> InstanceStats {

@@ -61,11 +61,14 @@ async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
         end = run(instance, runner.function.timeout).await;
     }
     let failure = |request_id: &str| describe(&end, instance, request_id);
-    instance.fail_all(failure);
     let ready = instance.is_ready();
-    let blame: Option<&dyn Fn(&str) -> FunctionError> =
-        if ready || matches!(end, End::Stopped | End::Idle) && instance.init_error().is_none() { None } else { Some(&failure) };
-    runner.dispatch.ended(instance.id, ready, blame)
+    let on_purpose = matches!(end, End::Stopped | End::Idle) && instance.init_error().is_none();
+    let blame: Option<&dyn Fn(&str) -> FunctionError> = if ready || on_purpose { None } else { Some(&failure) };
+    // gives its place free before anybody learns of its end and tries again
+    instance.condemn();
+    let next = runner.dispatch.ended(instance.id, ready, blame);
+    instance.fail_all(failure);
+    next
 }
 
 fn describe(end: &End, instance: &Instance, request_id: &str) -> FunctionError {
@@ -131,6 +134,12 @@ async fn watch(instance: &Instance, process: &mut Process, init_limit: Duration)
             Due::InitTimeout => return End::InitTimeout,
             Due::Deadline => return End::Deadline,
             Due::Stop => return End::Stopped,
+            Due::Overdue => {
+                if let Some(id) = instance.runner.dispatch.overdue(instance.id) {
+                    spawn(instance.runner.clone(), id);
+                }
+                continue;
+            }
             Due::Idle if instance.retire() => return End::Idle,
             // busy after all: a job came between the check and the retirement
             Due::Idle => continue,

@@ -97,13 +97,13 @@ impl Driver {
             let wake = self.machine.wake().map_or(Instant::now() + STATUS_INTERVAL, |at| self.clock.instant(at));
             let wake = wake.min(Instant::now() + STATUS_INTERVAL);
             tokio::select! {
-                event = events.recv() => match event {
-                    Some(event) => self.happened(event),
-                    None => {
+                event = events.recv() => {
+                    let Some(event) = event else {
                         tracing::error!(mapping = %self.mapping.id, "ALARM: the polling thread is gone; this mapping reads no more");
                         break;
-                    }
-                },
+                    };
+                    self.happened(event);
+                }
                 Some(ended) = self.running.join_next() => {
                     if let Ok((id, result)) = ended {
                         let finish = self.judge(id, result);

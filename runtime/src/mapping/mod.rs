@@ -144,9 +144,9 @@ pub struct Slice {
 /// Why records were given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// MaximumRetryAttempts is used up.
+    /// `MaximumRetryAttempts` is used up.
     RetriesExhausted,
-    /// Older than MaximumRecordAgeInSeconds.
+    /// Older than `MaximumRecordAgeInSeconds`.
     TooOld,
 }
 

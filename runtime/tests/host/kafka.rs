@@ -1,6 +1,7 @@
 //! Real Kafka, real functions: nothing lost, order kept, commits only for what is done.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use usher::up;
 
 use crate::support::{application, eventually, executables, function, options, pool};
 
+/// The shared broker.
 fn brokers() -> String {
     let port = std::env::var("KAFKA_PORT").unwrap_or_else(|_| "19092".into());
     std::env::var("KAFKA_BROKERS").unwrap_or_else(|_| format!("127.0.0.1:{port}"))
@@ -25,6 +27,7 @@ fn brokers() -> String {
 
 /// A topic of its own, a function that appends what it sees to a file, and a mapping between them.
 struct Stage {
+    brokers: String,
     mapping: KafkaMapping,
     folder: TempDir,
     pool: Arc<Pool>,
@@ -45,15 +48,19 @@ impl Running {
 
 impl Stage {
     async fn new(partitions: i32) -> Self {
+        Self::at(brokers(), partitions).await
+    }
+
+    async fn at(brokers: String, partitions: i32) -> Self {
         let topic = format!("host-{}", random());
-        let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", brokers()).create().unwrap();
+        let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", &brokers).create().unwrap();
         let new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
         let created = admin.create_topics(&[new], &AdminOptions::new()).await;
         created.expect("Kafka answers: start it with `scripts/servers start kafka`")[0].as_ref().unwrap();
         let mapping = KafkaMapping {
             id: "BehaveEvents".into(),
             function: "Behave".into(),
-            bootstrap_servers: brokers(),
+            bootstrap_servers: brokers.clone(),
             kind: KafkaKind::SelfManaged,
             group: format!("{topic}-group"),
             topics: vec![topic],
@@ -70,7 +77,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let pool = pool(recording(&folder));
         let limits = Limits { in_flight: 4, buffer_bytes: 16 << 20, drain: Duration::from_secs(20), host_id: random() };
-        Self { mapping, folder, pool, limits }
+        Self { brokers, mapping, folder, pool, limits }
     }
 
     fn topic(&self) -> &str {
@@ -85,7 +92,7 @@ impl Stage {
 
     async fn produce(&self, partition: i32, values: &[String]) {
         let producer: FutureProducer =
-            ClientConfig::new().set("bootstrap.servers", brokers()).set("linger.ms", "5").create().unwrap();
+            ClientConfig::new().set("bootstrap.servers", &self.brokers).set("linger.ms", "5").create().unwrap();
         let sends = values.iter().map(|value| {
             let record: FutureRecord<'_, (), String> = FutureRecord::to(self.topic()).partition(partition).payload(value);
             producer.send(record, Duration::from_secs(30))
@@ -112,10 +119,10 @@ impl Stage {
     }
 
     async fn committed(&self, partition: i32) -> Option<i64> {
-        let (group, topic) = (self.mapping.group.clone(), self.topic().to_owned());
+        let (brokers, group, topic) = (self.brokers.clone(), self.mapping.group.clone(), self.topic().to_owned());
         let question = tokio::task::spawn_blocking(move || {
             let consumer: BaseConsumer =
-                ClientConfig::new().set("bootstrap.servers", brokers()).set("group.id", group).create().unwrap();
+                ClientConfig::new().set("bootstrap.servers", &brokers).set("group.id", group).create().unwrap();
             let mut list = TopicPartitionList::new();
             list.add_partition(&topic, partition);
             let committed = consumer.committed_offsets(list, Duration::from_secs(20)).unwrap();
@@ -306,6 +313,61 @@ async fn everything_that_is_missing_at_the_start_is_named_in_one_message() {
     ] {
         assert!(message.contains(&part), "{part:?} is missing from: {message}");
     }
+}
+
+/// A Kafka of this test's own, which it may stop.
+struct OwnKafka {
+    data: TempDir,
+    port: u16,
+    controller: u16,
+}
+
+impl OwnKafka {
+    fn start() -> Self {
+        let kafka = Self { data: tempfile::tempdir().unwrap(), port: free_address().port(), controller: free_address().port() };
+        kafka.script("start");
+        kafka
+    }
+
+    fn script(&self, command: &str) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/servers");
+        let output = Command::new(script)
+            .args([command, "kafka"])
+            .env("USHER_DATA", self.data.path())
+            .env("KAFKA_PORT", self.port.to_string())
+            .env("KAFKA_CONTROLLER_PORT", self.controller.to_string())
+            .env_remove("USHER_SERVERS")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "scripts/servers {command} kafka: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+impl Drop for OwnKafka {
+    fn drop(&mut self) {
+        self.script("stop");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost() {
+    let kafka = OwnKafka::start();
+    let stage = Stage::at(format!("127.0.0.1:{}", kafka.port), 2).await;
+    stage.produce(0, &values(0..10)).await;
+    let running = stage.start();
+    stage.eventually_seen(10).await;
+    kafka.script("stop");
+    kafka.script("start");
+    stage.produce(0, &values(10..20)).await;
+    stage.produce(1, &values(20..30)).await;
+    stage.eventually_seen(30).await;
+    running.drain().await;
+    let mut seen: Vec<_> = stage.seen().into_iter().map(|r| (r.0, r.1)).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    let expected: Vec<(i32, i64)> = (0..20).map(|n| (0, n)).chain((0..10).map(|n| (1, n))).collect();
+    assert_eq!(seen, expected);
+    assert_eq!((stage.committed(0).await, stage.committed(1).await), (Some(20), Some(10)));
 }
 
 fn up_options(control: std::net::SocketAddr) -> up::Options {

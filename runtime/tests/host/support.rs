@@ -98,7 +98,7 @@ pub(crate) fn error(response: &Response) -> (String, String) {
 
 /// Asks again until there is an answer, at most 60 s.
 pub(crate) async fn eventually<T: Debug>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         if let Some(found) = look().await {
             return found;
