@@ -101,7 +101,11 @@ impl Context {
         if let Err(error) = offsets::settle(consumer, self.start, list) {
             tracing::warn!(mapping = %self.mapping, %error, "cannot commit where the group starts; the broker's own offsets are used");
         }
-        self.send(Event::Assigned(self.partitions(list)));
+        let partitions = self.partitions(list);
+        // a cooperative rebalance may bring nothing; librdkafka still wants its answer
+        if !partitions.is_empty() {
+            self.send(Event::Assigned(partitions));
+        }
         if let Err(error) = consumer.incremental_assign(list) {
             tracing::error!(mapping = %self.mapping, %error, "cannot take partitions over");
         }
@@ -111,7 +115,9 @@ impl Context {
 
     fn revoke(&self, consumer: &MappingConsumer, list: &TopicPartitionList) {
         let partitions = self.partitions(list);
-        if consumer.assignment_lost() {
+        if partitions.is_empty() {
+            tracing::debug!(mapping = %self.mapping, "a rebalance took nothing away");
+        } else if consumer.assignment_lost() {
             tracing::warn!(mapping = %self.mapping, ?partitions, "partitions lost; another host may work on the same records");
             self.send(Event::Lost(partitions));
         } else {

@@ -21,6 +21,8 @@ mod partition;
 mod response;
 
 #[cfg(test)]
+mod case_tests;
+#[cfg(test)]
 mod model_tests;
 
 use std::time::Duration;

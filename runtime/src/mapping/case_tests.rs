@@ -1,0 +1,126 @@
+//! The machine, one behaviour at a time.
+
+use std::time::Duration;
+
+use super::*;
+
+pub(super) fn partition(number: i32) -> Partition {
+    Partition { topic: 0, number }
+}
+
+pub(super) fn settings() -> Settings {
+    Settings {
+        batch_size: 4,
+        window: Duration::ZERO,
+        max_payload: 1_000,
+        envelope: 100,
+        partition_overhead: 20,
+        bisect: false,
+        max_retries: None,
+        max_age: None,
+        has_destination: false,
+        max_in_flight: 2,
+        buffer_bytes: 100_000,
+        commit_interval: Duration::from_secs(1),
+        backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(2),
+    }
+}
+
+fn offsets(range: std::ops::Range<i64>) -> Vec<Record> {
+    range.map(|offset| Record { offset, size: 10, time: 0 }).collect()
+}
+
+fn assigned(limits: Settings, records: std::ops::Range<i64>) -> (Machine, Vec<Action>) {
+    let mut machine = Machine::new(limits);
+    let mut out = Vec::new();
+    machine.step(0, Input::Assigned(&[partition(0)]), &mut out);
+    machine.step(0, Input::Records(partition(0), &offsets(records)), &mut out);
+    (machine, out)
+}
+
+fn slice(first: Offset, last: Offset) -> Slice {
+    Slice { partition: partition(0), first, last, records: (last - first + 1) as usize }
+}
+
+#[test]
+fn bisecting_narrows_a_poisoned_batch_down_to_its_record_without_using_retries() {
+    let limits = Settings { bisect: true, max_retries: Some(0), backoff: Duration::ZERO, ..settings() };
+    let (mut machine, mut out) = assigned(limits, 0..4);
+    let mut discarded = Vec::new();
+    let mut batches = Vec::new();
+    while let Some(action) = (!out.is_empty()).then(|| out.remove(0)) {
+        match action {
+            Action::Invoke(id, slices) => {
+                batches.push((slices[0].first, slices[0].last));
+                let poisoned = (slices[0].first..=slices[0].last).contains(&2);
+                let finish = if poisoned { Finish::Failed } else { Finish::Answered(Vec::new()) };
+                machine.step(0, Input::Finished(id, finish), &mut out);
+            }
+            Action::Discard(slice, reason) => discarded.push((slice, reason)),
+            _ => {}
+        }
+    }
+    assert_eq!(batches, [(0, 3), (0, 1), (2, 3), (2, 2), (3, 3)]);
+    assert_eq!(discarded, [(slice(2, 2), Reason::RetriesExhausted)]);
+}
+
+#[test]
+fn a_partition_resumes_at_its_lowest_failed_offset_and_commits_up_to_it() {
+    let (mut machine, mut out) = assigned(settings(), 0..4);
+    let failures = [3, 1].map(|offset| Failure { partition: partition(0), offset }).to_vec();
+    out.clear();
+    machine.step(2_000, Input::Finished(1, Finish::Answered(failures)), &mut out);
+    assert_eq!(out, [Action::Release(partition(0), 0), Action::Commit(vec![(partition(0), 1)])]);
+    out.clear();
+    machine.step(2_100, Input::Tick, &mut out);
+    assert_eq!(out, [Action::Invoke(2, vec![slice(1, 3)])]);
+}
+
+#[test]
+fn a_destination_that_is_down_holds_the_partition_until_it_takes_the_records() {
+    let limits = Settings { max_retries: Some(0), has_destination: true, ..settings() };
+    let (mut machine, mut out) = assigned(limits, 0..2);
+    let (first, send) = (slice(0, 0), Action::SendToDestination(slice(0, 0), Reason::RetriesExhausted));
+    assert_eq!(out, [Action::Invoke(1, vec![Slice { last: 1, records: 2, ..first }])]);
+    out.clear();
+    machine.step(0, Input::Finished(1, Finish::Failed), &mut out);
+    let Action::SendToDestination(held, _) = out[0] else { panic!("{out:?}") };
+    assert_eq!((held.first, held.last, out.len()), (0, 1, 1));
+    out.clear();
+    machine.step(0, Input::Delivered(partition(0), false), &mut out);
+    machine.step(50, Input::Records(partition(0), &offsets(2..3)), &mut out);
+    assert_eq!(out, [], "waits: {send:?} comes again after the backoff");
+    machine.step(100, Input::Tick, &mut out);
+    assert!(matches!(out[..], [Action::SendToDestination(..)]));
+    out.clear();
+    machine.step(100, Input::Delivered(partition(0), true), &mut out);
+    assert!(out.contains(&Action::Invoke(2, vec![slice(2, 2)])), "{out:?}");
+    assert!(out.contains(&Action::Commit(vec![(partition(0), 2)])), "{out:?}");
+}
+
+#[test]
+fn a_full_partition_is_paused_and_resumed_once_there_is_room() {
+    let (mut machine, out) = assigned(settings(), 0..1_000);
+    assert!(out.contains(&Action::Pause(partition(0))));
+    let mut resumed = false;
+    let mut out = Vec::new();
+    for id in 1..=250 {
+        machine.step(0, Input::Finished(id, Finish::Answered(Vec::new())), &mut out);
+        resumed |= out.contains(&Action::Resume(partition(0)));
+    }
+    assert!(resumed);
+}
+
+#[test]
+fn a_drain_lets_what_flies_land_and_starts_nothing() {
+    let (mut machine, mut out) = assigned(settings(), 0..8);
+    out.clear();
+    machine.step(0, Input::Drain, &mut out);
+    assert!(!machine.is_idle());
+    machine.step(0, Input::Finished(1, Finish::Answered(Vec::new())), &mut out);
+    machine.step(0, Input::Flush, &mut out);
+    assert!(machine.is_idle());
+    assert!(!out.iter().any(|action| matches!(action, Action::Invoke(..))));
+    assert!(out.contains(&Action::Commit(vec![(partition(0), 4)])), "{out:?}");
+}
