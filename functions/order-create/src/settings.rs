@@ -1,0 +1,48 @@
+//! What order-create must be told, from the environment; template.yaml names the same things.
+
+use std::time::Duration;
+
+use shared::config::{Problems, Reader, Url};
+use shared::naming::Names;
+
+/// Settings of one process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The environment's names.
+    pub names: Names,
+    /// The gate.
+    pub redis: Url,
+    /// The truth.
+    pub database: Url,
+    /// Connections to it at most.
+    pub connections: u32,
+    /// The least time to pay that an order is given from the moment it is stored.
+    pub min_pay_window: Duration,
+}
+
+impl Settings {
+    /// Reads all of them, or says everything that is wrong.
+    pub fn read(reader: &Reader) -> Result<Self, Problems> {
+        let names = reader.names();
+        let redis = reader.url("REDIS_GATE_URL", &["redis", "rediss"]);
+        let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+        let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
+        let pay = reader.seconds_or("PAY_WINDOW_SECONDS", 1..=86_400, 900);
+        let min_pay = reader.seconds_or("MIN_PAY_WINDOW_SECONDS", 1..=86_400, 60);
+        if let (Some(pay), Some(min_pay)) = (pay, min_pay)
+            && min_pay > pay
+        {
+            let rule = format!("at most PAY_WINDOW_SECONDS ({})", pay.as_secs());
+            reader.refuse("MIN_PAY_WINDOW_SECONDS", min_pay.as_secs(), rule);
+        }
+        reader.finish(|| {
+            Some(Self {
+                names: names?,
+                redis: redis?,
+                database: database?,
+                connections: connections?,
+                min_pay_window: min_pay?,
+            })
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Programs, and orders for those who only look.
+
+use shared::message::{ProgramId, Shard, UserId};
+use shared::sale::{NewCategory, NewProgram, Program};
+use shared::store::Counts;
+
+use crate::environment::{order, with};
+
+#[tokio::test]
+async fn a_program_reads_back_as_it_was_stored() {
+    with(|env| async move {
+        let program = env.program().await;
+        assert_eq!(program.shard, Program::usual_shard(program.id));
+        assert_eq!(env.store.program(program.id).await.expect("postgres"), Some(program));
+        let category = NewCategory { name: "all".into(), rows: 1, row_len: 1, price: shared::message::Cents::new(0).expect("free") };
+        let new = NewProgram::new("Hot".into(), vec![category], 1_000, 1).expect("valid");
+        let shard = Shard::new(63).expect("shard");
+        let hot = env.store.create_program(new, Some(shard)).await.expect("postgres");
+        assert_eq!(env.store.program(hot.id).await.expect("postgres").map(|p| p.shard), Some(shard));
+        assert_eq!(env.store.program(ProgramId::new(999_999).expect("id")).await.expect("postgres"), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_buyer_pages_through_their_own_orders_newest_first() {
+    with(|env| async move {
+        let mut mine: Vec<_> = (0..5).map(|seat| order("alice", 7, &[seat])).collect();
+        env.create(&mine).await;
+        env.create(&[order("bob", 7, &[100])]).await;
+        mine.sort_by_key(|o| std::cmp::Reverse(o.order));
+        let alice = UserId::new("alice").expect("user");
+        let first = env.store.orders_of(&alice, None, 3).await.expect("postgres");
+        let rest = env.store.orders_of(&alice, Some(first[2].number), 3).await.expect("postgres");
+        let seen: Vec<_> = first.iter().chain(&rest).map(|row| row.number).collect();
+        assert_eq!(seen, mine.iter().map(|o| o.order).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn live_orders_are_those_that_hold_seats() {
+    with(|env| async move {
+        let mut orders: Vec<_> = (0..5).map(|seat| order("alice", 7, &[2 * seat, 2 * seat + 1])).collect();
+        orders.sort_by_key(|o| o.order);
+        env.create(&orders).await;
+        env.create(&[order("alice", 8, &[1])]).await;
+        env.store.cancel(orders[1].order, &orders[1].user).await.expect("postgres");
+        let program = ProgramId::new(7).expect("id");
+        let page = env.store.live_orders(program, None, 2).await.expect("postgres");
+        let rest = env.store.live_orders(program, Some(page[1].number), 10).await.expect("postgres");
+        let seen: Vec<_> = page.iter().chain(&rest).map(|row| row.number).collect();
+        assert_eq!(seen, [0, 2, 3, 4].map(|at| orders[at].order));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn counts_tell_what_waits() {
+    with(|env| async move {
+        assert_eq!(env.store.counts().await.expect("postgres"), Counts::default());
+        let orders = [order("alice", 7, &[1]), order("bob", 7, &[2])];
+        env.create(&orders).await;
+        env.make_overdue(orders[0].order).await;
+        let counts = env.store.counts().await.expect("postgres");
+        assert_eq!((counts.overdue, counts.dirty), (1, 2));
+    })
+    .await;
+}

@@ -1,0 +1,15 @@
+//! Room `store` against a real PostgreSQL: `DATABASE_URL`, or the one that `scripts/servers start postgres` runs.
+//! Every test has a schema of its own, dropped at its end.
+
+mod environment;
+
+mod closing;
+mod create;
+mod lookups;
+mod migrations;
+mod model;
+mod outage;
+mod paying;
+mod poison;
+mod races;
+mod reconciling;

@@ -1,0 +1,74 @@
+//! The schema, and every statement against it.
+
+use shared::store::Store;
+use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
+
+use crate::environment::{database_url, with};
+
+#[tokio::test]
+async fn migrating_again_changes_nothing() {
+    with(|env| async move {
+        let again = env.store.migrate().await.expect("postgres");
+        assert_eq!(again.applied, Vec::<String>::new());
+        assert_eq!((again.schema, again.version), (env.names.schema(), 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn deployments_that_migrate_at_the_same_time_apply_everything_once() {
+    with(|env| async move {
+        env.run("DROP TABLE migrations, programs, categories, orders, order_seats, payments, progress, parked, unsettled").await;
+        env.run("DROP FUNCTION epoch_ms, at_ms").await;
+        let runs: Vec<_> = (0..4)
+            .map(|_| {
+                let store = Store::connect(&database_url(), &env.names, 1).expect("a database URL");
+                tokio::spawn(async move { store.migrate().await.expect("migrated").applied.len() })
+            })
+            .collect();
+        let mut applied = 0;
+        for run in runs {
+            applied += run.await.expect("ran");
+        }
+        assert_eq!(applied, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_schema_whose_migration_was_edited_is_refused() {
+    with(|env| async move {
+        env.run("UPDATE migrations SET hash = decode('00', 'hex')").await;
+        let error = env.store.migrate().await.expect_err("refused").to_string();
+        assert!(error.contains("migration 1") && error.contains(&env.names.schema()), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_environment_that_was_never_migrated_says_what_to_do() {
+    with(|env| async move {
+        env.run("DROP TABLE orders").await;
+        let error = env.store.order(crate::environment::number()).await.expect_err("no table").to_string();
+        assert!(error.contains("42P01") && error.contains("Migrate"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_statement_fits_the_migrated_schema_and_opens_with_its_contract() {
+    with(|env| async move {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(folder).expect("the statements") {
+            let path = entry.expect("entry").path();
+            let sql = std::fs::read_to_string(&path).expect("text");
+            assert!(sql.starts_with("-- ") && sql.contains("\n-- Arguments"), "{} does not say what it takes", path.display());
+            let prepared = env.raw.prepare(AssertSqlSafe(sql).into_sql_str()).await;
+            assert!(prepared.is_ok(), "{}: {}", path.display(), prepared.err().map(|e| e.to_string()).unwrap_or_default());
+            seen += 1;
+        }
+        assert!(seen > 30, "only {seen} statements were found");
+    })
+    .await;
+}

@@ -1,0 +1,95 @@
+//! Postgres away, or in the way.
+
+use std::time::{Duration, Instant};
+
+use shared::message::UserId;
+use shared::naming::Names;
+use shared::store::Store;
+use shared::worker::ErrorClass;
+
+use crate::environment::{MIN_PAY_MS, TOPIC, arrival, order, with};
+
+#[tokio::test]
+async fn a_server_that_is_away_is_unavailable_soon_and_the_batch_is_unfinished_from_its_start() {
+    // A port that was free a moment ago: nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address").port();
+    let url = format!("postgres://usher:usher@127.0.0.1:{port}/usher");
+    let store = Store::connect(&url, &Names::new("nowhere").expect("prefix"), 2).expect("lazy");
+    let began = Instant::now();
+    let one = order("alice", 7, &[1]);
+    let arrivals = [arrival(0, 0, &one)];
+    let stored = store.store_orders(&arrivals, MIN_PAY_MS).await;
+    let rest = stored.unfinished.expect("unfinished");
+    assert_eq!((rest.error.class, rest.from), (ErrorClass::Unavailable, 0));
+    assert!(stored.orders.is_empty() && stored.parked.is_empty());
+    assert!(began.elapsed() < Duration::from_secs(30), "the wait is bounded");
+}
+
+#[tokio::test]
+async fn a_connection_lost_between_uses_is_replaced_without_an_error() {
+    with(|env| async move {
+        let alice = UserId::new("alice").expect("user");
+        env.store.orders_of(&alice, None, 1).await.expect("postgres");
+        sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1")
+            .bind(env.names.prefix())
+            .execute(&env.raw)
+            .await
+            .expect("statement");
+        // At worst the first use finds the connection gone; from then on all is well again.
+        let first = env.store.orders_of(&alice, None, 1).await;
+        if let Err(error) = first {
+            assert_eq!(error.class, ErrorClass::Unavailable, "{error}");
+        }
+        let one = order("alice", 7, &[1]);
+        let mut rows = env.create_when_back(&one).await;
+        assert_eq!(rows.pop().map(|row| row.number), Some(one.order));
+    })
+    .await;
+}
+
+impl crate::environment::Environment {
+    /// Delivers an order until Postgres has it, as Kafka would.
+    async fn create_when_back(&self, order: &shared::message::OrderRequested) -> Vec<shared::store::OrderRow> {
+        let arrivals = [arrival(0, 0, order)];
+        for _ in 0..20 {
+            let stored = self.store.store_orders(&arrivals, MIN_PAY_MS).await;
+            if stored.unfinished.is_none() {
+                return stored.orders.into_iter().map(|order| order.row).collect();
+            }
+        }
+        panic!("Postgres did not come back")
+    }
+}
+
+#[tokio::test]
+async fn what_is_committed_stays_done_when_the_rest_cannot_be() {
+    with(|env| async move {
+        // The first record makes the batch fall apart into halves; then the table of seats is locked away from the later halves.
+        let mut poison = order("alice", 7, &[0]);
+        poison.pay_by_ms = i64::MAX;
+        let good = order("bob", 7, &[1]);
+        let doomed = order("carol", 7, &[2]);
+        env.run(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN IF NEW.user_id = 'carol' THEN RAISE EXCEPTION 'away' USING ERRCODE = '57P03'; END IF; RETURN NEW; END $$",
+        )
+        .await;
+        env.run("CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse()").await;
+        let arrivals = [arrival(0, 0, &poison), arrival(0, 1, &good), arrival(0, 2, &doomed), arrival(0, 3, &good)];
+        // Left to right: the order of numbers within a statement must not matter, so records go one by one here.
+        let first = env.store.store_orders(&arrivals[..2], MIN_PAY_MS).await;
+        assert_eq!((first.unfinished, first.parked.len()), (None, 1));
+        let rest = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
+        let unfinished = rest.unfinished.expect("carol's order cannot be stored now");
+        assert_eq!(unfinished.error.class, ErrorClass::Unavailable);
+        assert!(unfinished.from <= 2, "{}", unfinished.from);
+        assert_eq!(env.store.progress(TOPIC).await.expect("postgres")[0].next_offset, 2, "never past what is not done");
+        env.run("DROP TRIGGER refuse ON orders").await;
+        let again = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
+        assert_eq!(again.unfinished, None);
+        assert_eq!(env.number("SELECT count(*) FROM orders").await, 2);
+        assert_eq!(env.number("SELECT count(*) FROM parked").await, 1);
+        assert_eq!(env.store.progress(TOPIC).await.expect("postgres")[0].next_offset, 4);
+    })
+    .await;
+}
