@@ -36,13 +36,7 @@ impl Settings {
             reader.refuse("MIN_PAY_WINDOW_SECONDS", min_pay.as_secs(), rule);
         }
         reader.finish(|| {
-            Some(Self {
-                names: names?,
-                redis: redis?,
-                database: database?,
-                connections: connections?,
-                min_pay_window: min_pay?,
-            })
+            Some(Self { names: names?, redis: redis?, database: database?, connections: connections?, min_pay_window: min_pay? })
         })
     }
 }

@@ -41,7 +41,8 @@ async fn a_fence_takes_a_free_number_and_yields_to_a_row() {
         let found = env.store.fence(&fence_of(&stored)).await.expect("postgres");
         assert!(matches!(&found, Fenced::Existing(row) if row.status == Status::Unpaid), "{found:?}");
 
-        let bare = shared::store::Fence { user: None, program: None, category: None, seats: vec![], ..fence_of(&order("x", 7, &[1])) };
+        let bare =
+            shared::store::Fence { user: None, program: None, category: None, seats: vec![], ..fence_of(&order("x", 7, &[1])) };
         let made = env.store.fence(&bare).await.expect("postgres");
         assert!(matches!(&made, Fenced::New(row) if row.status == Status::Void && row.user.is_none()), "{made:?}");
         assert!(matches!(env.store.fence(&bare).await, Ok(Fenced::Existing(row)) if row == *made.row()));
@@ -87,7 +88,13 @@ async fn every_order_asked_to_close_gets_the_answer_that_holds() {
         // Closed stays closed, and says so again.
         let again = env.store.close_due(&asked[..1]).await.expect("postgres");
         assert_eq!(again[0].decision, CloseDecision::Closed);
-        assert_eq!(again[0].row, answers[0].row.clone().map(|row| crate::create::AtTheMomentOf::at_the_moment_of(row, again[0].row.as_ref().expect("row"))));
+        assert_eq!(
+            again[0].row,
+            answers[0]
+                .row
+                .clone()
+                .map(|row| crate::create::AtTheMomentOf::at_the_moment_of(row, again[0].row.as_ref().expect("row")))
+        );
     })
     .await;
 }

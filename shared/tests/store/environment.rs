@@ -79,7 +79,8 @@ impl Environment {
     }
 
     pub(crate) async fn program(&self) -> Program {
-        let category = |name: &str| NewCategory { name: name.into(), rows: 10, row_len: 20, price: Cents::new(4_500).expect("price") };
+        let category =
+            |name: &str| NewCategory { name: name.into(), rows: 10, row_len: 20, price: Cents::new(4_500).expect("price") };
         let new = NewProgram::new("Autumn tour".into(), vec![category("stalls"), category("balcony")], 900_000, 6);
         self.store.create_program(new.expect("valid"), None).await.expect("postgres")
     }
@@ -87,9 +88,8 @@ impl Environment {
     /// What must hold whatever happened.
     pub(crate) async fn check_invariants(&self) {
         let live = "('unpaid', 'paid', 'refunding')";
-        let count = async |sql: String| -> i64 {
-            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.raw).await.expect("a number")
-        };
+        let count =
+            async |sql: String| -> i64 { sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.raw).await.expect("a number") };
         let held_by_nobody = count(format!(
             "SELECT count(*) FROM order_seats s LEFT JOIN orders o ON o.number = s.order_number AND o.status IN {live}
              AND o.program = s.program AND s.seat = ANY (o.seats) WHERE o.number IS NULL"

@@ -12,7 +12,8 @@ async fn a_program_reads_back_as_it_was_stored() {
         let program = env.program().await;
         assert_eq!(program.shard, Program::usual_shard(program.id));
         assert_eq!(env.store.program(program.id).await.expect("postgres"), Some(program));
-        let category = NewCategory { name: "all".into(), rows: 1, row_len: 1, price: shared::message::Cents::new(0).expect("free") };
+        let category =
+            NewCategory { name: "all".into(), rows: 1, row_len: 1, price: shared::message::Cents::new(0).expect("free") };
         let new = NewProgram::new("Hot".into(), vec![category], 1_000, 1).expect("valid");
         let shard = Shard::new(63).expect("shard");
         let hot = env.store.create_program(new, Some(shard)).await.expect("postgres");

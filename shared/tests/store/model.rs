@@ -36,7 +36,8 @@ impl Model {
             && self.orders.values().any(|known| {
                 let other = &known.order;
                 known.status == Status::Unpaid
-                    && (&other.user, other.program, &other.idempotency_key) == (&order.user, order.program, &order.idempotency_key)
+                    && (&other.user, other.program, &other.idempotency_key)
+                        == (&order.user, order.program, &order.idempotency_key)
             });
         let wanted: Vec<_> = order.seats.iter().map(|seat| (order.program.get(), seat.get())).collect();
         let seat_taken = wanted.iter().any(|seat| self.seats.contains_key(seat));

@@ -20,7 +20,10 @@ async fn what_cannot_be_read_is_parked_as_bytes_with_its_reason_and_delays_nobod
         assert_eq!(stored.parked.len(), 3);
         assert_eq!(env.status(good.order).await, Status::Unpaid);
         assert_eq!(env.number("SELECT octet_length(value)::bigint FROM parked WHERE log_offset = 0").await, 900_000);
-        assert_eq!(env.number("SELECT count(*) FROM parked WHERE log_offset = 1 AND position('\\x00'::bytea IN value) > 0").await, 1);
+        assert_eq!(
+            env.number("SELECT count(*) FROM parked WHERE log_offset = 1 AND position('\\x00'::bytea IN value) > 0").await,
+            1
+        );
         assert_eq!(env.number("SELECT count(*) FROM parked WHERE log_offset = 2 AND value IS NULL").await, 1);
         assert_eq!(env.store.progress(TOPIC).await.expect("postgres")[0].next_offset, 4);
         // Delivered again, nothing is parked twice.

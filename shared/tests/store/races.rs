@@ -17,7 +17,10 @@ const ABREAST: usize = 6;
 const ROUNDS: usize = 400;
 
 /// Runs a race `ABREAST * ROUNDS` times, each with an order of its own.
-async fn race<F: Future<Output = ()> + Send + 'static>(env: &Environment, run: impl Fn(Environment, OrderRequested) -> F + Send + Sync + 'static) {
+async fn race<F: Future<Output = ()> + Send + 'static>(
+    env: &Environment,
+    run: impl Fn(Environment, OrderRequested) -> F + Send + Sync + 'static,
+) {
     let run = Arc::new(run);
     let lanes: Vec<_> = (0..ABREAST)
         .map(|lane| {
