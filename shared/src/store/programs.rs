@@ -38,6 +38,20 @@ impl Store {
         Ok(program)
     }
 
+    /// Programs and where the gate keeps them, ascending by identity, from above `after` on.
+    pub async fn programs_after(&self, after: Option<ProgramId>, limit: u32) -> Result<Vec<(ProgramId, Shard)>, StoreError> {
+        let rows = sqlx::query(include_str!("sql/programs_after.sql"))
+            .bind(after.map_or(0, ProgramId::get))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        let read = |row: &PgRow| {
+            let shard = row.try_get::<i16, _>("shard")? as u8;
+            Ok((bounded(ProgramId::new(row.try_get("id")?))?, bounded(Shard::new(shard))?))
+        };
+        rows.iter().map(read).collect()
+    }
+
     /// A program with its categories.
     pub async fn program(&self, id: ProgramId) -> Result<Option<Program>, StoreError> {
         let rows = sqlx::query(include_str!("sql/program.sql")).bind(id.get()).fetch_all(&self.pool).await?;

@@ -1,0 +1,11 @@
+//! From an event of the gateway to a route, from an answer to a response.
+
+mod problem;
+mod reply;
+mod request;
+mod route;
+
+pub use problem::Problem;
+pub use reply::Reply;
+pub use request::{Call, MAX_BODY_BYTES, MAX_WAIT};
+pub use route::Route;

@@ -1,0 +1,48 @@
+//! An answer, before it is a response.
+
+use lambda_http::Body;
+use lambda_http::http::Response;
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use serde_json::Value;
+
+use super::Problem;
+
+/// A good answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Where the thing lives.
+    pub location: Option<String>,
+    /// The thing, JSON.
+    pub body: Value,
+}
+
+impl Reply {
+    /// 200 with a body.
+    pub fn ok(body: Value) -> Self {
+        Self { status: 200, location: None, body }
+    }
+
+    /// Another status, with the place of the thing.
+    pub fn at(status: u16, location: String, body: Value) -> Self {
+        Self { status, location: Some(location), body }
+    }
+
+    /// The response of either.
+    pub fn response(result: Result<Self, Problem>) -> Response<Body> {
+        let (status, kind, location, retry_after, body) = match result {
+            Ok(reply) => (reply.status, "application/json", reply.location, None, reply.body),
+            Err(problem) => (problem.status, "application/problem+json", None, problem.retry_after, problem.body()),
+        };
+        let mut response = Response::builder().status(status).header(CONTENT_TYPE, kind).header(CACHE_CONTROL, "no-store");
+        if let Some(location) = location {
+            response = response.header(LOCATION, location);
+        }
+        if let Some(seconds) = retry_after {
+            response = response.header(RETRY_AFTER, seconds);
+        }
+        // Cannot fail: statuses are constants, locations are made of digits.
+        response.body(Body::Text(body.to_string())).unwrap_or_else(|_| Response::new(Body::Empty))
+    }
+}

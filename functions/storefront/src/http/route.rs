@@ -1,0 +1,68 @@
+//! Which of the routes in template.yaml a request takes.
+
+use super::Problem;
+
+/// What is asked for. Path parameters are text still; whoever handles the route checks them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// `POST /programs`
+    CreateProgram,
+    /// `GET /programs/{id}`
+    Program(String),
+    /// `GET /programs/{id}/seats`
+    Seats(String),
+    /// `POST /programs/{id}/orders`
+    CreateOrder(String),
+    /// `GET /orders/{number}`
+    Order(String),
+    /// `GET /orders`
+    Orders,
+    /// `POST /orders/{number}/cancel`
+    CancelOrder(String),
+    /// `POST /payments`
+    Payment,
+}
+
+impl Route {
+    /// By method and path; a stage is not part of the path.
+    pub fn of(method: &str, path: &str) -> Result<Self, Problem> {
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let (route, allowed) = match parts.as_slice() {
+            ["programs"] => (Self::CreateProgram, "POST"),
+            ["programs", id] => (Self::Program((*id).to_owned()), "GET"),
+            ["programs", id, "seats"] => (Self::Seats((*id).to_owned()), "GET"),
+            ["programs", id, "orders"] => (Self::CreateOrder((*id).to_owned()), "POST"),
+            ["orders"] => (Self::Orders, "GET"),
+            ["orders", number] => (Self::Order((*number).to_owned()), "GET"),
+            ["orders", number, "cancel"] => (Self::CancelOrder((*number).to_owned()), "POST"),
+            ["payments"] => (Self::Payment, "POST"),
+            _ => return Err(Problem::not_found("no_such_route", format_args!("there is nothing at {path}"))),
+        };
+        if method == allowed {
+            Ok(route)
+        } else {
+            let detail = format_args!("{path} takes {allowed}, not {method}").to_string();
+            Err(Problem::new(405, "method_not_allowed", "Method not allowed", detail).with("allowed", allowed))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_of_the_template_is_found_and_nothing_else() {
+        assert_eq!(Route::of("POST", "/programs"), Ok(Route::CreateProgram));
+        assert_eq!(Route::of("GET", "/programs/7"), Ok(Route::Program("7".into())));
+        assert_eq!(Route::of("GET", "/programs/7/seats"), Ok(Route::Seats("7".into())));
+        assert_eq!(Route::of("POST", "/programs/7/orders"), Ok(Route::CreateOrder("7".into())));
+        assert_eq!(Route::of("GET", "/orders"), Ok(Route::Orders));
+        assert_eq!(Route::of("GET", "/orders/9"), Ok(Route::Order("9".into())));
+        assert_eq!(Route::of("POST", "/orders/9/cancel"), Ok(Route::CancelOrder("9".into())));
+        assert_eq!(Route::of("POST", "/payments"), Ok(Route::Payment));
+        assert_eq!(Route::of("GET", "/").map_err(|p| p.status), Err(404));
+        assert_eq!(Route::of("GET", "/programs/7/orders/1").map_err(|p| p.status), Err(404));
+        assert_eq!(Route::of("DELETE", "/programs/7").map_err(|p| p.status), Err(405));
+    }
+}

@@ -1,0 +1,26 @@
+//! The storefront: what buyers, promoters and the payment provider talk to.
+//!
+//! A request passes through here in this order:
+//!
+//! 1. [`http`]: the route is found, the body bounded and read; whatever is wrong with it is answered as a problem (RFC 9457);
+//! 2. [`identity`]: the buyer is who the gateway's JWT authorizer says, and nobody else;
+//! 3. [`programs`] or [`orders`] or [`payments`]: the concern itself;
+//! 4. [`kafka`]: where an order is published, behind [`kafka::PublishOrders`];
+//! 5. [`rebuild`]: carried on by any request that finds a program's gate missing or closed.
+//!
+//! What it promises: an answer of 202 is given only after the broker has the order and the gate knows; every other end of a
+//! request leaves either nothing held, or a reservation whose delay entry ends it. It never waits longer than its timeouts.
+
+pub mod http;
+pub mod identity;
+pub mod kafka;
+pub mod orders;
+pub mod payments;
+pub mod programs;
+pub mod rebuild;
+
+mod settings;
+mod storefront;
+
+pub use settings::{KafkaSecurity, Settings};
+pub use storefront::{Clock, Storefront, SystemClock};

@@ -1,0 +1,130 @@
+//! `POST /programs/{id}/orders`
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use shared::message::{CategoryNo, SeatIndex};
+use shared::sale::{Refusal, Status, Want, quote};
+
+use super::publish::{self, Standing};
+use super::reserve::{self, Reservation, Wish};
+use super::{lookup, view};
+use crate::http::{Call, Problem, Reply};
+use crate::programs;
+use crate::storefront::Storefront;
+
+/// Rounds at most: a repeated request may find its former order void, which makes room for a new one.
+const ROUNDS: u32 = 3;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    category: CategoryNo,
+    seats: Option<Vec<SeatIndex>>,
+    count: Option<u32>,
+}
+
+impl Wanted {
+    fn want(self) -> Result<Want, Problem> {
+        match (self.seats, self.count) {
+            (Some(seats), None) => Ok(Want::seats(self.category, seats)?),
+            (None, Some(count)) => Ok(Want::best(self.category, count)?),
+            _ => Err(Problem::invalid_order("say either which seats, or how many (count)")),
+        }
+    }
+}
+
+/// Takes an order, or says why not. An answer of 202 or 201 means that the order will reach a final state whatever happens here.
+pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Reply, Problem> {
+    let user = call.claims.user()?;
+    let key = call.idempotency_key()?;
+    let wait = call.wait()?;
+    let want = call.json::<Wanted>()?.want()?;
+    let program = programs::find(shop, program).await?;
+    let quote = quote(&program, &want).map_err(|why| refused(&why))?;
+    shop.publisher.ready().await.map_err(|why| {
+        tracing::warn!(why, "no orders are taken");
+        Problem::unavailable("orders cannot be taken at the moment; try again")
+    })?;
+    let idempotency = key.map(|key| (key, body_hash(&want)));
+    let wish = Wish { program, user, want, quote, idempotency, trace: call.trace() };
+    for _ in 0..ROUNDS {
+        let (repeated, standing) = match reserve::reserve(shop, &wish).await? {
+            Reservation::Held(held) => (held.attempt > 1, publish::publish(shop, &held).await?),
+            Reservation::Abandoning(held) => (true, publish::fence(shop, &held).await?),
+            Reservation::Accepted(held) => (true, Standing::Accepted(held.request)),
+            Reservation::Stored { order, nonce } => (true, lookup::stored(shop, order, nonce).await?),
+        };
+        let standing = match standing {
+            Standing::Accepted(request) => lookup::wait(shop, request, wait).await,
+            stored @ Standing::Row(_) => stored,
+        };
+        match standing {
+            Standing::Accepted(request) => return Ok(view::accepted(&request)),
+            // The former order of this key came to nothing, and its key was forgotten with it.
+            Standing::Row(row) if row.status == Status::Void && repeated => super::settle(shop, &row).await,
+            Standing::Row(row) if row.status == Status::Void => return Err(Problem::publish_failed()),
+            Standing::Row(row) => return view::placed(&row),
+        }
+    }
+    Err(Problem::unavailable("the order could not be taken; try again"))
+}
+
+/// What makes two requests of one key the same: the wish, not its spelling.
+fn body_hash(want: &Want) -> String {
+    let mut hash = Sha256::new();
+    match want {
+        Want::Seats { category, seats } => {
+            hash.update(format!("seats {category}"));
+            seats.iter().for_each(|seat| hash.update(format!(" {seat}")));
+        }
+        Want::Best { category, count } => hash.update(format!("best {category} {count}")),
+    }
+    hex::encode(hash.finalize())
+}
+
+fn refused(why: &Refusal) -> Problem {
+    match why {
+        Refusal::SaleStopped => Problem::new(409, "sale_stopped", "The sale has stopped", why),
+        Refusal::OverLimit(limit) => {
+            Problem::new(409, "limit_reached", "Too many tickets for one buyer", why).with("have", 0).with("limit", *limit)
+        }
+        Refusal::NoSuchCategory(_) | Refusal::NoSuchSeat(..) | Refusal::RowTooShort(_) | Refusal::Amount(_) => {
+            Problem::invalid_order(why)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(json: &str) -> Result<Want, Problem> {
+        serde_json::from_str::<Wanted>(json).map_err(Problem::malformed)?.want()
+    }
+
+    #[test]
+    fn an_order_names_its_seats_or_their_number_but_not_both() {
+        assert!(wanted(r#"{"category":0,"seats":[2,1]}"#).is_ok());
+        assert!(wanted(r#"{"category":0,"count":2}"#).is_ok());
+        for (bad, status) in [
+            (r#"{"category":0}"#, 422),
+            (r#"{"category":0,"seats":[1],"count":1}"#, 422),
+            (r#"{"category":0,"seats":[1,1]}"#, 422),
+            (r#"{"category":0,"count":0}"#, 422),
+            (r#"{"category":0,"count":21}"#, 422),
+            (r#"{"category":100,"count":1}"#, 400),
+            (r#"{"category":0,"count":-1}"#, 400),
+            (r#"{"category":0,"count":1,"user":"mallory"}"#, 400),
+        ] {
+            assert_eq!(wanted(bad).map_err(|p| p.status), Err(status), "{bad}");
+        }
+    }
+
+    #[test]
+    fn one_wish_has_one_hash_however_its_seats_are_listed() {
+        let hash = |json| wanted(json).map(|want| body_hash(&want));
+        assert_eq!(hash(r#"{"category":0,"seats":[2,1]}"#), hash(r#"{ "seats": [1, 2], "category": 0 }"#));
+        assert_ne!(hash(r#"{"category":0,"seats":[1,2]}"#), hash(r#"{"category":1,"seats":[1,2]}"#));
+        assert_ne!(hash(r#"{"category":0,"seats":[2]}"#), hash(r#"{"category":0,"count":2}"#));
+    }
+}

@@ -1,0 +1,89 @@
+//! Looking orders up. An order is shown to its buyer; for anybody else it does not exist.
+
+use std::time::Duration;
+
+use serde_json::json;
+use shared::gate::ResvState;
+use shared::message::{Nonce, OrderNumber, OrderRequested};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::publish::Standing;
+use super::view;
+use crate::http::{Call, Problem, Reply};
+use crate::storefront::Storefront;
+
+/// First and longest pause between two looks at Postgres.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(15), Duration::from_millis(250));
+
+/// `GET /orders/{number}`
+pub async fn get(shop: &Storefront, number: &str, call: &Call) -> Result<Reply, Problem> {
+    let user = call.claims.user()?;
+    let number = parse(number)?;
+    if let Some(row) = shop.store.order(number).await? {
+        return if row.user.as_ref() == Some(&user) { Ok(Reply::ok(view::row(&row))) } else { Err(missing(number)) };
+    }
+    let reservation = shop.gate.reservation(number).await?.filter(|r| r.user == user).ok_or_else(|| missing(number))?;
+    let Ok(request) = serde_json::from_str::<OrderRequested>(&reservation.message) else {
+        // Stored between the two looks: its message is gone, its row is there.
+        let row = shop.store.order(number).await?.filter(|row| row.user.as_ref() == Some(&user));
+        return row.map(|row| Reply::ok(view::row(&row))).ok_or_else(|| missing(number));
+    };
+    let status = match reservation.state {
+        ResvState::Accepted { .. } | ResvState::Stored => "accepted",
+        ResvState::Held | ResvState::Abandoning => "pending",
+    };
+    Ok(Reply::ok(view::request(&request, status)))
+}
+
+/// `GET /orders?limit=20&before=NUMBER`: mine, newest first.
+pub async fn mine(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
+    let user = call.claims.user()?;
+    let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
+    let before = call.query.get("before").map(|text| text.parse::<OrderNumber>());
+    let before = before.transpose().map_err(|e| Problem::malformed(format_args!("before: {e}")))?;
+    let rows = shop.store.orders_of(&user, before, limit).await?;
+    let next = rows.last().filter(|_| rows.len() == limit as usize).map(|row| row.number);
+    Ok(Reply::ok(json!({ "orders": rows.iter().map(view::row).collect::<Vec<_>>(), "before": next })))
+}
+
+/// The row of an order that the gate says is stored, or has ended.
+pub(super) async fn stored(shop: &Storefront, order: OrderNumber, nonce: Nonce) -> Result<Standing, Problem> {
+    match shop.store.order(order).await {
+        Ok(Some(row)) if row.nonce == nonce => Ok(Standing::Row(row)),
+        Ok(_) => Err(Problem::unknown(order)),
+        Err(error) => {
+            tracing::error!(%order, %error, "no row to answer by");
+            Err(Problem::unknown(order))
+        }
+    }
+}
+
+/// Looks until an accepted order is stored, or the time is up. Postgres being away shortens nothing that was promised.
+pub(super) async fn wait(shop: &Storefront, request: OrderRequested, time: Duration) -> Standing {
+    if time.is_zero() {
+        return Standing::Accepted(request);
+    }
+    let deadline = Instant::now() + time;
+    let mut pause = PAUSE.0;
+    loop {
+        match timeout_at(deadline, shop.store.order(request.order)).await {
+            Ok(Ok(Some(row))) if row.nonce == request.nonce => return Standing::Row(row),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(order = %request.order, %error, "while waiting"),
+            Err(_) => return Standing::Accepted(request),
+        }
+        if Instant::now() + pause >= deadline {
+            return Standing::Accepted(request);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(PAUSE.1);
+    }
+}
+
+pub(super) fn parse(number: &str) -> Result<OrderNumber, Problem> {
+    number.parse().map_err(|_| missing(number))
+}
+
+pub(super) fn missing(number: impl std::fmt::Display) -> Problem {
+    Problem::not_found("no_such_order", format_args!("you have no order {number}"))
+}

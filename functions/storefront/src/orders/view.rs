@@ -1,0 +1,65 @@
+//! Orders as buyers see them.
+
+use serde_json::{Value, json};
+use shared::message::OrderRequested;
+use shared::sale::Status;
+use shared::store::OrderRow;
+
+use crate::http::{Problem, Reply};
+
+/// 202: the order will reach a final state.
+pub(super) fn accepted(request: &OrderRequested) -> Reply {
+    Reply::at(202, format!("/orders/{}", request.order), self::request(request, "accepted"))
+}
+
+/// The answer to a request for an order that is a row by now.
+pub(super) fn placed(row: &OrderRow) -> Result<Reply, Problem> {
+    let location = format!("/orders/{}", row.number);
+    match row.status {
+        Status::Rejected => {
+            let why = row.reason.as_deref().unwrap_or("rejected");
+            let problem =
+                Problem::new(409, "rejected", "The order was rejected", format!("the order could not be stored: {why}"));
+            Err(problem.with("order", row.number.to_string()).with("reason", why))
+        }
+        Status::Unpaid => Ok(Reply::at(201, location, self::row(row))),
+        _ => Ok(Reply::at(200, location, self::row(row))),
+    }
+}
+
+/// An order that is no row yet.
+pub(super) fn request(request: &OrderRequested, status: &str) -> Value {
+    json!({
+        "order": request.order,
+        "program": request.program,
+        "category": request.category,
+        "seats": request.seats,
+        "amount_cents": request.amount_cents,
+        "status": status,
+        "pay_by": time(request.pay_by_ms),
+        "created_at": time(request.order.made_at_ms() as i64),
+    })
+}
+
+/// A stored order.
+pub(super) fn row(row: &OrderRow) -> Value {
+    let mut view = json!({
+        "order": row.number,
+        "program": row.program,
+        "category": row.category,
+        "seats": row.seats,
+        "amount_cents": row.amount,
+        "status": row.status.as_str(),
+        "pay_by": row.pay_by_ms.map(time),
+        "created_at": time(row.created_at_ms),
+    });
+    if let (Some(reason), Some(view)) = (&row.reason, view.as_object_mut()) {
+        view.insert("reason".into(), reason.as_str().into());
+    }
+    view
+}
+
+/// RFC 3339, UTC.
+fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}

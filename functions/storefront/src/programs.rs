@@ -1,0 +1,143 @@
+//! Programs: created by promoters, seen by everybody.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::gate::{Availability, InstallState, ProgramRef};
+use shared::message::{CategoryNo, Cents, ProgramId};
+use shared::sale::{Category, NewCategory, NewProgram, Program};
+
+use crate::http::{Call, Problem, Reply};
+use crate::rebuild::{self, Progress};
+use crate::storefront::Storefront;
+
+/// How old a remembered program may be. A frozen process hears of no change, so this is short.
+const FRESH: Duration = Duration::from_secs(2);
+/// Programs remembered at most.
+const REMEMBERED: usize = 1000;
+
+/// Programs read a moment ago: a rush asks for the same one all the time.
+#[derive(Debug, Default)]
+pub struct Catalogue(Mutex<HashMap<ProgramId, (Instant, Arc<Program>)>>);
+
+impl Catalogue {
+    fn recall(&self, id: ProgramId) -> Option<Arc<Program>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&id).filter(|(read, _)| read.elapsed() < FRESH).map(|(_, program)| program.clone())
+    }
+
+    fn remember(&self, program: Program) -> Arc<Program> {
+        let program = Arc::new(program);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(program.id, (Instant::now(), program.clone()));
+        program
+    }
+}
+
+/// A program by the text of its id, at most [`FRESH`] old.
+pub async fn find(shop: &Storefront, id: &str) -> Result<Arc<Program>, Problem> {
+    let missing = || Problem::not_found("no_such_program", format_args!("there is no program {id}"));
+    let id: ProgramId = id.parse().map_err(|_| missing())?;
+    if let Some(program) = shop.catalogue.recall(id) {
+        return Ok(program);
+    }
+    let program = shop.store.program(id).await?.ok_or_else(missing)?;
+    Ok(shop.catalogue.remember(program))
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    title: String,
+    categories: Vec<WantedCategory>,
+    pay_window_seconds: Option<i64>,
+    user_limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct WantedCategory {
+    name: String,
+    rows: u32,
+    seats_per_row: u32,
+    price_cents: Cents,
+}
+
+/// `POST /programs`: stored first, then installed in the gate; a crash in between is mended by the first buyer.
+pub async fn create(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
+    call.claims.user()?;
+    call.claims.require_scope("programs:write")?;
+    let Wanted { title, categories, pay_window_seconds, user_limit } = call.json()?;
+    let default_window = i64::try_from(shop.settings.windows.pay_ms).unwrap_or(i64::MAX);
+    let pay_window_ms = pay_window_seconds.map_or(default_window, |s| s.saturating_mul(1000));
+    let category = |c: WantedCategory| NewCategory { name: c.name, rows: c.rows, row_len: c.seats_per_row, price: c.price_cents };
+    let categories = categories.into_iter().map(category).collect();
+    let new = NewProgram::new(title, categories, pay_window_ms, user_limit.unwrap_or(shop.settings.user_limit))
+        .map_err(|e| Problem::new(422, "invalid_program", "The program cannot be created as it is", e))?;
+    let program = shop.catalogue.remember(shop.store.create_program(new, None).await?);
+    // Nobody can have ordered from it yet: there is nothing in Kafka to wait for. If the gate is away, its first buyer does this.
+    if let Err(problem) = rebuild::install_new(shop, &program).await {
+        tracing::warn!(program = %program.id, why = problem.detail, "the new program is not in the gate yet");
+    }
+    Ok(Reply::at(201, format!("/programs/{}", program.id), view(&program, None)))
+}
+
+/// `GET /programs/{id}`. While the gate is away or loading, free seats are unknown (`null`), the rest is answered.
+pub async fn get(shop: &Storefront, id: &str) -> Result<Reply, Problem> {
+    let program = find(shop, id).await?;
+    let availability = shop.gate.availability(ProgramRef::from(&*program)).await.unwrap_or_else(|e| {
+        tracing::warn!(error = %e, "availability");
+        None
+    });
+    let open = availability.filter(|a| a.state == InstallState::Open);
+    Ok(Reply::ok(view(&program, open.as_ref())))
+}
+
+/// `GET /programs/{id}/seats?category=0`: a character a seat, a text a row.
+pub async fn seats(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
+    let program = find(shop, id).await?;
+    let no = call.number("category", 0, 99)?.unwrap_or(0);
+    let category = CategoryNo::new(no as u16).ok().and_then(|no| program.category(no));
+    let category =
+        category.ok_or_else(|| Problem::not_found("no_such_category", format_args!("the program has no category {no}")))?;
+    let at = ProgramRef::from(&*program);
+    if shop.gate.install_state(at).await? != InstallState::Open {
+        if let Progress::Loading = rebuild::carry_on(shop, &program).await? {
+            return Err(Problem::loading());
+        }
+    }
+    let rows = shop.gate.seat_map(at, category).await?.ok_or_else(Problem::loading)?;
+    Ok(Reply::ok(json!({
+        "category": category.no,
+        "first_seat": category.layout.first(),
+        "seats_per_row": category.layout.row_len(),
+        "rows": rows.iter().map(|row| row.iter().map(|seat| shown(*seat)).collect::<String>()).collect::<Vec<_>>(),
+    })))
+}
+
+const fn shown(seat: u8) -> char {
+    match seat {
+        b'0' => '.',
+        b'1' => 'x',
+        _ => '#',
+    }
+}
+
+fn view(program: &Program, availability: Option<&Availability>) -> Value {
+    let free = |c: &Category| availability.and_then(|a| a.free.iter().find(|(no, _)| *no == c.no)).map(|(_, free)| *free);
+    let category = |c: &Category| {
+        json!({
+            "no": c.no, "name": c.name, "price_cents": c.price, "first_seat": c.layout.first(),
+            "rows": c.layout.rows(), "seats_per_row": c.layout.row_len(), "free": free(c),
+        })
+    };
+    json!({
+        "id": program.id, "title": program.title, "version": program.version, "status": program.status.as_str(),
+        "pay_window_seconds": program.pay_window_ms / 1000, "user_limit": program.user_limit,
+        "categories": program.categories.iter().map(category).collect::<Vec<_>>(),
+    })
+}

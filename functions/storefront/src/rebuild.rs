@@ -1,0 +1,152 @@
+//! Filling the gate for a program that it has lost, or that has just been created.
+//!
+//! 1. The map is installed closed, with Kafka's end offsets of now: only a storefront can ask for those.
+//! 2. Create must have passed these offsets: then every order accepted before the loss is a row.
+//! 3. The live rows are merged, and the gate opens, unless another has begun anew meanwhile.
+//!
+//! One request carries this on at a time, by a short lease, for a bounded time; all others are told to come back. Whatever a dead
+//! one left, the next begins again: merging twice is merging once.
+
+use std::time::Duration;
+
+use shared::gate::{Epoch, Install, LiveOrder, Merged, ProgramRef};
+use shared::message::OrderNumber;
+use shared::reconcile::reconcile;
+use shared::sale::Program;
+use shared::store::OrderRow;
+use tokio::time::{Instant, sleep};
+
+use crate::http::Problem;
+use crate::kafka::EndOffsets;
+use crate::storefront::Storefront;
+
+/// A loader that says nothing for so long has died. Renewed by every page.
+const LEASE_MS: u64 = 3_000;
+/// How long one request waits for create.
+const PATIENCE: Duration = Duration::from_millis(1_000);
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long one request merges.
+const WORK: Duration = Duration::from_secs(10);
+/// Rows read and merged at a time.
+const PAGE: u32 = 500;
+
+/// How far the filling has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The gate is open.
+    Open,
+    /// Not yet: come back.
+    Loading,
+}
+
+/// Installs a program that was created by this request: nothing of it can be in Kafka or in Postgres.
+pub async fn install_new(shop: &Storefront, program: &Program) -> Result<(), Problem> {
+    let epoch = Epoch::new(rand::random());
+    if let Install::Mine { .. } = shop.gate.install_begin(program, Some("{}"), &epoch, LEASE_MS).await? {
+        shop.gate.install_open(ProgramRef::from(program), &epoch).await?;
+    }
+    Ok(())
+}
+
+/// Carries the filling on as far as one request may.
+pub async fn carry_on(shop: &Storefront, program: &Program) -> Result<Progress, Problem> {
+    let epoch = Epoch::new(rand::random());
+    let mut begun = shop.gate.install_begin(program, None, &epoch, LEASE_MS).await?;
+    if begun == Install::EndsNeeded {
+        let ends = json(&ends(shop).await?);
+        begun = shop.gate.install_begin(program, Some(&ends), &epoch, LEASE_MS).await?;
+    }
+    match begun {
+        Install::AlreadyOpen => return Ok(Progress::Open),
+        Install::Busy { .. } | Install::EndsNeeded => return Ok(Progress::Loading),
+        Install::Mine { ends } => {
+            if !create_has_passed(shop, &ends).await? {
+                tracing::info!(program = %program.id, "the gate waits for create");
+                return Ok(Progress::Loading);
+            }
+        }
+    }
+    fill(shop, program, &epoch).await
+}
+
+async fn ends(shop: &Storefront) -> Result<EndOffsets, Problem> {
+    shop.publisher.end_offsets().await.map_err(|e| {
+        tracing::error!(error = e, "end offsets");
+        Problem::unavailable("the program's seats have to be loaded, and that needs the brokers; try again")
+    })
+}
+
+/// Looks for a while whether create has dealt with all that was in Kafka when the filling began.
+async fn create_has_passed(shop: &Storefront, ends: &str) -> Result<bool, Problem> {
+    let mut wanted: EndOffsets = serde_json::from_str(ends).unwrap_or_else(|e| {
+        // Whatever it was, waiting for the ends of now is waiting for more.
+        tracing::error!(error = %e, ends, "the gate holds end offsets that cannot be read");
+        EndOffsets::new()
+    });
+    if wanted.is_empty() && ends != "{}" {
+        wanted = self::ends(shop).await?;
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let progress = shop.store.progress(&shop.settings.topic).await?;
+        let next = |partition| progress.iter().find(|p| p.partition == partition).map_or(0, |p| p.next_offset);
+        wanted.retain(|partition, end| next(*partition) < *end);
+        if wanted.is_empty() {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            // A topic that was made anew ends earlier than it did: no more can be asked of create.
+            let now = self::ends(shop).await?;
+            wanted.retain(|partition, _| next(*partition) < now.get(partition).copied().unwrap_or(0));
+            return Ok(wanted.is_empty());
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn fill(shop: &Storefront, program: &Program, epoch: &Epoch) -> Result<Progress, Problem> {
+    let at = ProgramRef::from(program);
+    let deadline = Instant::now() + WORK;
+    let mut after: Option<OrderNumber> = None;
+    let mut displaced: Vec<OrderNumber> = Vec::new();
+    loop {
+        let rows = shop.store.live_orders(program.id, after, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.number);
+        let orders: Vec<LiveOrder> = rows.iter().filter_map(live).collect();
+        match shop.gate.install_merge(at, epoch, LEASE_MS, &orders).await? {
+            Merged::Done { displaced: others } => displaced.extend(others.into_iter().map(|(order, _)| order)),
+            Merged::Stale => return Ok(Progress::Loading),
+        }
+        if Instant::now() >= deadline {
+            return Ok(Progress::Loading);
+        }
+    }
+    if !shop.gate.install_open(at, epoch).await? {
+        return Ok(Progress::Loading);
+    }
+    tracing::info!(program = %program.id, displaced = displaced.len(), "the gate is open");
+    if !displaced.is_empty() {
+        let rows = shop.store.orders(&displaced).await?;
+        reconcile(&shop.gate, &shop.store, &rows).await?;
+    }
+    Ok(Progress::Open)
+}
+
+/// A live row knows all of this: only a fence lacks any.
+fn live(row: &OrderRow) -> Option<LiveOrder> {
+    Some(LiveOrder {
+        order: row.number,
+        nonce: row.nonce,
+        user: row.user.clone()?,
+        category: row.category?,
+        seats: row.seats.clone(),
+        due_in_ms: (row.status == shared::sale::Status::Unpaid).then(|| row.remaining_ms.unwrap_or(0).max(0) as u64),
+    })
+}
+
+/// `{"0":12,"1":7}`
+fn json(ends: &EndOffsets) -> String {
+    serde_json::to_string(ends).unwrap_or_else(|_| unreachable!("a map of numbers is JSON"))
+}

@@ -1,0 +1,120 @@
+//! What the storefront must be told, from the environment; docs/http-api.md and template.yaml name the same things.
+
+use std::time::Duration;
+
+use shared::config::{Problems, Reader, Secret, Url};
+use shared::naming::Names;
+use shared::sale::Windows;
+
+/// Settings of one process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The environment's names.
+    pub names: Names,
+    /// The gate.
+    pub redis: Url,
+    /// The truth.
+    pub database: Url,
+    /// Connections to it at most.
+    pub connections: u32,
+    /// `host:port,...`
+    pub brokers: String,
+    /// How to talk to the brokers.
+    pub security: KafkaSecurity,
+    /// Full name of the topic of orders.
+    pub topic: String,
+    /// How long each party waits.
+    pub windows: Windows,
+    /// Tickets of one buyer, where a program sets no limit.
+    pub user_limit: u32,
+    /// Key of the payment provider's signatures.
+    pub webhook_secret: Secret,
+    /// How old, or how far ahead, a signed notification may be.
+    pub webhook_tolerance: Duration,
+}
+
+/// How to talk to the brokers.
+#[derive(Debug, Clone)]
+pub enum KafkaSecurity {
+    /// No encryption: brokers on the same machine.
+    Plaintext,
+    /// TLS, and a name with a password.
+    SaslSsl {
+        /// `SCRAM-SHA-512` or `SCRAM-SHA-256`.
+        mechanism: String,
+        /// The name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+}
+
+impl Settings {
+    /// Reads all of them, or says everything that is wrong.
+    pub fn read(reader: &Reader) -> Result<Self, Problems> {
+        let names = reader.names();
+        let redis = reader.url("REDIS_GATE_URL", &["redis", "rediss"]);
+        let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+        let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
+        let brokers = reader.brokers("KAFKA_BROKERS");
+        let security = security(reader);
+        let topic = reader.text_or("ORDERS_TOPIC", "order-create");
+        let windows = windows(reader);
+        let user_limit = reader.integer_or("USER_LIMIT_DEFAULT", 1..=1000, 6);
+        let webhook_secret = reader.secret("PAYMENT_WEBHOOK_SECRET", 16);
+        let webhook_tolerance = reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300);
+        reader.finish(|| {
+            let names = names?;
+            Some(Self {
+                topic: names.topic(&topic?),
+                names,
+                redis: redis?,
+                database: database?,
+                connections: connections?,
+                brokers: brokers?,
+                security: security?,
+                windows: windows?,
+                user_limit: user_limit?,
+                webhook_secret: webhook_secret?,
+                webhook_tolerance: webhook_tolerance?,
+            })
+        })
+    }
+}
+
+fn windows(reader: &Reader) -> Option<Windows> {
+    let pay = reader.seconds_or("PAY_WINDOW_SECONDS", 1..=86_400, 900);
+    let publish = reader.milliseconds_or("PUBLISH_WINDOW_MS", 1_000..=600_000, 30_000);
+    let delivery = reader.milliseconds_or("DELIVERY_TIMEOUT_MS", 500..=300_000, 10_000);
+    let ms = |time: Duration| time.as_millis() as u64;
+    let (pay_ms, publish_ms, delivery_ms) = (ms(pay?), ms(publish?), ms(delivery?));
+    // The least time to pay is create's to give; here it only must not contradict.
+    match (Windows { pay_ms, min_pay_ms: 0, publish_ms, delivery_ms }).checked() {
+        Ok(windows) => Some(windows),
+        Err(e) => {
+            let together = "DELIVERY_TIMEOUT_MS, PUBLISH_WINDOW_MS, PAY_WINDOW_SECONDS";
+            reader.refuse(
+                together,
+                format_args!("contradict each other: {e}"),
+                "delivery timeout < publish window <= pay window",
+            );
+            None
+        }
+    }
+}
+
+fn security(reader: &Reader) -> Option<KafkaSecurity> {
+    match reader.text_or("KAFKA_SECURITY", "plaintext")?.as_str() {
+        "plaintext" => Some(KafkaSecurity::Plaintext),
+        "sasl_ssl" => {
+            let mechanism = reader.text_or("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512");
+            let username = reader.text("KAFKA_USERNAME", "the name for SASL, as KAFKA_SECURITY is sasl_ssl");
+            let password = reader.secret("KAFKA_PASSWORD", 1);
+            Some(KafkaSecurity::SaslSsl { mechanism: mechanism?, username: username?, password: password? })
+        }
+        other => {
+            reader.refuse("KAFKA_SECURITY", format_args!("is {other:?}"), "plaintext or sasl_ssl");
+            None
+        }
+    }
+}

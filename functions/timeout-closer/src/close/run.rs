@@ -1,0 +1,232 @@
+//! Carries decisions out, for a batch of claimed entries.
+
+use std::collections::{HashMap, HashSet};
+
+use shared::delay::{Claim, DelayError};
+use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
+use shared::message::{Nonce, OrderNumber};
+use shared::reconcile::reconcile;
+use shared::store::{CloseDecision, Closing, Fence, OrderRow, Progress, Store, StoreError};
+
+use super::decide::{Action, LEAST_PAUSE_MS, WAIT_MS, decide};
+
+/// Counts of one batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Outcome {
+    /// Orders closed because their time was up.
+    pub closed: u64,
+    /// Orders fenced.
+    pub fenced: u64,
+    /// Entries ended.
+    pub acknowledged: u64,
+    /// Entries put off.
+    pub put_off: u64,
+    /// Entries left to their lease: something failed.
+    pub failed: u64,
+}
+
+/// Why a whole batch was left to its leases.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Postgres is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Redis is away.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+}
+
+/// One claimed entry and the order it is of.
+struct Entry {
+    claim: Claim,
+    at: OrderAt,
+}
+
+/// The batch at work: what was found out, and what is to become of each entry.
+struct Batch<'a> {
+    gate: &'a Gate,
+    store: &'a Store,
+    progress: Vec<Progress>,
+    outcome: Outcome,
+    /// To be settled by their rows, then ended.
+    settle: Vec<(Claim, OrderRow)>,
+    /// To be ended.
+    done: Vec<Claim>,
+    /// To be put off, ms.
+    put_off: HashMap<String, u64>,
+    waiting: Vec<Claim>,
+}
+
+/// Deals with every entry. One that fails is left to its lease, and says so; the others go on.
+pub async fn run(gate: &Gate, store: &Store, topic: &str, claims: Vec<Claim>) -> Result<Outcome, RunError> {
+    let mut batch = Batch {
+        gate,
+        store,
+        progress: store.progress(topic).await?,
+        outcome: Outcome::default(),
+        settle: Vec::new(),
+        done: Vec::new(),
+        put_off: HashMap::new(),
+        waiting: Vec::new(),
+    };
+    let mut entries: HashMap<OrderNumber, Entry> = HashMap::with_capacity(claims.len());
+    for claim in claims {
+        match identify(gate, &claim).await {
+            Ok(Some(at)) => drop(entries.insert(at.order, Entry { claim, at })),
+            // Neither the entry nor a reservation knows an order: nothing can be held for it.
+            Ok(None) => batch.done.push(claim),
+            Err(error) => batch.fail(&claim.id, &error),
+        }
+    }
+    for closing in close(store, entries.values().map(|e| (e.at.order, e.at.nonce)).collect()).await {
+        if let Some(entry) = entries.remove(&closing.number) {
+            let id = entry.claim.id.clone();
+            if let Err(error) = batch.one(entry, closing).await {
+                batch.fail(&id, &error);
+            }
+        }
+    }
+    batch.outcome.failed += entries.len() as u64;
+    batch.finish().await
+}
+
+/// The order of an entry. A body that cannot be read is made up for by the reservation.
+async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateError> {
+    let Ok(order) = claim.id.parse::<OrderNumber>() else {
+        tracing::error!(id = claim.id, "a timeout entry of no order; ended");
+        return Ok(None);
+    };
+    let at = |id, nonce: Nonce| OrderAt { order, nonce, program: ProgramRef { id, shard: claim.shard } };
+    if let Ok(job) = TimeoutJob::parse(&claim.body) {
+        return Ok(Some(at(job.program, job.nonce)));
+    }
+    tracing::error!(%order, body = claim.body, "a timeout entry that cannot be read");
+    Ok(gate.reservation(order).await?.map(|r| at(r.program, r.nonce)))
+}
+
+/// Transaction A, for all at once; where that fails, one by one: a bad row must not hold up the others.
+async fn close(store: &Store, orders: Vec<(OrderNumber, Nonce)>) -> Vec<Closing> {
+    if orders.is_empty() {
+        return Vec::new();
+    }
+    match store.close_due(&orders).await {
+        Ok(closed) => return closed,
+        Err(error) => tracing::warn!(%error, orders = orders.len(), "not closed together; one by one"),
+    }
+    let mut closed = Vec::with_capacity(orders.len());
+    for order in orders {
+        match store.close_due(&[order]).await {
+            Ok(one) => closed.extend(one),
+            Err(error) => tracing::error!(order = %order.0, %error, "not closed"),
+        }
+    }
+    closed
+}
+
+impl Batch<'_> {
+    fn fail(&mut self, id: &str, error: &dyn std::fmt::Display) {
+        tracing::warn!(order = id, %error, "left to its lease");
+        self.outcome.failed += 1;
+    }
+
+    /// Decides about one entry until nothing more is to be asked, and does what only concerns this one.
+    async fn one(&mut self, entry: Entry, closing: Closing) -> Result<(), RunError> {
+        let Entry { claim, at } = entry;
+        let mut found = None;
+        loop {
+            match decide(closing.decision, found, &self.progress) {
+                Action::Abandon => found = Some(self.gate.abandon(at, None).await?),
+                Action::SettleRow => {
+                    self.outcome.closed += u64::from(closing.decision == CloseDecision::Closed);
+                    if let Some(row) = closing.row {
+                        self.settle.push((claim, row));
+                    }
+                    return Ok(());
+                }
+                Action::MatchPayment => {
+                    match self.store.match_payments(&[at.order]).await?.into_iter().find(|row| row.number == at.order) {
+                        Some(row) => self.settle.push((claim, row)),
+                        None => self.put_off(claim, LEAST_PAUSE_MS),
+                    }
+                    return Ok(());
+                }
+                Action::PutOff { pause_ms, alarm } => {
+                    if let Some(why) = alarm {
+                        tracing::warn!(order = %at.order, why, "put off");
+                    }
+                    self.put_off(claim, pause_ms);
+                    return Ok(());
+                }
+                Action::Fence { reason, alarm } => {
+                    if alarm {
+                        tracing::error!(order = %at.order, reason, "an order that was never stored is fenced");
+                    }
+                    return self.fence(claim, at, reason).await;
+                }
+                Action::Release => return self.release(claim, at).await,
+            }
+        }
+    }
+
+    /// Transaction B. The row that it finds or makes decides.
+    async fn fence(&mut self, claim: Claim, at: OrderAt, reason: &'static str) -> Result<(), RunError> {
+        let known = self.gate.reservation(at.order).await?.filter(|r| r.nonce == at.nonce);
+        let fence = Fence {
+            number: at.order,
+            nonce: at.nonce,
+            user: known.as_ref().map(|r| r.user.clone()),
+            program: Some(at.program.id),
+            category: known.as_ref().map(|r| r.category),
+            seats: known.as_ref().map(|r| r.seats.clone()).unwrap_or_default(),
+            key: known.and_then(|r| r.key),
+            reason,
+        };
+        let row = self.store.fence(&fence).await?.row().clone();
+        if row.nonce != at.nonce {
+            return self.release(claim, at).await;
+        }
+        self.outcome.fenced += 1;
+        self.settle.push((claim, row));
+        Ok(())
+    }
+
+    /// Frees what a reservation holds that can have no row of its own.
+    async fn release(&mut self, claim: Claim, at: OrderAt) -> Result<(), RunError> {
+        let settle = Settle { at, user: None, key: None, seats: None, to: SettleTo::Gone { forget_key: true } };
+        match self.gate.settle(&settle).await? {
+            Settled::Done { .. } | Settled::Tombstoned => self.done.push(claim),
+            Settled::SeatsUnknown | Settled::NoSuchSeat | Settled::NotInstalled => self.put_off(claim, WAIT_MS),
+        }
+        Ok(())
+    }
+
+    fn put_off(&mut self, claim: Claim, pause_ms: u64) {
+        self.put_off.insert(claim.id.clone(), pause_ms);
+        self.waiting.push(claim);
+    }
+
+    /// Settles by the rows, then ends or puts off the entries. Settling has ended or moved most of them already: a late
+    /// acknowledgement is refused, which is as good.
+    async fn finish(mut self) -> Result<Outcome, RunError> {
+        let rows: Vec<OrderRow> = self.settle.iter().map(|(_, row)| row.clone()).collect();
+        let report = reconcile(self.gate, self.store, &rows).await?;
+        let failed: HashSet<OrderNumber> = report.failed.iter().map(|(order, _)| *order).collect();
+        let waiting: HashSet<OrderNumber> = report.waiting.iter().copied().collect();
+        for (claim, row) in std::mem::take(&mut self.settle) {
+            if failed.contains(&row.number) {
+                self.outcome.failed += 1;
+            } else if waiting.contains(&row.number) {
+                self.put_off(claim, WAIT_MS);
+            } else {
+                self.done.push(claim);
+            }
+        }
+        let queue = self.gate.timeouts();
+        let ended = |n: Result<Vec<_>, DelayError>| n.map(|answers| answers.len() as u64);
+        self.outcome.acknowledged += ended(queue.ack_many(&self.done).await)?;
+        let pauses = &self.put_off;
+        let pause = |claim: &Claim| pauses.get(&claim.id).copied().unwrap_or(WAIT_MS);
+        self.outcome.put_off += ended(queue.retry_many(&self.waiting, pause).await)?;
+        Ok(self.outcome)
+    }
+}

@@ -1,0 +1,58 @@
+//! What the timeout-closer must be told, from the environment; template.yaml names the same things.
+
+use std::time::Duration;
+
+use shared::config::{Problems, Reader, Url};
+use shared::naming::Names;
+
+/// Settings of one process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The environment's names.
+    pub names: Names,
+    /// The gate.
+    pub redis: Url,
+    /// The truth.
+    pub database: Url,
+    /// Connections to it at most.
+    pub connections: u32,
+    /// Full name of the topic of orders, whose progress decides what is past.
+    pub topic: String,
+    /// Entries claimed at a time.
+    pub claim_limit: usize,
+    /// How long a claim is nobody else's.
+    pub lease: Duration,
+    /// How long between two sweeps of one process.
+    pub sweep_every: Duration,
+    /// Rows of each kind in one sweep.
+    pub sweep_limit: u32,
+}
+
+impl Settings {
+    /// Reads all of them, or says everything that is wrong.
+    pub fn read(reader: &Reader) -> Result<Self, Problems> {
+        let names = reader.names();
+        let redis = reader.url("REDIS_GATE_URL", &["redis", "rediss"]);
+        let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+        let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
+        let topic = reader.text_or("ORDERS_TOPIC", "order-create");
+        let claim_limit = reader.integer_or("CLAIM_LIMIT", 1..=10_000, 256);
+        let lease = reader.milliseconds_or("LEASE_MS", 1_000..=900_000, 30_000);
+        let sweep_every = reader.seconds_or("SWEEP_EVERY_SECONDS", 1..=86_400, 60);
+        let sweep_limit = reader.integer_or("SWEEP_LIMIT", 1..=10_000, 500);
+        reader.finish(|| {
+            let names = names?;
+            Some(Self {
+                topic: names.topic(&topic?),
+                names,
+                redis: redis?,
+                database: database?,
+                connections: connections?,
+                claim_limit: claim_limit?,
+                lease: lease?,
+                sweep_every: sweep_every?,
+                sweep_limit: sweep_limit?,
+            })
+        })
+    }
+}

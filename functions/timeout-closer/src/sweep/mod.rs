@@ -1,0 +1,111 @@
+//! Step 6: what no timeout entry leads to any more. Whatever a crash left between two steps, one of these finds it:
+//!
+//! - unpaid rows past their time, whatever the gate says;
+//! - payments and orders that were stored at the same moment and have not seen each other;
+//! - rows whose last change the gate may not know;
+//! - program by program, in turn: seats that the gate and Postgres disagree about ([`seats`]).
+
+mod seats;
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::SystemTime;
+
+use shared::gate::{Gate, GateError};
+use shared::message::ProgramId;
+use shared::reconcile::{Reconciled, reconcile};
+use shared::store::{Store, StoreError};
+
+/// Programs compared in one sweep at most.
+const PROGRAMS: u32 = 10;
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Swept {
+    /// Overdue orders closed that no entry had led to.
+    pub closed: u64,
+    /// Orders that became paid by a payment that had been waiting.
+    pub matched: u64,
+    /// Dirty rows that the gate agrees about now.
+    pub settled: u64,
+    /// Rows that stay dirty: the gate is away, or the program is not in it.
+    pub unsettled: u64,
+    /// Orders that got their timeout entry back.
+    pub rearmed: u64,
+    /// Orders whose seats the gate and Postgres disagreed about.
+    pub mended: u64,
+    /// Records set aside so far: each wants a person.
+    pub parked: u64,
+    /// Orders overdue after this sweep.
+    pub overdue: u64,
+}
+
+/// Why a sweep ended early. The next begins again.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// Postgres is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Redis is away.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+}
+
+/// The program compared last.
+#[derive(Debug, Default)]
+pub struct Position(Mutex<Option<ProgramId>>);
+
+/// One sweep: at most `limit` rows of each kind, and no new program after `until`.
+pub async fn run(gate: &Gate, store: &Store, limit: u32, position: &Position, until: SystemTime) -> Result<Swept, SweepError> {
+    let mut swept = Swept::default();
+    let closed = store.sweep_overdue(limit).await?;
+    swept.closed = closed.len() as u64;
+    let matched = store.sweep_payments(limit).await?;
+    swept.matched = matched.len() as u64;
+    // The rows just changed are dirty as well: one reading finds them all.
+    let dirty = store.dirty(limit).await?;
+    let report = reconcile(gate, store, &dirty).await?;
+    swept.settled = report.settled as u64;
+    swept.unsettled = (report.waiting.len() + report.failed.len()) as u64;
+    warn(&report);
+    compare(gate, store, limit, position, until, &mut swept).await?;
+    let counts = store.counts().await?;
+    swept.parked = counts.parked.max(0) as u64;
+    swept.overdue = counts.overdue.max(0) as u64;
+    Ok(swept)
+}
+
+async fn compare(
+    gate: &Gate,
+    store: &Store,
+    limit: u32,
+    position: &Position,
+    until: SystemTime,
+    swept: &mut Swept,
+) -> Result<(), SweepError> {
+    let after = *position.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let programs = store.programs_after(after, PROGRAMS).await?;
+    let mut last = None;
+    for (id, shard) in &programs {
+        if SystemTime::now() >= until {
+            break;
+        }
+        let (rearmed, mended) = seats::compare(gate, store, shared::gate::ProgramRef { id: *id, shard: *shard }, limit).await?;
+        swept.rearmed += rearmed;
+        swept.mended += mended;
+        last = Some(*id);
+    }
+    // After the last program the first is next.
+    let all_seen = programs.len() < PROGRAMS as usize && last == programs.last().map(|(id, _)| *id);
+    *position.0.lock().unwrap_or_else(PoisonError::into_inner) = if all_seen { None } else { last.or(after) };
+    Ok(())
+}
+
+fn warn(report: &Reconciled) {
+    for (order, error) in report.failed.iter().take(3) {
+        tracing::warn!(%order, %error, "not settled yet");
+    }
+    if !report.waiting.is_empty() {
+        tracing::warn!(orders = report.waiting.len(), "not settled: their programs are not in the gate");
+    }
+}

@@ -1,0 +1,92 @@
+//! One program's seats, both ways: taken in the gate against rows in Postgres, and the other way round.
+//!
+//! A row outranks a reservation. A seat whose order has no row is never freed here: its order gets its timeout entry back, if it has
+//! none, and step 5 then goes the way that fences first.
+
+use std::collections::{HashMap, HashSet};
+
+use shared::delay::{Due, NewEntry, Scheduled};
+use shared::gate::{Gate, InstallState, ProgramRef, TimeoutJob};
+use shared::message::{Nonce, OrderNumber, SeatIndex};
+use shared::reconcile::reconcile;
+use shared::store::{OrderRow, Store};
+
+use super::SweepError;
+
+/// Rows read at a time.
+const PAGE: usize = 500;
+/// A re-armed entry is due after so long: what is on its way right now arrives first.
+const REARM_MS: u64 = 2_000;
+
+/// Seats by the order, and nonce, that has them in the gate.
+type Owners = HashMap<(OrderNumber, Nonce), HashSet<SeatIndex>>;
+
+/// Compares and mends. Answers how many orders got their entry back, and how many rows were settled again.
+pub(super) async fn compare(gate: &Gate, store: &Store, program: ProgramRef, limit: u32) -> Result<(u64, u64), SweepError> {
+    if gate.install_state(program).await? != InstallState::Open {
+        return Ok((0, 0));
+    }
+    let owners = owners(gate, program).await?;
+    let mut wrong: Vec<OrderRow> = Vec::new();
+    let mut unknown: Vec<(OrderNumber, Nonce)> = Vec::new();
+    let held: Vec<(OrderNumber, Nonce)> = owners.keys().copied().collect();
+    for page in held.chunks(PAGE) {
+        let numbers: Vec<OrderNumber> = page.iter().map(|(order, _)| *order).collect();
+        let rows: HashMap<OrderNumber, OrderRow> =
+            store.orders(&numbers).await?.into_iter().map(|row| (row.number, row)).collect();
+        for (order, nonce) in page {
+            match rows.get(order).filter(|row| row.nonce == *nonce) {
+                Some(row) if row.status.is_live() => {}
+                Some(row) => wrong.push(row.clone()),
+                None => unknown.push((*order, *nonce)),
+            }
+        }
+    }
+    let mut after = None;
+    loop {
+        let rows = store.live_orders(program.id, after, PAGE as u32).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.number);
+        let lacks = |row: &OrderRow| {
+            let has = owners.get(&(row.number, row.nonce));
+            row.seats.iter().any(|seat| !has.is_some_and(|seats| seats.contains(seat)))
+        };
+        wrong.extend(rows.into_iter().filter(lacks));
+    }
+    let rearmed = rearm(gate, program, &unknown, limit).await?;
+    // Rows that changed since they were read are read again: settling by an old row could free what was just paid for.
+    let numbers: Vec<OrderNumber> = wrong.iter().take(limit as usize).map(|row| row.number).collect();
+    let rows = if numbers.is_empty() { Vec::new() } else { store.orders(&numbers).await? };
+    let mended = reconcile(gate, store, &rows).await?.settled as u64;
+    Ok((rearmed, mended))
+}
+
+async fn owners(gate: &Gate, program: ProgramRef) -> Result<Owners, SweepError> {
+    let mut owners = Owners::new();
+    let mut from = Some(0);
+    while let Some(at) = from {
+        let page = gate.taken(program, at).await?;
+        for taken in page.taken {
+            owners.entry((taken.order, taken.nonce)).or_default().insert(taken.seat);
+        }
+        from = page.next;
+    }
+    Ok(owners)
+}
+
+/// Entries that are there are left alone.
+async fn rearm(gate: &Gate, program: ProgramRef, unknown: &[(OrderNumber, Nonce)], limit: u32) -> Result<u64, SweepError> {
+    let entry = |(order, nonce): &(OrderNumber, Nonce)| NewEntry {
+        shard: program.shard,
+        id: order.to_string(),
+        body: TimeoutJob { program: program.id, nonce: *nonce }.body(),
+        due: Due::In(REARM_MS),
+    };
+    let entries: Vec<NewEntry> = unknown.iter().take(limit as usize).map(entry).collect();
+    let answers = gate.timeouts().schedule_many(&entries).await?;
+    let new = answers.iter().filter(|answer| **answer == Scheduled::New).count() as u64;
+    if new > 0 {
+        tracing::error!(program = %program.id, orders = new, "orders without a timeout entry got one");
+    }
+    Ok(new)
+}
