@@ -116,7 +116,12 @@ async fn fill(shop: &Storefront, program: &Program, epoch: &Epoch) -> Result<Pro
         after = Some(last.number);
         let orders: Vec<LiveOrder> = rows.iter().filter_map(live).collect();
         match shop.gate.install_merge(at, epoch, LEASE_MS, &orders).await? {
-            Merged::Done { displaced: others } => displaced.extend(others.into_iter().map(|(order, _)| order)),
+            Merged::Done { displaced: others, outside } => {
+                if !outside.is_empty() {
+                    tracing::error!(program = %program.id, ?outside, "stored orders have seats that the program does not");
+                }
+                displaced.extend(others.into_iter().map(|(order, _)| order));
+            }
             Merged::Stale => return Ok(Progress::Loading),
         }
         if Instant::now() >= deadline {

@@ -48,8 +48,10 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
     let idempotency = key.map(|key| (key, body_hash(&want)));
     let wish = Wish { program, user, want, quote, idempotency, trace: call.trace() };
     for _ in 0..ROUNDS {
-        let (repeated, standing) = match reserve::reserve(shop, &wish).await? {
-            Reservation::Held(held) => (held.attempt > 1, publish::publish(shop, &held).await?),
+        // Only an end that an earlier request came to makes room for a new order here: one publish a request, or a buyer would wait
+        // for several.
+        let (earlier, standing) = match reserve::reserve(shop, &wish).await? {
+            Reservation::Held(held) => (false, publish::publish(shop, &held).await?),
             Reservation::Abandoning(held) => (true, publish::fence(shop, &held).await?),
             Reservation::Accepted(held) => (true, Standing::Accepted(held.request)),
             Reservation::Stored { order, nonce } => (true, lookup::stored(shop, order, nonce).await?),
@@ -61,7 +63,7 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
         match standing {
             Standing::Accepted(request) => return Ok(view::accepted(&request)),
             // The former order of this key came to nothing, and its key was forgotten with it.
-            Standing::Row(row) if row.status == Status::Void && repeated => super::settle(shop, &row).await,
+            Standing::Row(row) if row.status == Status::Void && earlier => super::settle(shop, &row).await,
             Standing::Row(row) if row.status == Status::Void => return Err(Problem::publish_failed()),
             Standing::Row(row) => return view::placed(&row),
         }

@@ -1,0 +1,8 @@
+//! The storefront over real Redis, Postgres and Kafka: each test in an environment of its own.
+
+mod orders;
+mod payments;
+mod programs;
+mod publish;
+mod rebuild;
+mod support;

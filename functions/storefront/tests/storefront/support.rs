@@ -1,0 +1,191 @@
+//! An environment of one's own, and buyers to act in it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use serde_json::{Value, json};
+use shared::config::Reader;
+use shared::message::{OrderNumber, OrderRequested};
+use shared::store::Arrival;
+use storefront::http::{Call, Problem, Reply};
+use storefront::identity::Claims;
+use storefront::kafka::{EndOffsets, KafkaOrders, PublishOrders, Published};
+use storefront::{Settings, Storefront};
+
+/// Key of the payment provider in tests.
+pub(crate) const SECRET: &str = "a secret of the tests";
+
+fn variable(name: &str, usual: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| usual.to_owned())
+}
+
+/// Where Redis is.
+pub(crate) fn redis_url() -> String {
+    variable("REDIS_URL", "redis://127.0.0.1:16379")
+}
+
+/// Settings of a new environment. Servers are those of scripts/servers unless the environment names others.
+pub(crate) fn settings(more: &[(&str, &str)]) -> Settings {
+    let prefix = format!("t{:012x}", rand::random::<u64>() >> 16);
+    let (redis, database) = (redis_url(), variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher"));
+    let brokers = variable("KAFKA_BROKERS", "127.0.0.1:19092");
+    let mut vars: HashMap<String, String> = [
+        ("ENV_PREFIX", prefix.as_str()),
+        ("REDIS_GATE_URL", &redis),
+        ("DATABASE_URL", &database),
+        ("KAFKA_BROKERS", &brokers),
+        ("PAYMENT_WEBHOOK_SECRET", SECRET),
+    ]
+    .into_iter()
+    .chain(more.iter().copied())
+    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+    .collect();
+    vars.entry("DELIVERY_TIMEOUT_MS".to_owned()).or_insert_with(|| "5000".to_owned());
+    Settings::read(&Reader::new(vars)).expect("settings of a test are valid")
+}
+
+/// A storefront with everything real, its schema and its topic created.
+pub(crate) async fn open() -> Storefront {
+    let settings = settings(&[]);
+    create_topic(&settings).await;
+    let shop = Storefront::open(settings).expect("opens");
+    shop.store.migrate().await.expect("Postgres runs (scripts/servers start)");
+    shop
+}
+
+/// A storefront whose publisher does as it is told.
+pub(crate) async fn open_with(publisher: Arc<dyn PublishOrders>) -> Storefront {
+    let shop = Storefront::with_publisher(settings(&[]), publisher).expect("opens");
+    shop.store.migrate().await.expect("Postgres runs (scripts/servers start)");
+    shop
+}
+
+/// Two partitions, stamped by the broker.
+pub(crate) async fn create_topic(settings: &Settings) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &settings.brokers).create().expect("an admin client");
+    let topic = NewTopic::new(&settings.topic, 2, TopicReplication::Fixed(1)).set("message.timestamp.type", "LogAppendTime");
+    let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(10)));
+    let results = admin.create_topics([&topic], &options).await.expect("Kafka runs (scripts/servers start)");
+    for result in results {
+        result.expect("the topic is new");
+    }
+}
+
+/// A publisher that answers from a list, and passes on to the real thing where the list says so.
+#[derive(Default)]
+pub(crate) struct Scripted {
+    /// What the next publishes come to; after the last: acknowledged at rising offsets of partition 0.
+    pub(crate) next: Mutex<Vec<Option<Published>>>,
+    /// Messages in the order they came.
+    pub(crate) sent: Mutex<Vec<String>>,
+    /// What end offsets are said to be.
+    pub(crate) ends: Mutex<EndOffsets>,
+}
+
+impl Scripted {
+    /// `None` never comes to an end.
+    pub(crate) fn new(outcomes: impl IntoIterator<Item = Option<Published>>) -> Arc<Self> {
+        let mut next: Vec<_> = outcomes.into_iter().collect();
+        next.reverse();
+        Arc::new(Self { next: Mutex::new(next), ..Self::default() })
+    }
+}
+
+#[async_trait::async_trait]
+impl PublishOrders for Scripted {
+    async fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn publish(&self, _: OrderNumber, message: &str) -> Published {
+        let offset = {
+            let mut sent = self.sent.lock().expect("no test panics here");
+            sent.push(message.to_owned());
+            sent.len() as i64 - 1
+        };
+        let next = self.next.lock().expect("no test panics here").pop();
+        match next {
+            None => Published::Acknowledged { partition: 0, offset, appended_ms: 1_800_000_000_000 },
+            Some(Some(outcome)) => outcome,
+            Some(None) => std::future::pending().await,
+        }
+    }
+
+    async fn end_offsets(&self) -> Result<EndOffsets, String> {
+        Ok(self.ends.lock().expect("no test panics here").clone())
+    }
+}
+
+/// A publisher to brokers that are not there.
+pub(crate) fn nowhere() -> Arc<dyn PublishOrders> {
+    let security = storefront::KafkaSecurity::Plaintext;
+    Arc::new(KafkaOrders::open("127.0.0.1:9", &security, "none", Duration::from_millis(800)).expect("opens"))
+}
+
+/// A request by somebody (or nobody).
+pub(crate) fn call(method: &str, path: &str, sub: Option<&str>, body: Option<Value>) -> Call {
+    let claims = sub.map(|sub| ("sub".to_owned(), sub.to_owned())).into_iter();
+    let claims = claims.chain([("scope".to_owned(), "programs:write".to_owned())]).collect();
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    Call {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        headers: HashMap::new(),
+        body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
+        claims: Claims::new(claims),
+    }
+}
+
+/// The same with an Idempotency-Key.
+pub(crate) fn keyed(mut call: Call, key: &str) -> Call {
+    call.headers.insert("idempotency-key".to_owned(), key.to_owned());
+    call
+}
+
+/// A program of one row of ten seats at 100 cents, open. Answers its id.
+pub(crate) async fn program(shop: &Storefront) -> String {
+    let body = json!({"title": "T", "categories": [{"name": "A", "rows": 1, "seats_per_row": 10, "price_cents": 100}]});
+    let reply = shop.serve(&call("POST", "/programs", Some("promoter"), Some(body))).await.expect("created");
+    reply.body["id"].as_str().expect("an id").to_owned()
+}
+
+/// Asks for two seats side by side.
+pub(crate) fn two(program: &str, sub: &str) -> Call {
+    call("POST", &format!("/programs/{program}/orders"), Some(sub), Some(json!({"category": 0, "count": 2})))
+}
+
+/// How many seats the public page says are free.
+pub(crate) async fn free(shop: &Storefront, program: &str) -> i64 {
+    let reply = shop.serve(&call("GET", &format!("/programs/{program}"), None, None)).await.expect("found");
+    reply.body["categories"][0]["free"].as_i64().expect("open")
+}
+
+/// Plays order-create for one message at an offset of partition 0, without telling the gate.
+pub(crate) async fn store(shop: &Storefront, message: &str, offset: i64) {
+    let request: OrderRequested = serde_json::from_str(message).expect("a valid message");
+    let arrival = Arrival {
+        topic: &shop.settings.topic,
+        partition: 0,
+        offset,
+        appended_ms: Some(1_800_000_000_000),
+        key: None,
+        value: Some(message.as_bytes()),
+        order: Ok(request),
+    };
+    let batch = shop.store.store_orders(std::slice::from_ref(&arrival), 1_000).await;
+    assert_eq!(batch.unfinished, None);
+}
+
+/// Status and code of a problem.
+pub(crate) fn problem(result: Result<Reply, Problem>) -> (u16, &'static str) {
+    match result {
+        Err(problem) => (problem.status, problem.code),
+        Ok(reply) => panic!("no problem but {reply:?}"),
+    }
+}
