@@ -4,9 +4,9 @@ use shared::gate::{Abandon, ResvState};
 use shared::store::{CloseDecision, Progress};
 
 /// Entries are put off by at least so much: less would spin.
-pub const LEAST_PAUSE_MS: u64 = 1_000;
+pub(super) const LEAST_PAUSE_MS: u64 = 1_000;
 /// How soon an order is looked at again that waits for somebody else.
-pub const WAIT_MS: u64 = 2_000;
+pub(super) const WAIT_MS: u64 = 2_000;
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,4 +7,4 @@ mod decide;
 mod run;
 
 pub use decide::{Action, decide};
-pub use run::{Outcome, run};
+pub use run::{Outcome, RunError, run};
