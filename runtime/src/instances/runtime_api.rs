@@ -74,7 +74,8 @@ async fn route(request: Request<Incoming>, instance: &Arc<Instance>) -> Reply {
 
 async fn next(instance: &Arc<Instance>) -> Reply {
     let Ok(assignment) = instance.next().await else {
-        return refuse(StatusCode::GONE, "Stopping", "this instance is being ended");
+        // being ended: any answer would make the runtime exit with an error before it is asked to end
+        return std::future::pending().await;
     };
     let Assignment { request_id, invocation_id, deadline_ms, trace_id, payload } = assignment;
     let response = Response::builder()
