@@ -1,0 +1,179 @@
+//! Who is who: shards, order numbers, nonces, programs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{BadValue, bad};
+
+/// One of 64 fixed logical shards: the hash tag of every gate key of a program. Written `s00`..`s63`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shard(u8);
+
+impl Shard {
+    /// How many shards there are; fixed for the life of an installation.
+    pub const COUNT: u8 = 64;
+
+    /// `n` in 0..64.
+    pub fn new(n: u8) -> Result<Self, BadValue> {
+        if n < Self::COUNT { Ok(Self(n)) } else { bad("shard", "0 to 63") }
+    }
+
+    /// The number, 0..64.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    /// All of them, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{:02}", self.0)
+    }
+}
+
+/// Identity of an order: 63 bits = 41 of milliseconds since 2024-01-01 UTC, 6 of shard, 16 random.
+///
+/// A string in JSON and in Lua: doubles lose digits above 2^53. Never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderNumber(u64);
+
+impl OrderNumber {
+    /// 2024-01-01T00:00:00Z in milliseconds since 1970.
+    pub const EPOCH_MS: u64 = 1_704_067_200_000;
+
+    /// Makes a number from the time (milliseconds since 1970), the program's shard and 16 random bits.
+    pub fn compose(now_ms: u64, shard: Shard, random: u16) -> Result<Self, BadValue> {
+        let since = now_ms.checked_sub(Self::EPOCH_MS).filter(|ms| *ms > 0 && *ms < 1 << 41);
+        match since {
+            Some(ms) => Ok(Self(ms << 22 | u64::from(shard.get()) << 16 | u64::from(random))),
+            None => bad("time of an order number", "between 2024-01-01 and 2093"),
+        }
+    }
+
+    /// From its 63 bits, as Postgres keeps them.
+    pub fn new(n: i64) -> Result<Self, BadValue> {
+        match u64::try_from(n) {
+            Ok(n) if n > 0 => Ok(Self(n)),
+            _ => bad("order number", "1 to 9223372036854775807"),
+        }
+    }
+
+    /// For Postgres' BIGINT.
+    pub const fn get(self) -> i64 {
+        self.0 as i64
+    }
+
+    /// The shard inside the number.
+    pub const fn shard(self) -> Shard {
+        Shard((self.0 >> 16 & 63) as u8)
+    }
+
+    /// When the number was made, milliseconds since 1970, by the gate's clock.
+    pub const fn made_at_ms(self) -> u64 {
+        (self.0 >> 22) + Self::EPOCH_MS
+    }
+}
+
+impl fmt::Display for OrderNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for OrderNumber {
+    type Err = BadValue;
+
+    fn from_str(s: &str) -> Result<Self, BadValue> {
+        const RULE: &str = "1 to 9223372036854775807 in decimal digits, without leading zeros";
+        if s.is_empty() || s.len() > 19 || s.starts_with('0') || !s.bytes().all(|b| b.is_ascii_digit()) {
+            return bad("order number", RULE);
+        }
+        match s.parse::<i64>() {
+            Ok(n) => Self::new(n),
+            Err(_) => bad("order number", RULE),
+        }
+    }
+}
+
+/// 128 random bits that tell two orders of the same number apart (after a loss of Redis). 32 lower-case hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Nonce([u8; 16]);
+
+impl Nonce {
+    /// From random bytes.
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for b in self.0 {
+            write!(f, "{b:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Nonce {
+    type Err = BadValue;
+
+    fn from_str(s: &str) -> Result<Self, BadValue> {
+        let mut bytes = [0; 16];
+        let lower = s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !lower || hex::decode_to_slice(s, &mut bytes).is_err() {
+            return bad("nonce", "32 lower-case hex digits");
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// Identity of a program (an event on sale): 1 to 2^53 - 1. A string in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProgramId(i64);
+
+impl ProgramId {
+    /// `n` in 1..2^53.
+    pub fn new(n: i64) -> Result<Self, BadValue> {
+        if (1..1 << 53).contains(&n) { Ok(Self(n)) } else { bad("program id", "1 to 9007199254740991") }
+    }
+
+    /// For Postgres' BIGINT.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ProgramId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ProgramId {
+    type Err = BadValue;
+
+    fn from_str(s: &str) -> Result<Self, BadValue> {
+        let digits = !s.is_empty() && s.len() <= 16 && s.bytes().all(|b| b.is_ascii_digit()) && !s.starts_with('0');
+        match s.parse::<i64>() {
+            Ok(n) if digits => Self::new(n),
+            _ => bad("program id", "1 to 9007199254740991 in decimal digits"),
+        }
+    }
+}
+
+as_string!(OrderNumber);
+as_string!(Nonce);
+as_string!(ProgramId);
+schema!(OrderNumber, { "type": "string", "pattern": "^[1-9][0-9]{0,18}$" });
+schema!(Nonce, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
+schema!(ProgramId, { "type": "string", "pattern": "^[1-9][0-9]{0,15}$" });

@@ -1,0 +1,29 @@
+//! Values with meaning: identity, money, seats. Constructors refuse what is invalid.
+
+#[macro_use]
+mod json;
+
+mod identity;
+mod numbers;
+mod text;
+
+pub use identity::{Nonce, OrderNumber, ProgramId, Shard};
+pub use numbers::{CategoryNo, Cents, SeatIndex};
+pub use text::{IdempotencyKey, UserId};
+
+/// A value out of its bounds; says which and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {rule}")]
+pub struct BadValue {
+    /// What was refused, e.g. `order number`.
+    pub what: &'static str,
+    /// What is allowed.
+    pub rule: &'static str,
+}
+
+const fn bad<T>(what: &'static str, rule: &'static str) -> Result<T, BadValue> {
+    Err(BadValue { what, rule })
+}
+
+/// Most seats in one order.
+pub const MAX_SEATS_PER_ORDER: usize = 20;
