@@ -1,0 +1,109 @@
+//! Step 7: filling the gate.
+
+use shared::gate::{Abandon, Epoch, Install, InstallState, LiveOrder, Merged, Reserved, SettleTo, Settled};
+
+use super::private::Private;
+use super::stage::{ENDS, Stage, best, category, chosen, seat, uid};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out() {
+    let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
+    let (first, second) = (Epoch::new(1), Epoch::new(2));
+    let begin = async |ends, loader, lease| stage.gate.install_begin(&stage.program, ends, loader, lease).await.expect("answers");
+    assert_eq!(stage.gate.install_state(stage.at_program()).await, Ok(InstallState::Absent));
+    assert_eq!(begin(None, &first, 60_000).await, Install::EndsNeeded);
+    assert_eq!(begin(Some(ENDS), &first, 60_000).await, Install::Mine { ends: ENDS.into() });
+    assert!(matches!(begin(Some("{}"), &second, 60_000).await, Install::Busy { lease_left_ms: 1..=60_001 }));
+    assert_eq!(stage.gate.reserve(&stage.wish(stage.order(), "bob", best(1))).await, Ok(Reserved::Loading));
+    assert_eq!(begin(None, &first, 1).await, Install::Mine { ends: ENDS.into() }, "a repeat renews the lease");
+    let taken_over = loop {
+        match begin(None, &second, 60_000).await {
+            Install::Busy { .. } => {}
+            other => break other,
+        }
+    };
+    assert_eq!(taken_over, Install::Mine { ends: ENDS.into() }, "with the end offsets of whoever began");
+    let program = stage.at_program();
+    assert_eq!(stage.gate.install_merge(program, &first, 60_000, &[]).await, Ok(Merged::Stale));
+    assert_eq!(stage.gate.install_open(program, &first).await, Ok(false));
+    assert_eq!(stage.gate.install_open(program, &second).await, Ok(true));
+    assert_eq!(stage.gate.install_open(program, &second).await, Ok(true), "repeated");
+    assert_eq!(
+        stage.gate.install_merge(program, &second, 60_000, &[]).await,
+        Ok(Merged::Stale),
+        "open: settle is the only way now"
+    );
+    assert_eq!(begin(Some(ENDS), &first, 60_000).await, Install::AlreadyOpen);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn merging_brings_in_what_postgres_says_but_nothing_that_has_ended_or_does_not_exist() {
+    let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
+    let loader = Epoch::new(1);
+    stage.gate.install_begin(&stage.program, Some(ENDS), &loader, 60_000).await.expect("answers");
+    let (live, ended, odd) = (stage.order(), stage.order(), stage.order());
+    let gone = stage.gate.settle(&stage.settle_to(ended, SettleTo::Gone { forget_key: false })).await;
+    assert_eq!(gone, Ok(Settled::Done { displaced: vec![], freed: 0 }), "settle works behind closed doors");
+    let order = |at: shared::gate::OrderAt, seats: [u32; 2]| LiveOrder {
+        order: at.order,
+        nonce: at.nonce,
+        user: uid("alice"),
+        category: category(0),
+        seats: seats.map(seat).to_vec(),
+        due_in_ms: Some(60_000),
+    };
+    let orders = [order(live, [0, 1]), order(ended, [2, 3]), order(odd, [9, 10])];
+    for _ in 0..2 {
+        let merged = stage.gate.install_merge(stage.at_program(), &loader, 60_000, &orders).await;
+        assert_eq!(merged, Ok(Merged::Done { displaced: vec![], outside: vec![odd.order] }));
+    }
+    assert_eq!(stage.free().await, 8);
+    assert!(stage.entry(live).await.is_some(), "its timeout is armed again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_restarted_server_is_filled_again_and_keeps_the_seats_of_orders_on_their_way() {
+    let mut server = Private::start(&[]);
+    let stage = Stage::at(&server.url(), &[(3, 10)]).await;
+    stage.install().await;
+    let (held, accepted, stored) = (stage.order(), stage.order(), stage.order());
+    stage.held(held, "alice", chosen(&[0, 1])).await;
+    stage.held(accepted, "bob", chosen(&[2, 3])).await;
+    stage.gate.accept(accepted, 0, 5, 5, 60_000).await.expect("answers");
+    stage.held(stored, "carol", chosen(&[4, 5])).await;
+    stage.gate.settle(&stage.settle_to(stored, SettleTo::Live { due_in_ms: None })).await.expect("answers");
+    tokio::task::block_in_place(|| server.restart());
+
+    assert_eq!(stage.gate.install_state(stage.at_program()).await, Ok(InstallState::Replaced));
+    assert_eq!(stage.gate.reserve(&stage.wish(stage.order(), "dora", best(1))).await, Ok(Reserved::Rebuild));
+    assert_eq!(stage.gate.abandon(held, None).await, Ok(Abandon::Refused));
+    stage.install().await;
+    assert_eq!(stage.free().await, 26, "the stored order is Postgres' to name");
+    assert_eq!(stage.gate.abandon(held, None).await, Ok(Abandon::WasHeld));
+    assert_eq!(stage.held(stage.order(), "dora", best(2)).await, [4, 5]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn after_a_flush_the_gate_asks_to_be_filled() {
+    let server = Private::start(&[]);
+    let stage = Stage::at(&server.url(), &[(1, 10)]).await;
+    stage.install().await;
+    let at = stage.order();
+    stage.held(at, "alice", best(2)).await;
+    server.run(&["FLUSHALL"]);
+    assert_eq!(stage.gate.reserve(&stage.wish(stage.order(), "bob", best(1))).await, Ok(Reserved::Rebuild));
+    assert_eq!(stage.gate.settle(&stage.settle_to(at, SettleTo::Gone { forget_key: false })).await, Ok(Settled::NotInstalled));
+    assert_eq!(stage.keys().await, Vec::<String>::new(), "nothing was written without a header");
+    stage.install().await;
+    assert_eq!(stage.free().await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_hall_of_the_largest_size_is_installed_and_searched() {
+    let server = Private::start(&[]);
+    let stage = Stage::at(&server.url(), &[(400, 500)]).await;
+    stage.install().await;
+    assert_eq!(stage.held(stage.order(), "alice", chosen(&[0, 199_999])).await, [0, 199_999]);
+    assert_eq!(stage.held(stage.order(), "bob", best(6)).await, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(stage.free().await, 199_992);
+}
