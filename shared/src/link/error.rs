@@ -20,23 +20,24 @@ pub enum LinkError {
 impl From<RedisError> for LinkError {
     fn from(error: RedisError) -> Self {
         let text = error.to_string();
-        match error.kind() {
-            ErrorKind::Io => Self::Unavailable(text),
-            ErrorKind::Server(
-                ServerErrorKind::BusyLoading
-                | ServerErrorKind::TryAgain
-                | ServerErrorKind::ClusterDown
-                | ServerErrorKind::MasterDown
-                | ServerErrorKind::ReadOnly
-                | ServerErrorKind::NoScript
-                | ServerErrorKind::Moved
-                | ServerErrorKind::Ask,
-            ) => Self::Unavailable(text),
-            _ => match error.code() {
-                Some("OOM") => Self::OutOfMemory,
-                Some("BUSY" | "MISCONF" | "NOREPLICAS" | "UNBLOCKED") => Self::Unavailable(text),
-                _ => Self::Protocol(text),
-            },
+        let passing = matches!(
+            error.kind(),
+            ErrorKind::Io
+                | ErrorKind::Server(
+                    ServerErrorKind::BusyLoading
+                        | ServerErrorKind::TryAgain
+                        | ServerErrorKind::ClusterDown
+                        | ServerErrorKind::MasterDown
+                        | ServerErrorKind::ReadOnly
+                        | ServerErrorKind::NoScript
+                        | ServerErrorKind::Moved
+                        | ServerErrorKind::Ask,
+                )
+        );
+        match error.code() {
+            Some("OOM") => Self::OutOfMemory,
+            code if passing || matches!(code, Some("BUSY" | "MISCONF" | "NOREPLICAS" | "UNBLOCKED")) => Self::Unavailable(text),
+            _ => Self::Protocol(text),
         }
     }
 }

@@ -7,7 +7,7 @@ use shared::gate::{Abandon, Accepted, SettleTo, Settled};
 use shared::message::Shard;
 
 use super::private::Private;
-use super::stage::{Stage, best, chosen};
+use super::stage::{Stage, best, chosen, settle_to};
 
 async fn clustered() -> (Private, Stage) {
     let server = Private::start(&["--cluster-enabled", "yes"]);
@@ -31,7 +31,7 @@ async fn every_script_of_the_gate_keeps_to_one_slot() {
     assert_eq!(stage.gate.accept(one, 0, 0, 0, 60_000).await, Ok(Accepted::Yes));
     assert_eq!(stage.gate.abandon(two, None).await, Ok(Abandon::WasHeld));
     for to in [SettleTo::Live { due_in_ms: Some(60_000) }, SettleTo::Gone { forget_key: true }] {
-        assert!(matches!(stage.gate.settle(&stage.settle_to(one, to)).await, Ok(Settled::Done { .. })));
+        assert!(matches!(stage.gate.settle(&settle_to(one, to)).await, Ok(Settled::Done { .. })));
     }
     assert!(stage.gate.reservation(two.order).await.expect("answers").is_some());
     assert!(stage.gate.seat_map(stage.at_program(), &stage.program.categories[0]).await.expect("answers").is_some());

@@ -3,7 +3,7 @@
 use shared::gate::{Abandon, Epoch, Install, InstallState, LiveOrder, Merged, Reserved, SettleTo, Settled};
 
 use super::private::Private;
-use super::stage::{ENDS, Stage, best, category, chosen, seat, uid};
+use super::stage::{ENDS, Stage, best, category, chosen, seat, settle_to, uid};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out() {
@@ -42,7 +42,7 @@ async fn merging_brings_in_what_postgres_says_but_nothing_that_has_ended_or_does
     let loader = Epoch::new(1);
     stage.gate.install_begin(&stage.program, Some(ENDS), &loader, 60_000).await.expect("answers");
     let (live, ended, odd) = (stage.order(), stage.order(), stage.order());
-    let gone = stage.gate.settle(&stage.settle_to(ended, SettleTo::Gone { forget_key: false })).await;
+    let gone = stage.gate.settle(&settle_to(ended, SettleTo::Gone { forget_key: false })).await;
     assert_eq!(gone, Ok(Settled::Done { displaced: vec![], freed: 0 }), "settle works behind closed doors");
     let order = |at: shared::gate::OrderAt, seats: [u32; 2]| LiveOrder {
         order: at.order,
@@ -71,7 +71,7 @@ async fn a_restarted_server_is_filled_again_and_keeps_the_seats_of_orders_on_the
     stage.held(accepted, "bob", chosen(&[2, 3])).await;
     stage.gate.accept(accepted, 0, 5, 5, 60_000).await.expect("answers");
     stage.held(stored, "carol", chosen(&[4, 5])).await;
-    stage.gate.settle(&stage.settle_to(stored, SettleTo::Live { due_in_ms: None })).await.expect("answers");
+    stage.gate.settle(&settle_to(stored, SettleTo::Live { due_in_ms: None })).await.expect("answers");
     tokio::task::block_in_place(|| server.restart());
 
     assert_eq!(stage.gate.install_state(stage.at_program()).await, Ok(InstallState::Replaced));
@@ -92,7 +92,7 @@ async fn after_a_flush_the_gate_asks_to_be_filled() {
     stage.held(at, "alice", best(2)).await;
     server.run(&["FLUSHALL"]);
     assert_eq!(stage.gate.reserve(&stage.wish(stage.order(), "bob", best(1))).await, Ok(Reserved::Rebuild));
-    assert_eq!(stage.gate.settle(&stage.settle_to(at, SettleTo::Gone { forget_key: false })).await, Ok(Settled::NotInstalled));
+    assert_eq!(stage.gate.settle(&settle_to(at, SettleTo::Gone { forget_key: false })).await, Ok(Settled::NotInstalled));
     assert_eq!(stage.keys().await, Vec::<String>::new(), "nothing was written without a header");
     stage.install().await;
     assert_eq!(stage.free().await, 10);

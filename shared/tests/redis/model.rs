@@ -242,10 +242,10 @@ impl Model {
         if self.entries.get(&at.order) == Some(&at.nonce) {
             self.entries.remove(&at.order);
         }
-        if let (true, Some(user), Some(key)) = (forget, user, key) {
-            if self.keys.get(&(user, key)).is_some_and(|(order, nonce, _)| (*order, *nonce) == (at.order, at.nonce)) {
-                self.keys.remove(&(user, key));
-            }
+        if forget {
+            self.keys.retain(|named, (order, nonce, _)| {
+                (Some(named.0), Some(named.1)) != (user, key) || (*order, *nonce) != (at.order, at.nonce)
+            });
         }
         self.rows.retain(|order, row| (*order, row.0) != (at.order, at.nonce));
         freed

@@ -8,7 +8,7 @@ use shared::message::Shard;
 use shared::naming::Names;
 
 use super::private::Private;
-use super::stage::{Stage, best};
+use super::stage::{Stage, best, settle_to};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_server_that_is_away_is_unavailable_in_bounded_time_and_used_again_when_it_is_back() {
@@ -98,7 +98,7 @@ async fn a_full_server_takes_no_new_order_but_can_be_emptied() {
     assert_eq!(queue.extend(&claimed[0], 90_000).await, Ok(Fenced::Done));
     assert_eq!(queue.ack(&claimed[0]).await, Ok(Fenced::Done));
     for at in [accepted, abandoned] {
-        let gone = stage.gate.settle(&stage.settle_to(at, SettleTo::Gone { forget_key: true })).await;
+        let gone = stage.gate.settle(&settle_to(at, SettleTo::Gone { forget_key: true })).await;
         assert_eq!(gone, Ok(Settled::Done { displaced: vec![], freed: 2 }));
     }
     server.run(&["CONFIG", "SET", "maxmemory", "0"]);

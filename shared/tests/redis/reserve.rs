@@ -4,7 +4,7 @@ use shared::gate::{Accepted, GateError, Reserved, ResvState, SettleTo, Settled};
 use shared::message::OrderNumber;
 use shared::message::Shard;
 
-use super::stage::{Stage, best, chosen, idem, seat};
+use super::stage::{Stage, best, chosen, idem, seat, settle_to};
 
 #[tokio::test]
 async fn the_best_seats_are_the_front_most_tightest_run_and_never_cross_a_row() {
@@ -38,7 +38,7 @@ async fn a_buyer_never_holds_more_than_the_limit_and_ended_orders_do_not_count()
     assert_eq!(third, Ok(Reserved::LimitReached { have: 4 }));
     stage.held(stage.order(), "alice", best(2)).await;
     for _ in 0..2 {
-        let gone = stage.settle_to(first, SettleTo::Gone { forget_key: false });
+        let gone = settle_to(first, SettleTo::Gone { forget_key: false });
         stage.gate.settle(&gone).await.expect("answers");
     }
     stage.held(stage.order(), "alice", best(4)).await;
@@ -92,12 +92,12 @@ async fn a_key_finds_its_order_in_every_state_and_a_forgotten_one_makes_a_new_or
     assert_eq!(stage.gate.accept(first, 2, 7, 99, 60_000).await, Ok(Accepted::Yes));
     let place = ResvState::Accepted { partition: 2, offset: 7, appended_ms: 99 };
     assert!(matches!(ask().await, Reserved::Again { state, attempt: 1, .. } if state == place));
-    let live = stage.settle_to(first, SettleTo::Live { due_in_ms: Some(60_000) });
+    let live = settle_to(first, SettleTo::Live { due_in_ms: Some(60_000) });
     assert!(matches!(stage.gate.settle(&live).await, Ok(Settled::Done { .. })));
     assert!(matches!(ask().await, Reserved::Again { state: ResvState::Stored, message, .. } if message.is_empty()));
-    stage.gate.settle(&stage.settle_to(first, SettleTo::Gone { forget_key: false })).await.expect("answers");
+    stage.gate.settle(&settle_to(first, SettleTo::Gone { forget_key: false })).await.expect("answers");
     assert_eq!(ask().await, Reserved::Ended { order: first.order, nonce: first.nonce });
-    let mut forget = stage.settle_to(first, SettleTo::Gone { forget_key: true });
+    let mut forget = settle_to(first, SettleTo::Gone { forget_key: true });
     (forget.user, forget.key) = (Some(super::stage::uid("alice")), Some(idem("click")));
     stage.gate.settle(&forget).await.expect("answers");
     assert!(matches!(ask().await, Reserved::Held { .. }));
@@ -111,7 +111,7 @@ async fn a_number_in_use_or_ended_is_never_given_to_another_order() {
     let mut other = first;
     other.nonce = stage.order().nonce;
     assert_eq!(stage.gate.reserve(&stage.wish(other, "bob", best(1))).await, Ok(Reserved::NumberInUse));
-    stage.gate.settle(&stage.settle_to(first, SettleTo::Gone { forget_key: true })).await.expect("answers");
+    stage.gate.settle(&settle_to(first, SettleTo::Gone { forget_key: true })).await.expect("answers");
     assert_eq!(stage.gate.reserve(&stage.wish(other, "bob", best(1))).await, Ok(Reserved::NumberInUse));
     assert_eq!(stage.gate.reserve(&stage.wish(first, "alice", best(1))).await, Ok(Reserved::NumberInUse), "a late reserve");
     assert_eq!(stage.free().await, 40);
@@ -146,13 +146,13 @@ async fn every_key_has_the_lifetime_that_the_table_says() {
     stage.gate.accept(at, 0, 0, 0, 900_000).await.expect("answers");
     assert_eq!(ttl(&resv).await, -1, "accepted: its timeout entry ends it");
     within(stage.entry(at).await.expect("an entry") as i64, 900_000);
-    stage.gate.settle(&stage.settle_to(at, SettleTo::Live { due_in_ms: Some(120_000) })).await.expect("answers");
+    stage.gate.settle(&settle_to(at, SettleTo::Live { due_in_ms: Some(120_000) })).await.expect("answers");
     within(ttl(&resv).await, 3_720_000);
     within(stage.entry(at).await.expect("an entry") as i64, 120_000);
-    stage.gate.settle(&stage.settle_to(at, SettleTo::Live { due_in_ms: None })).await.expect("answers");
+    stage.gate.settle(&settle_to(at, SettleTo::Live { due_in_ms: None })).await.expect("answers");
     within(ttl(&resv).await, 3_600_000);
     assert_eq!(stage.entry(at).await, None, "paid: no timeout");
-    stage.gate.settle(&stage.settle_to(at, SettleTo::Gone { forget_key: false })).await.expect("answers");
+    stage.gate.settle(&settle_to(at, SettleTo::Gone { forget_key: false })).await.expect("answers");
     within(ttl(&stage.key(&format!("tomb:{}", at.order))).await, 3_600_000);
     assert_eq!(ttl(&resv).await, -2, "gone");
 }

@@ -76,7 +76,7 @@ impl Stage {
             user: uid(user),
             want,
             unit_price: Cents::new(4200).expect("valid"),
-            user_limit: 6,
+            user_limit: self.program.user_limit,
             idempotency: None,
             publish_window_ms: 30_000,
             idem_ttl_ms: 90_000_000,
@@ -91,10 +91,6 @@ impl Stage {
             Ok(Reserved::Held { seats, .. }) => seats.into_iter().map(SeatIndex::get).collect(),
             other => panic!("expected held seats, got {other:?}"),
         }
-    }
-
-    pub(crate) fn settle_to(&self, at: OrderAt, to: SettleTo) -> Settle {
-        Settle { at, user: None, key: None, seats: None, to }
     }
 
     pub(crate) fn key(&self, rest: &str) -> String {
@@ -229,4 +225,9 @@ pub(crate) fn best(count: u32) -> Want {
 
 pub(crate) fn chosen(seats: &[u32]) -> Want {
     Want::seats(category(0), seats.iter().map(|n| seat(*n)).collect()).expect("a valid wish")
+}
+
+/// An order settled by what its reservation knows.
+pub(crate) fn settle_to(at: OrderAt, to: SettleTo) -> Settle {
+    Settle { at, user: None, key: None, seats: None, to }
 }
