@@ -17,7 +17,7 @@ const MOST_NODES: usize = 200_000;
 const DEEPEST: usize = 100;
 
 /// Short tags and the function each stands for.
-const SHORT: [(&str, &str); 16] = [
+const SHORT: [(&str, &str); 17] = [
     ("Ref", "Ref"),
     ("Condition", "Condition"),
     ("Sub", "Fn::Sub"),
@@ -34,7 +34,11 @@ const SHORT: [(&str, &str); 16] = [
     ("Base64", "Fn::Base64"),
     ("ImportValue", "Fn::ImportValue"),
     ("GetAZs", "Fn::GetAZs"),
+    ("Transform", "Fn::Transform"),
 ];
+
+/// What an unknown tag stands for: its value has no meaning, and the complaint about the tag is enough.
+const UNKNOWN: &str = "";
 
 /// Reads one document. `None` when it cannot be read at all; the reason is among the problems.
 pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
@@ -147,7 +151,7 @@ impl Builder<'_> {
                     .map(|near| format!("Did you mean !{near}?"))
                     .unwrap_or_else(|| format!("Known are {}.", SHORT.map(|(short, _)| format!("!{short}")).join(", ")));
                 self.problems.error(line, format!("{tag} is not a function this host evaluates. {hint}"));
-                None
+                Some(UNKNOWN)
             }
         }
     }
@@ -189,6 +193,7 @@ impl Builder<'_> {
 
 fn wrap(tag: Option<&'static str>, node: Node) -> Node {
     match tag {
+        Some(UNKNOWN) => Node::null(node.line),
         Some(function) => Node::map(node.line, vec![Entry::new(function, node.line, node)]),
         None => node,
     }

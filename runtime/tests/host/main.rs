@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cli;
+mod http;
 mod instances;
 mod kafka;
+mod schedule;
 mod support;
 mod template;

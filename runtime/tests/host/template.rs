@@ -291,7 +291,7 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
         (function("Environment: {Variables: {A: !If [Nope, 1, 2]}}"), "", 9, "no condition 'Nope'"),
         (function("Environment: {Variables: {A: !Select [3, [a, b]]}}"), "", 9, "item '3' of 2"),
         (function("Environment: {Variables: {A: {'Fn::Length': [a]}}}"), "", 9, "not a function this host evaluates"),
-        (function("Environment: {Variables: {A: !Transform {Name: x}}}"), "", 9, "!Transform is not a function"),
+        (function("Environment: {Variables: {A: !Transform {Name: x}}}"), "", 9, "runs a macro that only the service has"),
         (
             function("Environment: {Variables: {A: !FindInMap [M, a, b]}}") + "Mappings: {M: {a: {c: 1}}}\n",
             "",

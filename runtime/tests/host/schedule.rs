@@ -1,0 +1,55 @@
+//! Schedules against the clock.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
+use usher::model::{Schedule, ScheduleKind};
+use usher::schedule;
+
+/// Fails the first invocation; tells of all.
+struct FailsOnce(mpsc::UnboundedSender<Value>, std::sync::atomic::AtomicBool);
+
+#[async_trait::async_trait]
+impl Invoke for FailsOnce {
+    async fn invoke(&self, request: Request, wait_for_slot: bool) -> Result<Response, Rejected> {
+        assert!(wait_for_slot, "an asynchronous event waits for an instance");
+        let _ = self.0.send(serde_json::from_slice(&request.payload).unwrap());
+        let outcome = if self.1.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            Outcome::Answer(Bytes::from_static(b"null"))
+        } else {
+            Outcome::Error(FunctionError { error_type: "E".into(), message: "m".into(), body: Bytes::new() })
+        };
+        Ok(Response { request_id: "r".into(), outcome })
+    }
+}
+
+#[tokio::test]
+async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile() {
+    let schedule = Schedule {
+        id: "F.Tick".into(),
+        function: "F".into(),
+        expression: "rate(1 second)".into(),
+        timezone: "UTC".into(),
+        input: None,
+        kind: ScheduleKind::Rule,
+        enabled: true,
+        arn: "arn:rule".into(),
+    };
+    let disabled = Schedule { id: "F.Off".into(), arn: "arn:off".into(), enabled: false, ..schedule.clone() };
+    let (sent, mut seen) = mpsc::unbounded_channel();
+    let (stop, stopping) = watch::channel(false);
+    let running = tokio::spawn(schedule::run(vec![schedule, disabled], Arc::new(FailsOnce(sent, false.into())), stopping));
+
+    let mut events = Vec::new();
+    while events.len() < 4 {
+        events.push(seen.recv().await.unwrap());
+    }
+    let again = events[1..].iter().filter(|event| event["id"] == events[0]["id"]).count();
+    assert_eq!(again, 1, "{events:?}");
+    assert!(events.iter().all(|event| event["resources"][0] == "arn:rule"));
+    stop.send(true).unwrap();
+    running.await.unwrap();
+}
