@@ -16,11 +16,11 @@ pub struct Application {
     pub functions: BTreeMap<String, Function>,
     /// Kafka event source mappings.
     pub kafka: Vec<KafkaMapping>,
-    /// Schedules (rules and EventBridge Scheduler).
+    /// Schedules (rules and `EventBridge` Scheduler).
     pub schedules: Vec<Schedule>,
     /// HTTP APIs (payload format 2.0).
     pub http_apis: Vec<HttpApi>,
-    /// Values that must never be printed: NoEcho parameters and resolved secrets.
+    /// Values that must never be printed: `NoEcho` parameters and resolved secrets.
     pub secrets: BTreeSet<String>,
     /// Things the template asks for that this host does not run, each with its line.
     pub warnings: Vec<Diagnostic>,
@@ -52,7 +52,7 @@ impl fmt::Display for Diagnostic {
 pub struct Function {
     /// Logical id in the template: the name used on the command line and in logs.
     pub id: String,
-    /// `AWS_LAMBDA_FUNCTION_NAME`: FunctionName if given, else stack and logical id.
+    /// `AWS_LAMBDA_FUNCTION_NAME`: `FunctionName` if given, else stack and logical id.
     pub name: String,
     /// Where the code comes from.
     pub code: Code,
@@ -62,7 +62,7 @@ pub struct Function {
     pub timeout: Duration,
     /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, MB. Template default 128.
     pub memory_mb: u32,
-    /// Most instances at one time (ReservedConcurrentExecutions); `None`: the host's own limit. 0 means switched off.
+    /// Most instances at one time (`ReservedConcurrentExecutions`); `None`: the host's own limit. 0 means switched off.
     pub concurrency: Option<u32>,
     /// The template's environment variables, resolved.
     pub environment: BTreeMap<String, String>,
@@ -95,7 +95,7 @@ pub struct KafkaMapping {
     pub kind: KafkaKind,
     /// Topics. SAM allows exactly one; the long-hand form too.
     pub topics: Vec<String>,
-    /// ConsumerGroupId, or the derived one.
+    /// `ConsumerGroupId`, or the derived one.
     pub group: String,
     /// Where a group without committed offsets starts.
     pub start: StartingPosition,
@@ -103,13 +103,13 @@ pub struct KafkaMapping {
     pub batch_size: u32,
     /// Most time to gather a batch. Zero: invoke as soon as records wait.
     pub batching_window: Duration,
-    /// FunctionResponseTypes has ReportBatchItemFailures.
+    /// `FunctionResponseTypes` has `ReportBatchItemFailures`.
     pub partial_responses: bool,
-    /// BisectBatchOnFunctionError.
+    /// `BisectBatchOnFunctionError`.
     pub bisect: bool,
-    /// MaximumRetryAttempts: `None` is -1, for ever.
+    /// `MaximumRetryAttempts`: `None` is -1, for ever.
     pub max_retries: Option<u32>,
-    /// MaximumRecordAgeInSeconds: `None` is -1, for ever.
+    /// `MaximumRecordAgeInSeconds`: `None` is -1, for ever.
     pub max_age: Option<Duration>,
     /// DestinationConfig.OnFailure.Destination.
     pub on_failure: Option<Destination>,
@@ -124,12 +124,12 @@ pub enum KafkaKind {
     SelfManaged,
     /// `aws:kafka`; the event names this ARN.
     Msk {
-        /// EventSourceArn
+        /// `EventSourceArn`
         arn: String,
     },
 }
 
-/// StartingPosition of a mapping.
+/// `StartingPosition` of a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartingPosition {
     /// From the oldest record kept.
@@ -173,13 +173,13 @@ pub struct Schedule {
 /// Which service fires a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScheduleKind {
-    /// SAM `Schedule`: an EventBridge rule.
+    /// SAM `Schedule`: an `EventBridge` rule.
     Rule,
-    /// SAM `ScheduleV2`: EventBridge Scheduler.
+    /// SAM `ScheduleV2`: `EventBridge` Scheduler.
     Scheduler,
 }
 
-/// One AWS::Serverless::HttpApi (or the implicit one).
+/// One `AWS::Serverless::HttpApi` (or the implicit one).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpApi {
     /// Logical id.
@@ -188,28 +188,28 @@ pub struct HttpApi {
     pub routes: Vec<Route>,
     /// JWT authorizers by name.
     pub authorizers: BTreeMap<String, JwtAuthorizer>,
-    /// DefaultAuthorizer; already applied to the routes.
+    /// `DefaultAuthorizer`; already applied to the routes.
     pub default_authorizer: Option<String>,
     /// Stage name; `$default` serves at the root.
     pub stage: String,
-    /// CorsConfiguration: the service answers preflight requests itself and adds its own headers.
+    /// `CorsConfiguration`: the service answers preflight requests itself and adds its own headers.
     pub cors: Option<Cors>,
 }
 
-/// CorsConfiguration of an HTTP API. Names are as written; `*` matches everything.
+/// `CorsConfiguration` of an HTTP API. Names are as written; `*` matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cors {
-    /// AllowOrigins.
+    /// `AllowOrigins`.
     pub origins: Vec<String>,
-    /// AllowMethods.
+    /// `AllowMethods`.
     pub methods: Vec<String>,
-    /// AllowHeaders.
+    /// `AllowHeaders`.
     pub headers: Vec<String>,
-    /// ExposeHeaders.
+    /// `ExposeHeaders`.
     pub expose: Vec<String>,
-    /// AllowCredentials.
+    /// `AllowCredentials`.
     pub credentials: bool,
-    /// MaxAge, seconds.
+    /// `MaxAge`, seconds.
     pub max_age: Option<u32>,
 }
 
@@ -226,7 +226,7 @@ pub struct Route {
     pub authorizer: Option<String>,
     /// Scopes of which the token must have at least one, when any are named.
     pub scopes: Vec<String>,
-    /// TimeoutInMillis; 30 s at most.
+    /// `TimeoutInMillis`; 30 s at most.
     pub timeout: Duration,
 }
 
@@ -239,6 +239,6 @@ pub struct JwtAuthorizer {
     pub audience: Vec<String>,
     /// `$request.header.Authorization` and the like.
     pub identity_source: String,
-    /// AuthorizationScopes of routes that name none of their own.
+    /// `AuthorizationScopes` of routes that name none of their own.
     pub scopes: Vec<String>,
 }

@@ -4,10 +4,10 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless RUST_LOG says otherwise. librdkafka repeats itself while a broker is away.
+/// What is logged unless `RUST_LOG` says otherwise. librdkafka repeats itself while a broker is away.
 const DEFAULT: &str = "info,librdkafka=error,rdkafka=error";
 
-/// Starts logging. RUST_LOG chooses what, NO_COLOR takes the colours away.
+/// Starts logging. `RUST_LOG` chooses what, `NO_COLOR` takes the colours away.
 pub(super) fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

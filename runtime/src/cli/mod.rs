@@ -25,5 +25,5 @@ pub fn main() -> ExitCode {
         Command::Invoke(arguments) => invoke::run(&arguments),
         Command::Template(arguments) => picture::run(&arguments),
     };
-    outcome.unwrap_or_else(|wrong| wrong.report())
+    outcome.unwrap_or_else(exit::Wrong::report)
 }

@@ -16,7 +16,7 @@ pub struct Node {
 pub enum Kind {
     /// Nothing was written, or `null`.
     Null,
-    /// Text, a number or a boolean as it was written: CloudFormation turns one into the other freely, so the type is
+    /// Text, a number or a boolean as it was written: `CloudFormation` turns one into the other freely, so the type is
     /// decided by whoever reads the node.
     Scalar(String),
     /// A sequence.

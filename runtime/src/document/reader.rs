@@ -84,7 +84,7 @@ impl<'n> Reader<'n> {
             match item.text() {
                 Some(text) => texts.push(text),
                 None => {
-                    problems.error(item.line, format!("{}: {key} must be a list of texts, not {}.", self.what, item.describe()))
+                    problems.error(item.line, format!("{}: {key} must be a list of texts, not {}.", self.what, item.describe()));
                 }
             }
         }
@@ -120,7 +120,7 @@ fn whole(text: &str) -> Option<i64> {
     text.trim().trim_end_matches(".0").parse().ok()
 }
 
-/// YAML 1.1 booleans, as CloudFormation reads them.
+/// YAML 1.1 booleans, as `CloudFormation` reads them.
 fn truth(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" => Some(true),

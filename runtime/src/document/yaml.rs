@@ -1,7 +1,7 @@
-//! YAML with CloudFormation's short tags.
+//! YAML with `CloudFormation`'s short tags.
 //!
 //! `!Sub text` becomes the mapping `{Fn::Sub: text}`, which is what the long form says: later rooms know one form only.
-//! Anchors and aliases work, bounded by [`MOST_NODES`]; merge keys do not exist in CloudFormation.
+//! Anchors and aliases work, bounded by [`MOST_NODES`]; merge keys do not exist in `CloudFormation`.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow::{self, Break, Continue};
@@ -142,18 +142,17 @@ impl Builder<'_> {
 
     /// The function a short tag stands for; YAML's own tags (`!!str`) change nothing.
     fn tag(&mut self, tag: Option<&Tag>, line: usize) -> Option<&'static str> {
-        let tag = tag.filter(|t| !t.is_yaml_core_schema() && !(t.handle == "!" && t.suffix.is_empty()))?;
+        let tag = tag.filter(|t| !(t.is_yaml_core_schema() || t.handle == "!" && t.suffix.is_empty()))?;
         let found = SHORT.iter().find(|(short, _)| tag.handle == "!" && *short == tag.suffix);
-        match found {
-            Some((_, long)) => Some(long),
-            None => {
-                let hint = super::nearest(&tag.suffix, SHORT.iter().map(|(short, _)| *short))
-                    .map(|near| format!("Did you mean !{near}?"))
-                    .unwrap_or_else(|| format!("Known are {}.", SHORT.map(|(short, _)| format!("!{short}")).join(", ")));
-                self.problems.error(line, format!("{tag} is not a function this host evaluates. {hint}"));
-                Some(UNKNOWN)
-            }
+        if let Some((_, long)) = found {
+            return Some(long);
         }
+        let hint = super::nearest(&tag.suffix, SHORT.iter().map(|(short, _)| *short)).map_or_else(
+            || format!("Known are {}.", SHORT.map(|(short, _)| format!("!{short}")).join(", ")),
+            |near| format!("Did you mean !{near}?"),
+        );
+        self.problems.error(line, format!("{tag} is not a function this host evaluates. {hint}"));
+        Some(UNKNOWN)
     }
 
     fn place(&mut self, node: Node, anchor: usize) -> ControlFlow<()> {
@@ -258,7 +257,7 @@ mod tests {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for i in 1..12 {
             let before = format!("*a{}", i - 1);
-            text += &format!("a{i}: &a{i} [{}]\n", vec![before; 10].join(", "));
+            text.extend([format!("a{i}: &a{i} [{}]\n", vec![before; 10].join(", "))]);
         }
         assert!(complaints(&text)[0].1.contains("aliases"));
     }

@@ -131,7 +131,7 @@ mod tests {
         }
     }
 
-    fn claims(value: Value) -> Result<(), Denied> {
+    fn claims(value: &Value) -> Result<(), Denied> {
         let mut claims = json!({"iss": "https://i/", "aud": "a", "exp": 200});
         for (key, change) in value.as_object().unwrap() {
             claims[key] = change.clone();
@@ -146,7 +146,7 @@ mod tests {
         for fits in
             [json!({}), json!({"aud": ["x", "b"]}), json!({"aud": null, "client_id": "b"}), json!({"nbf": 100, "iat": 99.5})]
         {
-            assert_eq!(claims(fits.clone()), Ok(()), "{fits}");
+            assert_eq!(claims(&fits), Ok(()), "{fits}");
         }
     }
 
@@ -165,7 +165,7 @@ mod tests {
             json!({"nbf": 101}),
             json!({"iat": 101}),
         ] {
-            assert!(matches!(claims(wrong.clone()), Err(Denied::Invalid(_))), "{wrong}");
+            assert!(matches!(claims(&wrong), Err(Denied::Invalid(_))), "{wrong}");
         }
     }
 

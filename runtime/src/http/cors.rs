@@ -1,4 +1,4 @@
-//! CorsConfiguration: the service answers preflight requests itself, and its headers replace the function's.
+//! `CorsConfiguration`: the service answers preflight requests itself, and its headers replace the function's.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
@@ -18,7 +18,7 @@ pub(super) fn preflight(cors: &Cors, request: &HeaderMap) -> Reply {
     let mut reply = empty(StatusCode::NO_CONTENT);
     let Some(origin) = granted_origin(cors, request) else { return reply };
     let headers = reply.headers_mut();
-    common(cors, origin, headers);
+    common(cors, &origin, headers);
     set(headers, header::ACCESS_CONTROL_ALLOW_METHODS, &cors.methods.join(","));
     set(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, &cors.headers.join(","));
     if let Some(seconds) = cors.max_age {
@@ -41,7 +41,7 @@ pub(super) fn apply(cors: &Cors, request: &HeaderMap, reply: &mut Reply) {
         headers.remove(name);
     }
     if let Some(origin) = granted_origin(cors, request) {
-        common(cors, origin, headers);
+        common(cors, &origin, headers);
         set(headers, header::ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose.join(","));
     }
 }
@@ -61,11 +61,11 @@ fn granted_origin(cors: &Cors, request: &HeaderMap) -> Option<String> {
     cors.origins.iter().any(fits).then(|| origin.to_owned())
 }
 
-fn common(cors: &Cors, origin: String, headers: &mut HeaderMap) {
+fn common(cors: &Cors, origin: &str, headers: &mut HeaderMap) {
     if origin != "*" {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
-    set(headers, header::ACCESS_CONTROL_ALLOW_ORIGIN, &origin);
+    set(headers, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     if cors.credentials {
         set(headers, header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
     }

@@ -94,20 +94,18 @@ impl Handler {
         // `check` has seen to the keys at the start; a name without a declaration must still never let anyone in.
         let (Some(authorizer), Some(keys)) = (self.api.authorizers.get(name), &self.keys) else { return Err(Denied::Missing) };
         let query;
-        let token = match authorizer.identity_source.strip_prefix("$request.querystring.") {
-            Some(wanted) => {
-                query = decode::query(head.uri.query().unwrap_or(""));
-                query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
-            }
-            None => {
-                let name = authorizer.identity_source.strip_prefix("$request.header.").unwrap_or("authorization");
-                head.headers.get(name).and_then(|value| value.to_str().ok())
-            }
+        let token = if let Some(wanted) = authorizer.identity_source.strip_prefix("$request.querystring.") {
+            query = decode::query(head.uri.query().unwrap_or(""));
+            query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+        } else {
+            let name = authorizer.identity_source.strip_prefix("$request.header.").unwrap_or("authorization");
+            head.headers.get(name).and_then(|value| value.to_str().ok())
         };
         authorizer::check(token, authorizer, &route.scopes, keys, now.as_second()).map(Some)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the event is made of all of these")]
+    #[expect(clippy::result_large_err, reason = "a refusal is a reply like any other, and is made once a request")]
     fn event(
         &self,
         head: &Head,

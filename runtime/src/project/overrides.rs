@@ -39,10 +39,9 @@ fn words(text: &str) -> Vec<String> {
     for c in text.chars() {
         match quote {
             Some(open) if c == open => quote = None,
-            Some(_) => word.push(c),
             None if matches!(c, '"' | '\'') => quote = Some(c),
             None if c.is_whitespace() => words.push(std::mem::take(&mut word)),
-            None => word.push(c),
+            _ => word.push(c),
         }
     }
     words.push(word);

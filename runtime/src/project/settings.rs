@@ -51,9 +51,10 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
 /// `http = "address"`, or a table of addresses by API.
 fn http(reader: &Reader<'_>, project: &mut Project, problems: &mut Problems) {
     let Some(node) = reader.get("http") else { return };
-    let one = |id: &str, node: &Node, problems: &mut Problems| match node.text().unwrap_or("").parse() {
-        Ok(address) => Some((id.to_owned(), address)),
-        Err(_) => {
+    let one = |id: &str, node: &Node, problems: &mut Problems| {
+        if let Ok(address) = node.text().unwrap_or("").parse() {
+            Some((id.to_owned(), address))
+        } else {
             problems.error(node.line, format!("http: {} is not an address. Write \"127.0.0.1:18080\".", node.describe()));
             None
         }

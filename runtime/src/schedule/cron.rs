@@ -1,13 +1,13 @@
-//! EventBridge's cron: six fields (minute, hour, day of month, month, day of week, year) with `?`, `L`, `W` and `#`.
+//! `EventBridge`'s cron: six fields (minute, hour, day of month, month, day of week, year) with `?`, `L`, `W` and `#`.
 //!
-//! The search over civil time is croner's; this file turns EventBridge's dialect into croner's and says in its own
+//! The search over civil time is croner's; this file turns `EventBridge`'s dialect into croner's and says in its own
 //! words what is wrong.
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil::DateTime;
 
-/// Last year that EventBridge takes.
+/// Last year that `EventBridge` takes.
 const LAST_YEAR: i16 = 2199;
 
 /// A cron expression, understood.

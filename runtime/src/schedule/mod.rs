@@ -25,10 +25,10 @@ use crate::model::Schedule;
 pub use expression::{Expression, zone};
 
 /// The clock is looked at this often at least: a laptop that slept must not fire hours late.
-const LOOK_UP: Duration = Duration::from_secs(60);
+const LOOK_UP: Duration = Duration::from_mins(1);
 
 /// A firing later than this counts as missed.
-const TOO_LATE: Duration = Duration::from_secs(60);
+const TOO_LATE: Duration = Duration::from_mins(1);
 
 /// Runs of one schedule in flight at most; beyond that a firing is dropped with a warning, as a queue would grow for ever.
 const MOST_IN_FLIGHT: usize = 100;

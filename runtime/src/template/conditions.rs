@@ -50,13 +50,14 @@ fn truth<'s>(
     };
     let items = function.value.items();
     match function.key.as_str() {
-        "Condition" => match section.iter().find(|e| Some(e.key.as_str()) == function.value.text()) {
-            Some(entry) => named(entry, section, open, scope, problems),
-            None => {
+        "Condition" => {
+            if let Some(entry) = section.iter().find(|e| Some(e.key.as_str()) == function.value.text()) {
+                named(entry, section, open, scope, problems)
+            } else {
                 unknown_condition(&function.value, scope, problems);
                 false
             }
-        },
+        }
         "Fn::Equals" if items.len() == 2 => {
             let (a, b) = (resolve(&items[0], scope, problems), resolve(&items[1], scope, problems));
             a.kind == b.kind

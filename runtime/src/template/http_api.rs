@@ -1,4 +1,4 @@
-//! `AWS::Serverless::HttpApi` and the HttpApi events that route to functions.
+//! `AWS::Serverless::HttpApi` and the `HttpApi` events that route to functions.
 
 use std::time::Duration;
 
@@ -99,10 +99,10 @@ fn authorizers(auth: &Reader<'_>, api: &mut HttpApi, problems: &mut Problems) {
         );
     }
     api.default_authorizer = auth.text("DefaultAuthorizer", problems).map(str::to_owned);
-    if let Some(name) = &api.default_authorizer {
-        if !declared.iter().any(|e| e.key == *name) {
-            problems.error(auth.line("DefaultAuthorizer"), no_authorizer(name, declared.iter().map(|e| e.key.as_str())));
-        }
+    if let Some(name) = &api.default_authorizer
+        && !declared.iter().any(|e| e.key == *name)
+    {
+        problems.error(auth.line("DefaultAuthorizer"), no_authorizer(name, declared.iter().map(|e| e.key.as_str())));
     }
 }
 

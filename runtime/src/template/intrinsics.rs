@@ -1,4 +1,4 @@
-//! Evaluates CloudFormation's functions inside a value.
+//! Evaluates `CloudFormation`'s functions inside a value.
 //!
 //! `AWS::NoValue` and failures both come back as nothing ([`Kind::Null`]); a failure is among the problems.
 
@@ -194,7 +194,7 @@ fn sub(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
         rest = after;
         let name = name.trim();
         if let Some(literal) = name.strip_prefix('!') {
-            out.push_str(&format!("${{{literal}}}"));
+            out.extend(["${", literal, "}"]);
             continue;
         }
         let value = match own.as_ref().and_then(|own| own.get(name)) {
@@ -222,15 +222,14 @@ fn dynamic(text: &str, line: usize, scope: &Scope<'_>, problems: &mut Problems) 
         let Some((name, after)) = after.split_once("}}") else { break };
         out.push_str(before);
         rest = after;
-        match scope.resolve.get(name) {
-            Some(value) => out.push_str(value),
-            None => {
-                let message = format!(
-                    "{{{{resolve:{name}}}}} is kept in the cloud, which is not asked from here. Write its value into \
-                     usher.toml: [resolve] \"{name}\" = \"...\" or {{ file = \"...\" }}."
-                );
-                problems.error(line, message);
-            }
+        if let Some(value) = scope.resolve.get(name) {
+            out.push_str(value)
+        } else {
+            let message = format!(
+                "{{{{resolve:{name}}}}} is kept in the cloud, which is not asked from here. Write its value into \
+                 usher.toml: [resolve] \"{name}\" = \"...\" or {{ file = \"...\" }}."
+            );
+            problems.error(line, message);
         }
     }
     out.push_str(rest);

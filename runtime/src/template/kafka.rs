@@ -87,19 +87,18 @@ pub(super) fn read_mapping(
     }
     let Some(properties) = properties(&resource.properties, &OWN, id, scope, problems) else { return };
     let reader = Reader::new(&properties, format!("mapping {id}"));
-    let source = match arn {
-        Some(arn) => Source::Msk(arn.to_owned()),
-        None => {
-            let endpoints = reader.child("SelfManagedEventSource", problems).and_then(|s| s.child("Endpoints", problems));
-            let Some(endpoints) = endpoints else {
-                problems.error(
-                    resource.line,
-                    format!("mapping {id} has no source. Write SelfManagedEventSource with Endpoints, or EventSourceArn."),
-                );
-                return;
-            };
-            Source::SelfManaged(endpoints.texts("KafkaBootstrapServers", problems).join(","))
-        }
+    let source = if let Some(arn) = arn {
+        Source::Msk(arn.to_owned())
+    } else {
+        let endpoints = reader.child("SelfManagedEventSource", problems).and_then(|s| s.child("Endpoints", problems));
+        let Some(endpoints) = endpoints else {
+            problems.error(
+                resource.line,
+                format!("mapping {id} has no source. Write SelfManagedEventSource with Endpoints, or EventSourceArn."),
+            );
+            return;
+        };
+        Source::SelfManaged(endpoints.texts("KafkaBootstrapServers", problems).join(","))
     };
     let config = match source {
         Source::Msk(_) => "AmazonManagedKafkaEventSourceConfig",

@@ -7,7 +7,7 @@ use crate::document::Problems;
 use crate::model::{Application, Destination, KafkaMapping};
 
 /// Longest Timeout of a function that Kafka invokes.
-const LONGEST: Duration = Duration::from_secs(14 * 60);
+const LONGEST: Duration = Duration::from_mins(14);
 
 /// What "for ever" becomes when there is somewhere to send what failed.
 const RETRIES_WITH_DESTINATION: u32 = 10;

@@ -12,7 +12,7 @@ use crate::project::{Given, Project};
 pub(super) struct Parameters {
     /// Value by name; a list for list types. `None`: declared, but without a usable value (already complained of).
     pub(super) values: BTreeMap<String, Option<Node>>,
-    /// Values of NoEcho parameters.
+    /// Values of `NoEcho` parameters.
     pub(super) secrets: BTreeSet<String>,
 }
 
@@ -81,7 +81,7 @@ fn one(name: &str, line: usize, reader: &Reader<'_>, project: &Project, problems
         }
     }
     if kind.starts_with("AWS::SSM::Parameter::Value") {
-        return stored_value(name, at, &text, project, problems);
+        return Some(stored_value(name, at, &text, project, problems));
     }
     sound.then(|| {
         if is_list(kind) {
@@ -93,16 +93,16 @@ fn one(name: &str, line: usize, reader: &Reader<'_>, project: &Project, problems
 }
 
 /// The parameter's own value is a name in Systems Manager, which is not asked here.
-fn stored_value(name: &str, line: usize, key: &str, project: &Project, problems: &mut Problems) -> Option<Node> {
+fn stored_value(name: &str, line: usize, key: &str, project: &Project, problems: &mut Problems) -> Node {
     if let Some(value) = project.resolve.get(&format!("ssm:{key}")) {
-        return Some(Node::scalar(line, value));
+        return Node::scalar(line, value);
     }
     let message = format!(
         "parameter {name} is kept in Systems Manager as {key}, which is not asked from here; the name itself is used. \
          Write its value into usher.toml: [resolve] \"ssm:{key}\" = \"...\"."
     );
     problems.warn(line, message);
-    Some(Node::scalar(line, key))
+    Node::scalar(line, key)
 }
 
 fn check(kind: &str, value: &str, reader: &Reader<'_>, problems: &mut Problems) -> Result<(), String> {

@@ -16,7 +16,7 @@ pub(super) struct Resource {
     pub(super) metadata: Node,
 }
 
-/// The API that SAM makes for HttpApi events that name none; the globals are all its settings.
+/// The API that SAM makes for `HttpApi` events that name none; the globals are all its settings.
 pub(super) const IMPLICIT_API: &str = "ServerlessHttpApi";
 
 /// What a template of this kind commonly misspells, and what this host reads.
@@ -101,12 +101,11 @@ fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut 
 
 fn exists(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> bool {
     let Some(condition) = entry.value.get("Condition") else { return true };
-    match condition.text().and_then(|name| scope.conditions.get(name)) {
-        Some(decided) => *decided,
-        None => {
-            unknown_condition(condition, scope, problems);
-            false
-        }
+    if let Some(decided) = condition.text().and_then(|name| scope.conditions.get(name)) {
+        *decided
+    } else {
+        unknown_condition(condition, scope, problems);
+        false
     }
 }
 

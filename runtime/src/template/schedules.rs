@@ -1,4 +1,4 @@
-//! Schedule and ScheduleV2 events.
+//! Schedule and `ScheduleV2` events.
 
 use super::events::Event;
 use super::resources::resolved;

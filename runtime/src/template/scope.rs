@@ -23,7 +23,7 @@ pub(super) struct Scope<'t> {
     pub(super) mappings: Option<&'t Node>,
     pub(super) resolve: &'t BTreeMap<String, String>,
     parameters: Parameters,
-    /// Type and FunctionName by logical id.
+    /// Type and `FunctionName` by logical id.
     resources: BTreeMap<&'t str, &'t str>,
     names: BTreeMap<String, String>,
 }

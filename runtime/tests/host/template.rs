@@ -40,7 +40,8 @@ fn load(text: &str, settings: &str) -> Result<Application, Vec<Diagnostic>> {
 }
 
 fn good(text: &str, settings: &str) -> Application {
-    load(text, settings).unwrap_or_else(|found| panic!("{}", found.iter().map(|d| format!("{d}\n")).collect::<String>()))
+    load(text, settings)
+        .unwrap_or_else(|found| panic!("{}", found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
 /// `line: message` of every error.
@@ -62,7 +63,7 @@ fn function(properties: &str) -> String {
         text += "      Runtime: provided.al2023\n";
     }
     for line in properties.lines() {
-        text += &format!("      {line}\n");
+        text.extend(["      ", line, "\n"]);
     }
     text
 }
@@ -413,15 +414,15 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
             "has no source",
         ),
     ];
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for (text, settings, line, words) in table {
         let found = complaints(&text, settings);
         let sound = matches!(&found[..], [(at, message)] if *at == line && message.contains(words));
         if !sound {
-            wrong += &format!("\n--- expected line {line}: {words}\n{text}--- found {found:?}\n");
+            wrong.push(format!("\n--- expected line {line}: {words}\n{text}--- found {found:?}\n"));
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(wrong.is_empty(), "{}", wrong.concat());
 }
 
 #[test]
