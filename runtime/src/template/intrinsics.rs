@@ -223,7 +223,7 @@ fn dynamic(text: &str, line: usize, scope: &Scope<'_>, problems: &mut Problems) 
         out.push_str(before);
         rest = after;
         if let Some(value) = scope.resolve.get(name) {
-            out.push_str(value)
+            out.push_str(value);
         } else {
             let message = format!(
                 "{{{{resolve:{name}}}}} is kept in the cloud, which is not asked from here. Write its value into \
