@@ -94,9 +94,10 @@ fn raise_alarms(batch: &Batch, stored: &StoredBatch<'_>) {
     }
     if let Some(rest) = &stored.unfinished {
         let records = batch.len() - rest.from;
-        match rest.error.class.next_step() {
-            NextStep::RetryLater { alarm: false } => tracing::warn!(error = %rest.error, records, "to be delivered again"),
-            _ => tracing::error!(alarm = "store_failed", error = %rest.error, records, "to be delivered again"),
+        if rest.error.class.next_step() == (NextStep::RetryLater { alarm: false }) {
+            tracing::warn!(error = %rest.error, records, "to be delivered again");
+        } else {
+            tracing::error!(alarm = "store_failed", error = %rest.error, records, "to be delivered again");
         }
     }
 }

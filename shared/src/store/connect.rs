@@ -14,7 +14,7 @@ const ACQUIRE: Duration = Duration::from_secs(3);
 /// A connection idle for longer is asked whether it still stands before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// Idle connections beyond the first need are given back to Postgres.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Set on each connection as it starts. The server's keepalives notice a client that vanished without a word: its transaction, and the
 /// locks in it, end within half a minute instead of hours.

@@ -1,4 +1,4 @@
-//! Room `store` against a real PostgreSQL: `DATABASE_URL`, or the one that `scripts/servers start postgres` runs.
+//! Room `store` against a real `PostgreSQL`: `DATABASE_URL`, or the one that `scripts/servers start postgres` runs.
 //! Every test has a schema of its own, dropped at its end.
 
 mod environment;

@@ -69,7 +69,9 @@ async fn records_delivered_one_by_one_end_as_the_model_says() {
             for one in arrivals.chunks(1) {
                 assert_eq!(env.store.store_orders(one, MIN_PAY_MS).await.unfinished, None);
             }
-            orders.iter().for_each(|order| model.deliver(order));
+            for order in &orders {
+                model.deliver(order);
+            }
             for known in model.orders.values() {
                 assert_eq!(env.status(known.order.order).await, known.status, "{known:?} in {orders:?}");
             }
@@ -102,18 +104,16 @@ async fn a_batch_keeps_every_promise_that_its_records_would_keep_one_by_one() {
             for order in &orders {
                 let row = rows.get(&order.order).expect("every number has a row");
                 assert!(matches!(row.status, Status::Unpaid | Status::Rejected), "{row:?}");
-                if row.status == Status::Unpaid && row.nonce == order.nonce && row.seats == order.seats {
-                    if let Some(key) = &order.idempotency_key {
-                        keys.insert((order.user.clone(), key.clone(), order.order));
-                    }
+                if row.status == Status::Unpaid
+                    && let Some(key) = &row.idempotency_key
+                {
+                    keys.insert((row.user.clone(), key.clone(), order.order));
                 }
             }
             let distinct: BTreeSet<_> = keys.iter().map(|(user, key, _)| (user, key)).collect();
             assert_eq!(distinct.len(), keys.len(), "one key, two live orders: {keys:?}");
-            // An order is refused for a reason only: all its seats and its key free at the end means it should have been taken, unless an
-            // order of the same batch that was itself refused stood in its way.
-            let first: BTreeSet<_> = rows.values().filter(|row| row.status == Status::Unpaid).map(|row| row.number).collect();
-            assert!(!first.is_empty(), "the first of a batch is never refused");
+            let any_taken = rows.values().any(|row| row.status == Status::Unpaid);
+            assert!(any_taken, "the lowest number of the first batch meets nobody who could be in its way");
         }
         env.check_invariants().await;
     })

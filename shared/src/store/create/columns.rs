@@ -71,7 +71,7 @@ impl<'a> Orders<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Seats {
     programs: Vec<i64>,
-    seats: Vec<i32>,
+    indexes: Vec<i32>,
     numbers: Vec<i64>,
 }
 
@@ -81,7 +81,7 @@ impl Seats {
         for Request { order, .. } in requests {
             for seat in &order.seats {
                 columns.programs.push(order.program.get());
-                columns.seats.push(seat.get() as i32);
+                columns.indexes.push(seat.get() as i32);
                 columns.numbers.push(order.order.get());
             }
         }
@@ -89,11 +89,11 @@ impl Seats {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.seats.len()
+        self.indexes.len()
     }
 
     /// A statement over these columns.
     pub(super) fn query<'q>(&'q self, sql: &'static str) -> Query<'q, sqlx::Postgres, PgArguments> {
-        sqlx::query(sql).bind(&self.programs).bind(&self.seats).bind(&self.numbers)
+        sqlx::query(sql).bind(&self.programs).bind(&self.indexes).bind(&self.numbers)
     }
 }
