@@ -6,6 +6,7 @@
 //! | [`keys`] | the key set that signs buyers' tokens, and the tokens |
 //! | [`topics`] | Kafka topics made as the system needs them |
 //! | [`host`] | `usher` as a child process: invoke, up, stop, kill |
+//! | [`fault`] | a function killed while it works |
 //! | [`status`] | what `usher` says of itself |
 //! | [`shop`] | the sale's HTTP API as buyers and the payment provider use it |
 //! | [`journal`] | the client log: what was asked and what was answered, for the audit |
@@ -13,6 +14,7 @@
 //!
 //! It uses nothing of the system's own code: what it sends is what any client would send.
 
+pub mod fault;
 pub mod host;
 pub mod journal;
 pub mod keys;

@@ -1,1 +1,13 @@
-//! Journeys.
+//! What a journey needs: an environment of its own on the real servers, `usher` running in it, and eyes on Postgres,
+//! Redis and Kafka.
+//!
+//! A journey goes the whole way, HTTP to Postgres and back, through the programs as they are shipped. Each has its own
+//! prefix and ports, so all may run at once. It waits for conditions, each with a deadline, and never for time to pass.
+
+mod patience;
+mod private_kafka;
+mod world;
+
+pub use patience::until;
+pub use private_kafka::PrivateKafka;
+pub use world::{Settings, World};

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use ticket_rush::fault::kill_at_work;
 use ticket_rush::host::Watch;
 use ticket_rush::place::Place;
 use ticket_rush::shop::{Buyer, Want};
@@ -16,14 +15,8 @@ use crate::say;
 
 /// How long Kafka stays away once it has stopped.
 const AWAY: Duration = Duration::from_secs(5);
-/// How long a function may take to be caught at work.
-const CATCH: Duration = Duration::from_secs(20);
-
-/// A function that was killed while it worked.
-struct Killed {
-    pid: u32,
-    records: usize,
-}
+/// How long a function may go uncaught at work before an idle process of it is frozen until work is handed to it.
+const CATCH: Duration = Duration::from_secs(3);
 
 /// All of it, in order; true if the buyers were told what they must be told.
 pub(crate) async fn strike(
@@ -36,7 +29,7 @@ pub(crate) async fn strike(
 ) -> Result<bool> {
     sleep(Duration::from_secs(1)).await;
     for function in ["OrderCreate", "Storefront", "TimeoutCloser"] {
-        let killed = kill_at_work(watch, function).await?;
+        let killed = kill_at_work(watch, function, CATCH).await?;
         let load =
             if killed.records > 0 { format!(" with {} records in flight", killed.records) } else { " during a call".to_owned() };
         say::fault(&format!("killed {function} (process {}){load}", killed.pid));
@@ -89,50 +82,6 @@ async fn seats_come_back(rush: &Rush, seats: &[u32]) -> Result<Duration> {
         }
         sleep(Duration::from_millis(250)).await;
     }
-}
-
-/// Freezes a busy instance, makes sure that it still holds its work, and kills it. Where none is caught busy, an idle
-/// one is frozen until work has been handed to it.
-async fn kill_at_work(watch: &Watch, function: &str) -> Result<Killed> {
-    let began = Instant::now();
-    let mut frozen: Option<u32> = None;
-    while began.elapsed() < CATCH {
-        let status = watch.status().await.context("usher's status")?;
-        let instances = status.function(function).map(|f| f.instances.clone()).unwrap_or_default();
-        if let Some(pid) = frozen {
-            let load = instances.iter().find(|i| i.pid == Some(pid)).map(|i| &i.in_flight);
-            match load {
-                Some(load) if !load.is_empty() => {
-                    let records = load.iter().map(|i| i.records).sum();
-                    kill(process(pid), Signal::SIGKILL)?;
-                    return Ok(Killed { pid, records });
-                }
-                // It had just finished: let it go on. An idle one stays frozen until it is given something.
-                Some(_) if began.elapsed() < CATCH / 2 => {
-                    kill(process(pid), Signal::SIGCONT)?;
-                    frozen = None;
-                }
-                Some(_) => {}
-                None => frozen = None,
-            }
-        } else {
-            let busy = instances.iter().find(|i| !i.in_flight.is_empty());
-            let idle = instances.iter().find(|_| began.elapsed() >= CATCH / 2);
-            if let Some(pid) = busy.or(idle).and_then(|i| i.pid) {
-                kill(process(pid), Signal::SIGSTOP)?;
-                frozen = Some(pid);
-            }
-        }
-        sleep(Duration::from_millis(2)).await;
-    }
-    if let Some(pid) = frozen {
-        kill(process(pid), Signal::SIGCONT)?;
-    }
-    bail!("no instance of {function} was seen at work within {} s", CATCH.as_secs())
-}
-
-fn process(pid: u32) -> Pid {
-    Pid::from_raw(pid as i32)
 }
 
 async fn servers(place: &Place, verb: &str) -> Result<()> {

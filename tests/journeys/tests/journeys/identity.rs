@@ -1,0 +1,79 @@
+//! Who may do what: tokens, owners, the payment provider's signature.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use journeys::World;
+use reqwest::Client;
+use serde_json::json;
+use ticket_rush::keys::Keys;
+use ticket_rush::shop::{Buyer, Want, sign};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn an_order_is_shown_to_its_owner_only() -> Result<()> {
+    let world = World::new().await?;
+    let host = world.up().await?;
+    let program = world.sale(1, 4, HOUR, 4).await?;
+    let (ann, eve) = (world.buyer("ann")?, world.buyer("eve")?);
+    let order = world.order(&ann, &program, Want::Best(1), "k1").await?;
+    assert_eq!(world.shop.look(&eve, &order.order).await.http, 404);
+    world.until_status(&ann, &order.order, "unpaid").await?;
+    assert_eq!(world.shop.look(&eve, &order.order).await.http, 404);
+    assert_eq!(world.shop.cancel(&eve, &order.order).await.http, 404);
+    assert!(!world.shop.mine(&eve).await.body.to_string().contains(&order.order));
+    world.until_status(&ann, &order.order, "unpaid").await?;
+    host.stop().await?;
+    world.remove().await
+}
+
+#[tokio::test]
+async fn without_a_good_token_nothing_is_sold() -> Result<()> {
+    let world = World::new().await?;
+    let host = world.up().await?;
+    let program = world.sale(1, 4, HOUR, 4).await?;
+    let stranger = Keys::at(&world.folder.path().join("other-keys"))?.token("ann", None, HOUR)?;
+    let good = world.buyer("ann")?.token;
+    let forged = format!("{}.{}", &good[..good.rfind('.').unwrap_or(0)], "c2lnbmF0dXJl");
+    let unsigned = jsonwebtoken::encode(
+        &jsonwebtoken::Header::default(),
+        &json!({ "iss": "https://auth.example.test/", "aud": "ticket-sale", "sub": "ann", "exp": 4_000_000_000_u64 }),
+        &jsonwebtoken::EncodingKey::from_secret(b"guess"),
+    )?;
+    for token in [stranger, forged, unsigned, "nonsense".to_owned(), String::new()] {
+        let buyer = Buyer { user: "ann".to_owned(), token };
+        let answer = world.shop.order(&buyer, &program, 0, &Want::Best(1), Some("k1"), 0).await;
+        assert_eq!(answer.http, 401, "{} {}", buyer.token, answer.body);
+    }
+    let no_scope = world.shop.open(&world.buyer("ann")?, &json!({ "title": "Mine", "categories": [] })).await;
+    assert_eq!(no_scope.http, 403, "{}", no_scope.body);
+    world.until_free(&program, 4).await?;
+    host.stop().await?;
+    world.remove().await
+}
+
+#[tokio::test]
+async fn a_payment_counts_only_with_the_providers_signature() -> Result<()> {
+    let world = World::new().await?;
+    let host = world.up().await?;
+    let body = json!({ "reference": "p1", "order": "1234567890123", "amount_cents": 1000 }).to_string();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let stale = (now - 3600).to_string();
+    let now = now.to_string();
+    let right = "for-this-machine-only";
+    let attempts = [
+        (now.clone(), sign("guess", &now, &body)),
+        (stale.clone(), sign(right, &stale, &body)),
+        (now.clone(), sign(right, &now, "another body")),
+        (now, "v1=00".to_owned()),
+    ];
+    for (time, signature) in attempts {
+        let request = Client::new().post(format!("http://{}/payments", world.environment.http)).body(body.clone());
+        let request = request.header("X-Payment-Timestamp", &time).header("X-Payment-Signature", &signature);
+        assert_eq!(request.send().await?.status(), 401, "{time} {signature}");
+    }
+    assert_eq!(world.count("SELECT count(*) FROM payments").await?, 0);
+    host.stop().await?;
+    world.remove().await
+}

@@ -1,0 +1,94 @@
+//! `usher invoke` with every file of events/.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use journeys::World;
+use serde_json::Value;
+
+fn events(world: &World, folder: &str) -> Result<Vec<(String, PathBuf)>> {
+    let folder = world.environment.place.file("events").join(folder);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        let name = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+        files.push((name, path));
+    }
+    files.sort();
+    assert!(!files.is_empty(), "{} is empty", folder.display());
+    Ok(files)
+}
+
+#[tokio::test]
+async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
+    let world = World::new().await?;
+    for (name, file) in events(&world, "storefront")? {
+        let (code, answer) = world.invoke("Storefront", &file).await?;
+        assert_eq!(code, 0, "{name}: {answer}");
+        let status = answer["statusCode"].as_u64().with_context(|| format!("{name}: {answer}"))?;
+        let expected: &[u64] = match name.as_str() {
+            n if n.starts_with("payment-") => &[401],
+            n if n.ends_with("-without-scope") => &[403],
+            n if n.ends_with("-nobody") => &[401],
+            "program-create" => &[201],
+            "orders-mine" => &[200],
+            _ => &[200, 202, 400, 404, 409, 422],
+        };
+        assert!(expected.contains(&status), "{name}: {answer}");
+    }
+    world.remove().await
+}
+
+#[tokio::test]
+async fn every_kafka_event_is_stored_or_parked() -> Result<()> {
+    let world = World::new().await?;
+    let mut poison = 0;
+    for (name, file) in events(&world, "order-create")? {
+        let (code, answer) = world.invoke("OrderCreate", &file).await?;
+        if name == "not-a-kafka-event" {
+            assert_eq!(code, 1, "{name}: {answer}");
+            assert!(answer["errorMessage"].is_string(), "{name}: {answer}");
+            continue;
+        }
+        poison += i64::from(name.starts_with("poison-"));
+        assert_eq!(code, 0, "{name}: {answer}");
+        let failures = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
+        assert_eq!(failures, 0, "{name}: {answer}");
+    }
+    let parked = world.count("SELECT count(*) FROM parked WHERE reason <> ''").await?;
+    assert!(parked >= poison && poison > 0, "{parked} parked of {poison} poison events");
+    assert!(world.count("SELECT count(*) FROM orders WHERE status = 'unpaid'").await? >= 1);
+    world.remove().await
+}
+
+#[tokio::test]
+async fn every_tick_and_every_migration_is_safe_to_repeat() -> Result<()> {
+    let world = World::new().await?;
+    for (function, folder) in [("TimeoutCloser", "timeout-closer"), ("Migrate", "migrate")] {
+        for (name, file) in events(&world, folder)? {
+            for _ in 0..2 {
+                let (code, answer) = world.invoke(function, &file).await?;
+                assert_eq!(code, i32::from(name == "not-a-tick"), "{name}: {answer}");
+            }
+        }
+    }
+    world.remove().await
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_told_before_anything_starts() -> Result<()> {
+    let world = World::bare(journeys::Settings::default())?;
+    for (event, function, told) in [
+        ("no/such/file.json", "Storefront", "no/such/file.json"),
+        ("README.md", "Storefront", "JSON"),
+        ("events/migrate/empty.json", "Nobody", "Nobody"),
+    ] {
+        let path: &Path = event.as_ref();
+        let output = world.environment.invoke(function, path).await?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(told), "{event} {function}: {said}");
+        let nothing: Option<Value> = serde_json::from_slice(&output.stdout).ok();
+        assert_eq!(nothing, None);
+    }
+    Ok(())
+}

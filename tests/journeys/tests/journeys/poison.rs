@@ -1,0 +1,62 @@
+//! Records that cannot be read: parked with their reason, in nobody's way.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use journeys::{World, until};
+use sqlx::Row;
+use ticket_rush::shop::Want;
+use ticket_rush::topics::PARTITIONS;
+
+#[tokio::test]
+async fn poison_is_parked_with_its_reason_and_good_records_behind_it_complete() -> Result<()> {
+    let world = World::new().await?;
+    let noise: Vec<u8> = (0..900_000).map(|_| rand_byte()).collect();
+    let nul = br#"{"v":1,"order":"123456789","nonce":"00000000000000000000000000000000","user":"a\u0000b"}"#;
+    let wrong_types = br#"{"v":"one","order":7,"nonce":[],"user":{},"program":true}"#;
+    let poison: [(&str, Option<&[u8]>); 5] = [
+        ("not JSON", Some(b"hello")),
+        ("wrong types", Some(wrong_types)),
+        ("noise", Some(&noise)),
+        ("NUL in text", Some(nul)),
+        ("null value", None),
+    ];
+    for partition in 0..PARTITIONS {
+        for (name, value) in poison {
+            world.produce(partition, name.as_bytes(), value).await?;
+        }
+    }
+    let host = world.up().await?;
+    let program = world.sale(4, 20, Duration::from_secs(600), 6).await?;
+    let mut orders = Vec::new();
+    for n in 0..12 {
+        let buyer = world.buyer(&format!("buyer-{n}"))?;
+        let order = world.order(&buyer, &program, Want::Best(2), "k").await?;
+        orders.push((buyer, order.order));
+    }
+    for (buyer, order) in &orders {
+        world.until_status(buyer, order, "unpaid").await?;
+    }
+    let expected = i64::from(PARTITIONS) * poison.len() as i64;
+    until("every poison is parked", async || {
+        Ok((world.count("SELECT count(*) FROM parked").await? == expected).then_some(()))
+    })
+    .await?;
+    let rows = sqlx::query("SELECT key, reason, length(value)::int8 AS size FROM parked").fetch_all(&world.db).await?;
+    for (name, value) in poison {
+        let of_kind: Vec<_> = rows.iter().filter(|r| r.get::<Option<Vec<u8>>, _>("key").as_deref() == Some(name.as_bytes())).collect();
+        assert_eq!(of_kind.len(), PARTITIONS as usize, "{name}");
+        for row in of_kind {
+            assert!(!row.get::<String, _>("reason").is_empty(), "{name} has no reason");
+            assert_eq!(row.get::<Option<i64>, _>("size"), value.map(|v| v.len() as i64), "{name} is kept whole");
+        }
+    }
+    let parked = expected.to_string();
+    world.audited(&["--parked", &parked]).await?;
+    host.stop().await?;
+    world.remove().await
+}
+
+fn rand_byte() -> u8 {
+    rand::random()
+}
