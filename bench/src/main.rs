@@ -1,2 +1,69 @@
-//! Being built.
-fn main() {}
+//! `bench`: what the ticket sale does on this machine, in figures, each with the configuration it was measured under.
+//!
+//! | file | measures |
+//! |---|---|
+//! | `http` | orders accepted over HTTP: reserved in Redis and acknowledged by Kafka |
+//! | `create` | orders stored from a preloaded topic, by order-create under `usher`, and by `bare` |
+//! | `bare` | the limit: rdkafka to Postgres with nothing in between |
+//! | `delay` | the delay queue: scheduling, draining, lateness |
+//! | `cpu` | CPU seconds of processes, from /proc |
+//!
+//! Figures of different runs differ by 1.4x and more on a busy machine: compare within one run.
+
+mod bare;
+mod cpu;
+mod create;
+mod delay;
+mod figures;
+mod http;
+mod preload;
+mod stage;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+
+/// Measures the ticket sale on this machine.
+#[derive(Parser, Debug)]
+#[command(version)]
+struct Cli {
+    /// What to measure.
+    #[arg(value_enum, default_value = "all")]
+    what: What,
+    /// Seconds of the HTTP run.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Clients of the HTTP run.
+    #[arg(long, default_value_t = 24)]
+    clients: usize,
+    /// Orders in the preloaded topic.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(20_000..=2_000_000))]
+    orders: u32,
+    /// Entries of the delay queue.
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1_000..=2_000_000))]
+    entries: u32,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    All,
+    Http,
+    Create,
+    Delay,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let asked = |what| cli.what == What::All || cli.what == what;
+    println!("{}", figures::machine());
+    if asked(What::Http) {
+        http::run(cli.clients, cli.seconds).await?;
+    }
+    if asked(What::Create) {
+        create::run(cli.orders).await?;
+    }
+    if asked(What::Delay) {
+        delay::run(cli.entries).await?;
+    }
+    Ok(())
+}

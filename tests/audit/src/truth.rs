@@ -105,6 +105,8 @@ pub(crate) struct Truth {
     pub seats: Vec<SeatRow>,
     pub payments: BTreeMap<String, Payment>,
     pub parked: Vec<Parked>,
+    /// Orders stored of which the gate has not been told.
+    pub unsettled: Vec<String>,
 }
 
 impl Truth {
@@ -178,12 +180,14 @@ async fn tables(db: &mut PgConnection) -> Result<Truth> {
     let parked =
         rows(db, include_str!("sql/parked.sql"), |r| Ok(Parked { place: r.try_get("place")?, reason: r.try_get("reason")? }))
             .await?;
+    let unsettled = rows(db, include_str!("sql/unsettled.sql"), |r| r.try_get("number")).await?;
     Ok(Truth {
         programs,
         orders: orders.into_iter().map(|o| (o.number.clone(), o)).collect(),
         seats,
         payments: payments.into_iter().map(|p| (p.reference.clone(), p)).collect(),
         parked,
+        unsettled,
     })
 }
 

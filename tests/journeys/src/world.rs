@@ -67,8 +67,13 @@ impl World {
         let place = Place::find()?;
         let folder = TempDir::new()?;
         let prefix = format!("j-{:08x}", rand::random::<u32>());
-        let quick =
-            [("MinPayWindowSeconds", 1), ("PublishWindowMs", 3000), ("DeliveryTimeoutMs", 1500), ("SweepEverySeconds", 1), ("LeaseMs", 2000)];
+        let quick = [
+            ("MinPayWindowSeconds", 1),
+            ("PublishWindowMs", 3000),
+            ("DeliveryTimeoutMs", 1500),
+            ("SweepEverySeconds", 1),
+            ("LeaseMs", 2000),
+        ];
         let quick = quick.map(|(name, value)| (name, value.to_string()));
         let mut servers = Servers::from_env();
         servers.brokers = settings.brokers.unwrap_or(servers.brokers);

@@ -36,6 +36,9 @@ pub(super) fn dirty(world: &World) -> Check {
     for row in world.truth.orders.values() {
         check.look(row.dirty.then(|| format!("order {} ({}) is dirty", row.number, row.status)));
     }
+    for number in &world.truth.unsettled {
+        check.look(Some(format!("order {number} was stored, and the gate was never told")));
+    }
     for (program, hall) in &world.gate.halls {
         let open = hall.head.get("state").is_none_or(|s| s == "open");
         check.look((!open).then(|| format!("program {program} is still closed: its seat map is loading")));

@@ -137,11 +137,12 @@ async fn finds_what_a_finished_run_left_over() -> Result<()> {
     world.redis("ZADD", "delay:order-timeout:due", &["5", "103"]).await?;
     world.redis("HSET", "resv:105", &["state", "accepted"]).await?;
     world.sql("UPDATE orders SET dirty = true WHERE number = 101").await?;
+    world.sql("INSERT INTO unsettled VALUES ('{102}')").await?;
     world.sql("INSERT INTO parked VALUES ('t', 0, 9, 'not JSON')").await?;
     let output = world.audit()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     for told in
-        ["delay entry order-timeout 103", "order 105: reservation accepted", "order 101 (paid) is dirty", "t-0@9: not JSON"]
+        ["delay entry order-timeout 103", "order 105: reservation accepted", "order 101 (paid) is dirty", "order 102 was stored, and the gate was never told", "t-0@9: not JSON"]
     {
         assert!(text.contains(told), "{told:?} should be told:\n{text}");
     }

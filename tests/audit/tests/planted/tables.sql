@@ -7,4 +7,5 @@ CREATE TABLE orders (
 );
 CREATE TABLE order_seats (program bigint, seat int, order_number bigint);
 CREATE TABLE payments (reference text, order_number bigint, amount_cents bigint, status text);
-CREATE TABLE parked (topic text, partition int, log_offset bigint, reason text)
+CREATE TABLE parked (topic text, partition int, log_offset bigint, reason text);
+CREATE TABLE unsettled (numbers bigint[])

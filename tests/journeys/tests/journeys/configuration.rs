@@ -15,14 +15,8 @@ async fn refused(arguments: &[&str]) -> Result<String> {
 
 #[tokio::test]
 async fn every_wrong_parameter_is_named_in_one_message() -> Result<()> {
-    let said = refused(&[
-        "--parameter-overrides",
-        "EnvPrefix=",
-        "Nonsense=1",
-        "PayWindowSeconds=soon",
-        "OrderCreateBatchSize=0",
-    ])
-    .await?;
+    let said = refused(&["--parameter-overrides", "EnvPrefix=", "Nonsense=1", "PayWindowSeconds=soon", "OrderCreateBatchSize=0"])
+        .await?;
     for name in ["EnvPrefix", "Nonsense", "PayWindowSeconds", "OrderCreateBatchSize"] {
         assert!(said.contains(name), "{name} is not named:\n{said}");
     }

@@ -16,14 +16,21 @@ async fn rush(world: &World, program: &str) -> Result<Vec<(ticket_rush::shop::Bu
     for n in 0..30 {
         let (shop, buyer, program) = (world.shop.clone(), world.buyer(&format!("buyer-{n}"))?, program.to_owned());
         buyers.spawn(async move {
-            let placed = until("an order is accepted", async || {
-                Ok(shop.order(&buyer, &program, 0, &Want::Best(1), Some("k"), 0).await.order())
-            })
-            .await;
-            placed.map(|placed| (buyer, placed.order))
+            let answer = shop.order(&buyer, &program, 0, &Want::Best(1), Some("k"), 0).await;
+            (buyer, answer.order())
         });
     }
-    buyers.join_all().await.into_iter().collect()
+    let mut orders = Vec::new();
+    for (buyer, first) in buyers.join_all().await {
+        // Who was not answered asks again with the same key.
+        let order = until("an order is accepted", async || match &first {
+            Some(order) => Ok(Some(order.clone())),
+            None => Ok(world.shop.order(&buyer, program, 0, &Want::Best(1), Some("k"), 0).await.order()),
+        })
+        .await?;
+        orders.push((buyer, order.order));
+    }
+    Ok(orders)
 }
 
 #[tokio::test]

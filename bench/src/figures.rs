@@ -1,0 +1,24 @@
+//! How figures are printed: name, value, unit; the configuration above them.
+
+use std::fs;
+
+/// Opens a group of figures with the configuration they hold for.
+pub(crate) fn group(name: &str, configuration: &str) {
+    println!("\n{name}\n  ({configuration})");
+}
+
+/// One figure.
+pub(crate) fn figure(name: &str, value: f64, unit: &str) {
+    let digits = if value.abs() >= 100.0 { 0 } else { 2 };
+    println!("  {name:<44} {value:>12.digits$} {unit}");
+}
+
+/// The machine: what any figure is worth depends on it.
+pub(crate) fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|l| l.strip_prefix("model name")).map_or("?", |m| m.trim_start_matches([' ', '\t', ':']));
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("?");
+    format!("{cores} cores of {model}; servers, clients and functions share them; load before the start {load}")
+}

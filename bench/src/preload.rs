@@ -1,0 +1,78 @@
+//! A topic filled with orders before anybody reads it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use serde_json::json;
+use ticket_rush::topics::PARTITIONS;
+
+/// Seats of one program at most.
+pub(crate) const SEATS: u32 = 200_000;
+
+/// A program that orders are made for.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    pub id: String,
+    pub shard: i64,
+}
+
+/// How many programs so many orders need, at two seats an order.
+pub(crate) fn programs(orders: u32) -> u32 {
+    (2 * orders).div_ceil(SEATS)
+}
+
+/// Writes `orders` messages as storefront would send them: keyed by order number, each for two seats of its own.
+pub(crate) fn fill(brokers: &str, topic: &str, orders: u32, programs: &[Program], now_ms: u64) -> Result<()> {
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", brokers).set("linger.ms", "20").set("acks", "all").set("compression.type", "lz4");
+    let producer: ThreadedProducer<DefaultProducerContext> = settings.create().context("Kafka's settings are wrong")?;
+    for n in 0..orders {
+        let (number, value) = order(n, programs, now_ms);
+        let mut record = BaseRecord::to(topic).partition(n as i32 % PARTITIONS).key(&number).payload(&value);
+        while let Err((error, back)) = producer.send(record) {
+            if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
+                return Err(error).context("the topic cannot be filled");
+            }
+            std::thread::sleep(Duration::from_millis(2)); // the producer's own queue is full
+            record = back;
+        }
+    }
+    producer.flush(Duration::from_secs(60)).context("Kafka does not take what was sent")
+}
+
+/// One message. Order number: milliseconds since 2024, shard, 16 bits that make it unique.
+fn order(n: u32, programs: &[Program], now_ms: u64) -> (String, String) {
+    let program = &programs[(2 * n / SEATS) as usize];
+    let millisecond = now_ms - 1_704_067_200_000 + u64::from(n >> 16);
+    let number = millisecond << 22 | (program.shard as u64) << 16 | u64::from(n & 0xffff);
+    let seat = 2 * n % SEATS;
+    let message = json!({
+        "v": 1, "order": number.to_string(), "nonce": format!("{:032x}", u128::from(n) + 1), "user": format!("buyer-{}", n % 50_000),
+        "program": program.id, "category": 0, "seats": [seat, seat + 1], "unit_price_cents": 1000, "amount_cents": 2000,
+        "idempotency_key": format!("key-{n}"), "pay_by_ms": now_ms + 3_600_000,
+        "trace": format!("00-{:032x}-{:016x}-01", u128::from(n) + 1, u64::from(n) + 1),
+    });
+    (number.to_string(), message.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::message::OrderRequested;
+
+    #[test]
+    fn every_message_is_one_that_create_reads() {
+        let programs = [Program { id: "7".to_owned(), shard: 3 }, Program { id: "8".to_owned(), shard: 63 }];
+        let mut numbers = std::collections::BTreeSet::new();
+        for n in (0..200_000).step_by(977) {
+            let (number, value) = order(n, &programs, 1_795_000_000_000);
+            let read: OrderRequested = serde_json::from_str(&value).expect("a valid message");
+            assert_eq!(read.order.to_string(), number);
+            assert!(numbers.insert(number), "numbers are unique");
+        }
+        assert_eq!(super::programs(200_000), 2);
+    }
+}
