@@ -54,7 +54,8 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let host = stage.environment.up().await?;
     let ours = through_usher(&host.watch(), u64::from(orders)).await?;
     host.stop().await?;
-    let stored: i64 = sqlx::query("SELECT count(*) FROM orders WHERE status = 'unpaid'").fetch_one(&stage.db).await?.try_get(0)?;
+    let stored: i64 =
+        sqlx::query("SELECT count(*) FROM orders WHERE status = 'unpaid'").fetch_one(&stage.db).await?.try_get(0)?;
     ensure!(stored == i64::from(orders), "{stored} of {orders} orders were stored");
 
     let limit = bare::run(&stage, &topic, u64::from(orders), WORKERS, BATCH).await?;
@@ -77,7 +78,8 @@ async fn open_programs(stage: &Stage, orders: u32) -> Result<Vec<Program>> {
     let mut opened = Vec::new();
     for _ in 0..programs(orders) {
         let id = stage.program(preload::SEATS / 500).await?;
-        let row = sqlx::query("SELECT shard::int8 FROM programs WHERE id = $1::text::int8").bind(&id).fetch_one(&stage.db).await?;
+        let row =
+            sqlx::query("SELECT shard::int8 FROM programs WHERE id = $1::text::int8").bind(&id).fetch_one(&stage.db).await?;
         opened.push(Program { id, shard: row.try_get(0)? });
     }
     host.stop().await?;

@@ -10,6 +10,7 @@ use shared::link::Link;
 use shared::message::Shard;
 use shared::naming::Names;
 use ticket_rush::place::Servers;
+use ticket_rush::remove;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -33,7 +34,10 @@ pub(crate) async fn run(entries: u32) -> Result<()> {
     let link = Link::open(&servers.redis_url, Duration::from_secs(10))?;
     let queue = |name: &str| DelayQueue::new(link.clone(), names.clone(), name).context("a queue's name");
     let shard = Shard::new(0).context("a shard")?;
-    group("Delay queue", &format!("{entries} entries in one shard, bodies of 40 bytes, leases acknowledged; Redis with its own persistence on"));
+    group(
+        "Delay queue",
+        &format!("{entries} entries in one shard, bodies of 40 bytes, leases acknowledged; Redis with its own persistence on"),
+    );
 
     let singles = Arc::new(queue("singles")?);
     let began = Instant::now();
@@ -57,7 +61,7 @@ pub(crate) async fn run(entries: u32) -> Result<()> {
     for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
         figure(&format!("lateness {name} at {PACE}/s"), late.value_at_quantile(quantile) as f64 / 1000.0, "ms");
     }
-    forget(&servers.redis_url, &prefix).await
+    remove::keys(&servers, &prefix).await
 }
 
 fn entry(n: u32, shard: Shard, due: Due) -> NewEntry {
@@ -95,7 +99,8 @@ async fn drain(queue: &DelayQueue, shard: Shard) -> Result<u64> {
 /// by Redis' clock at the claim plus the way back by ours.
 async fn lateness(queue: &Arc<DelayQueue>, shard: Shard) -> Result<Histogram<u64>> {
     let total = PACE * PACED_SECONDS;
-    let entries: Vec<NewEntry> = (0..total).map(|n| entry(n, shard, Due::In(1000 + u64::from(n) * 1000 / u64::from(PACE)))).collect();
+    let entries: Vec<NewEntry> =
+        (0..total).map(|n| entry(n, shard, Due::In(1000 + u64::from(n) * 1000 / u64::from(PACE)))).collect();
     queue.schedule_many(&entries).await?;
     let mut late = Histogram::<u64>::new(3)?;
     let deadline = Instant::now() + Duration::from_secs(u64::from(PACED_SECONDS) + 30);
@@ -116,14 +121,4 @@ async fn lateness(queue: &Arc<DelayQueue>, shard: Shard) -> Result<Histogram<u64
         }
     }
     Ok(late)
-}
-
-/// Removes every key of an environment.
-pub(crate) async fn forget(url: &str, prefix: &str) -> Result<()> {
-    let mut redis = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
-    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{prefix}:*")).query_async(&mut redis).await?;
-    for some in keys.chunks(1000) {
-        let _: () = redis::cmd("UNLINK").arg(some).query_async(&mut redis).await?;
-    }
-    Ok(())
 }

@@ -38,7 +38,10 @@ pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
     ensure!(seen.took_us.len() > 0, "no order was accepted; usher's log: {}", stage.environment.log.display());
 
     let count = seen.took_us.len() as f64;
-    group("Reserve and publish over HTTP", &format!("{clients} clients, one order of 2 best seats a request, order-create running beside"));
+    group(
+        "Reserve and publish over HTTP",
+        &format!("{clients} clients, one order of 2 best seats a request, order-create running beside"),
+    );
     figure("accepted", count / elapsed, "orders/s");
     figure("latency p50", seen.took_us.value_at_quantile(0.50) as f64 / 1000.0, "ms");
     figure("latency p99", seen.took_us.value_at_quantile(0.99) as f64 / 1000.0, "ms");

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use ticket_rush::host::{Environment, free_address};
 use ticket_rush::journal::Journal;
 use ticket_rush::keys::Keys;
 use ticket_rush::place::{Place, Servers};
-use ticket_rush::prepare::{orders_topic, prepare};
+use ticket_rush::prepare::prepare;
+use ticket_rush::remove::remove;
 use ticket_rush::shop::{Buyer, Shop};
-use ticket_rush::topics;
 
 const TOKEN: Duration = Duration::from_secs(3600);
 
@@ -71,11 +70,8 @@ impl Stage {
 
     /// Takes everything of this environment off the servers; the log stays when something failed before.
     pub(crate) async fn strike(self) -> Result<()> {
-        let prefix = &self.environment.prefix;
-        let schema = prefix.replace('-', "_");
-        sqlx::query(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))).execute(&self.db).await?;
-        topics::remove(&self.environment.servers.brokers, &orders_topic(prefix)).await?;
-        crate::delay::forget(&self.environment.servers.redis_url, prefix).await?;
+        self.db.close().await;
+        remove(&self.environment.servers, &self.environment.prefix).await?;
         fs::remove_dir_all(&self.folder).context("the run's folder cannot be removed")
     }
 }

@@ -11,6 +11,7 @@
 //! | [`shop`] | the sale's HTTP API as buyers and the payment provider use it |
 //! | [`journal`] | the client log: what was asked and what was answered, for the audit |
 //! | [`prepare`] | an environment made ready: keys, topics, tables |
+//! | [`remove`] | an environment taken off the servers |
 //!
 //! It uses nothing of the system's own code: what it sends is what any client would send.
 
@@ -20,6 +21,7 @@ pub mod journal;
 pub mod keys;
 pub mod place;
 pub mod prepare;
+pub mod remove;
 pub mod shop;
 pub mod status;
 pub mod topics;

@@ -4,20 +4,20 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::json;
+use sqlx::Row;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Row};
 use tempfile::TempDir;
 use ticket_rush::host::{Environment, Host, free_address};
 use ticket_rush::journal::Journal;
 use ticket_rush::keys::Keys;
 use ticket_rush::place::{Place, Servers};
 use ticket_rush::prepare::{orders_topic, prepare};
+use ticket_rush::remove::remove;
 use ticket_rush::shop::{Buyer, Placed, Shop, Want};
-use ticket_rush::topics;
 
 use crate::until;
 
@@ -198,16 +198,7 @@ impl World {
 
     /// Takes everything of this environment off the servers. A journey that fails leaves it for a look.
     pub async fn remove(self) -> Result<()> {
-        let prefix = &self.environment.prefix;
-        ensure!(prefix.starts_with("j-"), "{prefix} is not a journey's environment");
-        let schema = prefix.replace('-', "_");
-        sqlx::query(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))).execute(&self.db).await?;
-        let client = redis::Client::open(self.environment.servers.redis_url.as_str())?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
-        let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{prefix}:*")).query_async(&mut connection).await?;
-        for some in keys.chunks(1000) {
-            let _: () = redis::cmd("UNLINK").arg(some).query_async(&mut connection).await?;
-        }
-        topics::remove(&self.environment.servers.brokers, &orders_topic(prefix)).await
+        self.db.close().await;
+        remove(&self.environment.servers, &self.environment.prefix).await
     }
 }

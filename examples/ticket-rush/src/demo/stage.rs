@@ -1,7 +1,7 @@
 //! Where the demo plays: an environment of its own for every run, the sale, the tokens, the audit.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,7 @@ use ticket_rush::host::{Environment, free_address};
 use ticket_rush::journal::Journal;
 use ticket_rush::keys::Keys;
 use ticket_rush::prepare::prepare;
+use ticket_rush::remove::remove;
 use ticket_rush::shop::{Buyer, Shop};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
@@ -41,7 +42,9 @@ impl Stage {
         let mut environment = crate::environment("demo")?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         environment.prefix = format!("demo-{now}");
-        let folder = environment.place.data().join("demo").join(&environment.prefix);
+        let runs = environment.place.data().join("demo");
+        let folder = runs.join(&environment.prefix);
+        forget_earlier(&environment, &runs).await?;
         environment.http = free_address(environment.http)?;
         environment.control = free_address(environment.control)?;
         environment.log = folder.join("usher.log");
@@ -104,9 +107,20 @@ impl Stage {
         audit.args(["--redis-url", &environment.servers.redis_url, "--logs"]).arg(&self.folder);
         audit
     }
+}
 
-    /// Notes that the run passed.
-    pub(crate) fn remember(&self) -> Result<()> {
-        fs::write(self.folder.join("passed"), "").context("the run's folder cannot be written")
+/// Takes earlier runs off the servers; their logs stay. The last run can so be looked at until the next one begins.
+async fn forget_earlier(environment: &Environment, runs: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(runs) else { return Ok(()) };
+    for entry in entries {
+        let folder = entry?.path();
+        let forgotten = folder.join("forgotten");
+        if let Some(prefix) =
+            folder.file_name().and_then(|n| n.to_str()).filter(|n| n.starts_with("demo-") && !forgotten.exists())
+        {
+            remove(&environment.servers, prefix).await?;
+            fs::write(&forgotten, "").context("an earlier run's folder cannot be written")?;
+        }
     }
+    Ok(())
 }

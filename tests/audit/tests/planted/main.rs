@@ -141,9 +141,13 @@ async fn finds_what_a_finished_run_left_over() -> Result<()> {
     world.sql("INSERT INTO parked VALUES ('t', 0, 9, 'not JSON')").await?;
     let output = world.audit()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for told in
-        ["delay entry order-timeout 103", "order 105: reservation accepted", "order 101 (paid) is dirty", "order 102 was stored, and the gate was never told", "t-0@9: not JSON"]
-    {
+    for told in [
+        "delay entry order-timeout 103",
+        "order 105: reservation accepted",
+        "order 101 (paid) is dirty",
+        "order 102 was stored, and the gate was never told",
+        "t-0@9: not JSON",
+    ] {
         assert!(text.contains(told), "{told:?} should be told:\n{text}");
     }
     assert_eq!(output.status.code(), Some(1));

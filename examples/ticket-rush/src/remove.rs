@@ -1,0 +1,42 @@
+//! An environment taken off the servers: schema, keys, topic. Others on the same servers are not touched.
+
+use anyhow::{Context, Result, ensure};
+use redis::aio::MultiplexedConnection;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, raw_sql};
+
+use crate::place::Servers;
+use crate::prepare::orders_topic;
+use crate::topics;
+
+/// Removes what [`prepare`](crate::prepare::prepare) and a run left. Safe to repeat.
+pub async fn remove(servers: &Servers, prefix: &str) -> Result<()> {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    ensure!(!prefix.is_empty() && prefix.chars().all(letters), "{prefix:?} is no environment prefix");
+    let mut db = PgConnection::connect(&servers.database_url).await.context("PostgreSQL does not answer")?;
+    let schema = prefix.replace('-', "_");
+    raw_sql(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))).execute(&mut db).await?;
+    keys(servers, prefix).await.context("Redis does not answer")?;
+    topics::remove(&servers.brokers, &orders_topic(prefix)).await
+}
+
+/// Removes an environment's keys.
+pub async fn keys(servers: &Servers, prefix: &str) -> Result<()> {
+    let mut redis = redis::Client::open(servers.redis_url.as_str())?.get_multiplexed_async_connection().await?;
+    let mut cursor = 0;
+    loop {
+        let (next, found) = page(&mut redis, cursor, prefix).await?;
+        if !found.is_empty() {
+            let _: () = redis::cmd("UNLINK").arg(found).query_async(&mut redis).await?;
+        }
+        if next == 0 {
+            return Ok(());
+        }
+        cursor = next;
+    }
+}
+
+async fn page(redis: &mut MultiplexedConnection, cursor: u64, prefix: &str) -> Result<(u64, Vec<String>)> {
+    let mut scan = redis::cmd("SCAN");
+    scan.arg(cursor).arg("MATCH").arg(format!("{prefix}:*")).arg("COUNT").arg(2000);
+    Ok(scan.query_async(redis).await?)
+}
