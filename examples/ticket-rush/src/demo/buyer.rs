@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ticket_rush::shop::{Answer, Buyer, Placed, Shop, Want};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::plan::{BuyerPlan, Clicks, Fate, OrderPlan};
 use super::tally::Tally;
@@ -28,10 +28,19 @@ impl Rush {
     /// Goes through the whole plan.
     pub(crate) async fn shop_for(&self, buyer: Buyer, plan: BuyerPlan) {
         sleep(plan.arrives).await;
+        let mut late = Vec::new();
         for (n, order) in plan.orders.iter().enumerate() {
             let Some(placed) = self.place(&buyer, order, n, plan.impatient).await else { continue };
             self.tally.accepted(&buyer, &placed.order, &placed.status);
-            self.follow(&buyer, &placed, order.fate).await;
+            if order.fate == Fate::PayLate {
+                late.push((placed, Instant::now() + self.timed_out_after));
+            } else {
+                self.follow(&buyer, &placed, order.fate).await;
+            }
+        }
+        for (placed, when) in late {
+            sleep_until(when).await;
+            self.follow(&buyer, &placed, Fate::PayLate).await;
         }
     }
 
@@ -127,8 +136,7 @@ impl Rush {
             Fate::Cancel => self.cancel(buyer, order).await,
             Fate::WalkAway => self.tally.count("walked away"),
             Fate::PayLate => {
-                self.tally.count("walked away");
-                sleep(self.timed_out_after).await;
+                self.tally.count("paid too late");
                 self.pay(order, &reference(1), amount).await;
             }
         }

@@ -130,6 +130,7 @@ fn summary(tally: &tally::Tally) {
         "payment to be refunded",
         "cancelled",
         "walked away",
+        "paid too late",
         "try again later",
         "gave up",
     ];
