@@ -16,7 +16,7 @@ use crate::sweep::{self, Swept};
 
 /// How long the gate may take to answer.
 const GATE_TIMEOUT: Duration = Duration::from_secs(3);
-/// No batch is begun within so much of the deadline: what is claimed must be finished.
+/// Nothing is begun within so much of the deadline, or a quarter of the tick if that is less: what is begun must be finished.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// The closer: adapters and settings. One a process.
@@ -76,9 +76,13 @@ impl Closer {
             return Err(TickError::NotATick);
         }
         let mut report = Report::default();
-        let closed = self.close_due(deadline, &mut report).await;
-        // A sweep heals what the entries cannot lead to, so it does not depend on them.
-        let swept = self.sweep(deadline, &mut report).await;
+        let began = SystemTime::now();
+        let time = deadline.duration_since(began).unwrap_or_default();
+        let until = began + time.saturating_sub(MARGIN.min(time / 4));
+        // A sweep heals what the entries cannot lead to, so it does not depend on them; nor may many of them take all its time.
+        let is_time = self.is_time_to_sweep(began);
+        let closed = self.close_due(if is_time { began + time / 2 } else { until }, &mut report).await;
+        let swept = if is_time { self.sweep(until, &mut report).await } else { Ok(()) };
         tracing::info!(report = %serde_json::to_string(&report).unwrap_or_default(), "tick");
         self.measure(&report);
         closed?;
@@ -86,15 +90,16 @@ impl Closer {
         Ok(report)
     }
 
-    async fn close_due(&self, deadline: SystemTime, report: &mut Report) -> Result<(), TickError> {
+    /// What was due when the tick began. What becomes due meanwhile, entries put off by this tick among it, is the next one's.
+    async fn close_due(&self, until: SystemTime, report: &mut Report) -> Result<(), TickError> {
         let Settings { claim_limit, lease, topic, .. } = &self.settings;
         let shards: Vec<Shard> = Shard::all().collect();
         let queue = self.gate.timeouts();
-        while left(deadline) > MARGIN {
+        let mut began_ms = None;
+        while SystemTime::now() < until {
             let claimed = queue.claim(&shards, *claim_limit, lease.as_millis() as u64).await?;
-            if claimed.claims.is_empty() {
-                return Ok(());
-            }
+            let began_ms = *began_ms.get_or_insert(claimed.now_ms);
+            let is_last = claimed.claims.iter().all(|claim| claim.due_ms > began_ms);
             report.claimed += claimed.claims.len() as u64;
             let Outcome { closed, fenced, acknowledged, put_off, failed } =
                 close::run(&self.gate, &self.store, topic, claimed.claims).await?;
@@ -103,26 +108,29 @@ impl Closer {
             report.outcome.acknowledged += acknowledged;
             report.outcome.put_off += put_off;
             report.outcome.failed += failed;
+            if is_last {
+                return Ok(());
+            }
         }
         report.unfinished = true;
         Ok(())
     }
 
-    async fn sweep(&self, deadline: SystemTime, report: &mut Report) -> Result<(), TickError> {
-        let now = SystemTime::now();
-        let is_time = {
-            let mut last = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_time = last.is_none_or(|last| now.duration_since(last).is_ok_and(|age| age >= self.settings.sweep_every));
-            if is_time {
-                *last = Some(now);
-            }
-            is_time
-        };
-        if is_time && left(deadline) > MARGIN {
-            let until = deadline.checked_sub(MARGIN).unwrap_or(now);
-            report.sweep = Some(sweep::run(&self.gate, &self.store, self.settings.sweep_limit, &self.audit, until).await?);
+    fn is_time_to_sweep(&self, now: SystemTime) -> bool {
+        let mut last = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back must not put sweeps off.
+        let is_time = last.is_none_or(|last| now.duration_since(last).map_or(true, |age| age >= self.settings.sweep_every));
+        if is_time {
+            *last = Some(now);
         }
-        Ok(())
+        is_time
+    }
+
+    async fn sweep(&self, until: SystemTime, report: &mut Report) -> Result<(), TickError> {
+        let mut swept = Swept::default();
+        let ended = sweep::run(&self.gate, &self.store, self.settings.sweep_limit, &self.audit, until, &mut swept).await;
+        report.sweep = Some(swept);
+        Ok(ended?)
     }
 
     fn measure(&self, report: &Report) {
@@ -146,8 +154,4 @@ impl Closer {
         }
         line.emit();
     }
-}
-
-fn left(deadline: SystemTime) -> Duration {
-    deadline.duration_since(SystemTime::now()).unwrap_or_default()
 }

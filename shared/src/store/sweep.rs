@@ -18,9 +18,9 @@ impl Store {
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
-    /// Up to `limit` orders whose last change the gate may not know: to be settled by what the row says, then [`Store::clear_dirty`].
-    /// Batches that create left unsettled for more than ten seconds are counted in.
-    pub async fn dirty(&self, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
+    /// Up to `limit` orders whose last change the gate may not know, ascending by number from above `after` on: to be settled by what the
+    /// row says, then [`Store::clear_dirty`]. Batches that create left unsettled for more than ten seconds are counted in.
+    pub async fn dirty(&self, after: Option<OrderNumber>, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
         let mut repeat = Repeat::default();
         loop {
             let query = sqlx::query(include_str!("sql/unsettled_adopt.sql")).bind(ADOPT_AFTER_MS).bind(ADOPT_MOST);
@@ -30,7 +30,8 @@ impl Store {
                 break;
             }
         }
-        let query = sqlx::query(include_str!("sql/orders_dirty.sql")).bind(i64::from(limit));
+        let after = after.map_or(0, OrderNumber::get);
+        let query = sqlx::query(include_str!("sql/orders_dirty.sql")).bind(after).bind(i64::from(limit));
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 

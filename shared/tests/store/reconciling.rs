@@ -12,13 +12,13 @@ async fn a_stored_batch_belongs_to_create_first_and_to_the_sweep_when_it_is_left
         let arrivals = [arrival(0, 0, &orders[0]), arrival(0, 1, &orders[1])];
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(stored.unsettled.len(), 1);
-        assert_eq!(env.store.dirty(10).await.expect("postgres"), [], "create is still busy with them");
+        assert_eq!(env.store.dirty(None, 10).await.expect("postgres"), [], "create is still busy with them");
         env.run("UPDATE unsettled SET created_at = now() - interval '1 minute'").await;
-        let dirty = env.store.dirty(10).await.expect("postgres");
+        let dirty = env.store.dirty(None, 10).await.expect("postgres");
         assert_eq!(dirty.len(), 2);
         let settled: Vec<_> = dirty.iter().map(|row| (row.number, row.version)).collect();
         assert_eq!(env.store.clear_dirty(&settled).await.expect("postgres"), 2);
-        assert_eq!(env.store.dirty(10).await.expect("postgres"), []);
+        assert_eq!(env.store.dirty(None, 10).await.expect("postgres"), []);
         assert_eq!(env.store.counts().await.expect("postgres").dirty, 0);
     })
     .await;
@@ -31,7 +31,7 @@ async fn of_a_settled_batch_only_the_orders_the_gate_did_not_hear_of_stay_dirty(
         let arrivals = [arrival(0, 0, &orders[0]), arrival(0, 1, &orders[1])];
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         env.store.clear_batch(stored.unsettled[0], &[orders[1].order]).await.expect("postgres");
-        let dirty: Vec<_> = env.store.dirty(10).await.expect("postgres").iter().map(|row| row.number).collect();
+        let dirty: Vec<_> = env.store.dirty(None, 10).await.expect("postgres").iter().map(|row| row.number).collect();
         assert_eq!(dirty, [orders[1].order]);
         assert_eq!(env.number("SELECT count(*) FROM unsettled").await, 0);
     })
@@ -45,7 +45,7 @@ async fn an_order_changed_since_it_was_settled_stays_dirty() {
         env.create(std::slice::from_ref(&one)).await;
         env.store.pay(&payment("a", &one)).await.expect("postgres");
         assert_eq!(env.store.clear_dirty(&[(one.order, 1)]).await.expect("postgres"), 0);
-        let dirty = env.store.dirty(10).await.expect("postgres");
+        let dirty = env.store.dirty(None, 10).await.expect("postgres");
         assert_eq!(dirty.iter().map(|row| (row.number, row.version)).collect::<Vec<_>>(), [(one.order, 2)]);
         assert_eq!(env.store.clear_dirty(&[(one.order, 2)]).await.expect("postgres"), 1);
     })

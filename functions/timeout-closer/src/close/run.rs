@@ -6,7 +6,7 @@ use shared::delay::{Claim, DelayError};
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
 use shared::reconcile::reconcile;
-use shared::store::{CloseDecision, Closing, Fence, OrderRow, Progress, Store, StoreError};
+use shared::store::{CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, Store, StoreError};
 
 use super::decide::{Action, LEAST_PAUSE_MS, WAIT_MS, decide};
 
@@ -62,6 +62,7 @@ pub async fn run(gate: &Gate, store: &Store, topic: &str, claims: Vec<Claim>) ->
     let mut batch = Batch {
         gate,
         store,
+        // Before any row is looked for: create moves it in the transaction that stores, so what it has passed and is no row, never will be.
         progress: store.progress(topic).await?,
         outcome: Outcome::default(),
         settle: Vec::new(),
@@ -73,7 +74,7 @@ pub async fn run(gate: &Gate, store: &Store, topic: &str, claims: Vec<Claim>) ->
     for claim in claims {
         match identify(gate, &claim).await {
             Ok(Some(at)) => drop(entries.insert(at.order, Entry { claim, at })),
-            // Neither the entry nor a reservation knows an order: nothing can be held for it.
+            // Neither the entry nor a reservation knows an order. Should there be a row, the sweep closes it.
             Ok(None) => batch.done.push(claim),
             Err(error) => batch.fail(&claim.id, &error),
         }
@@ -92,15 +93,15 @@ pub async fn run(gate: &Gate, store: &Store, topic: &str, claims: Vec<Claim>) ->
 
 /// The order of an entry. A body that cannot be read is made up for by the reservation.
 async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateError> {
-    let Ok(order) = claim.id.parse::<OrderNumber>() else {
-        tracing::error!(id = claim.id, "a timeout entry of no order; ended");
+    let Some(order) = claim.id.parse::<OrderNumber>().ok().filter(|order| order.shard() == claim.shard) else {
+        tracing::error!(alarm = "entry_of_no_order", id = claim.id, shard = %claim.shard, "a timeout entry of no order; ended");
         return Ok(None);
     };
     let at = |id, nonce: Nonce| OrderAt { order, nonce, program: ProgramRef { id, shard: claim.shard } };
     if let Ok(job) = TimeoutJob::parse(&claim.body) {
         return Ok(Some(at(job.program, job.nonce)));
     }
-    tracing::error!(%order, body = claim.body, "a timeout entry that cannot be read");
+    tracing::error!(alarm = "entry_unreadable", %order, body = claim.body, "a timeout entry that cannot be read");
     Ok(gate.reservation(order).await?.map(|r| at(r.program, r.nonce)))
 }
 
@@ -159,7 +160,7 @@ impl Batch<'_> {
                 }
                 Action::Fence { reason, alarm } => {
                     if alarm {
-                        tracing::error!(order = %at.order, reason, "an order that was never stored is fenced");
+                        tracing::error!(alarm = "order_fenced", order = %at.order, reason, "an order that was never stored is fenced");
                     }
                     return self.fence(claim, at, reason).await;
                 }
@@ -181,12 +182,12 @@ impl Batch<'_> {
             key: known.and_then(|r| r.key),
             reason,
         };
-        let row = self.store.fence(&fence).await?.row().clone();
-        if row.nonce != at.nonce {
+        let fenced = self.store.fence(&fence).await?;
+        if fenced.row().nonce != at.nonce {
             return self.release(claim, at).await;
         }
-        self.outcome.fenced += 1;
-        self.settle.push((claim, row));
+        self.outcome.fenced += u64::from(matches!(fenced, Fenced::New(_)));
+        self.settle.push((claim, fenced.row().clone()));
         Ok(())
     }
 

@@ -36,7 +36,7 @@ pub struct Swept {
     pub mended: u64,
     /// Records set aside so far: each wants a person.
     pub parked: u64,
-    /// Orders overdue after this sweep.
+    /// Orders overdue still: a payment waits for them, or time ran out.
     pub overdue: u64,
 }
 
@@ -55,24 +55,71 @@ pub enum SweepError {
 #[derive(Debug, Default)]
 pub struct Position(Mutex<Option<ProgramId>>);
 
-/// One sweep: at most `limit` rows of each kind, and no new program after `until`.
-pub async fn run(gate: &Gate, store: &Store, limit: u32, position: &Position, until: SystemTime) -> Result<Swept, SweepError> {
-    let mut swept = Swept::default();
-    let closed = store.sweep_overdue(limit).await?;
-    swept.closed = closed.len() as u64;
-    let matched = store.sweep_payments(limit).await?;
-    swept.matched = matched.len() as u64;
-    // The rows just changed are dirty as well: one reading finds them all.
-    let dirty = store.dirty(limit).await?;
-    let report = reconcile(gate, store, &dirty).await?;
-    swept.settled = report.settled as u64;
-    swept.unsettled = (report.waiting.len() + report.failed.len()) as u64;
-    warn(&report);
-    compare(gate, store, limit, position, until, &mut swept).await?;
+/// One sweep, in pages of `limit` rows; nothing is begun after `until`. `swept` tells how far it came, also when it ends early.
+pub async fn run(
+    gate: &Gate,
+    store: &Store,
+    limit: u32,
+    position: &Position,
+    until: SystemTime,
+    swept: &mut Swept,
+) -> Result<(), SweepError> {
+    // What one step cannot do is no reason to leave the others undone.
+    let closed = close_overdue(store, limit, until, swept).await;
+    let matched = match_payments(store, limit, swept).await;
+    let mended = mend(gate, store, limit, position, until, swept).await;
+    closed.and(matched).and(mended)
+}
+
+async fn close_overdue(store: &Store, limit: u32, until: SystemTime, swept: &mut Swept) -> Result<(), SweepError> {
+    loop {
+        let closed = store.sweep_overdue(limit).await?.len() as u64;
+        swept.closed += closed;
+        if closed < u64::from(limit) || SystemTime::now() >= until {
+            return Ok(());
+        }
+    }
+}
+
+async fn match_payments(store: &Store, limit: u32, swept: &mut Swept) -> Result<(), SweepError> {
+    swept.matched = store.sweep_payments(limit).await?.len() as u64;
     let counts = store.counts().await?;
     swept.parked = counts.parked.max(0) as u64;
     swept.overdue = counts.overdue.max(0) as u64;
-    Ok(swept)
+    Ok(())
+}
+
+/// What needs the gate. One that is away is asked once: each row would wait for its own answer.
+async fn mend(
+    gate: &Gate,
+    store: &Store,
+    limit: u32,
+    position: &Position,
+    until: SystemTime,
+    swept: &mut Swept,
+) -> Result<(), SweepError> {
+    gate.ping().await?;
+    settle_dirty(gate, store, limit, until, swept).await?;
+    compare(gate, store, limit, position, until, swept).await
+}
+
+/// Every row the gate may not know, those just changed among them. Rows that have to wait for their program stay dirty, and must not
+/// hide those behind them: so all pages are looked at, not only the first.
+async fn settle_dirty(gate: &Gate, store: &Store, limit: u32, until: SystemTime, swept: &mut Swept) -> Result<(), SweepError> {
+    let mut after = None;
+    while SystemTime::now() < until {
+        let dirty = store.dirty(after, limit).await?;
+        let Some(last) = dirty.last() else { break };
+        after = Some(last.number);
+        let report = reconcile(gate, store, &dirty).await?;
+        swept.settled += report.settled as u64;
+        swept.unsettled += (report.waiting.len() + report.failed.len()) as u64;
+        warn(&report);
+        if dirty.len() < limit as usize {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn compare(

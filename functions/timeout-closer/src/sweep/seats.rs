@@ -1,14 +1,15 @@
 //! One program's seats, both ways: taken in the gate against rows in Postgres, and the other way round.
 //!
 //! A row outranks a reservation. A seat whose order has no row is never freed here: its order gets its timeout entry back, if it has
-//! none, and step 5 then goes the way that fences first.
+//! none, and step 5 then goes the way that fences first. What has been fenced so, or ended otherwise, loses whatever seats it still owns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use shared::delay::{Due, NewEntry, Scheduled};
-use shared::gate::{Gate, InstallState, ProgramRef, TimeoutJob};
-use shared::message::{Nonce, OrderNumber, SeatIndex};
+use shared::gate::{Gate, GateError, InstallState, OrderAt, ProgramRef, Settle, SettleTo, TimeoutJob};
+use shared::message::{CategoryNo, Nonce, OrderNumber, SeatIndex};
 use shared::reconcile::reconcile;
+use shared::sale::Program;
 use shared::store::{OrderRow, Store};
 
 use super::SweepError;
@@ -17,6 +18,9 @@ use super::SweepError;
 const PAGE: usize = 500;
 /// A re-armed entry is due after so long: what is on its way right now arrives first.
 const REARM_MS: u64 = 2_000;
+
+/// Most seats of one order.
+const SEATS: usize = 20;
 
 /// Seats by the order, and nonce, that has them in the gate.
 type Owners = HashMap<(OrderNumber, Nonce), HashSet<SeatIndex>>;
@@ -28,6 +32,7 @@ pub(super) async fn compare(gate: &Gate, store: &Store, program: ProgramRef, lim
     }
     let owners = owners(gate, program).await?;
     let mut wrong: Vec<OrderRow> = Vec::new();
+    let mut ended: Vec<(OrderNumber, Nonce)> = Vec::new();
     let mut unknown: Vec<(OrderNumber, Nonce)> = Vec::new();
     let held: Vec<(OrderNumber, Nonce)> = owners.keys().copied().collect();
     for page in held.chunks(PAGE) {
@@ -35,10 +40,15 @@ pub(super) async fn compare(gate: &Gate, store: &Store, program: ProgramRef, lim
         let rows: HashMap<OrderNumber, OrderRow> =
             store.orders(&numbers).await?.into_iter().map(|row| (row.number, row)).collect();
         for (order, nonce) in page {
-            match rows.get(order).filter(|row| row.nonce == *nonce) {
-                Some(row) if row.status.is_live() => {}
-                Some(row) => wrong.push(row.clone()),
+            match rows.get(order) {
                 None => unknown.push((*order, *nonce)),
+                // The number is another order's: this one can never be stored.
+                Some(row) if row.nonce != *nonce => ended.push((*order, *nonce)),
+                Some(row) if row.status.is_live() => {}
+                Some(row) => {
+                    ended.push((*order, *nonce));
+                    wrong.push(row.clone());
+                }
             }
         }
     }
@@ -54,14 +64,58 @@ pub(super) async fn compare(gate: &Gate, store: &Store, program: ProgramRef, lim
         wrong.extend(rows.into_iter().filter(lacks));
     }
     let rearmed = rearm(gate, program, &unknown, limit).await?;
-    // Rows that changed since they were read are read again: settling by an old row could free what was just paid for.
+    ended.truncate(limit as usize);
+    free(gate, store, program, &ended, &owners).await?;
+    // Rows are read again: they may have changed since, and what is settled should be the newest there is.
     let numbers: Vec<OrderNumber> = wrong.iter().take(limit as usize).map(|row| row.number).collect();
     let rows = if numbers.is_empty() { Vec::new() } else { store.orders(&numbers).await? };
-    let mended = reconcile(gate, store, &rows).await?.settled as u64;
-    Ok((rearmed, mended))
+    let settled: HashSet<OrderNumber> = rows.iter().map(|row| row.number).collect();
+    reconcile(gate, store, &rows).await?;
+    let mended = settled.len() + ended.iter().filter(|(order, _)| !settled.contains(order)).count();
+    if mended > 0 {
+        tracing::warn!(program = %program.id, orders = mended, "gate and Postgres disagreed about seats");
+    }
+    Ok((rearmed, mended as u64))
 }
 
-async fn owners(gate: &Gate, program: ProgramRef) -> Result<Owners, SweepError> {
+/// Frees what ended orders still own. Their rows need not know these seats: the fence of an order whose reservation was lost knows none.
+/// No race: an end is for ever, and a seat is freed only if this very order owns it.
+async fn free(
+    gate: &Gate,
+    store: &Store,
+    program: ProgramRef,
+    ended: &[(OrderNumber, Nonce)],
+    owners: &Owners,
+) -> Result<(), SweepError> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let Some(layout) = store.program(program.id).await? else { return Ok(()) };
+    for (order, nonce) in ended {
+        let at = OrderAt { order: *order, nonce: *nonce, program };
+        for (category, seats) in owners.get(&(*order, *nonce)).map(|seats| by_category(&layout, seats)).unwrap_or_default() {
+            for seats in seats.chunks(SEATS) {
+                let seats = Some((category, seats.to_vec()));
+                gate.settle(&Settle { at, user: None, key: None, seats, to: SettleTo::Gone { forget_key: false } }).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn by_category(program: &Program, seats: &HashSet<SeatIndex>) -> BTreeMap<CategoryNo, Vec<SeatIndex>> {
+    let mut sorted: Vec<SeatIndex> = seats.iter().copied().collect();
+    sorted.sort_unstable();
+    let mut by_category: BTreeMap<CategoryNo, Vec<SeatIndex>> = BTreeMap::new();
+    for seat in sorted {
+        if let Some((category, _)) = program.place(seat) {
+            by_category.entry(category).or_default().push(seat);
+        }
+    }
+    by_category
+}
+
+async fn owners(gate: &Gate, program: ProgramRef) -> Result<Owners, GateError> {
     let mut owners = Owners::new();
     let mut from = Some(0);
     while let Some(at) = from {
@@ -86,7 +140,7 @@ async fn rearm(gate: &Gate, program: ProgramRef, unknown: &[(OrderNumber, Nonce)
     let answers = gate.timeouts().schedule_many(&entries).await?;
     let new = answers.iter().filter(|answer| **answer == Scheduled::New).count() as u64;
     if new > 0 {
-        tracing::error!(program = %program.id, orders = new, "orders without a timeout entry got one");
+        tracing::error!(alarm = "order_rearmed", program = %program.id, orders = new, "orders without a timeout entry got one");
     }
     Ok(new)
 }

@@ -1,0 +1,8 @@
+//! The timeout-closer over real Redis and Postgres: each test in an environment of its own.
+
+mod closing;
+mod outage;
+mod settings;
+mod stage;
+mod sweeping;
+mod unstored;

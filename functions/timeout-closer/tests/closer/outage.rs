@@ -1,0 +1,94 @@
+//! Servers away: the tick says so, and nothing is lost by it.
+
+use std::time::{Duration, Instant};
+
+use shared::ingest::schedule::Tick;
+use shared::sale::Status;
+
+use crate::stage::{tick, with};
+
+/// A port that was free a moment ago: nobody listens there.
+fn nowhere() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+}
+
+#[tokio::test]
+async fn without_redis_a_tick_fails_readably_but_overdue_orders_are_closed_all_the_same() {
+    with(1, |stage| async move {
+        let order = stage.unpaid("alice", &[3, 4], 0).await;
+        stage.overdue(&order).await;
+        let closer = stage.closer(&[("REDIS_GATE_URL", &format!("redis://127.0.0.1:{}", nowhere()))]);
+        let error = tick(&closer).await.expect_err("Redis is away").to_string();
+        assert!(error.contains("Redis is unavailable"), "{error}");
+        assert_eq!(stage.status(&order).await, Some(Status::Closed));
+        assert_eq!(stage.free().await, 8, "the gate has not heard");
+        stage.tick().await;
+        assert_eq!(stage.free().await, 10);
+        assert!(!stage.has_entry(&order).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_postgres_a_tick_fails_readably_and_its_entries_come_again() {
+    with(1, |stage| async move {
+        let order = stage.held("alice", &[3, 4]).await;
+        stage.due(&order).await;
+        let url = format!("postgres://usher:usher@127.0.0.1:{}/usher", nowhere());
+        let closer = stage.closer(&[("DATABASE_URL", &url), ("LEASE_MS", "1000")]);
+        let error = tick(&closer).await.expect_err("Postgres is away").to_string();
+        assert!(!error.is_empty() && !error.contains("usher:usher"), "{error}");
+        assert!(stage.has_entry(&order).await);
+        assert_eq!(stage.free().await, 8);
+        // The lease of the failed tick ends by itself.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while stage.tick().await.claimed == 0 {
+            assert!(Instant::now() < deadline, "the entry does not come again");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(stage.status(&order).await, Some(Status::Void));
+        assert_eq!(stage.free().await, 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_that_postgres_refuses_to_close_holds_nobody_else_up() {
+    with(1, |stage| async move {
+        let (bad, good) = (stage.unpaid("alice", &[1], 0).await, stage.unpaid("bob", &[2], 1).await);
+        stage
+            .run(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                   IF NEW.user_id = 'alice' AND NEW.status = 'closed' THEN RAISE EXCEPTION 'no' USING ERRCODE = '22023'; END IF;
+                   RETURN NEW; END $$;
+                 CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()",
+            )
+            .await;
+        stage.overdue(&bad).await;
+        stage.overdue(&good).await;
+        // The sweep meets the same row, and says so.
+        let error = tick(&stage.closer(&[])).await.expect_err("the sweep fails").to_string();
+        assert!(error.contains("no"), "{error}");
+        assert_eq!(stage.status(&good).await, Some(Status::Closed));
+        assert_eq!(stage.free().await, 9);
+        assert!(stage.has_entry(&bad).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_time_nothing_is_begun_and_without_a_tick_neither() {
+    with(1, |stage| async move {
+        let order = stage.held("alice", &[3, 4]).await;
+        stage.due(&order).await;
+        let closer = stage.closer(&[]);
+        let now = std::time::SystemTime::now();
+        let report = closer.tick(&Tick { at_ms: Some(1), id: None }, now).await.expect("no error");
+        assert_eq!((report.claimed, report.unfinished), (0, true));
+        let deadline = now + Duration::from_secs(60);
+        let error = closer.tick(&Tick::default(), deadline).await.expect_err("no tick").to_string();
+        assert!(error.contains("no tick"), "{error}");
+        assert_eq!(stage.free().await, 8);
+    })
+    .await;
+}

@@ -1,0 +1,142 @@
+//! Orders that have no row when their entry is due.
+
+use shared::gate::{Abandon, ResvState};
+use shared::sale::Status;
+
+use crate::stage::{APPENDED_MS, with};
+
+#[tokio::test]
+async fn the_held_order_of_a_dead_storefront_is_fenced_before_its_seats_are_free() {
+    with(1, |stage| async move {
+        let order = stage.held("alice", &[3, 4]).await;
+        stage.due(&order).await;
+        let report = stage.tick().await;
+        assert_eq!((report.claimed, report.outcome.fenced, report.outcome.failed), (1, 1, 0));
+        let row = stage.row(&order).await.expect("fenced");
+        assert_eq!((row.status, row.reason.as_deref()), (Status::Void, Some("abandoned")));
+        assert_eq!((row.user, row.seats), (Some(order.user.clone()), order.seats.clone()));
+        assert_eq!(stage.free().await, 10);
+        assert!(!stage.has_entry(&order).await);
+        // Its message had been on its way all the time.
+        stage.create(Some(&order), 0, APPENDED_MS).await;
+        assert_eq!(stage.status(&order).await, Some(Status::Void));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_held_order_that_was_stored_meanwhile_is_kept() {
+    with(1, |stage| async move {
+        let order = stage.held("alice", &[3, 4]).await;
+        stage.create(Some(&order), 0, APPENDED_MS).await;
+        stage.due(&order).await;
+        assert_eq!(stage.tick().await.outcome.fenced, 0);
+        assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
+        assert_eq!(stage.free().await, 8);
+        assert!(stage.due_in_ms(&order).await > 800_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_given_up_by_somebody_who_died_then_is_fenced() {
+    with(1, |stage| async move {
+        let order = stage.held("alice", &[3, 4]).await;
+        assert_eq!(stage.gate.abandon(stage.at(&order), Some(1)).await, Ok(Abandon::WasHeld));
+        stage.due(&order).await;
+        assert_eq!(stage.tick().await.outcome.fenced, 1);
+        assert_eq!(stage.status(&order).await, Some(Status::Void));
+        assert_eq!(stage.free().await, 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fence_whose_closer_died_before_the_gate_heard_of_it_is_carried_on() {
+    with(1, |stage| async move {
+        let order = stage.held("alice", &[3, 4]).await;
+        assert_eq!(stage.gate.abandon(stage.at(&order), None).await, Ok(Abandon::WasHeld));
+        let fence = shared::store::Fence {
+            number: order.order,
+            nonce: order.nonce,
+            user: None,
+            program: Some(order.program),
+            category: None,
+            seats: vec![],
+            key: None,
+            reason: "abandoned",
+        };
+        stage.store.fence(&fence).await.expect("Postgres runs");
+        stage.due(&order).await;
+        stage.tick().await;
+        assert_eq!(stage.free().await, 10);
+        assert!(!stage.has_entry(&order).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_accepted_order_that_create_has_not_reached_waits_and_is_never_void() {
+    with(1, |stage| async move {
+        let order = stage.accepted("alice", &[3, 4], 5).await;
+        // Create has dealt with all before it.
+        stage.create(None, 4, APPENDED_MS).await;
+        for _ in 0..3 {
+            stage.due(&order).await;
+            let report = stage.tick().await;
+            assert_eq!((report.claimed, report.outcome.put_off, report.outcome.fenced), (1, 1, 0));
+            assert!(stage.due_in_ms(&order).await > 0);
+        }
+        assert_eq!(stage.status(&order).await, None);
+        assert_eq!(stage.free().await, 8);
+        stage.create(Some(&order), 5, APPENDED_MS).await;
+        stage.due(&order).await;
+        stage.tick().await;
+        assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
+        assert_eq!(stage.free().await, 8);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_accepted_order_that_create_has_passed_was_parked_and_is_void() {
+    with(1, |stage| async move {
+        let order = stage.accepted("alice", &[3, 4], 5).await;
+        stage.create(None, 5, APPENDED_MS).await;
+        stage.due(&order).await;
+        let report = stage.tick().await;
+        assert_eq!((report.outcome.fenced, report.sweep.map(|swept| swept.parked)), (1, Some(1)));
+        let row = stage.row(&order).await.expect("fenced");
+        assert_eq!((row.status, row.reason.as_deref()), (Status::Void, Some("parked")));
+        assert_eq!(stage.free().await, 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn progress_in_a_topic_from_before_it_was_made_anew_passes_nothing() {
+    with(1, |stage| async move {
+        stage.create(None, 900, APPENDED_MS - 1).await;
+        let order = stage.accepted("alice", &[3, 4], 5).await;
+        stage.due(&order).await;
+        assert_eq!(stage.tick().await.outcome.put_off, 1);
+        assert_eq!(stage.status(&order).await, None);
+        assert_eq!(stage.free().await, 8);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_the_gate_is_closed_nothing_is_given_up() {
+    with(1, |stage| async move {
+        let order = stage.held("alice", &[3, 4]).await;
+        let _: u64 = stage.redis(&["HSET", &stage.program_key("head"), "state", "loading"]).await;
+        stage.due(&order).await;
+        assert_eq!(stage.tick().await.outcome.put_off, 1);
+        assert_eq!(stage.status(&order).await, None);
+        let reservation = stage.gate.reservation(order.order).await.expect("Redis runs").expect("kept");
+        assert_eq!(reservation.state, ResvState::Held);
+        assert!(stage.has_entry(&order).await);
+    })
+    .await;
+}
