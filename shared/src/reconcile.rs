@@ -72,7 +72,7 @@ pub async fn reconcile(gate: &Gate, store: &Store, rows: &[OrderRow]) -> Result<
                     // Nothing of it is in the gate, and nothing may come back.
                     Ok(None | Some(Settled::Tombstoned)) => clean.push((row.number, row.version)),
                     Ok(Some(Settled::NotInstalled | Settled::NoSuchSeat | Settled::SeatsUnknown)) => {
-                        report.waiting.push(row.number)
+                        report.waiting.push(row.number);
                     }
                     Err(e) => report.failed.push((row.number, e)),
                 }

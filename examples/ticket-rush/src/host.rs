@@ -16,7 +16,7 @@ use crate::place::{Place, Servers};
 use crate::status::Status;
 
 /// How long a start may take once everything is built.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a drain may take.
 const DRAIN: Duration = Duration::from_secs(45);
 

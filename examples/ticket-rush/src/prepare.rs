@@ -10,7 +10,7 @@ use crate::keys::Keys;
 use crate::topics;
 
 /// How long the tables may take.
-const MIGRATION: Duration = Duration::from_secs(120);
+const MIGRATION: Duration = Duration::from_mins(2);
 
 /// The topic of orders in an environment.
 pub fn orders_topic(prefix: &str) -> String {

@@ -105,10 +105,8 @@ pub async fn seats(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Pr
     let category =
         category.ok_or_else(|| Problem::not_found("no_such_category", format_args!("the program has no category {no}")))?;
     let at = ProgramRef::from(&*program);
-    if shop.gate.install_state(at).await? != InstallState::Open {
-        if let Progress::Loading = rebuild::carry_on(shop, &program).await? {
-            return Err(Problem::loading());
-        }
+    if shop.gate.install_state(at).await? != InstallState::Open && rebuild::carry_on(shop, &program).await? == Progress::Loading {
+        return Err(Problem::loading());
     }
     let rows = shop.gate.seat_map(at, category).await?.ok_or_else(Problem::loading)?;
     Ok(Reply::ok(json!({

@@ -23,7 +23,7 @@ use crate::storefront::Storefront;
 /// A loader that says nothing for so long has died. Renewed by every page.
 const LEASE_MS: u64 = 3_000;
 /// How long one request waits for create.
-const PATIENCE: Duration = Duration::from_millis(1_000);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long one request merges.

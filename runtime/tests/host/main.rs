@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bad_templates;
 mod cli;
 mod http;
 mod instances;

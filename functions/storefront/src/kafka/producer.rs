@@ -174,7 +174,7 @@ impl PublishOrders for KafkaOrders {
         self.ask(|producer, topic| {
             let client = producer.client();
             let metadata = client.fetch_metadata(Some(topic), Timeout::After(OFFSETS))?;
-            let partitions = metadata.topics().first().map(|topic| topic.partitions()).unwrap_or_default();
+            let partitions = metadata.topics().first().map(rdkafka::metadata::MetadataTopic::partitions).unwrap_or_default();
             if partitions.is_empty() {
                 return Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition));
             }

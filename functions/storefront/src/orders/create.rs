@@ -77,7 +77,9 @@ fn body_hash(want: &Want) -> String {
     match want {
         Want::Seats { category, seats } => {
             hash.update(format!("seats {category}"));
-            seats.iter().for_each(|seat| hash.update(format!(" {seat}")));
+            for seat in seats {
+                hash.update(format!(" {seat}"));
+            }
         }
         Want::Best { category, count } => hash.update(format!("best {category} {count}")),
     }

@@ -63,7 +63,8 @@ pub(super) async fn compare(gate: &Gate, store: &Store, program: ProgramRef, lim
         };
         wrong.extend(rows.into_iter().filter(lacks));
     }
-    let rearmed = rearm(gate, program, &unknown, limit).await?;
+    unknown.truncate(limit as usize);
+    let rearmed = rearm(gate, store, program, &unknown).await?;
     ended.truncate(limit as usize);
     free(gate, store, program, &ended, &owners).await?;
     // Rows are read again: they may have changed since, and what is settled should be the newest there is.
@@ -128,16 +129,38 @@ async fn owners(gate: &Gate, program: ProgramRef) -> Result<Owners, GateError> {
     Ok(owners)
 }
 
-/// Entries that are there are left alone.
-async fn rearm(gate: &Gate, program: ProgramRef, unknown: &[(OrderNumber, Nonce)], limit: u32) -> Result<u64, SweepError> {
-    let entry = |(order, nonce): &(OrderNumber, Nonce)| NewEntry {
-        shard: program.shard,
-        id: order.to_string(),
-        body: TimeoutJob { program: program.id, nonce: *nonce }.body(),
-        due: Due::In(REARM_MS),
-    };
-    let entries: Vec<NewEntry> = unknown.iter().take(limit as usize).map(entry).collect();
-    let answers = gate.timeouts().schedule_many(&entries).await?;
+/// Gives an entry to orders that have seats but neither an entry nor a row.
+///
+/// The gate and Postgres were read at different moments, so most of these orders have only just been stored, paid or ended. An
+/// entry leaves after the row was committed: who has no entry, and *then* still no row, is unknown indeed.
+async fn rearm(gate: &Gate, store: &Store, program: ProgramRef, unknown: &[(OrderNumber, Nonce)]) -> Result<u64, SweepError> {
+    let timeouts = gate.timeouts();
+    let mut without = Vec::new();
+    for (order, nonce) in unknown {
+        if timeouts.peek(program.shard, &order.to_string()).await?.is_none() {
+            without.push((*order, *nonce));
+        }
+    }
+    if without.is_empty() {
+        return Ok(0);
+    }
+    let numbers: Vec<OrderNumber> = without.iter().map(|(order, _)| *order).collect();
+    let stored: HashSet<(OrderNumber, Nonce)> =
+        store.orders(&numbers).await?.into_iter().map(|row| (row.number, row.nonce)).collect();
+    let entries: Vec<NewEntry> = without
+        .iter()
+        .filter(|order| !stored.contains(order))
+        .map(|(order, nonce)| NewEntry {
+            shard: program.shard,
+            id: order.to_string(),
+            body: TimeoutJob { program: program.id, nonce: *nonce }.body(),
+            due: Due::In(REARM_MS),
+        })
+        .collect();
+    if entries.is_empty() {
+        return Ok(0);
+    }
+    let answers = timeouts.schedule_many(&entries).await?;
     let new = answers.iter().filter(|answer| **answer == Scheduled::New).count() as u64;
     if new > 0 {
         tracing::error!(alarm = "order_rearmed", program = %program.id, orders = new, "orders without a timeout entry got one");
