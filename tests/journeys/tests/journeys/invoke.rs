@@ -22,7 +22,9 @@ fn events(world: &World, folder: &str) -> Result<Vec<(String, PathBuf)>> {
 #[tokio::test]
 async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
     let world = World::new().await?;
-    for (name, file) in events(&world, "storefront")? {
+    let mut files = events(&world, "storefront")?;
+    files.sort_by_key(|(name, _)| name != "program-create"); // the others speak of the program that it makes
+    for (name, file) in files {
         let (code, answer) = world.invoke("Storefront", &file).await?;
         assert_eq!(code, 0, "{name}: {answer}");
         let status = answer["statusCode"].as_u64().with_context(|| format!("{name}: {answer}"))?;
@@ -30,9 +32,12 @@ async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
             n if n.starts_with("payment-") => &[401],
             n if n.ends_with("-without-scope") => &[403],
             n if n.ends_with("-nobody") => &[401],
+            "unknown-route" => &[405],
             "program-create" => &[201],
-            "orders-mine" => &[200],
-            _ => &[200, 202, 400, 404, 409, 422],
+            "program-get" | "program-seats" | "orders-mine" => &[200],
+            "order-create-best" | "order-create-seats" | "order-create-base64" => &[202],
+            "order-get" | "order-cancel" => &[404],
+            _ => &[400, 422],
         };
         assert!(expected.contains(&status), "{name}: {answer}");
     }
