@@ -48,9 +48,8 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let filled = topic.clone();
     tokio::task::spawn_blocking(move || fill(&brokers, &filled, orders, &programs, now)).await??;
 
-    let settings = [("StorefrontEnabled", "false".to_owned()), ("TimeoutCloserEnabled", "false".to_owned())];
     let sizes = [("OrderCreateConcurrency", WORKERS.to_string()), ("OrderCreateBatchSize", BATCH.to_string())];
-    stage.environment.parameters.extend(settings.into_iter().chain(sizes).map(|(n, v)| (n.to_owned(), v)));
+    stage.environment.parameters.extend(sizes.map(|(name, value)| (name.to_owned(), value)));
     let host = stage.environment.up().await?;
     let ours = through_usher(&host.watch(), u64::from(orders)).await?;
     host.stop().await?;

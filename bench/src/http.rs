@@ -20,6 +20,8 @@ const WARM_UP: Duration = Duration::from_secs(2);
 struct Seen {
     took_us: Histogram<u64>,
     refused: u64,
+    /// The last answer that was not 202.
+    refusal: Option<String>,
 }
 
 pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
@@ -47,6 +49,9 @@ pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
     figure("latency p99", seen.took_us.value_at_quantile(0.99) as f64 / 1000.0, "ms");
     figure("CPU of usher and all functions", cpu / count * 1e6, "s per million orders");
     figure("not accepted", seen.refused as f64, "requests");
+    if let Some(refusal) = seen.refusal {
+        println!("  the last of them: {refusal}");
+    }
     host.stop().await?;
     stage.strike().await
 }
@@ -57,7 +62,7 @@ async fn rush(stage: &Stage, program: &Arc<str>, buyers: &Arc<Vec<Buyer>>, clien
     for client in 0..clients {
         let (shop, program, buyers) = (stage.shop.clone(), program.clone(), buyers.clone());
         tasks.spawn(async move {
-            let mut seen = Seen { took_us: Histogram::new(3)?, refused: 0 };
+            let mut seen = Seen { took_us: Histogram::new(3)?, refused: 0, refusal: None };
             for turn in 0.. {
                 if Instant::now() >= end {
                     break;
@@ -68,16 +73,18 @@ async fn rush(stage: &Stage, program: &Arc<str>, buyers: &Arc<Vec<Buyer>>, clien
                     seen.took_us.record(answer.took.as_micros() as u64)?;
                 } else {
                     seen.refused += 1;
+                    seen.refusal = Some(format!("{} {}", answer.http, answer.body));
                 }
             }
             Ok::<_, anyhow::Error>(seen)
         });
     }
-    let mut all = Seen { took_us: Histogram::new(3)?, refused: 0 };
+    let mut all = Seen { took_us: Histogram::new(3)?, refused: 0, refusal: None };
     for seen in tasks.join_all().await {
         let seen = seen?;
         all.took_us.add(seen.took_us)?;
         all.refused += seen.refused;
+        all.refusal = seen.refusal.or(all.refusal);
     }
     Ok(all)
 }

@@ -19,6 +19,8 @@ mod http;
 mod preload;
 mod stage;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
@@ -52,8 +54,17 @@ enum What {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let cli = Cli::parse();
+async fn main() -> ExitCode {
+    match run(&Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: &Cli) -> Result<()> {
     let asked = |what| cli.what == What::All || cli.what == what;
     println!("{}", figures::machine());
     if asked(What::Http) {

@@ -36,7 +36,7 @@ async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
             "program-create" => &[201],
             "program-get" | "program-seats" | "orders-mine" => &[200],
             "order-create-best" | "order-create-seats" | "order-create-base64" => &[202],
-            "order-get" | "order-cancel" => &[404],
+            "order-get" | "order-cancel" | "program-get-bad-id" => &[404],
             _ => &[400, 422],
         };
         assert!(expected.contains(&status), "{name}: {answer}");
