@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What a row needs of a message; borrowed from it.
 #[derive(Deserialize)]
 struct Order<'a> {
-    order: &'a str,
+    #[serde(rename = "order")]
+    number: &'a str,
     nonce: &'a str,
     user: &'a str,
     program: &'a str,
@@ -55,7 +56,7 @@ struct Columns {
 impl Columns {
     fn push(&mut self, payload: &[u8]) -> Result<()> {
         let order: Order<'_> = serde_json::from_slice(payload).context("a record of the preloaded topic")?;
-        let (number, program) = (order.order.parse()?, order.program.parse()?);
+        let (number, program) = (order.number.parse()?, order.program.parse()?);
         self.number.push(number);
         self.nonce.push(order.nonce.to_owned());
         self.user.push(order.user.to_owned());
@@ -98,7 +99,7 @@ pub(crate) async fn run(stage: &Stage, topic: &str, orders: u64, workers: usize,
         tasks.spawn(async move { work(&consumer, &db, &topic, &done, orders, batch).await });
     }
     let mut start = None;
-    while tasks.len() > 0 {
+    while !tasks.is_empty() {
         if let Some(ended) = tasks.try_join_next() {
             ended??;
         }

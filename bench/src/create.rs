@@ -19,7 +19,7 @@ const WORKERS: usize = 2;
 /// Records in one batch at most, on both sides.
 const BATCH: usize = 2000;
 /// Nothing done for so long: something is wrong.
-const STALLED: Duration = Duration::from_secs(60);
+const STALLED: Duration = Duration::from_mins(1);
 
 /// What one side did between its warm-up and its end.
 #[derive(Debug, Clone, Copy)]

@@ -37,7 +37,7 @@ pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
     let (before, clock) = (Reading::of_host(&watch).await?, Instant::now());
     let seen = rush(&stage, &program, &buyers, clients, Duration::from_secs(seconds)).await?;
     let (elapsed, cpu) = (clock.elapsed().as_secs_f64(), Reading::of_host(&watch).await?.since(&before));
-    ensure!(seen.took_us.len() > 0, "no order was accepted; usher's log: {}", stage.environment.log.display());
+    ensure!(!seen.took_us.is_empty(), "no order was accepted; usher's log: {}", stage.environment.log.display());
 
     let count = seen.took_us.len() as f64;
     group(

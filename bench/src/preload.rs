@@ -40,7 +40,7 @@ pub(crate) fn fill(brokers: &str, topic: &str, orders: u32, programs: &[Program]
             record = back;
         }
     }
-    producer.flush(Duration::from_secs(60)).context("Kafka does not take what was sent")
+    producer.flush(Duration::from_mins(1)).context("Kafka does not take what was sent")
 }
 
 /// One message. Order number: milliseconds since 2024, shard, 16 bits that make it unique.

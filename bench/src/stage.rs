@@ -15,7 +15,7 @@ use ticket_rush::prepare::prepare;
 use ticket_rush::remove::remove;
 use ticket_rush::shop::{Buyer, Shop};
 
-const TOKEN: Duration = Duration::from_secs(3600);
+const TOKEN: Duration = Duration::from_hours(1);
 
 /// Keys, topic, tables, and the means to look at them.
 pub(crate) struct Stage {

@@ -112,11 +112,11 @@ mod tests {
     fn a_token_is_verified_by_the_published_keys_and_a_second_call_keeps_them() {
         let dir = tempfile::tempdir().expect("a folder");
         let token =
-            Keys::at(dir.path()).and_then(|k| k.token("ann", Some("programs:write"), Duration::from_secs(60))).expect("a token");
+            Keys::at(dir.path()).and_then(|k| k.token("ann", Some("programs:write"), Duration::from_mins(1))).expect("a token");
         let jwks = fs::read_to_string(dir.path().join("jwks.json")).expect("public keys");
         let again = Keys::at(dir.path()).expect("the same keys");
         assert_eq!(jwks, fs::read_to_string(dir.path().join("jwks.json")).expect("public keys"));
-        assert!(again.token("bob", None, Duration::from_secs(60)).is_ok());
+        assert!(again.token("bob", None, Duration::from_mins(1)).is_ok());
         let set: JwkSet = serde_json::from_str(&jwks).expect("a key set");
         let key = DecodingKey::from_jwk(set.find(KEY_ID).expect("the key")).expect("an RSA key");
         let mut rules = Validation::new(Algorithm::RS256);

@@ -97,7 +97,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
             println!("{}", keys.join("jwks.json").display());
         }
         Verb::Token { keys, sub, scope, minutes } => {
-            println!("{}", Keys::at(&keys)?.token(&sub, scope.as_deref(), Duration::from_secs(minutes * 60))?);
+            println!("{}", Keys::at(&keys)?.token(&sub, scope.as_deref(), Duration::from_mins(minutes))?);
         }
         Verb::Prepare { env } => {
             prepare(&environment(&env)?, |step| println!("{step}")).await?;

@@ -71,7 +71,7 @@ fn programs() -> Result<PathBuf> {
 pub struct Servers {
     /// Redis of the gate.
     pub redis_url: String,
-    /// `PostgreSQL`.
+    /// Postgres.
     pub database_url: String,
     /// Kafka's bootstrap servers.
     pub brokers: String,

@@ -35,7 +35,7 @@ pub(crate) fn fault(text: &str) {
 
 /// A bar of `total` steps on a terminal; elsewhere a line every few seconds.
 pub(crate) struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     what: String,
     told: std::cell::Cell<Option<std::time::Instant>>,
 }
@@ -51,23 +51,23 @@ impl Bar {
         }
         bar.set_message(what.to_owned());
         let told = std::cell::Cell::new((!terminal).then(std::time::Instant::now));
-        Self { bar, what: what.to_owned(), told }
+        Self { drawn: bar, what: what.to_owned(), told }
     }
 
     pub(crate) fn set(&self, position: u64) {
-        self.bar.set_position(position);
+        self.drawn.set_position(position);
         if self.told.get().is_some_and(|t| t.elapsed() > Duration::from_secs(5)) {
             self.told.set(Some(std::time::Instant::now()));
-            line(&format!("{}: {position} of {}", self.what, self.bar.length().unwrap_or(0)));
+            line(&format!("{}: {position} of {}", self.what, self.drawn.length().unwrap_or(0)));
         }
     }
 
     /// A line above the bar.
     pub(crate) fn above(&self, print: impl FnOnce()) {
-        self.bar.suspend(print);
+        self.drawn.suspend(print);
     }
 
     pub(crate) fn finish(self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }

@@ -10,11 +10,11 @@ use ticket_rush::prepare::prepare;
 use crate::say;
 
 /// Tokens printed for trying things out are good for a day.
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 pub(crate) async fn run(environment: Environment) -> Result<()> {
     say::title(&format!("Environment \"{}\"", environment.prefix));
-    let keys = prepare(&environment, |step| say::done(step)).await?;
+    let keys = prepare(&environment, say::done).await?;
     let mut host = environment.up().await?;
     let api = format!("http://{}", environment.http);
     say::done(&format!("usher serves {api}, its log is {}", environment.log.display()));

@@ -23,7 +23,7 @@ use crate::until;
 
 /// Shared with the payment provider; as in usher.toml.
 const WEBHOOK_SECRET: &str = "for-this-machine-only";
-const TOKEN: Duration = Duration::from_secs(600);
+const TOKEN: Duration = Duration::from_mins(10);
 
 /// What a journey sets differently.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub struct World {
     pub keys: Keys,
     /// The API as clients use it.
     pub shop: Shop,
-    /// PostgreSQL, in the environment's schema.
+    /// Postgres, in the environment's schema.
     pub db: PgPool,
 }
 

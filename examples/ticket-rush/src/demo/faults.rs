@@ -60,9 +60,9 @@ async fn try_without_kafka(rush: &Rush, probe: &Buyer, seats: &[u32], deadline: 
         answer.retry_after.map_or("missing".to_owned(), |s| format!("{s} s")),
     );
     if right {
-        say::done(&told)
+        say::done(&told);
     } else {
-        say::fault(&format!("WRONG: {told}"))
+        say::fault(&format!("WRONG: {told}"));
     }
     right
 }
@@ -77,7 +77,7 @@ async fn seats_come_back(rush: &Rush, seats: &[u32]) -> Result<Duration> {
         if answer.ok() && seats.iter().all(|s| map.as_bytes().get((u64::from(*s) - first) as usize) == Some(&b'.')) {
             return Ok(began.elapsed());
         }
-        if began.elapsed() > Duration::from_secs(60) {
+        if began.elapsed() > Duration::from_mins(1) {
             bail!("seats {seats:?} are still taken a minute after Kafka came back");
         }
         sleep(Duration::from_millis(250)).await;

@@ -26,7 +26,7 @@ pub(crate) const WEBHOOK_SECRET: &str = "for-this-machine-only";
 /// Requests in flight at most: fewer than storefront has processes, so that the host refuses none.
 const LINE: usize = 24;
 /// Tokens outlive the demo.
-const TOKEN: Duration = Duration::from_secs(1800);
+const TOKEN: Duration = Duration::from_mins(30);
 
 /// Everything around the rush.
 pub(crate) struct Stage {
@@ -59,7 +59,7 @@ impl Stage {
         environment.parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_string())).to_vec();
         let journal = Journal::create(&folder)?;
         say::title(&format!("Environment \"{}\"", environment.prefix));
-        let keys = prepare(&environment, |step| say::done(step)).await?;
+        let keys = prepare(&environment, say::done).await?;
         let shop = Shop::new(&format!("http://{}", environment.http), WEBHOOK_SECRET, journal)?;
         Ok(Self { environment, folder, keys, shop })
     }

@@ -8,7 +8,7 @@ async fn refused(arguments: &[&str]) -> Result<String> {
     let world = World::bare(Settings::default())?;
     let mut usher = world.environment.usher("up")?;
     usher.args(arguments).arg("--jwks").arg(world.environment.keys.join("jwks.json")).kill_on_drop(true);
-    let output = tokio::time::timeout(std::time::Duration::from_secs(60), usher.output()).await??;
+    let output = tokio::time::timeout(std::time::Duration::from_mins(1), usher.output()).await??;
     assert!(!output.status.success(), "usher started with {arguments:?}");
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }

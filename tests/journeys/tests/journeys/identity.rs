@@ -9,7 +9,7 @@ use serde_json::json;
 use ticket_rush::keys::Keys;
 use ticket_rush::shop::{Buyer, Want, sign};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn an_order_is_shown_to_its_owner_only() -> Result<()> {

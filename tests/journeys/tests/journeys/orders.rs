@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use journeys::World;
-use ticket_rush::shop::Want;
+use ticket_rush::shop::{Answer, Want};
 use tokio::task::JoinSet;
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 /// Just above the publish window of the journeys.
 const SHORT: Duration = Duration::from_secs(4);
 
@@ -90,7 +90,7 @@ async fn a_double_click_makes_one_order_and_a_key_belongs_to_one_request() -> Re
         clicks.spawn(async move { shop.order(&ann, &program, 0, &Want::Best(2), Some("one-key"), 0).await });
     }
     let answers = clicks.join_all().await;
-    let orders: Vec<String> = answers.iter().filter_map(|a| a.order()).map(|o| o.order).collect();
+    let orders: Vec<String> = answers.iter().filter_map(Answer::order).map(|o| o.order).collect();
     assert!(!orders.is_empty() && orders.iter().all(|o| *o == orders[0]), "{answers:?}");
     let other = world.shop.order(&ann, &program, 0, &Want::Best(3), Some("one-key"), 0).await;
     assert_eq!((other.http, other.code()), (422, Some("idempotency_key_reused")), "{}", other.body);

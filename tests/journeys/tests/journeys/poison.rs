@@ -27,7 +27,7 @@ async fn poison_is_parked_with_its_reason_and_good_records_behind_it_complete() 
         }
     }
     let host = world.up().await?;
-    let program = world.sale(4, 20, Duration::from_secs(600), 6).await?;
+    let program = world.sale(4, 20, Duration::from_mins(10), 6).await?;
     let mut orders = Vec::new();
     for n in 0..12 {
         let buyer = world.buyer(&format!("buyer-{n}"))?;
