@@ -30,7 +30,7 @@ struct Cli {
     /// Client logs: a folder of *.jsonl files, or one file.
     #[arg(long)]
     logs: PathBuf,
-    /// PostgreSQL.
+    /// Postgres.
     #[arg(long, env = "DATABASE_URL", default_value = "postgres://usher:usher@127.0.0.1:15432/usher")]
     database_url: String,
     /// Redis gate.
@@ -58,9 +58,9 @@ async fn main() -> ExitCode {
             let checks = check::all(&world);
             let bad = checks.iter().any(|c| !c.violations.is_empty());
             if cli.json {
-                report::json(&checks)
+                report::json(&checks);
             } else {
-                report::table(&checks)
+                report::table(&checks);
             }
             if bad { ExitCode::from(1) } else { ExitCode::SUCCESS }
         }

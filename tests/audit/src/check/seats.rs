@@ -102,10 +102,10 @@ fn category_agrees(check: &mut Check, program: &Program, category: &Category, ha
                 _ => None,
             });
         }
-        let free = bytes.iter().filter(|b| **b == FREE).count() as i64;
-        free_in_all += free;
         let rows = bytes.chunks(category.row_len as usize);
-        let longest = rows.flat_map(|row| row.split(|b| *b != FREE)).map(<[u8]>::len).max().unwrap_or(0) as i64;
+        let runs: Vec<i64> = rows.flat_map(|row| row.split(|b| *b != FREE)).map(|run| run.len() as i64).collect();
+        let (free, longest) = (runs.iter().sum(), runs.iter().max().copied().unwrap_or(0));
+        free_in_all += free;
         for (field, counted) in [(format!("f{chunk}"), free), (format!("r{chunk}"), longest)] {
             let kept = hall.runs.get(&category.no).and_then(|r| r.get(&field)).copied();
             check.look((kept != Some(counted)).then(|| format!("{place}: {field} is {kept:?}, counted {counted}")));
