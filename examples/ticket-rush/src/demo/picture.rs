@@ -20,8 +20,11 @@ pub(crate) fn show(status: &Status) {
     for mapping in &status.mappings {
         let topic = mapping.partitions.first().map_or("", |p| p.topic.as_str());
         let n = |offset: Option<i64>| offset.map_or("-".to_owned(), |o| o.to_string());
-        let offsets: Vec<String> =
-            mapping.partitions.iter().map(|p| format!("{}: {}/{}", p.partition, n(p.position), n(p.end))).collect();
+        let offsets: Vec<String> = mapping
+            .partitions
+            .iter()
+            .map(|p| format!("{}: {}/{}", p.partition, n(p.position), n(p.end.max(p.position))))
+            .collect();
         say::line(&format!("topic {topic} -> {}, done/written by partition: {}", mapping.function, offsets.join("  ")));
     }
 }
