@@ -41,6 +41,7 @@ impl Run {
 
 pub(crate) async fn run(orders: u32) -> Result<()> {
     let mut stage = Stage::set("create").await?;
+    stage.environment.schedules = false; // order-create alone
     let programs = open_programs(&stage, orders).await?;
     let topic = orders_topic(&stage.environment.prefix);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;

@@ -37,6 +37,7 @@ impl Stage {
             http: free_address(([127, 0, 0, 1], 0).into())?,
             control: free_address(([127, 0, 0, 1], 0).into())?,
             parameters: vec![("LogLevel".to_owned(), "warn".to_owned())],
+            schedules: true,
             log: folder.join("usher.log"),
             servers: Servers::from_env(),
             prefix,

@@ -37,6 +37,8 @@ pub struct Environment {
     pub control: SocketAddr,
     /// Template parameters beyond prefix and servers.
     pub parameters: Vec<(String, String)>,
+    /// Whether schedules fire.
+    pub schedules: bool,
     /// Where `usher` writes its output.
     pub log: PathBuf,
 }
@@ -74,6 +76,7 @@ impl Environment {
         let mut usher = self.usher("up")?;
         usher.arg("--jwks").arg(self.keys.join("jwks.json"));
         usher.arg("--http").arg(self.http.to_string()).arg("--control").arg(self.control.to_string());
+        usher.args(["--schedules", if self.schedules { "on" } else { "off" }]);
         // A group of its own, so that Ctrl-C reaches it only through us.
         usher.stdout(log.try_clone()?).stderr(log).process_group(0).kill_on_drop(true);
         let child = usher.spawn().context("usher could not be started")?;

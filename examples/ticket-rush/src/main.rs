@@ -120,6 +120,7 @@ fn environment(prefix: &str) -> Result<Environment> {
         http: ([127, 0, 0, 1], 18080).into(),
         control: ([127, 0, 0, 1], 18090).into(),
         parameters: vec![],
+        schedules: true,
         log: data.join("usher.log"),
         place,
     })

@@ -82,6 +82,7 @@ impl World {
             http: free_address(([127, 0, 0, 1], 0).into())?,
             control: free_address(([127, 0, 0, 1], 0).into())?,
             parameters: quick.into_iter().chain(settings.parameters).map(|(n, v)| (n.to_owned(), v)).collect(),
+            schedules: true,
             log: folder.path().join("usher.log"),
             prefix,
             servers,
