@@ -5,4 +5,5 @@ mod payments;
 mod programs;
 mod publish;
 mod rebuild;
+mod settings;
 mod support;

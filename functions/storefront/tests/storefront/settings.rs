@@ -1,0 +1,23 @@
+//! Settings: all problems named at once.
+
+use shared::config::Reader;
+use storefront::Settings;
+
+#[test]
+fn everything_that_is_wrong_is_named_at_once() {
+    let vars = [
+        ("ENV_PREFIX", "Demo!"),
+        ("REDIS_GATE_URL", "http://127.0.0.1"),
+        ("DB_CONNECTIONS", "0"),
+        ("KAFKA_BROKERS", "127.0.0.1:port"),
+        ("KAFKA_SECURITY", "none"),
+        ("PAYMENT_WEBHOOK_SECRET", "short"),
+        ("PUBLISH_WINDOW_MS", "5000"),
+        ("DELIVERY_TIMEOUT_MS", "9000"),
+        ("USER_LIMIT_DEFAULT", "many"),
+    ];
+    let problems = Settings::read(&Reader::new(vars)).expect_err("nothing is right").to_string();
+    for name in vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]) {
+        assert!(problems.contains(name), "{name} is not named:\n{problems}");
+    }
+}

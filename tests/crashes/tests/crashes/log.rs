@@ -1,0 +1,93 @@
+//! The log between storefront and create: one partition, in memory, that can lose an acknowledgement or a record.
+
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use shared::ingest::kafka::Batch;
+use shared::message::OrderNumber;
+use storefront::kafka::{EndOffsets, PublishOrders, Published};
+
+/// When the broker appended everything.
+const APPENDED_MS: i64 = 1_800_000_000_000;
+
+/// How the log treats what is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broker {
+    /// Appends and acknowledges.
+    Sound,
+    /// Appends, but its acknowledgement is lost.
+    Silent,
+    /// Does not append, and says nothing.
+    Lossy,
+    /// Cannot be sent to.
+    Refusing,
+}
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    topic: String,
+    broker: Mutex<Broker>,
+    records: Mutex<Vec<String>>,
+}
+
+impl Log {
+    pub(crate) fn new(topic: String) -> Self {
+        Self { topic, broker: Mutex::new(Broker::Sound), records: Mutex::default() }
+    }
+
+    pub(crate) fn treat_as(&self, broker: Broker) {
+        *self.broker.lock().unwrap_or_else(PoisonError::into_inner) = broker;
+    }
+
+    /// The event with all records from an offset on, as Lambda sends it; and the offset after them.
+    pub(crate) fn event(&self, from: usize) -> (Option<Batch>, usize) {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = |(offset, text): (usize, &String)| {
+            json!({
+                "topic": self.topic, "partition": 0, "offset": offset, "timestamp": APPENDED_MS, "timestampType": "LOG_APPEND_TIME",
+                "key": STANDARD.encode("k"), "value": STANDARD.encode(text), "headers": [],
+            })
+        };
+        let new: Vec<_> = records.iter().enumerate().skip(from).map(record).collect();
+        if new.is_empty() {
+            return (None, records.len());
+        }
+        let partition = format!("{}-0", self.topic);
+        let event = json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b", "records": {partition: new}});
+        (Some(serde_json::from_value(event).expect("a batch")), records.len())
+    }
+}
+
+#[async_trait::async_trait]
+impl PublishOrders for Log {
+    async fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn publish(&self, _: OrderNumber, message: &str) -> Published {
+        // A process can die before its message has left.
+        tokio::task::yield_now().await;
+        let broker = *self.broker.lock().unwrap_or_else(PoisonError::into_inner);
+        let offset = {
+            let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            if matches!(broker, Broker::Sound | Broker::Silent) {
+                records.push(message.to_owned());
+            }
+            records.len() as i64 - 1
+        };
+        // And after it has, before it knows.
+        tokio::task::yield_now().await;
+        match broker {
+            Broker::Sound => Published::Acknowledged { partition: 0, offset, appended_ms: APPENDED_MS },
+            Broker::Silent | Broker::Lossy => Published::Unknown("as told".to_owned()),
+            Broker::Refusing => Published::Refused("as told".to_owned()),
+        }
+    }
+
+    async fn end_offsets(&self) -> Result<EndOffsets, String> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(EndOffsets::from([(0, records.len() as i64)]))
+    }
+}

@@ -1,0 +1,305 @@
+//! The three functions, the log between them, and what must hold when all have come to rest.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use futures::FutureExt;
+use order_create::Creator;
+use serde_json::{Value, json};
+use shared::config::Reader;
+use shared::delay::Due;
+use shared::gate::ProgramRef;
+use shared::ingest::schedule::Tick;
+use shared::message::{OrderNumber, SeatIndex};
+use shared::sale::{Program, Status};
+use shared::store::OrderRow;
+use sqlx::{AssertSqlSafe, PgPool};
+use storefront::Storefront;
+use storefront::http::{Call, Problem, Reply};
+use storefront::identity::Claims;
+use timeout_closer::Closer;
+
+use crate::dying::killed_after;
+use crate::log::{Broker, Log};
+
+/// Key of the payment provider.
+pub(crate) const SECRET: &str = "a secret of the tests";
+/// Seats of the one program; a buyer may have two.
+const SEATS: u32 = 10;
+/// How long all may take to come to rest.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who comes first after a death.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    Create,
+    Closer,
+}
+
+pub(crate) const EITHER: [First; 2] = [First::Create, First::Closer];
+
+pub(crate) struct World {
+    pub(crate) shop: Storefront,
+    creator: Creator,
+    pub(crate) log: Arc<Log>,
+    program: Program,
+    vars: HashMap<String, String>,
+    raw: PgPool,
+    redis: redis::aio::MultiplexedConnection,
+    /// The first offset that create has not been given.
+    read: AtomicUsize,
+}
+
+/// Runs a test in an environment of its own, and removes all traces of it, however it ends.
+pub(crate) async fn with(test: impl AsyncFnOnce(&World)) {
+    let world = World::open().await;
+    let end = AssertUnwindSafe(test(&world)).catch_unwind().await;
+    world.clear().await;
+    if let Err(failure) = end {
+        resume_unwind(failure);
+    }
+}
+
+fn variable(name: &str, usual: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| usual.to_owned())
+}
+
+impl World {
+    async fn open() -> Self {
+        let redis_url = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
+        let database_url = variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher");
+        let vars: HashMap<String, String> = [
+            ("ENV_PREFIX", format!("t{:012x}", rand::random::<u64>() >> 16)),
+            ("REDIS_GATE_URL", redis_url.clone()),
+            ("DATABASE_URL", database_url.clone()),
+            ("KAFKA_BROKERS", "127.0.0.1:9".to_owned()),
+            ("PAYMENT_WEBHOOK_SECRET", SECRET.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let settings = storefront::Settings::read(&Reader::new(vars.clone())).expect("settings of a test are valid");
+        let names = settings.names.clone();
+        let log = Arc::new(Log::new(settings.topic.clone()));
+        let shop = Storefront::with_publisher(settings, log.clone()).expect("opens");
+        shop.store.migrate().await.expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
+        let creator = creator(&vars);
+        let options: sqlx::postgres::PgConnectOptions = database_url.parse().expect("a database URL");
+        let options = options.options([("search_path", names.schema())]);
+        let raw = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let client = redis::Client::open(redis_url.as_str()).expect("a usable address");
+        let redis = client.get_multiplexed_async_connection().await;
+        let redis = redis.unwrap_or_else(|e| panic!("no Redis at {redis_url} ({e}): run `scripts/servers start redis`"));
+        let hall = json!([{"name": "A", "rows": 1, "seats_per_row": SEATS, "price_cents": 100}]);
+        let body = json!({"title": "T", "user_limit": 2, "categories": hall});
+        let reply = shop.serve(&call("POST", "/programs", "promoter", &body)).await.expect("created");
+        let id = reply.body["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        let program = shop.store.program(id).await.expect("Postgres runs").expect("stored");
+        Self { shop, creator, log, program, vars, raw, redis, read: AtomicUsize::new(0) }
+    }
+
+    /// Two seats side by side for alice, who may have no more. With a key where given.
+    pub(crate) fn wish(&self, key: Option<&str>) -> Call {
+        let path = format!("/programs/{}/orders", self.program.id);
+        let mut call = call("POST", &path, "alice", &json!({"category": 0, "count": 2}));
+        call.headers.extend(key.map(|key| ("idempotency-key".to_owned(), key.to_owned())));
+        call
+    }
+
+    /// A storefront to be killed: a process of its own, so that its connections die with it.
+    pub(crate) fn storefront(&self) -> Storefront {
+        Storefront::with_publisher(self.shop.settings.clone(), self.log.clone()).expect("opens")
+    }
+
+    /// A creator to be killed.
+    pub(crate) fn creator(&self) -> Creator {
+        creator(&self.vars)
+    }
+
+    /// A new process of the closer's: its first tick sweeps.
+    pub(crate) fn closer(&self) -> Closer {
+        let settings = timeout_closer::Settings::read(&Reader::new(self.vars.clone())).expect("settings of a test are valid");
+        Closer::open(settings).expect("opens")
+    }
+
+    /// All timeout entries are due, whoever holds them.
+    pub(crate) async fn all_due(&self) {
+        for id in self.entries().await {
+            let due = self.shop.gate.timeouts().reschedule(self.program.shard, &id, Due::At(1)).await;
+            due.expect("Redis runs");
+        }
+    }
+
+    pub(crate) async fn tick(&self) {
+        let report = tick(&self.closer()).await;
+        assert_eq!(report.outcome.failed, 0, "{report:?}");
+    }
+
+    /// Create gets what it has not been given yet.
+    pub(crate) async fn create(&self) {
+        let (batch, end) = self.log.event(self.read.load(Ordering::Relaxed));
+        if let Some(batch) = batch {
+            let failures = serde_json::to_value(self.creator.handle(&batch).await).expect("JSON");
+            assert_eq!(failures, json!({"batchItemFailures": []}));
+        }
+        self.read.store(end, Ordering::Relaxed);
+    }
+
+    /// A storefront that dies holding seats for alice, its message unsent.
+    pub(crate) async fn die_holding(&self) {
+        self.log.treat_as(Broker::Lossy);
+        let mut waits = 0;
+        while self.entries().await.is_empty() {
+            waits += 1;
+            let dying = self.storefront();
+            let answer = killed_after(waits, dying.serve(&self.wish(None))).await;
+            assert!(answer.is_none(), "it came to its end, holding nothing");
+            // What it had sent arrives before this answer does.
+            dying.gate.ping().await.expect("Redis runs");
+        }
+    }
+
+    /// Those that live carry on until all is at rest.
+    pub(crate) async fn recover(&self, first: First) {
+        if first == First::Create {
+            self.create().await;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.all_due().await;
+            self.tick().await;
+            self.create().await;
+            match self.check().await {
+                Ok(()) => return,
+                // What the dead one had sent last may have arrived only now.
+                Err(why) => assert!(Instant::now() < deadline, "{why}"),
+            }
+        }
+    }
+
+    /// What is unpaid is overdue.
+    pub(crate) async fn overdue(&self) {
+        let update = "UPDATE orders SET pay_by = now() - interval '1 second' WHERE status = 'unpaid'";
+        sqlx::raw_sql(update).execute(&self.raw).await.expect("statement");
+    }
+
+    /// Time passes: what is unpaid ends, and everything it held is free again.
+    pub(crate) async fn time_is_up(&self) {
+        self.overdue().await;
+        self.recover(First::Closer).await;
+        let live = self.live().await;
+        assert!(live.iter().all(|row| row.status == Status::Paid), "{live:?}");
+    }
+
+    /// A paid order is paid back, so that its buyer may order again.
+    pub(crate) async fn refund(&self) {
+        let update = "DELETE FROM order_seats; UPDATE orders SET status = 'refunded', version = version + 1, dirty = true WHERE status = 'paid'";
+        sqlx::raw_sql(update).execute(&self.raw).await.expect("statement");
+        self.recover(First::Closer).await;
+    }
+
+    /// Gate and Postgres agree.
+    async fn check(&self) -> Result<(), String> {
+        let live = self.live().await;
+        let stored: BTreeSet<(SeatIndex, OrderNumber, [u8; 16])> =
+            live.iter().flat_map(|row| row.seats.iter().map(|seat| (*seat, row.number, row.nonce.bytes()))).collect();
+        let owned = self.owned().await;
+        same("seats owned in the gate, and in Postgres", &owned, &stored)?;
+        same("free seats", &(self.free().await as usize), &(SEATS as usize - owned.len()))?;
+        let unpaid: BTreeSet<String> =
+            live.iter().filter(|row| row.status == Status::Unpaid).map(|row| row.number.to_string()).collect();
+        same("orders with a timeout entry, and unpaid ones", &self.entries().await, &unpaid)?;
+        same("rows the gate may not know", &self.shop.store.dirty(None, 100).await.expect("Postgres runs"), &vec![])
+    }
+
+    async fn live(&self) -> Vec<OrderRow> {
+        self.shop.store.live_orders(self.program.id, None, 1_000).await.expect("Postgres runs")
+    }
+
+    async fn owned(&self) -> BTreeSet<(SeatIndex, OrderNumber, [u8; 16])> {
+        let page = self.shop.gate.taken(ProgramRef::from(&self.program), 0).await.expect("Redis runs");
+        assert_eq!(page.next, None, "so few are on one page");
+        page.taken.into_iter().map(|taken| (taken.seat, taken.order, taken.nonce.bytes())).collect()
+    }
+
+    async fn free(&self) -> u32 {
+        let at = ProgramRef::from(&self.program);
+        self.shop.gate.availability(at).await.expect("Redis runs").expect("installed").free[0].1
+    }
+
+    async fn entries(&self) -> BTreeSet<String> {
+        let key = self.shop.settings.names.shard_key(self.program.shard, "delay:order-timeout:due");
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(key).arg(0).arg(-1);
+        command.query_async(&mut self.redis.clone()).await.expect("Redis runs")
+    }
+
+    pub(crate) async fn row(&self, order: OrderNumber) -> Option<OrderRow> {
+        self.shop.store.order(order).await.expect("Postgres runs")
+    }
+
+    /// The row of an answered order, which must be stored and good; nothing if the answer was no.
+    pub(crate) async fn promised(&self, answer: &Result<Reply, Problem>) -> Option<OrderRow> {
+        let Ok(reply) = answer else { return None };
+        let order = order_of(reply);
+        let row = self.row(order).await.unwrap_or_else(|| panic!("{order} was answered with {} and is lost", reply.status));
+        assert!(row.status.is_live(), "{order} was answered with {} and is {}", reply.status, row.status);
+        Some(row)
+    }
+
+    async fn clear(&self) {
+        let pattern = format!("{}:*", self.shop.settings.names.prefix());
+        let mut from = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(from).arg("MATCH").arg(&pattern).arg("COUNT").arg(10_000);
+            let (next, keys): (u64, Vec<String>) = scan.query_async(&mut self.redis.clone()).await.expect("Redis runs");
+            for key in keys {
+                let mut delete = redis::cmd("UNLINK");
+                let _: u64 = delete.arg(key).query_async(&mut self.redis.clone()).await.expect("Redis runs");
+            }
+            from = next;
+            if from == 0 {
+                break;
+            }
+        }
+        self.shop.store.disconnect().await;
+        let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.shop.settings.names.schema()));
+        sqlx::raw_sql(drop).execute(&self.raw).await.expect("schema dropped");
+    }
+}
+
+fn creator(vars: &HashMap<String, String>) -> Creator {
+    let settings = order_create::Settings::read(&Reader::new(vars.clone())).expect("settings of a test are valid");
+    Creator::open(settings).expect("opens")
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Result<(), String> {
+    if found == expected { Ok(()) } else { Err(format!("{what}: {found:?}, {expected:?}")) }
+}
+
+/// One tick with a minute of time.
+pub(crate) async fn tick(closer: &Closer) -> timeout_closer::Report {
+    let deadline = SystemTime::now() + Duration::from_secs(60);
+    closer.tick(&Tick { at_ms: Some(1), id: None }, deadline).await.expect("the servers run")
+}
+
+/// The order of an answer.
+pub(crate) fn order_of(reply: &Reply) -> OrderNumber {
+    reply.body["order"].as_str().and_then(|order| order.parse().ok()).expect("an order")
+}
+
+/// A request by somebody.
+pub(crate) fn call(method: &str, path: &str, sub: &str, body: &Value) -> Call {
+    let claims = [("sub", sub), ("scope", "programs:write")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Call {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: HashMap::new(),
+        headers: HashMap::new(),
+        body: body.to_string().into_bytes(),
+        claims: Claims::new(claims.into_iter().collect()),
+    }
+}
