@@ -15,16 +15,21 @@ use crate::world::{EITHER, First, SECRET, World, call, order_of, tick, with};
 /// More waits than anything here has: what gets there never ends by itself.
 const MOST: usize = 5_000;
 
-/// Kills at the first wait, the second, and so on, until `round` says that nothing was left to kill. Answers how often it killed.
-/// The later ones, where mostly one answer of many is waited for, are sampled: more sparsely the later.
-async fn at_every_wait(mut round: impl AsyncFnMut(usize) -> ControlFlow<()>) -> usize {
+/// Every wait of a request or a batch; a tick has hundreds, mostly for one answer of many to a single question.
+const EVERY: usize = 40;
+/// Of a tick the first few, then samples.
+const SAMPLES: usize = 4;
+
+/// Kills at the first wait, the second, and so on up to `every`, then more and more sparsely, until `round` says that nothing was left
+/// to kill. Answers how often it killed.
+async fn at_waits(every: usize, mut round: impl AsyncFnMut(usize) -> ControlFlow<()>) -> usize {
     let (mut waits, mut killed) = (1, 0);
     while waits < MOST {
         if round(waits).await.is_break() {
             return killed;
         }
         killed += 1;
-        waits += 1 + waits / 8;
+        waits += 1 + waits.saturating_sub(every) / 2;
     }
     panic!("it does not come to an end")
 }
@@ -49,7 +54,7 @@ async fn a_storefront_may_die_anywhere_between_reserving_and_answering() {
                     world.time_is_up().await;
                     whole(answer)
                 };
-                let killed = at_every_wait(round).await;
+                let killed = at_waits(EVERY, round).await;
                 assert!(killed > 3, "{broker:?}: killed {killed} times only");
             }
         }
@@ -78,7 +83,7 @@ async fn a_buyer_who_repeats_a_request_that_died_gets_one_order() {
                     world.time_is_up().await;
                     whole(died)
                 };
-                at_every_wait(round).await;
+                at_waits(EVERY, round).await;
             }
         }
     })
@@ -98,7 +103,7 @@ async fn create_may_die_anywhere_and_its_batch_comes_again() {
             world.time_is_up().await;
             whole(handled)
         };
-        assert!(at_every_wait(round).await > 3);
+        assert!(at_waits(EVERY, round).await > 3);
     })
     .await;
 }
@@ -121,7 +126,7 @@ async fn the_closer_may_die_anywhere_and_its_entries_come_again() {
                 world.time_is_up().await;
                 whole(report)
             };
-            assert!(at_every_wait(round).await > 3);
+            assert!(at_waits(SAMPLES, round).await > 3);
         }
     })
     .await;
@@ -146,7 +151,7 @@ async fn a_cancellation_may_die_anywhere_and_can_be_repeated() {
                 world.time_is_up().await;
                 whole(died)
             };
-            assert!(at_every_wait(round).await > 1);
+            assert!(at_waits(EVERY, round).await > 1);
         }
     })
     .await;
@@ -173,7 +178,7 @@ async fn a_payment_may_die_anywhere_and_is_counted_once() {
                 world.refund().await;
                 whole(died)
             };
-            assert!(at_every_wait(round).await > 1);
+            assert!(at_waits(EVERY, round).await > 1);
         }
     })
     .await;
