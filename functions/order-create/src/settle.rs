@@ -67,7 +67,8 @@ async fn try_settle(gate: &Gate, store: &Store, stored: &StoredBatch<'_>) -> Res
 /// What the gate is to hear of an order.
 fn wanted(order: &StoredOrder<'_>, newer: &HashMap<OrderNumber, OrderRow>) -> Option<Settle> {
     let StoredOrder { request, decision, row } = order;
-    if *decision != Decision::Conflict {
+    // Other content under the row's own nonce: the live order itself must not be told gone.
+    if *decision != Decision::Conflict || row.nonce == request.nonce {
         return settle_of(newer.get(&row.number).unwrap_or(row));
     }
     // The number is another order's: this request's own reservation is to go, the row's is not its business.

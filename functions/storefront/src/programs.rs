@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::gate::{Availability, InstallState, ProgramRef};
+use shared::gate::{Availability, GateError, InstallState, ProgramRef};
 use shared::message::{CategoryNo, Cents, ProgramId};
 use shared::sale::{Category, NewCategory, NewProgram, Program};
 
@@ -89,12 +89,29 @@ pub async fn create(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
 /// `GET /programs/{id}`. While the gate is away or loading, free seats are unknown (`null`), the rest is answered.
 pub async fn get(shop: &Storefront, id: &str) -> Result<Reply, Problem> {
     let program = find(shop, id).await?;
-    let availability = shop.gate.availability(ProgramRef::from(&*program)).await.unwrap_or_else(|e| {
-        tracing::warn!(error = %e, "availability");
-        None
-    });
-    let open = availability.filter(|a| a.state == InstallState::Open);
+    let open = match availability(shop, &program).await {
+        Ok(Some(open)) => Some(open),
+        // Whoever looks carries the filling on: a program that nobody orders from must open again as well.
+        Ok(None) => match rebuild::carry_on(shop, &program).await {
+            Ok(Progress::Open) => availability(shop, &program).await.unwrap_or_default(),
+            Ok(Progress::Loading) => None,
+            Err(problem) => {
+                tracing::warn!(program = %program.id, why = problem.detail, "the gate cannot be filled now");
+                None
+            }
+        },
+        Err(error) => {
+            tracing::warn!(%error, "availability");
+            None
+        }
+    };
     Ok(Reply::ok(view(&program, open.as_ref())))
+}
+
+/// What is free, if the gate is open.
+async fn availability(shop: &Storefront, program: &Program) -> Result<Option<Availability>, GateError> {
+    let availability = shop.gate.availability(ProgramRef::from(program)).await?;
+    Ok(availability.filter(|a| a.state == InstallState::Open))
 }
 
 /// `GET /programs/{id}/seats?category=0`: a character a seat, a text a row.

@@ -150,7 +150,9 @@ impl Closer {
                 .count("SweepRearmed", swept.rearmed)
                 .count("SweepMended", swept.mended)
                 .count("ParkedRecords", swept.parked)
-                .count("OverdueOrders", swept.overdue);
+                .count("OverdueOrders", swept.overdue)
+                .count("UnmatchedPayments", swept.unmatched)
+                .count("PaymentsToRefund", swept.to_refund);
         }
         line.emit();
     }

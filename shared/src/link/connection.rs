@@ -26,7 +26,8 @@ impl Link {
     ///
     /// `response_timeout` bounds every verb, reconnecting included.
     pub fn open(url: &str, response_timeout: Duration) -> Result<Self, LinkError> {
-        let client = Client::open(url).map_err(|e| LinkError::Protocol(format!("the address {url:?} is not usable: {e}")))?;
+        // The address is not repeated: it may hold a password.
+        let client = Client::open(url).map_err(|e| LinkError::Protocol(format!("the address of Redis is not usable: {e}")))?;
         // The manager's own retries are few and quick: the caller's time is bounded here, and the next verb tries again anyway.
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(response_timeout))

@@ -29,6 +29,8 @@ pub struct Counts {
     pub unmatched_payments: i64,
     /// Age of the oldest of them, milliseconds.
     pub oldest_unmatched_ms: i64,
+    /// Those that have waited longer than any program's pay window: their order will not come by itself.
+    pub unmatched_too_long: i64,
     /// Payments whose money is to go back.
     pub to_refund: i64,
     /// Records set aside.
@@ -89,6 +91,7 @@ impl Store {
             dirty: row.try_get("dirty")?,
             unmatched_payments: row.try_get("unmatched_payments")?,
             oldest_unmatched_ms: row.try_get("oldest_unmatched_ms")?,
+            unmatched_too_long: row.try_get("unmatched_too_long")?,
             to_refund: row.try_get("to_refund")?,
             parked: row.try_get("parked")?,
         })

@@ -38,6 +38,10 @@ pub struct Swept {
     pub parked: u64,
     /// Orders overdue still: a payment waits for them, or time ran out.
     pub overdue: u64,
+    /// Payments that wait for an order.
+    pub unmatched: u64,
+    /// Payments whose money is to go back to the buyer.
+    pub to_refund: u64,
 }
 
 /// Why a sweep ended early. The next begins again.
@@ -86,6 +90,14 @@ async fn match_payments(store: &Store, limit: u32, swept: &mut Swept) -> Result<
     let counts = store.counts().await?;
     swept.parked = counts.parked.max(0) as u64;
     swept.overdue = counts.overdue.max(0) as u64;
+    swept.unmatched = counts.unmatched_payments.max(0) as u64;
+    swept.to_refund = counts.to_refund.max(0) as u64;
+    if counts.unmatched_too_long > 0 {
+        tracing::error!(
+            payments = counts.unmatched_too_long,
+            "ALARM: payments have waited for an order longer than any pay window"
+        );
+    }
     Ok(())
 }
 
@@ -133,19 +145,28 @@ async fn compare(
     let after = *position.0.lock().unwrap_or_else(PoisonError::into_inner);
     let programs = store.programs_after(after, PROGRAMS).await?;
     let mut last = None;
+    let mut outcome = Ok(());
     for (id, shard) in &programs {
         if SystemTime::now() >= until {
             break;
         }
-        let (rearmed, mended) = seats::compare(gate, store, shared::gate::ProgramRef { id: *id, shard: *shard }, limit).await?;
-        swept.rearmed += rearmed;
-        swept.mended += mended;
+        match seats::compare(gate, store, shared::gate::ProgramRef { id: *id, shard: *shard }, limit, until).await {
+            Ok((rearmed, mended)) => {
+                swept.rearmed += rearmed;
+                swept.mended += mended;
+            }
+            // One program that cannot be compared must not hide those behind it.
+            Err(error) => {
+                tracing::error!(program = %id, %error, "ALARM: a program's seats cannot be compared");
+                outcome = outcome.and(Err(error));
+            }
+        }
         last = Some(*id);
     }
     // After the last program the first is next.
     let all_seen = programs.len() < PROGRAMS as usize && last == programs.last().map(|(id, _)| *id);
     *position.0.lock().unwrap_or_else(PoisonError::into_inner) = if all_seen { None } else { last.or(after) };
-    Ok(())
+    outcome
 }
 
 fn warn(report: &Reconciled) {
