@@ -10,17 +10,17 @@ use storefront::kafka::Published;
 
 use crate::support::{Scripted, free, keyed, nowhere, open_with, problem, program, store, two};
 
-fn unknown() -> Option<Published> {
-    Some(Published::Unknown("as told".to_owned()))
+fn unknown() -> Published {
+    Published::Unknown("as told".to_owned())
 }
 
-fn refused() -> Option<Published> {
-    Some(Published::Refused("as told".to_owned()))
+fn refused() -> Published {
+    Published::Refused("as told".to_owned())
 }
 
 #[tokio::test]
 async fn a_refused_publish_holds_nothing_and_its_key_makes_a_new_order() {
-    let publisher = Scripted::new([refused()]);
+    let publisher = Scripted::new([Some(refused())]);
     let shop = open_with(publisher.clone()).await;
     let id = program(&shop).await;
     assert_eq!(problem(shop.serve(&keyed(two(&id, "alice"), "k")).await), (503, "publish_failed"));
@@ -31,7 +31,7 @@ async fn a_refused_publish_holds_nothing_and_its_key_makes_a_new_order() {
 
 #[tokio::test]
 async fn an_unknown_publish_is_fenced_before_its_seats_are_freed() {
-    let publisher = Scripted::new([unknown()]);
+    let publisher = Scripted::new([Some(unknown())]);
     let shop = open_with(publisher.clone()).await;
     let id = program(&shop).await;
     assert_eq!(problem(shop.serve(&two(&id, "alice")).await), (503, "publish_failed"));
@@ -54,7 +54,7 @@ async fn an_unknown_publish_that_was_stored_meanwhile_is_the_stored_order() {
     die_while_publishing(&shop, &wish, &publisher, 1).await;
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&shop, &message, 0).await;
-    publisher.next.lock().expect("whole").push(unknown());
+    publisher.next.lock().expect("whole").push(Some(unknown()));
     let reply = shop.serve(&wish).await.expect("stored");
     assert_eq!((reply.status, &reply.body["status"]), (201, &json!("unpaid")));
     assert_eq!(free(&shop, &id).await, 8);
@@ -77,7 +77,7 @@ async fn a_request_that_died_while_publishing_is_carried_on_by_its_repetition() 
 
 #[tokio::test]
 async fn a_refused_repetition_is_no_proof_that_nothing_was_sent() {
-    let publisher = Scripted::new([None, refused()]);
+    let publisher = Scripted::new([None, Some(refused())]);
     let shop = open_with(publisher.clone()).await;
     let id = program(&shop).await;
     let wish = keyed(two(&id, "alice"), "k");
