@@ -14,6 +14,12 @@ struct Span {
     time: i64,
 }
 
+impl Span {
+    fn record(&self) -> Record {
+        Record { offset: self.offset, size: self.end - self.start, time: self.time }
+    }
+}
+
 /// Records of one partition that were encoded in one go, separated by commas.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
@@ -70,7 +76,8 @@ impl Chunk {
 pub(super) enum Accepted {
     /// These records are new.
     Records(Vec<Record>),
-    /// They lie before everything that was ever done: the log was cut or begun anew. What was held is gone; these are new.
+    /// The log was cut or begun anew: it has other records where some are held or done already. These are all that count
+    /// now: what was held and not done before the cut, then the new ones.
     Reset(Vec<Record>),
 }
 
@@ -81,6 +88,31 @@ struct Held {
     released: Option<Offset>,
 }
 
+impl Held {
+    /// The very record that `chunk` has at `span` is held and not done: it was fetched again.
+    fn has(&self, chunk: &Chunk, span: &Span) -> bool {
+        let held = self.chunks.iter().find_map(|held| held.between(span.offset, span.offset));
+        self.released.is_none_or(|released| span.offset > released) && held == Some(&chunk.bytes[span.start..span.end])
+    }
+
+    /// Forgets everything from `first` on. Returns what is held and not done before it.
+    fn cut(&mut self, first: Offset) -> Vec<Record> {
+        if self.released.is_some_and(|released| released >= first) {
+            *self = Self::default();
+            return Vec::new();
+        }
+        for chunk in &mut self.chunks {
+            let kept = chunk.position_after(first - 1);
+            chunk.spans.truncate(kept);
+        }
+        self.chunks.retain(|chunk| !chunk.spans.is_empty());
+        self.last = self.chunks.back().and_then(Chunk::last);
+        let released = self.released.unwrap_or(Offset::MIN);
+        let held = self.chunks.iter().flat_map(|chunk| &chunk.spans).filter(|span| span.offset > released);
+        held.map(Span::record).collect()
+    }
+}
+
 /// The records of all partitions of one mapping.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
@@ -88,25 +120,26 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Takes a chunk. Records that are held already, fetched again after a pause, are left out.
+    /// Takes a chunk. Records that are held already, fetched again after a pause, are left out; where the log now has
+    /// others at their offsets, those take their place.
     pub(super) fn accept(&mut self, partition: Partition, mut chunk: Chunk) -> Accepted {
         let held = self.partitions.entry(partition).or_default();
         let first = chunk.spans.first().map(|span| span.offset);
-        let reset = first.zip(held.released).is_some_and(|(first, released)| first <= released);
-        if reset {
-            *held = Held::default();
+        let end = held.last.max(held.released).unwrap_or(Offset::MIN);
+        let overlap = chunk.position_after(end);
+        let cut = first.filter(|_| !chunk.spans[..overlap].iter().all(|span| held.has(&chunk, span)));
+        let mut records = Vec::new();
+        if let Some(first) = cut {
+            records = held.cut(first);
+        } else {
+            chunk.spans.drain(..overlap);
         }
-        if let Some(last) = held.last {
-            let known = chunk.spans.partition_point(|span| span.offset <= last);
-            chunk.spans.drain(..known);
-        }
-        let record = |span: &Span| Record { offset: span.offset, size: span.end - span.start, time: span.time };
-        let records: Vec<Record> = chunk.spans.iter().map(record).collect();
+        records.extend(chunk.spans.iter().map(Span::record));
         if let Some(last) = chunk.last() {
             held.last = Some(last);
             held.chunks.push_back(chunk);
         }
-        if reset { Accepted::Reset(records) } else { Accepted::Records(records) }
+        if cut.is_some() { Accepted::Reset(records) } else { Accepted::Records(records) }
     }
 
     /// Frees everything up to `through`. Returns how many records that were, and the memory of chunks that are empty now.
@@ -209,6 +242,36 @@ mod tests {
         assert!(matches!(accepted, Accepted::Reset(_)));
         assert_eq!(offsets(&accepted), [0, 1]);
         assert_eq!(event(&buffer, 0, 9), r#"{"records":{"t-2":[0,1]}}"#);
+    }
+
+    fn rewritten(offsets: &[Offset]) -> Chunk {
+        let mut chunk = Chunk::default();
+        for offset in offsets {
+            chunk.push(*offset, 1, |out| out.extend_from_slice(format!("\"new {offset}\"").as_bytes()));
+        }
+        chunk
+    }
+
+    #[test]
+    fn a_log_that_was_cut_keeps_what_is_held_before_the_cut_and_takes_the_new_records_behind_it() {
+        let mut buffer = Buffer::default();
+        buffer.accept(P, chunk(&[3, 4, 5]));
+        buffer.accept(P, chunk(&[6, 7]));
+        buffer.release(P, 3);
+        let accepted = buffer.accept(P, rewritten(&[5, 6]));
+        assert!(matches!(accepted, Accepted::Reset(_)));
+        assert_eq!(offsets(&accepted), [4, 5, 6]);
+        assert_eq!(event(&buffer, 4, 9), r#"{"records":{"t-2":[4,"new 5","new 6"]}}"#);
+        assert_eq!(buffer.release(P, 6).0, 3);
+    }
+
+    #[test]
+    fn a_log_begun_anew_while_nothing_was_done_loses_none_of_its_records() {
+        let mut buffer = Buffer::default();
+        buffer.accept(P, chunk(&[4, 5, 6]));
+        assert_eq!(offsets(&buffer.accept(P, rewritten(&[0, 1]))), [0, 1]);
+        assert_eq!(offsets(&buffer.accept(P, rewritten(&[2, 3, 4]))), [2, 3, 4]);
+        assert_eq!(event(&buffer, 0, 9), r#"{"records":{"t-2":["new 0","new 1","new 2","new 3","new 4"]}}"#);
     }
 
     #[test]

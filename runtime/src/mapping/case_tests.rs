@@ -113,6 +113,15 @@ fn a_full_partition_is_paused_and_resumed_once_there_is_room() {
 }
 
 #[test]
+fn a_partition_that_begins_anew_while_it_is_paused_is_read_again() {
+    let (mut machine, mut out) = assigned(settings(), 0..1_000);
+    assert!(out.contains(&Action::Pause(partition(0))));
+    out.clear();
+    machine.step(0, Input::Reset(partition(0)), &mut out);
+    assert_eq!(out, [Action::Resume(partition(0))]);
+}
+
+#[test]
 fn a_drain_lets_what_flies_land_and_starts_nothing() {
     let (mut machine, mut out) = assigned(settings(), 0..8);
     out.clear();

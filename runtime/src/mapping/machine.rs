@@ -58,7 +58,12 @@ impl Machine {
                 self.forget(partitions);
             }
             Input::Lost(partitions) => self.forget(partitions),
-            Input::Reset(partition) => self.assigned(&[partition]),
+            Input::Reset(partition) => {
+                if self.partitions.get(&partition).is_some_and(|state| state.paused) {
+                    out.push(Action::Resume(partition));
+                }
+                self.assigned(&[partition]);
+            }
             Input::CommitFailed(partitions) => {
                 for partition in partitions {
                     if let Some(state) = self.partitions.get_mut(partition) {
