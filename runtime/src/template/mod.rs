@@ -84,7 +84,7 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     environment::apply(project, &mut application, problems);
     events::read(&resources, &scope, project, &mut application, problems);
     kafka_lints::check(&resources, &mut application, problems);
-    schedules::apply_overrides(project, &mut application, problems);
+    schedules::apply_overrides(&root, project, &mut application, problems);
     Some(application)
 }
 

@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::resources::resolved;
 use super::scope::{ACCOUNT, REGION, Scope};
-use crate::document::{Problems, Reader, nearest};
+use crate::document::{Node, Problems, Reader, nearest};
 use crate::model::{Application, Schedule, ScheduleKind};
 use crate::project::Project;
 use crate::schedule::{Expression, zone};
@@ -88,8 +88,9 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
     }
 }
 
-/// The expressions that usher.toml gives instead; here, and only here, a rate may be in seconds.
-pub(super) fn apply_overrides(project: &Project, application: &mut Application, problems: &mut Problems) {
+/// The expressions that usher.toml gives instead; here, and only here, a rate may be in seconds. A schedule of a function
+/// whose condition is false may be named: usher.toml stays the same whatever a parameter switches off.
+pub(super) fn apply_overrides(root: &Node, project: &Project, application: &mut Application, problems: &mut Problems) {
     for (id, expression) in &project.schedules {
         let known: Vec<String> = application.schedules.iter().map(|s| s.id.clone()).collect();
         match application.schedules.iter_mut().find(|s| s.id == *id) {
@@ -98,7 +99,7 @@ pub(super) fn apply_overrides(project: &Project, application: &mut Application, 
                 Err(wrong) => problems.error(0, format!("usher.toml [schedules] {id}: {expression} {wrong}")),
             },
             // A schedule whose own definition is wrong has been complained of.
-            None if problems.has_errors() => {}
+            None if problems.has_errors() || declares(root, id) => {}
             None => {
                 let hint = match nearest(id, known.iter().map(String::as_str)) {
                     Some(near) => format!("Did you mean {near}?"),
@@ -108,4 +109,13 @@ pub(super) fn apply_overrides(project: &Project, application: &mut Application, 
             }
         }
     }
+}
+
+/// The template declares this schedule, whether its function exists or not.
+fn declares(root: &Node, id: &str) -> bool {
+    let kind = id.split_once('.').and_then(|(function, event)| {
+        let events = root.get("Resources")?.get(function)?.get("Properties")?.get("Events")?;
+        events.get(event)?.get("Type")?.text()
+    });
+    matches!(kind, Some("Schedule" | "ScheduleV2"))
 }

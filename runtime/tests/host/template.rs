@@ -253,3 +253,16 @@ fn a_remote_host_among_the_variables_is_warned_of_unless_allowed() {
     assert!(good(&text, "").warnings.iter().any(|w| w.message.contains("db.corp.net")));
     assert!(good(&text, "allow_remote = ['db.corp.net']").warnings.is_empty());
 }
+
+#[test]
+fn an_override_of_a_schedule_that_a_parameter_switches_off_is_no_mistake() {
+    let text = function("Events:\n  Tick: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute)}}")
+        .replace("    Metadata:", "    Condition: Wanted\n    Metadata:")
+        + "Parameters: {On: {Type: String, Default: 'true'}}\nConditions: {Wanted: !Equals [!Ref On, 'true']}\n";
+    let settings = "[schedules]\n'Worker.Tick' = 'rate(1 second)'\n";
+    assert_eq!(good(&text, settings).schedules[0].expression, "rate(1 second)");
+    let off = Arguments { parameter_overrides: vec!["On=false".into()], ..Arguments::default() };
+    assert!(Folder::new(&text, settings).load(&off).unwrap().schedules.is_empty());
+    let misspelt = Folder::new(&text, "[schedules]\n'Worker.Tock' = 'rate(1 second)'\n").load(&off).unwrap_err();
+    assert!(misspelt[0].message.contains("Worker.Tock"), "{misspelt:?}");
+}
