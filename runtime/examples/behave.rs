@@ -3,7 +3,7 @@
 //! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn", ...}` direct one invocation.
 //! In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
 //! misbehave until the file NAME exists, and create it. Every record that was processed is appended to the file
-//! `RECORD_TO` as "topic-partition offset value". `ON_START` = `exit`, `hang` or `error` breaks initialisation.
+//! `RECORD_TO` as "topic-partition offset value". `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation.
 
 use std::io::Write;
 use std::path::Path;
@@ -22,6 +22,12 @@ async fn main() -> Result<(), Error> {
             runtime_api("POST", "2018-06-01/runtime/init/error", r#"{"errorType":"Config.Bad","errorMessage":"no table"}"#, None)
                 .await?;
             std::process::exit(1);
+        }
+        Ok("extension-error") => {
+            let id = runtime_api("POST", "2020-01-01/extension/register", r#"{"events":[]}"#, None).await?;
+            let why = r#"{"errorType":"Extension.Bad","errorMessage":"no key"}"#;
+            runtime_api("POST", "2020-01-01/extension/init/error", why, Some(&id)).await?;
+            std::future::pending::<()>().await;
         }
         _ => {}
     }

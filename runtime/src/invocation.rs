@@ -64,7 +64,8 @@ pub enum Rejected {
     /// No such function in the template.
     #[error("no function {0} in the template")]
     NotFound(String),
-    /// All instances are busy and no more may start. Try again later.
+    /// All instances are busy and no more may start. Try again later. One that waits for an instance meets this only
+    /// where the limit is 0.
     #[error("function {0} is at its concurrency limit")]
     Throttled(String),
     /// The event is larger than [`MAX_PAYLOAD`]. A mapping's batches are exempt: their only too large event is a single
@@ -82,7 +83,7 @@ pub trait Invoke: Send + Sync + 'static {
     /// Runs one invocation to its end.
     ///
     /// `wait_for_slot`: true queues for a free instance (pollers, which hold their records back); false answers
-    /// [`Rejected::Throttled`] at once (HTTP, synchronous callers).
+    /// [`Rejected::Throttled`] at once (HTTP, synchronous callers). A limit of 0 is answered so in either case.
     async fn invoke(&self, request: Request, wait_for_slot: bool) -> Result<Response, Rejected>;
 }
 

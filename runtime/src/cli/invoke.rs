@@ -11,7 +11,7 @@ use super::exit::Wrong;
 use super::prepare;
 use crate::document::nearest;
 use crate::instances::{Logs, Pool, PoolOptions};
-use crate::invocation::{Invoke as _, Outcome, Request};
+use crate::invocation::{Invoke as _, Outcome, Rejected, Request};
 use crate::model::Application;
 
 /// The answer goes to standard output, everything else to standard error. A function error is exit code 1.
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
             let pool = Pool::new(&application, &executables, &options);
             let answered = tokio::select! {
                 answered = pool.invoke(Request::new(&arguments.function, event), true) => {
-                    answered.map_err(|rejected| Wrong::failure(rejected.to_string()))
+                    answered.map_err(|rejected| Wrong::failure(explain(&rejected)))
                 }
                 _ = tokio::signal::ctrl_c() => Err(Wrong::failure("interrupted")),
             };
@@ -47,6 +47,16 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     let printed = out.write_all(body).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
     printed.map_err(|error| Wrong::failure(format!("cannot print the answer: {error}")))?;
     Ok(code)
+}
+
+/// Why the function was not reached. Nobody else uses this pool, so a throttle can only be a limit of 0.
+fn explain(rejected: &Rejected) -> String {
+    match rejected {
+        Rejected::Throttled(function) => {
+            format!("{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take it away")
+        }
+        other => other.to_string(),
+    }
 }
 
 /// The event, which must be JSON: a function would fail on anything else in a way that explains nothing.

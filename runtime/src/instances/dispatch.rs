@@ -85,11 +85,15 @@ impl Dispatch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a job. `wait`: queue it at the limit rather than refuse it.
+    /// Takes a job. `wait`: queue it at the limit rather than refuse it, unless the limit is 0.
     pub(super) fn submit(&self, job: Job, wait: bool) -> Submitted {
         let mut state = self.state();
         if state.draining {
             return Submitted::Draining;
+        }
+        if self.limit == 0 {
+            // nobody would ever take it from the queue
+            return Submitted::Throttled;
         }
         // those who wait came first
         let job = if state.queue.is_empty() {
@@ -169,7 +173,11 @@ impl Dispatch {
 
     /// An instance is about to answer and will ask for its next event.
     pub(super) fn returning(&self, instance: u64) {
-        self.state().returning.insert(instance);
+        let mut state = self.state();
+        // one that ended meanwhile would be waited for in vain
+        if state.instances.contains_key(&instance) {
+            state.returning.insert(instance);
+        }
     }
 
     /// It has not come back in time. Returns the number of an instance to start in its stead, if jobs wait for it.

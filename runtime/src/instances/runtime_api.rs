@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -32,7 +33,15 @@ pub(super) async fn serve(listener: TcpListener, instance: Arc<Instance>) {
     let Ok(local) = listener.local_addr() else { return };
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, peer)) = listener.accept().await else { continue };
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // out of file descriptors, most likely: spinning would not bring any back
+                tracing::warn!(%error, "a function's connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
         while connections.try_join_next().is_some() {}
         if !peer::is_same_user(peer, local) {
             tracing::warn!(%peer, "refused a connection of another user to a function's Runtime API");
@@ -64,10 +73,7 @@ async fn route(request: Request<Incoming>, instance: &Arc<Instance>) -> Reply {
         (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => init_error(request, instance).await,
         (&Method::POST, ["2020-01-01", "extension", "register"]) => register(instance),
         (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => extension_next(&request, instance).await,
-        (&Method::POST, ["2020-01-01", "extension", "init" | "exit", "error"]) => {
-            instance.condemn();
-            accepted()
-        }
+        (&Method::POST, ["2020-01-01", "extension", "init" | "exit", "error"]) => extension_error(request, instance).await,
         _ => refuse(StatusCode::NOT_FOUND, "NotFound", &format!("no {} {path} in this API", request.method())),
     }
 }
@@ -149,6 +155,18 @@ async fn extension_next(request: &Request<Incoming>, instance: &Arc<Instance>) -
     } else {
         refuse(StatusCode::FORBIDDEN, "Extension.UnknownExtensionIdentifier", "register first")
     }
+}
+
+/// Before the process is ready it counts as a failed initialisation, which somebody pays for: else it would be started
+/// again and again.
+async fn extension_error(request: Request<Incoming>, instance: &Instance) -> Reply {
+    let kind = header(&request, "lambda-extension-function-error-type");
+    let body = read(request).await.unwrap_or_default();
+    if !instance.is_ready() {
+        instance.report_init_error(failure::reported(kind.as_deref(), body));
+    }
+    instance.condemn();
+    accepted()
 }
 
 fn header<B>(request: &Request<B>, name: &str) -> Option<String> {

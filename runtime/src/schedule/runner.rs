@@ -23,17 +23,17 @@ pub(super) async fn invoke(
     let mut waits = RETRIES.iter();
     loop {
         let request = Request::new(function, payload.clone());
-        // Waiting for an instance is what an asynchronous queue does; a throttle uses up no try.
+        // Waiting for an instance is what an asynchronous queue does.
         let error = match invoker.invoke(request, true).await {
             Ok(response) => match response.outcome {
                 Outcome::Answer(_) => return,
                 Outcome::Error(error) => format!("{}: {}", error.error_type, error.message),
             },
             Err(Rejected::ShuttingDown) => return tracing::info!(schedule, "not run: the host is draining"),
-            Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
+            // Throttled though it waits: the limit is 0, and as in Lambda such an event is given up at once.
+            Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_) | Rejected::Throttled(_))) => {
                 return tracing::error!(schedule, %rejected, "cannot run");
             }
-            Err(rejected @ Rejected::Throttled(_)) => rejected.to_string(),
         };
         let Some(wait) = waits.next() else {
             return tracing::error!(schedule, function, error, "failed three times; the event is dropped");

@@ -62,6 +62,20 @@ async fn at_the_limit_callers_are_refused_and_pollers_wait_their_turn() {
 }
 
 #[tokio::test]
+async fn a_function_that_may_have_no_instance_refuses_those_who_would_wait_for_one_too() {
+    let pool = pool(Function { concurrency: Some(0), ..function(&[]) });
+    let refused = pool.invoke(request(&json!({"do": "echo"})), true).await;
+    assert_eq!(refused.unwrap_err(), Rejected::Throttled("Behave".into()));
+}
+
+#[tokio::test]
+async fn an_extension_that_cannot_start_fails_the_invocation_that_waits() {
+    let pool = pool(function(&[("ON_START", "extension-error")]));
+    let response = invoke(&pool, json!({"do": "echo"})).await;
+    assert_eq!(error(&response), ("Extension.Bad".to_owned(), "no key".to_owned()));
+}
+
+#[tokio::test]
 async fn a_hanging_function_is_killed_at_its_timeout_with_all_that_it_started() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("child");
