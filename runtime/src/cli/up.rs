@@ -15,7 +15,7 @@ use crate::http::{self, KeySet};
 use crate::instances::PoolOptions;
 use crate::model::Application;
 use crate::project::{Arguments, Project, is_this_machine};
-use crate::up::{self, Options};
+use crate::up::{self, Options, RunError};
 
 /// Everything that can be wrong is looked at before the build, which takes long.
 pub(super) fn run(arguments: &Up) -> Result<ExitCode, Wrong> {
@@ -59,7 +59,10 @@ async fn serve(application: Application, options: Options) -> Result<ExitCode, W
     };
     tokio::select! {
         ended = up::run(application, options, stopping) => {
-            ended.map(|()| ExitCode::SUCCESS).map_err(|error| Wrong::configuration(error.to_string()))
+            ended.map(|()| ExitCode::SUCCESS).map_err(|error| match error {
+                RunError::Start(error) => Wrong::configuration(error.to_string()),
+                RunError::Ended(_) => Wrong::failure(error.to_string()),
+            })
         }
         () = signals => Err(Wrong::failure("told twice: ended without draining; unfinished records come again")),
     }

@@ -47,8 +47,6 @@ pub(super) enum Event {
     Revoked(Vec<Partition>, mpsc::Sender<Vec<(Partition, Offset)>>),
     Lost(Vec<Partition>),
     CommitFailed(Vec<Partition>),
-    /// The consumer cannot go on.
-    Fatal(String),
 }
 
 pub(super) type MappingConsumer = BaseConsumer<Context>;
@@ -216,14 +214,17 @@ pub(super) fn commit(
     consumer.commit(&list(topics, offsets)?, mode)
 }
 
-/// Polls until `stop`. `free` brings back the memory of chunks that are done.
+/// Polls until `stop`, or until the driver is gone. `free` brings back the memory of chunks that are done.
+///
+/// # Errors
+/// Why the consumer cannot go on.
 pub(super) fn poll(
     consumer: &MappingConsumer,
     events: &Sender<Event>,
     free: &mpsc::Receiver<Vec<u8>>,
     stop: &AtomicBool,
     batch: usize,
-) {
+) -> Result<(), String> {
     let topics = consumer.context().topics.clone();
     let mut open: BTreeMap<Partition, Chunk> = BTreeMap::new();
     let mut since = Instant::now();
@@ -239,7 +240,7 @@ pub(super) fn poll(
                 if chunk.last().is_some_and(|last| last >= message.offset()) {
                     // the log began anew within one fetch: a chunk's offsets only rise
                     if !flush(&mut open, events) {
-                        return;
+                        return Ok(());
                     }
                     continue_with(&mut open, partition, &message);
                 } else {
@@ -247,21 +248,21 @@ pub(super) fn poll(
                 }
                 let full = open.get(&partition).is_some_and(|chunk| chunk.bytes() >= CHUNK_BYTES || chunk.len() >= batch);
                 if (full || since.elapsed() >= CHUNK_WAIT) && !flush(&mut open, events) {
-                    return;
+                    return Ok(());
                 }
             }
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                let _ = events.blocking_send(Event::Fatal(code.to_string()));
-                return;
+                return Err(format!("its consumer cannot go on ({code}); another host may use the same identity"));
             }
             Some(Err(error)) => consumer.context().error(error, "while polling"),
             None => {
                 if !flush(&mut open, events) {
-                    return;
+                    return Ok(());
                 }
             }
         }
     }
+    Ok(())
 }
 
 fn continue_with(open: &mut BTreeMap<Partition, Chunk>, partition: Partition, message: &impl Message) {

@@ -7,7 +7,7 @@ use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::consumer::{CommitMode, Consumer};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::buffer::{Accepted, Buffer};
@@ -82,12 +82,18 @@ impl Driver {
     }
 
     /// Runs until `shutdown` turns true and what was in flight then has ended and is committed, or `patience` is over.
+    /// `polling` resolves when the polling thread ends, with its reason, or without one if it panicked.
+    ///
+    /// # Errors
+    /// The polling thread's end, without which there is nothing more to do. What is done is committed then, too.
     pub(super) async fn run(
         mut self,
         mut events: mpsc::Receiver<Event>,
+        mut polling: oneshot::Receiver<Result<(), String>>,
         mut shutdown: watch::Receiver<bool>,
         patience: Duration,
-    ) {
+    ) -> Result<(), String> {
+        let mut result = Ok(());
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut shown = Instant::now();
         loop {
@@ -97,12 +103,12 @@ impl Driver {
             let wake = self.machine.wake().map_or(Instant::now() + STATUS_INTERVAL, |at| self.clock.instant(at));
             let wake = wake.min(Instant::now() + STATUS_INTERVAL);
             tokio::select! {
-                event = events.recv() => {
-                    let Some(event) = event else {
-                        tracing::error!(mapping = %self.mapping.id, "ALARM: the polling thread is gone; this mapping reads no more");
-                        break;
-                    };
-                    self.happened(event);
+                // the consumer holds a sender as well, so this channel does not end with the thread
+                Some(event) = events.recv() => self.happened(event),
+                ended = &mut polling => {
+                    let why = ended.unwrap_or_else(|_| Err("its polling thread panicked".to_owned())).err();
+                    result = Err(why.unwrap_or_else(|| "its polling thread ended".to_owned()));
+                    break;
                 }
                 Some(ended) = self.running.join_next() => {
                     if let Ok((id, result)) = ended {
@@ -133,6 +139,7 @@ impl Driver {
         if let Ok(Err(error)) = committed.await {
             tracing::warn!(mapping = %self.mapping.id, %error, "the last commit failed; those records will be read again");
         }
+        result
     }
 
     fn happened(&mut self, event: Event) {
@@ -141,7 +148,7 @@ impl Driver {
                 Accepted::Records(records) => self.step(Input::Records(partition, &records)),
                 Accepted::Reset(records) => {
                     tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
-                        "ALARM: the log begins anew at a lower offset; reading goes on from there");
+                        "ALARM: the log was cut or begun anew; reading goes on from there, and what is not done yet is done again");
                     self.step(Input::Reset(partition));
                     self.step(Input::Records(partition, &records));
                 }
@@ -162,9 +169,6 @@ impl Driver {
                 self.buffer.forget(&partitions);
             }
             Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
-            Event::Fatal(why) => {
-                tracing::error!(mapping = %self.mapping.id, why, "ALARM: this mapping's consumer cannot go on; another host may use the same identity");
-            }
         }
         self.progress.holds(self.machine.overview());
     }
@@ -199,7 +203,7 @@ impl Driver {
                     tracing::debug!(mapping = %self.mapping.id, %error, "a commit could not be sent; it is made again");
                     let partitions: Vec<Partition> = offsets.iter().map(|(partition, _)| *partition).collect();
                     // only marks them as uncommitted: no further commit before the next interval
-                    self.machine.step(self.clock.now(), Input::CommitFailed(&partitions), &mut Vec::new());
+                    self.step(Input::CommitFailed(&partitions));
                 }
             }
             Action::Release(partition, through) => {

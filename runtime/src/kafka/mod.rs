@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::invocation::Invoker;
@@ -57,7 +57,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Handle {
     watch: Watch,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), String>>,
 }
 
 /// A view of a mapping, for the status.
@@ -91,10 +91,12 @@ impl Handle {
     }
 
     /// Waits until the mapping has drained and left its group.
-    pub async fn ended(&mut self) {
-        if let Err(error) = (&mut self.task).await {
-            tracing::error!(mapping = %self.watch.mapping.id, %error, "the mapping ended badly");
-        }
+    ///
+    /// # Errors
+    /// It ended before it was told to, or badly. Says which mapping and why.
+    pub async fn ended(self) -> Result<(), String> {
+        let ended = self.task.await.unwrap_or_else(|error| Err(error.to_string()));
+        ended.map_err(|why| format!("mapping {} reads no more: {why}", self.watch.mapping.id))
     }
 }
 
@@ -123,25 +125,31 @@ pub fn start(
     let consumer = Arc::new(consumer);
     let stop = Arc::new(AtomicBool::new(false));
     let batch = mapping.batch_size as usize;
+    let (ending, polling) = oneshot::channel();
     let poller = std::thread::Builder::new().name(format!("poll {}", mapping.id)).spawn({
         let (consumer, stop) = (consumer.clone(), stop.clone());
         move || {
-            consumer::poll(&consumer, &events, &freed, &stop, batch);
-            // the last owner of the consumer closes it, which blocks: better here than in the driver
-            drop(consumer);
+            // dropped unsent by a panic, which tells the driver as well
+            let _ = ending.send(consumer::poll(&consumer, &events, &freed, &stop, batch));
         }
     });
     let poller = poller.map_err(|error| format!("mapping {}: cannot start a thread: {error}", mapping.id))?;
     let machine = settings::machine(&mapping, limits.in_flight, limits.buffer_bytes);
-    let driver = Driver::new(mapping.clone(), machine, consumer, free, invoker, progress.clone());
+    let driver = Driver::new(mapping.clone(), machine, consumer.clone(), free, invoker, progress.clone());
     let patience = limits.drain;
     let task = tokio::spawn(async move {
-        driver.run(received, shutdown, patience).await;
+        // a task of its own, so that a panic in it still ends the polling thread
+        let driven = tokio::spawn(driver.run(received, polling, shutdown, patience)).await;
         stop.store(true, Ordering::Relaxed);
-        let joined = tokio::task::spawn_blocking(move || poller.join());
-        if !matches!(joined.await, Ok(Ok(()))) {
-            tracing::error!("a polling thread ended badly");
-        }
+        let joined = tokio::task::spawn_blocking(move || {
+            let joined = poller.join();
+            // its last owner closes the consumer, which blocks and must not happen in a task
+            drop(consumer);
+            joined
+        });
+        let joined = joined.await;
+        driven.map_err(|error| format!("its driver failed: {error}"))??;
+        if matches!(joined, Ok(Ok(()))) { Ok(()) } else { Err("its polling thread panicked".to_owned()) }
     });
     let watch = Watch { mapping, progress };
     Ok(Handle { watch, task })

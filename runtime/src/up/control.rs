@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
@@ -51,7 +52,15 @@ impl Status {
 pub(super) async fn serve(listener: TcpListener, status: Status) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // out of file descriptors, most likely: spinning would not bring any back
+                tracing::warn!(%error, "a connection to the status could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
         while connections.try_join_next().is_some() {}
         let status = status.clone();
         connections.spawn(async move {

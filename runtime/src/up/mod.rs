@@ -3,6 +3,7 @@
 //! Start: check what cannot work and say all of it at once; ask the brokers whether they are there; then the pool, HTTP,
 //! mappings and schedules, and last a line for each thing that listens. End (`shutdown` turned): no new records, requests
 //! or schedules; what is in flight finishes and is committed, within [`PoolOptions::drain`]; then the functions end.
+//! A mapping or an API that ends by itself ends the host in the same way, as a failure.
 
 mod control;
 mod preflight;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::http::{self, KeySet};
 use crate::instances::{Pool, PoolOptions};
@@ -51,11 +52,23 @@ pub struct Options {
 #[error("{0}")]
 pub struct StartError(pub String);
 
+/// Why a host ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It did not start: what it was told cannot work.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It ran, until a part of it ended that nothing here starts anew.
+    #[error("{0}. The host drained and ended; start it again once the cause is gone")]
+    Ended(String),
+}
+
 /// Runs the application until `shutdown` completes, then drains and returns. Dropping the future instead kills what is left.
 ///
 /// # Errors
-/// One message that names everything that is missing or cannot work; nothing has been started then.
-pub async fn run(app: Application, options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
+/// Before anything has started, one message that names everything that is missing or cannot work. Later, after a drain,
+/// the part that could not go on.
+pub async fn run(app: Application, options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
     preflight::check(&app, &options).await?;
     let listeners = bind(&app, &options).await?;
     let (stop, stopping) = watch::channel(false);
@@ -73,8 +86,9 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
         tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
     }
     let schedules = tokio::spawn(schedule::run(enabled, invoker.clone(), stopping.clone()));
-    let mut mappings = start_mappings(&app, &options, &invoker, &stopping)?;
-    let status = control::Status::new(pool.clone(), mappings.iter().map(kafka::Handle::watch).collect());
+    let handles = start_mappings(&app, &options, &invoker, &stopping)?;
+    let status = control::Status::new(pool.clone(), handles.iter().map(kafka::Handle::watch).collect());
+    let mut mappings: JoinSet<Result<(), String>> = handles.into_iter().map(kafka::Handle::ended).collect();
     let control = listeners.control.map(|listener| {
         tracing::info!("status on http://{}/_usher/status", address(&listener));
         tokio::spawn(control::serve(listener, status))
@@ -83,27 +97,39 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
 
     let failure = tokio::select! {
         () = shutdown => None,
-        Some(face) = faces.join_next() => Some(match face {
-            Ok(Ok(())) => "an HTTP listener ended".to_owned(),
-            Ok(Err(why)) => why,
-            Err(error) => error.to_string(),
-        }),
+        Some(face) = faces.join_next() => Some(cause(face, "an HTTP listener ended")),
+        Some(mapping) = mappings.join_next() => Some(cause(mapping, "a Kafka mapping ended")),
     };
+    if let Some(why) = &failure {
+        tracing::error!("ALARM: {why}");
+    }
     tracing::info!("draining: no new records, requests or schedules; what is in flight finishes");
     let _ = stop.send(true);
-    for mapping in &mut mappings {
-        mapping.ended().await;
+    while let Some(mapping) = mappings.join_next().await {
+        if !matches!(mapping, Ok(Ok(()))) {
+            tracing::error!("{}", cause(mapping, "a Kafka mapping ended"));
+        }
     }
     while faces.join_next().await.is_some() {}
-    if let Err(error) = schedules.await {
+    // together: the pool refuses runs that still queue and bounds those in flight, which the schedules wait for
+    let ((), ended) = tokio::join!(pool.shutdown(), schedules);
+    if let Err(error) = ended {
         tracing::error!(%error, "the schedules ended badly");
     }
-    pool.shutdown().await;
     if let Some(control) = control {
         control.abort();
     }
     tracing::info!("stopped");
-    failure.map_or(Ok(()), |why| Err(StartError(why)))
+    failure.map_or(Ok(()), |why| Err(RunError::Ended(why)))
+}
+
+/// Why a part of the host ended. `quietly`: what to say of one that gave no reason.
+fn cause(ended: Result<Result<(), String>, JoinError>, quietly: &str) -> String {
+    match ended {
+        Ok(Ok(())) => quietly.to_owned(),
+        Ok(Err(why)) => why,
+        Err(error) => format!("{quietly}: {error}"),
+    }
 }
 
 fn start_mappings(

@@ -40,9 +40,9 @@ struct Running {
 }
 
 impl Running {
-    async fn drain(mut self) {
+    async fn drain(self) {
         self.stop.send(true).unwrap();
-        self.handle.ended().await;
+        self.handle.ended().await.unwrap();
     }
 }
 
@@ -295,6 +295,26 @@ async fn up_serves_its_status_and_drains_when_told() {
     stop.send(()).unwrap();
     host.await.unwrap().unwrap();
     assert_eq!(stage.committed(1).await, Some(25));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mapping_that_cannot_go_on_ends_the_host_with_the_reason() {
+    let mut stage = Stage::new(1).await;
+    stage.produce(0, &values(0..1)).await;
+    let mut app = application(recording(&stage.folder));
+    app.kafka.push(stage.mapping.clone());
+    let options = up_options(free_address());
+    stage.limits.host_id.clone_from(&options.host_id);
+    let host = tokio::spawn(up::run(app, options, std::future::pending()));
+    stage.eventually_seen(1).await;
+    // the same member of the group once more: the broker shuts the first one out
+    let usurper = stage.start();
+    let error = host.await.unwrap().unwrap_err();
+    assert!(
+        matches!(&error, up::RunError::Ended(why) if why.contains("BehaveEvents") && why.contains("same identity")),
+        "{error}"
+    );
+    usurper.drain().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

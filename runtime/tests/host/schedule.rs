@@ -1,13 +1,17 @@
 //! Schedules against the clock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use usher::instances::PoolOptions;
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
-use usher::model::{Schedule, ScheduleKind};
-use usher::schedule;
+use usher::model::{Function, Schedule, ScheduleKind};
+use usher::{schedule, up};
+
+use crate::support::{application, eventually, executables, function, options};
 
 /// Fails the first invocation; tells of all.
 struct FailsOnce(mpsc::UnboundedSender<Value>, std::sync::atomic::AtomicBool);
@@ -52,4 +56,39 @@ async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile
     assert!(events.iter().all(|event| event["resources"][0] == "arn:rule"));
     stop.send(true).unwrap();
     running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
+    let mut app = application(Function { concurrency: Some(1), ..function(&[]) });
+    app.schedules.push(Schedule {
+        id: "Behave.Tick".into(),
+        function: "Behave".into(),
+        expression: "rate(1 second)".into(),
+        timezone: "UTC".into(),
+        input: Some(r#"{"do":"hang"}"#.into()),
+        kind: ScheduleKind::Rule,
+        enabled: true,
+        arn: "arn:rule".into(),
+    });
+    let control = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let options = up::Options {
+        executables: executables(),
+        pool: PoolOptions { drain: Duration::from_millis(50), ..options().0 },
+        control: Some(control),
+        http: [].into(),
+        keys: None,
+        schedules: true,
+        host_id: "schedules".into(),
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let host = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));
+    eventually("one run hangs and two queue", async || {
+        let status: Value = reqwest::get(format!("http://{control}/_usher/status")).await.ok()?.json().await.ok()?;
+        status["functions"][0]["queued"].as_u64().filter(|queued| *queued >= 2)
+    })
+    .await;
+    stop.send(()).unwrap();
+    // far less than the timeouts of three runs, far more than any drain
+    tokio::time::timeout(Duration::from_secs(25), host).await.expect("the drain ends").unwrap().unwrap();
 }
