@@ -137,7 +137,13 @@ fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path, problems: &mut Pro
         concurrency: reader.number("ReservedConcurrentExecutions", 0..=100_000, problems).map(|n| n as u32),
         environment: variables(&reader, problems),
     };
-    (problems.mark() == before).then_some(function)
+    let sound = problems.mark() == before;
+    if sound && function.concurrency == Some(0) {
+        let text =
+            "it never runs with ReservedConcurrentExecutions: 0. HTTP answers 503, schedules are dropped, records of Kafka wait.";
+        problems.warn(reader.line("ReservedConcurrentExecutions"), format!("{}: {text}", reader.what));
+    }
+    sound.then_some(function)
 }
 
 fn check_runtime(reader: &Reader<'_>, problems: &mut Problems) {

@@ -11,13 +11,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tempfile::TempDir;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::kafka::{self, Handle, Limits};
 use usher::model::{Function, KafkaKind, KafkaMapping, StartingPosition};
-use usher::up;
 
-use crate::support::{application, eventually, executables, function, options, pool};
+use crate::support::{eventually, function, pool};
 
 /// The shared broker.
 fn brokers() -> String {
@@ -26,28 +25,28 @@ fn brokers() -> String {
 }
 
 /// A topic of its own, a function that appends what it sees to a file, and a mapping between them.
-struct Stage {
+pub(crate) struct Stage {
     brokers: String,
-    mapping: KafkaMapping,
-    folder: TempDir,
+    pub(crate) mapping: KafkaMapping,
+    pub(crate) folder: TempDir,
     pool: Arc<Pool>,
-    limits: Limits,
+    pub(crate) limits: Limits,
 }
 
-struct Running {
+pub(crate) struct Running {
     handle: Handle,
     stop: watch::Sender<bool>,
 }
 
 impl Running {
-    async fn drain(self) {
+    pub(crate) async fn drain(self) {
         self.stop.send(true).unwrap();
         self.handle.ended().await.unwrap();
     }
 }
 
 impl Stage {
-    async fn new(partitions: i32) -> Self {
+    pub(crate) async fn new(partitions: i32) -> Self {
         Self::at(brokers(), partitions).await
     }
 
@@ -84,13 +83,13 @@ impl Stage {
         &self.mapping.topics[0]
     }
 
-    fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         let (stop, stopping) = watch::channel(false);
         let handle = kafka::start(self.mapping.clone(), &self.limits, self.pool.clone(), stopping).unwrap();
         Running { handle, stop }
     }
 
-    async fn produce(&self, partition: i32, values: &[String]) {
+    pub(crate) async fn produce(&self, partition: i32, values: &[String]) {
         let producer: FutureProducer =
             ClientConfig::new().set("bootstrap.servers", &self.brokers).set("linger.ms", "5").create().unwrap();
         let sends = values.iter().map(|value| {
@@ -114,11 +113,11 @@ impl Stage {
         text.lines().map(line).collect()
     }
 
-    async fn eventually_seen(&self, count: usize) -> Vec<(i32, i64, String)> {
+    pub(crate) async fn eventually_seen(&self, count: usize) -> Vec<(i32, i64, String)> {
         eventually("the function saw every record", async || Some(self.seen()).filter(|seen| seen.len() >= count)).await
     }
 
-    async fn committed(&self, partition: i32) -> Option<i64> {
+    pub(crate) async fn committed(&self, partition: i32) -> Option<i64> {
         let (brokers, group, topic) = (self.brokers.clone(), self.mapping.group.clone(), self.topic().to_owned());
         let question = tokio::task::spawn_blocking(move || {
             let consumer: BaseConsumer =
@@ -143,15 +142,15 @@ fn record_file(folder: &TempDir) -> PathBuf {
     folder.path().join("seen")
 }
 
-fn recording(folder: &TempDir) -> Function {
+pub(crate) fn recording(folder: &TempDir) -> Function {
     function(&[("RECORD_TO", record_file(folder).to_str().unwrap())])
 }
 
-fn random() -> String {
+pub(crate) fn random() -> String {
     format!("{:016x}", rand::random::<u64>())
 }
 
-fn values(range: std::ops::Range<usize>) -> Vec<String> {
+pub(crate) fn values(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| format!("value {n}")).collect()
 }
 
@@ -271,70 +270,6 @@ async fn retries_that_run_out_give_up_the_record_and_go_on() {
     assert_eq!(stage.committed(0).await, Some(8));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn up_serves_its_status_and_drains_when_told() {
-    let stage = Stage::new(2).await;
-    stage.produce(1, &values(0..25)).await;
-    let mut app = application(recording(&stage.folder));
-    app.kafka.push(stage.mapping.clone());
-    let control = free_address();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let host = tokio::spawn(up::run(app, up_options(control), async move { drop(stopped.await) }));
-    let url = format!("http://{control}/_usher/status");
-    let status: serde_json::Value = eventually("the status shows that all is done", async || {
-        let status: serde_json::Value = reqwest::get(&url).await.ok()?.json().await.ok()?;
-        (status["mappings"][0]["records_done"] == 25).then_some(status)
-    })
-    .await;
-    assert_eq!(status["functions"][0]["function"], "Behave");
-    assert!(status["functions"][0]["instances"][0]["pid"].is_u64(), "{status}");
-    let partitions = status["mappings"][0]["partitions"].as_array().unwrap();
-    assert!(partitions.iter().any(|p| p["partition"] == 1 && p["position"] == 25), "{status}");
-    let foreign = reqwest::Client::new().get(&url).header("Origin", "http://evil.example").send().await.unwrap();
-    assert_eq!(foreign.status(), 403);
-    stop.send(()).unwrap();
-    host.await.unwrap().unwrap();
-    assert_eq!(stage.committed(1).await, Some(25));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mapping_that_cannot_go_on_ends_the_host_with_the_reason() {
-    let mut stage = Stage::new(1).await;
-    stage.produce(0, &values(0..1)).await;
-    let mut app = application(recording(&stage.folder));
-    app.kafka.push(stage.mapping.clone());
-    let options = up_options(free_address());
-    stage.limits.host_id.clone_from(&options.host_id);
-    let host = tokio::spawn(up::run(app, options, std::future::pending()));
-    stage.eventually_seen(1).await;
-    // the same member of the group once more: the broker shuts the first one out
-    let usurper = stage.start();
-    let error = host.await.unwrap().unwrap_err();
-    assert!(
-        matches!(&error, up::RunError::Ended(why) if why.contains("BehaveEvents") && why.contains("same identity")),
-        "{error}"
-    );
-    usurper.drain().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_that_is_missing_at_the_start_is_named_in_one_message() {
-    let stage = Stage::new(1).await;
-    let mut app = application(recording(&stage.folder));
-    let nowhere = free_address();
-    app.kafka.push(KafkaMapping { bootstrap_servers: nowhere.to_string(), ..stage.mapping.clone() });
-    app.kafka.push(KafkaMapping { id: "Other".into(), function: "Nobody".into(), ..stage.mapping.clone() });
-    let options = up::Options { executables: [].into(), ..up_options(free_address()) };
-    let message = up::run(app, options, std::future::pending()).await.unwrap_err().to_string();
-    for part in [
-        format!("Kafka at {nowhere} does not answer"),
-        "there is no function Nobody".into(),
-        "function Behave has no executable".into(),
-    ] {
-        assert!(message.contains(&part), "{part:?} is missing from: {message}");
-    }
-}
-
 /// A Kafka of this test's own, which it may stop.
 struct OwnKafka {
     data: TempDir,
@@ -390,20 +325,8 @@ async fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost() {
     assert_eq!((stage.committed(0).await, stage.committed(1).await), (Some(20), Some(10)));
 }
 
-fn up_options(control: std::net::SocketAddr) -> up::Options {
-    up::Options {
-        executables: executables(),
-        pool: options().0,
-        control: Some(control),
-        http: [].into(),
-        keys: None,
-        schedules: true,
-        host_id: random(),
-    }
-}
-
 /// An address on which nothing listens.
-fn free_address() -> std::net::SocketAddr {
+pub(crate) fn free_address() -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }

@@ -10,3 +10,4 @@ mod kafka;
 mod schedule;
 mod support;
 mod template;
+mod up;

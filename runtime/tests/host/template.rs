@@ -266,3 +266,9 @@ fn an_override_of_a_schedule_that_a_parameter_switches_off_is_no_mistake() {
     let misspelt = Folder::new(&text, "[schedules]\n'Worker.Tock' = 'rate(1 second)'\n").load(&off).unwrap_err();
     assert!(misspelt[0].message.contains("Worker.Tock"), "{misspelt:?}");
 }
+
+#[test]
+fn a_function_that_may_never_run_is_pointed_out() {
+    let app = good(&function("ReservedConcurrentExecutions: 0"), "");
+    assert!(app.warnings.iter().any(|w| w.line > 0 && w.message.contains("never runs")), "{:?}", app.warnings);
+}

@@ -1,0 +1,84 @@
+//! The whole host: its status, its drain, and how it says what is wrong.
+
+use tokio::sync::oneshot;
+use usher::model::KafkaMapping;
+use usher::up;
+
+use crate::kafka::{Stage, free_address, random, recording, values};
+use crate::support::{application, eventually, executables, options};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn up_serves_its_status_and_drains_when_told() {
+    let stage = Stage::new(2).await;
+    stage.produce(1, &values(0..25)).await;
+    let mut app = application(recording(&stage.folder));
+    app.kafka.push(stage.mapping.clone());
+    let control = free_address();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let host = tokio::spawn(up::run(app, up_options(control), async move { drop(stopped.await) }));
+    let url = format!("http://{control}/_usher/status");
+    let status: serde_json::Value = eventually("the status shows that all is done", async || {
+        let status: serde_json::Value = reqwest::get(&url).await.ok()?.json().await.ok()?;
+        (status["mappings"][0]["records_done"] == 25).then_some(status)
+    })
+    .await;
+    assert_eq!(status["functions"][0]["function"], "Behave");
+    assert!(status["functions"][0]["instances"][0]["pid"].is_u64(), "{status}");
+    let partitions = status["mappings"][0]["partitions"].as_array().unwrap();
+    assert!(partitions.iter().any(|p| p["partition"] == 1 && p["position"] == 25), "{status}");
+    let foreign = reqwest::Client::new().get(&url).header("Origin", "http://evil.example").send().await.unwrap();
+    assert_eq!(foreign.status(), 403);
+    stop.send(()).unwrap();
+    host.await.unwrap().unwrap();
+    assert_eq!(stage.committed(1).await, Some(25));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mapping_that_cannot_go_on_ends_the_host_with_the_reason() {
+    let mut stage = Stage::new(1).await;
+    stage.produce(0, &values(0..1)).await;
+    let mut app = application(recording(&stage.folder));
+    app.kafka.push(stage.mapping.clone());
+    let options = up_options(free_address());
+    stage.limits.host_id.clone_from(&options.host_id);
+    let host = tokio::spawn(up::run(app, options, std::future::pending()));
+    stage.eventually_seen(1).await;
+    // the same member of the group once more: the broker shuts the first one out
+    let usurper = stage.start();
+    let error = host.await.unwrap().unwrap_err();
+    assert!(
+        matches!(&error, up::RunError::Ended(why) if why.contains("BehaveEvents") && why.contains("same identity")),
+        "{error}"
+    );
+    usurper.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_that_is_missing_at_the_start_is_named_in_one_message() {
+    let stage = Stage::new(1).await;
+    let mut app = application(recording(&stage.folder));
+    let nowhere = free_address();
+    app.kafka.push(KafkaMapping { bootstrap_servers: nowhere.to_string(), ..stage.mapping.clone() });
+    app.kafka.push(KafkaMapping { id: "Other".into(), function: "Nobody".into(), ..stage.mapping.clone() });
+    let options = up::Options { executables: [].into(), ..up_options(free_address()) };
+    let message = up::run(app, options, std::future::pending()).await.unwrap_err().to_string();
+    for part in [
+        format!("Kafka at {nowhere} does not answer"),
+        "there is no function Nobody".into(),
+        "function Behave has no executable".into(),
+    ] {
+        assert!(message.contains(&part), "{part:?} is missing from: {message}");
+    }
+}
+
+fn up_options(control: std::net::SocketAddr) -> up::Options {
+    up::Options {
+        executables: executables(),
+        pool: options().0,
+        control: Some(control),
+        http: [].into(),
+        keys: None,
+        schedules: true,
+        host_id: random(),
+    }
+}
