@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -14,6 +15,9 @@ use crate::instances::{Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Rejected, Request};
 use crate::model::Application;
 
+/// How long the function's last lines may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// The answer goes to standard output, everything else to standard error. A function error is exit code 1.
 pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     let event = event(arguments)?;
@@ -21,10 +25,11 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     check_name(&arguments.function, &application)?;
     let only = vec![arguments.function.clone()];
     let executables = prepare::binaries(&application, &project, &arguments.build, &only)?;
-    let options = PoolOptions { logs: Logs::to(std::io::stderr()), ..PoolOptions::default() };
+    let (logs, log_end) = Logs::with_end(std::io::stderr());
+    let options = PoolOptions { logs, ..PoolOptions::default() };
 
     let outcome = prepare::runtime()?
-        .block_on(async {
+        .block_on(async move {
             let pool = Pool::new(&application, &executables, &options);
             let answered = tokio::select! {
                 answered = pool.invoke(Request::new(&arguments.function, event), true) => {
@@ -33,6 +38,9 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
                 _ = tokio::signal::ctrl_c() => Err(Wrong::failure("interrupted")),
             };
             pool.shutdown().await;
+            // What the function printed last may still be on its way: the program ends after it.
+            drop((pool, options));
+            let _ = tokio::task::spawn_blocking(move || log_end.wait(LAST_LINES)).await;
             answered
         })?
         .outcome;

@@ -60,6 +60,18 @@ pub struct Logs {
     sender: Sender<Entry>,
 }
 
+/// The end of the writing thread.
+#[derive(Debug)]
+pub struct LogEnd(Receiver<()>);
+
+impl LogEnd {
+    /// Blocks until every handle is gone and every line is written, `patience` at most.
+    pub fn wait(&self, patience: Duration) {
+        // nothing is ever sent: the sender is dropped at the end
+        let _ = self.0.recv_timeout(patience);
+    }
+}
+
 /// One function's way into the log.
 #[derive(Debug, Clone)]
 pub(super) struct FunctionLog {
@@ -71,9 +83,18 @@ pub(super) struct FunctionLog {
 impl Logs {
     /// Starts a thread that writes to `out` until every handle is gone.
     pub fn to(out: impl Write + Send + 'static) -> Self {
+        Self::with_end(out).0
+    }
+
+    /// The same, for a program that ends after the last line and not before.
+    pub fn with_end(out: impl Write + Send + 'static) -> (Self, LogEnd) {
         let (sender, receiver) = channel();
-        std::thread::spawn(move || write_all(&receiver, out));
-        Self { sender }
+        let (writing, written) = channel();
+        std::thread::spawn(move || {
+            write_all(&receiver, out);
+            drop::<Sender<()>>(writing);
+        });
+        (Self { sender }, LogEnd(written))
     }
 
     /// Standard output, where a person running the host looks.

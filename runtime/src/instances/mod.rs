@@ -22,6 +22,6 @@ mod runtime_api;
 mod stats;
 mod supervisor;
 
-pub use logs::{Line, Logs};
+pub use logs::{Line, LogEnd, Logs};
 pub use pool::{Pool, PoolOptions};
 pub use stats::{FunctionStats, InFlightStats, InstanceState, InstanceStats, Stats};
