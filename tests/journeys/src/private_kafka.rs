@@ -44,7 +44,8 @@ impl PrivateKafka {
 
     fn servers(&self, verb: &str) -> Result<()> {
         let mut script = Command::new(&self.script);
-        script.args([verb, "kafka"]).env("USHER_DATA", self.data.path());
+        // Its own, also where the shared servers run elsewhere.
+        script.args([verb, "kafka"]).env("USHER_DATA", self.data.path()).env_remove("USHER_SERVERS");
         script.env("KAFKA_PORT", self.ports[0].to_string()).env("KAFKA_CONTROLLER_PORT", self.ports[1].to_string());
         let output = script.output().with_context(|| format!("{} cannot be run", self.script.display()))?;
         if !output.status.success() {
