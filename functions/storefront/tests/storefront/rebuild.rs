@@ -37,7 +37,9 @@ async fn a_lost_gate_opens_again_only_with_every_accepted_order_in_it() {
     assert_eq!(problem(shop.serve(&two(&id, "bob")).await), (503, "loading"));
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&shop, &message, 0).await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     let bobs = loop {
+        assert!(std::time::Instant::now() < deadline, "the gate does not open");
         match shop.serve(&two(&id, "bob")).await {
             Ok(reply) => break reply,
             Err(problem) => assert_eq!(problem.code, "loading"),
@@ -46,4 +48,31 @@ async fn a_lost_gate_opens_again_only_with_every_accepted_order_in_it() {
     };
     assert_eq!(bobs.body["seats"], json!([2, 3]));
     assert_eq!(free(&shop, &id).await, 6);
+}
+
+#[tokio::test]
+async fn who_only_looks_opens_a_lost_gate_again() {
+    let publisher = Scripted::new([]);
+    let shop = open_with(publisher.clone()).await;
+    let id = program(&shop).await;
+    shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let message = publisher.sent.lock().expect("whole")[0].clone();
+    store(&shop, &message, 0).await;
+    publisher.ends.lock().expect("whole").insert(0, 1);
+    lose(&shop).await;
+    assert_eq!(free(&shop, &id).await, 8);
+}
+
+#[tokio::test]
+async fn progress_beyond_the_end_of_a_topic_made_anew_opens_nothing() {
+    let publisher = Scripted::new([]);
+    let shop = open_with(publisher.clone()).await;
+    let id = program(&shop).await;
+    shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let message = publisher.sent.lock().expect("whole")[0].clone();
+    store(&shop, &message, 1000).await;
+    // Ten records stand in the new topic, and nobody has read them.
+    publisher.ends.lock().expect("whole").insert(0, 10);
+    lose(&shop).await;
+    assert_eq!(problem(shop.serve(&two(&id, "bob")).await), (503, "loading"));
 }
