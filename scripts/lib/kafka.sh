@@ -1,20 +1,10 @@
 # shellcheck shell=bash
-# Apache Kafka: one KRaft process, broker and controller in one. Its jars come from Maven Central at the exact
-# version below and are kept with the tools, for all checkouts.
+# Apache Kafka: one KRaft process, broker and controller in one. Its jars come from Maven Central.
 
 KAFKA_VERSION=4.4.0
 KAFKA_JARS=$TOOLS/kafka-$KAFKA_VERSION
-KAFKA_JAVA='openjdk-21-jre-headless|openjdk-17-jre-headless|openjdk-25-jre-headless|default-jre-headless'
 
-java_version() { java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1; }
-
-kafka_packages() {
-  local major
-  major=$(java_version 2>/dev/null || true)
-  ((${major:-0} >= 17)) || printf '%s\n' "$KAFKA_JAVA"
-  [[ -f $KAFKA_JARS/complete ]] || command -v mvn >/dev/null || printf 'maven\n'
-}
-
+kafka_packages() { jar_packages "$KAFKA_JARS"; }
 kafka_address() { printf '127.0.0.1:%s' "$KAFKA_PORT"; }
 kafka_data() { printf '%s/kafka' "$DATA_HOME"; }
 kafka_version() { [[ ! -f $KAFKA_JARS/complete ]] || printf '%s' "$KAFKA_VERSION"; }
@@ -24,18 +14,7 @@ kafka_check_ports() {
   require_free "$KAFKA_CONTROLLER_PORT" KAFKA_CONTROLLER_PORT
 }
 
-kafka_fetch() {
-  [[ ! -f $KAFKA_JARS/complete ]] || return 0
-  local part=$KAFKA_JARS.part.$$
-  rm -rf -- "$KAFKA_JARS" "$part"
-  mkdir -p "$part"
-  working "Fetching Kafka $KAFKA_VERSION from Maven Central (45 MB)" "$LOGS/maven.log" \
-    mvn -B -f "$ROOT/scripts/lib/kafka/pom.xml" "-Dkafka.version=$KAFKA_VERSION" -DincludeScope=runtime \
-    "-DoutputDirectory=$part" org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies ||
-    die "Maven could not fetch Kafka." "Is repo.maven.apache.org reachable from here? A proxy goes into ~/.m2/settings.xml"
-  touch "$part/complete"
-  mv "$part" "$KAFKA_JARS" # whole or not at all
-}
+kafka_fetch() { fetch_jars kafka "$KAFKA_VERSION" "45 MB" "$ROOT/scripts/lib/kafka/pom.xml" "$KAFKA_JARS"; }
 
 kafka_settings() {
   cat <<SETTINGS

@@ -25,11 +25,13 @@ port_setting() {
 
 read_ports() {
   port_setting REDIS_PORT 16379
+  port_setting CACHE_PORT 16380
   port_setting POSTGRES_PORT 15432
   port_setting KAFKA_PORT 19092
   port_setting KAFKA_CONTROLLER_PORT "$((KAFKA_PORT + 1))"
-  local ports=("$REDIS_PORT" "$POSTGRES_PORT" "$KAFKA_PORT" "$KAFKA_CONTROLLER_PORT") twice
+  port_setting SQS_PORT 19324
+  local ports=("$REDIS_PORT" "$CACHE_PORT" "$POSTGRES_PORT" "$KAFKA_PORT" "$KAFKA_CONTROLLER_PORT" "$SQS_PORT") twice
   twice=$(printf '%s\n' "${ports[@]}" | sort | uniq -d | head -n 1)
   [[ -z $twice ]] || die "Two servers are set to port $twice." \
-    "REDIS_PORT, POSTGRES_PORT, KAFKA_PORT and KAFKA_CONTROLLER_PORT must differ."
+    "REDIS_PORT, CACHE_PORT, POSTGRES_PORT, KAFKA_PORT, KAFKA_CONTROLLER_PORT and SQS_PORT must differ."
 }
