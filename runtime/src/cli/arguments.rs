@@ -1,6 +1,5 @@
 //! What can be said on the command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -78,10 +77,10 @@ pub(super) struct Up {
     pub(super) jwks: Option<PathBuf>,
     /// Where HTTP APIs listen; each further API takes the next port [default: usher.toml's, else 127.0.0.1:18080]
     #[arg(long, value_name = "ADDRESS")]
-    pub(super) http: Option<SocketAddr>,
+    pub(super) http: Option<String>,
     /// Serve `GET /_usher/status` on this loopback address
     #[arg(long, value_name = "ADDRESS")]
-    pub(super) control: Option<SocketAddr>,
+    pub(super) control: Option<String>,
     /// Whether this host fires the schedules; one of several hosts should
     #[arg(long, value_enum, value_name = "ON|OFF", default_value = "on")]
     pub(super) schedules: Switch,

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use crate::model::Diagnostic;
-
 /// One message, and the exit code that goes with it.
 #[derive(Debug)]
 pub(super) struct Wrong {
@@ -22,8 +20,8 @@ impl Wrong {
         Self { code: 1, message: message.into() }
     }
 
-    /// Every problem of the template and of what stands beside it, in one message.
-    pub(super) fn problems(found: &[Diagnostic]) -> Self {
+    /// Every problem of the template, of what stands beside it and of the surroundings, in one message.
+    pub(super) fn problems(found: &[String]) -> Self {
         let lines: Vec<String> = found.iter().map(|problem| format!("  {problem}")).collect();
         let count = if found.len() == 1 { "one problem".to_owned() } else { format!("{} problems", found.len()) };
         Self::configuration(format!("{count}, nothing was started:\n{}", lines.join("\n")))

@@ -6,14 +6,27 @@ use super::arguments::Build;
 use super::exit::Wrong;
 use crate::build::{self, Binaries};
 use crate::model::Application;
-use crate::project::{Arguments, Project};
+use crate::project::{Arguments, Examined, Project};
 use crate::template;
 
-/// Reads the project, then its template, which means little without the values that the project gives it.
+/// Reads the project, then its template.
 pub(super) fn application(template: &Path, arguments: &Arguments) -> Result<(Project, Application), Wrong> {
-    let project = Project::load(template, arguments).map_err(|found| Wrong::problems(&found))?;
-    let application = template::load(template, &project).map_err(|found| Wrong::problems(&found))?;
-    Ok((project, application))
+    let (project, application, found) = examine(template, arguments);
+    if found.is_empty() { Ok((project, application)) } else { Err(Wrong::problems(&found)) }
+}
+
+/// What is sound of both, and every problem of either. A template means little without the values that the project gives it:
+/// where those cannot be read at all, it is left alone.
+pub(super) fn examine(template: &Path, arguments: &Arguments) -> (Project, Application, Vec<String>) {
+    let Examined { project, problems, legible } = Project::examine(template, arguments);
+    let mut found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let mut application = Application::default();
+    if legible {
+        let examined = template::examine(template, &project);
+        application = examined.0;
+        found.extend(examined.1.iter().map(ToString::to_string));
+    }
+    (project, application, found)
 }
 
 /// Tells what is left out or looks wrong.

@@ -1,5 +1,6 @@
 //! `usher up`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,13 +18,23 @@ use crate::model::Application;
 use crate::project::{Arguments, Project, is_this_machine};
 use crate::up::{self, Options, RunError};
 
-/// Everything that can be wrong is looked at before the build, which takes long.
+/// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
 pub(super) fn run(arguments: &Up) -> Result<ExitCode, Wrong> {
-    let project_arguments = Arguments { jwks: arguments.jwks.clone(), http: arguments.http, ..arguments.source.arguments() };
-    let (project, application) = prepare::application(&arguments.source.template, &project_arguments)?;
+    let mut problems = Vec::new();
+    let http = parsed("--http", arguments.http.as_deref(), &mut problems);
+    let control = parsed("--control", arguments.control.as_deref(), &mut problems);
+    let project_arguments = Arguments { jwks: arguments.jwks.clone(), http, ..arguments.source.arguments() };
+    let (project, application, found) = prepare::examine(&arguments.source.template, &project_arguments);
+    problems.extend(found);
     prepare::warn(&application);
-    let keys = settings(&project, &application, arguments)?;
-    let http = project.http_addresses(&application).map_err(Wrong::configuration)?;
+    let keys = keys(&project, &application, &mut problems);
+    problems.extend(control.and_then(open_to_others));
+    let http = project.http_addresses(&application).map_err(|wrong| problems.push(wrong)).unwrap_or_default();
+    let runtime = prepare::runtime()?;
+    problems.extend(runtime.block_on(up::missing(&application, &up::faces(&application, &http, control))));
+    if !problems.is_empty() {
+        return Err(Wrong::problems(&problems));
+    }
     let executables = prepare::binaries(&application, &project, &arguments.build, &[])?;
 
     let mut pool = PoolOptions::default();
@@ -33,13 +44,31 @@ pub(super) fn run(arguments: &Up) -> Result<ExitCode, Wrong> {
     let options = Options {
         executables,
         pool,
-        control: arguments.control,
+        control,
         http,
         keys,
         schedules: arguments.schedules == Switch::On,
         host_id: host_id(&arguments.source.template),
     };
-    prepare::runtime()?.block_on(serve(application, options))
+    runtime.block_on(serve(application, options))
+}
+
+/// An address of the command line.
+fn parsed(option: &str, written: Option<&str>, problems: &mut Vec<String>) -> Option<SocketAddr> {
+    let written = written?;
+    let address = written.parse().ok();
+    if address.is_none() {
+        problems.push(format!("{option} {written} is no address. Write host address and port, such as 127.0.0.1:18080."));
+    }
+    address
+}
+
+/// The complaint about a status that other machines could ask for.
+fn open_to_others(control: SocketAddr) -> Option<String> {
+    let own = is_this_machine(&control.ip().to_string()) && !control.ip().is_unspecified();
+    (!own).then(|| {
+        format!("--control {control} is open to other machines. Choose a loopback address such as 127.0.0.1:{}.", control.port())
+    })
 }
 
 /// Runs until the first signal, then drains; a second one ends everything at once.
@@ -76,24 +105,18 @@ fn host_id(template: &Path) -> String {
     format!("{}-{}", machine.trim(), hex::encode(&hash[..4]))
 }
 
-/// The keys, and whether every API can be served with them; all complaints in one message.
-fn settings(project: &Project, application: &Application, arguments: &Up) -> Result<Option<Arc<KeySet>>, Wrong> {
-    let mut problems = Vec::new();
+/// The keys for the APIs' authorizers, which every guarded API must have.
+fn keys(project: &Project, application: &Application, problems: &mut Vec<String>) -> Option<Arc<KeySet>> {
     let needed = application.http_apis.iter().any(|api| api.routes.iter().any(|route| route.authorizer.is_some()));
-    let keys = match project.jwks.as_deref().filter(|_| needed) {
-        Some(file) => KeySet::load(file).map_err(|wrong| problems.push(wrong)).ok().map(Arc::new),
-        None => None,
-    };
-    if problems.is_empty() {
-        problems.extend(application.http_apis.iter().filter_map(|api| http::check(api, keys.as_deref()).err()));
+    let file = project.jwks.as_deref().filter(|_| needed);
+    match file.map(KeySet::load).transpose() {
+        Ok(keys) => {
+            problems.extend(application.http_apis.iter().filter_map(|api| http::check(api, keys.as_ref()).err()));
+            keys.map(Arc::new)
+        }
+        Err(wrong) => {
+            problems.push(wrong);
+            None
+        }
     }
-    if let Some(control) =
-        arguments.control.filter(|address| !is_this_machine(&address.ip().to_string()) || address.ip().is_unspecified())
-    {
-        problems.push(format!(
-            "--control {control} is open to other machines. Choose a loopback address such as 127.0.0.1:{}.",
-            control.port()
-        ));
-    }
-    if problems.is_empty() { Ok(keys) } else { Err(Wrong::configuration(problems.join("\n"))) }
 }

@@ -9,12 +9,13 @@ pub struct Problems {
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
     failures: usize,
+    illegible: bool,
 }
 
 impl Problems {
     /// Nothing wrong yet with this file (named as the user named it).
     pub fn new(file: impl Into<String>) -> Self {
-        Self { file: file.into(), errors: Vec::new(), warnings: Vec::new(), failures: 0 }
+        Self { file: file.into(), errors: Vec::new(), warnings: Vec::new(), failures: 0, illegible: false }
     }
 
     /// Something that must be mended before anything runs: what is wrong, and what to write instead.
@@ -24,6 +25,17 @@ impl Problems {
         if !self.errors.contains(&found) {
             self.errors.push(found);
         }
+    }
+
+    /// The file could not be read at all: what depends on its contents cannot be judged.
+    pub fn illegible(&mut self, line: usize, message: impl Into<String>) {
+        self.illegible = true;
+        self.error(line, message);
+    }
+
+    /// Whether the file was read at all.
+    pub fn is_legible(&self) -> bool {
+        !self.illegible
     }
 
     /// A value could not be had because of something already complained of.

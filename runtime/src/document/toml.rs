@@ -17,7 +17,7 @@ pub fn parse_toml(text: &str, problems: &mut Problems) -> Node {
         if std::mem::replace(&mut told, line) == line {
             continue;
         }
-        problems.error(line, format!("this is not TOML: {}", error.message().trim()));
+        problems.illegible(line, format!("this is not TOML: {}", error.message().trim()));
     }
     map(table.get_ref(), 1, &lines)
 }

@@ -8,6 +8,7 @@ mod env_vars;
 mod overrides;
 mod safety;
 mod samconfig;
+mod servers;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use crate::document::Problems;
 use crate::model::{Application, Diagnostic};
 
 pub use safety::{broker_list, is_this_machine, remote_hosts};
+pub use servers::{LocalServer, local_servers};
 
 /// Name of the settings file beside the template.
 pub const SETTINGS: &str = "usher.toml";
@@ -80,16 +82,38 @@ pub struct Arguments {
     pub http: Option<SocketAddr>,
 }
 
+/// A project as far as it could be read, and everything that is wrong with it.
+#[derive(Debug, Clone, Default)]
+pub struct Examined {
+    /// What was sound.
+    pub project: Project,
+    /// Every problem of every source, by file and line.
+    pub problems: Vec<Diagnostic>,
+    /// Every source could be read, if not used: what the template says with these values is worth a look.
+    pub legible: bool,
+}
+
 impl Project {
     /// Reads everything that belongs to the template in this file.
     ///
     /// # Errors
     /// Every problem of every source, by file and line.
     pub fn load(template: &Path, arguments: &Arguments) -> Result<Self, Vec<Diagnostic>> {
+        let Examined { project, problems, .. } = Self::examine(template, arguments);
+        if problems.is_empty() { Ok(project) } else { Err(problems) }
+    }
+
+    /// As [`Project::load`], but keeps what is sound beside what is wrong, so that one run can name the problems of other
+    /// places as well.
+    pub fn examine(template: &Path, arguments: &Arguments) -> Examined {
         let folder = template.parent().unwrap_or(Path::new(""));
         let mut project = Self::default();
         let mut wrong = Vec::new();
-        let mut collect = |problems: Problems| wrong.extend(problems.finish().err().unwrap_or_default());
+        let mut legible = true;
+        let mut collect = |problems: Problems| {
+            legible &= problems.is_legible();
+            wrong.extend(problems.finish().err().unwrap_or_default());
+        };
 
         collect(settings::read(&folder.join(SETTINGS), &mut project));
         collect(samconfig::read(&folder.join("samconfig.toml"), arguments, &mut project));
@@ -104,7 +128,7 @@ impl Project {
         if let Some(address) = arguments.http {
             project.http = BTreeMap::from([(String::new(), address)]);
         }
-        if wrong.is_empty() { Ok(project) } else { Err(wrong) }
+        Examined { project, problems: wrong, legible }
     }
 
     /// Where each API listens, by logical id: its own address, else the common one with the ports counted up.

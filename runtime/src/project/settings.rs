@@ -15,7 +15,7 @@ pub(super) fn read(file: &Path, project: &mut Project) -> Problems {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return problems,
         Err(error) => {
-            problems.error(0, format!("cannot be read: {error}."));
+            problems.illegible(0, format!("cannot be read: {error}."));
             return problems;
         }
     };

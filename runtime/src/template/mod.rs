@@ -43,12 +43,23 @@ const MOST_BYTES: u64 = 1024 * 1024;
 /// # Errors
 /// Every problem found, by line; nothing is run in part.
 pub fn load(template: &Path, project: &Project) -> Result<Application, Vec<Diagnostic>> {
+    let (application, problems) = examine(template, project);
+    if problems.is_empty() { Ok(application) } else { Err(problems) }
+}
+
+/// As [`load`], but keeps what is sound beside every problem found: enough to ask whether the servers are there, too little
+/// to run.
+pub fn examine(template: &Path, project: &Project) -> (Application, Vec<Diagnostic>) {
     let mut problems = Problems::new(template.display().to_string());
     let application = read_file(template, &mut problems).and_then(|text| parse(&text, template, project, &mut problems));
-    let warnings = problems.finish()?;
     let mut application = application.unwrap_or_default();
-    application.warnings = warnings;
-    Ok(application)
+    match problems.finish() {
+        Ok(warnings) => {
+            application.warnings = warnings;
+            (application, Vec::new())
+        }
+        Err(errors) => (application, errors),
+    }
 }
 
 fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {

@@ -7,6 +7,7 @@
 
 mod control;
 mod preflight;
+mod surroundings;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -24,6 +25,8 @@ use crate::invocation::Invoker;
 use crate::kafka;
 use crate::model::Application;
 use crate::schedule;
+
+pub use surroundings::{Face, missing};
 
 /// Bytes of records that all Kafka mappings together hold.
 const BUFFER_BYTES: usize = 256 * 1024 * 1024;
@@ -45,6 +48,21 @@ pub struct Options {
     pub schedules: bool,
     /// Distinguishes this host in consumer groups across restarts (static membership): host name and project folder.
     pub host_id: String,
+}
+
+impl Options {
+    fn faces(&self, app: &Application) -> Vec<Face> {
+        faces(app, &self.http, self.control)
+    }
+}
+
+/// Where a host of this application listens: each API in the application's order, then the status if it is served.
+/// `http` is by logical id; an API without an address gets any free port of loopback.
+pub fn faces(app: &Application, http: &BTreeMap<String, SocketAddr>, control: Option<SocketAddr>) -> Vec<Face> {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let api = |id: &String| Face { address: http.get(id).copied().unwrap_or(any), what: "the HTTP API", setting: "http" };
+    let apis = app.http_apis.iter().map(|found| api(&found.id));
+    apis.chain(control.map(|address| Face { address, what: "the status", setting: "control" })).collect()
 }
 
 /// Why a host did not start.
@@ -163,25 +181,12 @@ struct Listeners {
 
 /// Opens every port before anything starts, so that a port in use is a message and not half a host.
 async fn bind(app: &Application, options: &Options) -> Result<Listeners, StartError> {
-    let mut apis = Vec::new();
-    for api in &app.http_apis {
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let address = options.http.get(&api.id).copied().unwrap_or(any);
-        apis.push(open(address, "the HTTP API", "http").await?);
+    let mut open = Vec::new();
+    for face in options.faces(app) {
+        open.push(surroundings::listen(face).await.map_err(StartError)?);
     }
-    let control = match options.control {
-        Some(address) => Some(open(address, "the status", "control").await?),
-        None => None,
-    };
-    Ok(Listeners { apis, control })
-}
-
-async fn open(address: SocketAddr, what: &str, setting: &str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| {
-        StartError(format!(
-            "cannot listen on {address} for {what}: {error}. Another usher may be running here; else choose another port ({setting})"
-        ))
-    })
+    let control = options.control.and_then(|_| open.pop());
+    Ok(Listeners { apis: open, control })
 }
 
 fn address(listener: &TcpListener) -> String {

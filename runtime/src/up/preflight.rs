@@ -1,18 +1,14 @@
 //! What can be known to be wrong before anything starts; all of it in one message.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-use super::{Options, StartError};
+use super::{Options, StartError, surroundings};
 use crate::model::Application;
 use crate::{http, kafka};
 
-/// How long a broker may take to answer at the start.
-const PATIENCE: Duration = Duration::from_secs(8);
-
 pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
     let mut problems = inconsistencies(app, options);
-    problems.extend(brokers(app).await);
+    problems.extend(surroundings::missing(app, &options.faces(app)).await);
     if problems.is_empty() {
         return Ok(());
     }
@@ -47,25 +43,6 @@ fn inconsistencies(app: &Application, options: &Options) -> Vec<String> {
                     mapping.id, mapping.group
                 ));
             }
-        }
-    }
-    problems
-}
-
-/// Asks every cluster once. Missing topics are only warned of: they may be created later.
-async fn brokers(app: &Application) -> Vec<String> {
-    let mut clusters: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
-        clusters.entry(mapping.bootstrap_servers.clone()).or_default().extend(mapping.topics.clone());
-    }
-    let mut problems = Vec::new();
-    for (servers, topics) in clusters {
-        let question = tokio::task::spawn_blocking(move || kafka::reach(&servers, &topics, PATIENCE));
-        match question.await {
-            Ok(Ok(missing)) if missing.is_empty() => {}
-            Ok(Ok(missing)) => tracing::warn!(?missing, "topics do not exist yet; they are read as soon as they do"),
-            Ok(Err(problem)) => problems.push(problem),
-            Err(error) => problems.push(error.to_string()),
         }
     }
     problems

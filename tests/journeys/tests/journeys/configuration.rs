@@ -25,15 +25,39 @@ async fn every_wrong_parameter_is_named_in_one_message() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_port_that_is_none_is_named() -> Result<()> {
-    let said = refused(&["--http", "127.0.0.1:99999"]).await?;
-    assert!(said.contains("127.0.0.1:99999"), "{said}");
+async fn a_bad_port_an_empty_prefix_an_unknown_parameter_and_missing_servers_are_one_message() -> Result<()> {
+    let overrides = [
+        "EnvPrefix=",
+        "Nonsense=1",
+        "KafkaBootstrapServers=127.0.0.1:1",
+        "DatabaseUrl=postgres://usher:usher@127.0.0.1:2/usher",
+        "RedisGateUrl=redis://127.0.0.1:99998",
+    ];
+    let arguments = [&["--http", "127.0.0.1:99999", "--parameter-overrides"][..], &overrides].concat();
+    let said = refused(&arguments).await?;
+    let words = [
+        "--http 127.0.0.1:99999",
+        "EnvPrefix",
+        "Nonsense",
+        "Kafka at 127.0.0.1:1",
+        "nothing listens at 127.0.0.1:2",
+        "DATABASE_URL",
+        "port '99998'",
+        "nothing was started",
+    ];
+    for word in words {
+        assert!(said.contains(word), "{word} is not named:\n{said}");
+    }
+    assert!(!said.contains("usher:usher@"), "a password is shown:\n{said}");
+    assert_eq!(said.matches("nothing was started").count(), 1, "{said}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_missing_broker_is_named_with_its_address() -> Result<()> {
-    let said = refused(&["--parameter-overrides", "KafkaBootstrapServers=127.0.0.1:1"]).await?;
-    assert!(said.contains("127.0.0.1:1"), "{said}");
+async fn a_port_in_use_and_a_missing_broker_are_one_message() -> Result<()> {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    let said = refused(&["--http", &address, "--parameter-overrides", "KafkaBootstrapServers=127.0.0.1:1"]).await?;
+    assert!(said.contains(&format!("cannot listen on {address}")) && said.contains("Kafka at 127.0.0.1:1"), "{said}");
     Ok(())
 }
