@@ -83,13 +83,29 @@ fn one(name: &str, line: usize, reader: &Reader<'_>, project: &Project, problems
     if kind.starts_with("AWS::SSM::Parameter::Value") {
         return Some(stored_value(name, at, &text, project, problems));
     }
-    sound.then(|| {
-        if is_list(kind) {
-            Node { line, kind: Kind::List(items.into_iter().map(|item| Node::scalar(line, item)).collect()) }
-        } else {
-            Node::scalar(line, text.clone())
-        }
-    })
+    if !sound {
+        return stand_in(name, kind, reader).map(|text| Node::scalar(line, text));
+    }
+    if is_list(kind) {
+        let items = items.into_iter().map(|item| Node::scalar(line, item));
+        return Some(Node { line, kind: Kind::List(items.collect()) });
+    }
+    Some(Node::scalar(line, text.clone()))
+}
+
+/// A value that the declaration allows, in place of one that it does not: the wrong one has been complained of, nothing will
+/// run, and with a stand-in the rest of the template can still be looked at. Nothing where none can be made up safely.
+fn stand_in(name: &str, kind: &str, reader: &Reader<'_>) -> Option<String> {
+    if is_list(kind) {
+        return None;
+    }
+    let text = |key: &str| reader.get(key).and_then(Node::text).map(str::to_owned);
+    let allowed = reader.get("AllowedValues").and_then(|list| list.items().first()).and_then(Node::text).map(str::to_owned);
+    // Only a pattern says that a value is a mere name.
+    let named = reader.get("AllowedPattern").map(|_| name.to_lowercase());
+    let mut unheard = Problems::new("");
+    let candidates = [text("Default"), allowed, text("MinValue"), named];
+    candidates.into_iter().flatten().find(|text| check(kind, text, reader, &mut unheard).is_ok())
 }
 
 /// The parameter's own value is a name in Systems Manager, which is not asked here.
