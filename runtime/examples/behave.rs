@@ -3,7 +3,9 @@
 //! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn", ...}` direct one invocation.
 //! In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
 //! misbehave until the file NAME exists, and create it. Every record that was processed is appended to the file
-//! `RECORD_TO` as "topic-partition offset value". `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation.
+//! `RECORD_TO` as "topic-partition offset value"; of an SQS event, whose bodies say the same, as "id receives batch done|failed body", where
+//! `always-partial` fails every time, `dump` appends the record's JSON, and `busy:FOLDER` the number of messages that are
+//! at work with it, after one other was. `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation.
 
 use std::io::Write;
 use std::path::Path;
@@ -42,6 +44,9 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     if event.get("records").is_some() {
         return batch(&event).await;
     }
+    if let Some(records) = event["Records"].as_array() {
+        return messages(records).await;
+    }
     match event["do"].as_str().unwrap_or_default() {
         "echo" => {
             println!("echo {}", event["text"]);
@@ -75,20 +80,65 @@ async fn batch(event: &Value) -> Result<Value, Error> {
             let bytes = base64::engine::general_purpose::STANDARD.decode(one["value"].as_str().unwrap_or_default())?;
             let value = String::from_utf8(bytes)?;
             let offset = &one["offset"];
-            if let Some((what, marker)) = value.split_once("-once:").filter(|(_, marker)| !Path::new(marker).exists()) {
-                std::fs::write(marker, "")?;
-                match what {
-                    "fail" => return Err("as told".into()),
-                    "crash" => std::process::exit(7),
-                    "hang" => std::future::pending().await,
-                    _ => failures.push(json!({ "itemIdentifier": { "partition": partition, "offset": offset } })),
-                }
+            if misbehaves(&value).await? {
+                failures.push(json!({ "itemIdentifier": { "partition": partition, "offset": offset } }));
             } else {
                 record(&format!("{partition} {offset} {value}"))?;
             }
         }
     }
     Ok(json!({ "batchItemFailures": failures }))
+}
+
+async fn messages(records: &[Value]) -> Result<Value, Error> {
+    let mut failures = Vec::new();
+    for message in records {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (id, body) = (text(&message["messageId"]), text(&message["body"]));
+        let receives = text(&message["attributes"]["ApproximateReceiveCount"]);
+        if body == "always-partial" || misbehaves(&body).await? {
+            failures.push(json!({ "itemIdentifier": id }));
+        }
+        let said = match body.split_once(':') {
+            Some(("busy", folder)) => busy(Path::new(folder), &id).await?.to_string(),
+            _ if body == "dump" => message.to_string(),
+            _ => body,
+        };
+        let done = failures.last().is_none_or(|failure| failure["itemIdentifier"] != *id);
+        record(&format!("{id} {receives} {} {} {said}", records.len(), if done { "done" } else { "failed" }))?;
+    }
+    Ok(json!({ "batchItemFailures": failures }))
+}
+
+/// Whether the record is to be reported as failed; other misbehaviour does not return.
+async fn misbehaves(value: &str) -> Result<bool, Error> {
+    let Some((what, marker)) = value.split_once("-once:").filter(|(_, marker)| !Path::new(marker).exists()) else {
+        return Ok(false);
+    };
+    std::fs::write(marker, "")?;
+    match what {
+        "fail" => Err("as told".into()),
+        "crash" => std::process::exit(7),
+        "hang" => std::future::pending().await,
+        _ => Ok(true),
+    }
+}
+
+/// How many are at work in this folder at the moment. Works until another has been there, too.
+async fn busy(folder: &Path, id: &str) -> Result<usize, Error> {
+    let (been, here) = (folder.join("been"), folder.join("here"));
+    let count = |folder: &Path| std::fs::read_dir(folder).map(Iterator::count);
+    std::fs::write(here.join(id), "")?;
+    std::fs::write(been.join(id), "")?;
+    while count(&been)? < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let most = count(&here)?;
+    // long enough for others to come, if they may
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    let most = most.max(count(&here)?);
+    std::fs::remove_file(here.join(id))?;
+    Ok(most)
 }
 
 fn record(line: &str) -> Result<(), Error> {

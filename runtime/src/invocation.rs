@@ -1,8 +1,9 @@
 //! One invocation as every trigger sees it: a payload in, an answer or an error out.
 //!
-//! Triggers (Kafka mappings, schedules, HTTP, the command line) know only [`Invoke`]; the instance pool implements it.
+//! Triggers (Kafka and SQS mappings, schedules, HTTP, the command line) know only [`Invoke`]; the instance pool implements it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -17,12 +18,15 @@ pub struct Request {
     pub trace_id: Option<String>,
     /// Records in the event when a mapping made it, else 0. Shown in the status; the function never sees it.
     pub records: usize,
+    /// The function must begin by then. One that still waits for an instance is taken back and answered
+    /// [`Rejected::Throttled`]; `None`: it waits as long as it takes.
+    pub start_by: Option<Instant>,
 }
 
 impl Request {
     /// A request for one event that is not a batch.
     pub fn new(function: impl Into<String>, payload: impl Into<Bytes>) -> Self {
-        Self { function: function.into(), payload: payload.into(), trace_id: None, records: 0 }
+        Self { function: function.into(), payload: payload.into(), trace_id: None, records: 0, start_by: None }
     }
 }
 
@@ -65,7 +69,7 @@ pub enum Rejected {
     #[error("no function {0} in the template")]
     NotFound(String),
     /// All instances are busy and no more may start. Try again later. One that waits for an instance meets this only
-    /// where the limit is 0.
+    /// where the limit is 0, or [`Request::start_by`] is over.
     #[error("function {0} is at its concurrency limit")]
     Throttled(String),
     /// The event is larger than [`MAX_PAYLOAD`]. A mapping's batches are exempt: their only too large event is a single

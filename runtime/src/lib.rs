@@ -3,8 +3,8 @@
 //! Rooms, in the order a run passes through them:
 //! `document` reads YAML and TOML without losing the lines; `template` and `project` resolve what the user wrote into one [`model::Application`];
 //! `build` makes the binaries; `instances` runs them as processes over the Lambda Runtime API;
-//! `mapping` is the pure event source mapping machine and `kafka` its adapter; `schedule` and `http`
-//! are the other two faces that invoke functions; `up` ties them into a running host and drains it; `cli` is the door.
+//! `mapping` is the pure event source mapping machine of streams and `kafka` its adapter; `sqs` has queues, their machine
+//! and its adapter; `schedule` and `http` are the other two faces that invoke functions; `up` ties them into a running host and drains it; `cli` is the door.
 //!
 //! This crate knows nothing of any particular application.
 
@@ -19,5 +19,6 @@ pub mod mapping;
 pub mod model;
 pub mod project;
 pub mod schedule;
+pub mod sqs;
 pub mod template;
 pub mod up;

@@ -2,10 +2,14 @@
 //!
 //! The template and project rooms produce it; every later room only reads it.
 
+pub mod sqs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use sqs::{Queue, Redrive, SqsMapping};
 
 /// Everything that one `usher up` runs.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +20,12 @@ pub struct Application {
     pub functions: BTreeMap<String, Function>,
     /// Kafka event source mappings.
     pub kafka: Vec<KafkaMapping>,
+    /// SQS event source mappings.
+    pub sqs: Vec<SqsMapping>,
+    /// Queues of the template.
+    pub queues: Vec<Queue>,
+    /// Where SQS answers, without a slash at the end. Always there when there are queues or SQS mappings.
+    pub sqs_endpoint: Option<String>,
     /// Schedules (rules and `EventBridge` Scheduler).
     pub schedules: Vec<Schedule>,
     /// HTTP APIs (payload format 2.0).

@@ -48,7 +48,7 @@ impl Environment {
     pub fn usher(&self, verb: &str) -> Result<Command> {
         let mut usher = Command::new(self.place.program("usher")?);
         usher.current_dir(&self.place.root).arg(verb).stdin(Stdio::null());
-        usher.args(["--no-build", "--profile", self.place.profile()]);
+        usher.args(["--no-build", "--profile", self.place.profile(), "--sqs-endpoint", &self.servers.sqs_endpoint]);
         usher.env("CARGO_TARGET_DIR", self.place.programs.parent().unwrap_or(&self.place.programs));
         let own = [
             ("EnvPrefix", &self.prefix),

@@ -75,16 +75,19 @@ pub struct Servers {
     pub database_url: String,
     /// Kafka's bootstrap servers.
     pub brokers: String,
+    /// Where SQS answers.
+    pub sqs_endpoint: String,
 }
 
 impl Servers {
-    /// Reads `REDIS_URL`, `DATABASE_URL` and `KAFKA_BROKERS`.
+    /// Reads `REDIS_URL`, `DATABASE_URL`, `KAFKA_BROKERS` and `SQS_ENDPOINT`.
     pub fn from_env() -> Self {
         let or = |name: &str, default: &str| env::var(name).ok().filter(|v| !v.is_empty()).unwrap_or_else(|| default.to_owned());
         Self {
             redis_url: or("REDIS_URL", "redis://127.0.0.1:16379"),
             database_url: or("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher"),
             brokers: or("KAFKA_BROKERS", "127.0.0.1:19092"),
+            sqs_endpoint: or("SQS_ENDPOINT", "http://127.0.0.1:19324"),
         }
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::project;
 
 /// Runs AWS SAM applications on your own machine, without Docker: native functions over the Lambda Runtime API, fed by
-/// Kafka, schedules and HTTP as in the cloud.
+/// Kafka, SQS, schedules and HTTP as in the cloud.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110)]
 pub(super) struct Cli {
@@ -46,6 +46,9 @@ pub(super) struct Source {
     /// A host outside this machine that may be talked to; may be repeated
     #[arg(long, value_name = "HOST")]
     pub(super) allow_remote: Vec<String>,
+    /// Where SQS answers; functions that use the AWS SDK are sent there too [default: usher.toml's [endpoints] sqs]
+    #[arg(long, value_name = "URL")]
+    pub(super) sqs_endpoint: Option<String>,
 }
 
 /// Sections of samconfig.toml that are read only when asked for.
@@ -118,6 +121,7 @@ impl Source {
             parameter_overrides: self.parameter_overrides.clone(),
             env_vars: self.env_vars.clone(),
             allow_remote: self.allow_remote.clone(),
+            sqs_endpoint: self.sqs_endpoint.clone(),
             ..project::Arguments::default()
         }
     }

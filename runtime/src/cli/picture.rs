@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::arguments::Source;
 use super::exit::Wrong;
 use super::prepare;
-use crate::model::{Application, Code, Function, KafkaMapping};
+use crate::model::{Application, Code, Function, KafkaMapping, Queue, SqsMapping};
 use crate::project::Project;
 
 /// Stands for what must not be shown.
@@ -25,11 +25,20 @@ pub(super) fn run(arguments: &Source) -> Result<ExitCode, Wrong> {
 
 fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
     let mut out = format!("stack {}\n", application.stack);
+    if let Some(endpoint) = &application.sqs_endpoint {
+        let _ = writeln!(out, "SQS at {endpoint}");
+    }
     for function in application.functions.values() {
         draw_function(&mut out, function, application);
     }
     for mapping in &application.kafka {
         draw_mapping(&mut out, mapping);
+    }
+    for queue in &application.queues {
+        draw_queue(&mut out, queue);
+    }
+    for mapping in &application.sqs {
+        draw_sqs(&mut out, mapping);
     }
     for schedule in &application.schedules {
         let state = if schedule.enabled { "" } else { " (disabled)" };
@@ -78,6 +87,28 @@ fn draw_mapping(out: &mut String, mapping: &KafkaMapping) {
         mapping.batching_window.as_secs(),
         mapping.partial_responses,
         mapping.bisect
+    );
+}
+
+fn draw_queue(out: &mut String, queue: &Queue) {
+    let _ = writeln!(out, "\nqueue {} ({})", queue.id, queue.name);
+    let attributes: Vec<String> = queue.attributes.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let _ = writeln!(out, "  {}", attributes.join(", "));
+    if let Some(redrive) = &queue.redrive {
+        let _ = writeln!(out, "  after {} receives to {}", redrive.max_receives, redrive.target_name());
+    }
+}
+
+fn draw_sqs(out: &mut String, mapping: &SqsMapping) {
+    let state = if mapping.enabled { "" } else { " (disabled)" };
+    let concurrency = mapping.max_concurrency.map_or_else(|| "the function's".to_owned(), |n| n.to_string());
+    let _ = writeln!(out, "\nSQS {}{state} -> {}\n  {}", mapping.id, mapping.function, mapping.queue_name());
+    let _ = writeln!(
+        out,
+        "  batch {}, window {} s, partial responses {}, concurrency {concurrency}",
+        mapping.batch_size,
+        mapping.batching_window.as_secs(),
+        mapping.partial_responses
     );
 }
 

@@ -152,7 +152,8 @@ impl Handler {
     /// The invocation runs on when the client goes away or the route's time is over, as on Lambda.
     async fn invoke(&self, route: &Route, payload: Bytes, trace_id: String) -> Result<Reply, Reply> {
         let invoker = Arc::clone(&self.invoker);
-        let request = invocation::Request { function: route.function.clone(), payload, trace_id: Some(trace_id), records: 0 };
+        let request =
+            invocation::Request { trace_id: Some(trace_id), ..invocation::Request::new(route.function.clone(), payload) };
         let running = tokio::spawn(async move { invoker.invoke(request, false).await });
         let function = &route.function;
         let response = match tokio::time::timeout(route.timeout, running).await {

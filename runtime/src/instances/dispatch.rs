@@ -116,6 +116,13 @@ impl Dispatch {
         Submitted::Throttled
     }
 
+    /// Takes a job back that no instance has yet. False: one has it, and its outcome will come.
+    pub(super) fn take_back(&self, request_id: &str) -> bool {
+        let mut state = self.state();
+        let waiting = state.queue.iter().position(|job| &*job.request_id == request_id);
+        waiting.and_then(|at| state.queue.remove(at)).is_some()
+    }
+
     /// An announced instance has its handle.
     pub(super) fn started(&self, instance: &Arc<Instance>) {
         let mut state = self.state();

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{Notify, oneshot};
 
 use super::dispatch::{Dispatch, Job, Submitted};
@@ -179,14 +180,38 @@ impl Invoke for Pool {
                 return Err(Rejected::Throttled(request.function));
             }
         }
+        let outcome = match request.start_by {
+            Some(latest) => {
+                let Some(outcome) = begun_by(latest, &runner.dispatch, &request_id, outcome).await else {
+                    runner.counters.throttles.fetch_add(1, Ordering::Relaxed);
+                    return Err(Rejected::Throttled(request.function));
+                };
+                outcome
+            }
+            None => outcome.await,
+        };
         // dropped unanswered only when a drain empties the queue
-        let outcome = outcome.await.map_err(|_| Rejected::ShuttingDown)?;
+        let outcome = outcome.map_err(|_| Rejected::ShuttingDown)?;
         runner.counters.invocations.fetch_add(1, Ordering::Relaxed);
         if matches!(outcome, Outcome::Error(_)) {
             runner.counters.errors.fetch_add(1, Ordering::Relaxed);
         }
         Ok(Response { request_id: request_id.to_string(), outcome })
     }
+}
+
+/// The outcome of a job that an instance took in time; `None` for one that was taken back.
+async fn begun_by(
+    latest: Instant,
+    dispatch: &Dispatch,
+    request_id: &str,
+    mut outcome: oneshot::Receiver<Outcome>,
+) -> Option<Result<Outcome, RecvError>> {
+    tokio::select! {
+        outcome = &mut outcome => return Some(outcome),
+        () = tokio::time::sleep_until(latest.into()) => {}
+    }
+    if dispatch.take_back(request_id) { None } else { Some(outcome.await) }
 }
 
 /// A random identifier in the form of a UUID, version 4.

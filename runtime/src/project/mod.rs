@@ -44,6 +44,8 @@ pub struct Project {
     pub parameters: BTreeMap<String, Given>,
     /// `[kafka]`: bootstrap servers by mapping (`Function.Event`), by logical id of a mapping, or by MSK ARN.
     pub kafka: BTreeMap<String, String>,
+    /// `[endpoints] sqs`: where SQS answers, and who says so.
+    pub sqs: Option<Given>,
     /// `[resolve]`: values of dynamic references, by what stands after `resolve:`.
     pub resolve: BTreeMap<String, String>,
     /// `[schedules]`: expressions to use instead of the template's, by schedule; seconds are allowed here only.
@@ -54,7 +56,7 @@ pub struct Project {
     pub env_vars: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// A value for a template parameter, and who gave it.
+/// A value, and who gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
     /// The value, as text.
@@ -80,6 +82,8 @@ pub struct Arguments {
     pub jwks: Option<PathBuf>,
     /// `--http ADDRESS`.
     pub http: Option<SocketAddr>,
+    /// `--sqs-endpoint URL`.
+    pub sqs_endpoint: Option<String>,
 }
 
 /// A project as far as it could be read, and everything that is wrong with it.
@@ -128,7 +132,22 @@ impl Project {
         if let Some(address) = arguments.http {
             project.http = BTreeMap::from([(String::new(), address)]);
         }
+        if let Some(url) = &arguments.sqs_endpoint {
+            project.sqs = Some(Given { value: url.clone(), source: "--sqs-endpoint".to_owned() });
+        }
+        collect(project.check_endpoint());
         Examined { project, problems: wrong, legible }
+    }
+
+    /// Judged last: a host may be allowed on the command line.
+    fn check_endpoint(&mut self) -> Problems {
+        let Some(given) = &mut self.sqs else { return Problems::new("") };
+        let mut problems = Problems::new(given.source.clone());
+        match safety::endpoint(&given.value, &self.allow_remote) {
+            Ok(url) => given.value = url,
+            Err(wrong) => problems.error(0, wrong),
+        }
+        problems
     }
 
     /// Where each API listens, by logical id: its own address, else the common one with the ports counted up.

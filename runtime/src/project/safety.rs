@@ -41,6 +41,30 @@ pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), Stri
     if any { Ok(()) } else { Err("the list of brokers is empty. Write host:port.".into()) }
 }
 
+/// Checks the URL of a service and that its host is this machine or allowed. Yields it without a slash at the end.
+///
+/// # Errors
+/// The sentence to show.
+pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, String> {
+    let shape = "Write the address alone, such as \"http://127.0.0.1:9324\".";
+    let url = url.trim_end_matches('/');
+    let authority = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let Some(authority) = authority.filter(|rest| !rest.contains(['/', '?', '#', '@', ' '])) else {
+        return Err(format!("the endpoint '{url}' is not an address that can be called. {shape}"));
+    };
+    let host = without_port(authority);
+    let port = authority.strip_prefix(host).unwrap_or_default();
+    if host.is_empty() || !(port.is_empty() || port[1..].parse::<u16>().is_ok_and(|port| port > 0)) {
+        return Err(format!("the endpoint '{url}' has no host, or no port from 1 to 65535. {shape}"));
+    }
+    if !is_this_machine(host) && !allowed.contains(host) {
+        return Err(format!(
+            "the endpoint {host} is not this machine. Name a local one, or say --allow-remote {host} if that is meant."
+        ));
+    }
+    Ok(url.to_owned())
+}
+
 /// Hosts outside this machine that a variable's value names: in URLs, and in lists of `host:port`.
 /// Names kept for documentation and tests (`.test`, `.example`, `.invalid`) lead nowhere and do not count.
 pub fn remote_hosts(value: &str) -> BTreeSet<String> {
@@ -107,6 +131,31 @@ mod tests {
             "postgres://u:p@[::1]:5432/x",
         ] {
             assert!(remote_hosts(harmless).is_empty(), "{harmless}: {:?}", remote_hosts(harmless));
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_an_address_alone_and_elsewhere_only_if_allowed() {
+        let allowed = BTreeSet::from(["sqs.corp.net".to_owned()]);
+        for (url, expected) in [
+            ("http://127.0.0.1:9324", "http://127.0.0.1:9324"),
+            ("http://localhost:9324/", "http://localhost:9324"),
+            ("http://[::1]:9324", "http://[::1]:9324"),
+            ("https://sqs.corp.net", "https://sqs.corp.net"),
+        ] {
+            assert_eq!(endpoint(url, &allowed).as_deref(), Ok(expected), "{url}");
+        }
+        for wrong in [
+            "https://sqs.us-east-1.amazonaws.com",
+            "127.0.0.1:9324",
+            "http://",
+            "http://127.0.0.1:0",
+            "http://127.0.0.1:99999",
+            "http://:9324",
+            "http://127.0.0.1:9324/queue",
+            "http://user:pw@127.0.0.1:9324",
+        ] {
+            assert!(endpoint(wrong, &allowed).is_err(), "{wrong}");
         }
     }
 

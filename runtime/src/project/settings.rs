@@ -5,8 +5,19 @@ use std::path::Path;
 use super::{Given, Project, SETTINGS};
 use crate::document::{Kind, Node, Problems, Reader, parse_toml};
 
-const KNOWN: [&str; 10] =
-    ["stack", "profile", "concurrency", "http", "jwks", "parameters", "kafka", "resolve", "schedules", "allow_remote"];
+const KNOWN: [&str; 11] = [
+    "stack",
+    "profile",
+    "concurrency",
+    "http",
+    "jwks",
+    "parameters",
+    "kafka",
+    "endpoints",
+    "resolve",
+    "schedules",
+    "allow_remote",
+];
 
 /// Reads the file if it exists.
 pub(super) fn read(file: &Path, project: &mut Project) -> Problems {
@@ -44,6 +55,11 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
         project.parameters.insert(name, Given { value, source });
     }
     project.kafka = pairs(&reader, "kafka", problems).into_iter().map(|(key, value, _)| (key, value)).collect();
+    if let Some(endpoints) = reader.child("endpoints", problems) {
+        endpoints.only(&["sqs"], problems);
+        let source = format!("{SETTINGS} line {}", endpoints.line("sqs"));
+        project.sqs = endpoints.text("sqs", problems).map(|url| Given { value: url.to_owned(), source });
+    }
     project.schedules = nested(&reader, "schedules", problems);
     resolve(&reader, folder, project, problems);
 }
@@ -157,7 +173,8 @@ mod tests {
         let project = take_text(
             "stack = 'shop'\nprofile = 'release'\nconcurrency = 4\nhttp = '127.0.0.1:9000'\nallow_remote = ['db.example.test']\n\
              [parameters]\nSize = 3\nZones = ['a', 'b']\n[kafka]\n'Worker.Orders' = '127.0.0.1:9092'\n\
-             [resolve]\n'{{resolve:ssm:/x}}' = 'y'\n[schedules]\nSweeper.Tick = 'rate(1 second)'\n",
+             [resolve]\n'{{resolve:ssm:/x}}' = 'y'\n[schedules]\nSweeper.Tick = 'rate(1 second)'\n\
+             [endpoints]\nsqs = 'http://127.0.0.1:9324'\n",
         )
         .unwrap();
         assert_eq!(project.stack.as_deref(), Some("shop"));
@@ -166,6 +183,8 @@ mod tests {
         assert_eq!(project.parameters["Size"].source, "usher.toml line 7");
         assert_eq!(project.kafka["Worker.Orders"], "127.0.0.1:9092");
         assert_eq!(project.resolve["ssm:/x"], "y");
+        let sqs = project.sqs.unwrap();
+        assert_eq!((sqs.value.as_str(), sqs.source.as_str()), ("http://127.0.0.1:9324", "usher.toml line 15"));
         assert_eq!(project.schedules["Sweeper.Tick"], "rate(1 second)");
     }
 

@@ -1,4 +1,5 @@
-//! The functions' variables, after the template: `--env-vars`, and a look for hosts that are not this machine.
+//! The functions' variables, after the template: `--env-vars`, a look for hosts that are not this machine, and where the
+//! AWS SDK finds SQS.
 
 use crate::document::{Problems, nearest};
 use crate::model::Application;
@@ -6,6 +7,9 @@ use crate::project::{Project, remote_hosts};
 
 /// Section of an `--env-vars` file that holds for every function.
 const FOR_ALL: &str = "Parameters";
+
+/// Where the AWS SDK of every language looks for the address of SQS before it makes one up that is AWS's own.
+const SQS: &str = "AWS_ENDPOINT_URL_SQS";
 
 /// Applies the overrides to variables that functions declare, then warns of remote hosts among the values.
 pub(super) fn apply(project: &Project, application: &mut Application, problems: &mut Problems) {
@@ -41,6 +45,11 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
                 );
                 problems.warn(0, message);
             }
+        }
+    }
+    if let Some(given) = &project.sqs {
+        for function in application.functions.values_mut() {
+            function.environment.entry(SQS.to_owned()).or_insert_with(|| given.value.clone());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What triggers the functions: the Events of each, APIs, and mappings written in long hand.
 
-use super::resources::Resource;
+use super::resources::{Resource, resolved};
 use super::scope::Scope;
-use super::{http_api, kafka, schedules};
+use super::{http_api, kafka, schedules, sqs};
 use crate::document::{Entry, Node, Problems, nearest};
 use crate::model::Application;
 use crate::project::Project;
@@ -19,7 +19,7 @@ pub(super) struct Event<'r> {
 }
 
 /// Kinds of events that SAM knows and this host does not run.
-const NOT_RUN: [&str; 18] = [
+const NOT_RUN: [&str; 17] = [
     "AlexaSkill",
     "Api",
     "CloudWatchEvent",
@@ -33,14 +33,13 @@ const NOT_RUN: [&str; 18] = [
     "MQ",
     "S3",
     "SNS",
-    "SQS",
     "WebSocketApi",
     "DeploymentPreference",
     "GraphQL",
     "LambdaFunctionUrl",
 ];
 
-const RUN: [&str; 5] = ["HttpApi", "MSK", "Schedule", "ScheduleV2", "SelfManagedKafka"];
+const RUN: [&str; 6] = ["HttpApi", "MSK", "Schedule", "ScheduleV2", "SelfManagedKafka", "SQS"];
 
 /// Reads every trigger into the application.
 pub(super) fn read(
@@ -59,7 +58,31 @@ pub(super) fn read(
     // An API that nothing routes to has nothing to serve.
     application.http_apis.retain(|api| !api.routes.is_empty());
     for resource in resources.iter().filter(|r| r.kind == "AWS::Lambda::EventSourceMapping") {
-        kafka::read_mapping(resource, resources, scope, project, application, problems);
+        mapping(resource, resources, scope, project, application, problems);
+    }
+}
+
+/// A mapping in long hand: its source's ARN says who reads it.
+fn mapping(
+    resource: &Resource,
+    resources: &[Resource],
+    scope: &Scope<'_>,
+    project: &Project,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
+    let Some(source) = resolved(&resource.properties, &["EventSourceArn"], scope, problems) else { return };
+    let service = source.get("EventSourceArn").and_then(Node::text).and_then(|arn| arn.split(':').nth(2));
+    match service {
+        None | Some("kafka") => kafka::read_mapping(resource, resources, scope, project, application, problems),
+        Some("sqs") => sqs::read_mapping(resource, resources, scope, application, problems),
+        Some(other) => {
+            let message = format!(
+                "mapping {} reads from {other}, which this host does not poll; it is left out, and `usher invoke` reaches the function.",
+                resource.id
+            );
+            problems.warn(resource.line, message);
+        }
     }
 }
 
@@ -81,6 +104,7 @@ fn one(
     let event = Event { function: &resource.id, id, line: entry.line, properties };
     match kind {
         "SelfManagedKafka" | "MSK" => kafka::read_event(&event, kind, scope, project, application, problems),
+        "SQS" => sqs::read_event(&event, scope, application, problems),
         "Schedule" | "ScheduleV2" => schedules::read(&event, kind, scope, application, problems),
         "HttpApi" => http_api::read_event(&event, scope, application, problems),
         _ if NOT_RUN.contains(&kind) => {

@@ -116,6 +116,16 @@ pub(super) fn read(
     }
 }
 
+/// A function's logical id from its name, ARN or logical id.
+pub(super) fn by_name(name: &str, resources: &[Resource], scope: &Scope<'_>) -> Option<String> {
+    let bare = match name.split_once(":function:") {
+        Some((_, rest)) => rest.split(':').next().unwrap_or(rest),
+        None => name,
+    };
+    let functions = resources.iter().filter(|r| r.kind == KIND);
+    functions.map(|r| &r.id).find(|id| id.as_str() == bare || scope.name_of(id) == bare).cloned()
+}
+
 fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path, problems: &mut Problems) -> Option<Function> {
     let properties = resource.resolved(&READ, scope, problems)?;
     let reader = Reader::new(&properties, format!("function {}", resource.id));

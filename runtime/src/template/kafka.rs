@@ -5,6 +5,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::events::Event;
+use super::functions;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
 use crate::document::{Node, Problems, Reader};
@@ -62,7 +63,7 @@ pub(super) fn read_event(
     push(&reader, &event.id, event.function, group, source, scope, project, application, problems);
 }
 
-/// A mapping in long hand. Mappings of other sources are left out.
+/// A mapping in long hand, of an MSK cluster's ARN or without any ARN.
 pub(super) fn read_mapping(
     resource: &Resource,
     resources: &[Resource],
@@ -79,15 +80,9 @@ pub(super) fn read_mapping(
         "AmazonManagedKafkaEventSourceConfig",
     ];
     let id = &resource.id;
-    let Some(source) = resolved(&resource.properties, &["EventSourceArn"], scope, problems) else { return };
-    let arn = source.get("EventSourceArn").and_then(Node::text);
-    if let Some(service) = arn.and_then(|arn| arn.split(':').nth(2)).filter(|service| *service != "kafka") {
-        problems.warn(resource.line, format!("mapping {id} reads from {service}, which this host does not poll; it is left out, and `usher invoke` reaches the function."));
-        return;
-    }
     let Some(properties) = properties(&resource.properties, &OWN, id, scope, problems) else { return };
     let reader = Reader::new(&properties, format!("mapping {id}"));
-    let source = if let Some(arn) = arn {
+    let source = if let Some(arn) = reader.text("EventSourceArn", problems) {
         Source::Msk(arn.to_owned())
     } else {
         let endpoints = reader.child("SelfManagedEventSource", problems).and_then(|s| s.child("Endpoints", problems));
@@ -106,7 +101,7 @@ pub(super) fn read_mapping(
     };
     let group = reader.child(config, problems).and_then(|config| config.text("ConsumerGroupId", problems));
     let Some(name) = reader.required("FunctionName", "Write `FunctionName: !Ref Function`.", problems) else { return };
-    let Some(function) = function_by_name(name, resources, scope) else {
+    let Some(function) = functions::by_name(name, resources, scope) else {
         problems.error(
             reader.line("FunctionName"),
             format!("mapping {id} names the function {name}, which is not in this template. Write `!Ref Function`."),
@@ -290,16 +285,6 @@ fn destination(reader: &Reader<'_>, problems: &mut Problems) -> Option<Destinati
         format!("{}: records cannot be sent to {target} from here. {remedy}", reader.what),
     );
     None
-}
-
-/// A function's logical id from its name, ARN or logical id.
-fn function_by_name(name: &str, resources: &[Resource], scope: &Scope<'_>) -> Option<String> {
-    let bare = match name.split_once(":function:") {
-        Some((_, rest)) => rest.split(':').next().unwrap_or(rest),
-        None => name,
-    };
-    let functions = resources.iter().filter(|r| r.kind == "AWS::Serverless::Function");
-    functions.map(|r| &r.id).find(|id| id.as_str() == bare || scope.name_of(id) == bare).cloned()
 }
 
 /// Stable for a stack and mapping, and no other pair has it.

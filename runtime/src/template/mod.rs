@@ -2,8 +2,8 @@
 //!
 //! In this order: text to a tree with lines (`document`); [`parameters`] get their values; [`conditions`] are decided;
 //! [`globals`] are merged into every resource; a [`scope`] then evaluates the intrinsic functions ([`intrinsics`]) of
-//! exactly the properties that this host reads, and the readers ([`functions`], [`events`], [`kafka`], [`schedules`],
-//! [`http_api`]) turn them into the model. Resources whose condition is false do not exist.
+//! exactly the properties that this host reads, and the readers ([`functions`], [`queues`], [`events`], [`kafka`],
+//! [`sqs`], [`schedules`], [`http_api`]) turn them into the model. Resources whose condition is false do not exist.
 //!
 //! Promises: every problem is reported, each with its line, what is wrong and what to write instead; a resource with a
 //! problem produces no second complaint about the first one's consequences; what this host does not run is a warning
@@ -20,9 +20,12 @@ mod intrinsics;
 mod kafka;
 mod kafka_lints;
 mod parameters;
+mod queues;
 mod resources;
 mod schedules;
 mod scope;
+mod sqs;
+mod sqs_lints;
 
 use std::path::Path;
 
@@ -89,12 +92,15 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     conditions::decide(&root, &mut scope, problems);
     let resources = resources::read(&root, &scope, problems);
     functions::name(&resources, &mut scope);
+    queues::name(&resources, &mut scope);
 
     let mut application = Application { stack: scope.stack.clone(), secrets: scope.secrets(), ..Application::default() };
     functions::read(&resources, &scope, &folder, &mut application, problems);
     environment::apply(project, &mut application, problems);
+    queues::read(&resources, &scope, &mut application, problems);
     events::read(&resources, &scope, project, &mut application, problems);
     kafka_lints::check(&resources, &mut application, problems);
+    sqs_lints::check(&resources, &application, problems);
     schedules::apply_overrides(&root, project, &mut application, problems);
     Some(application)
 }

@@ -22,9 +22,12 @@ pub(super) struct Scope<'t> {
     pub(super) conditions: BTreeMap<String, bool>,
     pub(super) mappings: Option<&'t Node>,
     pub(super) resolve: &'t BTreeMap<String, String>,
+    /// Where SQS answers.
+    pub(super) sqs: Option<&'t str>,
     parameters: Parameters,
-    /// Type and `FunctionName` by logical id.
+    /// Type by logical id.
     resources: BTreeMap<&'t str, &'t str>,
+    /// Names that resources give themselves, by logical id.
     names: BTreeMap<String, String>,
 }
 
@@ -37,6 +40,7 @@ impl<'t> Scope<'t> {
             conditions: BTreeMap::new(),
             mappings: root.get("Mappings"),
             resolve: &project.resolve,
+            sqs: project.sqs.as_ref().map(|given| given.value.as_str()),
             parameters,
             resources: section.iter().map(|e| (e.key.as_str(), kind(&e.value))).collect(),
             names: BTreeMap::new(),
@@ -79,9 +83,7 @@ impl<'t> Scope<'t> {
             "AWS::StackId" => format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/00000000"),
             _ => match self.resource(name) {
                 Some((id, kind)) if refers_by_arn(kind) => self.arn(id, kind),
-                Some((id, "AWS::SQS::Queue")) => {
-                    format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}", self.name_of(id))
-                }
+                Some((id, "AWS::SQS::Queue")) => self.queue_url(id),
                 Some((id, _)) => self.name_of(id),
                 None => return self.unknown(name, line, problems),
             },
@@ -94,10 +96,16 @@ impl<'t> Scope<'t> {
         let Some((id, kind)) = self.resource(name) else { return self.unknown(name, line, problems) };
         let text = match attribute {
             "Name" | "QueueName" | "TopicName" => self.name_of(id),
+            "QueueUrl" => self.queue_url(id),
             _ if attribute == "Arn" || attribute.ends_with("Arn") || attribute.ends_with("ARN") => self.arn(id, kind),
             _ => format!("{}-{attribute}", self.name_of(id)),
         };
         Node::scalar(line, text)
+    }
+
+    /// Where a queue is called. Without an endpoint the template is refused; no function ever sees this value then.
+    fn queue_url(&self, id: &str) -> String {
+        format!("{}/{ACCOUNT}/{}", self.sqs.unwrap_or_default(), self.name_of(id))
     }
 
     /// A declared resource, or one that SAM would generate from it (`GreeterRole`, `Greeter.Version`).

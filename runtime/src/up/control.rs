@@ -18,32 +18,37 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::instances::{FunctionStats, Pool};
-use crate::kafka::{MappingStatus, Watch};
+use crate::kafka::{self, MappingStatus};
+use crate::sqs::{self, SqsStatus};
 
 /// What the status is made of.
 #[derive(Debug, Clone)]
 pub(super) struct Status {
     pool: Arc<Pool>,
-    mappings: Arc<Vec<Watch>>,
+    kafka: Arc<Vec<kafka::Watch>>,
+    sqs: Arc<Vec<sqs::Watch>>,
 }
 
 #[derive(Serialize)]
 struct Picture {
     pid: u32,
     functions: Vec<FunctionStats>,
+    /// Of Kafka.
     mappings: Vec<MappingStatus>,
+    queues: Vec<SqsStatus>,
 }
 
 impl Status {
-    pub(super) fn new(pool: Arc<Pool>, mappings: Vec<Watch>) -> Self {
-        Self { pool, mappings: Arc::new(mappings) }
+    pub(super) fn new(pool: Arc<Pool>, kafka: Vec<kafka::Watch>, sqs: Vec<sqs::Watch>) -> Self {
+        Self { pool, kafka: Arc::new(kafka), sqs: Arc::new(sqs) }
     }
 
     fn picture(&self) -> Picture {
         Picture {
             pid: std::process::id(),
             functions: self.pool.stats().functions,
-            mappings: self.mappings.iter().map(Watch::status).collect(),
+            mappings: self.kafka.iter().map(kafka::Watch::status).collect(),
+            queues: self.sqs.iter().map(sqs::Watch::status).collect(),
         }
     }
 }

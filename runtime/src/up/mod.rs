@@ -1,11 +1,12 @@
 //! Ties the rooms into a running host, and takes it down again in a stated order.
 //!
-//! Start: check what cannot work and say all of it at once; ask the brokers whether they are there; then the pool, HTTP,
-//! mappings and schedules, and last a line for each thing that listens. End (`shutdown` turned): no new records, requests
+//! Start: check what cannot work and say all of it at once; ask the brokers and SQS whether they are there; make the
+//! template's queues; then the pool, HTTP, mappings and schedules, and last a line for each thing that listens. End (`shutdown` turned): no new records, requests
 //! or schedules; what is in flight finishes and is committed, within [`PoolOptions::drain`]; then the functions end.
 //! A mapping or an API that ends by itself ends the host in the same way, as a failure.
 
 mod control;
+mod mappings;
 mod preflight;
 mod surroundings;
 
@@ -22,14 +23,10 @@ use tokio::task::{JoinError, JoinSet};
 use crate::http::{self, KeySet};
 use crate::instances::{Pool, PoolOptions};
 use crate::invocation::Invoker;
-use crate::kafka;
 use crate::model::Application;
-use crate::schedule;
+use crate::{kafka, schedule, sqs};
 
 pub use surroundings::{Face, missing};
-
-/// Bytes of records that all Kafka mappings together hold.
-const BUFFER_BYTES: usize = 256 * 1024 * 1024;
 
 /// What a run needs beyond the application itself.
 #[derive(Debug, Clone)]
@@ -89,6 +86,7 @@ pub enum RunError {
 pub async fn run(app: Application, options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
     preflight::check(&app, &options).await?;
     let listeners = bind(&app, &options).await?;
+    let queues = mappings::ready(&app).await?;
     let (stop, stopping) = watch::channel(false);
     let pool = Pool::new(&app, &options.executables, &options.pool);
     let invoker: Invoker = pool.clone();
@@ -104,9 +102,12 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
         tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
     }
     let schedules = tokio::spawn(schedule::run(enabled, invoker.clone(), stopping.clone()));
-    let handles = start_mappings(&app, &options, &invoker, &stopping)?;
-    let status = control::Status::new(pool.clone(), handles.iter().map(kafka::Handle::watch).collect());
-    let mut mappings: JoinSet<Result<(), String>> = handles.into_iter().map(kafka::Handle::ended).collect();
+    let host = mappings::Host { app: &app, options: &options, invoker: &invoker, stopping: &stopping };
+    let (kafka, sqs) = (host.start_kafka()?, host.start_sqs(queues));
+    let watches = (kafka.iter().map(kafka::Handle::watch).collect(), sqs.iter().map(sqs::Handle::watch).collect());
+    let status = control::Status::new(pool.clone(), watches.0, watches.1);
+    let mut mappings: JoinSet<Result<(), String>> = kafka.into_iter().map(kafka::Handle::ended).collect();
+    sqs.into_iter().for_each(|handle| drop(mappings.spawn(handle.ended())));
     let control = listeners.control.map(|listener| {
         tracing::info!("status on http://{}/_usher/status", address(&listener));
         tokio::spawn(control::serve(listener, status))
@@ -116,7 +117,7 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
     let failure = tokio::select! {
         () = shutdown => None,
         Some(face) = faces.join_next() => Some(cause(face, "an HTTP listener ended")),
-        Some(mapping) = mappings.join_next() => Some(cause(mapping, "a Kafka mapping ended")),
+        Some(mapping) = mappings.join_next() => Some(cause(mapping, "a mapping ended")),
     };
     if let Some(why) = &failure {
         tracing::error!("ALARM: {why}");
@@ -125,7 +126,7 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
     let _ = stop.send(true);
     while let Some(mapping) = mappings.join_next().await {
         if !matches!(mapping, Ok(Ok(()))) {
-            tracing::error!("{}", cause(mapping, "a Kafka mapping ended"));
+            tracing::error!("{}", cause(mapping, "a mapping ended"));
         }
     }
     while faces.join_next().await.is_some() {}
@@ -148,30 +149,6 @@ fn cause(ended: Result<Result<(), String>, JoinError>, quietly: &str) -> String 
         Ok(Err(why)) => why,
         Err(error) => format!("{quietly}: {error}"),
     }
-}
-
-fn start_mappings(
-    app: &Application,
-    options: &Options,
-    invoker: &Invoker,
-    stopping: &watch::Receiver<bool>,
-) -> Result<Vec<kafka::Handle>, StartError> {
-    let enabled: Vec<_> = app.kafka.iter().filter(|mapping| mapping.enabled).collect();
-    enabled
-        .iter()
-        .map(|mapping| {
-            let concurrency = app.functions.get(&mapping.function).and_then(|function| function.concurrency);
-            let limits = kafka::Limits {
-                in_flight: concurrency.map_or(options.pool.default_concurrency, |limit| limit as usize),
-                buffer_bytes: BUFFER_BYTES / enabled.len().max(1),
-                drain: options.pool.drain,
-                host_id: options.host_id.clone(),
-            };
-            let handle = kafka::start((*mapping).clone(), &limits, invoker.clone(), stopping.clone()).map_err(StartError)?;
-            tracing::info!(mapping = %mapping.id, "reads {} at {} as group {} for {}", mapping.topics.join(", "), mapping.bootstrap_servers, mapping.group, mapping.function);
-            Ok(handle)
-        })
-        .collect()
 }
 
 struct Listeners {

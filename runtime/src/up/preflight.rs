@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Options, StartError, surroundings};
 use crate::model::Application;
-use crate::{http, kafka};
+use crate::{http, kafka, sqs};
 
 pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
     let mut problems = inconsistencies(app, options);
@@ -43,6 +43,11 @@ fn inconsistencies(app: &Application, options: &Options) -> Vec<String> {
                     mapping.id, mapping.group
                 ));
             }
+        }
+    }
+    for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
+        if !app.functions.contains_key(&mapping.function) {
+            problems.push(format!("mapping {}: there is no function {}", mapping.id, mapping.function));
         }
     }
     problems

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::kafka;
 use crate::model::Application;
 use crate::project::{LocalServer, local_servers};
+use crate::{kafka, sqs};
 
 /// How long a broker may take to tell its topics.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -31,8 +31,8 @@ pub struct Face {
 
 /// Everything that is not as the application needs it, a sentence each.
 pub async fn missing(app: &Application, faces: &[Face]) -> Vec<String> {
-    let mut problems = brokers(app).await;
-    problems.extend(servers(app, faces).await);
+    let (brokers, queues, servers) = tokio::join!(brokers(app), queues(app), servers(app, faces));
+    let mut problems: Vec<String> = brokers.into_iter().chain(queues).chain(servers).collect();
     for face in faces {
         problems.extend(listen(*face).await.err());
     }
@@ -76,6 +76,17 @@ async fn brokers(app: &Application) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Asks SQS once, if anything uses it, and for the queues that are not the template's to make.
+async fn queues(app: &Application) -> Vec<String> {
+    let uses = !app.queues.is_empty() || app.sqs.iter().any(|mapping| mapping.enabled);
+    let Some(endpoint) = app.sqs_endpoint.as_deref().filter(|_| uses) else { return Vec::new() };
+    let sqs = sqs::Sqs::at(endpoint);
+    match sqs.reach().await {
+        Ok(()) => sqs::missing(&sqs, app).await,
+        Err(problem) => vec![problem],
+    }
 }
 
 /// Asks every server of this machine that a function's variable names. One that speaks HTTP may well be started later, by the

@@ -3,7 +3,7 @@
 use usher::project::Project;
 use usher::template;
 
-use crate::template::{complaints, function};
+use crate::template::{ENDPOINT, complaints, function};
 
 /// One mistake each: the template, the settings, the line it is on, words of the message.
 #[test]
@@ -11,6 +11,15 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
     let event = |properties: &str| function(&format!("Events:\n  E:\n    Type: SelfManagedKafka\n    Properties: {properties}"));
     let route =
         |properties: &str, api: &str| function(&format!("Events:\n  E: {{Type: HttpApi, Properties: {properties}}}")) + api;
+    let read = |more: &str, queue: &str| {
+        let event = format!("Timeout: 30\nEvents: {{E: {{Type: SQS, Properties: {{Queue: !GetAtt Q.Arn{more}}}}}}}");
+        function(&event) + &format!("  Q: {{Type: 'AWS::SQS::Queue', Properties: {{VisibilityTimeout: 400{queue}}}}}\n")
+    };
+    let queues = |first: &str, second: &str| {
+        let queue = |id: &str, properties: &str| format!("  {id}: {{Type: 'AWS::SQS::Queue', Properties: {{{properties}}}}}\n");
+        function("Timeout: 3") + &queue("Q", first) + &queue("R", second)
+    };
+    let redrive = |target: &str, more: &str| format!("RedrivePolicy: {{deadLetterTargetArn: {target}{more}}}");
     let local = "Topics: [t], KafkaBootstrapServers: ['127.0.0.1:9092']";
     let table: Vec<(String, &str, usize, &str)> = vec![
         ("a: [1\nb: 2\n".into(), "", 2, "this is not YAML"),
@@ -106,6 +115,46 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
             9,
             "[kafka]",
         ),
+        (read("", ""), "", 10, "[endpoints] sqs = "),
+        (queues("", ""), "", 10, "the functions would call AWS"),
+        (read("", "").replace("!GetAtt Q.Arn", "!Ref Q"), ENDPOINT, 10, "`!Ref Queue` is its URL"),
+        (read("", "").replace("Queue: !GetAtt Q.Arn", ""), ENDPOINT, 10, "has no Queue"),
+        (read(", BatchSize: 11", ""), ENDPOINT, 10, "MaximumBatchingWindowInSeconds: 1"),
+        (read(", BatchSize: 20000", ""), ENDPOINT, 10, "from 1 to 10000"),
+        (read(", MaximumBatchingWindowInSeconds: 301", ""), ENDPOINT, 10, "from 0 to 300"),
+        (read(", BatchSize: 11", ", FifoQueue: true"), ENDPOINT, 10, "`BatchSize: 10` or less"),
+        (read(", MaximumBatchingWindowInSeconds: 1", ", FifoQueue: true"), ENDPOINT, 10, "not gathered over time"),
+        (read(", FilterCriteria: {Filters: []}", ""), ENDPOINT, 10, "filters are not evaluated"),
+        (read(", FunctionResponseTypes: [All]", ""), ENDPOINT, 10, "ReportBatchItemFailures, not All"),
+        (read(", ScalingConfig: {MaximumConcurrency: 1}", ""), ENDPOINT, 10, "from 2 to 1000"),
+        (read(", BatchSiz: 1", ""), ENDPOINT, 10, "Did you mean BatchSize?"),
+        (read("", "").replace("VisibilityTimeout: 400", "VisibilityTimeout: 29"), ENDPOINT, 11, "`VisibilityTimeout: 180`"),
+        (read("", "").replace("VisibilityTimeout: 400", "VisibilityTimeout: 43201"), ENDPOINT, 11, "from 0 to 43200"),
+        (
+            read("", "").replace("Events: {", "Events: {F: {Type: SQS, Properties: {Queue: !GetAtt Q.Arn}}, "),
+            ENDPOINT,
+            10,
+            "both read",
+        ),
+        (
+            function("")
+                + "  Long: {Type: 'AWS::Lambda::EventSourceMapping', Properties: {FunctionName: Nope, EventSourceArn: 'arn:aws:sqs:us-east-1:1:q'}}\n",
+            ENDPOINT,
+            9,
+            "function Nope",
+        ),
+        (queues("DelaySecond: 1", ""), ENDPOINT, 10, "Did you mean DelaySeconds?"),
+        (queues("QueueName: 'a b'", ""), ENDPOINT, 10, "is not a queue's name"),
+        (queues("QueueName: x, FifoQueue: true", ""), ENDPOINT, 10, "`QueueName: x.fifo`"),
+        (queues("QueueName: x.fifo", ""), ENDPOINT, 10, "`FifoQueue: true`"),
+        (queues("QueueName: x", "QueueName: x"), ENDPOINT, 11, "already has the name x"),
+        (queues("ContentBasedDeduplication: true", ""), ENDPOINT, 10, "is for FIFO queues"),
+        (queues("FifoQueue: true, DeduplicationScope: all", ""), ENDPOINT, 10, "messageGroup or queue"),
+        (queues(&redrive("!GetAtt R.Arn", ""), ""), ENDPOINT, 10, "has no maxReceiveCount"),
+        (queues(&redrive("!GetAtt R.Arn", ", maxReceiveCount: 0"), ""), ENDPOINT, 10, "from 1 to 1000"),
+        (queues(&redrive("!Ref R", ", maxReceiveCount: 2"), ""), ENDPOINT, 10, "is not the ARN of a queue"),
+        (queues(&redrive("!GetAtt Q.Arn", ", maxReceiveCount: 2"), ""), ENDPOINT, 10, "would go to itself"),
+        (queues(&redrive("!GetAtt R.Arn", ", maxReceiveCount: 2"), "FifoQueue: true"), ENDPOINT, 10, "must be of the same kind"),
         (function("Events: {E: {Type: Schedule, Properties: {Schedule: every minute}}}"), "", 9, "is not a schedule"),
         (function("Events: {E: {Type: Schedule, Properties: {Schedule: rate(1 minutes)}}}"), "", 9, "rate(1 minute)"),
         (

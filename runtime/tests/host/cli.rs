@@ -95,12 +95,18 @@ fn template_shows_everything_but_secrets() {
 /// Arguments, what stands in usher.toml, and words that the one message must hold.
 #[test]
 fn wrong_configuration_is_one_message_and_exit_code_2() {
-    let table: [(&[&str], &str, &[&str]); 11] = [
+    let table: [(&[&str], &str, &[&str]); 13] = [
         (&["up", "--parameter-overrides", "Siz=1"], "", &["Siz", "Did you mean Size?"]),
         (&["up", "--parameter-overrides", "Size=big", "Other=1"], "", &["Size is 'big'", "a parameter Other"]),
         (&["up"], "http = '127.0.0.1:99999'\nstak = 'x'\n", &["usher.toml:1: http", "usher.toml:2:", "Did you mean stack?"]),
         (&["up", "--template", "other.yaml"], "", &["other.yaml", "--template FILE"]),
         (&["up"], "[http]\nNope = '127.0.0.1:1'\n", &["Nope", "ServerlessHttpApi"]),
+        (
+            &["up"],
+            "[endpoints]\nsqs = 'https://sqs.us-east-1.amazonaws.com'\n",
+            &["usher.toml line 2", "--allow-remote sqs.us-east-1.amazonaws.com"],
+        ),
+        (&["up", "--sqs-endpoint", "127.0.0.1:9324"], "", &["--sqs-endpoint", "not an address", "http://127.0.0.1:9324"]),
         (&["up", "--control", "0.0.0.0:18090"], "", &["--control 0.0.0.0:18090", "loopback"]),
         (&["up", "--http", "127.0.0.1:x", "--control", "here"], "", &["--http 127.0.0.1:x", "--control here"]),
         (&["up", "--parameter-overrides", "Size=big"], "stak = 'x'\n", &["Size is 'big'", "Did you mean stack?", "2 problems"]),

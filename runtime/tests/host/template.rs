@@ -52,6 +52,9 @@ pub(crate) fn complaints(text: &str, settings: &str) -> Vec<(usize, String)> {
     }
 }
 
+/// Settings that say where SQS answers.
+pub(crate) const ENDPOINT: &str = "[endpoints]\nsqs = 'http://127.0.0.1:9324'\n";
+
 const HEAD: &str = "Transform: AWS::Serverless-2016-10-31\n";
 
 /// A whole template around one function's properties and events; they begin on line 8.
@@ -87,12 +90,12 @@ fn every_intrinsic_evaluates_in_both_forms() {
         "Environment:\n  Variables:\n    REF: !Ref Size\n    SUB: !Sub '${Size}/${AWS::Region}/${!Raw}/${Queue.Arn}'\n    \
          SUB2: {'Fn::Sub': ['${a}-${Size}', {a: !Ref Name}]}\n    JOIN: !Join ['+', !Ref Zones]\n    \
          SELECT: !Select [1, !Split ['-', 'x-y-z']]\n    IF: !If [Big, yes-big, no]\n    IF2: {'Fn::If': [Odd, odd, !Ref 'AWS::NoValue']}\n    \
-         MAP: !FindInMap [Sizes, !Ref Name, '3']\n    ATT: !GetAtt Queue.Arn\n    B64: {'Fn::Base64': hi}",
+         MAP: !FindInMap [Sizes, !Ref Name, '3']\n    ATT: !GetAtt Queue.Arn\n    URL: !Ref Queue\n    B64: {'Fn::Base64': hi}",
     ) + "  Queue: {Type: 'AWS::SQS::Queue'}\n\
          Parameters:\n  Size: {Type: Number, Default: 3}\n  Name: {Type: String, Default: small}\n  Zones: {Type: CommaDelimitedList, Default: 'a, b'}\n\
          Mappings: {Sizes: {small: {'3': three}}}\n\
          Conditions:\n  Odd: !Not [!Condition Big]\n  Big: !And [!Equals [!Ref Size, 3], !Or [!Equals [a, b], !Equals [c, c]]]\n";
-    let app = good(&text, "stack = 'shop'");
+    let app = good(&text, &format!("stack = 'shop'\n{ENDPOINT}"));
     let env = &app.functions["Worker"].environment;
     let expected = [
         ("REF", "3"),
@@ -103,6 +106,7 @@ fn every_intrinsic_evaluates_in_both_forms() {
         ("IF", "yes-big"),
         ("MAP", "three"),
         ("ATT", "arn:aws:sqs:us-east-1:000000000000:shop-Queue"),
+        ("URL", "http://127.0.0.1:9324/000000000000/shop-Queue"),
         ("B64", "aGk="),
     ];
     for (name, value) in expected {
@@ -189,13 +193,77 @@ fn unlimited_retries_with_a_destination_become_ten_and_say_so() {
 }
 
 #[test]
+fn queues_and_their_mappings_read_alike_in_both_forms() {
+    let text = function(
+        "Timeout: 5\nEvents:\n  Own:\n    Type: SQS\n    Properties:\n      Queue: !GetAtt Orders.Arn\n      BatchSize: 100\n      \
+         MaximumBatchingWindowInSeconds: 2\n      FunctionResponseTypes: [ReportBatchItemFailures]\n      ScalingConfig: {MaximumConcurrency: 3}",
+    ) + "  Orders:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Sub '${AWS::StackName}-orders'\n      VisibilityTimeout: 32\n      \
+           RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 4}\n  \
+         Dead: {Type: 'AWS::SQS::Queue', Properties: {MessageRetentionPeriod: 600, KmsMasterKeyId: x}}\n  \
+         Ordered: {Type: 'AWS::SQS::Queue', Properties: {FifoQueue: true, ContentBasedDeduplication: true, VisibilityTimeout: 30}}\n  \
+         Long:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties: {FunctionName: !Ref Worker, EventSourceArn: !GetAtt Ordered.Arn, Enabled: false}\n  \
+         Elsewhere:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties: {FunctionName: !GetAtt Worker.Arn, EventSourceArn: 'arn:aws:sqs:eu-west-1:123456789012:theirs'}\n";
+    let app = good(&text, &format!("stack = 's'\n{ENDPOINT}"));
+    assert_eq!(app.warnings, []);
+    assert_eq!(app.sqs_endpoint.as_deref(), Some("http://127.0.0.1:9324"));
+    let [orders, dead, ordered] = &app.queues[..] else { panic!("{:?}", app.queues) };
+    assert_eq!((orders.name.as_str(), orders.visibility.as_secs()), ("s-orders", 32));
+    assert_eq!(orders.redrive.as_ref().map(|r| (r.target_name(), r.max_receives)), Some(("s-Dead", 4)));
+    assert_eq!(
+        (dead.arn.as_str(), dead.attributes["MessageRetentionPeriod"].as_str()),
+        ("arn:aws:sqs:us-east-1:000000000000:s-Dead", "600")
+    );
+    assert_eq!((ordered.name.as_str(), ordered.fifo, ordered.attributes["FifoQueue"].as_str()), ("s-Ordered.fifo", true, "true"));
+    let [own, long, elsewhere] = &app.sqs[..] else { panic!("{:?}", app.sqs) };
+    assert_eq!(
+        (own.id.as_str(), own.queue_name(), own.batch_size, own.batching_window.as_secs()),
+        ("Worker.Own", "s-orders", 100, 2)
+    );
+    assert_eq!((own.partial_responses, own.max_concurrency, own.enabled), (true, Some(3), true));
+    assert_eq!((long.function.as_str(), long.fifo(), long.batch_size, long.enabled), ("Worker", true, 10, false));
+    assert_eq!((elsewhere.queue_name(), elsewhere.partial_responses), ("theirs", false));
+    assert_eq!(app.functions["Worker"].environment["AWS_ENDPOINT_URL_SQS"], "http://127.0.0.1:9324");
+}
+
+#[test]
+fn a_function_keeps_the_endpoint_that_the_template_gives_it() {
+    let text = function("Environment: {Variables: {AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:7'}}");
+    assert_eq!(good(&text, ENDPOINT).functions["Worker"].environment["AWS_ENDPOINT_URL_SQS"], "http://127.0.0.1:7");
+    assert!(good(&text, "").sqs_endpoint.is_none(), "and without queues none is asked for");
+}
+
+#[test]
+fn what_works_badly_on_a_queue_is_pointed_out() {
+    let queue = |visibility: &str| format!("  Q: {{Type: 'AWS::SQS::Queue', Properties: {{VisibilityTimeout: {visibility}}}}}\n");
+    let read = |more: &str| {
+        function(&format!(
+            "Timeout: 10\nReservedConcurrentExecutions: 2\nEvents: {{A: {{Type: SQS, Properties: {{Queue: !GetAtt Q.Arn{more}}}}}}}"
+        ))
+    };
+    let said = |text: String| {
+        let warnings = good(&text, ENDPOINT).warnings;
+        warnings.iter().map(|w| format!("{}: {}", w.line, w.message)).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(said(read("") + &queue("60")), "");
+    assert!(said(read("") + &queue("59")).contains("`VisibilityTimeout: 60`"));
+    assert!(said(read(", MaximumBatchingWindowInSeconds: 5") + &queue("60")).contains("`VisibilityTimeout: 65`"));
+    assert!(said(read(", ScalingConfig: {MaximumConcurrency: 3}") + &queue("60")).contains("is more than Worker may have"));
+    let other = function("Timeout: 10\nEvents: {A: {Type: SQS, Properties: {Queue: !GetAtt Q.Arn}}}")
+        .split("  Worker:")
+        .nth(1)
+        .unwrap()
+        .to_owned();
+    assert!(said(read("") + &format!("  Other:{other}") + &queue("60")).contains("each gets a part"));
+}
+
+#[test]
 fn what_is_not_run_is_a_warning_and_the_rest_goes_on() {
     let text = function(
-        "Layers: [x]\nVpcConfig: {}\nEvents:\n  Q: {Type: SQS, Properties: {Queue: x}}\n  T: {Type: Schedule, Properties: {Schedule: rate(1 minute)}}",
+        "Layers: [x]\nVpcConfig: {}\nEvents:\n  N: {Type: SNS, Properties: {Topic: x}}\n  T: {Type: Schedule, Properties: {Schedule: rate(1 minute)}}",
     ) + "  Rest: {Type: 'AWS::Serverless::Api'}\n";
     let app = good(&text, "");
     assert_eq!(app.schedules.len(), 1);
-    for word in ["Layers", "VpcConfig", "SQS", "AWS::Serverless::Api"] {
+    for word in ["Layers", "VpcConfig", "SNS", "AWS::Serverless::Api"] {
         assert!(app.warnings.iter().any(|w| w.line > 0 && w.message.contains(word)), "{word}: {:?}", app.warnings);
     }
 }

@@ -1,0 +1,140 @@
+//! The calls to SQS that this host makes, with errors that a person can read.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region, StalledStreamProtectionConfig};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+
+use crate::model::sqs::DEFAULT_VISIBILITY;
+use crate::template::{ACCOUNT, REGION};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// How long an answer may take, on top of what the request itself waits.
+const ANSWER: Duration = Duration::from_secs(8);
+
+/// SQS at one endpoint. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Sqs {
+    pub(super) client: Client,
+    endpoint: String,
+}
+
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Wrong {
+    /// There is no queue of this name.
+    #[error("the queue does not exist")]
+    NoQueue,
+    /// Anything else, in the words of whoever noticed it.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Sqs {
+    /// Nothing is asked yet. The credentials are those that functions get here: well-formed and worthless.
+    pub fn at(endpoint: &str) -> Self {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(Credentials::new("local", "local", None, None, "usher"))
+            .endpoint_url(endpoint)
+            // who asks again, and when, is decided by those who call
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(super::POLL + ANSWER).build())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build();
+        Self { client: Client::from_conf(config), endpoint: endpoint.to_owned() }
+    }
+
+    /// Where it is.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The URL of a queue, as references to it in the template yield.
+    pub(super) fn url(&self, queue: &str) -> String {
+        format!("{}/{ACCOUNT}/{queue}", self.endpoint)
+    }
+
+    /// Whether anybody answers.
+    ///
+    /// # Errors
+    /// Nobody does; one readable message.
+    pub async fn reach(&self) -> Result<(), String> {
+        let answer = self.client.list_queues().max_results(1).send().await;
+        answer.map(drop).map_err(|error| {
+            format!(
+                "SQS at {} does not answer ({}). Start it, or name another in usher.toml under [endpoints]",
+                self.endpoint,
+                wrong(&error)
+            )
+        })
+    }
+
+    /// Whether a queue of this name exists.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub async fn exists(&self, queue: &str) -> Result<bool, Wrong> {
+        match self.client.get_queue_url().queue_name(queue).send().await.map_err(|error| wrong(&error)) {
+            Ok(_) => Ok(true),
+            Err(Wrong::NoQueue) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// How long the queue hides a received message.
+    ///
+    /// # Errors
+    /// The queue does not exist, or nobody answers.
+    pub async fn visibility(&self, queue: &str) -> Result<Duration, Wrong> {
+        let name = QueueAttributeName::VisibilityTimeout;
+        let question = self.client.get_queue_attributes().queue_url(self.url(queue)).attribute_names(name.clone());
+        let answer = question.send().await.map_err(|error| wrong(&error))?;
+        let seconds = answer.attributes().and_then(|attributes| attributes.get(&name)).and_then(|text| text.parse().ok());
+        Ok(seconds.map_or(DEFAULT_VISIBILITY, Duration::from_secs))
+    }
+
+    /// Up to `most` messages, with everything that the service tells of them. Waits up to `wait` for the first one.
+    ///
+    /// # Errors
+    /// The queue does not exist, or nobody answers.
+    pub(super) async fn receive(&self, queue: &str, most: usize, wait: Duration) -> Result<Vec<Message>, Wrong> {
+        let request = self
+            .client
+            .receive_message()
+            .queue_url(self.url(queue))
+            .max_number_of_messages(most as i32)
+            .wait_time_seconds(wait.as_secs() as i32)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All");
+        let answer = request.send().await.map_err(|error| wrong(&error))?;
+        Ok(answer.messages.unwrap_or_default())
+    }
+}
+
+/// What went wrong: the service's own words, or the innermost cause of a call that did not reach it.
+pub(super) fn wrong<E>(error: &SdkError<E>) -> Wrong
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    if let Some(code) = error.code() {
+        // each protocol of the service has its own spelling
+        if code.ends_with("QueueDoesNotExist") || code.ends_with("NonExistentQueue") {
+            return Wrong::NoQueue;
+        }
+        return Wrong::Other(format!("{code}: {}", error.message().unwrap_or("no reason given")));
+    }
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    Wrong::Other(cause.to_string())
+}

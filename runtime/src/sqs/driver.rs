@@ -1,0 +1,270 @@
+//! The task between the queue, the pure machine and the functions: it feeds the one and obeys the other.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::types::{Message as Received, MessageSystemAttributeName};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::client::{Sqs, Wrong};
+use super::encode;
+use super::mapping::{Action, Finish, Input, InvocationId, Key, Machine, Message, Millis, ReceiveId, failures};
+use super::queues;
+use super::settlement::{Verdict, settle};
+use super::status::Progress;
+use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+use crate::model::{Queue, SqsMapping};
+
+/// A message that is this host's for now.
+struct Held {
+    id: String,
+    receipt: String,
+    /// Its JSON; taken when the event is made of it.
+    record: Vec<u8>,
+}
+
+/// What a task of the driver ends with.
+enum Ended {
+    Receive(ReceiveId, Result<Vec<Received>, Wrong>),
+    Invocation(InvocationId, Result<Response, Rejected>),
+    /// The queue was told.
+    Settlement,
+}
+
+pub(super) struct Driver {
+    mapping: Arc<SqsMapping>,
+    machine: Machine,
+    sqs: Sqs,
+    queues: Arc<[Queue]>,
+    invoker: Invoker,
+    progress: Arc<Progress>,
+    held: HashMap<Key, Held>,
+    next_key: Key,
+    batches: BTreeMap<InvocationId, Vec<Key>>,
+    tasks: JoinSet<Ended>,
+    started: Instant,
+}
+
+impl Driver {
+    pub(super) fn new(
+        mapping: Arc<SqsMapping>,
+        machine: Machine,
+        sqs: Sqs,
+        queues: Arc<[Queue]>,
+        invoker: Invoker,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            mapping,
+            machine,
+            sqs,
+            queues,
+            invoker,
+            progress,
+            held: HashMap::new(),
+            next_key: 0,
+            batches: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Runs until `shutdown` turns true and everything in flight then has ended and the queue knows, or `patience` is over.
+    pub(super) async fn run(mut self, mut shutdown: watch::Receiver<bool>, patience: Duration) {
+        let mut deadline: Option<tokio::time::Instant> = None;
+        self.step(Input::Tick);
+        while deadline.is_none() || !self.tasks.is_empty() {
+            let wake = self.machine.wake().map(|at| self.instant(at).into());
+            tokio::select! {
+                Some(ended) = self.tasks.join_next() => match ended {
+                    Ok(ended) => self.ended(ended),
+                    // a task has nothing to panic about; what it held comes again from the queue
+                    Err(error) => tracing::error!(mapping = %self.mapping.id, %error, "ALARM: a task failed"),
+                },
+                () = until(wake) => self.step(Input::Tick),
+                () = turned(&mut shutdown), if deadline.is_none() => {
+                    deadline = Some(tokio::time::Instant::now() + patience);
+                    self.step(Input::Drain);
+                }
+                () = until(deadline) => {
+                    tracing::warn!(mapping = %self.mapping.id, "messages still in flight at the end of the drain come again when their visibility is over");
+                    return;
+                }
+            }
+            self.progress.holds(self.machine.overview());
+        }
+    }
+
+    fn now(&self) -> Millis {
+        self.started.elapsed().as_millis() as Millis
+    }
+
+    fn instant(&self, at: Millis) -> Instant {
+        self.started + Duration::from_millis(at.max(0) as u64)
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut actions = Vec::new();
+        self.machine.step(self.now(), input, &mut actions);
+        for action in actions {
+            self.obey(action);
+        }
+    }
+
+    fn ended(&mut self, ended: Ended) {
+        match ended {
+            Ended::Receive(id, Ok(messages)) => {
+                if self.progress.problem(None) {
+                    tracing::info!(mapping = %self.mapping.id, "{} answers again", self.mapping.queue_name());
+                }
+                Progress::add(&self.progress.received, messages.len());
+                let messages = messages.into_iter().map(|message| self.take(&message)).collect();
+                self.step(Input::Received(id, messages));
+            }
+            Ended::Receive(id, Err(why)) => {
+                if !self.progress.problem(Some(why.to_string())) {
+                    tracing::warn!(mapping = %self.mapping.id, "{} at {} cannot be asked: {why}. It is tried until it can", self.mapping.queue_name(), self.sqs.endpoint());
+                }
+                self.step(Input::ReceiveFailed(id));
+            }
+            Ended::Invocation(id, result) => {
+                let finish = self.judge(id, result);
+                self.step(Input::Finished(id, finish));
+            }
+            Ended::Settlement => {}
+        }
+    }
+
+    /// Holds a message, and says what the machine needs to know of it.
+    fn take(&mut self, message: &Received) -> Message {
+        self.next_key += 1;
+        let record = encode::record(message, &self.mapping.queue_arn);
+        // standard queues may carry a group, too, which keeps no order there
+        let group = message.attributes().filter(|_| self.mapping.fifo());
+        let group = group.and_then(|attributes| attributes.get(&MessageSystemAttributeName::MessageGroupId));
+        let known = Message { key: self.next_key, size: record.len() + 1, group: group.map(|group| group.as_str().into()) };
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        self.held.insert(known.key, Held { id: text(message.message_id()), receipt: text(message.receipt_handle()), record });
+        known
+    }
+
+    fn obey(&mut self, action: Action) {
+        match action {
+            Action::Receive { id, most, wait } => {
+                let (sqs, mapping, queues) = (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
+                self.tasks.spawn(async move {
+                    let received = sqs.receive(mapping.queue_name(), most, wait).await;
+                    if received == Err(Wrong::NoQueue) {
+                        restore(&sqs, &queues).await;
+                    }
+                    Ended::Receive(id, received)
+                });
+            }
+            Action::Invoke { id, batch, start_by } => self.invoke(id, batch, start_by),
+            Action::Delete(keys) => self.settle(Verdict::Delete, &keys),
+            Action::Release(keys) => self.settle(Verdict::Release, &keys),
+            Action::Leave(keys) => {
+                Progress::add(&self.progress.failed, keys.len());
+                keys.iter().for_each(|key| {
+                    self.held.remove(key);
+                });
+            }
+        }
+    }
+
+    fn invoke(&mut self, id: InvocationId, batch: Vec<Key>, start_by: Millis) {
+        let taken = batch.iter().filter_map(|key| Some(std::mem::take(&mut self.held.get_mut(key)?.record)));
+        let records: Vec<Vec<u8>> = taken.collect();
+        let request = Request {
+            records: records.len(),
+            start_by: Some(self.instant(start_by)),
+            ..Request::new(self.mapping.function.clone(), encode::event(&records))
+        };
+        self.batches.insert(id, batch);
+        let invoker = self.invoker.clone();
+        self.tasks.spawn(async move { Ended::Invocation(id, invoker.invoke(request, true).await) });
+    }
+
+    fn settle(&mut self, verdict: Verdict, keys: &[Key]) {
+        let receipts: Vec<String> = keys.iter().filter_map(|key| Some(self.held.remove(key)?.receipt)).collect();
+        let (sqs, mapping, progress) = (self.sqs.clone(), self.mapping.clone(), self.progress.clone());
+        self.tasks.spawn(async move {
+            let all = receipts.len();
+            let (taken, why) = settle(&sqs, mapping.queue_name(), verdict, receipts).await;
+            let (missed, why) = (all - taken, why.unwrap_or_default());
+            match verdict {
+                Verdict::Delete => {
+                    Progress::add(&progress.deleted, taken);
+                    Progress::add(&progress.not_deleted, missed);
+                    if missed > 0 {
+                        tracing::warn!(mapping = %mapping.id, messages = missed, "done, but not deleted ({why}); they come again");
+                    }
+                }
+                Verdict::Release => {
+                    Progress::add(&progress.released, all);
+                    if missed > 0 {
+                        tracing::warn!(mapping = %mapping.id, messages = missed, "not given back ({why}); they come again when their visibility is over");
+                    }
+                }
+            }
+            Ended::Settlement
+        });
+    }
+
+    /// What an invocation's result means for its batch.
+    fn judge(&mut self, id: InvocationId, result: Result<Response, Rejected>) -> Finish {
+        let batch = self.batches.remove(&id).unwrap_or_default();
+        let (mapping, messages) = (&self.mapping.id, batch.len());
+        match result {
+            Ok(Response { outcome: Outcome::Answer(_), .. }) if !self.mapping.partial_responses => Finish::Answered(Vec::new()),
+            Ok(Response { outcome: Outcome::Answer(answer), request_id }) => match self.failed(&batch, &answer) {
+                Ok(failed) => Finish::Answered(failed),
+                Err(why) => {
+                    tracing::error!(%mapping, request_id, messages, "{why}; the whole batch counts as failed");
+                    Finish::Failed
+                }
+            },
+            Ok(Response { outcome: Outcome::Error(error), request_id }) => {
+                tracing::warn!(%mapping, request_id, messages, error_type = error.error_type, "batch failed: {}", error.message);
+                Finish::Failed
+            }
+            Err(rejected @ Rejected::Throttled(_)) => {
+                tracing::warn!(%mapping, messages, "{rejected}; the batch goes back to the queue");
+                Finish::NotInvoked
+            }
+            Err(Rejected::ShuttingDown) => Finish::NotInvoked,
+            Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
+                tracing::error!(%mapping, messages, "batch failed: {rejected}");
+                Finish::Failed
+            }
+        }
+    }
+
+    /// The messages of the batch that the function's answer names.
+    fn failed(&self, batch: &[Key], answer: &[u8]) -> Result<Vec<Key>, String> {
+        let ids: Vec<(&str, Key)> = batch.iter().filter_map(|key| Some((self.held.get(key)?.id.as_str(), *key))).collect();
+        let failed = failures(answer, |id| ids.iter().any(|(known, _)| *known == id))?;
+        Ok(ids.into_iter().filter(|(id, _)| failed.iter().any(|failed| failed == id)).map(|(_, key)| key).collect())
+    }
+}
+
+/// The server answers and has lost the queue, as one without a disk does when it is restarted.
+async fn restore(sqs: &Sqs, queues: &[Queue]) {
+    if let Err(why) = queues::ensure(sqs, queues).await {
+        tracing::warn!("{why}");
+    }
+}
+
+/// Resolves when the flag is true, or its owner gone.
+async fn turned(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|on| *on).await;
+}
+
+async fn until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,54 @@
+//! Batches: messages that travel together, cut by count and by bytes.
+
+use std::collections::VecDeque;
+
+use super::{Message, Millis, Settings};
+
+/// Messages for one invocation, in the order received.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) messages: Vec<Message>,
+    bytes: usize,
+    /// When the first of them was received.
+    pub(super) since: Millis,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Takes the message if the batch has room for it. An empty one takes any: a message beyond the limit travels alone.
+    fn take(&mut self, message: Message, now: Millis, settings: &Settings) -> Option<Message> {
+        let bytes = self.bytes + message.size;
+        if !self.is_empty() && (self.len() >= settings.batch_size || settings.envelope + bytes > settings.max_payload) {
+            return Some(message);
+        }
+        if self.is_empty() {
+            self.since = now;
+        }
+        self.bytes = bytes;
+        self.messages.push(message);
+        None
+    }
+
+    /// Nothing more fits, whatever its size.
+    pub(super) fn is_full(&self, settings: &Settings) -> bool {
+        self.len() >= settings.batch_size || settings.envelope + self.bytes >= settings.max_payload
+    }
+}
+
+/// Adds messages to the batch that is open; whenever the next does not fit, the batch moves to `closed` and a new one opens.
+pub(super) fn fill(open: &mut Batch, messages: Vec<Message>, now: Millis, settings: &Settings, closed: &mut VecDeque<Batch>) {
+    for message in messages {
+        if let Some(message) = open.take(message, now, settings) {
+            closed.push_back(std::mem::take(open));
+            // an empty batch takes it
+            open.take(message, now, settings);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Reads a partial batch response: `{"batchItemFailures":[{"itemIdentifier":"message id"}]}`.
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    #[serde(default)]
+    batch_item_failures: Option<Vec<Item>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    item_identifier: String,
+}
+
+/// The message ids that an answer names as failed. Nothing, `null`, `{}` and an empty list mean success.
+///
+/// `known` says whether the batch has a message of this id.
+///
+/// # Errors
+/// Says what is malformed: the caller has to treat the whole batch as failed, as the service does.
+pub fn failures(answer: &[u8], known: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
+    if answer.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Vec::new());
+    }
+    let answer: Option<Answer> = serde_json::from_slice(answer).map_err(|error| {
+        format!("the partial batch response is malformed ({error}); expected {{\"batchItemFailures\":[{{\"itemIdentifier\":\"message id\"}}]}}")
+    })?;
+    let items = answer.and_then(|answer| answer.batch_item_failures).unwrap_or_default();
+    let ids = items.into_iter().map(|Item { item_identifier: id }| match id.as_str() {
+        "" => Err("the partial batch response names an empty itemIdentifier; it must be a messageId of the batch".to_owned()),
+        _ if !known(&id) => Err(format!("the partial batch response names message {id:?}, which the batch does not have")),
+        _ => Ok(id),
+    });
+    ids.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(answer: &str) -> Result<Vec<String>, String> {
+        failures(answer.as_bytes(), |id| id.starts_with("known"))
+    }
+
+    #[test]
+    fn nothing_null_and_empty_mean_success() {
+        for answer in ["", " ", "null", "{}", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#, r#"{"ok":true}"#] {
+            assert_eq!(read(answer), Ok(Vec::new()), "{answer}");
+        }
+    }
+
+    #[test]
+    fn identifiers_are_message_ids() {
+        let answer = r#"{"batchItemFailures":[{"itemIdentifier":"known-1"},{"itemIdentifier":"known-2"}]}"#;
+        assert_eq!(read(answer), Ok(vec!["known-1".to_owned(), "known-2".to_owned()]));
+    }
+
+    #[test]
+    fn malformed_identifiers_are_errors_that_say_what_is_wrong() {
+        let cases = [
+            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, "empty itemIdentifier"),
+            (r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#, "malformed"),
+            (r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":1}}]}"#, "malformed"),
+            (r#"{"batchItemFailures":[{"itemIdentifier":"other"}]}"#, "other"),
+            (r#"{"batchItemFailures":[{"id":"known-1"}]}"#, "itemIdentifier"),
+            (r#""done""#, "malformed"),
+        ];
+        for (answer, expected) in cases {
+            let error = read(answer).unwrap_err();
+            assert!(error.contains(expected), "{answer}: {error}");
+        }
+    }
+}

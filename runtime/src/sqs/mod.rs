@@ -1,0 +1,139 @@
+//! SQS: the template's queues, and event source mappings from queues to functions.
+//!
+//! `queues` makes what the template declares. A message then passes through these files in this order: `client` receives it,
+//! `encode` writes it as JSON, `driver` hands it to the pure machine of `mapping` and its batch to the function, and
+//! `settlement` tells the queue what became of it; `status` shows how far it all is.
+//!
+//! Promises: a message is deleted only when the function is done with it; what failed is left to the queue's own visibility
+//! timeout and redrive policy; a permit is taken before messages are, so none waits in this host while its visibility runs
+//! out; an endpoint that goes away is waited for; a drain finishes what is in flight and gives the rest back.
+
+mod client;
+mod driver;
+mod encode;
+pub mod mapping;
+mod queues;
+mod settlement;
+mod status;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::invocation::{Invoker, MAX_PAYLOAD};
+use crate::model::{Queue, SqsMapping};
+pub use client::{Sqs, Wrong};
+use driver::Driver;
+use mapping::{Machine, Settings};
+pub use queues::{ensure, missing};
+use status::Progress;
+pub use status::SqsStatus;
+
+/// Longest wait of one request for messages. The service's pollers wait 20 s. A host that is stopped or killed leaves its last
+/// request behind, though, and a server may still answer that with a message that nobody gets before its visibility is
+/// over; two seconds keep a drain, and that gap, short.
+pub(crate) const POLL: Duration = Duration::from_secs(2);
+
+/// Requests of one mapping at one time at most.
+const MOST_RECEIVES: usize = 10;
+
+/// Least time that a message may wait for its function to begin, however short its visibility.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a mapping needs of its host.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Invocations of the function at one time.
+    pub concurrency: usize,
+    /// The function's timeout.
+    pub timeout: Duration,
+    /// How long the queue hides a received message.
+    pub visibility: Duration,
+    /// Time a drain waits for batches in flight.
+    pub drain: Duration,
+}
+
+/// A running mapping.
+#[derive(Debug)]
+pub struct Handle {
+    watch: Watch,
+    task: JoinHandle<()>,
+}
+
+/// A view of a mapping, for the status.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    mapping: Arc<SqsMapping>,
+    progress: Arc<Progress>,
+}
+
+impl Watch {
+    /// How far it is.
+    pub fn status(&self) -> SqsStatus {
+        SqsStatus {
+            mapping: self.mapping.id.clone(),
+            function: self.mapping.function.clone(),
+            queue: self.mapping.queue_name().to_owned(),
+            ..self.progress.snapshot()
+        }
+    }
+}
+
+impl Handle {
+    /// A view that outlives this handle.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
+
+    /// How far it is.
+    pub fn status(&self) -> SqsStatus {
+        self.watch.status()
+    }
+
+    /// Waits until the mapping has drained.
+    ///
+    /// # Errors
+    /// It ended badly. Says which mapping and why.
+    pub async fn ended(self) -> Result<(), String> {
+        self.task.await.map_err(|error| format!("mapping {} reads no more: {error}", self.watch.mapping.id))
+    }
+}
+
+/// Starts a mapping. It drains when `shutdown` turns true. `queues` are the template's: should the server lose them, they
+/// are made again.
+pub fn start(
+    mapping: SqsMapping,
+    limits: &Limits,
+    sqs: Sqs,
+    queues: Arc<[Queue]>,
+    invoker: Invoker,
+    shutdown: watch::Receiver<bool>,
+) -> Handle {
+    let progress = Arc::new(Progress::default());
+    let machine = Machine::new(settings(&mapping, limits));
+    let watch = Watch { mapping: Arc::new(mapping), progress: progress.clone() };
+    let driver = Driver::new(watch.mapping.clone(), machine, sqs, queues, invoker, progress);
+    let task = tokio::spawn(driver.run(shutdown, limits.drain));
+    Handle { watch, task }
+}
+
+fn settings(mapping: &SqsMapping, limits: &Limits) -> Settings {
+    // a message whose visibility ran out is somebody else's: it must have begun by then, and better be through
+    let left = limits.visibility.saturating_sub(limits.timeout);
+    let patience = left.max(limits.visibility / 2).max(LEAST_PATIENCE);
+    let own = mapping.max_concurrency.map_or(usize::MAX, |most| most as usize);
+    Settings {
+        batch_size: mapping.batch_size as usize,
+        window: mapping.batching_window.min(patience / 2),
+        max_payload: MAX_PAYLOAD,
+        envelope: encode::ENVELOPE,
+        concurrency: limits.concurrency.min(own),
+        max_receives: MOST_RECEIVES,
+        poll: POLL,
+        patience,
+        backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(2),
+    }
+}

@@ -1,0 +1,170 @@
+//! The template's queues at the SQS endpoint: made if they are not there, changed where they differ.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+
+use super::client::{Sqs, Wrong, wrong};
+use crate::model::{Application, Queue, Redrive};
+
+const REDRIVE: &str = "RedrivePolicy";
+
+/// Makes every queue be as the template says. May be repeated, and by several hosts at once.
+///
+/// All queues are there before the first gets its redrive policy, so the order of the template does not matter, and
+/// two queues may be each other's.
+///
+/// # Errors
+/// Which queue cannot be made or changed, and why.
+pub async fn ensure(sqs: &Sqs, queues: &[Queue]) -> Result<(), String> {
+    for queue in queues {
+        make(sqs, queue).await.map_err(|error| explain(sqs, queue, "made", &error))?;
+    }
+    for queue in queues {
+        adjust(sqs, queue).await.map_err(|error| explain(sqs, queue, "changed", &error))?;
+    }
+    Ok(())
+}
+
+/// Queues that the application expects and that are neither the template's nor at the endpoint; each with its remedy.
+pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
+    let mut expected: BTreeMap<&str, String> = BTreeMap::new();
+    for queue in &app.queues {
+        if let Some(redrive) = &queue.redrive {
+            expected.entry(redrive.target_name()).or_insert_with(|| format!("the dead-letter queue of {}", queue.id));
+        }
+    }
+    for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
+        expected.entry(mapping.queue_name()).or_insert_with(|| format!("the source of {}", mapping.id));
+    }
+    expected.retain(|name, _| !app.queues.iter().any(|queue| queue.name == *name));
+    let mut problems = Vec::new();
+    for (name, role) in expected {
+        match sqs.exists(name).await {
+            Ok(true) => {}
+            Ok(false) => problems.push(format!(
+                "there is no queue {name} at {}: {role}. Create it, or declare it in the template as AWS::SQS::Queue",
+                sqs.endpoint()
+            )),
+            Err(error) => problems.push(format!("queue {name} at {}: {error}", sqs.endpoint())),
+        }
+    }
+    problems
+}
+
+fn explain(sqs: &Sqs, queue: &Queue, what: &str, error: &Wrong) -> String {
+    format!("queue {} cannot be {what} at {}: {error}", queue.name, sqs.endpoint())
+}
+
+async fn make(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
+    if sqs.exists(&queue.name).await? {
+        return Ok(());
+    }
+    let mut request = sqs.client.create_queue().queue_name(&queue.name);
+    for (name, value) in &queue.attributes {
+        request = request.attributes(QueueAttributeName::from(name.as_str()), value);
+    }
+    match request.send().await {
+        Ok(_) => tracing::info!(queue = %queue.name, "queue made"),
+        // another host was quicker; whether it wanted the same is looked at next
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_name_exists()) => {}
+        Err(error) => return Err(wrong(&error)),
+    }
+    Ok(())
+}
+
+async fn adjust(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
+    let question = sqs.client.get_queue_attributes().queue_url(sqs.url(&queue.name)).attribute_names(QueueAttributeName::All);
+    let found = question.send().await.map_err(|error| wrong(&error))?.attributes.unwrap_or_default();
+    let found: HashMap<String, String> = found.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect();
+    let mut changes = differences(queue, &found);
+    // ElasticMQ never takes a policy away; all else is as the template says, so that is no reason to stop
+    if changes.get(REDRIVE).is_some_and(String::is_empty) {
+        changes.remove(REDRIVE);
+        if let Err(why) = set(sqs, queue, &BTreeMap::from([(REDRIVE.to_owned(), String::new())])).await {
+            tracing::warn!(queue = %queue.name, "the template gives it no {REDRIVE} any more, but the server keeps the old one ({why}). Delete the queue to be rid of it");
+        }
+    }
+    if changes.is_empty() { Ok(()) } else { set(sqs, queue, &changes).await }
+}
+
+async fn set(sqs: &Sqs, queue: &Queue, changes: &BTreeMap<String, String>) -> Result<(), Wrong> {
+    let mut request = sqs.client.set_queue_attributes().queue_url(sqs.url(&queue.name));
+    for (name, value) in changes {
+        request = request.attributes(QueueAttributeName::from(name.as_str()), value);
+    }
+    request.send().await.map_err(|error| wrong(&error))?;
+    tracing::info!(queue = %queue.name, ?changes, "queue changed");
+    Ok(())
+}
+
+/// What to set. An attribute that the server does not tell of is one it does not have: it was given when the queue was made.
+fn differences(queue: &Queue, found: &HashMap<String, String>) -> BTreeMap<String, String> {
+    let mut changes: BTreeMap<String, String> = queue
+        .attributes
+        .iter()
+        .filter(|(name, value)| found.get(*name).is_some_and(|there| there != *value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let there = found.get(REDRIVE).filter(|text| !text.is_empty()).and_then(|text| policy(text));
+    if there != queue.redrive {
+        changes.insert(REDRIVE.to_owned(), queue.redrive.as_ref().map(written).unwrap_or_default());
+    }
+    changes
+}
+
+fn written(redrive: &Redrive) -> String {
+    json!({ "deadLetterTargetArn": redrive.target, "maxReceiveCount": redrive.max_receives }).to_string()
+}
+
+/// Servers write the count as a number or as text.
+fn policy(text: &str) -> Option<Redrive> {
+    let policy: Value = serde_json::from_str(text).ok()?;
+    let count = &policy["maxReceiveCount"];
+    let count = count.as_u64().or_else(|| count.as_str()?.parse().ok())?;
+    Some(Redrive { target: policy["deadLetterTargetArn"].as_str()?.to_owned(), max_receives: u32::try_from(count).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn queue(redrive: Option<Redrive>) -> Queue {
+        Queue {
+            id: "Q".into(),
+            name: "q".into(),
+            arn: "arn:aws:sqs:us-east-1:000000000000:q".into(),
+            fifo: false,
+            visibility: Duration::from_secs(30),
+            attributes: [("VisibilityTimeout", "30"), ("MaximumMessageSize", "2048")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            redrive,
+        }
+    }
+
+    fn found(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_set_and_the_spelling_of_a_count_is_no_difference() {
+        let redrive = Redrive { target: "arn:dead".into(), max_receives: 3 };
+        let there = found(&[
+            ("VisibilityTimeout", "30"),
+            ("RedrivePolicy", r#"{"maxReceiveCount":"3","deadLetterTargetArn":"arn:dead"}"#),
+        ]);
+        assert!(differences(&queue(Some(redrive.clone())), &there).is_empty());
+        let changes = differences(&queue(Some(Redrive { max_receives: 4, ..redrive })), &found(&[("VisibilityTimeout", "9")]));
+        assert_eq!(changes.keys().collect::<Vec<_>>(), ["RedrivePolicy", "VisibilityTimeout"]);
+        assert_eq!(policy(&changes["RedrivePolicy"]).unwrap().max_receives, 4);
+    }
+
+    #[test]
+    fn a_policy_that_the_template_has_no_more_is_taken_away() {
+        let there = found(&[("RedrivePolicy", r#"{"maxReceiveCount":3,"deadLetterTargetArn":"arn:dead"}"#)]);
+        assert_eq!(differences(&queue(None), &there), BTreeMap::from([("RedrivePolicy".to_owned(), String::new())]));
+    }
+}

@@ -1,0 +1,106 @@
+//! Settings of SQS mappings and their queues that are each valid and together are not, or mean something else than they look.
+
+use std::time::Duration;
+
+use super::queues;
+use super::resources::Resource;
+use crate::document::{Node, Problems};
+use crate::model::{Application, Function, Queue, SqsMapping};
+
+/// Messages that one receive of the service yields at most, and with it a batch that does not gather.
+const ONE_RECEIVE: u32 = 10;
+
+/// How many times a function's timeout the service asks a queue to hide a message.
+const TIMES_TIMEOUT: u32 = 6;
+
+/// Complains of what cannot work, and warns of what works badly.
+pub(super) fn check(resources: &[Resource], application: &Application, problems: &mut Problems) {
+    let first = application.sqs.iter().map(|mapping| line_of(mapping, "", resources)).min();
+    queues::check_endpoint(resources, application, first, problems);
+    for (at, mapping) in application.sqs.iter().enumerate() {
+        batch(mapping, resources, problems);
+        twins(mapping, &application.sqs[..at], resources, problems);
+        let function = application.functions.get(&mapping.function);
+        if let Some(function) = function {
+            concurrency(mapping, function, resources, problems);
+        }
+        let queue = queues::by_arn(&mapping.queue_arn, &application.queues);
+        if let Some((function, queue)) = function.zip(queue) {
+            visibility(mapping, function, queue, resources, problems);
+        }
+    }
+}
+
+fn batch(mapping: &SqsMapping, resources: &[Resource], problems: &mut Problems) {
+    let (id, size) = (&mapping.id, mapping.batch_size);
+    let line = line_of(mapping, "BatchSize", resources);
+    if mapping.fifo() && size > ONE_RECEIVE {
+        problems.error(
+            line,
+            format!("{id}: a FIFO queue gives at most 10 messages to a batch, not {size}. Write `BatchSize: 10` or less."),
+        );
+    } else if mapping.fifo() && !mapping.batching_window.is_zero() {
+        let line = line_of(mapping, "MaximumBatchingWindowInSeconds", resources);
+        problems.error(
+            line,
+            format!("{id}: batches of a FIFO queue are not gathered over time. Leave MaximumBatchingWindowInSeconds out."),
+        );
+    } else if size > ONE_RECEIVE && mapping.batching_window.is_zero() {
+        problems.error(
+            line,
+            format!(
+                "{id}: a batch of more than 10 messages needs time to gather. Add `MaximumBatchingWindowInSeconds: 1` or more."
+            ),
+        );
+    }
+}
+
+/// Two mappings of one queue share its messages.
+fn twins(mapping: &SqsMapping, earlier: &[SqsMapping], resources: &[Resource], problems: &mut Problems) {
+    let Some(twin) = earlier.iter().find(|m| m.queue_arn == mapping.queue_arn) else { return };
+    let (line, queue) = (line_of(mapping, "", resources), mapping.queue_name());
+    if twin.function == mapping.function {
+        problems.error(line, format!("{} and {} both read {queue} for {}. Remove one.", twin.id, mapping.id, mapping.function));
+    } else {
+        problems.warn(line, format!("{} and {} read the same queue {queue}: each gets a part of its messages. Give each a queue of its own if both want all.", twin.id, mapping.id));
+    }
+}
+
+fn concurrency(mapping: &SqsMapping, function: &Function, resources: &[Resource], problems: &mut Problems) {
+    if let Some((wanted, reserved)) =
+        mapping.max_concurrency.zip(function.concurrency).filter(|(wanted, reserved)| wanted > reserved)
+    {
+        let line = line_of(mapping, "ScalingConfig", resources);
+        problems.warn(line, format!("{}: MaximumConcurrency {wanted} is more than {} may have (ReservedConcurrentExecutions {reserved}); on Lambda the rest is throttled.", mapping.id, function.id));
+    }
+}
+
+fn visibility(mapping: &SqsMapping, function: &Function, queue: &Queue, resources: &[Resource], problems: &mut Problems) {
+    let line =
+        resources.iter().find(|r| r.id == queue.id).map_or(0, |r| key_line(&r.properties, "VisibilityTimeout").unwrap_or(r.line));
+    let (id, hidden, timeout) = (&queue.id, queue.visibility.as_secs(), function.timeout.as_secs());
+    let advised = (function.timeout * TIMES_TIMEOUT + mapping.batching_window).max(Duration::from_secs(1)).as_secs();
+    if queue.visibility < function.timeout {
+        problems.error(line, format!("queue {id} hides a message for {hidden} s, less than the Timeout of {} ({timeout} s), which would get it twice at once. Write `VisibilityTimeout: {advised}`.", function.id));
+    } else if hidden < advised {
+        problems.warn(line, format!("queue {id} hides a message for {hidden} s. With a Timeout of {timeout} s for {} the service advises six times that, and the batching window on top: `VisibilityTimeout: {advised}`.", function.id));
+    }
+}
+
+/// The line of a key of the mapping, or of the mapping.
+fn line_of(mapping: &SqsMapping, key: &str, resources: &[Resource]) -> usize {
+    let find = |id: &str| resources.iter().find(|r| r.id == id);
+    let (node, line) = match mapping.id.split_once('.') {
+        Some((function, event)) => {
+            let events = find(function).and_then(|r| r.properties.get("Events"));
+            let node = events.and_then(|events| events.get(event)).and_then(|event| event.get("Properties"));
+            (node, node.map(|node| node.line))
+        }
+        None => (find(&mapping.id).map(|r| &r.properties), find(&mapping.id).map(|r| r.line)),
+    };
+    node.and_then(|node| key_line(node, key)).or(line).unwrap_or(0)
+}
+
+fn key_line(node: &Node, key: &str) -> Option<usize> {
+    node.entries().iter().find(|entry| entry.key == key).map(|entry| entry.line)
+}

@@ -1,0 +1,264 @@
+//! Real SQS, real functions: nothing lost, deleted exactly what succeeded, the queue's own rules for the rest.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use usher::instances::InstanceState;
+use usher::invocation::{Invoke, Rejected, Request};
+use usher::sqs;
+
+use crate::sqs_stage::{Stage, arn, queue};
+use crate::support::{eventually, request};
+
+fn bodies(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|n| format!("message {n}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_message_reaches_the_function_once_and_is_deleted() {
+    let stage = Stage::new().await;
+    let running = stage.start();
+    stage.send(&bodies(0..60)).await;
+    let seen = stage.eventually_done(60).await;
+    stage.eventually_empty().await;
+    running.drain().await;
+    let mut found: Vec<String> = seen.iter().map(|seen| seen.body.clone()).collect();
+    found.sort();
+    let mut expected = bodies(0..60);
+    expected.sort();
+    assert_eq!(found, expected);
+    assert!(seen.iter().all(|seen| seen.receives == 1 && seen.batch <= 10), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_looks_as_lambda_hands_it_over() {
+    use aws_sdk_sqs::types::MessageAttributeValue;
+    let stage = Stage::new().await;
+    let running = stage.start();
+    let attribute = MessageAttributeValue::builder().data_type("String").string_value("00-ab").build().unwrap();
+    let queue = stage.mapping.queue_name();
+    let sent =
+        stage.client.send_message().queue_url(stage.url(queue)).message_body("dump").message_attributes("traceparent", attribute);
+    let sent = sent.send().await.unwrap();
+    let seen = stage.eventually_done(1).await;
+    running.drain().await;
+    let record: Value = serde_json::from_str(&seen[0].body).unwrap();
+    let fixed = json!({
+        "messageId": sent.message_id(), "receiptHandle": record["receiptHandle"], "body": "dump",
+        "attributes": record["attributes"],
+        "messageAttributes": { "traceparent": {
+            "stringValue": "00-ab", "stringListValues": [], "binaryListValues": [], "dataType": "String" } },
+        "md5OfMessageAttributes": sent.md5_of_message_attributes(), "md5OfBody": sent.md5_of_message_body(),
+        "eventSource": "aws:sqs", "eventSourceARN": arn(queue), "awsRegion": "us-east-1",
+    });
+    assert_eq!(record, fixed);
+    for name in ["ApproximateReceiveCount", "SentTimestamp", "SenderId", "ApproximateFirstReceiveTimestamp"] {
+        assert!(record["attributes"][name].is_string(), "{name}: {record}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_batch_that_fails_in_part_only_the_failures_come_again() {
+    let stage = Stage::new().await;
+    let mut all = bodies(0..10);
+    all[3] = format!("partial-once:{}", stage.marker("three"));
+    all[8] = format!("partial-once:{}", stage.marker("eight"));
+    stage.send(&all).await;
+    let running = stage.start();
+    let seen = stage.eventually_done(10).await;
+    stage.eventually_empty().await;
+    let status = running.handle.status();
+    running.drain().await;
+    for seen in seen.iter().filter(|seen| seen.done) {
+        assert_eq!(seen.receives, if seen.body.starts_with("partial") { 2 } else { 1 }, "{seen:?}");
+    }
+    assert_eq!((seen.len(), status.received, status.failed), (12, 12, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_always_fails_ends_in_the_dead_letter_queue() {
+    let stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(2)).await;
+    stage.send(&["always-partial", "good"]).await;
+    let running = stage.start();
+    let dead = stage.queues[1].name.clone();
+    let found = eventually("the message is among the dead letters", async || stage.receive(&dead, 1).await.pop()).await;
+    running.drain().await;
+    assert_eq!(found.body(), Some("always-partial"));
+    let seen = stage.seen();
+    assert_eq!(seen.iter().filter(|seen| seen.body == "always-partial").count(), 2, "{seen:?}");
+    assert_eq!(seen.iter().filter(|seen| seen.done).count(), 1, "{seen:?}");
+    assert_eq!(stage.left().await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_error_or_a_crash_brings_the_whole_batch_again() {
+    let stage = Stage::new().await;
+    let mut all = bodies(0..6);
+    all[2] = format!("fail-once:{}", stage.marker("two"));
+    all[4] = format!("crash-once:{}", stage.marker("four"));
+    stage.send(&all).await;
+    let running = stage.start();
+    eventually("all are done", async || {
+        let seen = stage.seen();
+        all.iter().all(|body| seen.iter().any(|seen| seen.body == *body)).then_some(())
+    })
+    .await;
+    stage.eventually_empty().await;
+    running.drain().await;
+    assert!(stage.seen().iter().any(|seen| seen.body == "message 5" && seen.receives == 3), "{:?}", stage.seen());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_partial_responses_an_answer_is_a_success_whatever_it_says() {
+    let mut stage = Stage::new().await;
+    stage.mapping.partial_responses = false;
+    stage.send(&["always-partial"]).await;
+    let running = stage.start();
+    stage.eventually_empty().await;
+    running.drain().await;
+    assert_eq!(stage.seen().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_gathers_more_than_one_receive_yields() {
+    let mut stage = Stage::new().await;
+    stage.mapping.batch_size = 40;
+    stage.mapping.batching_window = Duration::from_secs(1);
+    stage.send(&bodies(0..40)).await;
+    let running = stage.start();
+    let seen = stage.eventually_done(40).await;
+    stage.eventually_empty().await;
+    running.drain().await;
+    assert!(seen.iter().any(|seen| seen.batch > 10), "{seen:?}");
+    assert!(seen.iter().all(|seen| seen.receives == 1), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn maximum_concurrency_is_reached_and_never_exceeded() {
+    let mut stage = Stage::new().await;
+    stage.mapping.max_concurrency = Some(2);
+    stage.mapping.batch_size = 1;
+    for folder in ["been", "here"] {
+        std::fs::create_dir(stage.folder.path().join(folder)).unwrap();
+    }
+    // each body its own, and all of one folder
+    let folder = stage.folder.path().to_str().unwrap();
+    stage.send(&vec![format!("busy:{folder}"); 12]).await;
+    let running = stage.start();
+    let seen = stage.eventually_done(12).await;
+    running.drain().await;
+    let most = seen.iter().map(|seen| seen.body.parse::<usize>().unwrap()).max();
+    assert_eq!(most, Some(2), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_cannot_begin_in_time_goes_back_unseen() {
+    let mut stage = Stage::new().await;
+    stage.function(|function| function.concurrency = Some(1)).await;
+    let pool = stage.pool.clone();
+    let hog = tokio::spawn(async move { pool.invoke(request(&json!({ "do": "hang" })), true).await });
+    eventually("the only instance is taken", async || {
+        stage.pool.stats().functions[0].instances.iter().any(|instance| instance.state == InstanceState::Busy).then_some(())
+    })
+    .await;
+    let event = Request { start_by: Some(Instant::now()), ..request(&json!({ "do": "spawn" })) };
+    assert_eq!(stage.pool.invoke(event, true).await.unwrap_err(), Rejected::Throttled("Behave".into()));
+    stage.send(&["patient"]).await;
+    let running = stage.start();
+    eventually("it goes back", async || (running.handle.status().released > 0).then_some(())).await;
+    assert!(stage.seen().is_empty(), "neither the message nor the event was seen");
+    drop(hog);
+    running.drain().await;
+    assert_eq!(stage.left().await, (1, 0), "visible again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_finishes_what_is_in_flight_and_leaves_nothing_hidden_behind() {
+    let stage = Stage::new().await;
+    let folder = stage.folder.path().to_str().unwrap().to_owned();
+    for name in ["been", "here"] {
+        std::fs::create_dir(stage.folder.path().join(name)).unwrap();
+    }
+    stage.send(&[format!("busy:{folder}")]).await;
+    let running = stage.start();
+    eventually("it is at the function", async || (running.handle.status().in_flight == 1).then_some(())).await;
+    let drained = tokio::spawn(running.drain());
+    // the other, which the one in flight waits for
+    std::fs::write(stage.folder.path().join("been/other"), "").unwrap();
+    drained.await.unwrap();
+    assert_eq!((stage.eventually_done(1).await.len(), stage.left().await), (1, (0, 0)));
+    stage.send(&["later"]).await;
+    let found = stage.receive(stage.mapping.queue_name(), 2).await;
+    assert_eq!(found.len(), 1, "no request of the drained host takes it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fifo_queue_keeps_the_order_of_each_group() {
+    let stage = Stage::fifo().await;
+    let all: Vec<(Option<&str>, String)> =
+        (0..60).map(|n| (Some(["a", "b", "c"][n % 3]), format!("{} {n}", ["a", "b", "c"][n % 3]))).collect();
+    stage.send_grouped(&all).await;
+    let running = stage.start();
+    let seen = stage.eventually_done(60).await;
+    stage.eventually_empty().await;
+    running.drain().await;
+    for group in ["a", "b", "c"] {
+        let numbers: Vec<usize> = seen.iter().filter_map(|seen| seen.body.strip_prefix(group)?.trim().parse().ok()).collect();
+        assert!(numbers.len() == 20 && numbers.is_sorted(), "{group}: {numbers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_fifo_batch_nothing_of_a_group_is_done_before_what_failed_ahead_of_it() {
+    let stage = Stage::fifo().await;
+    let failing = format!("partial-once:{}", stage.marker("one"));
+    let all = [("a", "a 0".to_owned()), ("a", failing.clone()), ("b", "b 0".to_owned()), ("a", "a 2".to_owned())];
+    stage.send_grouped(&all.map(|(group, body)| (Some(group), body))).await;
+    let running = stage.start();
+    eventually("the failed one is done", async || {
+        stage.seen().iter().any(|seen| seen.done && seen.body == failing).then_some(())
+    })
+    .await;
+    stage.eventually_empty().await;
+    running.drain().await;
+    let seen = stage.seen();
+    let last = |body: &str| seen.iter().rposition(|seen| seen.done && seen.body == body).unwrap();
+    assert!(last("a 0") < last(&failing) && last(&failing) < last("a 2"), "{seen:?}");
+    for body in ["a 0", "b 0"] {
+        assert_eq!(seen.iter().filter(|seen| seen.body == body).count(), 1, "{seen:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn queues_are_made_in_any_order_and_follow_the_template_when_it_changes() {
+    let stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(3)).await;
+    let [own, dead] = [0, 1].map(|at| stage.queues[at].name.clone());
+    sqs::ensure(&stage.sqs, &stage.queues).await.unwrap();
+    let policy: Value = serde_json::from_str(&stage.attributes(&own).await["RedrivePolicy"]).unwrap();
+    assert_eq!(
+        (policy["deadLetterTargetArn"].as_str(), policy["maxReceiveCount"].to_string()),
+        (Some(arn(&dead).as_str()), "3".into())
+    );
+    // this server never takes a redrive policy away: the rest follows all the same
+    let mut changed = queue(&own, None);
+    changed.attributes.insert("VisibilityTimeout".into(), "77".into());
+    sqs::ensure(&stage.sqs, &[changed, queue(&dead, None)]).await.unwrap();
+    assert_eq!(stage.sqs.visibility(&own).await, Ok(Duration::from_secs(77)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_the_server_lost_is_made_again_and_read() {
+    let stage = Stage::new().await;
+    let running = stage.start();
+    stage.send(&["before"]).await;
+    stage.eventually_done(1).await;
+    stage.eventually_empty().await;
+    stage.client.delete_queue().queue_url(stage.url(stage.mapping.queue_name())).send().await.unwrap();
+    eventually("the queue is there again", async || {
+        stage.sqs.exists(stage.mapping.queue_name()).await.ok().filter(|there| *there)
+    })
+    .await;
+    stage.send(&["after"]).await;
+    stage.eventually_done(2).await;
+    running.drain().await;
+}

@@ -1,0 +1,204 @@
+//! Queues through the whole host: killed, without a server, and with one that goes away.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use usher::model::Application;
+use usher::up;
+
+use crate::kafka::{free_address, random, recording};
+use crate::sqs_stage::{Stage, arn, endpoint, queue};
+use crate::support::{application, behave, eventually, executables, options};
+
+/// A project whose function reads the queue of a stage.
+fn project(stage: &Stage) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let template = format!(
+        "Transform: AWS::Serverless-2016-10-31\n\
+         Resources:\n  \
+           Messages:\n    Type: AWS::SQS::Queue\n    Properties: {{QueueName: {}, VisibilityTimeout: 3}}\n  \
+           Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+             Environment: {{Variables: {{RECORD_TO: '{}', QUEUE_URL: !Ref Messages}}}}\n      \
+             Events:\n        Messages: {{Type: SQS, Properties: {{Queue: !GetAtt Messages.Arn, FunctionResponseTypes: [ReportBatchItemFailures]}}}}\n",
+        stage.mapping.queue_name(),
+        stage.folder.path().join("seen").display(),
+    );
+    std::fs::write(folder.path().join("template.yaml"), template).unwrap();
+    std::fs::create_dir(folder.path().join("built")).unwrap();
+    std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
+    folder
+}
+
+fn usher_up(folder: &Path, endpoint: &str) -> Child {
+    let arguments = ["up", "--sqs-endpoint", endpoint];
+    Command::new(env!("CARGO_BIN_EXE_usher")).args(arguments).current_dir(folder).stdout(Stdio::null()).spawn().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_host_loses_nothing() {
+    let stage = Stage::new().await;
+    let folder = project(&stage);
+    let mut all: Vec<String> = (0..20).map(|n| format!("message {n}")).collect();
+    all[3] = format!("hang-once:{}", stage.marker("three"));
+    stage.send(&all).await;
+    let mut host = usher_up(folder.path(), &stage.endpoint);
+    eventually("a message is being worked on", async || Path::new(&stage.marker("three")).exists().then_some(())).await;
+    host.kill().unwrap();
+    host.wait().unwrap();
+    let mut host = usher_up(folder.path(), &stage.endpoint);
+    eventually("every message is done", async || {
+        let seen = stage.seen();
+        all.iter().all(|body| seen.iter().any(|seen| seen.done && seen.body == *body)).then_some(())
+    })
+    .await;
+    stage.eventually_empty().await;
+    host.kill().unwrap();
+    host.wait().unwrap();
+}
+
+/// An SQS server of this test's own, which it may stop.
+struct OwnServer {
+    data: TempDir,
+    port: u16,
+}
+
+impl OwnServer {
+    fn start() -> Self {
+        let server = Self { data: tempfile::tempdir().unwrap(), port: free_address().port() };
+        server.script("start");
+        server
+    }
+
+    fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn script(&self, command: &str) {
+        let script: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/servers");
+        let output = Command::new(script)
+            .args([command, "sqs"])
+            .env("USHER_DATA", self.data.path())
+            .env("SQS_PORT", self.port.to_string())
+            .env_remove("USHER_SERVERS")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "scripts/servers {command} sqs: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        self.script("stop");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_away_is_waited_for_and_nothing_is_lost() {
+    let server = OwnServer::start();
+    let stage = Stage::with(server.endpoint(), "", None).await;
+    let running = stage.start();
+    stage.send(&["one", "two"]).await;
+    stage.eventually_done(2).await;
+    stage.eventually_empty().await;
+    server.script("stop");
+    eventually("the status says so", async || running.handle.status().problem).await;
+    server.script("start");
+    stage.send(&["three", "four"]).await;
+    stage.eventually_done(4).await;
+    stage.eventually_empty().await;
+    assert_eq!(running.handle.status().problem, None);
+    running.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn up_makes_the_queues_reads_them_and_shows_how_far_it_is() {
+    let stage = Stage::new().await;
+    let name = format!("host-{}", random());
+    let mut app = application(recording(&stage.folder));
+    app.queues.push(queue(&name, None));
+    app.sqs.push(usher::model::SqsMapping { queue_arn: arn(&name), ..stage.mapping.clone() });
+    app.sqs_endpoint = Some(endpoint());
+    let control = free_address();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let host = tokio::spawn(up::run(app, up_options(Some(control)), async move { drop(stopped.await) }));
+    eventually("the queue is made", async || stage.sqs.exists(&name).await.ok().filter(|there| *there)).await;
+    stage.client.send_message().queue_url(stage.url(&name)).message_body("hello").send().await.unwrap();
+    let url = format!("http://{control}/_usher/status");
+    let status: Value = eventually("the status shows that all is done", async || {
+        let status: Value = reqwest::get(&url).await.ok()?.json().await.ok()?;
+        (status["queues"][0]["deleted"] == 1).then_some(status)
+    })
+    .await;
+    assert_eq!(status["queues"][0]["queue"], name.as_str(), "{status}");
+    assert_eq!(status["queues"][0]["failed"], 0, "{status}");
+    stop.send(()).unwrap();
+    host.await.unwrap().unwrap();
+    assert_eq!(stage.seen().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_or_a_queue_that_is_missing_at_the_start_is_named() {
+    let stage = Stage::new().await;
+    let start = async |change: &dyn Fn(&mut Application)| {
+        let mut app = application(recording(&stage.folder));
+        app.sqs.push(stage.mapping.clone());
+        app.sqs_endpoint = Some(endpoint());
+        change(&mut app);
+        up::run(app, up_options(None), std::future::pending()).await.unwrap_err().to_string()
+    };
+    let nowhere = format!("http://{}", free_address());
+    let said = start(&|app| app.sqs_endpoint = Some(nowhere.clone())).await;
+    assert!(said.contains(&format!("SQS at {nowhere} does not answer")) && said.contains("[endpoints]"), "{said}");
+    let said = start(&|app| {
+        app.sqs[0].queue_arn = arn("nobody-made-this");
+        app.sqs[0].function = "Nobody".into();
+        app.queues.push(queue("host-never", Some(usher::model::Redrive { target: arn("nor-this"), max_receives: 2 })));
+    })
+    .await;
+    for part in ["no queue nobody-made-this", "no queue nor-this", "dead-letter queue of host-never", "no function Nobody"] {
+        assert!(said.contains(part), "{part} is missing from {said}");
+    }
+    assert_eq!(stage.sqs.exists("host-never").await, Ok(false), "nothing is made in part");
+}
+
+#[test]
+fn invoke_needs_no_server_and_tells_the_function_where_it_would_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = "Transform: AWS::Serverless-2016-10-31\n\
+         Resources:\n  \
+           Messages: {Type: AWS::SQS::Queue}\n  \
+           Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+             Environment: {Variables: {QUEUE_URL: !Ref Messages}}\n";
+    std::fs::write(folder.path().join("template.yaml"), template).unwrap();
+    std::fs::write(folder.path().join("usher.toml"), "stack = 's'\n[endpoints]\nsqs = 'http://127.0.0.1:1'\n").unwrap();
+    std::fs::write(folder.path().join("event.json"), r#"{"do": "environment"}"#).unwrap();
+    std::fs::create_dir(folder.path().join("built")).unwrap();
+    std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
+    let usher = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_usher")).args(arguments).current_dir(folder.path()).output().unwrap()
+    };
+    let output = usher(&["invoke", "Behave", "-e", "event.json"]);
+    let environment: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!(environment["QUEUE_URL"], "http://127.0.0.1:1/000000000000/s-Messages");
+    assert_eq!(environment["AWS_ENDPOINT_URL_SQS"], "http://127.0.0.1:1");
+    assert_eq!(environment["AWS_ACCESS_KEY_ID"], "local");
+    let shown = String::from_utf8(usher(&["template"]).stdout).unwrap();
+    for part in ["SQS at http://127.0.0.1:1", "queue Messages (s-Messages)", "VisibilityTimeout 30"] {
+        assert!(shown.contains(part), "{part} is missing from {shown}");
+    }
+}
+
+fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
+    up::Options {
+        executables: executables(),
+        pool: options().0,
+        control,
+        http: [].into(),
+        keys: None,
+        schedules: true,
+        host_id: random(),
+    }
+}
