@@ -5,7 +5,7 @@
 //! | room | holds |
 //! |---|---|
 //! | [`config`] | settings from the environment, read once, all problems reported together |
-//! | [`naming`] | the environment prefix: the only place that builds a topic, key, group or schema name |
+//! | [`naming`] | the environment prefix: the only place that builds a topic, key, stream, queue, group or schema name |
 //! | [`message`] | what travels, with its bounds and JSON Schema |
 //! | [`ingest`] | a Lambda event becomes records; one bad record never fails its batch |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
@@ -13,6 +13,8 @@
 //! | [`link`] (feature `redis`) | the connection to Redis and the scripts that run over it |
 //! | [`gate`] (feature `redis`) | the Redis gate: five scripts |
 //! | [`delay`] (feature `redis`) | the delay queue |
+//! | [`stream`] (feature `redis`) | Redis Streams: publishing, reading as a group, reading everything |
+//! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
 //! | [`store`] (feature `postgres`) | Postgres, the truth |
 //! | [`telemetry`] (feature `telemetry` writes) | JSON logs, metrics, trace context |
 //!
@@ -31,7 +33,11 @@ pub mod naming;
 #[cfg(all(feature = "redis", feature = "postgres"))]
 pub mod reconcile;
 pub mod sale;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 #[cfg(feature = "postgres")]
 pub mod store;
+#[cfg(feature = "redis")]
+pub mod stream;
 pub mod telemetry;
 pub mod worker;

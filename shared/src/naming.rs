@@ -1,4 +1,4 @@
-//! The environment prefix: the only place that builds a topic, group, key or schema name.
+//! The environment prefix: the only place that builds a topic, group, key, stream, queue or schema name.
 //!
 //! One prefix on everything, so that environments that share servers never meet (a test is an environment too).
 
@@ -41,6 +41,21 @@ impl Names {
         format!("{}-{name}", self.0)
     }
 
+    /// Redis stream `{env}:{<name>}`: braces around the stream's own name, so that whatever belongs to it shares its slot.
+    pub fn stream(&self, name: &str) -> String {
+        format!("{}:{{{name}}}", self.0)
+    }
+
+    /// Where a stream's entries are set aside that nobody can handle: `{stream}-dead`, in the stream's slot.
+    pub fn dead_stream(&self, name: &str) -> String {
+        format!("{}-dead", self.stream(name))
+    }
+
+    /// SQS queue `{env}-{name}`.
+    pub fn queue(&self, name: &str) -> String {
+        format!("{}-{name}", self.0)
+    }
+
     /// Postgres schema: the prefix with `-` as `_`. Needs no quoting.
     pub fn schema(&self) -> String {
         self.0.replace('-', "_")
@@ -67,6 +82,9 @@ mod tests {
         let names = Names::new("demo-1").expect("valid");
         assert_eq!(names.topic("order-create"), "demo-1-order-create");
         assert_eq!(names.schema(), "demo_1");
+        assert_eq!(names.queue("program-changed"), "demo-1-program-changed");
+        assert_eq!(names.stream("program-changed"), "demo-1:{program-changed}");
+        assert_eq!(names.dead_stream("program-changed"), "demo-1:{program-changed}-dead");
         let shard = Shard::new(7).expect("valid");
         assert_eq!(names.shard_key(shard, "resv:42"), "demo-1:{s07}:resv:42");
     }

@@ -3,12 +3,12 @@
 use std::sync::LazyLock;
 
 use crate::delay;
-use crate::link::Script;
+use crate::link::{self, Script};
 
 const FRAGMENTS: [(&str, &str); 7] = [
     ("delay/clock", delay::FRAGMENTS[0].1),
     ("delay/entry", delay::FRAGMENTS[1].1),
-    ("gate/server", include_str!("lua/server.lua")),
+    link::SERVER_FRAGMENT,
     ("gate/keys", include_str!("lua/keys.lua")),
     ("gate/seats", include_str!("lua/seats.lua")),
     ("gate/best", include_str!("lua/best.lua")),

@@ -6,11 +6,13 @@ use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
 
 use super::script::Call;
+use super::waiting::Waiting;
 use super::{LinkError, Reply};
 
 /// One multiplexed connection to Redis. Cheap to clone; clones share the connection.
 #[derive(Clone)]
 pub struct Link {
+    client: Client,
     connection: ConnectionManager,
     response_timeout: Duration,
 }
@@ -35,8 +37,13 @@ impl Link {
             .set_number_of_retries(2)
             .set_min_delay(Duration::from_millis(10))
             .set_max_delay(Duration::from_millis(200));
-        let connection = ConnectionManager::new_lazy_with_config(client, config)?;
-        Ok(Self { connection, response_timeout })
+        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
+        Ok(Self { client, connection, response_timeout })
+    }
+
+    /// A connection of its own to the same Redis, for reads that wait there.
+    pub(crate) fn waiting(&self) -> Waiting {
+        Waiting::new(self.client.clone(), self.response_timeout)
     }
 
     /// Runs one script.
@@ -111,6 +118,6 @@ fn gone(error: &RedisError) -> bool {
     error.is_connection_dropped() && !error.is_connection_refusal()
 }
 
-fn is_noscript(value: &Value) -> bool {
+pub(super) fn is_noscript(value: &Value) -> bool {
     matches!(value, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))
 }

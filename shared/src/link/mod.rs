@@ -1,4 +1,4 @@
-//! What the gate and the delay queue share: one connection to Redis, and the scripts that run over it.
+//! What the gate, the delay queue and the streams share: one connection to Redis, and the scripts that run over it.
 //!
 //! A verb builds a [`Call`] (a script, its one key, its arguments); the [`Link`] runs one or many calls in one round trip and hands
 //! back their [`Reply`]s. It promises that
@@ -7,14 +7,22 @@
 //! - a script that the server has forgotten (`SCRIPT FLUSH`, a restart, a failover) is loaded again, unseen by the caller;
 //! - a connection found dead is replaced, and the call repeated once. Every script may be repeated.
 //!
+//! A read that waits at the server for something to come has a connection of its own ([`Waiting`]): on the shared one it would hold up
+//! everybody else, and the response timeout would cut it.
+//!
 //! Every script gets exactly one key and derives the others from it within the same hash tag: what one call touches is on one node.
 
 mod connection;
 mod error;
 mod reply;
 mod script;
+mod waiting;
 
 pub use connection::Link;
 pub use error::LinkError;
 pub(crate) use reply::Reply;
 pub(crate) use script::{Call, Script};
+pub(crate) use waiting::Waiting;
+
+/// The fragment that tells one data set of Redis from another, by the name that `--@include` lines use.
+pub(crate) const SERVER_FRAGMENT: (&str, &str) = ("link/server", include_str!("lua/server.lua"));

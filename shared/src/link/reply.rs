@@ -86,6 +86,11 @@ impl Reply {
         }
     }
 
+    /// The next list within the list; nothing at the end.
+    pub(crate) fn next_nested(&mut self) -> Result<Option<Self>, LinkError> {
+        self.words.next().map(|value| Self::new(self.from, value)).transpose()
+    }
+
     /// How many words are left.
     pub(crate) fn left(&self) -> usize {
         self.words.len()

@@ -9,7 +9,7 @@
 -- Idempotent: repeated, it answers FOUND abandoning and changes nothing.
 --@include delay/clock
 --@include delay/entry
---@include gate/server
+--@include link/server
 --@include gate/keys
 local order, nonce, attempt = ARGV[1], ARGV[2], ARGV[3]
 local head = redis.call('HMGET', head_key, 'state', 'replid')

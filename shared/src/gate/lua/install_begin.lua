@@ -9,7 +9,7 @@
 -- Idempotent: the same loader gets MINE again, its lease renewed, nothing emptied.
 --@include delay/clock
 --@include delay/entry
---@include gate/server
+--@include link/server
 --@include gate/keys
 --@include gate/seats
 local loader, ends, lease_ms = ARGV[1], ARGV[2], whole(ARGV[3])

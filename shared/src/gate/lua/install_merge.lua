@@ -8,7 +8,7 @@
 -- Idempotent. Orders that have ended (tombstones) are left out.
 --@include delay/clock
 --@include delay/entry
---@include gate/server
+--@include link/server
 --@include gate/keys
 --@include gate/seats
 --@include gate/live

@@ -7,7 +7,7 @@
 -- Idempotent: repeated, it answers 1 as long as nobody has begun anew.
 --@include delay/clock
 --@include delay/entry
---@include gate/server
+--@include link/server
 --@include gate/keys
 local head = redis.call('HMGET', head_key, 'state', 'epoch', 'replid')
 if not head[1] or head[2] ~= ARGV[1] or head[3] ~= server_replid() then return { 0 } end

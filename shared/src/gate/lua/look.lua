@@ -4,7 +4,7 @@
 -- Gives now, the server's replication id, then field, value, repeated (none: not in the gate)
 -- Cost  O(categories)
 --@include delay/clock
---@include gate/server
+--@include link/server
 local reply = { string.format('%.0f', now), server_replid() }
 for _, word in ipairs(redis.call('HGETALL', KEYS[1])) do reply[#reply + 1] = word end
 return reply

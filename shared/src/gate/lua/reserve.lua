@@ -10,7 +10,7 @@
 -- Idempotent on order + nonce: the same seats again. On the client's key: the order it named before.
 --@include delay/clock
 --@include delay/entry
---@include gate/server
+--@include link/server
 --@include gate/keys
 --@include gate/seats
 --@include gate/best
