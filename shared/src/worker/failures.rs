@@ -1,21 +1,28 @@
-//! The partial batch response of a Kafka event source mapping.
+//! Partial batch responses of event source mappings.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// `{"batchItemFailures":[{"itemIdentifier":{"partition":"topic-0","offset":42}}]}`: delivery resumes there. Empty: all is well.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failures {
-    /// At most one per partition.
+use crate::ingest::{kafka, sqs};
+
+/// What may not be acknowledged, as event source mappings read it. Empty: all is well.
+///
+/// - Kafka: `{"batchItemFailures":[{"itemIdentifier":{"partition":"topic-0","offset":42}}]}`, at most one a partition: delivery resumes there.
+/// - SQS (`I` = `String`): `{"batchItemFailures":[{"itemIdentifier":"<message id>"}]}`, one a message that is to come again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failures<I = ItemIdentifier> {
+    /// What did not get through.
     #[serde(rename = "batchItemFailures")]
-    pub items: Vec<ItemFailure>,
+    pub items: Vec<ItemFailure<I>>,
 }
 
-/// One partition that did not get through.
+/// One partition or message that did not get through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ItemFailure {
+pub struct ItemFailure<I = ItemIdentifier> {
     /// Where delivery resumes.
     #[serde(rename = "itemIdentifier")]
-    pub at: ItemIdentifier,
+    pub at: I,
 }
 
 /// A record as event source mappings name it.
@@ -27,9 +34,73 @@ pub struct ItemIdentifier {
     pub offset: i64,
 }
 
-impl Failures {
+impl<I> Failures<I> {
     /// Whether the whole batch may be acknowledged.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+}
+
+impl<I> Default for Failures<I> {
+    fn default() -> Self {
+        Self { items: Vec::new() }
+    }
+}
+
+/// A batch as its source delivers it, and what must come again when some of its records failed.
+pub trait Source {
+    /// How the source names what is to come again.
+    type Identifier;
+
+    /// Number of records.
+    fn records(&self) -> usize;
+
+    /// The response when the records of these indices, ascending, may not be acknowledged.
+    fn failures(&self, failed: impl Iterator<Item = usize>) -> Failures<Self::Identifier>;
+}
+
+/// Of every partition the lowest offset that failed: delivery resumes there.
+impl Source for kafka::Batch {
+    type Identifier = ItemIdentifier;
+
+    fn records(&self) -> usize {
+        self.len()
+    }
+
+    fn failures(&self, failed: impl Iterator<Item = usize>) -> Failures {
+        let mut lowest: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+        for record in failed.filter_map(|index| self.get(index)) {
+            let at = lowest.entry((record.topic, record.partition)).or_insert(record.offset);
+            *at = record.offset.min(*at);
+        }
+        let item = |((topic, partition), offset)| ItemFailure {
+            at: ItemIdentifier { partition: format!("{topic}-{partition}"), offset },
+        };
+        Failures { items: lowest.into_iter().map(item).collect() }
+    }
+}
+
+/// Every message that failed; of a FIFO queue also what stands behind it in its group, done or not: it may not overtake.
+impl Source for sqs::Batch {
+    type Identifier = String;
+
+    fn records(&self) -> usize {
+        self.messages.len()
+    }
+
+    fn failures(&self, failed: impl Iterator<Item = usize>) -> Failures<String> {
+        let mut failed = failed.peekable();
+        let mut stopped = BTreeSet::new();
+        let mut items = Vec::new();
+        for (index, message) in self.messages.iter().enumerate() {
+            let group = message.group.as_deref();
+            if failed.next_if_eq(&index).is_some() {
+                stopped.extend(group);
+            } else if !group.is_some_and(|group| stopped.contains(group)) {
+                continue;
+            }
+            items.push(ItemFailure { at: message.id.clone() });
+        }
+        Failures { items }
     }
 }

@@ -1,8 +1,6 @@
 //! The outcomes of a batch, and what may be acknowledged because of them.
 
-use std::collections::BTreeMap;
-
-use super::failures::{Failures, ItemFailure, ItemIdentifier};
+use super::failures::{Failures, Source};
 use super::outcome::{Outcome, Reason};
 use crate::ingest::kafka::Batch;
 
@@ -20,8 +18,8 @@ enum State {
 
 /// Keeps the outcome of every record of a batch, addressed by its index in the batch.
 #[derive(Debug)]
-pub struct Ledger<'a> {
-    batch: &'a Batch,
+pub struct Ledger<'a, B = Batch> {
+    batch: &'a B,
     states: Vec<State>,
 }
 
@@ -36,10 +34,10 @@ pub struct Counts {
     pub failed: usize,
 }
 
-impl<'a> Ledger<'a> {
+impl<'a, B: Source> Ledger<'a, B> {
     /// A ledger in which every record is still open.
-    pub fn new(batch: &'a Batch) -> Self {
-        Self { batch, states: vec![State::Open; batch.len()] }
+    pub fn new(batch: &'a B) -> Self {
+        Self { batch, states: vec![State::Open; batch.records()] }
     }
 
     /// Notes the outcome of record `index`, in place of what was noted before.
@@ -86,18 +84,9 @@ impl<'a> Ledger<'a> {
         counts
     }
 
-    /// The partial batch response: of every partition the lowest offset that may not be acknowledged.
-    pub fn failures(&self) -> Failures {
-        let mut lowest: BTreeMap<(&str, i32), i64> = BTreeMap::new();
-        for (record, state) in self.batch.records().zip(&self.states) {
-            if !matches!(state, State::Done | State::Parked(_)) {
-                let at = lowest.entry((record.topic, record.partition)).or_insert(record.offset);
-                *at = record.offset.min(*at);
-            }
-        }
-        let item = |((topic, partition), offset)| ItemFailure {
-            at: ItemIdentifier { partition: format!("{topic}-{partition}"), offset },
-        };
-        Failures { items: lowest.into_iter().map(item).collect() }
+    /// The partial batch response: what may not be acknowledged.
+    pub fn failures(&self) -> Failures<B::Identifier> {
+        let failed = self.states.iter().enumerate().filter(|(_, state)| !matches!(state, State::Done | State::Parked(_)));
+        self.batch.failures(failed.map(|(index, _)| index))
     }
 }

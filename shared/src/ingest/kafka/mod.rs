@@ -15,5 +15,6 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub use super::content::BadContent;
 pub use batch::Batch;
-pub use record::{BadContent, Payload, Record};
+pub use record::{Payload, Record};

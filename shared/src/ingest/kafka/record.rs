@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::batch::Header;
+use crate::ingest::content::{self, BadContent};
 
 /// A key or a value as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,26 +50,6 @@ pub struct Record<'a> {
     pub(super) headers: &'a [Header],
 }
 
-/// Why a value is not the JSON that was expected.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadContent {
-    /// Null.
-    #[error("no value: a tombstone where a message was expected")]
-    Tombstone,
-    /// Not base64.
-    #[error("the event holds no base64 here: {0}")]
-    Encoding(&'static str),
-    /// Not UTF-8.
-    #[error("not UTF-8 at byte {0}")]
-    Utf8(usize),
-    /// A NUL in text, which Postgres cannot hold.
-    #[error("text with NUL")]
-    Nul,
-    /// Not JSON, or JSON of another shape.
-    #[error("not a valid message: {0}")]
-    Json(String),
-}
-
 impl<'a> Record<'a> {
     /// Its headers, in order. One without value, or whose value is no list of bytes, is left out.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
@@ -90,15 +71,6 @@ impl<'a> Record<'a> {
             Payload::Bad { reason, .. } => return Err(BadContent::Encoding(reason)),
         };
         let text = str::from_utf8(bytes).map_err(|e| BadContent::Utf8(e.valid_up_to()))?;
-        if has_nul(text) {
-            return Err(BadContent::Nul);
-        }
-        serde_json::from_str(text).map_err(|e| BadContent::Json(e.to_string()))
+        content::parse_json(text)
     }
-}
-
-/// Whether JSON text holds a NUL, bare or escaped. `\\u0000` is a backslash followed by `u0000`, not a NUL.
-fn has_nul(json: &str) -> bool {
-    let escaped = |at: usize| json.as_bytes()[..at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0;
-    json.contains('\0') || json.match_indices("\\u0000").any(|(at, _)| escaped(at))
 }
