@@ -63,7 +63,7 @@ impl Link {
         Ok(values.into_iter().zip(calls).map(|(value, call)| Reply::new(call.script().name(), value)).collect())
     }
 
-    /// Runs plain reading commands in one round trip; the first that fails fails all.
+    /// Runs plain commands, which must be fit to be repeated, in one round trip; the first that fails fails all.
     pub(crate) async fn read(&self, what: &'static str, commands: Vec<Cmd>) -> Result<Vec<Reply>, LinkError> {
         let mut pipeline = Pipeline::with_capacity(commands.len());
         for command in commands {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use redis::cmd;
-
 use crate::link::{Call, Link, LinkError, Reply, Waiting};
 use crate::naming::Names;
 
 use super::entry::{Entry, EntryId};
+use super::group::wake;
 use super::scripts;
 
 /// Entries read at a time.
@@ -87,10 +86,7 @@ impl BroadcastReader {
     }
 
     async fn look(&mut self, block: Duration) -> Result<Look, LinkError> {
-        // For Redis, 0 means for ever.
-        let block = block.max(Duration::from_millis(1));
-        let mut wake = cmd("XREAD");
-        wake.arg("COUNT").arg(1).arg("BLOCK").arg(block.as_millis() as u64).arg("STREAMS").arg(&self.key).arg(self.position.id);
+        let wake = wake(&self.key, self.position.id, block);
         let call = Call::new(&scripts::BROADCAST_LOOK, &self.key).arg(self.position.id).arg(BATCH);
         // What woke us is read again by the script, in one step with what tells whether it is all.
         let (woken, reply) = self.waiting.run(wake, block, Some(call)).await?;

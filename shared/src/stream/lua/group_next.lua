@@ -1,0 +1,30 @@
+#!lua flags=allow-oom
+-- For groups that keep the order: new entries, unless anybody holds any. So only one batch of the group is ever under way.
+-- KEYS  1 the stream
+-- ARGV  1 group, 2 consumer, 3 most entries
+-- Gives nothing if there is no such group; 'BUSY'; 'NONE', the last id delivered; or 'NEW', then id and fields, repeated
+-- Cost  O(log n + entries). Repeated, it answers BUSY until the first answer's entries are acknowledged.
+local stream, group = KEYS[1], ARGV[1]
+local pending = redis.pcall('XPENDING', stream, group)
+if pending.err then
+  if string.find(pending.err, 'NOGROUP', 1, true) then return {} end
+  return pending
+end
+if pending[1] > 0 then return { 'BUSY' } end
+local read = redis.call('XREADGROUP', 'GROUP', group, ARGV[2], 'COUNT', ARGV[3], 'STREAMS', stream, '>')
+local reply = { 'NEW' }
+if not read then
+  for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local last, mine
+    for at = 1, #info, 2 do
+      if info[at] == 'name' then mine = info[at + 1] == group end
+      if info[at] == 'last-delivered-id' then last = info[at + 1] end
+    end
+    if mine then return { 'NONE', last } end
+  end
+end
+for _, entry in ipairs(read[1][2]) do
+  local at = #reply
+  reply[at + 1], reply[at + 2] = entry[1], entry[2]
+end
+return reply
