@@ -4,9 +4,11 @@
 //! version; unknown fields are tolerated, so a newer sender can add some.
 
 mod order_requested;
+mod stream_entry;
 mod values;
 
 pub use order_requested::{Invalid, OrderRequested};
+pub use stream_entry::StreamEntry;
 pub use values::{
     BadValue, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, SeatIndex, Shard, UserId,
 };

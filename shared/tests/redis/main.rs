@@ -1,4 +1,4 @@
-//! The gate and the delay queue against real Redis.
+//! The gate, the delay queue and the streams against real Redis.
 //!
 //! Most tests share the Redis of `REDIS_GATE_URL` (default `redis://127.0.0.1:16379`; `scripts/servers start redis`), each under a
 //! prefix of its own. Those that flush, fill, restart or stop a server start a private one.
@@ -12,3 +12,4 @@ mod outage;
 mod private;
 mod reserve;
 mod stage;
+mod stream;

@@ -29,6 +29,11 @@ impl Private {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// A file among its data.
+    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Ends the server as a crash would.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();

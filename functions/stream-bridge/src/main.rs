@@ -1,0 +1,48 @@
+//! Wires the stream-bridge: settings, adapters, then one run a tick, or a single one without end.
+
+use std::process::ExitCode;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use shared::config::Reader;
+use shared::ingest::schedule::Tick;
+use stream_bridge::{Bridge, Mode, Settings, Stop};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode, Error> {
+    let reader = Reader::from_env();
+    shared::telemetry::init(&reader);
+    let settings = match Settings::read(&reader) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let mode = settings.mode;
+    let bridge = &Bridge::open(settings).await?;
+    match mode {
+        Mode::Lambda => {
+            let tick = |event: LambdaEvent<Tick>| async move {
+                let deadline = event.context.deadline();
+                bridge.tick(&event.payload, deadline).await.map_err(Error::from)
+            };
+            lambda_runtime::run(service_fn(tick)).await?;
+        }
+        Mode::AlwaysOn => {
+            let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            let (tell, told) = watch::channel(false);
+            let told_to_end = async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                tell.send_replace(true);
+            };
+            let stop = Stop::when(told);
+            tokio::join!(bridge.run(&stop), told_to_end);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

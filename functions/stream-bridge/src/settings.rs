@@ -1,0 +1,118 @@
+//! What the stream-bridge must be told, from the environment; template.yaml names the same things.
+
+use std::time::Duration;
+
+use shared::config::{Problems, Reader, Url};
+use shared::naming::Names;
+use shared::stream::GroupSettings;
+
+/// How long the Redis of the streams may take to answer.
+pub(crate) const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
+/// Consumers of ended runs that hold nothing are deleted after so long.
+const FORGET: Duration = Duration::from_secs(600);
+
+/// How the process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A Lambda function: a run a tick.
+    Lambda,
+    /// One run without end, on a server: until SIGTERM.
+    AlwaysOn,
+}
+
+/// Settings of one process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How the process runs.
+    pub mode: Mode,
+    /// The environment's names.
+    pub names: Names,
+    /// The Redis of caches and streams.
+    pub redis: Url,
+    /// Name of the stream, without prefix.
+    pub stream: String,
+    /// Name of the group, without prefix.
+    pub group: String,
+    /// How to read.
+    pub reading: GroupSettings,
+    /// Where to send.
+    pub queue_url: String,
+    /// How long SQS may take to answer.
+    pub sqs_timeout: Duration,
+    /// For a FIFO queue: the field whose value is the message group.
+    pub fifo_field: Option<String>,
+    /// A run ends so long before its process is taken away.
+    pub stop_margin: Duration,
+}
+
+impl Settings {
+    /// Reads all of them, or says everything that is wrong.
+    pub fn read(reader: &Reader) -> Result<Self, Problems> {
+        let mode = mode(reader);
+        let names = reader.names();
+        let redis = reader.url("REDIS_CACHE_URL", &["redis", "rediss"]);
+        let stream = reader.text_or("STREAM", "program-changed");
+        let group = reader.text_or("STREAM_GROUP", "stream-bridge");
+        let queue_url = reader.url("QUEUE_URL", &["http", "https"]);
+        let batch = reader.integer_or("STREAM_BATCH", 1..=1_000, 100);
+        let block = reader.milliseconds_or("STREAM_BLOCK_MS", 1..=60_000, 5_000);
+        let idle = reader.milliseconds_or("TAKE_OVER_IDLE_MS", 100..=3_600_000, 30_000);
+        let max_deliveries = reader.integer_or("MAX_DELIVERIES", 1..=1_000, 5);
+        let sqs_timeout = reader.milliseconds_or("SQS_TIMEOUT_MS", 100..=30_000, 5_000);
+        let stop_margin = reader.milliseconds_or("STOP_MARGIN_MS", 100..=60_000, 8_000);
+        let fifo_field = reader.optional_text("FIFO_GROUP_FIELD");
+        if let Some((margin, sqs)) = stop_margin.zip(sqs_timeout) {
+            let needed = sqs + 2 * REDIS_TIMEOUT;
+            if margin < needed {
+                let allowed =
+                    format!("at least SQS_TIMEOUT_MS and 2000 more, {} here: what is begun must be finished", needed.as_millis());
+                reader.refuse("STOP_MARGIN_MS", format_args!("is {}", margin.as_millis()), allowed);
+            }
+        }
+        if let Some(url) = &queue_url
+            && url.as_str().ends_with(".fifo") != fifo_field.is_some()
+        {
+            let allowed = "the field whose value is the message group if QUEUE_URL ends with .fifo, and missing if not";
+            reader.refuse("FIFO_GROUP_FIELD", if fifo_field.is_some() { "is given" } else { "is missing" }, allowed);
+        }
+        reader.finish(|| {
+            Some(Self {
+                mode: mode?,
+                names: names?,
+                redis: redis?,
+                stream: stream?,
+                group: group?,
+                reading: GroupSettings {
+                    batch: batch?,
+                    block: block?,
+                    idle: idle?,
+                    max_deliveries: max_deliveries?,
+                    forget: FORGET,
+                    ordered: fifo_field.is_some(),
+                },
+                queue_url: queue_url?.as_str().to_owned(),
+                sqs_timeout: sqs_timeout?,
+                fifo_field,
+                stop_margin: stop_margin?,
+            })
+        })
+    }
+}
+
+/// As `MODE` says; else a Lambda function where there is a Lambda to be one of.
+fn mode(reader: &Reader) -> Option<Mode> {
+    match reader.optional_text("MODE").as_deref() {
+        Some("lambda") => Some(Mode::Lambda),
+        Some("always-on") => Some(Mode::AlwaysOn),
+        Some(other) => {
+            reader.refuse(
+                "MODE",
+                format_args!("is {other:?}"),
+                "lambda or always-on; if missing: lambda where AWS_LAMBDA_RUNTIME_API is set",
+            );
+            None
+        }
+        None if reader.optional_text("AWS_LAMBDA_RUNTIME_API").is_some() => Some(Mode::Lambda),
+        None => Some(Mode::AlwaysOn),
+    }
+}

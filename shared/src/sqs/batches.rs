@@ -1,0 +1,55 @@
+//! How many messages fit into one request.
+
+use std::ops::Range;
+
+use super::{MAX_BATCH, MAX_BYTES};
+
+/// Cuts messages of these sizes, in their order, into requests: each of at most [`MAX_BATCH`] messages and [`MAX_BYTES`] bytes, and as few of
+/// them as the order allows. A message larger than any request stands alone.
+///
+/// ```
+/// assert_eq!(shared::sqs::batches(&[700_000, 300_000, 100_000]), [0..2, 2..3]);
+/// ```
+pub fn batches(sizes: &[usize]) -> Vec<Range<usize>> {
+    let mut all = Vec::new();
+    let (mut from, mut bytes) = (0, 0);
+    for (at, size) in sizes.iter().enumerate() {
+        if at > from && (at - from == MAX_BATCH || bytes + size > MAX_BYTES) {
+            all.push(from..at);
+            (from, bytes) = (at, 0);
+        }
+        bytes += size;
+    }
+    if from < sizes.len() {
+        all.push(from..sizes.len());
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_message_is_in_one_request_that_may_be_sent_and_none_could_hold_more(
+            sizes in prop::collection::vec(prop_oneof![0..2_000_usize, 0..MAX_BYTES + 2], 0..60),
+        ) {
+            let all = batches(&sizes);
+            let mut next = 0;
+            for batch in &all {
+                prop_assert_eq!(batch.start, next);
+                next = batch.end;
+                let bytes: usize = sizes[batch.clone()].iter().sum();
+                prop_assert!(!batch.is_empty() && batch.len() <= MAX_BATCH);
+                prop_assert!(bytes <= MAX_BYTES || batch.len() == 1);
+                if let Some(more) = sizes.get(batch.end) {
+                    prop_assert!(batch.len() == MAX_BATCH || bytes + more > MAX_BYTES, "{batch:?} could hold one more");
+                }
+            }
+            prop_assert_eq!(next, sizes.len());
+        }
+    }
+}

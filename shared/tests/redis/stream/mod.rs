@@ -1,0 +1,9 @@
+//! Redis Streams against real Redis.
+
+mod broadcast;
+mod gaps;
+mod group;
+mod poison;
+mod publishing;
+mod recovery;
+mod stage;
