@@ -1,0 +1,70 @@
+//! Killed wherever it waits, the bridge loses nothing.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use stream_bridge::Stop;
+use tokio::time::Instant;
+
+use crate::stage::{PATIENCE, numbers, with};
+
+/// Runs a future until it has waited `waits` times; then it is gone.
+async fn killed_after<T>(waits: usize, future: impl Future<Output = T>) {
+    let mut future = pin!(future);
+    let mut waited = 0;
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending if waited + 1 >= waits => Poll::Ready(()),
+        Poll::Pending => {
+            waited += 1;
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+async fn killed_at_each_of_its_first_waits(fifo: bool) {
+    with(fifo, move |stage| async move {
+        const RUNS: u32 = 40;
+        // Every run is a process of its own: connections are new, as is the name in the group.
+        let settings = [("MAX_DELIVERIES", "1000"), ("TAKE_OVER_IDLE_MS", "100")];
+        let settings = if fifo { [&settings[..], &[("FIFO_GROUP_FIELD", "group")]].concat() } else { settings.to_vec() };
+        for waits in 1..=RUNS {
+            for n in 0..5 {
+                let (n, group) = ((waits - 1) * 5 + n, format!("g{}", n % 3));
+                stage.publish(&[("n", &n.to_string()), ("group", &group)]).await;
+            }
+            let bridge = stage.bridge(&settings);
+            // It may run out of things to wait for but the stream; then its time ends it.
+            let stop = Stop::at(Instant::now() + Duration::from_secs(2));
+            killed_after(waits as usize, bridge.run(&stop)).await;
+        }
+        let report = stage.carry(&stage.bridge(&settings)).await;
+        assert_eq!((report.parked, report.given_up), (0, 0));
+        let arrived = stage.drain().await;
+        let mut seen = numbers(&arrived);
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen, (0..RUNS * 5).collect::<Vec<_>>(), "nothing is lost, however often it came");
+        if fifo {
+            for group in ["g0", "g1", "g2"] {
+                let of_group: Vec<u32> =
+                    arrived.iter().filter(|e| e.field("group") == Some(group)).map(crate::stage::number).collect();
+                assert!(of_group.is_sorted_by(|a, b| a < b), "{group} is in order and without repeats: {of_group:?}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn killed_at_each_of_its_first_waits_it_loses_nothing() {
+    tokio::time::timeout(PATIENCE * 5, killed_at_each_of_its_first_waits(false)).await.expect("ends");
+}
+
+#[tokio::test]
+async fn killed_at_each_of_its_first_waits_it_keeps_the_order_of_each_message_group() {
+    tokio::time::timeout(PATIENCE * 5, killed_at_each_of_its_first_waits(true)).await.expect("ends");
+}

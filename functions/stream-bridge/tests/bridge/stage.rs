@@ -1,0 +1,256 @@
+//! What every test stands on: a stream and a queue of its own, and bridges between them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use redis::FromRedisValue;
+use shared::config::Reader;
+use shared::link::Link;
+use shared::message::StreamEntry;
+use shared::naming::Names;
+use shared::sqs::Queue;
+use shared::stream::{Bounds, GroupReader, GroupState, Published, Publisher};
+use stream_bridge::{Bridge, Report, Settings, Stop};
+use tokio::sync::watch;
+
+pub(crate) const STREAM: &str = "program-changed";
+/// Long enough for any machine; what is waited for normally comes at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+fn variable(name: &str, usual: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| usual.to_owned())
+}
+
+pub(crate) fn redis_url() -> String {
+    variable("CACHE_URL", "redis://127.0.0.1:16380")
+}
+
+pub(crate) fn endpoint() -> String {
+    variable("SQS_ENDPOINT", "http://127.0.0.1:19324")
+}
+
+/// One test's environment.
+pub(crate) struct Stage {
+    pub(crate) names: Names,
+    pub(crate) queue_url: String,
+    pub(crate) client: Client,
+    link: Link,
+    redis: redis::aio::MultiplexedConnection,
+}
+
+/// Runs a test with a stream and a queue, and removes all traces of it, however it ends.
+pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
+    fifo: bool,
+    test: impl FnOnce(Arc<Stage>) -> F + Send + 'static,
+) {
+    let stage = Arc::new(Stage::open(fifo).await);
+    let end = tokio::spawn(test(stage.clone())).await;
+    stage.clear().await;
+    if let Err(failure) = end {
+        std::panic::resume_unwind(failure.into_panic());
+    }
+}
+
+impl Stage {
+    async fn open(fifo: bool) -> Self {
+        let names = Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
+        let client = client(&endpoint());
+        let name = names.queue(if fifo { "changes.fifo" } else { "changes" });
+        let mut create = client.create_queue().queue_name(name);
+        if fifo {
+            create = create.attributes(QueueAttributeName::FifoQueue, "true");
+        }
+        let created = create.send().await;
+        let created = created.unwrap_or_else(|e| panic!("no SQS at {} ({e:?}): run `scripts/servers start sqs`", endpoint()));
+        let queue_url = created.queue_url().expect("a URL").to_owned();
+        let open = redis::Client::open(redis_url()).expect("a usable address");
+        let redis = open.get_multiplexed_async_connection().await;
+        let redis = redis.unwrap_or_else(|e| panic!("no Redis at {} ({e}): run `scripts/servers start cache`", redis_url()));
+        let link = Link::open(&redis_url(), Duration::from_secs(5)).expect("a usable address");
+        Self { names, queue_url, client, link, redis }
+    }
+
+    /// What a process of the bridge is told, in short times.
+    pub(crate) fn variables(&self, more: &[(&str, &str)]) -> HashMap<String, String> {
+        let mut vars: HashMap<String, String> = HashMap::from([
+            ("ENV_PREFIX".to_owned(), self.names.prefix().to_owned()),
+            ("REDIS_CACHE_URL".to_owned(), redis_url()),
+            ("QUEUE_URL".to_owned(), self.queue_url.clone()),
+            ("STREAM".to_owned(), STREAM.to_owned()),
+            ("TAKE_OVER_IDLE_MS".to_owned(), "200".to_owned()),
+            ("SQS_TIMEOUT_MS".to_owned(), "5000".to_owned()),
+        ]);
+        vars.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        vars
+    }
+
+    /// A process of the bridge's, with other settings where given.
+    pub(crate) fn bridge(&self, more: &[(&str, &str)]) -> Bridge {
+        self.bridge_to(&endpoint(), more)
+    }
+
+    /// The same, with the queue behind another endpoint.
+    pub(crate) fn bridge_to(&self, endpoint: &str, more: &[(&str, &str)]) -> Bridge {
+        let settings = Settings::read(&Reader::new(self.variables(more))).expect("settings of a test are valid");
+        Bridge::over(settings, Queue::new(client(endpoint), &self.queue_url)).expect("opens")
+    }
+
+    /// A run of the bridge until everything in the stream has been dealt with.
+    pub(crate) async fn carry(&self, bridge: &Bridge) -> Report {
+        self.carry_while(bridge, self.all_dealt_with()).await
+    }
+
+    /// A run of the bridge for as long as something else takes.
+    pub(crate) async fn carry_while(&self, bridge: &Bridge, meanwhile: impl Future<Output = ()>) -> Report {
+        let (tell, told) = watch::channel(false);
+        let stop = Stop::when(told);
+        let (report, ()) = tokio::join!(bridge.run(&stop), async {
+            meanwhile.await;
+            tell.send_replace(true);
+        });
+        report
+    }
+
+    pub(crate) async fn all_dealt_with(&self) {
+        self.until(|state| state.pending == 0 && state.lag == Some(0)).await;
+    }
+
+    /// Waits until the group of the bridge is there and as far as is asked.
+    pub(crate) async fn until(&self, holds: impl Fn(GroupState) -> bool) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let state = self.state().await;
+            if holds(state) {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "it is {state:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) async fn state(&self) -> GroupState {
+        let reading = Settings::read(&Reader::new(self.variables(&[]))).expect("valid").reading;
+        let reader = GroupReader::open(self.link.clone(), &self.names, STREAM, "stream-bridge", "looks only", reading);
+        reader.state().await.expect("Redis runs")
+    }
+
+    pub(crate) fn key(&self) -> String {
+        self.names.stream(STREAM)
+    }
+
+    fn publisher(&self) -> Publisher {
+        let bounds = Bounds::new(100_000, 1_000_000).expect("valid");
+        Publisher::new(self.link.clone(), &self.names, STREAM, bounds)
+    }
+
+    pub(crate) async fn publish(&self, fields: &[(&str, &str)]) -> String {
+        match self.publisher().publish(fields).await {
+            Ok(Published::At(id)) => id.to_string(),
+            other => panic!("not published: {other:?}"),
+        }
+    }
+
+    /// Entries with field `n`.
+    pub(crate) async fn publish_numbers(&self, numbers: std::ops::Range<u32>) {
+        for n in numbers {
+            self.publish(&[("n", &n.to_string())]).await;
+        }
+    }
+
+    /// One command to Redis.
+    pub(crate) async fn redis<T: FromRedisValue>(&self, words: &[&[u8]]) -> T {
+        let mut command = redis::Cmd::new();
+        command.arg(words);
+        command.query_async(&mut self.redis.clone()).await.expect("Redis runs")
+    }
+
+    /// Entries set aside: reason, and the entry's own fields.
+    pub(crate) async fn dead(&self) -> Vec<(String, Vec<Vec<u8>>)> {
+        let key = self.names.dead_stream(STREAM);
+        let entries: Vec<(String, Vec<Vec<u8>>)> = self.redis(&[b"XRANGE", key.as_bytes(), b"-", b"+"]).await;
+        let split = |(_, words): (String, Vec<Vec<u8>>)| (String::from_utf8_lossy(&words[7]).into_owned(), words[8..].to_vec());
+        entries.into_iter().map(split).collect()
+    }
+
+    /// Names of the group's consumers.
+    pub(crate) async fn consumers(&self) -> usize {
+        let infos: Vec<redis::Value> =
+            self.redis(&[b"XINFO", b"CONSUMERS", self.key().as_bytes(), self.names.group("stream-bridge").as_bytes()]).await;
+        infos.len()
+    }
+
+    /// Receives one batch, and deletes it; empty if nothing comes within `seconds`.
+    pub(crate) async fn receive(&self, seconds: i32) -> Vec<Message> {
+        let receive = self.client.receive_message().queue_url(&self.queue_url).max_number_of_messages(10);
+        let received = receive.wait_time_seconds(seconds).message_attribute_names("All").send().await.expect("SQS runs");
+        let messages = received.messages.unwrap_or_default();
+        for message in &messages {
+            let handle = message.receipt_handle().expect("a handle");
+            self.client.delete_message().queue_url(&self.queue_url).receipt_handle(handle).send().await.expect("deleted");
+        }
+        messages
+    }
+
+    /// Everything in the queue.
+    pub(crate) async fn drain(&self) -> Vec<StreamEntry> {
+        let mut all = Vec::new();
+        loop {
+            let messages = self.receive(0).await;
+            if messages.is_empty() {
+                return all;
+            }
+            all.extend(messages.iter().map(body));
+        }
+    }
+
+    /// Receives until every number has come, and answers how often each did so far.
+    pub(crate) async fn await_numbers(&self, numbers: std::ops::Range<u32>) -> BTreeMap<u32, u32> {
+        let mut seen = BTreeMap::new();
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while !numbers.clone().all(|n| seen.contains_key(&n)) {
+            assert!(std::time::Instant::now() < deadline, "only these came: {seen:?}");
+            for message in self.receive(1).await {
+                *seen.entry(number(&body(&message))).or_default() += 1;
+            }
+        }
+        seen
+    }
+
+    async fn clear(&self) {
+        let _: u64 = self.redis(&[b"DEL", self.key().as_bytes(), self.names.dead_stream(STREAM).as_bytes()]).await;
+        self.client.delete_queue().queue_url(&self.queue_url).send().await.expect("deleted");
+    }
+}
+
+pub(crate) fn body(message: &Message) -> StreamEntry {
+    serde_json::from_str(message.body().expect("a body")).expect("an entry")
+}
+
+pub(crate) fn number(entry: &StreamEntry) -> u32 {
+    entry.field("n").and_then(|n| n.parse().ok()).expect("a number")
+}
+
+/// The numbers of entries, in their order.
+pub(crate) fn numbers(entries: &[StreamEntry]) -> Vec<u32> {
+    entries.iter().map(number).collect()
+}
+
+/// A client that does not try again by itself: what is shown is that the bridge does.
+fn client(endpoint: &str) -> Client {
+    let timeout = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build();
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .timeout_config(timeout)
+        .retry_config(RetryConfig::disabled())
+        .build();
+    Client::from_conf(config)
+}

@@ -1,0 +1,93 @@
+//! A queue of a test's own.
+
+use std::collections::HashMap;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use shared::sqs::{Fifo, NewMessage, Queue};
+
+pub(crate) fn endpoint() -> String {
+    std::env::var("SQS_ENDPOINT").unwrap_or_else(|_| "http://127.0.0.1:19324".into())
+}
+
+/// A client of an endpoint, bounded in time, which does not try again by itself.
+pub(crate) fn client(endpoint: &str) -> Client {
+    let timeout = TimeoutConfig::builder().operation_timeout(std::time::Duration::from_secs(20)).build();
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .timeout_config(timeout)
+        .retry_config(RetryConfig::disabled())
+        .build();
+    Client::from_conf(config)
+}
+
+pub(crate) struct Stage {
+    pub(crate) client: Client,
+    pub(crate) url: String,
+}
+
+/// Runs a test with a queue of its own, and deletes it, however the test ends.
+pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
+    fifo: bool,
+    test: impl FnOnce(std::sync::Arc<Stage>) -> F + Send + 'static,
+) {
+    let client = client(&endpoint());
+    let name = format!("t{:012x}{}", rand::random::<u64>() >> 16, if fifo { ".fifo" } else { "" });
+    let mut create = client.create_queue().queue_name(name);
+    if fifo {
+        create = create.attributes(QueueAttributeName::FifoQueue, "true");
+    }
+    let created = create.send().await;
+    let created = created.unwrap_or_else(|e| panic!("no SQS at {} ({e:?}): run `scripts/servers start sqs`", endpoint()));
+    let stage = std::sync::Arc::new(Stage { client, url: created.queue_url().expect("a URL").to_owned() });
+    let end = tokio::spawn(test(stage.clone())).await;
+    stage.client.delete_queue().queue_url(&stage.url).send().await.expect("deleted");
+    if let Err(failure) = end {
+        std::panic::resume_unwind(failure.into_panic());
+    }
+}
+
+impl Stage {
+    pub(crate) fn queue(&self) -> Queue {
+        Queue::new(self.client.clone(), &self.url)
+    }
+
+    /// Receives and deletes until so many have come.
+    pub(crate) async fn receive(&self, count: usize) -> Vec<Message> {
+        let mut all = Vec::new();
+        while all.len() < count {
+            let receive = self.client.receive_message().queue_url(&self.url).max_number_of_messages(10).wait_time_seconds(10);
+            let received = receive.message_attribute_names("All").send().await.expect("SQS runs");
+            let messages = received.messages.unwrap_or_default();
+            assert!(!messages.is_empty(), "{} of {count} came", all.len());
+            for message in &messages {
+                let handle = message.receipt_handle().expect("a handle");
+                self.client.delete_message().queue_url(&self.url).receipt_handle(handle).send().await.expect("deleted");
+            }
+            all.extend(messages);
+        }
+        assert_eq!(all.len(), count);
+        all
+    }
+}
+
+pub(crate) fn message(body: &str) -> NewMessage {
+    NewMessage { body: body.to_owned(), attributes: vec![], fifo: None }
+}
+
+pub(crate) fn fifo(body: &str, group: &str, deduplication: &str) -> NewMessage {
+    let fifo = Fifo { group: group.to_owned(), deduplication: deduplication.to_owned() };
+    NewMessage { fifo: Some(fifo), ..message(body) }
+}
+
+/// Text attributes by name.
+pub(crate) fn attributes(message: &Message) -> HashMap<String, String> {
+    let attributes = message.message_attributes().into_iter().flatten();
+    attributes.map(|(name, value)| (name.clone(), value.string_value().expect("text").to_owned())).collect()
+}
