@@ -211,10 +211,11 @@ impl GroupReader {
         command.arg("GROUP").arg(&self.group).arg(&self.consumer).arg("COUNT").arg(self.settings.batch);
         command.arg("BLOCK").arg(wait_ms(block)).arg("STREAMS").arg(&self.key).arg(">");
         let (value, _) = self.waiting.run(command, block, None).await?;
-        match &value {
-            // What Redis 7.0 says to those who wait while the stream is deleted.
-            Value::ServerError(error) if matches!(error.code(), "NOGROUP" | "UNBLOCKED") => return Ok(Read::NoGroup),
-            _ => {}
+        // Redis 7.0 says UNBLOCKED to those who wait while the stream is deleted.
+        if let Value::ServerError(error) = &value
+            && matches!(error.code(), "NOGROUP" | "UNBLOCKED")
+        {
+            return Ok(Read::NoGroup);
         }
         let mut streams = Reply::new("XREADGROUP", value)?;
         let mut entries = Vec::new();
@@ -229,8 +230,8 @@ impl GroupReader {
     }
 
     async fn read_in_order(&mut self, block: Duration) -> Result<Read, LinkError> {
-        let call = || self.call(&scripts::GROUP_NEXT).arg(self.settings.batch);
-        let mut reply = self.link.run(call()).await?;
+        let call = self.call(&scripts::GROUP_NEXT).arg(self.settings.batch);
+        let mut reply = self.link.run(call).await?;
         let mut answer = reply.next_word()?;
         if answer.as_deref() == Some("NONE") {
             // Nothing to be had: wait behind the last one, and look again in the same round trip.

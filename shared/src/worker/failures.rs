@@ -53,7 +53,7 @@ pub trait Source {
     type Identifier;
 
     /// Number of records.
-    fn records(&self) -> usize;
+    fn size(&self) -> usize;
 
     /// The response when the records of these indices, ascending, may not be acknowledged.
     fn failures(&self, failed: impl Iterator<Item = usize>) -> Failures<Self::Identifier>;
@@ -63,7 +63,7 @@ pub trait Source {
 impl Source for kafka::Batch {
     type Identifier = ItemIdentifier;
 
-    fn records(&self) -> usize {
+    fn size(&self) -> usize {
         self.len()
     }
 
@@ -84,7 +84,7 @@ impl Source for kafka::Batch {
 impl Source for sqs::Batch {
     type Identifier = String;
 
-    fn records(&self) -> usize {
+    fn size(&self) -> usize {
         self.messages.len()
     }
 

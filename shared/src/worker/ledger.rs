@@ -37,7 +37,7 @@ pub struct Counts {
 impl<'a, B: Source> Ledger<'a, B> {
     /// A ledger in which every record is still open.
     pub fn new(batch: &'a B) -> Self {
-        Self { batch, states: vec![State::Open; batch.records()] }
+        Self { batch, states: vec![State::Open; batch.size()] }
     }
 
     /// Notes the outcome of record `index`, in place of what was noted before.

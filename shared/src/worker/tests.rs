@@ -141,7 +141,7 @@ fn the_response_reads_as_the_event_source_mapping_expects() {
     let ledger = play(&batch, &[Fate::Done, Fate::Retried, Fate::Done]);
     let response = serde_json::to_value(ledger.failures()).expect("encodes");
     assert_eq!(response, json!({ "batchItemFailures": [{ "itemIdentifier": { "partition": "t-0", "offset": 42 } }] }));
-    assert_eq!(serde_json::to_value(Failures::default()).expect("encodes"), json!({ "batchItemFailures": [] }));
+    assert_eq!(serde_json::to_value(<Failures>::default()).expect("encodes"), json!({ "batchItemFailures": [] }));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 pub(crate) struct Cable {
     pub(crate) address: String,
     whole: watch::Sender<bool>,
+    refused: watch::Receiver<u32>,
 }
 
 impl Cable {
@@ -15,14 +16,16 @@ impl Cable {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         let (whole, is_whole) = watch::channel(true);
+        let (refuse, refused) = watch::channel(0);
         let server = server.to_owned();
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
+                if !*is_whole.borrow() {
+                    refuse.send_modify(|n| *n += 1);
+                    continue;
+                }
                 let (mut is_whole, server) = (is_whole.clone(), server.clone());
                 tokio::spawn(async move {
-                    if !*is_whole.borrow() {
-                        return;
-                    }
                     let Ok(mut far) = TcpStream::connect(&server).await else { return };
                     tokio::select! {
                         _ = copy_bidirectional(&mut near, &mut far) => {}
@@ -31,11 +34,16 @@ impl Cable {
                 });
             }
         });
-        Self { address, whole }
+        Self { address, whole, refused }
     }
 
     pub(crate) fn cut(&self) {
         self.whole.send_replace(false);
+    }
+
+    /// Waits until somebody has met the cut.
+    pub(crate) async fn met(&mut self) {
+        self.refused.wait_for(|refused| *refused > 0).await.expect("the cable lasts");
     }
 
     pub(crate) fn mend(&self) {

@@ -38,7 +38,7 @@ async fn killed_at_each_of_its_first_waits(fifo: bool) {
             }
             let bridge = stage.bridge(&settings);
             // It may run out of things to wait for but the stream; then its time ends it.
-            let stop = Stop::at(Instant::now() + Duration::from_secs(2));
+            let stop = Stop::at(Instant::now() + Duration::from_millis(300));
             killed_after(waits as usize, bridge.run(&stop)).await;
         }
         let report = stage.carry(&stage.bridge(&settings)).await;

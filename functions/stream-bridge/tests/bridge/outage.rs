@@ -6,7 +6,7 @@ use crate::stage::{endpoint, numbers, redis_url, with};
 #[tokio::test]
 async fn with_sqs_away_for_a_while_nothing_is_lost_or_set_aside_and_the_same_run_carries_on() {
     with(false, |stage| async move {
-        let cable = Cable::to(endpoint().trim_start_matches("http://")).await;
+        let mut cable = Cable::to(endpoint().trim_start_matches("http://")).await;
         // A single delivery is all an entry is allowed: an outage must not use it up.
         let settings = [("MAX_DELIVERIES", "1"), ("TAKE_OVER_IDLE_MS", "3600000"), ("STREAM_BATCH", "7")];
         let bridge = stage.bridge_to(&format!("http://{}", cable.address), &settings);
@@ -15,7 +15,7 @@ async fn with_sqs_away_for_a_while_nothing_is_lost_or_set_aside_and_the_same_run
             stage.all_dealt_with().await;
             cable.cut();
             stage.publish_numbers(10..40).await;
-            stage.until(|state| state.pending > 0).await;
+            cable.met().await;
             cable.mend();
             stage.all_dealt_with().await;
         };

@@ -15,7 +15,9 @@ async fn concurrent_consumers_share_a_stream_and_each_entry_goes_to_one() {
     let mut readers: Vec<_> = (0..3).map(|n| streams.consumer_with(&format!("c{n}"), slow())).collect();
     let publishing = streams.publish(0..300);
     let seen = std::sync::Mutex::new(BTreeMap::<u32, u32>::new());
-    let consuming = futures_join(readers.iter_mut().map(|reader| async {
+    let seen_by_all = &seen;
+    let consuming = futures_join(readers.iter_mut().map(|reader| async move {
+        let seen = seen_by_all;
         while seen.lock().expect("no panic").len() < 300 {
             let entries = read(reader).await;
             for n in numbers(&entries) {
