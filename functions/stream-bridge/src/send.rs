@@ -44,7 +44,7 @@ pub async fn send(queue: &Queue, items: Vec<Item>) -> Round {
     let mut stopped = BTreeSet::new();
     let mut waiting = items;
     while !waiting.is_empty() {
-        let (wave, later) = wave(waiting, &mut stopped, &mut round.left);
+        let (wave, later) = wave(waiting, &stopped, &mut round.left);
         let sizes: Vec<usize> = wave.iter().map(|item| item.message.size()).collect();
         let requests = batches(&sizes).into_iter().map(|range| request(queue, &wave[range]));
         let answers = join_all(requests).await;
@@ -74,14 +74,17 @@ pub async fn send(queue: &Queue, items: Vec<Item>) -> Round {
 }
 
 /// What can be sent together now, and what must wait for it. What belongs to a stopped group is left.
-fn wave(items: Vec<Item>, stopped: &mut BTreeSet<String>, left: &mut Vec<Item>) -> (Vec<Item>, Vec<Item>) {
+fn wave(items: Vec<Item>, stopped: &BTreeSet<String>, left: &mut Vec<Item>) -> (Vec<Item>, Vec<Item>) {
     let mut groups = BTreeSet::new();
     let (mut now, mut later) = (Vec::with_capacity(items.len()), Vec::new());
     for item in items {
-        match item.group().map(str::to_owned) {
-            Some(group) if stopped.contains(&group) => left.push(item),
-            Some(group) if !groups.insert(group) => later.push(item),
-            _ => now.push(item),
+        let group = item.group().map(str::to_owned);
+        if group.as_ref().is_some_and(|group| stopped.contains(group)) {
+            left.push(item);
+        } else if group.is_none_or(|group| groups.insert(group)) {
+            now.push(item);
+        } else {
+            later.push(item);
         }
     }
     (now, later)
