@@ -228,12 +228,11 @@ enum Trouble {
 
 impl Trouble {
     fn log(&self, attempt: u32, left: usize) {
-        match self {
+        if matches!(self, Self::Queue(SqsError::Refused(_))) {
             // This does not pass by itself.
-            Self::Queue(SqsError::Refused(_)) => {
-                tracing::error!(alarm = "queue_refuses", error = %self, attempt, left, "nothing is forwarded; trying again");
-            }
-            _ => tracing::warn!(error = %self, attempt, left, "to be tried again"),
+            tracing::error!(alarm = "queue_refuses", error = %self, attempt, left, "nothing is forwarded; trying again");
+        } else {
+            tracing::warn!(error = %self, attempt, left, "to be tried again");
         }
     }
 }

@@ -110,7 +110,8 @@ impl Stage {
     pub(crate) async fn carry_while(&self, bridge: &Bridge, meanwhile: impl Future<Output = ()>) -> Report {
         let (tell, told) = watch::channel(false);
         let stop = Stop::when(told);
-        let (report, ()) = tokio::join!(bridge.run(&stop), async {
+        let meanwhile = Box::pin(meanwhile);
+        let (report, ()) = tokio::join!(Box::pin(bridge.run(&stop)), async {
             meanwhile.await;
             tell.send_replace(true);
         });

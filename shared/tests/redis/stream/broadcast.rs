@@ -16,7 +16,7 @@ async fn everything_is_heard_from_the_moment_it_opened_and_nothing_from_before()
     streams.publish(5..8).await;
     assert_eq!(heard(&mut first).await, [3, 4, 5, 6, 7]);
     assert_eq!(heard(&mut second).await, [5, 6, 7]);
-    assert_eq!(heard(&mut first).await, [], "nothing came in time");
+    assert_eq!(heard(&mut first).await, [0_u32; 0], "nothing came in time");
     streams.publish(8..9).await;
     assert_eq!(heard(&mut first).await, [8]);
     assert_eq!(heard(&mut second).await, [8]);
@@ -26,7 +26,7 @@ async fn everything_is_heard_from_the_moment_it_opened_and_nothing_from_before()
 async fn a_stream_that_does_not_exist_yet_is_listened_to() {
     let streams = Streams::open();
     let mut listener = streams.listener().await;
-    assert_eq!(heard(&mut listener).await, []);
+    assert_eq!(heard(&mut listener).await, [0_u32; 0]);
     streams.publish(0..2).await;
     assert_eq!(heard(&mut listener).await, [0, 1]);
 }
@@ -73,9 +73,9 @@ async fn trimming_what_was_heard_is_no_gap() {
 async fn a_listener_that_is_abandoned_while_it_waits_loses_nothing() {
     let streams = Streams::open();
     let mut listener = streams.listener().await;
-    for n in 0..20 {
+    for n in 0..20_u64 {
         // Given up at any point of the read, from before it began to its end.
-        let _ = tokio::time::timeout(Duration::from_micros(u64::from(n) * 100), listener.next(Duration::from_secs(60))).await;
+        let _ = tokio::time::timeout(Duration::from_micros(n * 100), listener.next(Duration::from_secs(60))).await;
     }
     let mut all = Vec::new();
     let publishing = streams.publish(0..50);
