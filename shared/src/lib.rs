@@ -9,6 +9,7 @@
 //! | [`message`] | what travels, with its bounds and JSON Schema |
 //! | [`ingest`] | a Lambda event becomes records; one bad record never fails its batch |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
+//! | [`api_stats`] | pure rules: API calls added up by minute, route, status and client |
 //! | [`worker`] | the outcome of a record, the batch runner, retry policy |
 //! | [`link`] (feature `redis`) | the connection to Redis and the scripts that run over it |
 //! | [`gate`] (feature `redis`) | the Redis gate: five scripts |
@@ -20,6 +21,7 @@
 //!
 //! Arrows point one way: adapters use rules, never the reverse. Without features nothing here does I/O.
 
+pub mod api_stats;
 pub mod config;
 #[cfg(feature = "redis")]
 pub mod delay;

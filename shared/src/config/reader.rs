@@ -101,6 +101,19 @@ impl Reader {
         if self.optional_text(variable).is_none() { Some(default) } else { self.integer(variable, range) }
     }
 
+    /// A switch, `true` or `false`, else the default.
+    pub fn switch_or(&self, variable: &str, default: bool) -> Option<bool> {
+        match self.optional_text(variable).as_deref() {
+            None => Some(default),
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            Some(other) => {
+                self.refuse(variable, format_args!("is {other:?}"), "true or false");
+                None
+            }
+        }
+    }
+
     /// A time in whole milliseconds, else the default (milliseconds too).
     pub fn milliseconds_or(&self, variable: &str, range: RangeInclusive<u64>, default: u64) -> Option<Duration> {
         self.integer_or(variable, range, default).map(Duration::from_millis)

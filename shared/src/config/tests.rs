@@ -71,6 +71,14 @@ fn an_error_returned_from_main_reads_the_same() {
 }
 
 #[test]
+fn a_switch_is_on_or_off_and_nothing_between() {
+    let reader = Reader::new([("A", "true"), ("B", "false"), ("C", "yes")]);
+    assert_eq!([reader.switch_or("A", false), reader.switch_or("B", true)], [Some(true), Some(false)]);
+    assert_eq!([reader.switch_or("D", true), reader.switch_or("C", true)], [Some(true), None]);
+    assert!(problems(&reader).contains("C is \"yes\"; it must be true or false"));
+}
+
+#[test]
 fn a_blank_value_is_a_missing_one() {
     let reader = Reader::new([("ENV_PREFIX", "  ")]);
     assert_eq!(reader.names(), None);

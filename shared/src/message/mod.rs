@@ -3,12 +3,16 @@
 //! Every value is checked when it is made or decoded: a message that exists is within its bounds. Messages are JSON with a
 //! version; unknown fields are tolerated, so a newer sender can add some.
 
+mod api_call;
+mod client;
 mod order_requested;
 mod stream_entry;
 mod values;
 
+pub use api_call::{ApiCall, InvalidCall};
 pub use order_requested::{Invalid, OrderRequested};
 pub use stream_entry::StreamEntry;
 pub use values::{
-    BadValue, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, SeatIndex, Shard, UserId,
+    BadValue, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, CategoryNo, Cents, IdempotencyKey,
+    MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, SeatIndex, Shard, TraceId, UserId,
 };

@@ -99,43 +99,63 @@ impl FromStr for OrderNumber {
     }
 }
 
-/// 128 random bits that tell two orders of the same number apart (after a loss of Redis). 32 lower-case hex digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Nonce([u8; 16]);
+/// 128 bits, written as 32 lower-case hex digits.
+macro_rules! hex_value {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name([u8; 16]);
 
-impl Nonce {
-    /// From random bytes.
-    pub const fn new(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
+        impl $name {
+            /// From random bytes.
+            pub const fn new(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
 
-    /// The bytes.
-    pub const fn bytes(self) -> [u8; 16] {
-        self.0
-    }
-}
-
-impl fmt::Display for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for b in self.0 {
-            write!(f, "{b:02x}")?;
+            /// The bytes.
+            pub const fn bytes(self) -> [u8; 16] {
+                self.0
+            }
         }
-        Ok(())
-    }
-}
 
-impl FromStr for Nonce {
-    type Err = BadValue;
-
-    fn from_str(s: &str) -> Result<Self, BadValue> {
-        let mut bytes = [0; 16];
-        let lower = s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if !lower || hex::decode_to_slice(s, &mut bytes).is_err() {
-            return bad("nonce", "32 lower-case hex digits");
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                for b in self.0 {
+                    write!(f, "{b:02x}")?;
+                }
+                Ok(())
+            }
         }
-        Ok(Self(bytes))
-    }
+
+        impl FromStr for $name {
+            type Err = BadValue;
+
+            fn from_str(s: &str) -> Result<Self, BadValue> {
+                let mut bytes = [0; 16];
+                let lower = s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+                if !lower || hex::decode_to_slice(s, &mut bytes).is_err() {
+                    return bad($what, "32 lower-case hex digits");
+                }
+                Ok(Self(bytes))
+            }
+        }
+    };
 }
+
+hex_value!(
+    /// 128 random bits that tell two orders of the same number apart (after a loss of Redis). 32 lower-case hex digits.
+    Nonce, "nonce"
+);
+
+hex_value!(
+    /// Identity of one call of the API: 128 random bits. 32 lower-case hex digits.
+    CallId, "call id"
+);
+
+hex_value!(
+    /// Identity of a W3C trace. 32 lower-case hex digits.
+    TraceId, "trace id"
+);
 
 /// Identity of a program (an event on sale): 1 to 2^53 - 1. A string in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,7 +193,11 @@ impl FromStr for ProgramId {
 
 as_string!(OrderNumber);
 as_string!(Nonce);
+as_string!(CallId);
+as_string!(TraceId);
 as_string!(ProgramId);
 schema!(OrderNumber, { "type": "string", "pattern": "^[1-9][0-9]{0,18}$" });
 schema!(Nonce, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
+schema!(CallId, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
+schema!(TraceId, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
 schema!(ProgramId, { "type": "string", "pattern": "^[1-9][0-9]{0,15}$" });

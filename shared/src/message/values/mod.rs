@@ -7,9 +7,9 @@ mod identity;
 mod numbers;
 mod text;
 
-pub use identity::{Nonce, OrderNumber, ProgramId, Shard};
+pub use identity::{CallId, Nonce, OrderNumber, ProgramId, Shard, TraceId};
 pub use numbers::{CategoryNo, Cents, SeatIndex};
-pub use text::{IdempotencyKey, UserId};
+pub use text::{CallClient, CallInstance, CallMethod, CallRoute, CallUrl, IdempotencyKey, UserId};
 
 /// A value out of its bounds; says which and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

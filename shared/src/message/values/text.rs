@@ -1,6 +1,6 @@
-//! Text from outside, bounded: buyers and their keys.
+//! Text from outside, bounded: buyers and their keys, and what is kept of a call of the API.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,5 +59,60 @@ text_value!(
     IdempotencyKey, "idempotency key", 64, "1 to 64 visible ASCII characters", |b| b.is_ascii_graphic()
 );
 
+text_value!(
+    /// HTTP method of a call. 1 to 16 upper-case letters.
+    CallMethod, "method", 16, "1 to 16 upper-case letters", |b| b.is_ascii_uppercase()
+);
+
+text_value!(
+    /// Route of a call in its template form, such as `/orders/{number}`: few, however many orders there are. 1 to 128 visible ASCII characters.
+    CallRoute, "route", 128, "1 to 128 visible ASCII characters", |b| b.is_ascii_graphic()
+);
+
+text_value!(
+    /// Path and query of a call. 1 to 512 visible ASCII characters.
+    CallUrl, "url", 512, "1 to 512 visible ASCII characters", |b| b.is_ascii_graphic()
+);
+
+text_value!(
+    /// Kind of client that called, such as `chrome` or `curl`. 1 to 32 of a-z, 0-9, `.`, `_` and `-`.
+    CallClient, "client", 32, "1 to 32 of a-z, 0-9, '.', '_' and '-'",
+    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-')
+);
+
+text_value!(
+    /// Process that answered a call. 1 to 64 visible ASCII characters.
+    CallInstance, "instance", 64, "1 to 64 visible ASCII characters", |b| b.is_ascii_graphic()
+);
+
+impl CallUrl {
+    /// Longest, in characters.
+    pub const MAX_LEN: usize = 512;
+
+    /// Makes any text fit: what is not visible ASCII is percent-encoded, what is too long is cut. Empty becomes `/`.
+    pub fn fit(text: &str) -> Self {
+        let mut url = String::with_capacity(text.len().min(Self::MAX_LEN));
+        for byte in text.bytes() {
+            let room = Self::MAX_LEN - url.len();
+            if byte.is_ascii_graphic() && room >= 1 {
+                url.push(char::from(byte));
+            } else if !byte.is_ascii_graphic() && room >= 3 {
+                let _ = write!(url, "%{byte:02X}");
+            } else {
+                break;
+            }
+        }
+        if url.is_empty() {
+            url.push('/');
+        }
+        Self(url)
+    }
+}
+
 schema!(UserId, { "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" });
 schema!(IdempotencyKey, { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$" });
+schema!(CallMethod, { "type": "string", "minLength": 1, "maxLength": 16, "pattern": "^[A-Z]+$" });
+schema!(CallRoute, { "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" });
+schema!(CallUrl, { "type": "string", "minLength": 1, "maxLength": 512, "pattern": "^[!-~]+$" });
+schema!(CallClient, { "type": "string", "minLength": 1, "maxLength": 32, "pattern": "^[a-z0-9._-]+$" });
+schema!(CallInstance, { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$" });
