@@ -7,7 +7,10 @@ use super::{Store, StoreError};
 use crate::worker::ErrorClass;
 
 /// All migrations, in order: never changed once released, only added to.
-const MIGRATIONS: [Migration; 1] = [Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") },
+    Migration { version: 3, name: "api_calls", sql: include_str!("migrations/0003_api_calls.sql") },
+];
 
 struct Migration {
     version: i32,

@@ -9,6 +9,7 @@
 //! | [`create`] | a batch of requested orders, in one transaction ([`Store::store_orders`]) |
 //! | `payments`, `cancel`, `fence`, `close` | one conditional change each |
 //! | `sweep` | what a crash left behind: overdue and dirty orders |
+//! | [`api_calls`] | a batch of API calls, in one transaction ([`Store::collect_calls`]); queries; retention |
 //! | `lookup` | orders and the progress of create, for those who only look |
 //!
 //! Promises:
@@ -18,28 +19,38 @@
 //! - An orphaned transaction ends itself: every connection carries timeouts and keepalives.
 //! - Statements are `.sql` files, each opening with its contract.
 
+pub mod api_calls;
 pub mod create;
 
+mod arrival;
 mod cancel;
 mod close;
 mod connect;
+mod dealt;
 mod error;
 mod fence;
 mod lookup;
 mod migrate;
+mod park;
+mod parts;
 mod payments;
 mod programs;
+mod progress;
 mod repeat;
 mod row;
 mod sweep;
 
+pub use api_calls::{CallFilter, CallPlace, CallRow, CollectedBatch, Forgotten, GroupBy, GroupSums, SumFilter};
+pub use arrival::Arrival;
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing};
-pub use create::{Arrival, Decision, Holder, StoredBatch, StoredOrder, Unfinished, UnsettledBatch};
+pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
+pub use dealt::Dealt;
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};
 pub use lookup::{Counts, Progress};
 pub use migrate::Migrated;
+pub use parts::Unfinished;
 pub use payments::{Paid, Payment, PaymentResult};
 pub use row::OrderRow;
 

@@ -158,13 +158,13 @@ pub(crate) fn arrival(partition: i32, offset: i64, order: &OrderRequested) -> Ar
         appended_ms: Some(1_700_000_000_000 + offset),
         key: Some(b"key"),
         value: Some(b"value"),
-        order: Ok(order.clone()),
+        message: Ok(order.clone()),
     }
 }
 
 pub(crate) fn unreadable<'a>(offset: i64, value: Option<&'a [u8]>, reason: &str) -> Arrival<'a> {
     let appended_ms = Some(1_700_000_000_000 + offset);
-    Arrival { topic: TOPIC, partition: 0, offset, appended_ms, key: None, value, order: Err(Reason::new(reason)) }
+    Arrival { topic: TOPIC, partition: 0, offset, appended_ms, key: None, value, message: Err(Reason::new(reason)) }
 }
 
 /// The decisions, by order number, sorted.

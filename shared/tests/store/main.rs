@@ -3,6 +3,8 @@
 
 mod environment;
 
+mod calls;
+mod calls_queries;
 mod closing;
 mod create;
 mod lookups;

@@ -10,7 +10,8 @@ async fn migrating_again_changes_nothing() {
     with(|env| async move {
         let again = env.store.migrate().await.expect("postgres");
         assert_eq!(again.applied, Vec::<String>::new());
-        assert_eq!((again.schema, again.version), (env.names.schema(), 1));
+        let version = env.number("SELECT max(version)::bigint FROM migrations").await;
+        assert_eq!((again.schema, i64::from(again.version)), (env.names.schema(), version));
     })
     .await;
 }
@@ -18,8 +19,8 @@ async fn migrating_again_changes_nothing() {
 #[tokio::test]
 async fn deployments_that_migrate_at_the_same_time_apply_everything_once() {
     with(|env| async move {
-        env.run("DROP TABLE migrations, programs, categories, orders, order_seats, payments, progress, parked, unsettled").await;
-        env.run("DROP FUNCTION epoch_ms, at_ms").await;
+        let schema = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", env.names.schema()));
+        env.raw.execute(schema).await.expect("dropped");
         let runs: Vec<_> = (0..4)
             .map(|_| {
                 let store = Store::connect(&database_url(), &env.names, 1).expect("a database URL");
@@ -30,7 +31,7 @@ async fn deployments_that_migrate_at_the_same_time_apply_everything_once() {
         for run in runs {
             applied += run.await.expect("ran");
         }
-        assert_eq!(applied, 1);
+        assert_eq!(applied as i64, env.number("SELECT count(*) FROM migrations").await);
     })
     .await;
 }

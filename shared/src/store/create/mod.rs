@@ -9,37 +9,17 @@
 //! halved; one that was in another's way is repeated. Everything left of what failed is committed, with the progress over it.
 
 mod columns;
-mod park;
 mod plan;
-mod progress;
 mod transaction;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::parts::{Parts, Unfinished};
 use super::repeat::Repeat;
-use super::{OrderRow, Store, StoreError};
+use super::{Arrival, OrderRow, Store, StoreError};
 use crate::message::{Nonce, OrderNumber, OrderRequested};
-use crate::worker::{Bisect, NextStep, Reason};
-
-/// One record of a topic, read or not.
-#[derive(Debug, Clone)]
-pub struct Arrival<'a> {
-    /// The topic's full name.
-    pub topic: &'a str,
-    /// The partition.
-    pub partition: i32,
-    /// The offset.
-    pub offset: i64,
-    /// The broker's log-append time, milliseconds since 1970, if the record has one.
-    pub appended_ms: Option<i64>,
-    /// The key as it came.
-    pub key: Option<&'a [u8]>,
-    /// The value as it came: what is parked if the record cannot be stored.
-    pub value: Option<&'a [u8]>,
-    /// What it says, or why it cannot be read.
-    pub order: Result<OrderRequested, Reason>,
-}
+use crate::worker::Reason;
 
 /// What became of the records.
 #[derive(Debug, Clone, Default)]
@@ -54,15 +34,6 @@ pub struct StoredBatch<'a> {
     pub recreated: Vec<(String, i32)>,
     /// Set if not all records could be dealt with.
     pub unfinished: Option<Unfinished>,
-}
-
-/// The rest of a batch, not dealt with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished {
-    /// Why.
-    pub error: StoreError,
-    /// Position of the first record not dealt with; all before it are dealt with for good.
-    pub from: usize,
 }
 
 /// The name of orders that were committed together and that the gate does not know of yet.
@@ -114,32 +85,14 @@ impl Store {
     /// order is given from now, however late it is stored. Repeating it stores nothing twice.
     pub async fn store_orders<'a>(&self, arrivals: &'a [Arrival<'a>], min_pay_ms: u64) -> StoredBatch<'a> {
         let mut stored = StoredBatch::default();
-        let mut refused = BTreeMap::new();
-        let mut parts = Bisect::new(arrivals.len());
-        let mut again = None;
-        while let Some(part) = again.take().or_else(|| parts.next()) {
-            let error = match self.store_part(arrivals, part.clone(), &refused, min_pay_ms).await {
-                Ok(committed) => {
-                    committed.add_to(&mut stored);
-                    continue;
-                }
-                Err(error) => error,
-            };
-            let smaller = match error.class.next_step() {
-                NextStep::Bisect | NextStep::Halve => parts.split(&part),
-                NextStep::RetryNow | NextStep::RetryLater { .. } => false,
-            };
-            if smaller {
-                continue;
+        let mut parts = Parts::new(arrivals.len());
+        while let Some(part) = parts.next() {
+            match self.store_part(arrivals, part.clone(), parts.refused(), min_pay_ms).await {
+                Ok(committed) => committed.add_to(&mut stored),
+                Err(error) => parts.failed(part, error),
             }
-            // One record that Postgres will never take: from now on it counts as unreadable. Once; parking itself may fail as well.
-            if error.class.next_step() == NextStep::Bisect && refused.insert(part.start, Reason::new(&error)).is_none() {
-                again = Some(part);
-                continue;
-            }
-            stored.unfinished = Some(Unfinished { error, from: part.start });
-            break;
         }
+        stored.unfinished = parts.unfinished();
         stored
     }
 

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::Arrival;
-use super::progress::Seen;
 use crate::message::OrderRequested;
 use crate::sale::Status;
-use crate::store::OrderRow;
+use crate::store::progress::Seen;
+use crate::store::{Arrival, OrderRow};
 use crate::worker::Reason;
 
 /// A part of a batch, sorted by what is to be done.
@@ -47,7 +46,7 @@ impl<'a> Plan<'a> {
         let mut unreadable = Vec::new();
         let mut seen: BTreeMap<(&str, i32), Seen> = BTreeMap::new();
         for (at, arrival) in arrivals.iter().enumerate().take(part.end).skip(part.start) {
-            match (&arrival.order, refused.get(&at)) {
+            match (&arrival.message, refused.get(&at)) {
                 (Ok(order), None) => requests.push(Request { at, order }),
                 (Err(reason), _) | (Ok(_), Some(reason)) => unreadable.push((at, reason.clone())),
             }

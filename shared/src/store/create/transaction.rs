@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use sqlx::{PgConnection, Row};
 
 use super::columns::{Orders, Seats};
-use super::park::park;
 use super::plan::{Match, Plan, Request, compare};
-use super::progress::{Mark, advance};
 use super::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
 use crate::message::{OrderNumber, OrderRequested};
 use crate::sale::{Status, stored_pay_by};
+use crate::store::park::park;
+use crate::store::progress::{Mark, advance};
 use crate::store::row::{bounded, nonce};
 use crate::store::{OrderRow, Store, StoreError};
 use crate::worker::{ErrorClass, Reason};

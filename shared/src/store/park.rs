@@ -1,23 +1,22 @@
-//! Records that cannot be orders, kept as the bytes they came as.
+//! Records that can never be stored, kept as the bytes they came as.
 
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use super::Arrival;
-use crate::store::StoreError;
+use super::{Arrival, StoreError};
 use crate::worker::Reason;
 
 /// Parks records in the transaction that advances over them.
-pub(super) async fn park(
+pub(super) async fn park<M>(
     connection: &mut PgConnection,
-    arrivals: &[Arrival<'_>],
+    arrivals: &[Arrival<'_, M>],
     records: &[(usize, Reason)],
 ) -> Result<(), StoreError> {
     if records.is_empty() {
         return Ok(());
     }
     let of = || records.iter().map(|(at, _)| &arrivals[*at]);
-    sqlx::query(include_str!("../sql/park.sql"))
+    sqlx::query(include_str!("sql/park.sql"))
         .bind(of().map(|a| a.topic).collect::<Vec<_>>())
         .bind(of().map(|a| a.partition).collect::<Vec<_>>())
         .bind(of().map(|a| a.offset).collect::<Vec<_>>())
@@ -32,7 +31,7 @@ pub(super) async fn park(
 }
 
 /// Tells records of a re-created topic, at the same offset, apart. Missing and empty differ.
-fn hash(arrival: &Arrival<'_>) -> Vec<u8> {
+fn hash<M>(arrival: &Arrival<'_, M>) -> Vec<u8> {
     let mut hash = Sha256::new();
     for part in [arrival.key, arrival.value] {
         let length = part.map_or(-1, |bytes| bytes.len() as i64);

@@ -1,4 +1,4 @@
-//! How far create has come in a partition, and whether the topic is still the one it was. Pure.
+//! How far a consumer has come in a partition, and whether the topic is still the one it was. Pure.
 
 use super::Arrival;
 
@@ -22,7 +22,7 @@ pub(super) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    pub(super) fn first(arrival: &Arrival<'a>) -> Self {
+    pub(super) fn first<M>(arrival: &Arrival<'a, M>) -> Self {
         Self {
             topic: arrival.topic,
             partition: arrival.partition,
@@ -33,7 +33,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    pub(super) fn add(&mut self, arrival: &Arrival<'a>) {
+    pub(super) fn add<M>(&mut self, arrival: &Arrival<'a, M>) {
         self.next_offset = self.next_offset.max(arrival.offset.saturating_add(1));
         self.appended_ms = self.appended_ms.max(arrival.appended_ms);
     }

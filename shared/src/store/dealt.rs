@@ -1,0 +1,65 @@
+//! What became of the records of a batch, as far as their source and people are concerned.
+
+use super::{StoredBatch, Unfinished};
+use crate::ingest::kafka::Batch;
+use crate::worker::{Ledger, NextStep, Outcome, Reason};
+
+/// Of a batch that was dealt with left to right.
+#[derive(Debug, Clone, Copy)]
+pub struct Dealt<'a> {
+    /// Positions of the records that were parked, and why.
+    pub parked: &'a [(usize, Reason)],
+    /// Topics and partitions that were found to be created anew.
+    pub recreated: &'a [(String, i32)],
+    /// What was left, if anything was.
+    pub unfinished: Option<&'a Unfinished>,
+}
+
+impl StoredBatch<'_> {
+    /// What became of the records.
+    pub fn dealt(&self) -> Dealt<'_> {
+        Dealt { parked: &self.parked, recreated: &self.recreated, unfinished: self.unfinished.as_ref() }
+    }
+}
+
+impl Dealt<'_> {
+    /// The outcome of every record. All before the first that was not dealt with are durable: stored, found, or parked.
+    pub fn ledger<'b>(&self, batch: &'b Batch) -> Ledger<'b> {
+        let mut ledger = Ledger::new(batch);
+        for at in 0..self.unfinished.map_or(batch.len(), |rest| rest.from) {
+            ledger.note(at, Outcome::Done);
+        }
+        for (at, reason) in self.parked {
+            ledger.note(*at, Outcome::Park(reason.clone()));
+            ledger.parked(*at);
+        }
+        if let Some(rest) = self.unfinished {
+            let reason = Reason::new(&rest.error);
+            for at in rest.from..batch.len() {
+                ledger.note(at, Outcome::Retry(reason.clone()));
+            }
+        }
+        ledger
+    }
+
+    /// Tells of what somebody should look at.
+    pub fn raise_alarms(&self, batch: &Batch) {
+        for (at, reason) in self.parked {
+            if let Some(record) = batch.get(*at) {
+                let (topic, partition, offset) = (record.topic, record.partition, record.offset);
+                tracing::error!(alarm = "record_parked", topic, partition, offset, %reason, "a record was set aside");
+            }
+        }
+        for (topic, partition) in self.recreated {
+            tracing::error!(alarm = "topic_recreated", topic, partition, "offsets started again: the topic was created anew");
+        }
+        if let Some(rest) = self.unfinished {
+            let records = batch.len() - rest.from;
+            if rest.error.class.next_step() == (NextStep::RetryLater { alarm: false }) {
+                tracing::warn!(error = %rest.error, records, "to be delivered again");
+            } else {
+                tracing::error!(alarm = "store_failed", error = %rest.error, records, "to be delivered again");
+            }
+        }
+    }
+}
