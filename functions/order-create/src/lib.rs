@@ -1,8 +1,8 @@
 //! Order-create: requested orders come from Kafka, become rows of Postgres, and only then the gate is told.
 //!
 //! ```text
-//! event --arrivals--> records, read one by one --store--> rows, in one transaction
-//!       --handler--> what may be acknowledged  --settle--> the gate agrees, payments that waited are applied
+//! event --Arrival--> records, read one by one --store--> rows, in one transaction
+//!       --handler--> what may be acknowledged --settle--> the gate agrees, payments that waited are applied
 //! ```
 //!
 //! Promises:
@@ -10,7 +10,6 @@
 //! - One record that cannot be read or stored delays nobody: it is parked with its reason.
 //! - Redis being away is no reason to repeat a record: what is committed stays named to the sweep.
 
-mod arrivals;
 mod handler;
 mod settings;
 mod settle;

@@ -163,7 +163,7 @@ impl Stage {
     /// Plays create for a record, without telling the gate. No order: a record that cannot be read.
     pub(crate) async fn create(&self, request: Option<&OrderRequested>, offset: i64, appended_ms: i64) {
         let topic = self.names.topic("order-create");
-        let order = request.cloned().ok_or_else(|| shared::worker::Reason::new("not JSON"));
+        let message = request.cloned().ok_or_else(|| shared::worker::Reason::new("not JSON"));
         let arrival = Arrival {
             topic: &topic,
             partition: 0,
@@ -171,7 +171,7 @@ impl Stage {
             appended_ms: Some(appended_ms),
             key: None,
             value: Some(b"a record"),
-            order,
+            message,
         };
         let stored = self.store.store_orders(std::slice::from_ref(&arrival), 60_000).await;
         assert_eq!(stored.unfinished, None);

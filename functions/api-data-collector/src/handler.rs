@@ -1,0 +1,57 @@
+//! One batch: read, added, answered for; then what is too old goes.
+
+use std::time::{Duration, Instant};
+
+use shared::ingest::kafka::Batch;
+use shared::store::{Arrival, CollectedBatch, Forgotten, Store};
+use shared::telemetry::MetricLine;
+use shared::worker::{Counts, Failures};
+
+use crate::retention::Keeper;
+use crate::settings::Settings;
+
+/// Api-data-collector: adapter and settings. One a process.
+#[derive(Debug)]
+pub struct Collector {
+    settings: Settings,
+    store: Store,
+    keeper: Keeper,
+}
+
+impl Collector {
+    /// With a real store; it connects when first used.
+    pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
+        let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
+        Ok(Self { settings, store, keeper: Keeper::default() })
+    }
+
+    /// Handles a batch and says which records are to come again. Everything it does not name is durable.
+    pub async fn handle(&self, batch: &Batch) -> Failures {
+        let began = Instant::now();
+        let arrivals: Vec<Arrival<_>> = batch.records().map(Arrival::read).collect();
+        let collected = self.store.collect_calls(&arrivals, self.settings.caps).await;
+        let store_time = began.elapsed();
+        collected.dealt().raise_alarms(batch);
+        let ledger = collected.dealt().ledger(batch);
+        // A store that is away, or slow, is not asked for more.
+        let forgotten = match collected.unfinished {
+            None => self.keeper.forget(&self.store, &self.settings.retention).await,
+            Some(_) => Forgotten::default(),
+        };
+        self.measure(&collected, ledger.counts(), forgotten, store_time, began.elapsed());
+        ledger.failures()
+    }
+
+    fn measure(&self, collected: &CollectedBatch, counts: Counts, forgotten: Forgotten, store: Duration, all: Duration) {
+        MetricLine::new(&self.settings.names)
+            .count("CallsAdded", collected.added)
+            .count("CallsRepeated", collected.repeated)
+            .count("CallsParked", counts.parked as u64)
+            .count("CallsToRetry", counts.failed as u64)
+            .count("CallsForgotten", forgotten.calls)
+            .count("StatisticsForgotten", forgotten.minutes)
+            .milliseconds("CollectTime", store.as_secs_f64() * 1e3)
+            .milliseconds("CollectBatchTime", all.as_secs_f64() * 1e3)
+            .emit();
+    }
+}

@@ -1,0 +1,26 @@
+//! Wires api-data-collector: settings, adapters, then one batch after the other.
+
+use std::process::ExitCode;
+
+use api_data_collector::{Collector, Settings};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use shared::config::Reader;
+use shared::ingest::kafka::Batch;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode, Error> {
+    let reader = Reader::from_env();
+    shared::telemetry::init(&reader);
+    let settings = match Settings::read(&reader) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let collector = Collector::open(settings)?;
+    let collector = &collector;
+    let batch = |event: LambdaEvent<Batch>| async move { Ok::<_, Error>(collector.handle(&event.payload).await) };
+    lambda_runtime::run(service_fn(batch)).await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,63 @@
+//! What api-data-collector must be told, from the environment; template.yaml names the same things.
+
+use std::time::Duration;
+
+use shared::api_stats::Caps;
+use shared::config::{Problems, Reader, Url};
+use shared::naming::Names;
+
+/// A day, in seconds.
+const DAY: u64 = 86_400;
+
+/// Settings of one process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The environment's names.
+    pub names: Names,
+    /// Where sums and rows go.
+    pub database: Url,
+    /// Connections to it at most.
+    pub connections: u32,
+    /// Names that a minute of a partition may have.
+    pub caps: Caps,
+    /// What goes, and when.
+    pub retention: Retention,
+}
+
+/// How long what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Records.
+    pub calls: Duration,
+    /// Sums.
+    pub minutes: Duration,
+    /// How often a process looks for what is too old.
+    pub every: Duration,
+    /// Rows of each kind that go at a time.
+    pub limit: u32,
+}
+
+impl Settings {
+    /// Reads all of them, or says everything that is wrong.
+    pub fn read(reader: &Reader) -> Result<Self, Problems> {
+        let names = reader.names();
+        let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+        let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
+        let routes = reader.integer_or("API_ROUTES_PER_MINUTE", 1..=10_000, 100);
+        let clients = reader.integer_or("API_CLIENTS_PER_MINUTE", 1..=10_000, 50);
+        let calls = reader.integer_or("API_CALL_KEEP_DAYS", 1..=3_650, 7);
+        let minutes = reader.integer_or("API_STATISTICS_KEEP_DAYS", 1..=3_650, 400);
+        let every = reader.seconds_or("API_RETENTION_EVERY_SECONDS", 1..=DAY, 60);
+        let limit = reader.integer_or("API_RETENTION_LIMIT", 1..=100_000, 5_000);
+        reader.finish(|| {
+            let retention = Retention {
+                calls: Duration::from_secs(calls? * DAY),
+                minutes: Duration::from_secs(minutes? * DAY),
+                every: every?,
+                limit: limit?,
+            };
+            let caps = Caps { routes: routes?, clients: clients? };
+            Some(Self { names: names?, database: database?, connections: connections?, caps, retention })
+        })
+    }
+}
