@@ -4,13 +4,16 @@
 //!
 //! 1. [`http`]: the route is found, the body bounded and read; whatever is wrong with it is answered as a problem (RFC 9457);
 //! 2. [`identity`]: the buyer is who the gateway's JWT authorizer says, and nobody else;
-//! 3. [`programs`] or [`orders`] or [`payments`]: the concern itself;
+//! 3. [`programs`] or [`orders`] or [`payments`] or [`api_calls`]: the concern itself;
 //! 4. [`kafka`]: where an order is published, behind [`kafka::PublishOrders`];
-//! 5. [`rebuild`]: carried on by any request that finds a program's gate missing or closed.
+//! 5. [`rebuild`]: carried on by any request that finds a program's gate missing or closed;
+//! 6. [`emission`]: the call and its answer are sent on for the statistics, without being waited for.
 //!
 //! What it promises: an answer of 202 is given only after the broker has the order and the gate knows; every other end of a
 //! request leaves either nothing held, or a reservation whose delay entry ends it. It never waits longer than its timeouts.
 
+pub mod api_calls;
+pub mod emission;
 pub mod http;
 pub mod identity;
 pub mod kafka;
@@ -22,5 +25,5 @@ pub mod rebuild;
 mod settings;
 mod storefront;
 
-pub use settings::{KafkaSecurity, Settings};
+pub use settings::{CallSettings, KafkaSecurity, Settings};
 pub use storefront::{Clock, Storefront, SystemClock};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shared::config::{Problems, Reader, Secret, Url};
+use shared::message::CallInstance;
 use shared::naming::Names;
 use shared::sale::Windows;
 
@@ -31,6 +32,23 @@ pub struct Settings {
     pub webhook_secret: Secret,
     /// How old, or how far ahead, a signed notification may be.
     pub webhook_tolerance: Duration,
+    /// Calls of the API, and where they go.
+    pub calls: CallSettings,
+}
+
+/// How calls of the API are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallSettings {
+    /// Whether any are sent.
+    pub enabled: bool,
+    /// Full name of their topic.
+    pub topic: String,
+    /// Calls waiting for the broker at most; what is more is dropped.
+    pub queue: u32,
+    /// How long an answer waits for the delivery of its call. Zero: never; right where the process runs on between requests.
+    pub flush: Duration,
+    /// What calls name this process: the log stream that Lambda, or its host, gives it.
+    pub instance: Option<CallInstance>,
 }
 
 /// How to talk to the brokers.
@@ -63,6 +81,7 @@ impl Settings {
         let user_limit = reader.integer_or("USER_LIMIT_DEFAULT", 1..=1000, 6);
         let webhook_secret = reader.secret("PAYMENT_WEBHOOK_SECRET", 16);
         let webhook_tolerance = reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300);
+        let calls = calls(reader, names.as_ref());
         reader.finish(|| {
             let names = names?;
             Some(Self {
@@ -77,6 +96,7 @@ impl Settings {
                 user_limit: user_limit?,
                 webhook_secret: webhook_secret?,
                 webhook_tolerance: webhook_tolerance?,
+                calls: calls?,
             })
         })
     }
@@ -101,6 +121,15 @@ fn windows(reader: &Reader) -> Option<Windows> {
             None
         }
     }
+}
+
+fn calls(reader: &Reader, names: Option<&Names>) -> Option<CallSettings> {
+    let enabled = reader.switch_or("API_CALLS_ENABLED", false);
+    let topic = reader.text_or("API_CALLS_TOPIC", "api-call");
+    let queue = reader.integer_or("API_CALL_QUEUE", 1..=1_000_000, 10_000);
+    let flush = reader.milliseconds_or("API_CALL_FLUSH_MS", 0..=5_000, 0);
+    let instance = reader.optional_text("AWS_LAMBDA_LOG_STREAM_NAME").and_then(|name| CallInstance::new(name).ok());
+    Some(CallSettings { enabled: enabled?, topic: names?.topic(&topic?), queue: queue?, flush: flush?, instance })
 }
 
 fn security(reader: &Reader) -> Option<KafkaSecurity> {

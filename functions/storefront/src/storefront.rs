@@ -6,26 +6,33 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lambda_http::http::Response;
 use lambda_http::{Body, Error, Request};
 use shared::gate::Gate;
-use shared::message::Nonce;
+use shared::message::{CallId, Nonce};
 use shared::store::Store;
 
+use crate::emission::{Caller, Emitter};
 use crate::http::{Call, Problem, Reply, Route};
 use crate::kafka::{KafkaOrders, PublishOrders};
 use crate::programs::Catalogue;
 use crate::settings::Settings;
-use crate::{orders, payments, programs};
+use crate::{api_calls, orders, payments, programs};
 
 /// How long the gate may take to answer.
 const GATE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Time and randomness, as parameters.
 pub trait Clock: Send + Sync {
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> u64;
     /// Seconds since 1970.
-    fn now_s(&self) -> u64;
+    fn now_s(&self) -> u64 {
+        self.now_ms() / 1000
+    }
     /// 16 random bits for an order number.
     fn random(&self) -> u16;
     /// A nonce.
     fn nonce(&self) -> Nonce;
+    /// An identity for a call.
+    fn call_id(&self) -> CallId;
 }
 
 /// The machine's clock and random numbers.
@@ -33,8 +40,8 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    fn now_s(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    fn now_ms(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
     }
 
     fn random(&self) -> u16 {
@@ -43,6 +50,10 @@ impl Clock for SystemClock {
 
     fn nonce(&self) -> Nonce {
         Nonce::new(rand::random())
+    }
+
+    fn call_id(&self) -> CallId {
+        CallId::new(rand::random())
     }
 }
 
@@ -58,6 +69,8 @@ pub struct Storefront {
     pub publisher: Arc<dyn PublishOrders>,
     /// Programs seen a moment ago.
     pub catalogue: Catalogue,
+    /// Where calls go; nothing where none are sent.
+    pub emitter: Option<Emitter>,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
 }
@@ -74,12 +87,21 @@ impl Storefront {
     pub fn with_publisher(settings: Settings, publisher: Arc<dyn PublishOrders>) -> Result<Self, Error> {
         let gate = Gate::connect(settings.redis.as_str(), settings.names.clone(), GATE_TIMEOUT)?;
         let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
-        Ok(Self { settings, gate, store, publisher, catalogue: Catalogue::default(), clock: Arc::new(SystemClock) })
+        let emitter = if settings.calls.enabled { Some(Emitter::open(&settings)?) } else { None };
+        let (catalogue, clock) = (Catalogue::default(), Arc::new(SystemClock));
+        Ok(Self { settings, gate, store, publisher, catalogue, emitter, clock })
     }
 
-    /// Answers one request of the gateway, whatever it is.
+    /// Answers one request of the gateway, whatever it is, and sends the call on.
     pub async fn answer(&self, request: Request) -> Response<Body> {
-        Reply::response(self.serve(&Call::read(request)).await)
+        let caller = Caller::note(&request, self.clock.now_ms());
+        let call = Call::read(request);
+        let response = Reply::response(self.serve(&call).await);
+        if let Some(emitter) = &self.emitter {
+            emitter.emit(&caller.answered(&call, response.status().as_u16(), self.clock.call_id(), emitter.instance()));
+            emitter.settle().await;
+        }
+        response
     }
 
     /// Answers one request, taken apart.
@@ -93,6 +115,8 @@ impl Storefront {
             Route::Orders => orders::mine(self, call).await,
             Route::CancelOrder(number) => orders::cancel(self, &number, call).await,
             Route::Payment => payments::receive(self, call).await,
+            Route::ApiCalls => api_calls::search(self, call).await,
+            Route::ApiStatistics => api_calls::statistics(self, call).await,
         }
     }
 }

@@ -4,8 +4,10 @@ mod problem;
 mod reply;
 mod request;
 mod route;
+mod time;
 
 pub use problem::Problem;
 pub use reply::Reply;
 pub use request::{Call, MAX_BODY_BYTES, MAX_WAIT};
 pub use route::Route;
+pub(crate) use time::time;

@@ -21,6 +21,10 @@ pub enum Route {
     CancelOrder(String),
     /// `POST /payments`
     Payment,
+    /// `GET /api-calls`
+    ApiCalls,
+    /// `GET /api-calls/statistics`
+    ApiStatistics,
 }
 
 impl Route {
@@ -36,6 +40,8 @@ impl Route {
             ["orders", number] => (Self::Order((*number).to_owned()), "GET"),
             ["orders", number, "cancel"] => (Self::CancelOrder((*number).to_owned()), "POST"),
             ["payments"] => (Self::Payment, "POST"),
+            ["api-calls"] => (Self::ApiCalls, "GET"),
+            ["api-calls", "statistics"] => (Self::ApiStatistics, "GET"),
             _ => return Err(Problem::not_found("no_such_route", format_args!("there is nothing at {path}"))),
         };
         if method == allowed {
@@ -43,6 +49,22 @@ impl Route {
         } else {
             let detail = format_args!("{path} takes {allowed}, not {method}").to_string();
             Err(Problem::new(405, "method_not_allowed", "Method not allowed", detail).with("allowed", allowed))
+        }
+    }
+
+    /// Its path as template.yaml writes it: the same for every order and every program.
+    pub const fn template(&self) -> &'static str {
+        match self {
+            Self::CreateProgram => "/programs",
+            Self::Program(_) => "/programs/{id}",
+            Self::Seats(_) => "/programs/{id}/seats",
+            Self::CreateOrder(_) => "/programs/{id}/orders",
+            Self::Order(_) => "/orders/{number}",
+            Self::Orders => "/orders",
+            Self::CancelOrder(_) => "/orders/{number}/cancel",
+            Self::Payment => "/payments",
+            Self::ApiCalls => "/api-calls",
+            Self::ApiStatistics => "/api-calls/statistics",
         }
     }
 }
@@ -61,8 +83,28 @@ mod tests {
         assert_eq!(Route::of("GET", "/orders/9"), Ok(Route::Order("9".into())));
         assert_eq!(Route::of("POST", "/orders/9/cancel"), Ok(Route::CancelOrder("9".into())));
         assert_eq!(Route::of("POST", "/payments"), Ok(Route::Payment));
+        assert_eq!(Route::of("GET", "/api-calls"), Ok(Route::ApiCalls));
+        assert_eq!(Route::of("GET", "/api-calls/statistics"), Ok(Route::ApiStatistics));
         assert_eq!(Route::of("GET", "/").map_err(|p| p.status), Err(404));
         assert_eq!(Route::of("GET", "/programs/7/orders/1").map_err(|p| p.status), Err(404));
         assert_eq!(Route::of("DELETE", "/programs/7").map_err(|p| p.status), Err(405));
+    }
+
+    #[test]
+    fn the_template_of_a_route_is_one_that_the_route_itself_takes() {
+        for (method, path) in [
+            ("POST", "/programs"),
+            ("GET", "/programs/{id}"),
+            ("GET", "/programs/{id}/seats"),
+            ("POST", "/programs/{id}/orders"),
+            ("GET", "/orders/{number}"),
+            ("GET", "/orders"),
+            ("POST", "/orders/{number}/cancel"),
+            ("POST", "/payments"),
+            ("GET", "/api-calls"),
+            ("GET", "/api-calls/statistics"),
+        ] {
+            assert_eq!(Route::of(method, path).map(|route| route.template()), Ok(path));
+        }
     }
 }

@@ -4,10 +4,12 @@
 //! not certain is [`Published::Unknown`]: a timeout does not mean that the broker has not got the message.
 
 mod circuit;
+mod config;
 mod producer;
 
 use std::collections::BTreeMap;
 
+pub(crate) use config::client_config;
 pub use producer::KafkaOrders;
 use shared::message::OrderNumber;
 

@@ -12,6 +12,7 @@ use rdkafka::util::Timeout;
 use shared::message::OrderNumber;
 
 use super::circuit::Circuit;
+use super::config::client_config;
 use super::{EndOffsets, PublishOrders, Published};
 use crate::settings::KafkaSecurity;
 
@@ -46,31 +47,14 @@ impl ClientContext for Watch {
 impl KafkaOrders {
     /// Prepares a producer; nothing connects before it is used or a background thread gets to it. Fails only on unusable settings.
     pub fn open(brokers: &str, security: &KafkaSecurity, topic: &str, delivery: Duration) -> Result<Self, KafkaError> {
-        let mut config = ClientConfig::new();
+        let mut config = client_config(brokers, security, "storefront");
         config
-            .set("bootstrap.servers", brokers)
-            .set("client.id", "storefront")
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("delivery.timeout.ms", delivery.as_millis().to_string())
             .set("request.timeout.ms", delivery.as_millis().min(5_000).to_string())
             // A buyer waits for each message; gathering more of them is worth a moment only.
-            .set("linger.ms", "1")
-            .set("socket.keepalive.enable", "true")
-            .set("socket.nagle.disable", "true")
-            .set("reconnect.backoff.max.ms", "1000")
-            // Nobody else's topic is any concern of this process.
-            .set("topic.metadata.refresh.sparse", "true");
-        match security {
-            KafkaSecurity::Plaintext => {}
-            KafkaSecurity::SaslSsl { mechanism, username, password } => {
-                config
-                    .set("security.protocol", "sasl_ssl")
-                    .set("sasl.mechanisms", mechanism)
-                    .set("sasl.username", username)
-                    .set("sasl.password", password.expose());
-            }
-        }
+            .set("linger.ms", "1");
         let circuit = Arc::new(Circuit::default());
         let producer = Mutex::new(create(&config, &circuit)?);
         Ok(Self { config, topic: topic.to_owned(), delivery, circuit, producer })

@@ -5,7 +5,7 @@ use shared::message::OrderRequested;
 use shared::sale::Status;
 use shared::store::OrderRow;
 
-use crate::http::{Problem, Reply};
+use crate::http::{Problem, Reply, time};
 
 /// 202: the order will reach a final state.
 pub(super) fn accepted(request: &OrderRequested) -> Reply {
@@ -57,9 +57,4 @@ pub(super) fn row(row: &OrderRow) -> Value {
         view.insert("reason".into(), reason.as_str().into());
     }
     view
-}
-
-/// RFC 3339, UTC.
-fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
 }

@@ -15,6 +15,9 @@ fn everything_that_is_wrong_is_named_at_once() {
         ("PUBLISH_WINDOW_MS", "5000"),
         ("DELIVERY_TIMEOUT_MS", "9000"),
         ("USER_LIMIT_DEFAULT", "many"),
+        ("API_CALLS_ENABLED", "perhaps"),
+        ("API_CALL_QUEUE", "0"),
+        ("API_CALL_FLUSH_MS", "a while"),
     ];
     let problems = Settings::read(&Reader::new(vars)).expect_err("nothing is right").to_string();
     for name in vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]) {

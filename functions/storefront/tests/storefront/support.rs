@@ -59,16 +59,26 @@ pub(crate) async fn open() -> Storefront {
 
 /// A storefront whose publisher does as it is told.
 pub(crate) async fn open_with(publisher: Arc<dyn PublishOrders>) -> Storefront {
-    let shop = Storefront::with_publisher(settings(&[]), publisher).expect("opens");
+    open_with_settings(settings(&[]), publisher).await
+}
+
+/// The same with settings of the test's own.
+pub(crate) async fn open_with_settings(settings: Settings, publisher: Arc<dyn PublishOrders>) -> Storefront {
+    let shop = Storefront::with_publisher(settings, publisher).expect("opens");
     shop.store.migrate().await.expect("Postgres runs (scripts/servers start)");
     shop
 }
 
-/// Two partitions, stamped by the broker.
+/// The topic of orders.
 pub(crate) async fn create_topic(settings: &Settings) {
+    create_topic_of(settings, &settings.topic).await;
+}
+
+/// Two partitions, stamped by the broker.
+pub(crate) async fn create_topic_of(settings: &Settings, topic: &str) {
     let admin: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", &settings.brokers).create().expect("an admin client");
-    let topic = NewTopic::new(&settings.topic, 2, TopicReplication::Fixed(1)).set("message.timestamp.type", "LogAppendTime");
+    let topic = NewTopic::new(topic, 2, TopicReplication::Fixed(1)).set("message.timestamp.type", "LogAppendTime");
     let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(10)));
     let results = admin.create_topics([&topic], &options).await.expect("Kafka runs (scripts/servers start)");
     for result in results {
@@ -176,7 +186,7 @@ pub(crate) async fn store(shop: &Storefront, message: &str, offset: i64) {
         appended_ms: Some(1_800_000_000_000),
         key: None,
         value: Some(message.as_bytes()),
-        order: Ok(request),
+        message: Ok(request),
     };
     let batch = shop.store.store_orders(std::slice::from_ref(&arrival), 1_000).await;
     assert_eq!(batch.unfinished, None);

@@ -1,0 +1,19 @@
+//! Times as clients write and read them: RFC 3339.
+
+use super::{Call, Problem};
+
+/// RFC 3339, UTC.
+pub(crate) fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}
+
+impl Call {
+    /// A time in the query, milliseconds since 1970.
+    pub fn time(&self, name: &str) -> Result<Option<i64>, Problem> {
+        let Some(text) = self.query.get(name) else { return Ok(None) };
+        let time: jiff::Timestamp = text.parse().map_err(|_| {
+            Problem::malformed(format_args!("{name} must be a time such as 2026-11-24T18:00:00Z (a + is written %2B)"))
+        })?;
+        Ok(Some(time.as_millisecond()))
+    }
+}

@@ -1,0 +1,29 @@
+//! What all clients of the brokers have in common.
+
+use rdkafka::config::ClientConfig;
+
+use crate::settings::KafkaSecurity;
+
+/// Settings of a client: where the brokers are and how to talk to them.
+pub(crate) fn client_config(brokers: &str, security: &KafkaSecurity, client: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("client.id", client)
+        .set("socket.keepalive.enable", "true")
+        .set("socket.nagle.disable", "true")
+        .set("reconnect.backoff.max.ms", "1000")
+        // Nobody else's topic is any concern of this process.
+        .set("topic.metadata.refresh.sparse", "true");
+    match security {
+        KafkaSecurity::Plaintext => {}
+        KafkaSecurity::SaslSsl { mechanism, username, password } => {
+            config
+                .set("security.protocol", "sasl_ssl")
+                .set("sasl.mechanisms", mechanism)
+                .set("sasl.username", username)
+                .set("sasl.password", password.expose());
+        }
+    }
+    config
+}
