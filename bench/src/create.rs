@@ -15,9 +15,9 @@ use crate::stage::Stage;
 use crate::{bare, preload};
 
 /// Processes of order-create, and tasks of the bare loader.
-const WORKERS: usize = 2;
+pub(crate) const WORKERS: usize = 2;
 /// Records in one batch at most, on both sides.
-const BATCH: usize = 2000;
+pub(crate) const BATCH: usize = 2000;
 /// Nothing done for so long: something is wrong.
 const STALLED: Duration = Duration::from_mins(1);
 
@@ -73,7 +73,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
 }
 
 /// Programs as large as the orders need, made through the API, as nobody else makes them.
-async fn open_programs(stage: &Stage, orders: u32) -> Result<Vec<Program>> {
+pub(crate) async fn open_programs(stage: &Stage, orders: u32) -> Result<Vec<Program>> {
     let host = stage.environment.up().await?;
     let mut opened = Vec::new();
     for _ in 0..programs(orders) {
@@ -87,7 +87,7 @@ async fn open_programs(stage: &Stage, orders: u32) -> Result<Vec<Program>> {
 }
 
 /// Watches the host work through the topic; the first tenth is warm-up.
-async fn through_usher(watch: &Watch, orders: u64) -> Result<Run> {
+pub(crate) async fn through_usher(watch: &Watch, orders: u64) -> Result<Run> {
     let done = async || Ok::<_, anyhow::Error>(watch.status().await?.mapping("OrderCreate").map_or(0, |m| m.records_done));
     let (mut last, mut moved) = (0, Instant::now());
     let mut start = None;

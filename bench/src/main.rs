@@ -5,6 +5,7 @@
 //! | `http` | orders accepted over HTTP: reserved in Redis and acknowledged by Kafka |
 //! | `create` | orders stored from a preloaded topic, by order-create under `usher`, and by `bare` |
 //! | `bare` | the limit: rdkafka to Postgres with nothing in between |
+//! | `isolation` | order-create beside a collector that hangs |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
 //! | `cpu` | CPU seconds of processes, from /proc |
 //!
@@ -16,6 +17,7 @@ mod create;
 mod delay;
 mod figures;
 mod http;
+mod isolation;
 mod preload;
 mod stage;
 
@@ -50,6 +52,7 @@ enum What {
     All,
     Http,
     Create,
+    Isolation,
     Delay,
 }
 
@@ -72,6 +75,9 @@ async fn run(cli: &Cli) -> Result<()> {
     }
     if asked(What::Create) {
         create::run(cli.orders).await?;
+    }
+    if asked(What::Isolation) {
+        isolation::run(cli.orders).await?;
     }
     if asked(What::Delay) {
         delay::run(cli.entries).await?;

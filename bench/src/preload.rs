@@ -1,4 +1,4 @@
-//! A topic filled with orders before anybody reads it.
+//! Topics filled before anybody reads them.
 
 use std::time::Duration;
 
@@ -26,12 +26,21 @@ pub(crate) fn programs(orders: u32) -> u32 {
 
 /// Writes `orders` messages as storefront would send them: keyed by order number, each for two seats of its own.
 pub(crate) fn fill(brokers: &str, topic: &str, orders: u32, programs: &[Program], now_ms: u64) -> Result<()> {
+    write(brokers, topic, (0..orders).map(|n| order(n, programs, now_ms)))
+}
+
+/// Writes `calls` API calls.
+pub(crate) fn fill_calls(brokers: &str, topic: &str, calls: u32, now_ms: u64) -> Result<()> {
+    write(brokers, topic, (0..calls).map(|n| (n.to_string(), call(n, now_ms))))
+}
+
+/// Writes keys and values, spread over the partitions.
+fn write(brokers: &str, topic: &str, messages: impl Iterator<Item = (String, String)>) -> Result<()> {
     let mut settings = ClientConfig::new();
     settings.set("bootstrap.servers", brokers).set("linger.ms", "20").set("acks", "all").set("compression.type", "lz4");
     let producer: ThreadedProducer<DefaultProducerContext> = settings.create().context("Kafka's settings are wrong")?;
-    for n in 0..orders {
-        let (number, value) = order(n, programs, now_ms);
-        let mut record = BaseRecord::to(topic).partition(n as i32 % PARTITIONS).key(&number).payload(&value);
+    for (n, (key, value)) in messages.enumerate() {
+        let mut record = BaseRecord::to(topic).partition(n as i32 % PARTITIONS).key(&key).payload(&value);
         while let Err((error, back)) = producer.send(record) {
             if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
                 return Err(error).context("the topic cannot be filled");
@@ -41,6 +50,15 @@ pub(crate) fn fill(brokers: &str, topic: &str, orders: u32, programs: &[Program]
         }
     }
     producer.flush(Duration::from_mins(1)).context("Kafka does not take what was sent")
+}
+
+/// One call.
+fn call(n: u32, now_ms: u64) -> String {
+    json!({
+        "v": 1, "id": format!("{n:032x}"), "at_ms": now_ms, "method": "GET", "route": "/programs/{id}", "url": format!("/programs/{n}"),
+        "status": 200, "duration_us": n % 9_000, "client": "bench", "ip": "127.0.0.1", "instance": "bench",
+    })
+    .to_string()
 }
 
 /// One message. Order number: milliseconds since 2024, shard, 16 bits that make it unique.
@@ -61,7 +79,14 @@ fn order(n: u32, programs: &[Program], now_ms: u64) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::message::OrderRequested;
+    use shared::message::{ApiCall, OrderRequested};
+
+    #[test]
+    fn every_call_is_one_that_the_collector_reads() {
+        for n in [0, 1, 19_999] {
+            serde_json::from_str::<ApiCall>(&call(n, 1_795_000_000_000)).expect("a valid call");
+        }
+    }
 
     #[test]
     fn every_message_is_one_that_create_reads() {

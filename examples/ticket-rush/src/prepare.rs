@@ -17,13 +17,19 @@ pub fn orders_topic(prefix: &str) -> String {
     format!("{prefix}-order-create")
 }
 
+/// The topic of API calls in an environment.
+pub fn calls_topic(prefix: &str) -> String {
+    format!("{prefix}-api-call")
+}
+
 /// Makes what is missing and returns the keys; `tell` hears of each step.
 pub async fn prepare(environment: &Environment, tell: impl Fn(&str)) -> Result<Keys> {
     let keys = Keys::at(&environment.keys)?;
     tell(&format!("key set in {}", environment.keys.display()));
-    let topic = orders_topic(&environment.prefix);
-    let made = topics::ensure(&environment.servers.brokers, &topic, topics::PARTITIONS).await?;
-    tell(&format!("topic {topic}: {} partitions{}", topics::PARTITIONS, if made { "" } else { " (it was there)" }));
+    for topic in [orders_topic(&environment.prefix), calls_topic(&environment.prefix)] {
+        let made = topics::ensure(&environment.servers.brokers, &topic, topics::PARTITIONS).await?;
+        tell(&format!("topic {topic}: {} partitions{}", topics::PARTITIONS, if made { "" } else { " (it was there)" }));
+    }
     let event = environment.place.file("events/migrate/empty.json");
     let invoked = timeout(MIGRATION, environment.invoke("Migrate", &event)).await;
     let output = invoked.context("the tables were not made within two minutes")??;

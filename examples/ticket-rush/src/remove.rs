@@ -1,11 +1,11 @@
-//! An environment taken off the servers: schema, keys, topic. Others on the same servers are not touched.
+//! An environment taken off the servers: schema, keys, topics. Others on the same servers are not touched.
 
 use anyhow::{Context, Result, ensure};
 use redis::aio::MultiplexedConnection;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, raw_sql};
 
 use crate::place::Servers;
-use crate::prepare::orders_topic;
+use crate::prepare::{calls_topic, orders_topic};
 use crate::topics;
 
 /// Removes what [`prepare`](crate::prepare::prepare) and a run left. Safe to repeat.
@@ -16,7 +16,8 @@ pub async fn remove(servers: &Servers, prefix: &str) -> Result<()> {
     let schema = prefix.replace('-', "_");
     raw_sql(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))).execute(&mut db).await?;
     keys(servers, prefix).await.context("Redis does not answer")?;
-    topics::remove(&servers.brokers, &orders_topic(prefix)).await
+    topics::remove(&servers.brokers, &orders_topic(prefix)).await?;
+    topics::remove(&servers.brokers, &calls_topic(prefix)).await
 }
 
 /// Removes an environment's keys.

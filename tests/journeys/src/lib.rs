@@ -4,6 +4,7 @@
 //! A journey goes the whole way, HTTP to Postgres and back, through the programs as they are shipped. Each has its own
 //! prefix and ports, so all may run at once. It waits for conditions, each with a deadline, and never for time to pass.
 
+mod calls;
 mod patience;
 mod private_kafka;
 mod world;

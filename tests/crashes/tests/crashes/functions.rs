@@ -1,43 +1,19 @@
 //! Each function, killed at each of its waits.
 
-use std::ops::ControlFlow;
-
 use serde_json::json;
 use shared::sale::Status;
 use storefront::http::Call;
 use storefront::payments::signature::sign;
 use storefront::{Clock, SystemClock};
 
-use crate::dying::killed_after;
+use crate::dying::{at_waits, killed_after, whole};
 use crate::log::Broker;
 use crate::world::{EITHER, First, SECRET, World, call, order_of, tick, with};
-
-/// More waits than anything here has: what gets there never ends by itself.
-const MOST: usize = 5_000;
 
 /// Every wait of a request or a batch; a tick has hundreds, mostly for one answer of many to a single question.
 const EVERY: usize = 12;
 /// Of a tick the first few, then samples.
 const SAMPLES: usize = 4;
-
-/// Kills at the first wait, the second, and so on up to `every`, then more and more sparsely, until `round` says that nothing was left
-/// to kill. Answers how often it killed.
-async fn at_waits(every: usize, mut round: impl AsyncFnMut(usize) -> ControlFlow<()>) -> usize {
-    let (mut waits, mut killed) = (1, 0);
-    while waits < MOST {
-        if round(waits).await.is_break() {
-            return killed;
-        }
-        killed += 1;
-        waits += 1 + waits.saturating_sub(every) / 2;
-    }
-    panic!("it does not come to an end")
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the answer has been looked at: a round ends with it")]
-fn whole<T>(ended: Option<T>) -> ControlFlow<()> {
-    if ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-}
 
 #[tokio::test]
 async fn a_storefront_may_die_anywhere_between_reserving_and_answering() {

@@ -34,7 +34,7 @@ async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
             n if n.ends_with("-nobody") => &[401],
             "unknown-route" => &[405],
             "program-create" => &[201],
-            "program-get" | "program-seats" | "orders-mine" => &[200],
+            "program-get" | "program-seats" | "orders-mine" | "api-calls" | "api-statistics" => &[200],
             "order-create-best" | "order-create-seats" | "order-create-base64" => &[202],
             "order-get" | "order-cancel" | "program-get-bad-id" => &[404],
             _ => &[400, 422],
@@ -63,6 +63,29 @@ async fn every_kafka_event_is_stored_or_parked() -> Result<()> {
     let parked = world.count("SELECT count(*) FROM parked WHERE reason <> ''").await?;
     assert!(parked >= poison && poison > 0, "{parked} parked of {poison} poison events");
     assert!(world.count("SELECT count(*) FROM orders WHERE status = 'unpaid'").await? >= 1);
+    world.remove().await
+}
+
+#[tokio::test]
+async fn every_event_of_calls_is_added_once_or_parked() -> Result<()> {
+    // The samples have the time they were written at, which is soon longer ago than calls are kept.
+    let keep = vec![("ApiCallKeepDays", "3650".to_owned()), ("ApiStatisticsKeepDays", "3650".to_owned())];
+    let world = World::with(journeys::Settings { parameters: keep, ..journeys::Settings::default() }).await?;
+    let mut poison = 0;
+    for (name, file) in events(&world, "api-data-collector")? {
+        let (code, answer) = world.invoke("ApiDataCollector", &file).await?;
+        if name == "not-a-kafka-event" {
+            assert_eq!(code, 1, "{name}: {answer}");
+            continue;
+        }
+        poison += i64::from(name.starts_with("poison-"));
+        assert_eq!(code, 0, "{name}: {answer}");
+        assert_eq!(answer["batchItemFailures"].as_array().map(Vec::len), Some(0), "{name}: {answer}");
+    }
+    assert!(poison > 0, "there is poison among them");
+    assert_eq!(world.count("SELECT count(*) FROM parked WHERE reason <> ''").await?, poison);
+    // Behind each poison stands a good call; `again` repeats the three of `one`; the others have eleven.
+    world.until_collected(poison + 3 + 11).await?;
     world.remove().await
 }
 

@@ -1,8 +1,10 @@
 //! Journeys through `usher`: HTTP, Kafka, Postgres, Redis and back, with the programs as they are shipped.
 
+mod calls;
 mod configuration;
 mod faults;
 mod identity;
 mod invoke;
+mod isolation;
 mod orders;
 mod poison;

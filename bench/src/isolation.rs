@@ -1,0 +1,76 @@
+//! Order-create beside a collector that hangs, as a share of what it does without one: of the same run, in the order without, beside,
+//! beside, without, so that a machine that slows down or speeds up meanwhile favours neither.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, ensure};
+use sqlx::{Connection, PgConnection, Row};
+use ticket_rush::prepare::{calls_topic, orders_topic};
+
+use crate::create::{BATCH, Run, WORKERS, open_programs, through_usher};
+use crate::figures::{figure, group};
+use crate::preload::{fill, fill_calls};
+use crate::stage::Stage;
+
+/// Calls that wait for the collector.
+const CALLS: u32 = 20_000;
+
+pub(crate) async fn run(orders: u32) -> Result<()> {
+    let orders = (orders / 4).max(20_000);
+    let (mut without, mut beside) = (Vec::new(), Vec::new());
+    for hanging in [false, true, true, false] {
+        let run = once(orders, hanging).await?;
+        if hanging { &mut beside } else { &mut without }.push(run);
+    }
+    let configuration = format!(
+        "{orders} orders of 2 seats a run, batches of {BATCH}, {WORKERS} workers; {CALLS} calls wait for a collector whose table is locked; \
+         two runs of each kind"
+    );
+    group("Order-create beside a collector that hangs", &configuration);
+    let (without, beside) = (rate(&without), rate(&beside));
+    figure("without a collector", without, "orders/s");
+    figure("beside one that hangs", beside, "orders/s");
+    figure("ratio of the rates", beside / without, "of the rate without");
+    Ok(())
+}
+
+fn rate(runs: &[Run]) -> f64 {
+    runs.iter().map(|run| run.orders as f64).sum::<f64>() / runs.iter().map(|run| run.seconds).sum::<f64>()
+}
+
+async fn once(orders: u32, hanging: bool) -> Result<Run> {
+    let mut stage = Stage::set("isolation").await?;
+    stage.environment.schedules = false; // nothing else works beside them
+    let programs = open_programs(&stage, orders).await?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+    let (brokers, prefix) = (stage.environment.servers.brokers.clone(), stage.environment.prefix.clone());
+    tokio::task::spawn_blocking(move || {
+        fill(&brokers, &orders_topic(&prefix), orders, &programs, now)?;
+        fill_calls(&brokers, &calls_topic(&prefix), CALLS, now)
+    })
+    .await??;
+    let sizes = [
+        ("OrderCreateConcurrency", WORKERS.to_string()),
+        ("OrderCreateBatchSize", BATCH.to_string()),
+        ("ApiDataCollectorEnabled", hanging.to_string()),
+    ];
+    stage.environment.parameters.extend(sizes.map(|(name, value)| (name.to_owned(), value)));
+
+    // Each batch of the collector waits for this lock, gives up, is delivered again, and waits again.
+    let mut lock = PgConnection::connect_with(&stage.db.connect_options()).await?;
+    let mut held = lock.begin().await?;
+    sqlx::raw_sql("LOCK TABLE api_progress IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await?;
+    let host = stage.environment.up().await?;
+    let run = through_usher(&host.watch(), u64::from(orders)).await?;
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_progress'::regclass";
+    let waiting: i64 = sqlx::query(waiting).fetch_one(&stage.db).await?.try_get(0)?;
+    let collected = host.watch().status().await?.mapping("ApiDataCollector").map(|mapping| mapping.records_done);
+    ensure!(
+        (waiting > 0) == hanging && collected.unwrap_or(0) == 0,
+        "the collector did not hang as it should: {waiting}, {collected:?}"
+    );
+    held.rollback().await?;
+    host.stop().await?;
+    stage.strike().await?;
+    Ok(run)
+}

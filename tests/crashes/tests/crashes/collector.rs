@@ -1,0 +1,150 @@
+//! The collector, killed wherever it waits: what is delivered again is added once, to the unit.
+
+use std::ops::Range;
+
+use api_data_collector::{Collector, Settings};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use shared::config::Reader;
+use shared::ingest::kafka::Batch;
+use shared::store::Store;
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::dying::{at_waits, killed_after, whole};
+
+/// When the broker appended the first record: not in this century's first half, so that none is ever too old to be kept.
+const APPENDED_MS: i64 = 4_000_000_000_000;
+/// Every wait of a batch.
+const EVERY: usize = 40;
+/// Offset of a record that cannot be read, of every so many.
+const POISON: usize = 50;
+
+/// An environment of its own: a topic of two partitions in memory, and Postgres.
+struct Stage {
+    vars: Vec<(&'static str, String)>,
+    topic: String,
+    raw: PgPool,
+}
+
+impl Stage {
+    async fn open() -> Self {
+        let database =
+            std::env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned());
+        let prefix = format!("t{:012x}", rand::random::<u64>() >> 16);
+        let vars = vec![("ENV_PREFIX", prefix), ("DATABASE_URL", database.clone())];
+        let names = Reader::new(vars.clone()).names().expect("a prefix");
+        let store = Store::connect(&database, &names, 1).expect("a database URL");
+        store.migrate().await.expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
+        store.disconnect().await;
+        let options: sqlx::postgres::PgConnectOptions = database.parse().expect("a database URL");
+        let options = options.options([("search_path", names.schema())]);
+        let raw = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        Self { vars, topic: names.topic("api-call"), raw }
+    }
+
+    /// A process of its own, so that its connections die with it.
+    fn collector(&self) -> Collector {
+        Collector::open(Settings::read(&Reader::new(self.vars.clone())).expect("settings")).expect("lazy")
+    }
+
+    /// The event with a slice of each partition.
+    fn event(&self, slices: &[Range<usize>]) -> Batch {
+        let record = |partition: usize, offset: usize| {
+            let value = if offset % POISON == POISON - 1 { "poison".to_owned() } else { call(partition, offset) };
+            json!({
+                "topic": self.topic, "partition": partition, "offset": offset, "timestamp": APPENDED_MS + offset as i64,
+                "timestampType": "LOG_APPEND_TIME", "key": null, "value": STANDARD.encode(value), "headers": [],
+            })
+        };
+        let partitions: serde_json::Map<String, Value> = slices
+            .iter()
+            .enumerate()
+            .map(|(p, slice)| (format!("{}-{p}", self.topic), slice.clone().map(|offset| record(p, offset)).collect()))
+            .collect();
+        serde_json::from_value(json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b", "records": partitions}))
+            .expect("a batch")
+    }
+
+    /// A batch that lives.
+    async fn deliver(&self, slices: &[Range<usize>]) {
+        let failures = self.collector().handle(&self.event(slices)).await;
+        assert_eq!(serde_json::to_value(failures).expect("JSON"), json!({"batchItemFailures": []}));
+    }
+
+    async fn number(&self, sql: &'static str) -> usize {
+        let number: i64 = sqlx::query_scalar(sql).fetch_one(&self.raw).await.expect("a number");
+        usize::try_from(number).expect("no sum is negative")
+    }
+
+    /// Both partitions have been read up to `end`: everything is counted, kept or parked, once.
+    async fn check(&self, end: usize) {
+        let poison = 2 * (end / POISON);
+        assert_eq!(self.number("SELECT coalesce(sum(calls), 0)::bigint FROM api_minutes").await, 2 * end - poison, "counted");
+        assert_eq!(self.number("SELECT count(*) FROM api_calls").await, 2 * end - poison, "kept");
+        assert_eq!(self.number("SELECT count(DISTINCT id) FROM api_calls").await, 2 * end - poison, "different");
+        let time = "SELECT abs((SELECT sum(duration_us) FROM api_minutes) - (SELECT sum(duration_us) FROM api_calls))::bigint";
+        assert_eq!(self.number(time).await, 0, "time");
+        assert_eq!(self.number("SELECT count(*) FROM parked").await, poison, "parked");
+    }
+
+    async fn clear(self) {
+        let schema = Reader::new(self.vars).names().expect("a prefix").schema();
+        sqlx::raw_sql(AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"))).execute(&self.raw).await.expect("dropped");
+    }
+}
+
+fn call(partition: usize, offset: usize) -> String {
+    json!({
+        "v": 1, "id": format!("{partition:016x}{offset:016x}"), "at_ms": APPENDED_MS - 40_000 * (offset % 4) as i64, "method": "GET",
+        "route": format!("/r{}", offset % 3), "url": format!("/{offset}"), "status": 200 + offset % 2, "duration_us": offset * 311,
+        "client": format!("c{}", offset % 2), "instance": "i",
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn the_collector_may_die_anywhere_and_its_batch_is_added_once() {
+    let stage = Stage::open().await;
+    let mut end = 0;
+    let round = async |waits| {
+        let slices = [end..end + 60, end..end + 60];
+        let died = killed_after(waits, stage.collector().handle(&stage.event(&slices))).await;
+        stage.deliver(&slices).await;
+        end += 60;
+        stage.check(end).await;
+        whole(died)
+    };
+    assert!(at_waits(EVERY, round).await >= 10, "it waits more often than that");
+    stage.clear().await;
+}
+
+#[tokio::test]
+async fn killed_twenty_times_and_rewound_each_time_the_sums_are_those_of_what_was_sent() {
+    let stage = Stage::open().await;
+    let mut seed = 0x5eed_u64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed as usize % below
+    };
+    let (mut ends, mut kills) = ([0, 0], 0);
+    while kills < 20 {
+        // Wherever the group's offsets were when they were rewound, and whatever a batch holds.
+        let slices = ends.map(|end: usize| end.saturating_sub(random(150))..end + 1 + random(120));
+        let dying = stage.collector();
+        match killed_after(1 + random(30), dying.handle(&stage.event(&slices))).await {
+            Some(_) => ends = slices.map(|slice| slice.end),
+            None => kills += 1,
+        }
+    }
+    let end = *ends.iter().max().expect("two");
+    // The group is made anew: everything comes again, from the first record on.
+    for from in (0..end).step_by(100) {
+        let slice = from..(from + 100).min(end);
+        stage.deliver(&[slice.clone(), slice]).await;
+    }
+    stage.check(end).await;
+    stage.clear().await;
+}

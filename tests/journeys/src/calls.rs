@@ -1,0 +1,87 @@
+//! API calls from a journey's point of view: written straight to their topic, and looked at by an operator.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use serde_json::json;
+use ticket_rush::prepare::calls_topic;
+use ticket_rush::topics::PARTITIONS;
+
+use crate::{World, until};
+
+/// How long Kafka may take for what is asked of it here.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl World {
+    fn collectors_group(&self) -> String {
+        format!("{}-api-data-collector", self.environment.prefix)
+    }
+
+    /// Writes calls number `from` to `to`, each different, spread over the partitions.
+    pub fn produce_calls(&self, from: u32, to: u32) -> Result<()> {
+        let mut settings = ClientConfig::new();
+        settings.set("bootstrap.servers", &self.environment.servers.brokers).set("acks", "all").set("enable.idempotence", "true");
+        let producer: ThreadedProducer<DefaultProducerContext> = settings.create()?;
+        let topic = calls_topic(&self.environment.prefix);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as u64;
+        for n in from..to {
+            let status = [200, 404, 503][n as usize % 3];
+            let call = json!({
+                "v": 1, "id": format!("{n:032x}"), "at_ms": now - u64::from(n % 3) * 60_000, "method": "GET",
+                "route": format!("/r{}", n % 5), "url": format!("/r{}/{n}", n % 5), "status": status,
+                "duration_us": n, "client": format!("c{}", n % 4), "ip": format!("192.0.2.{}", n % 200), "instance": "journey",
+            });
+            let record = BaseRecord::<str, str>::to(&topic).partition(n as i32 % PARTITIONS);
+            producer.send(record.payload(&call.to_string())).map_err(|(error, _)| error).context("the producer's queue")?;
+        }
+        producer.flush(PATIENCE).context("Kafka does not take what was sent")
+    }
+
+    /// Sets the offsets of the collector's group back to the beginning, once nobody is in it.
+    pub async fn rewind_collector(&self) -> Result<()> {
+        let mut offsets = TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            offsets.add_partition_offset(&calls_topic(&self.environment.prefix), partition, Offset::Offset(0))?;
+        }
+        let mut settings = ClientConfig::new();
+        settings.set("bootstrap.servers", &self.environment.servers.brokers).set("group.id", self.collectors_group());
+        let consumer: BaseConsumer = settings.set("enable.auto.commit", "false").create()?;
+        until("the group of the collector takes other offsets", async || Ok(consumer.commit(&offsets, CommitMode::Sync).ok()))
+            .await
+    }
+
+    /// Deletes the collector's group, once nobody is in it.
+    pub async fn forget_collector(&self) -> Result<()> {
+        let mut settings = ClientConfig::new();
+        let admin: AdminClient<DefaultClientContext> =
+            settings.set("bootstrap.servers", &self.environment.servers.brokers).create()?;
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        until("the group of the collector is deleted", async || {
+            let answers = admin.delete_groups(&[&self.collectors_group()], &options).await?;
+            Ok(answers.iter().all(Result::is_ok).then_some(()))
+        })
+        .await
+    }
+
+    /// Sums and rows of calls, once there are `expected` of both; an error if there are ever more.
+    pub async fn until_collected(&self, expected: i64) -> Result<()> {
+        until(&format!("{expected} calls are collected"), async || {
+            let (sums, rows) = self.collected().await?;
+            Ok((sums == expected && rows == expected).then_some(()))
+        })
+        .await
+        .with_context(|| format!("expected {expected} calls"))
+    }
+
+    /// Calls counted, and calls kept.
+    pub async fn collected(&self) -> Result<(i64, i64)> {
+        let sums = self.count("SELECT coalesce(sum(calls), 0)::int8 FROM api_minutes").await?;
+        Ok((sums, self.count("SELECT count(*) FROM api_calls").await?))
+    }
+}
