@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Options, StartError, surroundings};
 use crate::model::Application;
-use crate::{http, kafka, sqs};
+use crate::{http, kafka};
 
 pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
     let mut problems = inconsistencies(app, options);
