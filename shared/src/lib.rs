@@ -15,6 +15,7 @@
 //! | [`gate`] (feature `redis`) | the Redis gate: five scripts |
 //! | [`delay`] (feature `redis`) | the delay queue |
 //! | [`stream`] (feature `redis`) | Redis Streams: publishing, reading as a group, reading everything |
+//! | [`cache`] (feature `cache`) | programs in memory and in Redis, never older than what was heard of |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
 //! | [`store`] (feature `postgres`) | Postgres, the truth |
 //! | [`telemetry`] (feature `telemetry` writes) | JSON logs, metrics, trace context |
@@ -22,6 +23,8 @@
 //! Arrows point one way: adapters use rules, never the reverse. Without features nothing here does I/O.
 
 pub mod api_stats;
+#[cfg(feature = "cache")]
+pub mod cache;
 pub mod config;
 #[cfg(feature = "redis")]
 pub mod delay;

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::message::{BadValue, Shard};
+use crate::message::{BadValue, ProgramId, Shard};
 
 /// Names of one environment. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -56,6 +56,11 @@ impl Names {
         format!("{}-{name}", self.0)
     }
 
+    /// Redis key `{env}:{p<id>}:program:{rest}` of a program's place in the cache: braces around the program only.
+    pub fn program_key(&self, program: ProgramId, rest: impl fmt::Display) -> String {
+        format!("{}:{{p{program}}}:program:{rest}", self.0)
+    }
+
     /// Postgres schema: the prefix with `-` as `_`. Needs no quoting.
     pub fn schema(&self) -> String {
         self.0.replace('-', "_")
@@ -87,6 +92,8 @@ mod tests {
         assert_eq!(names.dead_stream("program-changed"), "demo-1:{program-changed}-dead");
         let shard = Shard::new(7).expect("valid");
         assert_eq!(names.shard_key(shard, "resv:42"), "demo-1:{s07}:resv:42");
+        let program = ProgramId::new(17).expect("valid");
+        assert_eq!(names.program_key(program, "floor"), "demo-1:{p17}:program:floor");
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl Environment {
             ("EnvPrefix", &self.prefix),
             ("DatabaseUrl", &self.servers.database_url),
             ("RedisGateUrl", &self.servers.redis_url),
+            ("RedisCacheUrl", &self.servers.cache_url),
             ("KafkaBootstrapServers", &self.servers.brokers),
         ];
         usher.arg("--parameter-overrides");

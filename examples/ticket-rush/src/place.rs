@@ -71,6 +71,8 @@ fn programs() -> Result<PathBuf> {
 pub struct Servers {
     /// Redis of the gate.
     pub redis_url: String,
+    /// Redis of caches and streams.
+    pub cache_url: String,
     /// Postgres.
     pub database_url: String,
     /// Kafka's bootstrap servers.
@@ -80,11 +82,12 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Reads `REDIS_URL`, `DATABASE_URL`, `KAFKA_BROKERS` and `SQS_ENDPOINT`.
+    /// Reads `REDIS_URL`, `CACHE_URL`, `DATABASE_URL`, `KAFKA_BROKERS` and `SQS_ENDPOINT`.
     pub fn from_env() -> Self {
         let or = |name: &str, default: &str| env::var(name).ok().filter(|v| !v.is_empty()).unwrap_or_else(|| default.to_owned());
         Self {
             redis_url: or("REDIS_URL", "redis://127.0.0.1:16379"),
+            cache_url: or("CACHE_URL", "redis://127.0.0.1:16380"),
             database_url: or("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher"),
             brokers: or("KAFKA_BROKERS", "127.0.0.1:19092"),
             sqs_endpoint: or("SQS_ENDPOINT", "http://127.0.0.1:19324"),

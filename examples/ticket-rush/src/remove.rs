@@ -20,9 +20,14 @@ pub async fn remove(servers: &Servers, prefix: &str) -> Result<()> {
     topics::remove(&servers.brokers, &calls_topic(prefix)).await
 }
 
-/// Removes an environment's keys.
+/// Removes an environment's keys from both Redis.
 pub async fn keys(servers: &Servers, prefix: &str) -> Result<()> {
-    let mut redis = redis::Client::open(servers.redis_url.as_str())?.get_multiplexed_async_connection().await?;
+    keys_at(&servers.redis_url, prefix).await?;
+    keys_at(&servers.cache_url, prefix).await
+}
+
+async fn keys_at(url: &str, prefix: &str) -> Result<()> {
+    let mut redis = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
     let mut cursor = 0;
     loop {
         let (next, found) = page(&mut redis, cursor, prefix).await?;

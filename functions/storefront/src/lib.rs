@@ -9,6 +9,9 @@
 //! 5. [`rebuild`]: carried on by any request that finds a program's gate missing or closed;
 //! 6. [`emission`]: the call and its answer are sent on for the statistics, without being waited for.
 //!
+//! Beside the requests runs, where the settings say so, a follower: it hears of changed programs, so that what memory keeps of them is
+//! never served longer than it is right.
+//!
 //! What it promises: an answer of 202 is given only after the broker has the order and the gate knows; every other end of a
 //! request leaves either nothing held, or a reservation whose delay entry ends it. It never waits longer than its timeouts.
 
@@ -26,4 +29,4 @@ mod settings;
 mod storefront;
 
 pub use settings::{CallSettings, KafkaSecurity, Settings};
-pub use storefront::{Clock, Storefront, SystemClock};
+pub use storefront::{Clock, INSTANCE_HEADER, Storefront, SystemClock};

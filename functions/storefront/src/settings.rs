@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shared::cache::CacheSettings;
 use shared::config::{Problems, Reader, Secret, Url};
 use shared::message::CallInstance;
 use shared::naming::Names;
@@ -14,6 +15,8 @@ pub struct Settings {
     pub names: Names,
     /// The gate.
     pub redis: Url,
+    /// Caches of programs, and where their changes are told.
+    pub cache: CacheSettings,
     /// The truth.
     pub database: Url,
     /// Connections to it at most.
@@ -72,6 +75,7 @@ impl Settings {
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
         let redis = reader.url("REDIS_GATE_URL", &["redis", "rediss"]);
+        let cache = CacheSettings::read(reader);
         let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
         let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
         let brokers = reader.brokers("KAFKA_BROKERS");
@@ -88,6 +92,7 @@ impl Settings {
                 topic: names.topic(&topic?),
                 names,
                 redis: redis?,
+                cache: cache?,
                 database: database?,
                 connections: connections?,
                 brokers: brokers?,

@@ -3,21 +3,26 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lambda_http::http::Response;
+use lambda_http::http::{HeaderValue, Response};
 use lambda_http::{Body, Error, Request};
+use shared::cache::{Announcer, ProgramCache, follow};
 use shared::gate::Gate;
 use shared::message::{CallId, Nonce};
+use shared::sale::ProgramStatus;
 use shared::store::Store;
+use tokio::task::JoinSet;
 
 use crate::emission::{Caller, Emitter};
 use crate::http::{Call, Problem, Reply, Route};
 use crate::kafka::{KafkaOrders, PublishOrders};
-use crate::programs::Catalogue;
 use crate::settings::Settings;
 use crate::{api_calls, orders, payments, programs};
 
 /// How long the gate may take to answer.
 const GATE_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// The header of every answer that tells which process gave it.
+pub const INSTANCE_HEADER: &str = "x-instance-id";
 
 /// Time and randomness, as parameters.
 pub trait Clock: Send + Sync {
@@ -67,12 +72,18 @@ pub struct Storefront {
     pub store: Store,
     /// Where orders go.
     pub publisher: Arc<dyn PublishOrders>,
-    /// Programs seen a moment ago.
-    pub catalogue: Catalogue,
+    /// Programs, through the caches.
+    pub programs: ProgramCache<Store>,
+    /// Where changes of programs are told.
+    pub changes: Announcer,
     /// Where calls go; nothing where none are sent.
     pub emitter: Option<Emitter>,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
+    /// This process, by 64 random bits in hex.
+    pub instance: String,
+    /// What runs beside the requests: the follower of changed programs, where there is one. Ends with the shop.
+    _beside: JoinSet<()>,
 }
 
 impl Storefront {
@@ -83,20 +94,32 @@ impl Storefront {
         Self::with_publisher(settings, Arc::new(publisher))
     }
 
-    /// With a publisher of the caller's.
+    /// With a publisher of the caller's. Needs a tokio runtime, in which the follower runs between and beside requests.
     pub fn with_publisher(settings: Settings, publisher: Arc<dyn PublishOrders>) -> Result<Self, Error> {
         let gate = Gate::connect(settings.redis.as_str(), settings.names.clone(), GATE_TIMEOUT)?;
         let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
         let emitter = if settings.calls.enabled { Some(Emitter::open(&settings)?) } else { None };
-        let (catalogue, clock) = (Catalogue::default(), Arc::new(SystemClock));
-        Ok(Self { settings, gate, store, publisher, catalogue, emitter, clock })
+        let (names, streams) = (&settings.names, &settings.cache.streams);
+        let link = streams.link()?;
+        let programs = settings.cache.open(store.clone(), link.clone(), names);
+        let changes = streams.tell_changed(link.clone(), names);
+        let mut beside = JoinSet::new();
+        if let Some(block) = settings.cache.block() {
+            beside.spawn(follow(programs.local(), link, names.clone(), streams.evicted.clone(), block));
+        }
+        let instance = format!("{:016x}", rand::random::<u64>());
+        let clock = Arc::new(SystemClock);
+        Ok(Self { gate, store, publisher, programs, changes, emitter, clock, instance, _beside: beside, settings })
     }
 
     /// Answers one request of the gateway, whatever it is, and sends the call on.
     pub async fn answer(&self, request: Request) -> Response<Body> {
         let caller = Caller::note(&request, self.clock.now_ms());
         let call = Call::read(request);
-        let response = Reply::response(self.serve(&call).await);
+        let mut response = Reply::response(self.serve(&call).await);
+        if let Ok(instance) = HeaderValue::from_str(&self.instance) {
+            response.headers_mut().insert(INSTANCE_HEADER, instance);
+        }
         if let Some(emitter) = &self.emitter {
             emitter.emit(&caller.answered(&call, response.status().as_u16(), self.clock.call_id(), emitter.instance()));
             emitter.settle().await;
@@ -109,6 +132,9 @@ impl Storefront {
         match Route::of(&call.method, &call.path)? {
             Route::CreateProgram => programs::create(self, call).await,
             Route::Program(id) => programs::get(self, &id).await,
+            Route::UpdateProgram(id) => programs::update(self, &id, call).await,
+            Route::StopSale(id) => programs::switch(self, &id, ProgramStatus::Stopped, call).await,
+            Route::ResumeSale(id) => programs::switch(self, &id, ProgramStatus::OnSale, call).await,
             Route::Seats(id) => programs::seats(self, &id, call).await,
             Route::CreateOrder(program) => orders::create(self, &program, call).await,
             Route::Order(number) => orders::get(self, &number, call).await,

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
+use shared::cache::Announcer;
 use shared::gate::{Gate, GateError};
 use shared::ingest::schedule::Tick;
 use shared::message::Shard;
@@ -27,6 +28,8 @@ pub struct Closer {
     pub gate: Gate,
     /// The truth.
     pub store: Store,
+    /// Where changes of programs are told.
+    pub changes: Announcer,
     swept: Mutex<Option<SystemTime>>,
     audit: sweep::Position,
 }
@@ -67,7 +70,8 @@ impl Closer {
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
         let gate = Gate::connect(settings.redis.as_str(), settings.names.clone(), GATE_TIMEOUT)?;
         let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
-        Ok(Self { settings, gate, store, swept: Mutex::new(None), audit: sweep::Position::default() })
+        let changes = settings.streams.tell_changed(settings.streams.link()?, &settings.names);
+        Ok(Self { settings, gate, store, changes, swept: Mutex::new(None), audit: sweep::Position::default() })
     }
 
     /// Handles one tick. `deadline`: when the process is taken away.
@@ -128,9 +132,12 @@ impl Closer {
 
     async fn sweep(&self, until: SystemTime, report: &mut Report) -> Result<(), TickError> {
         let mut swept = Swept::default();
-        let ended = sweep::run(&self.gate, &self.store, self.settings.sweep_limit, &self.audit, until, &mut swept).await;
+        let Settings { sweep_limit, publish_limit, .. } = self.settings;
+        // What one of them cannot do is no reason to leave the other undone.
+        let published = sweep::publish(&self.store, &self.changes, publish_limit, until, &mut swept).await;
+        let ended = sweep::run(&self.gate, &self.store, sweep_limit, &self.audit, until, &mut swept).await;
         report.sweep = Some(swept);
-        Ok(ended?)
+        Ok(published.and(ended)?)
     }
 
     fn measure(&self, report: &Report) {
@@ -149,6 +156,8 @@ impl Closer {
                 .count("SweepUnsettled", swept.unsettled)
                 .count("SweepRearmed", swept.rearmed)
                 .count("SweepMended", swept.mended)
+                .count("SweepPublished", swept.published)
+                .count("SweepUnpublished", swept.unpublished)
                 .count("ParkedRecords", swept.parked)
                 .count("OverdueOrders", swept.overdue)
                 .count("UnmatchedPayments", swept.unmatched)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shared::cache::ProgramStreams;
 use shared::config::{Problems, Reader, Url};
 use shared::naming::Names;
 
@@ -12,6 +13,8 @@ pub struct Settings {
     pub names: Names,
     /// The gate.
     pub redis: Url,
+    /// Where changes of programs are told.
+    pub streams: ProgramStreams,
     /// The truth.
     pub database: Url,
     /// Connections to it at most.
@@ -26,6 +29,8 @@ pub struct Settings {
     pub sweep_every: Duration,
     /// Rows of each kind in one sweep.
     pub sweep_limit: u32,
+    /// Changes of programs published at a time.
+    pub publish_limit: u32,
 }
 
 impl Settings {
@@ -33,6 +38,7 @@ impl Settings {
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
         let redis = reader.url("REDIS_GATE_URL", &["redis", "rediss"]);
+        let streams = ProgramStreams::read(reader);
         let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
         let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
         let topic = reader.text_or("ORDERS_TOPIC", "order-create");
@@ -40,18 +46,21 @@ impl Settings {
         let lease = reader.milliseconds_or("LEASE_MS", 1_000..=900_000, 30_000);
         let sweep_every = reader.seconds_or("SWEEP_EVERY_SECONDS", 1..=86_400, 60);
         let sweep_limit = reader.integer_or("SWEEP_LIMIT", 1..=10_000, 500);
+        let publish_limit = reader.integer_or("PUBLISH_LIMIT", 1..=10_000, 100);
         reader.finish(|| {
             let names = names?;
             Some(Self {
                 topic: names.topic(&topic?),
                 names,
                 redis: redis?,
+                streams: streams?,
                 database: database?,
                 connections: connections?,
                 claim_limit: claim_limit?,
                 lease: lease?,
                 sweep_every: sweep_every?,
                 sweep_limit: sweep_limit?,
+                publish_limit: publish_limit?,
             })
         })
     }

@@ -3,6 +3,7 @@
 //! What passes through here, in the order of an order's life:
 //!
 //! 1. [`Gate::reserve`]: seats, owner, tickets of the user, reservation and timeout entry, all or nothing;
+//!    [`Gate::recall`] finds the order of a repeated request where a new one would be refused;
 //! 2. [`Gate::accept`]: the message is in Kafka; or [`Gate::abandon`]: nobody knows, so nobody may send it again;
 //! 3. [`Gate::settle`]: Postgres has decided; the gate is made to agree, as often as one likes;
 //! 4. [`Gate::install_begin`], [`Gate::install_merge`], [`Gate::install_open`]: a gate that lost its memory, or woke up with another

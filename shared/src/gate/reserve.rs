@@ -132,12 +132,37 @@ impl Gate {
             .arg(wish.idem_ttl_ms)
             .arg(&wish.message_head)
             .arg(&wish.message_tail);
-        read(&mut self.link.run(call).await?)
+        let mut reply = self.link.run(call).await?;
+        let word = reply.word()?;
+        read(&word, &mut reply)
+    }
+
+    /// The order that a client's key named before, without holding anything new; nothing where it named none. For a wish that a new order
+    /// would be refused to (the sale has stopped, the price is another): what was accepted before stays accepted.
+    ///
+    /// Answers only `Again`, `Ended`, `KeyReused`, `Loading` and `Rebuild`.
+    pub async fn recall(
+        &self,
+        program: ProgramRef,
+        user: &UserId,
+        (key, body_hash): (&IdempotencyKey, &str),
+        publish_window_ms: u64,
+    ) -> Result<Option<Reserved>, LinkError> {
+        let call = Call::new(&scripts::RECALL, &self.head_key(program))
+            .arg(user.as_str())
+            .arg(key.as_str())
+            .arg(body_hash)
+            .arg(publish_window_ms);
+        let mut reply = self.link.run(call).await?;
+        match reply.word()?.as_str() {
+            "NONE" => Ok(None),
+            word => read(word, &mut reply).map(Some),
+        }
     }
 }
 
-fn read(reply: &mut Reply) -> Result<Reserved, LinkError> {
-    Ok(match reply.word()?.as_str() {
+fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
+    Ok(match word {
         "HELD" => {
             let (order, nonce) = parse_owner(&reply.word()?)?;
             let (seats, message) = (parse_seats(&reply.word()?)?, reply.word()?);

@@ -1,15 +1,16 @@
-//! The five scripts (install-map in three parts) and a look at the header.
+//! The five scripts (install-map in three parts), the search for an earlier order, and a look at the header.
 
 use std::sync::LazyLock;
 
 use crate::delay;
 use crate::link::{self, Script};
 
-const FRAGMENTS: [(&str, &str); 7] = [
+const FRAGMENTS: [(&str, &str); 8] = [
     ("delay/clock", delay::FRAGMENTS[0].1),
     ("delay/entry", delay::FRAGMENTS[1].1),
     link::SERVER_FRAGMENT,
     ("gate/keys", include_str!("lua/keys.lua")),
+    ("gate/earlier", include_str!("lua/earlier.lua")),
     ("gate/seats", include_str!("lua/seats.lua")),
     ("gate/best", include_str!("lua/best.lua")),
     ("gate/live", include_str!("lua/live.lua")),
@@ -27,6 +28,7 @@ macro_rules! scripts {
 
 scripts! {
     RESERVE = "reserve";
+    RECALL = "recall";
     ACCEPT = "accept";
     ABANDON = "abandon";
     SETTLE = "settle";

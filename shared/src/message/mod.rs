@@ -6,13 +6,15 @@
 mod api_call;
 mod client;
 mod order_requested;
+mod program_changed;
 mod stream_entry;
 mod values;
 
 pub use api_call::{ApiCall, InvalidCall};
 pub use order_requested::{Invalid, OrderRequested};
+pub use program_changed::{BadChange, ProgramChanged};
 pub use stream_entry::StreamEntry;
 pub use values::{
     BadValue, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, CategoryNo, Cents, IdempotencyKey,
-    MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, SeatIndex, Shard, TraceId, UserId,
+    MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex, Shard, TraceId, UserId,
 };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::layout::{Layout, Place};
-use crate::message::{BadValue, CategoryNo, Cents, ProgramId, SeatIndex, Shard};
+use crate::message::{BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard};
 
 /// Most seats of a program, all categories together.
 pub const MAX_SEATS_PER_PROGRAM: u32 = 200_000;
@@ -71,7 +71,7 @@ pub struct Program {
     /// What buyers call it.
     pub title: String,
     /// Raised by every change.
-    pub version: i64,
+    pub version: ProgramVersion,
     /// Whether orders are taken.
     pub status: ProgramStatus,
     /// How long a buyer has to pay, milliseconds.
@@ -122,7 +122,7 @@ pub struct NewProgram {
     categories: Vec<Category>,
 }
 
-/// Why a program cannot be created.
+/// Why a program cannot be created, or changed so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadProgram {
     /// Title empty, too long or with control characters.
@@ -146,23 +146,23 @@ pub enum BadProgram {
     /// The limit per user.
     #[error("the limit of tickets per user must be 1 to 1000")]
     UserLimit,
+    /// A change that changes nothing.
+    #[error("a change must name something to change")]
+    NothingToChange,
+    /// A change that names a category twice.
+    #[error("category {0} is named twice")]
+    CategoryTwice(CategoryNo),
 }
 
 impl NewProgram {
     /// Checks everything and numbers categories and seats in the order given.
     pub fn new(title: String, categories: Vec<NewCategory>, pay_window_ms: i64, user_limit: u32) -> Result<Self, BadProgram> {
-        if !printable(&title, 200) {
-            return Err(BadProgram::Title);
-        }
+        check_title(&title)?;
         if categories.is_empty() || categories.len() > MAX_CATEGORIES {
             return Err(BadProgram::Categories);
         }
-        if !(1_000..=86_400_000).contains(&pay_window_ms) {
-            return Err(BadProgram::PayWindow);
-        }
-        if !(1..=1000).contains(&user_limit) {
-            return Err(BadProgram::UserLimit);
-        }
+        check_pay_window(pay_window_ms)?;
+        check_user_limit(user_limit)?;
         let seats: u64 = categories.iter().map(|c| u64::from(c.rows) * u64::from(c.row_len)).fold(0, u64::saturating_add);
         if seats > u64::from(MAX_SEATS_PER_PROGRAM) {
             return Err(BadProgram::Seats(seats));
@@ -170,9 +170,7 @@ impl NewProgram {
         let mut first = 0;
         let mut numbered = Vec::with_capacity(categories.len());
         for (n, c) in categories.into_iter().enumerate() {
-            if !printable(&c.name, 100) {
-                return Err(BadProgram::CategoryName(n));
-            }
+            check_category_name(n, &c.name)?;
             let layout = SeatIndex::new(first).and_then(|first| Layout::new(first, c.rows, c.row_len));
             let layout = layout.map_err(|e| BadProgram::Layout(n, e))?;
             let no = CategoryNo::new(n as u16).map_err(|_| BadProgram::Categories)?;
@@ -205,8 +203,25 @@ impl NewProgram {
     /// The program as it is once stored under an identity: version 1, on sale.
     pub fn stored(self, id: ProgramId, shard: Shard) -> Program {
         let Self { title, pay_window_ms, user_limit, categories } = self;
-        Program { id, shard, title, version: 1, status: ProgramStatus::OnSale, pay_window_ms, user_limit, categories }
+        let (version, status) = (ProgramVersion::FIRST, ProgramStatus::OnSale);
+        Program { id, shard, title, version, status, pay_window_ms, user_limit, categories }
     }
+}
+
+pub(super) fn check_title(title: &str) -> Result<(), BadProgram> {
+    if printable(title, 200) { Ok(()) } else { Err(BadProgram::Title) }
+}
+
+pub(super) fn check_category_name(category: usize, name: &str) -> Result<(), BadProgram> {
+    if printable(name, 100) { Ok(()) } else { Err(BadProgram::CategoryName(category)) }
+}
+
+pub(super) fn check_pay_window(ms: i64) -> Result<(), BadProgram> {
+    if (1_000..=86_400_000).contains(&ms) { Ok(()) } else { Err(BadProgram::PayWindow) }
+}
+
+pub(super) fn check_user_limit(tickets: u32) -> Result<(), BadProgram> {
+    if (1..=1000).contains(&tickets) { Ok(()) } else { Err(BadProgram::UserLimit) }
 }
 
 /// 1 to `max` characters, none of them a control character (so no NUL, which Postgres cannot hold).

@@ -5,7 +5,8 @@
 //! | file | carries out |
 //! |---|---|
 //! | [`migrate`](Store::migrate) | schema and tables, once per deployment, safe to repeat and to run twice at once |
-//! | `programs` | what is on sale |
+//! | `programs`, `program_changes` | what is on sale, and its changes |
+//! | `outbox` | changes that are committed and not yet published |
 //! | [`create`] | a batch of requested orders, in one transaction ([`Store::store_orders`]) |
 //! | `payments`, `cancel`, `fence`, `close` | one conditional change each |
 //! | `sweep` | what a crash left behind: overdue and dirty orders |
@@ -31,9 +32,11 @@ mod error;
 mod fence;
 mod lookup;
 mod migrate;
+mod outbox;
 mod park;
 mod parts;
 mod payments;
+mod program_changes;
 mod programs;
 mod progress;
 mod repeat;
@@ -52,6 +55,7 @@ pub use lookup::{Counts, Progress};
 pub use migrate::Migrated;
 pub use parts::Unfinished;
 pub use payments::{Paid, Payment, PaymentResult};
+pub use program_changes::{Changed, Switched};
 pub use row::OrderRow;
 
 use sqlx::PgPool;

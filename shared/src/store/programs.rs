@@ -1,15 +1,16 @@
 //! What is on sale.
 
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{PgExecutor, Row};
 
 use super::row::bounded;
-use super::{Store, StoreError};
-use crate::message::{CategoryNo, Cents, ProgramId, SeatIndex, Shard};
+use super::{Store, StoreError, outbox};
+use crate::message::{CategoryNo, Cents, ProgramChanged, ProgramId, ProgramVersion, SeatIndex, Shard};
 use crate::sale::{Category, Layout, NewProgram, Program};
 
 impl Store {
-    /// Stores a new program. `shard`: where the gate keeps it, [`Program::usual_shard`] if nothing is said.
+    /// Stores a new program. `shard`: where the gate keeps it, [`Program::usual_shard`] if nothing is said. Its first version stands in the
+    /// outbox: somebody may remember that there was no such program.
     pub async fn create_program(&self, new: NewProgram, shard: Option<Shard>) -> Result<Program, StoreError> {
         let mut tx = self.pool.begin().await?;
         let id: i64 = sqlx::query_scalar(include_str!("sql/program_identity.sql")).fetch_one(&mut *tx).await?;
@@ -34,6 +35,7 @@ impl Store {
             .bind(program.categories.iter().map(|c| c.price.get()).collect::<Vec<_>>())
             .execute(&mut *tx)
             .await?;
+        outbox::note(&mut tx, ProgramChanged { id, version: program.version }).await?;
         tx.commit().await?;
         Ok(program)
     }
@@ -54,19 +56,24 @@ impl Store {
 
     /// A program with its categories.
     pub async fn program(&self, id: ProgramId) -> Result<Option<Program>, StoreError> {
-        let rows = sqlx::query(include_str!("sql/program.sql")).bind(id.get()).fetch_all(&self.pool).await?;
-        let Some(first) = rows.first() else { return Ok(None) };
-        Ok(Some(Program {
-            id,
-            shard: bounded(Shard::new(first.try_get::<i16, _>("shard")? as u8))?,
-            title: first.try_get("title")?,
-            version: first.try_get("version")?,
-            status: bounded(first.try_get::<&str, _>("status")?.parse())?,
-            pay_window_ms: first.try_get("pay_window_ms")?,
-            user_limit: first.try_get::<i32, _>("user_limit")? as u32,
-            categories: rows.iter().map(category).collect::<Result<_, _>>()?,
-        }))
+        read(&self.pool, id).await
     }
+}
+
+/// One statement, so that program and categories are of one version.
+pub(super) async fn read(connection: impl PgExecutor<'_>, id: ProgramId) -> Result<Option<Program>, StoreError> {
+    let rows = sqlx::query(include_str!("sql/program.sql")).bind(id.get()).fetch_all(connection).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    Ok(Some(Program {
+        id,
+        shard: bounded(Shard::new(first.try_get::<i16, _>("shard")? as u8))?,
+        title: first.try_get("title")?,
+        version: bounded(ProgramVersion::new(first.try_get("version")?))?,
+        status: bounded(first.try_get::<&str, _>("status")?.parse())?,
+        pay_window_ms: first.try_get("pay_window_ms")?,
+        user_limit: first.try_get::<i32, _>("user_limit")? as u32,
+        categories: rows.iter().map(category).collect::<Result<_, _>>()?,
+    }))
 }
 
 fn category(row: &PgRow) -> Result<Category, StoreError> {

@@ -4,7 +4,7 @@ use shared::gate::{Accepted, GateError, Reserved, ResvState, SettleTo, Settled};
 use shared::message::OrderNumber;
 use shared::message::Shard;
 
-use super::stage::{Stage, best, chosen, idem, seat, settle_to};
+use super::stage::{Stage, best, chosen, idem, seat, settle_to, uid};
 
 #[tokio::test]
 async fn the_best_seats_are_the_front_most_tightest_run_and_never_cross_a_row() {
@@ -75,6 +75,32 @@ async fn the_same_key_finds_the_same_order_and_another_body_is_refused() {
     mine.idempotency = Some((idem("click:x"), "dd".into()));
     assert!(matches!(stage.gate.reserve(&mine).await, Ok(Reserved::Held { .. })));
     assert_eq!(stage.free().await, 36);
+}
+
+#[tokio::test]
+async fn an_earlier_order_is_recalled_without_holding_anything_new() {
+    let stage = Stage::open(&[(2, 20)]).await;
+    let (first, alice) = (stage.order(), uid("alice"));
+    let (click, other) = (idem("click"), idem("other"));
+    let recall = async |key, hash| stage.gate.recall(stage.at_program(), &alice, (key, hash), 30_000).await.expect("answers");
+    assert_eq!(recall(&click, "aa").await, None);
+    let mut wish = stage.wish(first, "alice", best(2));
+    wish.idempotency = Some((click.clone(), "aa".into()));
+    stage.gate.reserve(&wish).await.expect("answers");
+    match recall(&click, "aa").await {
+        Some(Reserved::Again { order, nonce, state: ResvState::Held, seats, attempt: 2, .. }) => {
+            assert_eq!((order, nonce, seats), (first.order, first.nonce, vec![seat(0), seat(1)]));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(recall(&click, "bb").await, Some(Reserved::KeyReused));
+    assert_eq!(recall(&other, "aa").await, None);
+    assert_eq!(stage.free().await, 38);
+    let gone = settle_to(first, SettleTo::Gone { forget_key: false });
+    stage.gate.settle(&gone).await.expect("answers");
+    assert_eq!(recall(&click, "aa").await, Some(Reserved::Ended { order: first.order, nonce: first.nonce }));
+    let _: u64 = stage.ask(&["DEL", &stage.program_key("head")]).await;
+    assert_eq!(recall(&click, "aa").await, Some(Reserved::Rebuild));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
 use shared::gate::{Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, Settle, SettleTo};
-use shared::message::{CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, Shard, UserId};
+use shared::message::{CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex, Shard, UserId};
 use shared::naming::Names;
 use shared::sale::{Category, Layout, Program, ProgramStatus, Want};
 
@@ -187,7 +187,7 @@ fn program(halls: Halls<'_>) -> Program {
         id: ProgramId::new(17).expect("valid"),
         shard: Shard::new(9).expect("valid"),
         title: "A sale".into(),
-        version: 1,
+        version: ProgramVersion::FIRST,
         status: ProgramStatus::OnSale,
         pay_window_ms: 900_000,
         user_limit: 6,

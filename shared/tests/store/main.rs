@@ -5,6 +5,7 @@ mod environment;
 
 mod calls;
 mod calls_queries;
+mod changing;
 mod closing;
 mod create;
 mod lookups;

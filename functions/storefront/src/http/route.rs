@@ -9,6 +9,12 @@ pub enum Route {
     CreateProgram,
     /// `GET /programs/{id}`
     Program(String),
+    /// `PATCH /programs/{id}`
+    UpdateProgram(String),
+    /// `POST /programs/{id}/stop`
+    StopSale(String),
+    /// `POST /programs/{id}/resume`
+    ResumeSale(String),
     /// `GET /programs/{id}/seats`
     Seats(String),
     /// `POST /programs/{id}/orders`
@@ -33,7 +39,10 @@ impl Route {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         let (route, allowed) = match parts.as_slice() {
             ["programs"] => (Self::CreateProgram, "POST"),
+            ["programs", id] if method == "PATCH" => (Self::UpdateProgram((*id).to_owned()), "PATCH"),
             ["programs", id] => (Self::Program((*id).to_owned()), "GET"),
+            ["programs", id, "stop"] => (Self::StopSale((*id).to_owned()), "POST"),
+            ["programs", id, "resume"] => (Self::ResumeSale((*id).to_owned()), "POST"),
             ["programs", id, "seats"] => (Self::Seats((*id).to_owned()), "GET"),
             ["programs", id, "orders"] => (Self::CreateOrder((*id).to_owned()), "POST"),
             ["orders"] => (Self::Orders, "GET"),
@@ -77,6 +86,9 @@ mod tests {
     fn every_route_of_the_template_is_found_and_nothing_else() {
         assert_eq!(Route::of("POST", "/programs"), Ok(Route::CreateProgram));
         assert_eq!(Route::of("GET", "/programs/7"), Ok(Route::Program("7".into())));
+        assert_eq!(Route::of("PATCH", "/programs/7"), Ok(Route::UpdateProgram("7".into())));
+        assert_eq!(Route::of("POST", "/programs/7/stop"), Ok(Route::StopSale("7".into())));
+        assert_eq!(Route::of("POST", "/programs/7/resume"), Ok(Route::ResumeSale("7".into())));
         assert_eq!(Route::of("GET", "/programs/7/seats"), Ok(Route::Seats("7".into())));
         assert_eq!(Route::of("POST", "/programs/7/orders"), Ok(Route::CreateOrder("7".into())));
         assert_eq!(Route::of("GET", "/orders"), Ok(Route::Orders));

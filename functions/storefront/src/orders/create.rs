@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use shared::message::{CategoryNo, SeatIndex};
-use shared::sale::{Refusal, Status, Want, quote};
+use shared::message::{CategoryNo, ProgramVersion, SeatIndex};
+use shared::sale::{Program, Quote, Refusal, Status, Want, quote};
 
 use super::publish::{self, Standing};
 use super::reserve::{self, Reservation, Wish};
@@ -21,6 +21,8 @@ struct Wanted {
     category: CategoryNo,
     seats: Option<Vec<SeatIndex>>,
     count: Option<u32>,
+    /// The version that the buyer was shown: no other price is taken.
+    program_version: Option<ProgramVersion>,
 }
 
 impl Wanted {
@@ -38,15 +40,19 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
     let user = call.claims.user()?;
     let key = call.idempotency_key()?;
     let wait = call.wait()?;
-    let want = call.json::<Wanted>()?.want()?;
-    let program = programs::find(shop, program).await?;
-    let quote = quote(&program, &want).map_err(|why| refused(&why))?;
+    let wanted: Wanted = call.json()?;
+    let (shown, want) = (wanted.program_version, wanted.want()?);
+    let program = programs::find_at_least(shop, program, shown).await?;
+    let offer = offer(&program, &want, shown);
+    if let (Err(problem), None) = (&offer, &key) {
+        return Err(problem.clone());
+    }
     shop.publisher.ready().await.map_err(|why| {
         tracing::warn!(why, "no orders are taken");
         Problem::unavailable("orders cannot be taken at the moment; try again")
     })?;
     let idempotency = key.map(|key| (key, body_hash(&want)));
-    let wish = Wish { program, user, want, quote, idempotency, trace: call.trace() };
+    let wish = Wish { program, user, want, offer, idempotency, trace: call.trace() };
     for _ in 0..ROUNDS {
         // Only an end that an earlier request came to makes room for a new order here: one publish a request, or a buyer would wait
         // for several.
@@ -71,7 +77,17 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
     Err(Problem::unavailable("the order could not be taken; try again"))
 }
 
-/// What makes two requests of one key the same: the wish, not its spelling.
+/// What the wish costs, by the version that the buyer was shown where one is named; or why a new order cannot be.
+fn offer(program: &Program, want: &Want, shown: Option<ProgramVersion>) -> Result<Quote, Problem> {
+    if shown.is_some_and(|shown| shown != program.version) {
+        let detail = format!("the program has changed: look at version {} and order by that", program.version);
+        let problem = Problem::new(409, "program_changed", "The program is not what you were shown", detail);
+        return Err(problem.with("version", program.version.get()));
+    }
+    quote(program, want).map_err(|why| refused(&why))
+}
+
+/// What makes two requests of one key the same: the wish, not its spelling, nor the version it was shown under.
 fn body_hash(want: &Want) -> String {
     let mut hash = Sha256::new();
     match want {
@@ -118,6 +134,7 @@ mod tests {
             (r#"{"category":0,"count":21}"#, 422),
             (r#"{"category":100,"count":1}"#, 400),
             (r#"{"category":0,"count":-1}"#, 400),
+            (r#"{"category":0,"count":1,"program_version":0}"#, 400),
             (r#"{"category":0,"count":1,"user":"mallory"}"#, 400),
         ] {
             assert_eq!(wanted(bad).map_err(|p| p.status), Err(status), "{bad}");
@@ -130,5 +147,6 @@ mod tests {
         assert_eq!(hash(r#"{"category":0,"seats":[2,1]}"#), hash(r#"{ "seats": [1, 2], "category": 0 }"#));
         assert_ne!(hash(r#"{"category":0,"seats":[1,2]}"#), hash(r#"{"category":1,"seats":[1,2]}"#));
         assert_ne!(hash(r#"{"category":0,"seats":[2]}"#), hash(r#"{"category":0,"count":2}"#));
+        assert_eq!(hash(r#"{"category":0,"count":2}"#), hash(r#"{"category":0,"count":2,"program_version":3}"#));
     }
 }

@@ -24,8 +24,8 @@ pub struct Wish {
     pub user: UserId,
     /// The seats.
     pub want: Want,
-    /// What they cost.
-    pub quote: Quote,
+    /// What they cost; or why a new order cannot be. An earlier one of the same key stands all the same.
+    pub offer: Result<Quote, Problem>,
     /// The client's key, and what it stands for.
     pub idempotency: Option<(IdempotencyKey, String)>,
     /// W3C traceparent.
@@ -69,8 +69,11 @@ pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Prob
     let mut filled = false;
     let mut numbers = 0;
     loop {
-        let reserve = ask(shop, wish, program).await?;
-        let (order, nonce, message, attempt, state) = match shop.gate.reserve(&reserve).await? {
+        let answer = match &wish.offer {
+            Ok(quote) => shop.gate.reserve(&ask(shop, wish, quote, program).await?).await?,
+            Err(problem) => recall(shop, wish, program).await?.ok_or_else(|| problem.clone())?,
+        };
+        let (order, nonce, message, attempt, state) = match answer {
             Reserved::Held { order, nonce, message, attempt, .. } => (order, nonce, message, attempt, ResvState::Held),
             Reserved::Again { order, nonce, state, message, attempt, .. } => (order, nonce, message, attempt, state),
             Reserved::Ended { order, nonce } => return Ok(Reservation::Stored { order, nonce }),
@@ -104,10 +107,27 @@ pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Prob
     }
 }
 
+/// What a repeated request led to before.
+async fn recall(shop: &Storefront, wish: &Wish, program: ProgramRef) -> Result<Option<Reserved>, Problem> {
+    let Some((key, hash)) = &wish.idempotency else { return Ok(None) };
+    Ok(shop.gate.recall(program, &wish.user, (key, hash), publish_window_ms(shop, wish)).await?)
+}
+
+/// A program may have a shorter pay window than the installation: nobody is held for longer than that unpublished, but the delivery must
+/// fit into it.
+fn publish_window_ms(shop: &Storefront, wish: &Wish) -> u64 {
+    let windows = &shop.settings.windows;
+    windows.publish_ms.min(pay_ms(wish)).max(windows.delivery_ms + 1_000)
+}
+
+fn pay_ms(wish: &Wish) -> u64 {
+    wish.program.pay_window_ms.max(0) as u64
+}
+
 /// A new number and nonce each time; the client's key leads back to the former ones where there are any.
-async fn ask(shop: &Storefront, wish: &Wish, program: ProgramRef) -> Result<Reserve, Problem> {
+async fn ask(shop: &Storefront, wish: &Wish, quote: &Quote, program: ProgramRef) -> Result<Reserve, Problem> {
     let now_ms = shop.gate.now_ms().await?;
-    let pay_ms = wish.program.pay_window_ms.max(0) as u64;
+    let pay_ms = pay_ms(wish);
     let order = OrderNumber::compose(now_ms, program.shard, shop.clock.random()).map_err(|e| {
         tracing::error!(error = %e, "the gate's clock");
         Problem::unavailable("the gate's clock is wrong; no orders can be taken")
@@ -120,8 +140,8 @@ async fn ask(shop: &Storefront, wish: &Wish, program: ProgramRef) -> Result<Rese
         program: program.id,
         category: wish.want.category(),
         seats: Vec::new(),
-        unit_price_cents: wish.quote.unit_price,
-        amount_cents: wish.quote.amount,
+        unit_price_cents: quote.unit_price,
+        amount_cents: quote.amount,
         idempotency_key: wish.idempotency.as_ref().map(|(key, _)| key.clone()),
         pay_by_ms: now_ms.saturating_add(pay_ms) as i64,
         trace: wish.trace.clone(),
@@ -133,12 +153,10 @@ async fn ask(shop: &Storefront, wish: &Wish, program: ProgramRef) -> Result<Rese
         nonce: request.nonce,
         user: wish.user.clone(),
         want: wish.want.clone(),
-        unit_price: wish.quote.unit_price,
+        unit_price: quote.unit_price,
         user_limit: wish.program.user_limit,
         idempotency: wish.idempotency.clone(),
-        // A program may have a shorter pay window than the installation: nobody is held for longer than that unpublished, but the
-        // delivery must fit into it.
-        publish_window_ms: shop.settings.windows.publish_ms.min(pay_ms).max(shop.settings.windows.delivery_ms + 1_000),
+        publish_window_ms: publish_window_ms(shop, wish),
         idem_ttl_ms: pay_ms + KEY_AFTERLIFE_MS,
         message_head,
         message_tail,

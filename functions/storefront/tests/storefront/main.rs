@@ -1,6 +1,7 @@
 //! The storefront over real Redis, Postgres and Kafka: each test in an environment of its own.
 
 mod api_calls;
+mod changes;
 mod emission;
 mod orders;
 mod payments;

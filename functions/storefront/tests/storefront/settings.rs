@@ -8,6 +8,9 @@ fn everything_that_is_wrong_is_named_at_once() {
     let vars = [
         ("ENV_PREFIX", "Demo!"),
         ("REDIS_GATE_URL", "http://127.0.0.1"),
+        ("REDIS_CACHE_URL", "http://127.0.0.1"),
+        ("PROGRAM_CACHE_READER", "sometimes"),
+        ("PROGRAM_STREAM_MOST", "1"),
         ("DB_CONNECTIONS", "0"),
         ("KAFKA_BROKERS", "127.0.0.1:port"),
         ("KAFKA_SECURITY", "none"),
@@ -23,4 +26,24 @@ fn everything_that_is_wrong_is_named_at_once() {
     for name in vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]) {
         assert!(problems.contains(name), "{name} is not named:\n{problems}");
     }
+}
+
+/// Nobody would tell it of a change.
+#[test]
+fn a_process_that_hears_of_no_change_may_not_remember_for_long() {
+    let vars = |reader: &'static str| {
+        [
+            ("ENV_PREFIX", "demo"),
+            ("REDIS_GATE_URL", "redis://127.0.0.1:1"),
+            ("REDIS_CACHE_URL", "redis://127.0.0.1:1"),
+            ("DATABASE_URL", "postgres://127.0.0.1/usher"),
+            ("KAFKA_BROKERS", "127.0.0.1:1"),
+            ("PAYMENT_WEBHOOK_SECRET", "sixteen bytes or more"),
+            ("PROGRAM_CACHE_READER", reader),
+            ("PROGRAM_CACHE_TTL_MS", "2001"),
+        ]
+    };
+    let problems = Settings::read(&Reader::new(vars("false"))).expect_err("too long").to_string();
+    assert!(problems.contains("PROGRAM_CACHE_TTL_MS") && problems.contains("2000"), "{problems}");
+    assert!(Settings::read(&Reader::new(vars("true"))).is_ok());
 }

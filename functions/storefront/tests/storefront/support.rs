@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use shared::config::Reader;
 use shared::message::{OrderNumber, OrderRequested};
 use shared::store::Arrival;
+use sqlx::Connection;
 use storefront::http::{Call, Problem, Reply};
 use storefront::identity::Claims;
 use storefront::kafka::{EndOffsets, KafkaOrders, PublishOrders, Published};
@@ -28,14 +29,23 @@ pub(crate) fn redis_url() -> String {
     variable("REDIS_URL", "redis://127.0.0.1:16379")
 }
 
+/// Where the Redis of caches and streams is.
+pub(crate) fn cache_url() -> String {
+    variable("CACHE_URL", "redis://127.0.0.1:16380")
+}
+
 /// Settings of a new environment. Servers are those of scripts/servers unless the environment names others.
 pub(crate) fn settings(more: &[(&str, &str)]) -> Settings {
-    let prefix = format!("t{:012x}", rand::random::<u64>() >> 16);
+    settings_of(&format!("t{:012x}", rand::random::<u64>() >> 16), more)
+}
+
+fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
     let (redis, database) = (redis_url(), variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher"));
-    let brokers = variable("KAFKA_BROKERS", "127.0.0.1:19092");
+    let (cache, brokers) = (cache_url(), variable("KAFKA_BROKERS", "127.0.0.1:19092"));
     let mut vars: HashMap<String, String> = [
-        ("ENV_PREFIX", prefix.as_str()),
+        ("ENV_PREFIX", prefix),
         ("REDIS_GATE_URL", &redis),
+        ("REDIS_CACHE_URL", &cache),
         ("DATABASE_URL", &database),
         ("KAFKA_BROKERS", &brokers),
         ("PAYMENT_WEBHOOK_SECRET", SECRET),
@@ -67,6 +77,30 @@ pub(crate) async fn open_with_settings(settings: Settings, publisher: Arc<dyn Pu
     let shop = Storefront::with_publisher(settings, publisher).expect("opens");
     shop.store.migrate().await.expect("Postgres runs (scripts/servers start)");
     shop
+}
+
+/// Another instance of the same environment.
+pub(crate) fn another(shop: &Storefront, more: &[(&str, &str)]) -> Storefront {
+    let settings = settings_of(shop.settings.names.prefix(), more);
+    Storefront::with_publisher(settings, shop.publisher.clone()).expect("opens")
+}
+
+/// A statement of the test's own.
+pub(crate) async fn run(shop: &Storefront, sql: &'static str) {
+    let url = variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher");
+    let options: sqlx::postgres::PgConnectOptions = url.parse().expect("a database URL");
+    let options = options.options([("search_path", shop.settings.names.schema())]);
+    let mut connection = sqlx::PgConnection::connect_with(&options).await.expect("Postgres runs");
+    sqlx::raw_sql(sql).execute(&mut connection).await.expect("statement");
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(std::time::Instant::now() < deadline, "{what}: not within 20 s");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// The topic of orders.

@@ -3,14 +3,18 @@
 //! - unpaid rows past their time, whatever the gate says;
 //! - payments and orders that were stored at the same moment and have not seen each other;
 //! - rows whose last change the gate may not know;
+//! - changes of programs that were committed and never published ([`publish`]);
 //! - program by program, in turn: seats that the gate and Postgres disagree about ([`seats`]).
 
+mod outbox;
 mod seats;
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::SystemTime;
 
+pub use outbox::publish;
+use shared::cache::AnnounceError;
 use shared::gate::{Gate, GateError};
 use shared::message::ProgramId;
 use shared::reconcile::{Reconciled, reconcile};
@@ -34,6 +38,10 @@ pub struct Swept {
     pub rearmed: u64,
     /// Orders whose seats the gate and Postgres disagreed about.
     pub mended: u64,
+    /// Changes of programs published that their makers had not.
+    pub published: u64,
+    /// Changes of programs that the stream did not take: the next sweep tries again.
+    pub unpublished: u64,
     /// Records set aside so far: each wants a person.
     pub parked: u64,
     /// Orders overdue still: a payment waits for them, or time ran out.
@@ -53,6 +61,9 @@ pub enum SweepError {
     /// Redis is away.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// A change of a program could not be published.
+    #[error("a change of a program is not published: {0}")]
+    Announce(#[from] AnnounceError),
 }
 
 /// The program compared last.

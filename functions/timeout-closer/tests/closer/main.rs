@@ -2,6 +2,7 @@
 
 mod closing;
 mod outage;
+mod publishing;
 mod settings;
 mod stage;
 mod sweeping;

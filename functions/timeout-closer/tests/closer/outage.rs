@@ -8,7 +8,7 @@ use shared::sale::Status;
 use crate::stage::{tick, with};
 
 /// A port that was free a moment ago: nobody listens there.
-fn nowhere() -> u16 {
+pub(crate) fn nowhere() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 

@@ -8,11 +8,13 @@ fn everything_that_is_wrong_is_named_at_once() {
     let vars = [
         ("ENV_PREFIX", "Demo!"),
         ("REDIS_GATE_URL", "http://127.0.0.1"),
+        ("REDIS_CACHE_URL", "http://127.0.0.1"),
         ("DB_CONNECTIONS", "0"),
         ("CLAIM_LIMIT", "many"),
         ("LEASE_MS", "1"),
         ("SWEEP_EVERY_SECONDS", "-1"),
         ("SWEEP_LIMIT", "0"),
+        ("PUBLISH_LIMIT", "0"),
     ];
     let problems = Settings::read(&Reader::new(vars)).expect_err("nothing is right").to_string();
     let wrong = vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]);
@@ -26,6 +28,7 @@ fn what_has_a_usual_value_need_not_be_said() {
     let vars = [
         ("ENV_PREFIX", "demo"),
         ("REDIS_GATE_URL", "redis://127.0.0.1:16379"),
+        ("REDIS_CACHE_URL", "redis://127.0.0.1:16380"),
         ("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher"),
     ];
     let settings = Settings::read(&Reader::new(vars)).expect("enough");

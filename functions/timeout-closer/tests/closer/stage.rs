@@ -27,6 +27,11 @@ fn variable(name: &str, usual: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| usual.to_owned())
 }
 
+/// The Redis of caches and streams.
+pub(crate) fn cache_url() -> String {
+    variable("CACHE_URL", "redis://127.0.0.1:16380")
+}
+
 /// One test's environment.
 pub(crate) struct Stage {
     pub(crate) names: Names,
@@ -88,6 +93,7 @@ impl Stage {
         let mut vars: HashMap<String, String> = HashMap::from([
             ("ENV_PREFIX".to_owned(), self.names.prefix().to_owned()),
             ("REDIS_GATE_URL".to_owned(), redis_url()),
+            ("REDIS_CACHE_URL".to_owned(), cache_url()),
             ("DATABASE_URL".to_owned(), database_url()),
         ]);
         vars.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
@@ -267,6 +273,11 @@ impl Stage {
             if from == "0" {
                 break;
             }
+        }
+        let cache = redis::Client::open(cache_url()).expect("a usable address").get_multiplexed_async_connection().await;
+        if let Ok(mut cache) = cache {
+            let stream = self.names.stream("program-changed");
+            let _: u64 = redis::cmd("UNLINK").arg(stream).query_async(&mut cache).await.expect("Redis runs");
         }
         self.store.disconnect().await;
         let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.names.schema()));

@@ -12,6 +12,7 @@
 --@include delay/entry
 --@include link/server
 --@include gate/keys
+--@include gate/earlier
 --@include gate/seats
 --@include gate/best
 local order, nonce, user, cat, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -40,27 +41,9 @@ if not count or count < 1 or count > 20 then return bad('1 to 20 seats, ascendin
 
 local owner = order .. ':' .. nonce
 
--- What is kept of an earlier reservation: owner, seats, message, attempt; then state and its place in Kafka.
-local function kept(word, of, resv)
-  local f = redis.call('HMGET', resv, 'seats', 'message', 'attempt', 'state', 'partition', 'offset', 'appended')
-  return { word, of, f[1] or '', f[2] or '', f[3] or '0', f[4] or '', f[5] or '', f[6] or '', f[7] or '' }
-end
-
 -- The client's key first: a double click must find its order, not a full hall.
-local idem = key ~= '' and idem_key(user, key)
-local named = idem and redis.call('GET', idem)
-if named then
-  local its_order, its_nonce, its_hash = string.match(named, '^(%d+):(%x+):(%x*)$')
-  if its_hash ~= body_hash then return { 'KEYREUSED' } end
-  local its_owner, resv = its_order .. ':' .. its_nonce, resv_key(its_order)
-  if redis.call('HGET', resv, 'nonce') ~= its_nonce then return { 'ENDED', its_owner } end
-  if its_owner == owner then return kept('HELD', owner, resv) end
-  if redis.call('HGET', resv, 'state') == 'held' then
-    redis.call('HINCRBY', resv, 'attempt', 1)
-    delay_put(timeouts, its_order, timeout_job(its_nonce), now_up + window)
-  end
-  return kept('AGAIN', its_owner, resv)
-end
+local earlier = earlier_order(user, key, body_hash, window, owner)
+if earlier then return earlier end
 
 local resv = resv_key(order)
 local in_use = redis.call('HGET', resv, 'nonce')
@@ -107,6 +90,6 @@ local list = table.concat(seats, ',')
 local message = message_head .. list .. message_tail
 redis.call('HSET', resv, 'state', 'held', 'nonce', nonce, 'program', program_id, 'user', user, 'category', cat, 'seats', list,
   'price', price, 'key', key, 'attempt', 1, 'message', message)
-if idem then redis.call('SET', idem, owner .. ':' .. body_hash, 'PX', key_ttl) end
+if key ~= '' then redis.call('SET', idem_key(user, key), owner .. ':' .. body_hash, 'PX', key_ttl) end
 delay_put(timeouts, order, timeout_job(nonce), now_up + window)
 return { 'HELD', owner, list, message, '1' }

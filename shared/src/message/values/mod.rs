@@ -1,4 +1,4 @@
-//! Values with meaning: identity, money, seats. Constructors refuse what is invalid.
+//! Values with meaning: identity, money, seats, versions. Constructors refuse what is invalid.
 
 #[macro_use]
 mod json;
@@ -8,7 +8,7 @@ mod numbers;
 mod text;
 
 pub use identity::{CallId, Nonce, OrderNumber, ProgramId, Shard, TraceId};
-pub use numbers::{CategoryNo, Cents, SeatIndex};
+pub use numbers::{CategoryNo, Cents, ProgramVersion, SeatIndex};
 pub use text::{CallClient, CallInstance, CallMethod, CallRoute, CallUrl, IdempotencyKey, UserId};
 
 /// A value out of its bounds; says which and what is allowed.

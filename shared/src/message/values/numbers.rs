@@ -1,6 +1,7 @@
-//! What is counted: categories, seats, money.
+//! What is counted: categories, seats, money, versions.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +121,62 @@ impl From<Cents> for i64 {
     }
 }
 
+/// Version of a program, 1 to 2^53 - 1: raised by every change, never reset. A number in JSON, exact in JavaScript and in Lua.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct ProgramVersion(i64);
+
+impl ProgramVersion {
+    /// The version of a program that was just created.
+    pub const FIRST: Self = Self(1);
+
+    /// `n` in 1..2^53.
+    pub fn new(n: i64) -> Result<Self, BadValue> {
+        if (1..1 << 53).contains(&n) { Ok(Self(n)) } else { bad("version", "1 to 9007199254740991") }
+    }
+
+    /// For Postgres' BIGINT.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for ProgramVersion {
+    type Error = BadValue;
+
+    fn try_from(n: i64) -> Result<Self, BadValue> {
+        Self::new(n)
+    }
+}
+
+impl From<ProgramVersion> for i64 {
+    fn from(v: ProgramVersion) -> Self {
+        v.0
+    }
+}
+
+impl fmt::Display for ProgramVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ProgramVersion {
+    type Err = BadValue;
+
+    fn from_str(s: &str) -> Result<Self, BadValue> {
+        const RULE: &str = "1 to 9007199254740991 in decimal digits, without leading zeros";
+        if s.is_empty() || s.len() > 16 || s.starts_with('0') || !s.bytes().all(|b| b.is_ascii_digit()) {
+            return bad("version", RULE);
+        }
+        match s.parse() {
+            Ok(n) => Self::new(n),
+            Err(_) => bad("version", RULE),
+        }
+    }
+}
+
 schema!(CategoryNo, { "type": "integer", "minimum": 0, "maximum": 99 });
 schema!(SeatIndex, { "type": "integer", "minimum": 0, "maximum": 999_999 });
 schema!(Cents, { "type": "integer", "minimum": 0, "maximum": 1_000_000_000_000_i64 });
+schema!(ProgramVersion, { "type": "integer", "minimum": 1, "maximum": 9_007_199_254_740_991_i64 });

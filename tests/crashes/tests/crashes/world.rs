@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use cache_invalidator::Invalidator;
 use futures::FutureExt;
 use order_create::Creator;
 use serde_json::{Value, json};
@@ -45,10 +46,11 @@ pub(crate) struct World {
     pub(crate) shop: Storefront,
     creator: Creator,
     pub(crate) log: Arc<Log>,
-    program: Program,
+    pub(crate) program: Program,
     vars: HashMap<String, String>,
     raw: PgPool,
     redis: redis::aio::MultiplexedConnection,
+    cache: redis::aio::MultiplexedConnection,
     /// The first offset that create has not been given.
     read: AtomicUsize,
 }
@@ -70,10 +72,12 @@ fn variable(name: &str, usual: &str) -> String {
 impl World {
     async fn open() -> Self {
         let redis_url = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
+        let cache_url = variable("CACHE_URL", "redis://127.0.0.1:16380");
         let database_url = variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher");
         let vars: HashMap<String, String> = [
             ("ENV_PREFIX", format!("t{:012x}", rand::random::<u64>() >> 16)),
             ("REDIS_GATE_URL", redis_url.clone()),
+            ("REDIS_CACHE_URL", cache_url.clone()),
             ("DATABASE_URL", database_url.clone()),
             ("KAFKA_BROKERS", "127.0.0.1:9".to_owned()),
             ("PAYMENT_WEBHOOK_SECRET", SECRET.to_owned()),
@@ -89,15 +93,13 @@ impl World {
         let options: sqlx::postgres::PgConnectOptions = database_url.parse().expect("a database URL");
         let options = options.options([("search_path", names.schema())]);
         let raw = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-        let client = redis::Client::open(redis_url.as_str()).expect("a usable address");
-        let redis = client.get_multiplexed_async_connection().await;
-        let redis = redis.unwrap_or_else(|e| panic!("no Redis at {redis_url} ({e}): run `scripts/servers start redis`"));
+        let (redis, cache) = (connection(&redis_url).await, connection(&cache_url).await);
         let hall = json!([{"name": "A", "rows": 1, "seats_per_row": SEATS, "price_cents": 100}]);
         let body = json!({"title": "T", "user_limit": 2, "categories": hall});
         let reply = shop.serve(&call("POST", "/programs", "promoter", &body)).await.expect("created");
         let id = reply.body["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
         let program = shop.store.program(id).await.expect("Postgres runs").expect("stored");
-        Self { shop, creator, log, program, vars, raw, redis, read: AtomicUsize::new(0) }
+        Self { shop, creator, log, program, vars, raw, redis, cache, read: AtomicUsize::new(0) }
     }
 
     /// Two seats side by side for alice, who may have no more. With a key where given.
@@ -130,6 +132,32 @@ impl World {
             let due = self.shop.gate.timeouts().reschedule(self.program.shard, &id, Due::At(1)).await;
             due.expect("Redis runs");
         }
+    }
+
+    /// The invalidator, to be killed.
+    pub(crate) fn invalidator(&self) -> Invalidator {
+        let settings = cache_invalidator::Settings::read(&Reader::new(self.vars.clone())).expect("settings of a test are valid");
+        Invalidator::open(settings).expect("opens")
+    }
+
+    /// The versions of the program that a stream tells of, in its order.
+    pub(crate) async fn told(&self, stream: &str) -> Vec<i64> {
+        let mut range = redis::cmd("XRANGE");
+        range.arg(self.shop.settings.names.stream(stream)).arg("-").arg("+");
+        let entries: Vec<(String, HashMap<String, String>)> = range.query_async(&mut self.cache.clone()).await.expect("Redis runs");
+        let version = |fields: &HashMap<String, String>| fields["version"].parse().expect("a version");
+        entries.iter().filter(|(_, fields)| fields["id"] == self.program.id.to_string()).map(|(_, f)| version(f)).collect()
+    }
+
+    /// The program as Postgres has it.
+    pub(crate) async fn committed(&self) -> Program {
+        self.shop.store.program(self.program.id).await.expect("Postgres runs").expect("stored")
+    }
+
+    /// Whoever made a change is long dead.
+    pub(crate) async fn abandon_changes(&self) {
+        let update = "UPDATE outbox SET created_at = created_at - interval '1 minute' WHERE NOT published";
+        sqlx::raw_sql(update).execute(&self.raw).await.expect("statement");
     }
 
     pub(crate) async fn tick(&self) {
@@ -251,24 +279,30 @@ impl World {
 
     async fn clear(&self) {
         let pattern = format!("{}:*", self.shop.settings.names.prefix());
-        let mut from = 0_u64;
-        loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(from).arg("MATCH").arg(&pattern).arg("COUNT").arg(10_000);
-            let (next, keys): (u64, Vec<String>) = scan.query_async(&mut self.redis.clone()).await.expect("Redis runs");
-            for key in keys {
-                let mut delete = redis::cmd("UNLINK");
-                let _: u64 = delete.arg(key).query_async(&mut self.redis.clone()).await.expect("Redis runs");
-            }
-            from = next;
-            if from == 0 {
-                break;
+        for mut redis in [self.redis.clone(), self.cache.clone()] {
+            let mut from = 0_u64;
+            loop {
+                let mut scan = redis::cmd("SCAN");
+                scan.arg(from).arg("MATCH").arg(&pattern).arg("COUNT").arg(10_000);
+                let (next, keys): (u64, Vec<String>) = scan.query_async(&mut redis).await.expect("Redis runs");
+                for key in keys {
+                    let _: u64 = redis::cmd("UNLINK").arg(key).query_async(&mut redis).await.expect("Redis runs");
+                }
+                from = next;
+                if from == 0 {
+                    break;
+                }
             }
         }
         self.shop.store.disconnect().await;
         let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.shop.settings.names.schema()));
         sqlx::raw_sql(drop).execute(&self.raw).await.expect("schema dropped");
     }
+}
+
+async fn connection(url: &str) -> redis::aio::MultiplexedConnection {
+    let connection = redis::Client::open(url).expect("a usable address").get_multiplexed_async_connection().await;
+    connection.unwrap_or_else(|e| panic!("no Redis at {url} ({e}): run `scripts/servers start redis cache`"))
 }
 
 fn creator(vars: &HashMap<String, String>) -> Creator {

@@ -1,54 +1,41 @@
-//! Programs: created by promoters, seen by everybody.
+//! Programs: created and changed by promoters, seen by everybody.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod change;
 
+use std::sync::Arc;
+
+pub use change::{switch, update};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::gate::{Availability, GateError, InstallState, ProgramRef};
-use shared::message::{CategoryNo, Cents, ProgramId};
+use shared::message::{CategoryNo, Cents, ProgramId, ProgramVersion};
 use shared::sale::{Category, NewCategory, NewProgram, Program};
 
 use crate::http::{Call, Problem, Reply};
 use crate::rebuild::{self, Progress};
 use crate::storefront::Storefront;
 
-/// How old a remembered program may be. A frozen process hears of no change, so this is short.
-const FRESH: Duration = Duration::from_secs(2);
-/// Programs remembered at most.
-const REMEMBERED: usize = 1000;
-
-/// Programs read a moment ago: a rush asks for the same one all the time.
-#[derive(Debug, Default)]
-pub struct Catalogue(Mutex<HashMap<ProgramId, (Instant, Arc<Program>)>>);
-
-impl Catalogue {
-    fn recall(&self, id: ProgramId) -> Option<Arc<Program>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&id).filter(|(read, _)| read.elapsed() < FRESH).map(|(_, program)| program.clone())
-    }
-
-    fn remember(&self, program: Program) -> Arc<Program> {
-        let program = Arc::new(program);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(program.id, (Instant::now(), program.clone()));
-        program
-    }
+/// A program by the text of its id, as memory, the shared cache or Postgres has it: never older than what this process has heard of.
+pub async fn find(shop: &Storefront, id: &str) -> Result<Arc<Program>, Problem> {
+    shop.programs.find(id_of(id)?).await?.ok_or_else(|| missing(id))
 }
 
-/// A program by the text of its id, at most [`FRESH`] old.
-pub async fn find(shop: &Storefront, id: &str) -> Result<Arc<Program>, Problem> {
-    let missing = || Problem::not_found("no_such_program", format_args!("there is no program {id}"));
-    let id: ProgramId = id.parse().map_err(|_| missing())?;
-    if let Some(program) = shop.catalogue.recall(id) {
+/// The same for a buyer who was shown this version: where the caches have an older one, Postgres is asked.
+pub async fn find_at_least(shop: &Storefront, id: &str, shown: Option<ProgramVersion>) -> Result<Arc<Program>, Problem> {
+    let program = find(shop, id).await?;
+    if shown.is_none_or(|shown| shown <= program.version) {
         return Ok(program);
     }
-    let program = shop.store.program(id).await?.ok_or_else(missing)?;
-    Ok(shop.catalogue.remember(program))
+    shop.programs.find_true(program.id).await?.ok_or_else(|| missing(id))
+}
+
+/// A text that is no id is the id of no program.
+fn id_of(text: &str) -> Result<ProgramId, Problem> {
+    text.parse().map_err(|_| missing(text))
+}
+
+fn missing(id: &str) -> Problem {
+    Problem::not_found("no_such_program", format_args!("there is no program {id}"))
 }
 
 #[derive(Deserialize)]
@@ -78,7 +65,8 @@ pub async fn create(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     let categories = categories.into_iter().map(category).collect();
     let new = NewProgram::new(title, categories, pay_window_ms, user_limit.unwrap_or(shop.settings.user_limit))
         .map_err(|e| Problem::new(422, "invalid_program", "The program cannot be created as it is", e))?;
-    let program = shop.catalogue.remember(shop.store.create_program(new, None).await?);
+    let program = shop.store.create_program(new, None).await?;
+    change::tell(shop, &program, call).await;
     // Nobody can have ordered from it yet: there is nothing in Kafka to wait for. If the gate is away, its first buyer does this.
     if let Err(problem) = rebuild::install_new(shop, &program).await {
         tracing::warn!(program = %program.id, why = problem.detail, "the new program is not in the gate yet");

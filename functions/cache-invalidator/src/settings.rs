@@ -1,0 +1,23 @@
+//! What the cache-invalidator must be told, from the environment; template.yaml names the same things.
+
+use shared::cache::ProgramStreams;
+use shared::config::{Problems, Reader};
+use shared::naming::Names;
+
+/// Settings of one process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The environment's names.
+    pub names: Names,
+    /// The Redis of caches and streams, and the streams.
+    pub streams: ProgramStreams,
+}
+
+impl Settings {
+    /// Reads all of them, or says everything that is wrong.
+    pub fn read(reader: &Reader) -> Result<Self, Problems> {
+        let names = reader.names();
+        let streams = ProgramStreams::read(reader);
+        reader.finish(|| Some(Self { names: names?, streams: streams? }))
+    }
+}

@@ -1,0 +1,15 @@
+-- Every key of a script comes from its one key, the program's floor `<env>:{p<id>}:program:floor`: so all carry its hash tag.
+-- Versions are compared as numbers: they are below 2^53, where Lua's are exact. 0 stands for "no such program".
+local floor_key = KEYS[1]
+local root = string.match(floor_key, '^(.+:{p%d+}:program:)floor$')
+local function bad(what) return redis.error_reply('BADARG ' .. what .. '; nothing was changed') end
+if not root then return bad('the key must be the floor of a program') end
+local body_key, lease_key = root .. 'body', root .. 'lease'
+
+-- A number of at most 16 digits. Nothing for any other text.
+local function whole(text)
+  if not string.match(text or '', '^%d+$') or #text > 16 then return nil end
+  return tonumber(text)
+end
+
+local function floor() return whole(redis.call('GET', floor_key) or '0') or 0 end

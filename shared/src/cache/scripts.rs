@@ -1,0 +1,37 @@
+//! The scripts of the shared cache.
+
+use std::sync::LazyLock;
+
+use crate::link::Script;
+
+const FRAGMENTS: [(&str, &str); 1] = [("cache/keys", include_str!("lua/keys.lua"))];
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(super) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(concat!("cache/", $file), include_str!(concat!("lua/", $file, ".lua")), &FRAGMENTS));)*
+
+        #[cfg(test)]
+        static ALL: &[&LazyLock<Script>] = &[$(&$name),*];
+    };
+}
+
+scripts! {
+    GET = "get";
+    PUT = "put";
+    RAISE = "raise";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn a_floor_rises_also_under_memory_pressure() {
+        for script in ALL {
+            let first = script.source().lines().next().unwrap_or_default();
+            let wanted = if script.name() == "cache/raise" { "#!lua flags=allow-oom" } else { "#!lua" };
+            assert_eq!(first, wanted, "{}", script.name());
+        }
+    }
+}

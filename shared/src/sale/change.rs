@@ -1,0 +1,102 @@
+//! What may change of a stored program: what buyers are told and asked for, never where seats are.
+
+use super::program::{BadProgram, check_category_name, check_pay_window, check_title, check_user_limit};
+use crate::message::{CategoryNo, Cents};
+
+/// What is to change of one category. Its seats stay where they are: sold tickets name them by index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CategoryChange {
+    /// Which one.
+    pub no: CategoryNo,
+    /// A new name: 1 to 100 characters.
+    pub name: Option<String>,
+    /// A new price of one ticket. Orders that exist keep theirs.
+    pub price: Option<Cents>,
+}
+
+/// A checked change of a program: bounds hold, something changes, no category is named twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramChange {
+    title: Option<String>,
+    pay_window_ms: Option<i64>,
+    user_limit: Option<u32>,
+    categories: Vec<CategoryChange>,
+}
+
+impl ProgramChange {
+    /// Checks everything; what is `None` stays. `pay_window_ms` and `user_limit` hold for orders made from then on.
+    pub fn new(
+        title: Option<String>,
+        pay_window_ms: Option<i64>,
+        user_limit: Option<u32>,
+        mut categories: Vec<CategoryChange>,
+    ) -> Result<Self, BadProgram> {
+        title.as_deref().map_or(Ok(()), check_title)?;
+        pay_window_ms.map_or(Ok(()), check_pay_window)?;
+        user_limit.map_or(Ok(()), check_user_limit)?;
+        categories.sort_by_key(|c| c.no);
+        if let Some(twice) = categories.windows(2).find(|pair| pair[0].no == pair[1].no) {
+            return Err(BadProgram::CategoryTwice(twice[0].no));
+        }
+        for category in &categories {
+            category.name.as_deref().map_or(Ok(()), |name| check_category_name(usize::from(category.no.get()), name))?;
+        }
+        let in_a_category = categories.iter().any(|c| c.name.is_some() || c.price.is_some());
+        if title.is_none() && pay_window_ms.is_none() && user_limit.is_none() && !in_a_category {
+            return Err(BadProgram::NothingToChange);
+        }
+        Ok(Self { title, pay_window_ms, user_limit, categories })
+    }
+
+    /// The new title.
+    pub fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
+    /// How long a buyer will have to pay, milliseconds.
+    pub const fn pay_window_ms(&self) -> Option<i64> {
+        self.pay_window_ms
+    }
+
+    /// Most live tickets of one buyer from now on.
+    pub const fn user_limit(&self) -> Option<u32> {
+        self.user_limit
+    }
+
+    /// Changes of categories, ascending by number.
+    pub fn categories(&self) -> &[CategoryChange] {
+        &self.categories
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn category(no: u16, name: Option<&str>, price: Option<i64>) -> CategoryChange {
+        CategoryChange {
+            no: CategoryNo::new(no).expect("in bounds"),
+            name: name.map(str::to_owned),
+            price: price.map(|price| Cents::new(price).expect("in bounds")),
+        }
+    }
+
+    #[test]
+    fn a_change_holds_the_same_bounds_as_a_new_program() {
+        let new = ProgramChange::new;
+        assert_eq!(new(Some("\u{7}".into()), None, None, vec![]), Err(BadProgram::Title));
+        assert_eq!(new(None, Some(999), None, vec![]), Err(BadProgram::PayWindow));
+        assert_eq!(new(None, None, Some(0), vec![]), Err(BadProgram::UserLimit));
+        assert_eq!(new(None, None, None, vec![category(3, Some(""), None)]), Err(BadProgram::CategoryName(3)));
+        assert!(new(Some("Later".into()), Some(1_000), Some(1_000), vec![category(0, Some("Stalls"), Some(0))]).is_ok());
+    }
+
+    #[test]
+    fn a_change_of_nothing_is_refused_and_so_is_a_category_named_twice() {
+        assert_eq!(ProgramChange::new(None, None, None, vec![]), Err(BadProgram::NothingToChange));
+        assert_eq!(ProgramChange::new(None, None, None, vec![category(0, None, None)]), Err(BadProgram::NothingToChange));
+        let twice = vec![category(1, None, Some(5)), category(0, None, Some(5)), category(1, Some("x"), None)];
+        let no = CategoryNo::new(1).expect("in bounds");
+        assert_eq!(ProgramChange::new(None, None, None, twice), Err(BadProgram::CategoryTwice(no)));
+    }
+}
