@@ -10,6 +10,7 @@
 //! | [`status`] | what `usher` says of itself |
 //! | [`shop`] | the sale's HTTP API as buyers and the payment provider use it |
 //! | [`journal`] | the client log: what was asked and what was answered, for the audit |
+//! | [`sent`] | what clients really sent, counted by themselves |
 //! | [`prepare`] | an environment made ready: keys, topics, tables |
 //! | [`remove`] | an environment taken off the servers |
 //!
@@ -22,6 +23,7 @@ pub mod keys;
 pub mod place;
 pub mod prepare;
 pub mod remove;
+pub mod sent;
 pub mod shop;
 pub mod status;
 pub mod topics;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::journal::Journal;
+use crate::sent::Sent;
 
 /// What a buyer wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Answer {
     pub http: u16,
     /// Body, null where it is no JSON.
     pub body: Value,
+    /// The instance that answered, where the function itself did.
+    pub instance: Option<String>,
     /// Seconds of Retry-After.
     pub retry_after: Option<u64>,
     /// How long it took.
@@ -89,30 +92,40 @@ pub struct Shop {
     base: String,
     secret: String,
     journal: Journal,
+    sent: Sent,
 }
 
 impl Shop {
     /// `base` like `http://127.0.0.1:18080`; `secret` is the one shared with the payment provider.
     pub fn new(base: &str, secret: &str, journal: Journal) -> Result<Self> {
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(35)).build().context("no HTTP client")?;
-        Ok(Self { client, base: base.to_owned(), secret: secret.to_owned(), journal })
+        Ok(Self { client, base: base.to_owned(), secret: secret.to_owned(), journal, sent: Sent::default() })
     }
 
-    async fn send(request: RequestBuilder) -> Answer {
+    /// What was sent through this shop and its clones.
+    pub fn sent(&self) -> &Sent {
+        &self.sent
+    }
+
+    /// `route` is the request's, as the API names it.
+    async fn send(&self, route: &str, request: RequestBuilder) -> Answer {
         let began = Instant::now();
         let Ok(response) = request.send().await else {
-            return Answer { http: 0, body: Value::Null, retry_after: None, took: began.elapsed() };
+            self.sent.answered(route, 0, false);
+            return Answer { http: 0, body: Value::Null, instance: None, retry_after: None, took: began.elapsed() };
         };
         let http = response.status().as_u16();
-        let retry_after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let (instance, retry_after) = (header("x-instance-id"), header("retry-after").and_then(|v| v.parse().ok()));
+        self.sent.answered(route, http, instance.is_some());
         let body = response.bytes().await.ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or(Value::Null);
-        Answer { http, body, retry_after, took: began.elapsed() }
+        Answer { http, body, instance, retry_after, took: began.elapsed() }
     }
 
     /// Opens a program; needs a token with the scope `programs:write`.
     pub async fn open(&self, seller: &Buyer, program: &Value) -> Answer {
-        let answer =
-            Self::send(self.client.post(format!("{}/programs", self.base)).bearer_auth(&seller.token).json(program)).await;
+        let request = self.client.post(format!("{}/programs", self.base)).bearer_auth(&seller.token).json(program);
+        let answer = self.send("POST /programs", request).await;
         if let Some(id) = answer.text("id") {
             self.journal.write("sale", json!({ "program": id }));
         }
@@ -121,12 +134,25 @@ impl Shop {
 
     /// A program with what is free.
     pub async fn program(&self, id: &str) -> Answer {
-        Self::send(self.client.get(format!("{}/programs/{id}", self.base))).await
+        self.send("GET /programs/{id}", self.client.get(format!("{}/programs/{id}", self.base))).await
+    }
+
+    /// Changes a program; needs a token with the scope `programs:write`.
+    pub async fn change(&self, seller: &Buyer, id: &str, change: &Value) -> Answer {
+        let request = self.client.patch(format!("{}/programs/{id}", self.base)).bearer_auth(&seller.token).json(change);
+        self.send("PATCH /programs/{id}", request).await
+    }
+
+    /// Sums of the API's calls; needs a token with the scope `api-calls:read`. `query` as in `by=route,status`.
+    pub async fn statistics(&self, operator: &Buyer, query: &str) -> Answer {
+        let request = self.client.get(format!("{}/api-calls/statistics?{query}", self.base)).bearer_auth(&operator.token);
+        self.send("GET /api-calls/statistics", request).await
     }
 
     /// The seat map of a category.
     pub async fn seats(&self, id: &str, category: u32) -> Answer {
-        Self::send(self.client.get(format!("{}/programs/{id}/seats?category={category}", self.base))).await
+        let request = self.client.get(format!("{}/programs/{id}/seats?category={category}", self.base));
+        self.send("GET /programs/{id}/seats", request).await
     }
 
     /// Orders seats, waiting up to `wait` seconds for them to be stored.
@@ -140,7 +166,7 @@ impl Shop {
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
-        let answer = Self::send(request).await;
+        let answer = self.send("POST /programs/{id}/orders", request).await;
         let order = answer.order();
         let mut line = json!({
             "user": buyer.user, "program": program, "key": key, "http": answer.http, "code": answer.code(),
@@ -158,7 +184,8 @@ impl Shop {
 
     /// One order of the buyer's.
     pub async fn look(&self, buyer: &Buyer, order: &str) -> Answer {
-        let answer = Self::send(self.client.get(format!("{}/orders/{order}", self.base)).bearer_auth(&buyer.token)).await;
+        let request = self.client.get(format!("{}/orders/{order}", self.base)).bearer_auth(&buyer.token);
+        let answer = self.send("GET /orders/{number}", request).await;
         let line = json!({ "user": buyer.user, "order": order, "http": answer.http, "status": answer.text("status") });
         self.journal.write("seen", line);
         answer
@@ -166,12 +193,14 @@ impl Shop {
 
     /// The buyer's latest orders.
     pub async fn mine(&self, buyer: &Buyer) -> Answer {
-        Self::send(self.client.get(format!("{}/orders?limit=100", self.base)).bearer_auth(&buyer.token)).await
+        let request = self.client.get(format!("{}/orders?limit=100", self.base)).bearer_auth(&buyer.token);
+        self.send("GET /orders", request).await
     }
 
     /// Cancels an order.
     pub async fn cancel(&self, buyer: &Buyer, order: &str) -> Answer {
-        let answer = Self::send(self.client.post(format!("{}/orders/{order}/cancel", self.base)).bearer_auth(&buyer.token)).await;
+        let request = self.client.post(format!("{}/orders/{order}/cancel", self.base)).bearer_auth(&buyer.token);
+        let answer = self.send("POST /orders/{number}/cancel", request).await;
         let line = json!({ "user": buyer.user, "order": order, "http": answer.http, "status": answer.text("status"), "code": answer.code() });
         self.journal.write("cancel", line);
         answer
@@ -183,7 +212,8 @@ impl Shop {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()).to_string();
         let request = self.client.post(format!("{}/payments", self.base));
         let request = request.header("Content-Type", "application/json").header("X-Payment-Timestamp", &now);
-        let answer = Self::send(request.header("X-Payment-Signature", sign(&self.secret, &now, &body)).body(body)).await;
+        let request = request.header("X-Payment-Signature", sign(&self.secret, &now, &body)).body(body);
+        let answer = self.send("POST /payments", request).await;
         let line = json!({
             "order": order, "reference": reference, "amount_cents": amount_cents, "http": answer.http, "result": answer.text("result"),
         });

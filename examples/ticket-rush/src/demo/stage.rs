@@ -67,7 +67,7 @@ impl Stage {
     /// Opens the sale; also gives a buyer who comes at a bad moment.
     pub(crate) async fn open(&self, hall: Hall, pay_window: Duration, limit: u32, span: Duration) -> Result<(Rush, Buyer)> {
         say::title("The sale opens");
-        let seller = Buyer { user: "seller".to_owned(), token: self.keys.token("seller", Some("programs:write"), TOKEN)? };
+        let seller = self.officer("seller", "programs:write")?;
         let answer = self.shop.open(&seller, &hall.program(pay_window, limit)).await;
         let Some(program) = answer.text("id") else {
             bail!("the sale could not be opened: {} {}", answer.http, answer.body);
@@ -91,6 +91,11 @@ impl Stage {
     /// A buyer with a token.
     pub(crate) fn buyer(&self, user: &str) -> Result<Buyer> {
         Ok(Buyer { user: user.to_owned(), token: self.keys.token(user, None, TOKEN)? })
+    }
+
+    /// Somebody whose token allows more.
+    pub(crate) fn officer(&self, user: &str, scope: &str) -> Result<Buyer> {
+        Ok(Buyer { user: user.to_owned(), token: self.keys.token(user, Some(scope), TOKEN)? })
     }
 
     /// The audit of this run, to be spawned.
