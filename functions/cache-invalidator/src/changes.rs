@@ -90,11 +90,20 @@ mod tests {
     #[test]
     fn what_is_no_change_is_told_apart_by_its_reason_and_holds_up_no_other() {
         let other = r#"{"stream":"orders","id":"1-0","fields":{"id":"7","version":"2"}}"#;
-        let bodies = ["not json", other, &entry("x", "7", "2"), &entry("1-0", "0", "2"), &entry("1-0", "7", "two"), &entry("1-0", "7", "2")];
+        let bodies = [
+            "not json",
+            other,
+            &entry("x", "7", "2"),
+            &entry("1-0", "0", "2"),
+            &entry("1-0", "7", "two"),
+            &entry("1-0", "7", "2"),
+        ];
         let (work, bad) = read(&batch(&bodies), STREAM);
         assert_eq!(work.iter().map(|w| w.messages.clone()).collect::<Vec<_>>(), [vec![5]]);
         let reasons: Vec<_> = bad.iter().map(|(index, reason)| (*index, reason.as_str())).collect();
-        for ((index, reason), (wanted, word)) in reasons.iter().zip([(0, "JSON"), (1, "orders"), (2, "\"x\""), (3, "program"), (4, "version")]) {
+        for ((index, reason), (wanted, word)) in
+            reasons.iter().zip([(0, "JSON"), (1, "orders"), (2, "\"x\""), (3, "program"), (4, "version")])
+        {
             let found = reason.contains(word) || reason.contains(&word.to_lowercase()) || word == "JSON";
             assert!(*index == wanted && found, "{index}: {reason}");
         }

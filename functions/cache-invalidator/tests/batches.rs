@@ -53,7 +53,8 @@ impl Stage {
     }
 
     async fn told(&self) -> Vec<(String, String)> {
-        let mut redis = self.redis.get_multiplexed_async_connection().await.expect("the cache Redis runs (scripts/servers start cache)");
+        let mut redis =
+            self.redis.get_multiplexed_async_connection().await.expect("the cache Redis runs (scripts/servers start cache)");
         let mut range = redis::cmd("XRANGE");
         range.arg(self.names.stream("program-evicted")).arg("-").arg("+");
         let entries: Vec<(String, HashMap<String, String>)> = range.query_async(&mut redis).await.expect("Redis runs");
@@ -153,7 +154,12 @@ async fn without_redis_every_change_comes_again() {
 
 #[test]
 fn everything_that_is_wrong_is_named_at_once() {
-    let vars = [("ENV_PREFIX", "Demo!"), ("REDIS_CACHE_URL", "http://127.0.0.1"), ("PROGRAM_STREAM_KEEP", "0"), ("CACHE_TIMEOUT_MS", "x")];
+    let vars = [
+        ("ENV_PREFIX", "Demo!"),
+        ("REDIS_CACHE_URL", "http://127.0.0.1"),
+        ("PROGRAM_STREAM_KEEP", "0"),
+        ("CACHE_TIMEOUT_MS", "x"),
+    ];
     let problems = Settings::read(&Reader::new(vars)).expect_err("nothing is right").to_string();
     for (name, _) in vars {
         assert!(problems.contains(name), "{name} is not named:\n{problems}");

@@ -103,7 +103,9 @@ mod tests {
     fn a_body_of_a_newer_function_is_read_and_a_damaged_one_is_not() {
         let text = encode(&program());
         assert_eq!(decode(&text.replacen('{', r#"{"venue":"hall","#, 1)).ok(), Some(program()));
-        for damaged in ["", "{}", "null", &text[..40], &text.replace("\"rows\":3", "\"rows\":0"), &text.replace("on_sale", "gone")] {
+        for damaged in
+            ["", "{}", "null", &text[..40], &text.replace("\"rows\":3", "\"rows\":0"), &text.replace("on_sale", "gone")]
+        {
             assert!(decode(damaged).is_err(), "{damaged}");
         }
     }

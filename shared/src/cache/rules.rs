@@ -106,10 +106,7 @@ impl Rules {
             Hearing::Follows { .. } => self.epoch != 0 && self.is_fresh(now),
             Hearing::Deaf => true,
         };
-        complete
-            && stamp.ticket.epoch == self.epoch
-            && now.is_within(ttl, stamp.ticket.began)
-            && !self.is_gone(id, stamp.version)
+        complete && stamp.ticket.epoch == self.epoch && now.is_within(ttl, stamp.ticket.began) && !self.is_gone(id, stamp.version)
     }
 
     /// Whether everything published until a moment ago is known.

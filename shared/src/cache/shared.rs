@@ -96,13 +96,7 @@ impl SharedCache {
     }
 
     /// Keeps what was loaded after a miss, a program or that there is none, for `ttl` at most.
-    pub async fn put(
-        &self,
-        id: ProgramId,
-        lease: &Lease,
-        program: Option<&Program>,
-        ttl: Duration,
-    ) -> Result<Put, LinkError> {
+    pub async fn put(&self, id: ProgramId, lease: &Lease, program: Option<&Program>, ttl: Duration) -> Result<Put, LinkError> {
         self.rest.check()?;
         let version = program.map_or(0, |program| program.version.get());
         let call = Call::new(&scripts::PUT, &self.key(id))
@@ -152,7 +146,9 @@ impl Rest {
         *self.since.lock().unwrap_or_else(PoisonError::into_inner) = away.map(|_| Instant::now());
         // Once an outage, not once a request.
         match away {
-            Some(error) if !self.told.swap(true, Ordering::Relaxed) => tracing::warn!(%error, "the cache is away; programs are read from Postgres"),
+            Some(error) if !self.told.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(%error, "the cache is away; programs are read from Postgres")
+            }
             None if self.told.swap(false, Ordering::Relaxed) => tracing::info!("the cache answers again"),
             _ => {}
         }

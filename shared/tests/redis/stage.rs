@@ -7,7 +7,9 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
 use shared::gate::{Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, Settle, SettleTo};
-use shared::message::{CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex, Shard, UserId};
+use shared::message::{
+    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex, Shard, UserId,
+};
 use shared::naming::Names;
 use shared::sale::{Category, Layout, Program, ProgramStatus, Want};
 

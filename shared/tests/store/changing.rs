@@ -45,13 +45,8 @@ async fn a_change_changes_what_it_names_and_raises_the_version() {
         let renamed = CategoryChange { name: Some("gallery".into()), ..price(1, 900) };
         let change = ProgramChange::new(Some("Winter tour".into()), Some(60_000), Some(2), vec![renamed]).expect("valid");
         let Changed::Done(changed) = env.update(program.id, 1, &change).await else { panic!("not changed") };
-        let mut expected = Program {
-            title: "Winter tour".into(),
-            version: version(2),
-            pay_window_ms: 60_000,
-            user_limit: 2,
-            ..program.clone()
-        };
+        let mut expected =
+            Program { title: "Winter tour".into(), version: version(2), pay_window_ms: 60_000, user_limit: 2, ..program.clone() };
         expected.categories[1].name = "gallery".into();
         expected.categories[1].price = Cents::new(900).expect("price");
         assert_eq!(changed, expected, "seats stay where they are");

@@ -65,7 +65,9 @@ impl Route {
     pub const fn template(&self) -> &'static str {
         match self {
             Self::CreateProgram => "/programs",
-            Self::Program(_) => "/programs/{id}",
+            Self::Program(_) | Self::UpdateProgram(_) => "/programs/{id}",
+            Self::StopSale(_) => "/programs/{id}/stop",
+            Self::ResumeSale(_) => "/programs/{id}/resume",
             Self::Seats(_) => "/programs/{id}/seats",
             Self::CreateOrder(_) => "/programs/{id}/orders",
             Self::Order(_) => "/orders/{number}",
@@ -107,6 +109,9 @@ mod tests {
         for (method, path) in [
             ("POST", "/programs"),
             ("GET", "/programs/{id}"),
+            ("PATCH", "/programs/{id}"),
+            ("POST", "/programs/{id}/stop"),
+            ("POST", "/programs/{id}/resume"),
             ("GET", "/programs/{id}/seats"),
             ("POST", "/programs/{id}/orders"),
             ("GET", "/orders/{number}"),

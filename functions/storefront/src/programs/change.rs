@@ -40,7 +40,8 @@ pub async fn update(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, P
     match shop.store.update_program(id_of(id)?, wanted.version, &change).await? {
         Changed::Done(program) => Ok(done(shop, &program, call).await),
         Changed::VersionDiffers(version) => {
-            let detail = format!("the program has version {version} now; look at it, and send what is to change with that version");
+            let detail =
+                format!("the program has version {version} now; look at it, and send what is to change with that version");
             let problem = Problem::new(409, "version_conflict", "Somebody else has changed the program", detail);
             Err(problem.with("version", version.get()))
         }

@@ -35,8 +35,14 @@ async fn a_change_is_served_at_once_by_who_made_it_and_told_to_everybody() {
     let reply = patch(&shop, &id, change).await.expect("changed");
     let now = shown(&shop, &id).await;
     assert_eq!((reply.status, &reply.body), (200, &now));
-    assert_eq!((&now["version"], &now["title"], &now["pay_window_seconds"], &now["user_limit"]), (&json!(2), &json!("U"), &json!(60), &json!(2)));
-    assert_eq!((&now["categories"][0]["name"], &now["categories"][0]["price_cents"], &now["categories"][0]["free"]), (&json!("B"), &json!(150), &json!(10)));
+    assert_eq!(
+        (&now["version"], &now["title"], &now["pay_window_seconds"], &now["user_limit"]),
+        (&json!(2), &json!("U"), &json!(60), &json!(2))
+    );
+    assert_eq!(
+        (&now["categories"][0]["name"], &now["categories"][0]["price_cents"], &now["categories"][0]["free"]),
+        (&json!("B"), &json!(150), &json!(10))
+    );
     // Nothing is left for the sweep: the stream has it.
     let all = "UPDATE outbox SET created_at = created_at - interval '1 minute'";
     crate::support::run(&shop, all).await;
@@ -81,7 +87,9 @@ async fn what_cannot_be_changed_so_is_told_apart() {
 async fn a_program_is_changed_only_with_its_scope() {
     let shop = open_with(Scripted::new([])).await;
     let id = program(&shop).await;
-    for (method, verb, body) in [("PATCH", "", Some(json!({"version": 1, "title": "U"}))), ("POST", "/stop", None), ("POST", "/resume", None)] {
+    for (method, verb, body) in
+        [("PATCH", "", Some(json!({"version": 1, "title": "U"}))), ("POST", "/stop", None), ("POST", "/resume", None)]
+    {
         let mut request = call(method, &format!("/programs/{id}{verb}"), Some("alice"), body.clone());
         request.claims = Claims::new([("sub".to_owned(), "alice".to_owned())].into());
         assert_eq!(problem(shop.serve(&request).await), (403, "forbidden"), "{method}{verb}");

@@ -186,7 +186,12 @@ impl Book {
     /// Programs by number and version.
     pub(crate) fn new(programs: &[(i64, i64)]) -> Arc<Self> {
         let programs = Mutex::new(programs.iter().copied().collect());
-        Arc::new(Self { programs, asked: AtomicU32::new(0), open: Semaphore::new(Semaphore::MAX_PERMITS), held: AtomicU32::new(0) })
+        Arc::new(Self {
+            programs,
+            asked: AtomicU32::new(0),
+            open: Semaphore::new(Semaphore::MAX_PERMITS),
+            held: AtomicU32::new(0),
+        })
     }
 
     pub(crate) fn commit(&self, program: i64, to: i64) {

@@ -144,7 +144,8 @@ impl World {
     pub(crate) async fn told(&self, stream: &str) -> Vec<i64> {
         let mut range = redis::cmd("XRANGE");
         range.arg(self.shop.settings.names.stream(stream)).arg("-").arg("+");
-        let entries: Vec<(String, HashMap<String, String>)> = range.query_async(&mut self.cache.clone()).await.expect("Redis runs");
+        let entries: Vec<(String, HashMap<String, String>)> =
+            range.query_async(&mut self.cache.clone()).await.expect("Redis runs");
         let version = |fields: &HashMap<String, String>| fields["version"].parse().expect("a version");
         entries.iter().filter(|(_, fields)| fields["id"] == self.program.id.to_string()).map(|(_, f)| version(f)).collect()
     }

@@ -36,8 +36,8 @@ async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
             "unknown-route" => &[405],
             n if n.ends_with("-other-version") => &[409],
             "program-create" => &[201],
-            "program-get" | "program-seats" | "program-update" | "program-stop" | "program-resume" => &[200],
-            "orders-mine" | "api-calls" | "api-statistics" => &[200],
+            "program-get" | "program-seats" | "program-update" | "program-stop" | "program-resume" | "orders-mine"
+            | "api-calls" | "api-statistics" => &[200],
             "order-create-best" | "order-create-seats" | "order-create-base64" => &[202],
             "order-get" | "order-cancel" | "program-get-bad-id" => &[404],
             _ => &[400, 422],
