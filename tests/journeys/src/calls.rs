@@ -1,6 +1,6 @@
 //! API calls from a journey's point of view: written straight to their topic, and looked at by an operator.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use rdkafka::ClientConfig;
@@ -24,23 +24,9 @@ impl World {
     }
 
     /// Writes calls number `from` to `to`, each different, spread over the partitions.
-    pub fn produce_calls(&self, from: u32, to: u32) -> Result<()> {
-        let mut settings = ClientConfig::new();
-        settings.set("bootstrap.servers", &self.environment.servers.brokers).set("acks", "all").set("enable.idempotence", "true");
-        let producer: ThreadedProducer<DefaultProducerContext> = settings.create()?;
-        let topic = calls_topic(&self.environment.prefix);
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as u64;
-        for n in from..to {
-            let status = [200, 404, 503][n as usize % 3];
-            let call = json!({
-                "v": 1, "id": format!("{n:032x}"), "at_ms": now - u64::from(n % 3) * 60_000, "method": "GET",
-                "route": format!("/r{}", n % 5), "url": format!("/r{}/{n}", n % 5), "status": status,
-                "duration_us": n, "client": format!("c{}", n % 4), "ip": format!("192.0.2.{}", n % 200), "instance": "journey",
-            });
-            let record = BaseRecord::<str, str>::to(&topic).partition(n as i32 % PARTITIONS);
-            producer.send(record.payload(&call.to_string())).map_err(|(error, _)| error).context("the producer's queue")?;
-        }
-        producer.flush(PATIENCE).context("Kafka does not take what was sent")
+    pub async fn produce_calls(&self, from: u32, to: u32) -> Result<()> {
+        let (brokers, topic) = (self.environment.servers.brokers.clone(), calls_topic(&self.environment.prefix));
+        tokio::task::spawn_blocking(move || produce(&brokers, &topic, from, to)).await?
     }
 
     /// Sets the offsets of the collector's group back to the beginning, once nobody is in it.
@@ -84,4 +70,22 @@ impl World {
         let sums = self.count("SELECT coalesce(sum(calls), 0)::int8 FROM api_minutes").await?;
         Ok((sums, self.count("SELECT count(*) FROM api_calls").await?))
     }
+}
+
+fn produce(brokers: &str, topic: &str, from: u32, to: u32) -> Result<()> {
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", brokers).set("acks", "all").set("enable.idempotence", "true");
+    let producer: ThreadedProducer<DefaultProducerContext> = settings.create()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+    for n in from..to {
+        let status = [200, 404, 503][n as usize % 3];
+        let call = json!({
+            "v": 1, "id": format!("{n:032x}"), "at_ms": now - u64::from(n % 3) * 60_000, "method": "GET",
+            "route": format!("/r{}", n % 5), "url": format!("/r{}/{n}", n % 5), "status": status, "duration_us": n,
+            "client": format!("c{}", n % 4), "ip": format!("192.0.2.{}", n % 200), "instance": "journey",
+        });
+        let record = BaseRecord::<str, str>::to(topic).partition(n as i32 % PARTITIONS);
+        producer.send(record.payload(&call.to_string())).map_err(|(error, _)| error).context("the producer's queue")?;
+    }
+    producer.flush(PATIENCE).context("Kafka does not take what was sent")
 }

@@ -52,11 +52,11 @@ async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
 #[tokio::test]
 async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_counts_every_call_once() -> Result<()> {
     const KILLS: u32 = 20;
-    const A_ROUND: u32 = 400;
+    const A_ROUND: u32 = 1_000;
     let settings = Settings {
         parameters: vec![
             ("ApiCallsEnabled", "false".to_owned()),
-            ("ApiDataCollectorConcurrency", "2".to_owned()),
+            ("ApiDataCollectorConcurrency", "1".to_owned()),
             ("ApiDataCollectorBatchSize", "50".to_owned()),
         ],
         ..Settings::default()
@@ -65,10 +65,13 @@ async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_count
     let mut host = world.up().await?;
     let mut sent = 0;
     for kill in 0..KILLS {
-        world.produce_calls(sent, sent + A_ROUND)?;
+        let watch = host.watch();
+        // Somebody looks for it at work before there is any, so that it is caught whenever it comes to be.
+        let killing = kill_at_work(&watch, "ApiDataCollector", Duration::from_secs(20));
+        let (killed, produced) = tokio::join!(killing, world.produce_calls(sent, sent + A_ROUND));
+        produced?;
         sent += A_ROUND;
-        let killed = kill_at_work(&host.watch(), "ApiDataCollector", Duration::from_millis(200)).await?;
-        assert!(killed.records > 0, "it was killed with records in flight");
+        assert!(killed?.records > 0, "it was killed with records in flight");
         if kill == KILLS / 2 {
             host.kill().await?;
             host = world.up().await?;

@@ -81,7 +81,7 @@ async fn with_calls_switched_off_orders_are_stored_and_nothing_is_collected() ->
     let host = world.up().await?;
     orders(&world).await?;
     // What others send is collected all the same.
-    world.produce_calls(0, 100)?;
+    world.produce_calls(0, 100).await?;
     world.until_collected(100).await?;
     world.audited(&[]).await?;
     host.stop().await?;
