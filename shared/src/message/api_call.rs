@@ -1,6 +1,6 @@
 //! `ApiCall`: somebody called the API and was answered.
 
-use std::net::IpAddr;
+use core::net::IpAddr; // the address alone: core knows no sockets
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
