@@ -41,9 +41,10 @@ impl Cable {
         self.whole.send_replace(false);
     }
 
-    /// Waits until somebody has met the cut.
+    /// Waits until somebody meets the cut from now on.
     pub(crate) async fn met(&mut self) {
-        self.refused.wait_for(|refused| *refused > 0).await.expect("the cable lasts");
+        let before = *self.refused.borrow();
+        self.refused.wait_for(|refused| *refused > before).await.expect("the cable lasts");
     }
 
     pub(crate) fn mend(&self) {

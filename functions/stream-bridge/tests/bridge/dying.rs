@@ -30,7 +30,6 @@ async fn killed_at_each_of_its_first_waits(fifo: bool) {
         const RUNS: u32 = 40;
         // Every run is a process of its own: connections are new, as is the name in the group.
         let settings = [("MAX_DELIVERIES", "1000"), ("TAKE_OVER_IDLE_MS", "100")];
-        let settings = if fifo { [&settings[..], &[("FIFO_GROUP_FIELD", "group")]].concat() } else { settings.to_vec() };
         for waits in 1..=RUNS {
             for n in 0..5 {
                 let (n, group) = ((waits - 1) * 5 + n, format!("g{}", n % 3));

@@ -7,7 +7,7 @@ use crate::stage::{body, endpoint, number, with};
 async fn a_message_group_stops_at_its_first_failure_and_the_others_go_on() {
     with(true, |stage| async move {
         let picky = Picky::before(endpoint().trim_start_matches("http://"), r#""n":"2""#).await;
-        let bridge = stage.bridge_to(&picky.endpoint, &[("FIFO_GROUP_FIELD", "group")]);
+        let bridge = stage.bridge_to(&picky.endpoint, &[]);
         for n in 0..12 {
             stage.publish(&[("n", &n.to_string()), ("group", if n % 2 == 0 { "even" } else { "odd" })]).await;
         }
@@ -44,7 +44,7 @@ async fn what_belongs_to_no_message_group_is_set_aside_and_holds_nobody_up() {
         stage.publish(&[("n", "1")]).await;
         stage.publish(&[("n", "2"), ("group", "not visible: \u{1}")]).await;
         stage.publish(&[("n", "3"), ("group", "a")]).await;
-        let report = stage.carry(&stage.bridge(&[("FIFO_GROUP_FIELD", "group")])).await;
+        let report = stage.carry(&stage.bridge(&[])).await;
         assert_eq!((report.forwarded, report.parked), (2, 2));
         assert_eq!(crate::stage::numbers(&stage.drain().await), [0, 3]);
     })
@@ -54,7 +54,7 @@ async fn what_belongs_to_no_message_group_is_set_aside_and_holds_nobody_up() {
 #[tokio::test]
 async fn runs_that_overlap_keep_the_order() {
     with(true, |stage| async move {
-        let settings = [("FIFO_GROUP_FIELD", "group"), ("STREAM_BATCH", "3"), ("TAKE_OVER_IDLE_MS", "3600000")];
+        let settings = [("STREAM_BATCH", "3"), ("TAKE_OVER_IDLE_MS", "3600000")];
         let (one, other) = (stage.bridge(&settings), stage.bridge(&settings));
         let (tell, told) = tokio::sync::watch::channel(false);
         let stop = stream_bridge::Stop::when(told);

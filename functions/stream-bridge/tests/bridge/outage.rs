@@ -35,11 +35,11 @@ async fn runs_that_end_while_sqs_is_away_hand_their_entries_on_at_once_and_at_no
     with(false, |stage| async move {
         let settings = [("MAX_DELIVERIES", "1"), ("TAKE_OVER_IDLE_MS", "3600000")];
         stage.publish_numbers(0..5).await;
-        // Nobody has ever listened there.
-        let nowhere = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+        let mut cable = Cable::to(endpoint().trim_start_matches("http://")).await;
+        cable.cut();
         for _ in 0..3 {
-            let bridge = stage.bridge_to(&format!("http://{nowhere}"), &settings);
-            let report = stage.carry_while(&bridge, stage.until(|state| state.pending == 5)).await;
+            let bridge = stage.bridge_to(&format!("http://{}", cable.address), &settings);
+            let report = stage.carry_while(&bridge, cable.met()).await;
             assert_eq!((report.forwarded, report.given_back), (0, 5));
         }
         let report = stage.carry(&stage.bridge(&settings)).await;

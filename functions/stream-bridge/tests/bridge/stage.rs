@@ -76,7 +76,7 @@ impl Stage {
         Self { names, queue_url, client, link, redis }
     }
 
-    /// What a process of the bridge is told, in short times.
+    /// What a process of the bridge is told, in short times. Of a FIFO queue, field `group` is the message group.
     pub(crate) fn variables(&self, more: &[(&str, &str)]) -> HashMap<String, String> {
         let mut vars: HashMap<String, String> = HashMap::from([
             ("ENV_PREFIX".to_owned(), self.names.prefix().to_owned()),
@@ -86,6 +86,9 @@ impl Stage {
             ("TAKE_OVER_IDLE_MS".to_owned(), "200".to_owned()),
             ("SQS_TIMEOUT_MS".to_owned(), "5000".to_owned()),
         ]);
+        if self.queue_url.strip_suffix(".fifo").is_some() {
+            vars.insert("FIFO_GROUP_FIELD".to_owned(), "group".to_owned());
+        }
         vars.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         vars
     }

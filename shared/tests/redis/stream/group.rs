@@ -143,9 +143,9 @@ async fn dead_consumers_are_deleted_once_they_hold_nothing() {
     let settings = || GroupSettings { batch: 1, forget: Duration::ZERO, idle: Duration::from_secs(600), ..settings() };
     let mut done = streams.consumer_with("done", settings());
     let mut holds = streams.consumer_with("holds", settings());
+    await_entries(&mut holds).await;
     let entries = await_entries(&mut done).await;
     done.ack(&ids(&entries)).await.expect("Redis runs");
-    await_entries(&mut holds).await;
     let mut reader = streams.consumer_with("reader", settings());
     reader.take_over().await.expect("Redis runs");
     assert_eq!(reader.counts().deleted, 1);
