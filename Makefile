@@ -1,6 +1,6 @@
 # Each target is a script of the same purpose under scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo up test bench lint rules sizes symbols stop clean
+.PHONY: help setup servers demo up holds test bench lint rules sizes symbols stop clean
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
@@ -18,6 +18,9 @@ demo: ## a sale under a rush, narrated and audited; FAULTS=1 kills functions and
 
 up: ## the same system left running, with requests to try
 	@scripts/run up
+
+holds: ## the delay queue on its own: tables held, extended, confirmed, released
+	@scripts/run holds
 
 test: ## lints, rules and every test, on the real servers
 	@scripts/test

@@ -4,7 +4,7 @@
 //!
 //! 1. [`http`]: the route is found, the body bounded and read; whatever is wrong with it is answered as a problem (RFC 9457);
 //! 2. [`identity`]: the buyer is who the gateway's JWT authorizer says, and nobody else;
-//! 3. [`programs`] or [`orders`] or [`payments`] or [`api_calls`]: the concern itself;
+//! 3. [`programs`] or [`orders`] or [`payments`] or [`api_calls`] or [`parked`]: the concern itself;
 //! 4. [`kafka`]: where an order is published, behind [`kafka::PublishOrders`];
 //! 5. [`rebuild`]: carried on by any request that finds a program's gate missing or closed;
 //! 6. [`emission`]: the call and its answer are sent on for the statistics, without being waited for.
@@ -21,6 +21,7 @@ pub mod http;
 pub mod identity;
 pub mod kafka;
 pub mod orders;
+pub mod parked;
 pub mod payments;
 pub mod programs;
 pub mod rebuild;

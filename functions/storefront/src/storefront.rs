@@ -16,7 +16,7 @@ use crate::emission::{Caller, Emitter};
 use crate::http::{Call, Problem, Reply, Route};
 use crate::kafka::{KafkaOrders, PublishOrders};
 use crate::settings::Settings;
-use crate::{api_calls, orders, payments, programs};
+use crate::{api_calls, orders, parked, payments, programs};
 
 /// How long the gate may take to answer.
 const GATE_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -143,6 +143,10 @@ impl Storefront {
             Route::Payment => payments::receive(self, call).await,
             Route::ApiCalls => api_calls::search(self, call).await,
             Route::ApiStatistics => api_calls::statistics(self, call).await,
+            Route::ParkedList => parked::list(self, call).await,
+            Route::Parked(id) => parked::show(self, &id, call).await,
+            Route::ReplayParked(id) => parked::replay(self, &id, call).await,
+            Route::DiscardParked(id) => parked::discard(self, &id, call).await,
         }
     }
 }

@@ -28,6 +28,17 @@ impl DelayQueue {
         Ok(Self { link, names, queue: queue.to_owned() })
     }
 
+    /// The same queue over another connection.
+    #[must_use]
+    pub fn over(&self, link: Link) -> Self {
+        Self { link, ..self.clone() }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.queue
+    }
+
     /// Keeps an entry until it is due. Its id: 1 to 200 visible ASCII characters; its body at most [`MAX_BODY_BYTES`].
     pub async fn schedule(&self, shard: Shard, id: &str, body: &str, due: Due) -> Result<Scheduled, LinkError> {
         check(id, body)?;
@@ -75,12 +86,21 @@ impl DelayQueue {
 
     /// Counts one shard.
     pub async fn stats(&self, shard: Shard) -> Result<Stats, LinkError> {
-        let mut reply = self.link.run(self.call(&scripts::STATS, shard)).await?;
-        let now_ms: u64 = reply.parse()?;
-        let (waiting, leased, parked) = (reply.parse()?, reply.parse()?, reply.parse()?);
-        let first: Option<u64> = reply.parse_some()?;
-        let oldest_overdue_ms = first.and_then(|due| now_ms.checked_sub(due));
-        Ok(Stats { waiting, leased, parked, oldest_overdue_ms })
+        stats(&mut self.link.run(self.call(&scripts::STATS, shard)).await?)
+    }
+
+    /// Counts many shards together, in one round trip.
+    pub async fn totals(&self, shards: &[Shard]) -> Result<Stats, LinkError> {
+        let calls = shards.iter().map(|shard| self.call(&scripts::STATS, *shard)).collect();
+        let mut all = Stats::default();
+        for reply in self.link.run_all(calls).await? {
+            let one = stats(&mut reply?)?;
+            all.waiting += one.waiting;
+            all.leased += one.leased;
+            all.parked += one.parked;
+            all.oldest_overdue_ms = all.oldest_overdue_ms.max(one.oldest_overdue_ms);
+        }
+        Ok(all)
     }
 
     /// Entries put aside, the oldest first: at most `limit` (up to 500) after the first `skip`.
@@ -108,6 +128,11 @@ impl DelayQueue {
     /// A call of a verb: every script of the queue is given the key of its due times.
     pub(super) fn call(&self, script: &'static Script, shard: Shard) -> Call {
         Call::new(script, &self.names.shard_key(shard, format_args!("delay:{}:due", self.queue)))
+    }
+
+    /// Where the queue's scripts publish that something is due earlier than all before it (`lua/entry.lua` derives the same name).
+    pub(super) fn wake_channel(&self, shard: Shard) -> String {
+        self.names.shard_key(shard, format_args!("delay:{}:wake", self.queue))
     }
 
     /// Runs a verb over many entries: grouped by shard, in batches, in one round trip; answers in the order of the entries.
@@ -143,6 +168,14 @@ impl DelayQueue {
 
 fn scheduled(reply: &mut Reply) -> Result<Scheduled, LinkError> {
     Ok(if reply.parse::<u8>()? == 1 { Scheduled::New } else { Scheduled::Existing })
+}
+
+fn stats(reply: &mut Reply) -> Result<Stats, LinkError> {
+    let now_ms: u64 = reply.parse()?;
+    let (waiting, leased, parked) = (reply.parse()?, reply.parse()?, reply.parse()?);
+    let first: Option<u64> = reply.parse_some()?;
+    let oldest_overdue_ms = first.and_then(|due| now_ms.checked_sub(due));
+    Ok(Stats { waiting, leased, parked, oldest_overdue_ms })
 }
 
 fn check(id: &str, body: &str) -> Result<(), LinkError> {

@@ -71,9 +71,13 @@ pub struct Claimed {
     pub claims: Vec<Claim>,
     /// Redis' time.
     pub now_ms: u64,
+    /// The same in microseconds.
+    pub now_us: u64,
     /// The earliest time at which something of the shards asked will be due, or a lease will end (those just given included): sleep
     /// until then. In the past when more is due than was asked for.
     pub next_due_ms: Option<u64>,
+    /// The same shard by shard, of those that were asked: all, unless the limit was reached before.
+    pub next: Vec<(Shard, Option<u64>)>,
 }
 
 /// Whether a fenced verb was carried out.

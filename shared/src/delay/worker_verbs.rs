@@ -1,5 +1,6 @@
 //! The verbs of those who handle entries: claim, then ack, extend, retry or park under the lease's token.
 
+use std::borrow::Borrow;
 use std::fmt::Write as _;
 
 use redis::ToRedisArgs;
@@ -19,7 +20,6 @@ impl DelayQueue {
     pub async fn claim(&self, shards: &[Shard], limit: usize, lease_ms: u64) -> Result<Claimed, LinkError> {
         let mut all = Claimed::default();
         let mut asked = shards.to_vec();
-        let mut next_due: Vec<(Shard, u64)> = Vec::new();
         // Where more shards are asked than entries are wanted, chance decides which come first, so that none waits for ever.
         if !asked.is_empty() {
             let start = rand::random_range(0..asked.len());
@@ -40,15 +40,15 @@ impl DelayQueue {
             for (n, reply) in replies.into_iter().enumerate() {
                 let (shard, before) = (asked[n], all.claims.len());
                 let next = read_claims(&mut reply?, shard, &token, &mut all)?;
-                next_due.retain(|(of, _)| *of != shard);
-                next_due.extend(next.map(|due| (shard, due)));
+                all.next.retain(|(of, _)| *of != shard);
+                all.next.push((shard, next));
                 if all.claims.len() - before == share(n) && next.is_some_and(|due| due <= all.now_ms) {
                     more.push(shard);
                 }
             }
             asked = more;
         }
-        all.next_due_ms = next_due.iter().map(|(_, due)| *due).min();
+        all.next_due_ms = all.next.iter().filter_map(|(_, due)| *due).min();
         Ok(all)
     }
 
@@ -87,22 +87,28 @@ impl DelayQueue {
         one(self.fenced(&scripts::PARK, std::slice::from_ref(claim), |_| Some(reason)).await?)
     }
 
+    /// Puts many entries aside, each for a reason of its own, in one round trip. Answers in the order asked.
+    pub async fn park_many(&self, claims: &[Claim], reason: impl Fn(&Claim) -> String) -> Result<Vec<Fenced>, LinkError> {
+        self.fenced(&scripts::PARK, claims, |n| Some(reason(&claims[n]))).await
+    }
+
     /// A fenced verb over many claims: id, token, and what the verb needs besides.
-    async fn fenced<A: ToRedisArgs>(
+    pub(super) async fn fenced<A: ToRedisArgs>(
         &self,
         script: &'static Script,
-        claims: &[Claim],
+        claims: &[impl Borrow<Claim>],
         extra: impl Fn(usize) -> Option<A>,
     ) -> Result<Vec<Fenced>, LinkError> {
         let read = |reply: &mut Reply| Ok(if reply.parse::<u8>()? == 1 { Fenced::Done } else { Fenced::Stale });
-        let shard_of = |n: usize| claims[n].shard;
+        let claim = |n: usize| -> &Claim { claims[n].borrow() };
+        let shard_of = |n: usize| claim(n).shard;
         self.by_shard(
             script,
             claims.len(),
             shard_of,
             |call, n| {
-                call.push(&claims[n].id);
-                call.push(&claims[n].token);
+                call.push(&claim(n).id);
+                call.push(&claim(n).token);
                 if let Some(extra) = extra(n) {
                     call.push(extra);
                 }
@@ -115,7 +121,8 @@ impl DelayQueue {
 
 /// Adds what one shard answered; gives the earliest due time of what it did not hand out.
 fn read_claims(reply: &mut Reply, shard: Shard, token: &str, into: &mut Claimed) -> Result<Option<u64>, LinkError> {
-    into.now_ms = into.now_ms.max(reply.parse()?);
+    into.now_us = into.now_us.max(reply.parse()?);
+    into.now_ms = into.now_us / 1000;
     let next = reply.parse_some()?;
     while let Some(id) = reply.next_word()? {
         let (body, attempt, due_ms) = (reply.word()?, reply.parse()?, reply.parse()?);

@@ -73,7 +73,12 @@ impl Link {
         values.into_iter().map(|value| Reply::new(what, value)).collect()
     }
 
-    async fn bounded<T>(&self, work: impl Future<Output = RedisResult<T>>) -> Result<T, LinkError> {
+    /// For connections of another kind.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) async fn bounded<T>(&self, work: impl Future<Output = RedisResult<T>>) -> Result<T, LinkError> {
         match tokio::time::timeout(self.response_timeout, work).await {
             Ok(result) => Ok(result?),
             Err(_) => Err(LinkError::Unavailable(format!("no answer within {} ms", self.response_timeout.as_millis()))),

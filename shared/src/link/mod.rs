@@ -16,6 +16,7 @@ mod connection;
 mod error;
 mod reply;
 mod script;
+mod subscription;
 mod waiting;
 
 pub use connection::Link;

@@ -7,10 +7,11 @@ use super::{Store, StoreError};
 use crate::worker::ErrorClass;
 
 /// All migrations, in order: never changed once released, only added to.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") },
     Migration { version: 2, name: "outbox", sql: include_str!("migrations/0002_outbox.sql") },
     Migration { version: 3, name: "api_calls", sql: include_str!("migrations/0003_api_calls.sql") },
+    Migration { version: 4, name: "parked", sql: include_str!("migrations/0004_parked.sql") },
 ];
 
 struct Migration {

@@ -12,6 +12,7 @@
 //! | `sweep` | what a crash left behind: overdue and dirty orders |
 //! | [`api_calls`] | a batch of API calls, in one transaction ([`Store::collect_calls`]); queries; retention |
 //! | `lookup` | orders and the progress of create, for those who only look |
+//! | `parked` | records set aside: listed, shown, put back, given up |
 //!
 //! Promises:
 //! - Every change of an order is one conditional UPDATE; nothing is read first and written later.
@@ -34,6 +35,7 @@ mod lookup;
 mod migrate;
 mod outbox;
 mod park;
+mod parked;
 mod parts;
 mod payments;
 mod program_changes;
@@ -53,6 +55,9 @@ pub use error::StoreError;
 pub use fence::{Fence, Fenced};
 pub use lookup::{Counts, Progress};
 pub use migrate::Migrated;
+pub use parked::{
+    Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt, ReplayBegun, ReplayEnd, ToReplay,
+};
 pub use parts::Unfinished;
 pub use payments::{Paid, Payment, PaymentResult};
 pub use program_changes::{Changed, Switched};

@@ -1,6 +1,6 @@
 //! The gate, the delay queue and the streams against real Redis.
 //!
-//! Most tests share the Redis of `REDIS_GATE_URL` (default `redis://127.0.0.1:16379`; `scripts/servers start redis`), each under a
+//! Most tests share the Redis of `REDIS_GATE_URL` or `REDIS_URL` (default `redis://127.0.0.1:16379`; `scripts/servers start redis`), each under a
 //! prefix of its own. Those that flush, fill, restart or stop a server start a private one.
 
 #[cfg(feature = "cache")]
@@ -15,3 +15,4 @@ mod private;
 mod reserve;
 mod stage;
 mod stream;
+mod worker;

@@ -16,7 +16,8 @@ use shared::sale::{Category, Layout, Program, ProgramStatus, Want};
 pub(crate) const ENDS: &str = r#"{"0":12}"#;
 
 pub(crate) fn shared_url() -> String {
-    std::env::var("REDIS_GATE_URL").unwrap_or_else(|_| "redis://127.0.0.1:16379".into())
+    let given = std::env::var("REDIS_GATE_URL").or_else(|_| std::env::var("REDIS_URL"));
+    given.unwrap_or_else(|_| "redis://127.0.0.1:16379".into())
 }
 
 pub(crate) struct Stage {

@@ -12,6 +12,7 @@ mod lookups;
 mod migrations;
 mod model;
 mod outage;
+mod parked;
 mod paying;
 mod poison;
 mod races;

@@ -31,6 +31,14 @@ pub enum Route {
     ApiCalls,
     /// `GET /api-calls/statistics`
     ApiStatistics,
+    /// `GET /parked`
+    ParkedList,
+    /// `GET /parked/{id}`
+    Parked(String),
+    /// `POST /parked/{id}/replay`
+    ReplayParked(String),
+    /// `POST /parked/{id}/discard`
+    DiscardParked(String),
 }
 
 impl Route {
@@ -51,6 +59,10 @@ impl Route {
             ["payments"] => (Self::Payment, "POST"),
             ["api-calls"] => (Self::ApiCalls, "GET"),
             ["api-calls", "statistics"] => (Self::ApiStatistics, "GET"),
+            ["parked"] => (Self::ParkedList, "GET"),
+            ["parked", id] => (Self::Parked((*id).to_owned()), "GET"),
+            ["parked", id, "replay"] => (Self::ReplayParked((*id).to_owned()), "POST"),
+            ["parked", id, "discard"] => (Self::DiscardParked((*id).to_owned()), "POST"),
             _ => return Err(Problem::not_found("no_such_route", format_args!("there is nothing at {path}"))),
         };
         if method == allowed {
@@ -76,6 +88,10 @@ impl Route {
             Self::Payment => "/payments",
             Self::ApiCalls => "/api-calls",
             Self::ApiStatistics => "/api-calls/statistics",
+            Self::ParkedList => "/parked",
+            Self::Parked(_) => "/parked/{id}",
+            Self::ReplayParked(_) => "/parked/{id}/replay",
+            Self::DiscardParked(_) => "/parked/{id}/discard",
         }
     }
 }
@@ -99,6 +115,10 @@ mod tests {
         assert_eq!(Route::of("POST", "/payments"), Ok(Route::Payment));
         assert_eq!(Route::of("GET", "/api-calls"), Ok(Route::ApiCalls));
         assert_eq!(Route::of("GET", "/api-calls/statistics"), Ok(Route::ApiStatistics));
+        assert_eq!(Route::of("GET", "/parked"), Ok(Route::ParkedList));
+        assert_eq!(Route::of("GET", "/parked/3"), Ok(Route::Parked("3".into())));
+        assert_eq!(Route::of("POST", "/parked/3/replay"), Ok(Route::ReplayParked("3".into())));
+        assert_eq!(Route::of("POST", "/parked/3/discard"), Ok(Route::DiscardParked("3".into())));
         assert_eq!(Route::of("GET", "/").map_err(|p| p.status), Err(404));
         assert_eq!(Route::of("GET", "/programs/7/orders/1").map_err(|p| p.status), Err(404));
         assert_eq!(Route::of("DELETE", "/programs/7").map_err(|p| p.status), Err(405));

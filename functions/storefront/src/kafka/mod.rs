@@ -1,4 +1,4 @@
-//! Where orders are published, behind a small trait: nothing else of the storefront knows of Kafka.
+//! Where orders are published, and parked records put back, behind a small trait: nothing else of the storefront knows of Kafka.
 //!
 //! A publish ends in exactly one of three ways ([`Published`]), each with a path of its own in [`crate::orders::publish`]. What is
 //! not certain is [`Published::Unknown`]: a timeout does not mean that the broker has not got the message.
@@ -42,6 +42,9 @@ pub trait PublishOrders: Send + Sync {
 
     /// Publishes one encoded `OrderRequested`, keyed by its number; ends within the delivery timeout.
     async fn publish(&self, order: OrderNumber, message: &str) -> Published;
+
+    /// Puts a record back on a topic, as the bytes it once came as; ends within the delivery timeout.
+    async fn put_back(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published;
 
     /// The end offsets now; `Err` says why they cannot be known.
     async fn end_offsets(&self) -> Result<EndOffsets, String>;

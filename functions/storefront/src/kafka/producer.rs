@@ -54,7 +54,9 @@ impl KafkaOrders {
             .set("delivery.timeout.ms", delivery.as_millis().to_string())
             .set("request.timeout.ms", delivery.as_millis().min(5_000).to_string())
             // A buyer waits for each message; gathering more of them is worth a moment only.
-            .set("linger.ms", "1");
+            .set("linger.ms", "1")
+            // What a topic took once may come back to it: the broker's limit counts, not this one.
+            .set("message.max.bytes", "16000000");
         let circuit = Arc::new(Circuit::default());
         let producer = Mutex::new(create(&config, &circuit)?);
         Ok(Self { config, topic: topic.to_owned(), delivery, circuit, producer })
@@ -89,28 +91,12 @@ impl KafkaOrders {
             Err(e) => Err(e.to_string()),
         }
     }
-}
 
-fn create(config: &ClientConfig, circuit: &Arc<Circuit>) -> Result<FutureProducer<Watch>, KafkaError> {
-    config.create_with_context(Watch(circuit.clone()))
-}
-
-#[async_trait::async_trait]
-impl PublishOrders for KafkaOrders {
-    async fn ready(&self) -> Result<(), String> {
-        if !self.circuit.is_open() {
-            return Ok(());
-        }
-        let Some(_probe) = self.circuit.probe() else { return Err("the brokers do not answer".to_owned()) };
-        self.ask(|producer, topic| producer.client().fetch_metadata(Some(topic), PROBE).map(drop)).await?;
-        self.circuit.close();
-        Ok(())
-    }
-
-    async fn publish(&self, order: OrderNumber, message: &str) -> Published {
+    /// Sends one record and waits for its end, within the delivery timeout.
+    async fn send(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
         let producer = self.producer();
-        let key = order.to_string();
-        let record = FutureRecord::to(&self.topic).key(&key).payload(message);
+        let mut record = FutureRecord::<[u8], [u8]>::to(topic);
+        (record.key, record.payload) = (key, value);
         let delivery = match producer.send_result(record) {
             Ok(delivery) => delivery,
             Err((error, _)) => {
@@ -128,8 +114,9 @@ impl PublishOrders for KafkaOrders {
                     // The broker has it, but not where: the end of the partition is behind it for certain.
                     (_, appended_ms) => {
                         let partition = delivery.partition;
+                        let topic = topic.to_owned();
                         let end =
-                            self.ask(move |producer, topic| producer.client().fetch_watermarks(topic, partition, OFFSETS)).await;
+                            self.ask(move |producer, _| producer.client().fetch_watermarks(&topic, partition, OFFSETS)).await;
                         match end {
                             Ok((_, offset)) => {
                                 Published::Acknowledged { partition, offset, appended_ms: appended_ms.unwrap_or(0) }
@@ -152,6 +139,31 @@ impl PublishOrders for KafkaOrders {
                 Published::Unknown("no word from the broker in time".to_owned())
             }
         }
+    }
+}
+
+fn create(config: &ClientConfig, circuit: &Arc<Circuit>) -> Result<FutureProducer<Watch>, KafkaError> {
+    config.create_with_context(Watch(circuit.clone()))
+}
+
+#[async_trait::async_trait]
+impl PublishOrders for KafkaOrders {
+    async fn ready(&self) -> Result<(), String> {
+        if !self.circuit.is_open() {
+            return Ok(());
+        }
+        let Some(_probe) = self.circuit.probe() else { return Err("the brokers do not answer".to_owned()) };
+        self.ask(|producer, topic| producer.client().fetch_metadata(Some(topic), PROBE).map(drop)).await?;
+        self.circuit.close();
+        Ok(())
+    }
+
+    async fn publish(&self, order: OrderNumber, message: &str) -> Published {
+        self.send(&self.topic, Some(order.to_string().as_bytes()), Some(message.as_bytes())).await
+    }
+
+    async fn put_back(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
+        self.send(topic, key, value).await
     }
 
     async fn end_offsets(&self) -> Result<EndOffsets, String> {

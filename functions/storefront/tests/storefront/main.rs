@@ -4,6 +4,7 @@ mod api_calls;
 mod changes;
 mod emission;
 mod orders;
+mod parked;
 mod payments;
 mod programs;
 mod publish;

@@ -120,6 +120,9 @@ pub(crate) async fn create_topic_of(settings: &Settings, topic: &str) {
     }
 }
 
+/// Topic, key and value of a record put back.
+pub(crate) type PutBack = (String, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// A publisher that answers from a list, and passes on to the real thing where the list says so.
 #[derive(Default)]
 pub(crate) struct Scripted {
@@ -127,6 +130,8 @@ pub(crate) struct Scripted {
     pub(crate) next: Mutex<Vec<Option<Published>>>,
     /// Messages in the order they came.
     pub(crate) sent: Mutex<Vec<String>>,
+    /// Records put back, in the order they came: topic, key, value.
+    pub(crate) put_back: Mutex<Vec<PutBack>>,
     /// What end offsets are said to be.
     pub(crate) ends: Mutex<EndOffsets>,
 }
@@ -137,6 +142,15 @@ impl Scripted {
         let mut next: Vec<_> = outcomes.into_iter().collect();
         next.reverse();
         Arc::new(Self { next: Mutex::new(next), ..Self::default() })
+    }
+
+    async fn outcome(&self, offset: i64) -> Published {
+        let next = self.next.lock().expect("no test panics here").pop();
+        match next {
+            None => Published::Acknowledged { partition: 0, offset, appended_ms: 1_800_000_000_000 },
+            Some(Some(outcome)) => outcome,
+            Some(None) => std::future::pending().await,
+        }
     }
 }
 
@@ -152,12 +166,16 @@ impl PublishOrders for Scripted {
             sent.push(message.to_owned());
             sent.len() as i64 - 1
         };
-        let next = self.next.lock().expect("no test panics here").pop();
-        match next {
-            None => Published::Acknowledged { partition: 0, offset, appended_ms: 1_800_000_000_000 },
-            Some(Some(outcome)) => outcome,
-            Some(None) => std::future::pending().await,
-        }
+        self.outcome(offset).await
+    }
+
+    async fn put_back(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
+        let offset = {
+            let mut put_back = self.put_back.lock().expect("no test panics here");
+            put_back.push((topic.to_owned(), key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec)));
+            put_back.len() as i64 - 1
+        };
+        self.outcome(offset).await
     }
 
     async fn end_offsets(&self) -> Result<EndOffsets, String> {

@@ -12,10 +12,10 @@ local flags, held = held_groups(queue, 2)
 if not flags then return bad('expected id, token for each entry') end
 if #held > 0 then
   local ids = {}
-  for n, entry in ipairs(held) do ids[n] = entry.id end
+  for n, at in ipairs(held) do ids[n] = ARGV[at] end
   redis.call('ZREM', queue.due, unpack(ids))
   redis.call('HDEL', queue.job, unpack(ids))
   redis.call('HDEL', queue.lease, unpack(ids))
-  redis.call('HDEL', queue.tries, unpack(ids))
+  if redis.call('EXISTS', queue.tries) == 1 then redis.call('HDEL', queue.tries, unpack(ids)) end
 end
 return flags

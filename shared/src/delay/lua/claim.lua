@@ -2,7 +2,7 @@
 -- Leases what is due, the longest overdue first. An entry whose lease has run out is due again.
 -- KEYS  1 `...:delay:<queue>:due`
 -- ARGV  1 most entries (1 to 500), 2 lease in ms, 3 token: 32 hex digits, random, never used before
--- Gives now, the earliest time at which something will be due ('' if nothing is left; leases just given count), then id, body, attempt (from 1), due, repeated
+-- Gives now in microseconds, the earliest time (ms) at which something will be due ('' if nothing is left; leases just given count), then id, body, attempt (from 1), due, repeated
 -- Cost  O(log n + entries). A repeat claims other entries; the first ones come back when their lease ends.
 --@include delay/clock
 --@include delay/entry
@@ -11,25 +11,31 @@ if not limit or limit < 1 or limit > 500 then return bad('the limit must be 1 to
 if not lease_ms or lease_ms < 1 then return bad('the lease must be at least 1 ms') end
 if not string.match(token or '', '^%x+$') or #token ~= 32 then return bad('the token must be 32 hex digits') end
 
+-- Hashes of up to 512 short values are lists that Redis goes through from the beginning: 500 leases written and read again would cost
+-- more than all the rest of claim and ack. A value longer than 64 bytes makes it a real hash.
+local FILL = string.rep(' ', 20)
 local queue = delay_queue(KEYS[1])
 local found = redis.call('ZRANGE', queue.due, '-inf', now, 'BYSCORE', 'LIMIT', 0, limit, 'WITHSCORES')
-local reply = { string.format('%.0f', now), '' }
+local reply = { string.format('%.0f%06d', clock[1], clock[2]), '' }
 if #found > 0 then
   local ids = {}
   for at = 1, #found, 2 do ids[#ids + 1] = found[at] end
   local bodies = redis.call('HMGET', queue.job, unpack(ids))
-  local leases = redis.call('HMGET', queue.lease, unpack(ids))
-  local tries = redis.call('HMGET', queue.tries, unpack(ids))
-  local until_ms, ends, taken = now_up + lease_ms, {}, {}
+  -- Mostly nobody holds anything of it, and nothing was ever given back.
+  local leases = redis.call('EXISTS', queue.lease) == 1 and redis.call('HMGET', queue.lease, unpack(ids)) or {}
+  local tries = redis.call('EXISTS', queue.tries) == 1 and redis.call('HMGET', queue.tries, unpack(ids)) or {}
+  local until_ms, ends, taken = string.format('%.0f', now_up + lease_ms), {}, {}
   for n, id in ipairs(ids) do
-    -- A dead lease remembers the attempt and the time the entry was really due.
-    local attempt, due = string.match(leases[n] or '', '^%x+:(%d+):(%d+)$')
-    attempt = (tonumber(attempt or tries[n] or 0)) + 1
-    due = due or found[n * 2]
-    ends[#ends + 1], ends[#ends + 2] = until_ms, id
-    taken[#taken + 1], taken[#taken + 2] = id, token .. ':' .. attempt .. ':' .. due
-    local at = #reply
-    reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = id, bodies[n] or '', tostring(attempt), due
+    local attempt, due = '1', found[n * 2]
+    if leases[n] or tries[n] then
+      -- A dead lease remembers the attempt and the time the entry was really due.
+      local leased, leased_due = string.match(leases[n] or '', '^%x+:(%d+):(%d+)')
+      attempt, due = string.format('%.0f', (leased or tries[n] or 0) + 1), leased_due or due
+    end
+    ends[n * 2 - 1], ends[n * 2] = until_ms, id
+    taken[n * 2 - 1], taken[n * 2] = id, token .. ':' .. attempt .. ':' .. due .. FILL
+    local at = n * 4 - 2
+    reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = id, bodies[n] or '', attempt, due
   end
   redis.call('ZADD', queue.due, 'XX', unpack(ends))
   redis.call('HSET', queue.lease, unpack(taken))

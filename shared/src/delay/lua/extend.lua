@@ -13,7 +13,12 @@ if not flags then return bad('expected id, token, lease for each entry') end
 for at = 3, #ARGV, 3 do
   if not whole(ARGV[at]) then return bad('the lease must be a number of ms') end
 end
-for _, entry in ipairs(held) do
-  redis.call('ZADD', queue.due, 'XX', now_up + whole(ARGV[entry.at + 2]), entry.id)
+-- A lease may also be made shorter.
+local head, first = delay_head(queue), math.huge
+for _, at in ipairs(held) do
+  local ends = now_up + whole(ARGV[at + 2])
+  redis.call('ZADD', queue.due, 'XX', ends, ARGV[at])
+  first = math.min(first, ends)
 end
+delay_wake(queue, head, first)
 return flags

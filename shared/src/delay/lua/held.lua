@@ -1,7 +1,8 @@
 -- Fencing: an entry may be finished only by who holds its lease. A lease that has run out still counts until someone else claims
 -- the entry: nobody else has begun. Needs entry.lua.
 
--- Reads ARGV as groups of `width` words that begin with id and token. Answers nothing if ARGV is no whole number of groups.
+-- Reads ARGV as groups of `width` words that begin with id and token. Answers a flag a group, the places in ARGV of the groups that
+-- hold their lease, and all leases by group; or nothing if ARGV is no whole number of groups.
 local function held_groups(queue, width)
   if #ARGV == 0 or #ARGV % width ~= 0 then return nil end
   local ids = {}
@@ -10,12 +11,17 @@ local function held_groups(queue, width)
   local flags, held, seen = {}, {}, {}
   for n, id in ipairs(ids) do
     local at = (n - 1) * width + 1
-    local token, attempt, due = string.match(leases[n] or '', '^(%x+):(%d+):(%d+)$')
     flags[n] = 0
-    if token and token == ARGV[at + 1] and not seen[id] then
+    -- A lease begins with its token, 32 digits long.
+    if leases[n] and leases[n]:sub(1, 32) == ARGV[at + 1] and not seen[id] then
       seen[id], flags[n] = true, 1
-      held[#held + 1] = { id = id, attempt = attempt, due = due, at = at }
+      held[#held + 1] = at
     end
   end
-  return flags, held
+  return flags, held, leases
+end
+
+-- The attempt that a lease is.
+local function held_attempt(lease)
+  return string.match(lease, '^%x+:(%d+):') or '0'
 end

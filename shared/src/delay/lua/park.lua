@@ -8,13 +8,14 @@
 --@include delay/entry
 --@include delay/held
 local queue = delay_queue(KEYS[1])
-local flags, held = held_groups(queue, 3)
+local flags, held, leases = held_groups(queue, 3)
 if not flags then return bad('expected id, token, reason for each entry') end
-for _, entry in ipairs(held) do
-  local body = redis.call('HGET', queue.job, entry.id) or ''
-  redis.call('ZADD', queue.base .. 'parked', now, entry.id)
-  redis.call('HSET', queue.base .. 'parked-job', entry.id, body)
-  redis.call('HSET', queue.base .. 'parked-why', entry.id, entry.attempt .. ':' .. ARGV[entry.at + 2])
-  delay_cancel(queue, entry.id)
+for _, at in ipairs(held) do
+  local id, attempt = ARGV[at], held_attempt(leases[(at + 2) / 3])
+  local body = redis.call('HGET', queue.job, id) or ''
+  redis.call('ZADD', queue.base .. 'parked', now, id)
+  redis.call('HSET', queue.base .. 'parked-job', id, body)
+  redis.call('HSET', queue.base .. 'parked-why', id, attempt .. ':' .. ARGV[at + 2])
+  delay_cancel(queue, id)
 end
 return flags

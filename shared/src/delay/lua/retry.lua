@@ -8,14 +8,18 @@
 --@include delay/entry
 --@include delay/held
 local queue = delay_queue(KEYS[1])
-local flags, held = held_groups(queue, 3)
+local flags, held, leases = held_groups(queue, 3)
 if not flags then return bad('expected id, token, pause for each entry') end
 for at = 3, #ARGV, 3 do
   if not whole(ARGV[at]) then return bad('the pause must be a number of ms') end
 end
-for _, entry in ipairs(held) do
-  redis.call('ZADD', queue.due, 'XX', now_up + whole(ARGV[entry.at + 2]), entry.id)
-  redis.call('HDEL', queue.lease, entry.id)
-  redis.call('HSET', queue.tries, entry.id, entry.attempt)
+local head, first = delay_head(queue), math.huge
+for _, at in ipairs(held) do
+  local id, due = ARGV[at], now_up + whole(ARGV[at + 2])
+  redis.call('ZADD', queue.due, 'XX', due, id)
+  redis.call('HDEL', queue.lease, id)
+  redis.call('HSET', queue.tries, id, held_attempt(leases[(at + 2) / 3]))
+  first = math.min(first, due)
 end
+delay_wake(queue, head, first)
 return flags

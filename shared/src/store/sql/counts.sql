@@ -1,5 +1,5 @@
 -- Numbers to watch: invariants and backlogs.
--- Arguments: none. Result: one row. Cost: partial indexes, and a count of the parked records and of the payments to refund.
+-- Arguments: none. Result: one row. Cost: partial indexes, and a count of the payments to refund.
 SELECT (SELECT count(*) FROM orders WHERE status = 'unpaid' AND pay_by <= now()) AS overdue,
        (SELECT count(*) FROM orders WHERE dirty) + (SELECT COALESCE(sum(cardinality(numbers)), 0) FROM unsettled)::bigint AS dirty,
        (SELECT count(*) FROM payments WHERE status = 'unmatched') AS unmatched_payments,
@@ -7,4 +7,4 @@ SELECT (SELECT count(*) FROM orders WHERE status = 'unpaid' AND pay_by <= now())
        (SELECT count(*) FROM payments WHERE status = 'unmatched' AND received_at < now() -
               (SELECT COALESCE(max(pay_window_ms), 0) FROM programs) * interval '1 millisecond') AS unmatched_too_long,
        (SELECT count(*) FROM payments WHERE status IN ('to_refund', 'amount_differs')) AS to_refund,
-       (SELECT count(*) FROM parked) AS parked
+       (SELECT count(*) FROM parked WHERE state = 'parked') AS parked

@@ -86,6 +86,10 @@ impl PublishOrders for Log {
         }
     }
 
+    async fn put_back(&self, _: &str, _: Option<&[u8]>, _: Option<&[u8]>) -> Published {
+        Published::Refused("nothing is parked in these tests".to_owned())
+    }
+
     async fn end_offsets(&self) -> Result<EndOffsets, String> {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(EndOffsets::from([(0, records.len() as i64)]))

@@ -7,4 +7,5 @@ mod identity;
 mod invoke;
 mod isolation;
 mod orders;
+mod parked;
 mod poison;

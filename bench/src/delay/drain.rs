@@ -1,0 +1,68 @@
+//! Draining what is due.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use shared::delay::{DelayQueue, Due, Job, NewEntry, Worker, WorkerSettings, shard_of};
+use shared::message::Shard;
+use shared::worker::Outcome;
+use tokio::sync::mpsc;
+
+use super::{BULK, LEASE_MS, entry, id};
+
+/// How long a run may take.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Claims a batch, acknowledges it, and so on.
+pub(super) async fn by_verbs(queue: &DelayQueue, shard: Shard, entries: u32) -> Result<Duration> {
+    let began = Instant::now();
+    let mut drained = 0;
+    loop {
+        let claimed = queue.claim(&[shard], BULK, LEASE_MS).await?;
+        if claimed.claims.is_empty() {
+            ensure!(drained == entries as usize, "{drained} of {entries} were drained");
+            return Ok(began.elapsed());
+        }
+        queue.ack_many(&claimed.claims).await?;
+        drained += claimed.claims.len();
+    }
+}
+
+/// A worker whose handler does nothing, until the last entry is acknowledged.
+pub(super) async fn by_worker(queue: &DelayQueue, entries: u32) -> Result<Duration> {
+    let began = Instant::now();
+    handled(queue, entries).await?;
+    Ok(began.elapsed())
+}
+
+/// From an instant at which all entries are due until the last is acknowledged.
+pub(super) async fn at_one_instant(queue: &DelayQueue, entries: u32) -> Result<Duration> {
+    let lead = Duration::from_secs(3);
+    let instant = SystemTime::now() + lead;
+    let due = Due::At(instant.duration_since(UNIX_EPOCH)?.as_millis() as u64);
+    for start in (0..entries).step_by(BULK) {
+        let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32)).map(|n| entry(n, shard_of(&id(n)), due)).collect();
+        queue.schedule_many(&some).await?;
+    }
+    ensure!(SystemTime::now() < instant, "scheduling took longer than {} s", lead.as_secs());
+    handled(queue, entries).await?;
+    Ok(instant.elapsed()?)
+}
+
+async fn handled(queue: &DelayQueue, entries: u32) -> Result<()> {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let settings = WorkerSettings { at_once: 4 * BULK, batch: 2 * BULK, ..WorkerSettings::default() };
+    let worker = Worker::new(queue.clone(), settings, move |_: Job| {
+        let _ = tell.send(());
+        std::future::ready(Outcome::Done)
+    })?;
+    let all = async move {
+        for _ in 0..entries {
+            told.recv().await;
+        }
+    };
+    // Told to stop by the last handler, it acknowledges what is left before it ends.
+    let tally = tokio::time::timeout(PATIENCE, worker.run(all)).await.context("the worker did not drain the queue in time")?;
+    ensure!(tally.done == u64::from(entries) && tally.late == 0, "{tally:?} of {entries}");
+    Ok(())
+}

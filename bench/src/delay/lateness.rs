@@ -1,0 +1,67 @@
+//! How late entries are handed to their handlers: from the millisecond they are due to the handler's first line, by the clock of this
+//! machine, which is Redis' clock too. Beside it what no program on this machine can do better: a thread that only sleeps until the same
+//! times.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use hdrhistogram::Histogram;
+use shared::delay::{DelayQueue, Due, Job, NewEntry, Worker, WorkerSettings, shard_of};
+use shared::worker::Outcome;
+use tokio::sync::Notify;
+
+use super::{BULK, entry, id};
+
+/// Entries a second, and for how long.
+pub(super) const PACE: u32 = 500;
+const SECONDS: u32 = 10;
+const TOTAL: u32 = PACE * SECONDS;
+/// Entries are due from so long after they are scheduled on.
+const LEAD_MS: u64 = 1500;
+
+/// Microseconds: of the machine, of the worker; measured at the same time, so that both suffer from the same neighbours.
+pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram<u64>)> {
+    let first_ms = now_us() / 1000 + LEAD_MS;
+    let due_ms = move |n: u32| first_ms + u64::from(n) * 1000 / u64::from(PACE);
+    for start in (0..TOTAL).step_by(BULK) {
+        let some: Vec<NewEntry> = (start..start + BULK as u32).map(|n| entry(n, shard_of(&id(n)), Due::At(due_ms(n)))).collect();
+        queue.schedule_many(&some).await?;
+    }
+    ensure!(now_us() / 1000 < first_ms, "scheduling took longer than {LEAD_MS} ms");
+    let sleeper = thread::spawn(move || sleep_until_each((0..TOTAL).map(due_ms)));
+
+    let late = Arc::new(Mutex::new(Histogram::<u64>::new(3)?));
+    let all = Arc::new(Notify::new());
+    let (of_handler, last) = (late.clone(), all.clone());
+    let worker = Worker::new(queue.clone(), WorkerSettings::default(), move |job: Job| {
+        let now_us = now_us();
+        let mut late = of_handler.lock().unwrap_or_else(PoisonError::into_inner);
+        // An early one would be a bug: an absurd figure shows it.
+        late.saturating_record(now_us.checked_sub(job.due_ms * 1000).unwrap_or(u64::MAX));
+        if late.len() == u64::from(TOTAL) {
+            last.notify_one();
+        }
+        std::future::ready(Outcome::Done)
+    })?;
+    let patience = Duration::from_secs(u64::from(SECONDS) + 60);
+    let tally = tokio::time::timeout(patience, worker.run(all.notified())).await.context("not all entries came")?;
+    ensure!(tally.done == u64::from(TOTAL), "{tally:?} of {TOTAL}");
+    let machine = sleeper.join().map_err(|_| anyhow::anyhow!("the sleeping thread panicked"))??;
+    let late = late.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok((machine, late))
+}
+
+fn sleep_until_each(times_ms: impl Iterator<Item = u64>) -> Result<Histogram<u64>> {
+    let mut late = Histogram::new(3)?;
+    for due_ms in times_ms {
+        thread::sleep(Duration::from_micros((due_ms * 1000).saturating_sub(now_us())));
+        late.saturating_record(now_us().saturating_sub(due_ms * 1000));
+    }
+    Ok(late)
+}
+
+fn now_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+}

@@ -1,0 +1,28 @@
+//! Tables on hold: the delay queue shown on its own. See README.md beside this folder.
+
+mod check;
+mod evening;
+mod floor;
+mod waiter;
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let url = std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty());
+    let url = url.unwrap_or_else(|| "redis://127.0.0.1:16379".to_owned());
+    match evening::run(&url).await {
+        Ok(faults) if faults.is_empty() => {
+            println!("Nothing was lost, nothing was early.");
+            ExitCode::SUCCESS
+        }
+        Ok(faults) => {
+            faults.iter().for_each(|fault| eprintln!("broken: {fault}"));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("timed-release: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
