@@ -6,12 +6,14 @@
 //! | `create` | orders stored from a preloaded topic, by order-create under `usher`, and by `bare` |
 //! | `bare` | the limit: rdkafka to Postgres with nothing in between |
 //! | `isolation` | order-create beside a collector that hangs |
+//! | `change` | a change of a program: from its commit until no reader serves the version before |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
 //! | `cpu` | CPU seconds of processes, from /proc |
 //!
 //! Figures of different runs differ by 1.4x and more on a busy machine: compare within one run.
 
 mod bare;
+mod change;
 mod cpu;
 mod create;
 mod delay;
@@ -45,6 +47,9 @@ struct Cli {
     /// Entries of the delay queue.
     #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1_000..=2_000_000))]
     entries: u32,
+    /// Changes of a program, for each number of readers.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    changes: u32,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +58,7 @@ enum What {
     Http,
     Create,
     Isolation,
+    Change,
     Delay,
 }
 
@@ -78,6 +84,9 @@ async fn run(cli: &Cli) -> Result<()> {
     }
     if asked(What::Isolation) {
         isolation::run(cli.orders).await?;
+    }
+    if asked(What::Change) {
+        change::run(cli.changes).await?;
     }
     if asked(What::Delay) {
         delay::run(cli.entries).await?;

@@ -81,5 +81,6 @@ pub fn name_of(arn: &str) -> &str {
 
 /// Whether a queue of this name is a FIFO queue: the service goes by the name, too.
 pub fn is_fifo(name: &str) -> bool {
-    name.ends_with(".fifo")
+    // exactly so, as the service has it
+    name.strip_suffix(".fifo").is_some()
 }

@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(project.kafka["Worker.Orders"], "127.0.0.1:9092");
         assert_eq!(project.resolve["ssm:/x"], "y");
         let sqs = project.sqs.unwrap();
-        assert_eq!((sqs.value.as_str(), sqs.source.as_str()), ("http://127.0.0.1:9324", "usher.toml line 15"));
+        assert_eq!((sqs.value.as_str(), sqs.source.as_str()), ("http://127.0.0.1:9324", "usher.toml line 16"));
         assert_eq!(project.schedules["Sweeper.Tick"], "rate(1 second)");
     }
 

@@ -167,9 +167,9 @@ impl Driver {
             Action::Release(keys) => self.settle(Verdict::Release, &keys),
             Action::Leave(keys) => {
                 Progress::add(&self.progress.failed, keys.len());
-                keys.iter().for_each(|key| {
+                for key in &keys {
                     self.held.remove(key);
-                });
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_sqs::operation::create_queue::CreateQueueError;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
@@ -68,7 +69,7 @@ async fn make(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
     match request.send().await {
         Ok(_) => tracing::info!(queue = %queue.name, "queue made"),
         // another host was quicker; whether it wanted the same is looked at next
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_name_exists()) => {}
+        Err(error) if error.as_service_error().is_some_and(CreateQueueError::is_queue_name_exists) => {}
         Err(error) => return Err(wrong(&error)),
     }
     Ok(())

@@ -107,7 +107,9 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
     let watches = (kafka.iter().map(kafka::Handle::watch).collect(), sqs.iter().map(sqs::Handle::watch).collect());
     let status = control::Status::new(pool.clone(), watches.0, watches.1);
     let mut mappings: JoinSet<Result<(), String>> = kafka.into_iter().map(kafka::Handle::ended).collect();
-    sqs.into_iter().for_each(|handle| drop(mappings.spawn(handle.ended())));
+    for handle in sqs {
+        mappings.spawn(handle.ended());
+    }
     let control = listeners.control.map(|listener| {
         tracing::info!("status on http://{}/_usher/status", address(&listener));
         tokio::spawn(control::serve(listener, status))

@@ -104,7 +104,7 @@ mod tests {
         let text = encode(&program());
         assert_eq!(decode(&text.replacen('{', r#"{"venue":"hall","#, 1)).ok(), Some(program()));
         for damaged in
-            ["", "{}", "null", &text[..40], &text.replace("\"rows\":3", "\"rows\":0"), &text.replace("on_sale", "gone")]
+            ["", "{}", "null", &text[..30], &text.replace("\"rows\":3", "\"rows\":0"), &text.replace("on_sale", "gone")]
         {
             assert!(decode(damaged).is_err(), "{damaged}");
         }

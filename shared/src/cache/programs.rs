@@ -96,10 +96,10 @@ impl<T: Truth> ProgramCache<T> {
     pub async fn find(&self, id: ProgramId) -> Result<Found, T::Error> {
         let asked = Moment::now();
         loop {
-            let select = self.memory.entry(id);
-            let loaded = select.or_insert_with_if(self.load(id), |kept| !self.may_serve(id, kept)).await.into_value();
-            // Joined, a loading may have begun before this was asked: then what it saw may be from before a change that the asker knows of.
-            if loaded.stamp.ticket.began.is_not_before(asked) || self.may_serve(id, &loaded) {
+            let entry = self.memory.entry(id);
+            let loaded = entry.or_insert_with_if(self.load(id), |kept| !self.answers(id, kept, asked)).await.into_value();
+            // Joined, a loading may have begun before this was asked: then another is joined, or begun.
+            if self.answers(id, &loaded, asked) {
                 return loaded.found;
             }
         }
@@ -122,6 +122,12 @@ impl<T: Truth> ProgramCache<T> {
         if let Err(error) = self.shared.raise(change).await {
             tracing::warn!(program = %change.id, %error, "the floor in the cache is left to the invalidator");
         }
+    }
+
+    /// Whether this answers what was asked at `asked`. What was loaded since does, memory or not; what was loaded before may be from before
+    /// a change that the asker knows of.
+    fn answers(&self, id: ProgramId, loaded: &Loaded<T::Error>, asked: Moment) -> bool {
+        loaded.stamp.ticket.began.is_not_before(asked) || self.may_serve(id, loaded)
     }
 
     fn may_serve(&self, id: ProgramId, loaded: &Loaded<T::Error>) -> bool {

@@ -104,7 +104,7 @@ impl Comparison {
                  ({uncertain} requests had none of the function's)"
             )),
             (false, _) => {
-                say::fault(&format!("{said}: {missing} are missing, {extra} too many; {uncertain} requests had no answer"))
+                say::fault(&format!("{said}: {missing} are missing, {extra} too many; {uncertain} requests had no answer"));
             }
         }
         right

@@ -1,0 +1,140 @@
+//! A change of a program: from its commit until no reader serves the version before.
+//!
+//! The whole way runs under `usher`, as in the cloud: stream, stream-bridge, SQS, cache-invalidator, stream. The promoter and the readers are
+//! in this process: the promoter commits and announces as a storefront does, each reader has memory, follower and connections of its
+//! own. Readers look every millisecond, so figures are that coarse.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use hdrhistogram::Histogram;
+use shared::cache::{CacheSettings, ProgramCache, follow};
+use shared::config::Reader;
+use shared::message::{ProgramChanged, ProgramId, ProgramVersion};
+use shared::naming::Names;
+use shared::sale::ProgramChange;
+use shared::store::{Changed, Store};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::figures::{figure, group};
+use crate::stage::Stage;
+
+/// Readers of each run.
+const READERS: [usize; 2] = [3, 100];
+/// Changes that nobody counts: processes start, connections open.
+const WARM_UP: u32 = 3;
+/// How often a reader looks.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// How long a change may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One reader, as a long-lived instance has it.
+struct Instance {
+    cache: ProgramCache<Store>,
+    _follower: JoinSet<()>,
+}
+
+pub(crate) async fn run(changes: u32) -> Result<()> {
+    let stage = Stage::set("change").await?;
+    let host = stage.environment.up().await?;
+    let id: ProgramId = stage.program(1).await?.parse().map_err(|e| anyhow::anyhow!("{e}"))?;
+    group(
+        "A change of a program",
+        &format!("{changes} changes, one after the other; stream, stream-bridge, SQS, cache-invalidator and stream under usher"),
+    );
+    for readers in READERS {
+        let (all, each) = measure(&stage, id, readers, changes).await?;
+        for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
+            let ms = |seen: &Histogram<u64>| seen.value_at_quantile(quantile) as f64 / 1000.0;
+            figure(&format!("committed -> none of {readers} serves the old, {name}"), ms(&all), "ms");
+            figure(&format!("committed -> one of {readers} does not, {name}"), ms(&each), "ms");
+        }
+    }
+    host.stop().await?;
+    stage.strike().await
+}
+
+/// Microseconds from a commit until the last reader serves it, and until each does.
+async fn measure(stage: &Stage, id: ProgramId, readers: usize, changes: u32) -> Result<(Histogram<u64>, Histogram<u64>)> {
+    let settings = settings(stage)?;
+    let names = Names::new(&stage.environment.prefix).map_err(|e| anyhow::anyhow!("{e}"))?;
+    let store = Store::connect(&stage.environment.servers.database_url, &names, 4)?;
+    let announcer = settings.streams.tell_changed(settings.streams.link()?, &names);
+    let instances = (0..readers).map(|_| instance(&settings, &store, &names)).collect::<Result<Vec<_>>>()?;
+    let (mut all, mut each) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
+    let mut version = store.program(id).await?.context("the program is gone")?.version;
+    for round in 0..WARM_UP + changes {
+        settle(&instances, id, version).await?;
+        let change = ProgramChange::new(Some(format!("Bench, {round}")), None, None, vec![])?;
+        let Changed::Done(program) = store.update_program(id, version, &change).await? else {
+            bail!("somebody else changes the program")
+        };
+        let committed = Instant::now();
+        version = program.version;
+        announcer.tell(ProgramChanged { id, version }, None).await?;
+        let took = until_served(&instances, id, version, committed).await?;
+        store.published(&[ProgramChanged { id, version }]).await?;
+        if round >= WARM_UP {
+            all.record(took.iter().copied().max().unwrap_or_default())?;
+            for one in took {
+                each.record(one)?;
+            }
+        }
+    }
+    store.disconnect().await;
+    Ok((all, each))
+}
+
+fn settings(stage: &Stage) -> Result<CacheSettings> {
+    let reader = Reader::new([
+        ("REDIS_CACHE_URL", stage.environment.servers.cache_url.as_str()),
+        ("CACHE_TIMEOUT_MS", "5000"),
+        ("PROGRAM_CACHE_READER", "true"),
+        ("PROGRAM_CACHE_TTL_MS", "3600000"),
+    ]);
+    let settings = CacheSettings::read(&reader);
+    Ok(reader.finish(|| settings)?)
+}
+
+fn instance(settings: &CacheSettings, store: &Store, names: &Names) -> Result<Instance> {
+    let link = settings.streams.link()?;
+    let cache = settings.open(store.clone(), link.clone(), names);
+    let block = settings.block().context("readers follow")?;
+    let mut follower = JoinSet::new();
+    follower.spawn(follow(cache.local(), link, names.clone(), settings.streams.evicted.clone(), block));
+    Ok(Instance { cache, _follower: follower })
+}
+
+/// Waits until every reader serves this version, from memory.
+async fn settle(instances: &[Instance], id: ProgramId, version: ProgramVersion) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    for instance in instances {
+        while !(instance.cache.local().is_fresh() && served(instance, id).await? == version) {
+            ensure!(Instant::now() < deadline, "a reader does not come to serve version {version}");
+            sleep(LOOK_EVERY).await;
+        }
+    }
+    Ok(())
+}
+
+/// Microseconds until each reader served this version.
+async fn until_served(instances: &[Instance], id: ProgramId, version: ProgramVersion, committed: Instant) -> Result<Vec<u64>> {
+    let mut took = vec![None; instances.len()];
+    while took.iter().any(Option::is_none) {
+        ensure!(committed.elapsed() < PATIENCE, "a change does not arrive; is the bridge running?");
+        for (instance, took) in instances.iter().zip(&mut took).filter(|(_, took)| took.is_none()) {
+            if served(instance, id).await? >= version {
+                *took = Some(committed.elapsed().as_micros() as u64);
+            }
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    Ok(took.into_iter().flatten().collect())
+}
+
+async fn served(instance: &Instance, id: ProgramId) -> Result<ProgramVersion> {
+    let program: Option<Arc<_>> = instance.cache.find(id).await?;
+    Ok(program.context("the program is gone")?.version)
+}
