@@ -17,7 +17,9 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(faults) => {
-            faults.iter().for_each(|fault| eprintln!("broken: {fault}"));
+            for fault in faults {
+                eprintln!("broken: {fault}");
+            }
             ExitCode::FAILURE
         }
         Err(error) => {

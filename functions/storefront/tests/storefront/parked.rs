@@ -45,7 +45,7 @@ async fn park(shop: &Storefront, topic: &str, records: &[Bytes<'_>]) -> Vec<Stri
             appended_ms: Some(1_800_000_000_000),
             key: *key,
             value: *value,
-            order: Err(Reason::new("not JSON: expected value at line 1 column 1")),
+            message: Err(Reason::new("not JSON: expected value at line 1 column 1")),
         })
         .collect();
     let stored = shop.store.store_orders(&arrivals, 1_000).await;

@@ -298,7 +298,7 @@ impl<H: Handle> Loop<H> {
                 return;
             }
             (Verdict::Park(reason), Fenced::Done) => {
-                tracing::error!(alarm = "entry_parked", queue, id, attempt, %reason, "put aside")
+                tracing::error!(alarm = "entry_parked", queue, id, attempt, %reason, "put aside");
             }
             _ => {}
         }
