@@ -36,15 +36,15 @@ pub(super) async fn by_worker(queue: &DelayQueue, entries: u32) -> Result<Durati
 }
 
 /// From an instant at which all entries are due until the last is acknowledged.
-pub(super) async fn at_one_instant(queue: &DelayQueue, entries: u32) -> Result<Duration> {
-    let lead = Duration::from_secs(3);
+/// `lead`: how long scheduling them may take.
+pub(super) async fn at_one_instant(queue: &DelayQueue, entries: u32, lead: Duration) -> Result<Duration> {
     let instant = SystemTime::now() + lead;
     let due = Due::At(instant.duration_since(UNIX_EPOCH)?.as_millis() as u64);
     for start in (0..entries).step_by(BULK) {
         let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32)).map(|n| entry(n, shard_of(&id(n)), due)).collect();
         queue.schedule_many(&some).await?;
     }
-    ensure!(SystemTime::now() < instant, "scheduling took longer than {} s", lead.as_secs());
+    ensure!(SystemTime::now() < instant, "scheduling took longer than {lead:?}");
     handled(queue, entries).await?;
     Ok(instant.elapsed()?)
 }

@@ -19,7 +19,7 @@ pub(super) const PACE: u32 = 500;
 const SECONDS: u32 = 10;
 const TOTAL: u32 = PACE * SECONDS;
 /// Entries are due from so long after they are scheduled on.
-const LEAD_MS: u64 = 1500;
+const LEAD_MS: u64 = 4000;
 
 /// Microseconds: of the machine, of the worker; measured at the same time, so that both suffer from the same neighbours.
 pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram<u64>)> {

@@ -81,7 +81,7 @@ fn wave(items: Vec<Item>, stopped: &BTreeSet<String>, left: &mut Vec<Item>) -> (
         let group = item.group().map(str::to_owned);
         if group.as_ref().is_some_and(|group| stopped.contains(group)) {
             left.push(item);
-        } else if group.is_none_or(|group| groups.insert(group) || true) {
+        } else if group.is_none_or(|group| groups.insert(group)) {
             now.push(item);
         } else {
             later.push(item);

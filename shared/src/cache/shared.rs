@@ -147,7 +147,7 @@ impl Rest {
         // Once an outage, not once a request.
         match away {
             Some(error) if !self.told.swap(true, Ordering::Relaxed) => {
-                tracing::warn!(%error, "the cache is away; programs are read from Postgres")
+                tracing::warn!(%error, "the cache is away; programs are read from Postgres");
             }
             None if self.told.swap(false, Ordering::Relaxed) => tracing::info!("the cache answers again"),
             _ => {}
