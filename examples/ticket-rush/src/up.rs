@@ -22,6 +22,7 @@ pub(crate) async fn run(environment: Environment) -> Result<()> {
     say::title("Try this, in a second terminal");
     let seller = keys.token("seller", Some("programs:write"), DAY)?;
     let buyer = keys.token("alice", None, DAY)?;
+    let operator = keys.token("operator", Some("api-calls:read parked:read parked:write"), DAY)?;
     let program = json!({
         "title": "Autumn tour",
         "categories": [{ "name": "Stalls", "rows": 20, "seats_per_row": 40, "price_cents": 4500 }],
@@ -31,6 +32,7 @@ pub(crate) async fn run(environment: Environment) -> Result<()> {
         "
 SELLER={seller}
 BUYER={buyer}
+OPERATOR={operator}
 
 # open a sale; note the id it answers
 curl -sS {api}/programs -H \"Authorization: Bearer $SELLER\" -d '{program}'
@@ -50,6 +52,14 @@ NOW=$(date +%s); BODY=\"{{\\\"reference\\\":\\\"r1\\\",\\\"order\\\":\\\"$ORDER\
 curl -sS {api}/payments -H \"X-Payment-Timestamp: $NOW\" -d \"$BODY\" \\
   -H \"X-Payment-Signature: v1=$(printf %s \"$NOW.$BODY\" | openssl dgst -sha256 -hmac {secret} | sed 's/.* //')\"
 curl -sS -X POST {api}/orders/$ORDER/cancel -H \"Authorization: Bearer $BUYER\"
+
+# change the program (the version is the one that you saw), or stop its sale
+curl -sS -X PATCH {api}/programs/$PROGRAM -H \"Authorization: Bearer $SELLER\" -d '{{\"version\":1,\"title\":\"Autumn tour, last nights\"}}'
+curl -sS -X POST {api}/programs/$PROGRAM/stop -H \"Authorization: Bearer $SELLER\"
+
+# what was asked of the API, and what was set aside because nobody could handle it
+curl -sS \"{api}/api-calls/statistics?by=route,status\" -H \"Authorization: Bearer $OPERATOR\"
+curl -sS {api}/parked -H \"Authorization: Bearer $OPERATOR\"
 
 # what runs, and how far the topic is
 curl -sS http://{control}/_usher/status
