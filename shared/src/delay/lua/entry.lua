@@ -6,34 +6,38 @@ local function delay_queue(due_key)
   return { due = due_key, job = base .. 'job', lease = base .. 'lease', tries = base .. 'tries', base = base }
 end
 
--- The earliest due time or lease end there is.
-local function delay_head(queue)
-  return tonumber(redis.call('ZRANGE', queue.due, 0, 0, 'WITHSCORES')[2]) or math.huge
-end
-
--- Wakes sleeping workers, on the channel `...:wake`, if something is due earlier than the head was before: no other change can make
--- them late. Published, not kept: who begins to listen looks at the queue first.
-local function delay_wake(queue, head, due)
-  if due < head then redis.call('PUBLISH', queue.base .. 'wake', string.format('%.0f', due)) end
+-- Wakes sleeping workers, on the channel `...:wake`, if one of the entries that were given a due time just now (id -> due) is the first
+-- of all: no other change can make anybody late. Published, not kept: who begins to listen looks at the queue first.
+local function delay_wake(queue, changed)
+  local due = changed[redis.call('ZRANGE', queue.due, 0, 0)[1] or '']
+  if due then redis.call('PUBLISH', queue.base .. 'wake', string.format('%.0f', due)) end
 end
 
 -- New entries. One that exists is left alone. Answers a list of 1 (new) and 0 (existed), in the order asked.
 local function delay_schedule(queue, ids, bodies, dues)
+  if #ids == 1 then
+    local id = ids[1]
+    local new = redis.call('ZADD', queue.due, 'NX', dues[1], id)
+    if new == 1 then
+      redis.call('HSET', queue.job, id, bodies[1])
+      delay_wake(queue, { [id] = dues[1] })
+    end
+    return { new }
+  end
   local scores = redis.call('ZMSCORE', queue.due, unpack(ids))
-  local flags, seen, due, job, first = {}, {}, {}, {}, math.huge
+  local flags, added, due, job = {}, {}, {}, {}
   for n, id in ipairs(ids) do
     flags[n] = 0
-    if not scores[n] and not seen[id] then
-      seen[id], flags[n], first = true, 1, math.min(first, dues[n])
+    if not scores[n] and not added[id] then
+      added[id], flags[n] = dues[n], 1
       due[#due + 1], due[#due + 2] = dues[n], id
       job[#job + 1], job[#job + 2] = id, bodies[n]
     end
   end
   if #due > 0 then
-    local head = delay_head(queue)
     redis.call('ZADD', queue.due, unpack(due))
     redis.call('HSET', queue.job, unpack(job))
-    delay_wake(queue, head, first)
+    delay_wake(queue, added)
   end
   return flags
 end
@@ -41,20 +45,18 @@ end
 -- A new due time. The entry starts afresh: whoever holds a lease on it has lost it. Answers whether there is such an entry.
 local function delay_reschedule(queue, id, due)
   if not redis.call('ZSCORE', queue.due, id) then return false end
-  local head = delay_head(queue)
   redis.call('ZADD', queue.due, due, id)
   redis.call('HDEL', queue.lease, id)
   redis.call('HDEL', queue.tries, id)
-  delay_wake(queue, head, due)
+  delay_wake(queue, { [id] = due })
   return true
 end
 
 -- The entry as given, whether it existed or not.
 local function delay_put(queue, id, body, due)
   if not delay_reschedule(queue, id, due) then
-    local head = delay_head(queue)
     redis.call('ZADD', queue.due, due, id)
-    delay_wake(queue, head, due)
+    delay_wake(queue, { [id] = due })
   end
   redis.call('HSET', queue.job, id, body)
 end

@@ -14,11 +14,11 @@ for at = 3, #ARGV, 3 do
   if not whole(ARGV[at]) then return bad('the lease must be a number of ms') end
 end
 -- A lease may also be made shorter.
-local head, first = delay_head(queue), math.huge
+local changed = {}
 for _, at in ipairs(held) do
   local ends = now_up + whole(ARGV[at + 2])
   redis.call('ZADD', queue.due, 'XX', ends, ARGV[at])
-  first = math.min(first, ends)
+  changed[ARGV[at]] = ends
 end
-delay_wake(queue, head, first)
+delay_wake(queue, changed)
 return flags

@@ -13,13 +13,13 @@ if not flags then return bad('expected id, token, pause for each entry') end
 for at = 3, #ARGV, 3 do
   if not whole(ARGV[at]) then return bad('the pause must be a number of ms') end
 end
-local head, first = delay_head(queue), math.huge
+local changed = {}
 for _, at in ipairs(held) do
   local id, due = ARGV[at], now_up + whole(ARGV[at + 2])
   redis.call('ZADD', queue.due, 'XX', due, id)
   redis.call('HDEL', queue.lease, id)
   redis.call('HSET', queue.tries, id, held_attempt(leases[(at + 2) / 3]))
-  first = math.min(first, due)
+  changed[id] = due
 end
-delay_wake(queue, head, first)
+delay_wake(queue, changed)
 return flags
