@@ -19,6 +19,7 @@
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
 //! | [`store`] (feature `postgres`) | Postgres, the truth |
 //! | [`telemetry`] (feature `telemetry` writes) | JSON logs, metrics, trace context |
+//! | [`start`] (feature `telemetry`) | how every function begins: its log, then its settings |
 //!
 //! Arrows point one way: adapters use rules, never the reverse. Without features nothing here does I/O.
 
@@ -40,6 +41,8 @@ pub mod reconcile;
 pub mod sale;
 #[cfg(feature = "sqs")]
 pub mod sqs;
+#[cfg(feature = "telemetry")]
+pub mod start;
 #[cfg(feature = "postgres")]
 pub mod store;
 #[cfg(feature = "redis")]

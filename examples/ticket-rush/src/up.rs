@@ -57,7 +57,7 @@ curl -sS -X POST {api}/orders/$ORDER/cancel -H \"Authorization: Bearer $BUYER\"
 curl -sS -X PATCH {api}/programs/$PROGRAM -H \"Authorization: Bearer $SELLER\" -d '{{\"version\":1,\"title\":\"Autumn tour, last nights\"}}'
 curl -sS -X POST {api}/programs/$PROGRAM/stop -H \"Authorization: Bearer $SELLER\"
 
-# what was asked of the API, and what was set aside because nobody could handle it
+# what was asked of the API (a few seconds behind), and what was set aside because nobody could handle it
 curl -sS \"{api}/api-calls/statistics?by=route,status\" -H \"Authorization: Bearer $OPERATOR\"
 curl -sS {api}/parked -H \"Authorization: Bearer $OPERATOR\"
 

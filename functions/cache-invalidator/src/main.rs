@@ -4,20 +4,11 @@ use std::process::ExitCode;
 
 use cache_invalidator::{Invalidator, Settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::config::Reader;
 use shared::ingest::sqs::Batch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
-    let reader = Reader::from_env();
-    shared::telemetry::init(&reader);
-    let settings = match Settings::read(&reader) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            eprintln!("{problems}");
-            return Ok(ExitCode::FAILURE);
-        }
-    };
+    let Some(settings) = shared::start::settings(Settings::read) else { return Ok(ExitCode::FAILURE) };
     let invalidator = Invalidator::open(settings)?;
     let invalidator = &invalidator;
     let batch = |event: LambdaEvent<Batch>| async move { Ok::<_, Error>(invalidator.handle(&event.payload).await) };

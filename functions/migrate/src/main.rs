@@ -7,20 +7,11 @@ use std::process::ExitCode;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use migrate::Settings;
 use serde::de::IgnoredAny;
-use shared::config::Reader;
 use shared::store::Store;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
-    let reader = Reader::from_env();
-    shared::telemetry::init(&reader);
-    let settings = match Settings::read(&reader) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            eprintln!("{problems}");
-            return Ok(ExitCode::FAILURE);
-        }
-    };
+    let Some(settings) = shared::start::settings(Settings::read) else { return Ok(ExitCode::FAILURE) };
     // One deployment migrates at a time, and a migration is one transaction: one connection is all it can use.
     let store = Store::connect(settings.database.as_str(), &settings.names, 1)?;
     let store = &store;

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::config::Reader;
 use shared::ingest::schedule::Tick;
 use stream_bridge::{Bridge, Mode, Settings, Stop};
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,15 +10,7 @@ use tokio::sync::watch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
-    let reader = Reader::from_env();
-    shared::telemetry::init(&reader);
-    let settings = match Settings::read(&reader) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            eprintln!("{problems}");
-            return Ok(ExitCode::FAILURE);
-        }
-    };
+    let Some(settings) = shared::start::settings(Settings::read) else { return Ok(ExitCode::FAILURE) };
     let mode = settings.mode;
     let bridge = &Bridge::open(settings).await?;
     match mode {

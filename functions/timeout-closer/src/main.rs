@@ -3,21 +3,12 @@
 use std::process::ExitCode;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::config::Reader;
 use shared::ingest::schedule::Tick;
 use timeout_closer::{Closer, Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
-    let reader = Reader::from_env();
-    shared::telemetry::init(&reader);
-    let settings = match Settings::read(&reader) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            eprintln!("{problems}");
-            return Ok(ExitCode::FAILURE);
-        }
-    };
+    let Some(settings) = shared::start::settings(Settings::read) else { return Ok(ExitCode::FAILURE) };
     let closer = Closer::open(settings)?;
     let closer = &closer;
     let tick = |event: LambdaEvent<Tick>| async move {

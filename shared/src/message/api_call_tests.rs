@@ -1,11 +1,10 @@
 //! What a call promises: it survives its encoding, its bounds hold, and its published schema says the same.
 
-use std::path::Path;
-
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::published::{assert_current, validator};
 use super::*;
 
 prop_compose! {
@@ -99,17 +98,13 @@ fn decode(call: &Value) -> Result<ApiCall, serde_json::Error> {
     serde_json::from_str(&call.to_string())
 }
 
-fn schema() -> Value {
-    schemars::schema_for!(ApiCall).to_value()
-}
-
 proptest! {
     #[test]
     fn what_is_encoded_decodes_to_the_same_and_keeps_to_the_schema(call in calls()) {
         let text = serde_json::to_string(&call).expect("encodes");
         prop_assert_eq!(serde_json::from_str::<ApiCall>(&text).expect("decodes"), call);
         let value: Value = serde_json::from_str(&text).expect("JSON");
-        let validator = jsonschema::validator_for(&schema()).expect("a schema");
+        let validator = validator::<ApiCall>();
         prop_assert!(validator.is_valid(&value), "{text}");
     }
 
@@ -147,7 +142,7 @@ fn every_bound_refuses_what_is_beyond_it() {
 
 #[test]
 fn the_schema_refuses_what_decoding_refuses_as_far_as_a_schema_can() {
-    let validator = jsonschema::validator_for(&schema()).expect("a schema");
+    let validator = validator::<ApiCall>();
     assert!(validator.is_valid(&sample()));
     for (call, schema_can_tell) in out_of_bounds() {
         assert_eq!(validator.is_valid(&call), !schema_can_tell, "{call}");
@@ -162,19 +157,7 @@ fn a_refusal_says_what_is_wrong() {
     assert!(refused("client", json!("Chrome")).contains("a-z"));
 }
 
-/// Refresh with `USHER_BLESS=1 cargo test -p shared published_schema`.
 #[test]
 fn the_published_schema_is_the_one_of_this_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/api-call.v1.json");
-    let current = serde_json::to_string_pretty(&schema()).expect("encodes") + "\n";
-    if std::env::var_os("USHER_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder can be made");
-        std::fs::write(&path, &current).expect("the schema can be written");
-    }
-    let published = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        published == current,
-        "{} is not what the code says; if the change is wanted: USHER_BLESS=1 cargo test -p shared published_schema",
-        path.display()
-    );
+    assert_current::<ApiCall>("api-call.v1.json");
 }

@@ -7,6 +7,8 @@ mod api_call;
 mod client;
 mod order_requested;
 mod program_changed;
+#[cfg(test)]
+mod published;
 mod stream_entry;
 mod values;
 

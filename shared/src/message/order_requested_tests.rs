@@ -1,12 +1,11 @@
 //! What a message promises: it survives its encoding, its bounds hold, and its published schema says the same.
 
-use std::path::Path;
-
 use proptest::collection::btree_set;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::published::{assert_current, validator};
 use super::super::values::Shard;
 use super::*;
 
@@ -110,17 +109,13 @@ fn decode(message: &Value) -> Result<OrderRequested, serde_json::Error> {
     serde_json::from_str(&message.to_string())
 }
 
-fn schema() -> Value {
-    schemars::schema_for!(OrderRequested).to_value()
-}
-
 proptest! {
     #[test]
     fn what_is_encoded_decodes_to_the_same_and_keeps_to_the_schema(message in orders()) {
         let text = serde_json::to_string(&message).expect("encodes");
         prop_assert_eq!(serde_json::from_str::<OrderRequested>(&text).expect("decodes"), message);
         let value: Value = serde_json::from_str(&text).expect("JSON");
-        let validator = jsonschema::validator_for(&schema()).expect("a schema");
+        let validator = validator::<OrderRequested>();
         prop_assert!(validator.is_valid(&value), "{text}");
     }
 
@@ -184,7 +179,7 @@ fn every_bound_refuses_what_is_beyond_it() {
 
 #[test]
 fn the_schema_refuses_what_decoding_refuses_as_far_as_a_schema_can() {
-    let validator = jsonschema::validator_for(&schema()).expect("a schema");
+    let validator = validator::<OrderRequested>();
     assert!(validator.is_valid(&sample()));
     for (message, schema_can_tell) in out_of_bounds() {
         assert_eq!(validator.is_valid(&message), !schema_can_tell, "{message}");
@@ -200,19 +195,7 @@ fn a_refusal_says_what_is_wrong() {
     assert!(refused("user", json!("a b")).contains("visible ASCII"));
 }
 
-/// Refresh with `USHER_BLESS=1 cargo test -p shared published_schema`.
 #[test]
 fn the_published_schema_is_the_one_of_this_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/order-requested.v1.json");
-    let current = serde_json::to_string_pretty(&schema()).expect("encodes") + "\n";
-    if std::env::var_os("USHER_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder can be made");
-        std::fs::write(&path, &current).expect("the schema can be written");
-    }
-    let published = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        published == current,
-        "{} is not what the code says; if the change is wanted: USHER_BLESS=1 cargo test -p shared published_schema",
-        path.display()
-    );
+    assert_current::<OrderRequested>("order-requested.v1.json");
 }

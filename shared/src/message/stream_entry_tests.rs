@@ -1,13 +1,8 @@
-use std::path::Path;
-
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 
+use super::super::published::{assert_current, validator};
 use super::*;
-
-fn schema() -> serde_json::Value {
-    schemars::schema_for!(StreamEntry).to_value()
-}
 
 /// What SQS accepts in a body.
 fn is_allowed(c: char) -> bool {
@@ -24,7 +19,7 @@ proptest! {
         let entry = StreamEntry { stream, id: format!("{}-{}", id.0, id.1), fields };
         let body = entry.to_body().expect("encodes");
         prop_assert!(body.chars().all(is_allowed), "{body:?}");
-        let validator = jsonschema::validator_for(&schema()).expect("a schema");
+        let validator = validator::<StreamEntry>();
         prop_assert!(validator.is_valid(&serde_json::from_str(&body).expect("JSON")), "{body}");
         prop_assert_eq!(serde_json::from_str::<StreamEntry>(&body).expect("decodes"), entry);
     }
@@ -40,14 +35,7 @@ fn unknown_fields_are_tolerated_and_missing_ones_are_not() {
     }
 }
 
-/// Refresh with `USHER_BLESS=1 cargo test -p shared published_schema`.
 #[test]
 fn the_published_schema_is_the_one_of_this_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/stream-entry.v1.json");
-    let current = serde_json::to_string_pretty(&schema()).expect("encodes") + "\n";
-    if std::env::var_os("USHER_BLESS").is_some() {
-        std::fs::write(&path, &current).expect("the schema can be written");
-    }
-    let published = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(published, current, "{} is not what the code says", path.display());
+    assert_current::<StreamEntry>("stream-entry.v1.json");
 }
