@@ -11,6 +11,7 @@
 pub mod build;
 pub mod cli;
 pub mod document;
+pub mod filter;
 pub mod http;
 pub mod instances;
 pub mod invocation;

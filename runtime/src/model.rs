@@ -9,6 +9,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::filter::Filters;
+
 pub use sqs::{Queue, Redrive, SqsMapping};
 
 /// Everything that one `usher up` runs.
@@ -45,6 +47,16 @@ pub struct Diagnostic {
     pub line: usize,
     /// What is wrong, and what to write instead.
     pub message: String,
+}
+
+impl Application {
+    /// Something of it calls SQS: a queue of the template, a source that is one, or a destination.
+    pub fn uses_sqs(&self) -> bool {
+        let letters = self.kafka.iter().filter(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
+        !self.queues.is_empty()
+            || self.sqs.iter().any(|mapping| mapping.enabled)
+            || letters.into_iter().any(|mapping| mapping.enabled)
+    }
 }
 
 impl fmt::Display for Diagnostic {
@@ -123,6 +135,8 @@ pub struct KafkaMapping {
     pub max_age: Option<Duration>,
     /// DestinationConfig.OnFailure.Destination.
     pub on_failure: Option<Destination>,
+    /// `FilterCriteria`, about `value`; `None`: the function sees every record.
+    pub filters: Option<Filters>,
     /// Enabled: false maps but does not poll.
     pub enabled: bool,
 }

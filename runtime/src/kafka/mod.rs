@@ -2,7 +2,7 @@
 //!
 //! A record passes through these files in this order: `consumer` polls on a thread of its own and has `encode` write each
 //! message as JSON into a chunk; `buffer` holds chunks until their records are done and cuts events out of them; `driver`
-//! feeds the machine, invokes, commits, pauses; `offsets` decides where a new group starts; `settings` holds every
+//! feeds the machine, invokes, commits, pauses; `destination` takes what is given up; `offsets` decides where a new group starts; `settings` holds every
 //! setting of librdkafka with its reason; `status` shows how far it all is.
 //!
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
@@ -10,6 +10,7 @@
 
 mod buffer;
 mod consumer;
+mod destination;
 mod driver;
 mod encode;
 mod offsets;
@@ -28,14 +29,12 @@ use tokio::task::JoinHandle;
 
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
+use crate::sqs::Sqs;
 use consumer::{Context, MappingConsumer};
+use destination::Outlet;
 use driver::Driver;
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};
-
-/// Why a mapping with a destination is refused.
-pub(crate) const NO_DESTINATIONS: &str =
-    "on-failure destinations of Kafka mappings are not served by this version; remove DestinationConfig, or set Enabled: false";
 
 /// Chunks on their way from the polling thread to the driver.
 const CHUNKS_AHEAD: usize = 16;
@@ -51,6 +50,10 @@ pub struct Limits {
     pub drain: Duration,
     /// Distinguishes this host within the group, the same after a restart.
     pub host_id: String,
+    /// Where destinations that are queues are reached.
+    pub sqs: Option<Sqs>,
+    /// The function, as destinations are told of it.
+    pub function_arn: String,
 }
 
 /// A running mapping.
@@ -103,16 +106,15 @@ impl Handle {
 /// Starts a mapping. It drains when `shutdown` turns true.
 ///
 /// # Errors
-/// Says what cannot work: a destination, which this version does not serve, or a setting that librdkafka refuses.
+/// Says what cannot work: a destination without an endpoint, or a setting that librdkafka refuses.
 pub fn start(
     mapping: KafkaMapping,
     limits: &Limits,
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<Handle, String> {
-    if mapping.on_failure.is_some() {
-        return Err(format!("mapping {}: {NO_DESTINATIONS}", mapping.id));
-    }
+    let outlet = mapping.on_failure.as_ref().map(|to| Outlet::new(to, settings::cluster(&mapping), limits.sqs.as_ref()));
+    let outlet = outlet.transpose().map_err(|why| format!("mapping {}: {why}", mapping.id))?;
     let progress = Arc::new(Progress::default());
     let (events, received) = mpsc::channel(CHUNKS_AHEAD);
     let (free, freed) = std_mpsc::channel();
@@ -135,7 +137,8 @@ pub fn start(
     });
     let poller = poller.map_err(|error| format!("mapping {}: cannot start a thread: {error}", mapping.id))?;
     let machine = settings::machine(&mapping, limits.in_flight, limits.buffer_bytes);
-    let driver = Driver::new(mapping.clone(), machine, consumer.clone(), free, invoker, progress.clone());
+    let destination = (outlet, limits.function_arn.clone());
+    let driver = Driver::new(mapping.clone(), machine, destination, consumer.clone(), free, invoker, progress.clone());
     let patience = limits.drain;
     let task = tokio::spawn(async move {
         // a task of its own, so that a panic in it still ends the polling thread

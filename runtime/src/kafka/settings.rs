@@ -13,20 +13,29 @@ use crate::model::{KafkaMapping, StartingPosition};
 /// Longest topic name (249), a partition number and the punctuation around them.
 const PARTITION_OVERHEAD: usize = 270;
 
+/// How the mapping's cluster is reached, whatever for.
+pub(super) fn cluster(mapping: &KafkaMapping) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &mapping.bootstrap_servers)
+        .set("client.id", format!("usher-{}", mapping.id))
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("socket.nagle.disable", "true");
+    config
+}
+
 /// The consumer's configuration.
 pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
+    let mut config = cluster(mapping);
     // only met when a committed offset is out of range: a group's start is committed before anything is read
     let reset = match mapping.start {
         StartingPosition::Latest => "latest",
         StartingPosition::TrimHorizon | StartingPosition::AtTimestamp(_) => "earliest",
     };
     config
-        .set("bootstrap.servers", &mapping.bootstrap_servers)
         .set("group.id", &mapping.group)
         // static membership: after a kill the successor takes over at once, without waiting for the session to run out
         .set("group.instance.id", instance_id(mapping, host_id))
-        .set("client.id", format!("usher-{}", mapping.id))
         // offsets are committed by us and only for what is done
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -41,8 +50,6 @@ pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
         // what librdkafka itself may hold before our own buffers, and how soon it fetches on after they had room again
         .set("queued.max.messages.kbytes", "16384")
         .set("fetch.queue.backoff.ms", "20")
-        .set("reconnect.backoff.max.ms", "2000")
-        .set("socket.nagle.disable", "true")
         .set("statistics.interval.ms", "1000");
     config
 }

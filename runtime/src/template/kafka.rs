@@ -5,10 +5,12 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::events::Event;
-use super::functions;
+use super::queues::is_queue_arn;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
+use super::{filters, functions};
 use crate::document::{Node, Problems, Reader};
+use crate::model::sqs::{is_fifo, name_of};
 use crate::model::{Application, Destination, KafkaKind, KafkaMapping, StartingPosition};
 use crate::project::{Project, broker_list};
 
@@ -30,11 +32,7 @@ const COMMON: [&str; 14] = [
     "ProvisionedPollerConfig",
 ];
 /// Would change what the function receives; running without them would be a lie.
-const REFUSED: [(&str, &str); 3] = [
-    (
-        "FilterCriteria",
-        "filters are not evaluated by this host, and without them the function would receive records it must not see. Filter in the function",
-    ),
+const REFUSED: [(&str, &str); 2] = [
     ("ConsumptionMode", "it is a pre-release setting. Leave it out"),
     ("SchemaRegistryConfig", "schema registries are not asked from here. Decode in the function"),
 ];
@@ -127,7 +125,7 @@ fn properties(node: &Node, own: &[&str], id: &str, scope: &Scope<'_>, problems: 
             problems.error(reader.line(key), format!("Kafka source {id}: {key}: {why}."));
         }
     }
-    let wanted: Vec<&str> = COMMON.iter().chain(own).copied().filter(|key| *key != "FilterCriteria").collect();
+    let wanted: Vec<&str> = COMMON.iter().chain(own).copied().collect();
     let properties = resolved(node, &wanted, scope, problems)?;
     (problems.mark() == before).then_some(properties)
 }
@@ -188,6 +186,7 @@ fn push(
         max_retries,
         max_age: max_age.and_then(|age| u64::try_from(age).ok()).map(Duration::from_secs),
         on_failure: destination(reader, problems),
+        filters: filters::read(reader, "value", problems),
         enabled: reader.flag("Enabled", problems).unwrap_or(true),
     };
     if problems.mark() == before {
@@ -272,18 +271,38 @@ fn start(reader: &Reader<'_>, problems: &mut Problems) -> StartingPosition {
 
 fn destination(reader: &Reader<'_>, problems: &mut Problems) -> Option<Destination> {
     let on_failure = reader.child("DestinationConfig", problems)?.child("OnFailure", problems)?;
-    let remedy = "Write the ARN of a queue, or kafka://topic.";
+    on_failure.only(&["Destination", "Type"], problems);
+    let remedy =
+        "Write the ARN of a queue (`!GetAtt Failed.Arn`), or kafka://topic. For an event source SAM makes no queue of its own.";
     let target = on_failure.required("Destination", remedy, problems)?;
-    if let Some(topic) = target.strip_prefix("kafka://").filter(|topic| !topic.is_empty()) {
+    let line = on_failure.line("Destination");
+    if let Some(topic) = target.strip_prefix("kafka://") {
+        let sound = !topic.is_empty()
+            && topic.len() <= 249
+            && !topic.starts_with('.')
+            && topic.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        if !sound {
+            problems.error(
+                line,
+                format!(
+                    "{}: '{topic}' is not a topic's name. Use up to 249 letters, digits, -, _ and dots, no dot first.",
+                    reader.what
+                ),
+            );
+        }
         return Some(Destination::KafkaTopic(topic.to_owned()));
     }
-    if target.starts_with("arn:") && target.split(':').nth(2) == Some("sqs") {
+    if is_queue_arn(target) && !is_fifo(name_of(target)) {
         return Some(Destination::Sqs(target.to_owned()));
     }
-    problems.error(
-        on_failure.line("Destination"),
-        format!("{}: records cannot be sent to {target} from here. {remedy}", reader.what),
-    );
+    let why = match target.split(':').nth(2) {
+        Some("sqs") => format!("{target} is no standard queue, and only such a queue takes what a mapping gives up"),
+        Some(service @ ("s3" | "sns")) => {
+            format!("records cannot be sent to {target} from here: there is no {} on this machine", service.to_uppercase())
+        }
+        _ => format!("records cannot be sent to {target} from here"),
+    };
+    problems.error(line, format!("{}: {why}. {remedy}", reader.what));
     None
 }
 

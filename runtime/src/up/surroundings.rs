@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::model::Application;
+use crate::model::{Application, Destination};
 use crate::project::{LocalServer, local_servers};
 use crate::{kafka, sqs};
 
@@ -57,6 +57,9 @@ async fn brokers(app: &Application) -> Vec<String> {
     let mut clusters: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
         clusters.entry(mapping.bootstrap_servers.clone()).or_default().extend(mapping.topics.clone());
+        if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
+            clusters.entry(mapping.bootstrap_servers.clone()).or_default().push(topic.clone());
+        }
     }
     let mut problems = Vec::new();
     for (servers, topics) in clusters {
@@ -80,8 +83,7 @@ async fn brokers(app: &Application) -> Vec<String> {
 
 /// Asks SQS once, if anything uses it, and for the queues that are not the template's to make.
 async fn queues(app: &Application) -> Vec<String> {
-    let uses = !app.queues.is_empty() || app.sqs.iter().any(|mapping| mapping.enabled);
-    let Some(endpoint) = app.sqs_endpoint.as_deref().filter(|_| uses) else { return Vec::new() };
+    let Some(endpoint) = app.sqs_endpoint.as_deref().filter(|_| app.uses_sqs()) else { return Vec::new() };
     let sqs = sqs::Sqs::at(endpoint);
     match sqs.reach().await {
         Ok(()) => sqs::missing(&sqs, app).await,

@@ -34,7 +34,7 @@ pub(crate) struct Stage {
 }
 
 pub(crate) struct Running {
-    handle: Handle,
+    pub(crate) handle: Handle,
     stop: watch::Sender<bool>,
 }
 
@@ -51,11 +51,7 @@ impl Stage {
     }
 
     async fn at(brokers: String, partitions: i32) -> Self {
-        let topic = format!("host-{}", random());
-        let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", &brokers).create().unwrap();
-        let new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
-        let created = admin.create_topics(&[new], &AdminOptions::new()).await;
-        created.expect("Kafka answers: start it with `scripts/servers start kafka`")[0].as_ref().unwrap();
+        let topic = new_topic(&brokers, partitions).await;
         let mapping = KafkaMapping {
             id: "BehaveEvents".into(),
             function: "Behave".into(),
@@ -71,12 +67,25 @@ impl Stage {
             max_retries: None,
             max_age: None,
             on_failure: None,
+            filters: None,
             enabled: true,
         };
         let folder = tempfile::tempdir().unwrap();
         let pool = pool(recording(&folder));
-        let limits = Limits { in_flight: 4, buffer_bytes: 16 << 20, drain: Duration::from_secs(20), host_id: random() };
+        let limits = Limits {
+            in_flight: 4,
+            buffer_bytes: 16 << 20,
+            drain: Duration::from_secs(20),
+            host_id: random(),
+            sqs: None,
+            function_arn: "arn:behave".into(),
+        };
         Self { brokers, mapping, folder, pool, limits }
+    }
+
+    /// A further topic of the same cluster.
+    pub(crate) async fn another_topic(&self, partitions: i32) -> String {
+        new_topic(&self.brokers, partitions).await
     }
 
     fn topic(&self) -> &str {
@@ -102,7 +111,7 @@ impl Stage {
     }
 
     /// (partition, offset, value) of every record that the function processed, in the order it did.
-    fn seen(&self) -> Vec<(i32, i64, String)> {
+    pub(crate) fn seen(&self) -> Vec<(i32, i64, String)> {
         let text = std::fs::read_to_string(record_file(&self.folder)).unwrap_or_default();
         let line = |line: &str| {
             let mut words = line.split(' ');
@@ -136,6 +145,15 @@ impl Stage {
     fn marker(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
+}
+
+async fn new_topic(brokers: &str, partitions: i32) -> String {
+    let topic = format!("host-{}", random());
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    let new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
+    let created = admin.create_topics(&[new], &AdminOptions::new()).await;
+    created.expect("Kafka answers: start it with `scripts/servers start kafka`")[0].as_ref().unwrap();
+    topic
 }
 
 fn record_file(folder: &TempDir) -> PathBuf {

@@ -7,6 +7,7 @@ mod cli;
 mod http;
 mod instances;
 mod kafka;
+mod kafka_discards;
 mod schedule;
 mod sqs;
 mod sqs_servers;
