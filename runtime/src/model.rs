@@ -2,6 +2,7 @@
 //!
 //! The template and project rooms produce it; every later room only reads it.
 
+pub mod security;
 pub mod sqs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::filter::Filters;
 
+pub use security::Security;
 pub use sqs::{Queue, Redrive, SqsMapping};
 
 /// Everything that one `usher up` runs.
@@ -113,6 +115,8 @@ pub struct KafkaMapping {
     pub function: String,
     /// `host:port,...`
     pub bootstrap_servers: String,
+    /// How they are reached.
+    pub security: Security,
     /// Which of Lambda's two event shapes to send.
     pub kind: KafkaKind,
     /// Topics. SAM allows exactly one; the long-hand form too.

@@ -16,9 +16,7 @@ use super::destination::{Context, GivenUp, History, Outlet, letters};
 use super::encode;
 use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
-use crate::mapping::{
-    Action, Finish, Input, InvocationId, Machine, Millis, Offset, Partition, Reason, Settings, Slice, failures,
-};
+use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Millis, Offset, Partition, Reason, Settings, Slice, verdict};
 use crate::model::KafkaMapping;
 
 /// The status need not be fresher than this.
@@ -329,36 +327,32 @@ impl Driver {
     fn judge(&mut self, id: InvocationId, result: Result<Response, Rejected>) -> Finish {
         let slices = self.batches.remove(&id).unwrap_or_default();
         let records: usize = slices.iter().map(|slice| slice.records).sum();
+        let (finish, nonsense) = verdict(&result, self.mapping.partial_responses, |name| self.named(name));
+        let mapping = &self.mapping.id;
         let mut function_error = false;
-        let seen = result.as_ref().ok().map(|response| response.request_id.clone());
-        let finish = match result {
-            Ok(Response { outcome: Outcome::Answer(_), .. }) if !self.mapping.partial_responses => Finish::Answered(Vec::new()),
-            Ok(Response { outcome: Outcome::Answer(answer), request_id }) => match failures(&answer, |name| self.named(name)) {
-                Ok(failures) => Finish::Answered(failures),
-                Err(why) => {
-                    tracing::error!(mapping = %self.mapping.id, request_id, records, "{why}; the whole batch is tried again");
-                    Finish::Failed
+        match &result {
+            Ok(Response { outcome: Outcome::Answer(_), request_id }) => {
+                if let Some(why) = nonsense {
+                    tracing::error!(%mapping, request_id, records, "{why}; the whole batch is tried again");
                 }
-            },
+            }
             Ok(Response { outcome: Outcome::Error(error), request_id }) => {
                 function_error = true;
-                tracing::warn!(mapping = %self.mapping.id, request_id, records, error_type = error.error_type, "batch failed: {}", error.message);
-                Finish::Failed
+                tracing::warn!(%mapping, request_id, records, error_type = error.error_type, "batch failed: {}", error.message);
             }
-            Err(Rejected::Throttled(_) | Rejected::ShuttingDown) => Finish::NotInvoked,
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
-                tracing::error!(mapping = %self.mapping.id, records, "batch failed: {rejected}");
-                Finish::Failed
+                tracing::error!(%mapping, records, "batch failed: {rejected}");
             }
-        };
+            Err(Rejected::Throttled(_) | Rejected::ShuttingDown) => {}
+        }
         let failed = |slice: &Slice| match &finish {
             Finish::Answered(failures) => failures.iter().any(|failure| failure.partition == slice.partition),
             Finish::Failed => true,
             Finish::NotInvoked => false,
         };
         let failed: Vec<&Slice> = slices.iter().filter(|slice| failed(slice)).collect();
-        if let Some(request_id) = seen {
-            failed.iter().for_each(|slice| self.history.failed(slice, &request_id, function_error));
+        if let Ok(response) = &result {
+            failed.iter().for_each(|slice| self.history.failed(slice, &response.request_id, function_error));
         }
         if !failed.is_empty() {
             self.progress.failed_batches.fetch_add(1, Ordering::Relaxed);

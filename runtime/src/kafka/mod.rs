@@ -3,7 +3,7 @@
 //! A record passes through these files in this order: `consumer` polls on a thread of its own and has `encode` write each
 //! message as JSON into a chunk; `buffer` holds chunks until their records are done and cuts events out of them; `driver`
 //! feeds the machine, invokes, commits, pauses; `destination` takes what is given up; `offsets` decides where a new group starts; `settings` holds every
-//! setting of librdkafka with its reason; `status` shows how far it all is.
+//! setting of librdkafka with its reason; `question` asks a cluster before the start whether it lets us in; `status` shows how far it all is.
 //!
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
 //! that goes away is waited for; a drain finishes what is in flight, commits it and leaves.
@@ -14,6 +14,7 @@ mod destination;
 mod driver;
 mod encode;
 mod offsets;
+mod question;
 mod settings;
 mod status;
 
@@ -22,8 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -33,6 +33,7 @@ use crate::sqs::Sqs;
 use consumer::{Context, MappingConsumer};
 use destination::Outlet;
 use driver::Driver;
+pub use question::reach;
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};
 
@@ -50,6 +51,8 @@ pub struct Limits {
     pub drain: Duration,
     /// Distinguishes this host within the group, the same after a restart.
     pub host_id: String,
+    /// Gather and retry at the service's pace instead of as soon as possible.
+    pub aws_timing: bool,
     /// Where destinations that are queues are reached.
     pub sqs: Option<Sqs>,
     /// The function, as destinations are told of it.
@@ -136,7 +139,7 @@ pub fn start(
         }
     });
     let poller = poller.map_err(|error| format!("mapping {}: cannot start a thread: {error}", mapping.id))?;
-    let machine = settings::machine(&mapping, limits.in_flight, limits.buffer_bytes);
+    let machine = settings::machine(&mapping, limits);
     let destination = (outlet, limits.function_arn.clone());
     let driver = Driver::new(mapping.clone(), machine, destination, consumer.clone(), free, invoker, progress.clone());
     let patience = limits.drain;
@@ -157,31 +160,3 @@ pub fn start(
     let watch = Watch { mapping, progress };
     Ok(Handle { watch, task })
 }
-
-/// Asks a cluster whether it is there, and which of `topics` it lacks.
-///
-/// # Errors
-/// One readable message when it cannot be reached within `patience`. Blocks that long.
-pub fn reach(bootstrap_servers: &str, topics: &[String], patience: Duration) -> Result<Vec<String>, String> {
-    let unreachable = |error: &dyn std::fmt::Display| {
-        format!("Kafka at {bootstrap_servers} does not answer ({error}). Start it, or name another in usher.toml")
-    };
-    let consumer: BaseConsumer<Quiet> = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap_servers)
-        .set("allow.auto.create.topics", "false")
-        .create_with_context(Quiet)
-        .map_err(|error| unreachable(&error))?;
-    let metadata = consumer.fetch_metadata(None, patience).map_err(|error| unreachable(&error))?;
-    let known: Vec<&str> = metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name).collect();
-    Ok(topics.iter().filter(|topic| !known.contains(&topic.as_str())).cloned().collect())
-}
-
-/// A client whose only word is the result of the question.
-struct Quiet;
-
-impl rdkafka::ClientContext for Quiet {
-    fn log(&self, _: rdkafka::config::RDKafkaLogLevel, _: &str, _: &str) {}
-    fn error(&self, _: rdkafka::error::KafkaError, _: &str) {}
-}
-
-impl rdkafka::consumer::ConsumerContext for Quiet {}

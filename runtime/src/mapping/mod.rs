@@ -3,7 +3,8 @@
 //! Records come in ([`Input::Records`]), invocations go out ([`Action::Invoke`]), their results come back
 //! ([`Input::Finished`]), and what is done is committed ([`Action::Commit`]). Time is a number that every call brings along.
 //! `machine` decides which records travel together; `partition` keeps one partition's records and what became of them;
-//! `discard` gives records up; `response` reads a partial batch response.
+//! `discard` gives records up; `verdict` says what an invocation's result
+//! means for its batch, `response` reads a partial batch response.
 //!
 //! Promises, each a property in the tests:
 //! - nothing is skipped: a record leaves only as done, or discarded by a limit that the mapping sets;
@@ -20,6 +21,7 @@ mod discard;
 mod machine;
 mod partition;
 mod response;
+mod verdict;
 
 #[cfg(test)]
 mod case_tests;
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 pub use machine::Machine;
 pub use response::{Failure, failures};
+pub use verdict::verdict;
 
 /// Milliseconds since 1970. Steps forward only: the adapter derives it from a monotonic clock.
 pub type Millis = i64;

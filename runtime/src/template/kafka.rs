@@ -8,10 +8,10 @@ use super::events::Event;
 use super::queues::is_queue_arn;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
-use super::{filters, functions};
+use super::{filters, functions, kafka_access};
 use crate::document::{Node, Problems, Reader};
 use crate::model::sqs::{is_fifo, name_of};
-use crate::model::{Application, Destination, KafkaKind, KafkaMapping, StartingPosition};
+use crate::model::{Application, Destination, KafkaKind, KafkaMapping, Security, StartingPosition};
 use crate::project::{Project, broker_list};
 
 /// Read for every form.
@@ -150,7 +150,7 @@ fn push(
             format!("{} has {} topics. A mapping reads exactly one: `Topics: [name]`.", reader.what, topics.len()),
         );
     }
-    let bootstrap_servers = brokers(reader, id, &source, project, problems);
+    let (bootstrap_servers, security) = cluster(reader, id, &source, project, problems).unwrap_or_default();
     let max_retries = reader.number("MaximumRetryAttempts", -1..=10_000, problems).and_then(|n| u32::try_from(n).ok());
     let max_age = reader.number("MaximumRecordAgeInSeconds", -1..=604_800, problems);
     if max_age.is_some_and(|age| (0..60).contains(&age)) {
@@ -169,7 +169,8 @@ fn push(
     let mapping = KafkaMapping {
         id: id.to_owned(),
         function: function.to_owned(),
-        bootstrap_servers: bootstrap_servers.unwrap_or_default(),
+        bootstrap_servers,
+        security,
         kind: match source {
             Source::Msk(arn) => KafkaKind::Msk { arn },
             Source::SelfManaged(_) => KafkaKind::SelfManaged,
@@ -190,20 +191,31 @@ fn push(
         enabled: reader.flag("Enabled", problems).unwrap_or(true),
     };
     if problems.mark() == before {
+        application.secrets.extend(mapping.security.secrets().map(str::to_owned));
         application.kafka.push(mapping);
     }
 }
 
-/// The servers to talk to: usher.toml's, else the template's own. Never a remote one by accident.
-fn brokers(reader: &Reader<'_>, id: &str, source: &Source, project: &Project, problems: &mut Problems) -> Option<String> {
+/// The servers to talk to, and how: usher.toml's, else the template's own. Never a remote one by accident.
+fn cluster(
+    reader: &Reader<'_>,
+    id: &str,
+    source: &Source,
+    project: &Project,
+    problems: &mut Problems,
+) -> Option<(String, Security)> {
     let line = reader.node.line;
     let (key, written) = match source {
         Source::Msk(arn) => (arn.as_str(), ""),
         Source::SelfManaged(servers) => (id, servers.as_str()),
     };
     let given = project.kafka.get(id).or_else(|| project.kafka.get(key)).or_else(|| project.kafka.get(written));
-    let servers = match (given, source) {
-        (Some(servers), _) => servers.as_str(),
+    let (servers, security) = match (given, source) {
+        (Some(cluster), _) => {
+            let security = kafka_access::read(&cluster.access);
+            let wrong = |wrong| problems.error(line, format!("{}: usher.toml [kafka]: {wrong}.", reader.what));
+            (cluster.servers.as_str(), security.map_err(wrong).ok()?)
+        }
         (None, Source::Msk(arn)) => {
             problems.error(line, format!("{}: an MSK cluster's brokers are known to AWS only. Name the ones to use in usher.toml: [kafka] \"{arn}\" = \"127.0.0.1:9092\".", reader.what));
             return None;
@@ -218,31 +230,15 @@ fn brokers(reader: &Reader<'_>, id: &str, source: &Source, project: &Project, pr
             );
             return None;
         }
-        (None, Source::SelfManaged(_)) => {
-            if let Some(kind) = authentication(reader, problems) {
-                problems.error(reader.line("SourceAccessConfigurations"), format!("{}: {kind} needs a secret of the cloud. Name a broker that can be reached without it in usher.toml: [kafka] \"{id}\" = \"127.0.0.1:9092\".", reader.what));
-                return None;
-            }
-            written
-        }
+        (None, Source::SelfManaged(_)) => (written, kafka_access::of_template(reader, id, project, problems)?),
     };
     match broker_list(servers, &project.allow_remote) {
-        Ok(()) => Some(servers.to_owned()),
+        Ok(()) => Some((servers.to_owned(), security)),
         Err(wrong) => {
             problems.error(line, format!("{}: {wrong}", reader.what));
             None
         }
     }
-}
-
-/// The first access configuration that means a login.
-fn authentication(reader: &Reader<'_>, problems: &mut Problems) -> Option<String> {
-    let list = reader.get("SourceAccessConfigurations")?;
-    let kinds = list.items().iter().filter_map(|item| Reader::new(item, reader.what.clone()).text("Type", problems));
-    kinds
-        .filter(|kind| !kind.starts_with("VPC_") && !kind.eq_ignore_ascii_case("SERVER_ROOT_CA_CERTIFICATE"))
-        .map(str::to_owned)
-        .next()
 }
 
 fn start(reader: &Reader<'_>, problems: &mut Problems) -> StartingPosition {

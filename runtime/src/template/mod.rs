@@ -19,6 +19,7 @@ mod globals;
 mod http_api;
 mod intrinsics;
 mod kafka;
+mod kafka_access;
 mod kafka_lints;
 mod parameters;
 mod queues;

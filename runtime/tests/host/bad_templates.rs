@@ -96,7 +96,7 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
             event(&format!("{{{local}, SourceAccessConfigurations: [{{Type: SASL_SCRAM_512_AUTH, URI: x}}]}}")),
             "",
             12,
-            "needs a secret of the cloud",
+            "[secrets] \"x\" = ",
         ),
         (
             event(&format!("{{{local}, DestinationConfig: {{OnFailure: {{Destination: 'arn:aws:s3:::b'}}}}}}")),

@@ -114,10 +114,12 @@ async fn a_topic_gets_each_failed_record_with_its_key_its_headers_and_why() {
     }
     let running = stage.start();
     let found = stage.eventually_in(&letters, 2).await;
-    let seen = stage.eventually_seen(2).await;
     eventually("all is committed", async || (stage.committed(0).await == Some(4)).then_some(())).await;
     running.drain().await;
-    assert_eq!(seen.iter().map(|seen| seen.1).collect::<Vec<_>>(), [0, 2]);
+    let seen = stage.seen();
+    // what stood before a failure in its batch was done with it each time
+    let done: std::collections::BTreeSet<i64> = seen.iter().map(|seen| seen.1).collect();
+    assert_eq!(done, [0, 2].into());
     for (message, offset) in found.iter().zip([1, 3]) {
         assert_eq!(message.key(), Some(&b"buyer 7"[..]));
         assert_eq!(message.headers().unwrap().get(0).value, Some(&[200_u8][..]));

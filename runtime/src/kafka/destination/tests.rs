@@ -14,6 +14,7 @@ fn context(kind: KafkaKind) -> Context {
         id: "F.E".into(),
         function: "F".into(),
         bootstrap_servers: "127.0.0.1:9092".into(),
+        security: crate::model::Security::default(),
         kind,
         topics: vec!["orders".into()],
         group: "g".into(),
