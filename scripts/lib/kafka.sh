@@ -18,7 +18,7 @@ kafka_certificates() {
   [[ ! -f $tls/complete ]] || return 0
   command -v openssl >/dev/null || die "openssl is not installed." "scripts/setup installs it."
   rm -rf -- "$tls"
-  mkdir -p -m 700 "$tls"
+  mkdir "$tls" && chmod 700 "$tls"
   openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=usher test authority" -keyout "$tls/ca.key" -out "$tls/ca.pem"
   for name in broker alice; do
     openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout "$tls/$name.key" -out "$tls/$name.csr"

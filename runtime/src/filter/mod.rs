@@ -8,7 +8,7 @@
 //! looks into JSON, JSON where it compares text, bytes that are not UTF-8) is kept by none.
 //!
 //! The rules of the language: "Control which events Lambda sends to your function" in Lambda's guide, and "Comparison
-//! operators for use in event patterns" in EventBridge's.
+//! operators for use in event patterns" in `EventBridge`'s.
 
 mod matching;
 mod parse;

@@ -11,7 +11,7 @@ const OR: &str = "$or";
 
 const OPERATORS: [&str; 6] = ["anything-but", "equals-ignore-case", "exists", "numeric", "prefix", "suffix"];
 
-/// Of EventBridge's rules, and not among those that Lambda's mappings know.
+/// Of `EventBridge`'s rules, and not among those that Lambda's mappings know.
 const ELSEWHERE: [&str; 2] = ["cidr", "wildcard"];
 
 /// A pattern about `field`.

@@ -132,10 +132,10 @@ impl Driver {
                 }
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(Ended::Invocation(id, result)) => {
-                        let finish = self.judge(id, result);
+                        let finish = self.judge(id, &result);
                         self.step(Input::Finished(id, finish));
                     }
-                    Ok(Ended::Delivery(partition, letter, result)) => self.delivered(partition, letter, result),
+                    Ok(Ended::Delivery(partition, letter, result)) => self.delivered(partition, letter, &result),
                     Err(error) => tracing::error!(mapping = %self.mapping.id, %error, "ALARM: a task failed"),
                 },
                 () = tokio::time::sleep_until(wake.into()) => self.step(Input::Tick),
@@ -292,12 +292,12 @@ impl Driver {
         self.tasks.spawn(async move { Ended::Delivery(partition, letter, outlet.deliver(letters).await) });
     }
 
-    fn delivered(&mut self, partition: Partition, letter: u64, result: Result<(), String>) {
+    fn delivered(&mut self, partition: Partition, letter: u64, result: &Result<(), String>) {
         if self.letters.get(&partition) != Some(&letter) {
             return;
         }
         self.letters.remove(&partition);
-        if let (Err(why), Some(outlet)) = (&result, &self.outlet) {
+        if let (Err(why), Some(outlet)) = (result, &self.outlet) {
             tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
                 "ALARM: {} takes no records ({why}). The partition waits, and it is tried until it does", outlet.name());
         }
@@ -324,13 +324,13 @@ impl Driver {
     }
 
     /// What an invocation's result means for its batch.
-    fn judge(&mut self, id: InvocationId, result: Result<Response, Rejected>) -> Finish {
+    fn judge(&mut self, id: InvocationId, result: &Result<Response, Rejected>) -> Finish {
         let slices = self.batches.remove(&id).unwrap_or_default();
         let records: usize = slices.iter().map(|slice| slice.records).sum();
-        let (finish, nonsense) = verdict(&result, self.mapping.partial_responses, |name| self.named(name));
+        let (finish, nonsense) = verdict(result, self.mapping.partial_responses, |name| self.named(name));
         let mapping = &self.mapping.id;
         let mut function_error = false;
-        match &result {
+        match result {
             Ok(Response { outcome: Outcome::Answer(_), request_id }) => {
                 if let Some(why) = nonsense {
                     tracing::error!(%mapping, request_id, records, "{why}; the whole batch is tried again");
@@ -351,8 +351,10 @@ impl Driver {
             Finish::NotInvoked => false,
         };
         let failed: Vec<&Slice> = slices.iter().filter(|slice| failed(slice)).collect();
-        if let Ok(response) = &result {
-            failed.iter().for_each(|slice| self.history.failed(slice, &response.request_id, function_error));
+        if let Ok(response) = result {
+            for slice in &failed {
+                self.history.failed(slice, &response.request_id, function_error);
+            }
         }
         if !failed.is_empty() {
             self.progress.failed_batches.fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! Asks a cluster once, before anything starts: is it there, does it let us in, has it the topics?
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
@@ -12,6 +12,9 @@ use rdkafka::metadata::MetadataTopic;
 
 use super::settings;
 use crate::model::Security;
+
+/// One attempt takes so long at most; then it is looked at why none has succeeded.
+const ATTEMPT: Duration = Duration::from_secs(1);
 
 /// Which of `topics` the cluster lacks.
 ///
@@ -31,10 +34,23 @@ pub fn reach(bootstrap_servers: &str, security: &Security, topics: &[String], pa
         }
         other => unreachable(&other),
     })?;
-    let metadata = consumer.fetch_metadata(None, patience).map_err(|error| {
-        let refused = consumer.context().refused.lock().unwrap_or_else(PoisonError::into_inner).take();
-        refused.map_or_else(|| unreachable(&error), |why| format!("Kafka at {bootstrap_servers} {why}"))
-    })?;
+    let until = Instant::now() + patience;
+    let metadata = loop {
+        match consumer.fetch_metadata(None, ATTEMPT.min(patience)) {
+            Ok(metadata) => break metadata,
+            Err(error) => {
+                // what went wrong waits in the client's queue until it is polled
+                while consumer.poll(Duration::from_millis(10)).is_some() {}
+                let refused = consumer.context().refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(why) = refused {
+                    return Err(format!("Kafka at {bootstrap_servers} {why}"));
+                }
+                if Instant::now() >= until {
+                    return Err(unreachable(&error));
+                }
+            }
+        }
+    };
     let known: Vec<&str> = metadata.topics().iter().map(MetadataTopic::name).collect();
     Ok(topics.iter().filter(|topic| !known.contains(&topic.as_str())).cloned().collect())
 }

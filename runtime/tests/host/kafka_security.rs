@@ -25,7 +25,7 @@ fn resolved(servers: &str, access: &[&str], secrets: &[(&str, serde_json::Value)
     let mut settings = "[secrets]\n".to_owned();
     for (kind, content) in secrets {
         std::fs::write(folder.path().join(kind), content.to_string()).unwrap();
-        settings += &format!("'arn:{kind}' = '{kind}'\n");
+        settings.extend(["'arn:", kind, "' = '", kind, "'\n"]);
     }
     for (name, text) in [("template.yaml", function(&event)), ("usher.toml", settings)] {
         std::fs::write(folder.path().join(name), text).unwrap();

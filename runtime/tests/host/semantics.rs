@@ -231,7 +231,7 @@ const QUEUE_FAILURES: [&str; 5] = [
     "drained meanwhile",
 ];
 
-/// Four messages, 0 to 3; in a FIFO queue all but 3 are of one group.
+/// Four messages, 0 to 3; in a FIFO queue all but 1 are of one group.
 fn queue_cell(failure: &str, column: &str) -> String {
     let report = column.contains("Report");
     let settings = queue::Settings {
@@ -250,7 +250,7 @@ fn queue_cell(failure: &str, column: &str) -> String {
     let mut out = Vec::new();
     machine.step(0, queue::Input::Tick, &mut out);
     let queue::Action::Receive { id, .. } = out.remove(0) else { panic!("{out:?}") };
-    let group = |key: u64| column.starts_with("FIFO").then(|| if key < 3 { "a".into() } else { "b".into() });
+    let group = |key: u64| column.starts_with("FIFO").then(|| if key == 1 { "b".into() } else { "a".into() });
     let messages = (0..4).map(|key| queue::Message { key, size: 10, group: group(key) }).collect();
     machine.step(0, queue::Input::Received(id, messages), &mut out);
     let queue::Action::Invoke { id, .. } = out.remove(0) else { panic!("{out:?}") };
