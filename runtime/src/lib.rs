@@ -3,7 +3,7 @@
 //! Rooms, in the order a run passes through them:
 //! `document` reads YAML and TOML without losing the lines; `template` and `project` resolve what the user wrote into one [`model::Application`];
 //! `build` makes the binaries; `instances` runs them as processes over the Lambda Runtime API;
-//! `mapping` is the pure event source mapping machine of streams and `kafka` its adapter; `sqs` has queues, their machine
+//! `filter` decides which records a function gets to see; `mapping` is the pure event source mapping machine of streams and `kafka` its adapter; `sqs` has queues, their machine
 //! and its adapter; `schedule` and `http` are the other two faces that invoke functions; `up` ties them into a running host and drains it; `cli` is the door.
 //!
 //! This crate knows nothing of any particular application.
@@ -11,6 +11,7 @@
 pub mod build;
 pub mod cli;
 pub mod document;
+pub mod filter;
 pub mod http;
 pub mod instances;
 pub mod invocation;

@@ -2,6 +2,7 @@
 //!
 //! The template and project rooms produce it; every later room only reads it.
 
+pub mod security;
 pub mod sqs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::filter::Filters;
+
+pub use security::Security;
 pub use sqs::{Queue, Redrive, SqsMapping};
 
 /// Everything that one `usher up` runs.
@@ -45,6 +49,16 @@ pub struct Diagnostic {
     pub line: usize,
     /// What is wrong, and what to write instead.
     pub message: String,
+}
+
+impl Application {
+    /// Something of it calls SQS: a queue of the template, a source that is one, or a destination.
+    pub fn uses_sqs(&self) -> bool {
+        let letters = self.kafka.iter().filter(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
+        !self.queues.is_empty()
+            || self.sqs.iter().any(|mapping| mapping.enabled)
+            || letters.into_iter().any(|mapping| mapping.enabled)
+    }
 }
 
 impl fmt::Display for Diagnostic {
@@ -101,6 +115,8 @@ pub struct KafkaMapping {
     pub function: String,
     /// `host:port,...`
     pub bootstrap_servers: String,
+    /// How they are reached.
+    pub security: Security,
     /// Which of Lambda's two event shapes to send.
     pub kind: KafkaKind,
     /// Topics. SAM allows exactly one; the long-hand form too.
@@ -123,6 +139,8 @@ pub struct KafkaMapping {
     pub max_age: Option<Duration>,
     /// DestinationConfig.OnFailure.Destination.
     pub on_failure: Option<Destination>,
+    /// `FilterCriteria`, about `value`; `None`: the function sees every record.
+    pub filters: Option<Filters>,
     /// Enabled: false maps but does not poll.
     pub enabled: bool,
 }

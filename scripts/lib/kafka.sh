@@ -9,22 +9,65 @@ kafka_address() { printf '127.0.0.1:%s' "$KAFKA_PORT"; }
 kafka_data() { printf '%s/kafka' "$DATA_HOME"; }
 kafka_version() { [[ ! -f $KAFKA_JARS/complete ]] || printf '%s' "$KAFKA_VERSION"; }
 
+# Encrypted listeners stand beside the plain one where both of these name ports: KAFKA_SASL_PORT asks for a login (SCRAM or
+# PLAIN: alice, alice-secret), KAFKA_MTLS_PORT for a client certificate. Their certificates and secrets lie in the data, under tls/.
+kafka_is_secured() { [[ -n ${KAFKA_SASL_PORT:-} && -n ${KAFKA_MTLS_PORT:-} ]]; }
+
+kafka_certificates() {
+  local tls=$1 name
+  [[ ! -f $tls/complete ]] || return 0
+  command -v openssl >/dev/null || die "openssl is not installed." "scripts/setup installs it."
+  rm -rf -- "$tls"
+  mkdir "$tls" && chmod 700 "$tls"
+  openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=usher test authority" -keyout "$tls/ca.key" -out "$tls/ca.pem"
+  for name in broker alice; do
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout "$tls/$name.key" -out "$tls/$name.csr"
+    openssl x509 -req -in "$tls/$name.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -CAcreateserial -days 3650 \
+      -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost') -out "$tls/$name.pem"
+    cat "$tls/$name.key" "$tls/$name.pem" >"$tls/$name.both.pem"
+  done
+  touch "$tls/complete"
+}
+
+kafka_secured_settings() {
+  local tls
+  tls=$(kafka_data)/tls
+  cat <<SETTINGS
+ssl.keystore.type=PEM
+ssl.keystore.location=$tls/broker.both.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$tls/ca.pem
+listener.name.mtls.ssl.client.auth=required
+listener.name.login.sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN
+listener.name.login.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.login.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-secret";
+SETTINGS
+}
+
 kafka_check_ports() {
   require_free "$KAFKA_PORT" KAFKA_PORT
   require_free "$KAFKA_CONTROLLER_PORT" KAFKA_CONTROLLER_PORT
+  ! kafka_is_secured || { require_free "$KAFKA_SASL_PORT" KAFKA_SASL_PORT && require_free "$KAFKA_MTLS_PORT" KAFKA_MTLS_PORT; }
 }
 
 kafka_fetch() { fetch_jars kafka "$KAFKA_VERSION" "45 MB" "$ROOT/scripts/lib/kafka/pom.xml" "$KAFKA_JARS"; }
 
 kafka_settings() {
+  local more='' protocols=''
+  if kafka_is_secured; then
+    more=",LOGIN://127.0.0.1:$KAFKA_SASL_PORT,MTLS://127.0.0.1:$KAFKA_MTLS_PORT"
+    protocols=,LOGIN:SASL_SSL,MTLS:SSL
+    kafka_secured_settings
+  fi
   cat <<SETTINGS
 # Written by scripts/servers at every start: edit scripts/lib/kafka.sh instead.
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$KAFKA_CONTROLLER_PORT
-listeners=BROKER://127.0.0.1:$KAFKA_PORT,CONTROLLER://127.0.0.1:$KAFKA_CONTROLLER_PORT
-advertised.listeners=BROKER://127.0.0.1:$KAFKA_PORT
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=BROKER://127.0.0.1:$KAFKA_PORT,CONTROLLER://127.0.0.1:$KAFKA_CONTROLLER_PORT$more
+advertised.listeners=BROKER://127.0.0.1:$KAFKA_PORT$more
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT$protocols
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 log.dirs=$(kafka_data)/log
@@ -50,15 +93,20 @@ SETTINGS
 kafka_java() { java -Xmx512m -Xms256m "-Dlog4j2.configurationFile=$ROOT/scripts/lib/kafka/log4j2.properties" -cp "$KAFKA_JARS/*" "$@"; }
 
 kafka_launch() {
-  local data cluster
+  local data cluster users=()
   data=$(kafka_data)
   mkdir -p "$data"
+  if kafka_is_secured; then
+    working "Making certificates for Kafka" "$LOGS/kafka-certificates.log" kafka_certificates "$data/tls" ||
+      die "The certificates could not be made."
+    users=(--add-scram 'SCRAM-SHA-256=[name=alice,password=alice-secret]' --add-scram 'SCRAM-SHA-512=[name=alice,password=alice-secret]')
+  fi
   kafka_settings >"$data/server.properties"
   if [[ ! -f $data/log/meta.properties ]]; then
     rm -rf -- "$data/log" # left by a first start that was interrupted
     cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '=')
     working "Formatting Kafka's log" "$LOGS/kafka-format.log" \
-      kafka_java kafka.tools.StorageTool format -t "$cluster" -c "$data/server.properties" || die "Kafka's log could not be formatted."
+      kafka_java kafka.tools.StorageTool format -t "$cluster" -c "$data/server.properties" "${users[@]}" || die "Kafka's log could not be formatted."
   fi
   spawn kafka java -Xmx512m -Xms256m "-Dlog4j2.configurationFile=$ROOT/scripts/lib/kafka/log4j2.properties" \
     -cp "$KAFKA_JARS/*" kafka.Kafka "$data/server.properties"

@@ -87,6 +87,9 @@ pub(super) struct Up {
     /// Whether this host fires the schedules; one of several hosts should
     #[arg(long, value_enum, value_name = "ON|OFF", default_value = "on")]
     pub(super) schedules: Switch,
+    /// Wait as the service waits: batches of Kafka gather for half a second, retries take their time
+    #[arg(long)]
+    pub(super) aws_timing: bool,
 }
 
 /// On or off.

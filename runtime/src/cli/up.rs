@@ -48,6 +48,7 @@ pub(super) fn run(arguments: &Up) -> Result<ExitCode, Wrong> {
         http,
         keys,
         schedules: arguments.schedules == Switch::On,
+        aws_timing: arguments.aws_timing,
         host_id: host_id(&arguments.source.template),
     };
     runtime.block_on(serve(application, options))

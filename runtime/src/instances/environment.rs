@@ -17,7 +17,7 @@ const REGION: &str = "us-east-1";
 pub(super) const ACCOUNT: &str = "000000000000";
 
 /// The function's ARN as `Lambda-Runtime-Invoked-Function-Arn` carries it.
-pub(super) fn arn(function: &Function) -> String {
+pub(crate) fn arn(function: &Function) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function.name)
 }
 

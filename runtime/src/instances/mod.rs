@@ -22,6 +22,7 @@ mod runtime_api;
 mod stats;
 mod supervisor;
 
+pub(crate) use environment::arn;
 pub use logs::{Line, LogEnd, Logs};
 pub use pool::{Pool, PoolOptions};
 pub use stats::{FunctionStats, InFlightStats, InstanceState, InstanceStats, Stats};

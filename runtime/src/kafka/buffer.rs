@@ -25,13 +25,15 @@ impl Span {
 pub(super) struct Chunk {
     bytes: Vec<u8>,
     spans: Vec<Span>,
+    /// Last offset that the filters dropped.
+    skipped: Option<Offset>,
 }
 
 impl Chunk {
     /// A chunk that writes into `bytes` (emptied first): buffers are used again and again.
     pub(super) fn reusing(mut bytes: Vec<u8>) -> Self {
         bytes.clear();
-        Self { bytes, spans: Vec::new() }
+        Self { bytes, spans: Vec::new(), skipped: None }
     }
 
     /// Appends one record, written by `encode`.
@@ -44,6 +46,16 @@ impl Chunk {
         self.spans.push(Span { offset, start, end: self.bytes.len(), time });
     }
 
+    /// A record that the filters drop.
+    pub(super) fn skip(&mut self, offset: Offset) {
+        self.skipped = Some(offset);
+    }
+
+    /// Last offset that the filters dropped.
+    pub(super) fn skipped(&self) -> Option<Offset> {
+        self.skipped
+    }
+
     pub(super) fn len(&self) -> usize {
         self.spans.len()
     }
@@ -52,7 +64,12 @@ impl Chunk {
         self.bytes.len()
     }
 
-    pub(super) fn last(&self) -> Option<Offset> {
+    /// Offset of the last record, dropped or not.
+    pub(super) fn end(&self) -> Option<Offset> {
+        self.last().max(self.skipped)
+    }
+
+    fn last(&self) -> Option<Offset> {
         self.spans.last().map(|span| span.offset)
     }
 
@@ -183,6 +200,14 @@ impl Buffer {
         }
         out.extend_from_slice(EVENT_END);
         out
+    }
+
+    /// The records of a slice, each as its JSON and its time.
+    pub(super) fn records(&self, slice: &Slice) -> Vec<(&[u8], i64)> {
+        let chunks = self.partitions.get(&slice.partition).map(|held| &held.chunks);
+        let all = chunks.into_iter().flatten().flat_map(|chunk| chunk.spans.iter().map(move |span| (chunk, span)));
+        let wanted = all.filter(|(_, span)| (slice.first..=slice.last).contains(&span.offset));
+        wanted.map(|(chunk, span)| (&chunk.bytes[span.start..span.end], span.time)).collect()
     }
 
     fn parts(&self, slice: &Slice) -> Vec<&[u8]> {

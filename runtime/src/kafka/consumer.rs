@@ -14,7 +14,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Statistics, TopicPartitionList};
 use tokio::sync::mpsc::Sender;
@@ -23,6 +23,7 @@ use super::buffer::Chunk;
 use super::encode;
 use super::offsets;
 use super::status::Progress;
+use crate::filter::Filters;
 use crate::mapping::{Offset, Partition};
 use crate::model::{KafkaMapping, StartingPosition};
 
@@ -57,6 +58,7 @@ pub(super) struct Context {
     topics: Vec<String>,
     start: StartingPosition,
     servers: String,
+    filters: Option<Filters>,
     events: Sender<Event>,
     progress: Arc<Progress>,
     away: AtomicBool,
@@ -69,6 +71,7 @@ impl Context {
             topics: mapping.topics.clone(),
             start: mapping.start,
             servers: mapping.bootstrap_servers.clone(),
+            filters: mapping.filters.clone(),
             events,
             progress,
             away: AtomicBool::new(false),
@@ -226,6 +229,8 @@ pub(super) fn poll(
     batch: usize,
 ) -> Result<(), String> {
     let topics = consumer.context().topics.clone();
+    let filters = consumer.context().filters.clone();
+    let append = |chunk: &mut Chunk, message: &BorrowedMessage<'_>| append(chunk, message, filters.as_ref());
     let mut open: BTreeMap<Partition, Chunk> = BTreeMap::new();
     let mut since = Instant::now();
     while !stop.load(Ordering::Relaxed) {
@@ -237,12 +242,12 @@ pub(super) fn poll(
                     since = Instant::now();
                 }
                 let chunk = open.entry(partition).or_insert_with(|| Chunk::reusing(free.try_recv().unwrap_or_default()));
-                if chunk.last().is_some_and(|last| last >= message.offset()) {
+                if chunk.end().is_some_and(|last| last >= message.offset()) {
                     // the log began anew within one fetch: a chunk's offsets only rise
                     if !flush(&mut open, events) {
                         return Ok(());
                     }
-                    continue_with(&mut open, partition, &message);
+                    append(open.entry(partition).or_default(), &message);
                 } else {
                     append(chunk, &message);
                 }
@@ -265,11 +270,12 @@ pub(super) fn poll(
     Ok(())
 }
 
-fn continue_with(open: &mut BTreeMap<Partition, Chunk>, partition: Partition, message: &impl Message) {
-    append(open.entry(partition).or_default(), message);
-}
-
-fn append(chunk: &mut Chunk, message: &impl Message) {
+/// Adds a message to its chunk; of one that the filters drop only the offset.
+fn append(chunk: &mut Chunk, message: &impl Message, filters: Option<&Filters>) {
+    if filters.is_some_and(|filters| !filters.keep(message.payload())) {
+        chunk.skip(message.offset());
+        return;
+    }
     let time = message.timestamp().to_millis().unwrap_or(-1);
     chunk.push(message.offset(), time, |out| encode::record(message, out));
 }

@@ -10,12 +10,13 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::buffer::{Accepted, Buffer};
+use super::buffer::{Accepted, Buffer, Chunk};
 use super::consumer::{Event, MappingConsumer, commit, list, partition};
+use super::destination::{Context, GivenUp, History, Outlet, letters};
 use super::encode;
 use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
-use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Millis, Offset, Partition, Settings, Slice, failures};
+use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Millis, Offset, Partition, Reason, Settings, Slice, verdict};
 use crate::model::KafkaMapping;
 
 /// The status need not be fresher than this.
@@ -43,6 +44,12 @@ impl Clock {
     }
 }
 
+/// What a task of the driver ends with.
+enum Ended {
+    Invocation(InvocationId, Result<Response, Rejected>),
+    Delivery(Partition, u64, Result<(), String>),
+}
+
 pub(super) struct Driver {
     mapping: KafkaMapping,
     envelope: Vec<u8>,
@@ -51,16 +58,24 @@ pub(super) struct Driver {
     consumer: Arc<MappingConsumer>,
     free: std_mpsc::Sender<Vec<u8>>,
     invoker: Invoker,
-    running: JoinSet<(InvocationId, Result<Response, Rejected>)>,
+    tasks: JoinSet<Ended>,
+    outlet: Option<Outlet>,
+    context: Context,
+    history: History,
+    /// Letters on their way, by partition: an answer to any other is void.
+    letters: BTreeMap<Partition, u64>,
+    next_letter: u64,
     batches: BTreeMap<InvocationId, Vec<Slice>>,
     progress: Arc<Progress>,
     clock: Clock,
 }
 
 impl Driver {
+    /// `destination`: the way there, and the ARN of the function that it is told.
     pub(super) fn new(
         mapping: KafkaMapping,
         settings: Settings,
+        destination: (Option<Outlet>, String),
         consumer: Arc<MappingConsumer>,
         free: std_mpsc::Sender<Vec<u8>>,
         invoker: Invoker,
@@ -73,7 +88,12 @@ impl Driver {
             consumer,
             free,
             invoker,
-            running: JoinSet::new(),
+            tasks: JoinSet::new(),
+            outlet: destination.0,
+            context: Context { mapping: mapping.clone(), function_arn: destination.1 },
+            history: History::default(),
+            letters: BTreeMap::new(),
+            next_letter: 0,
             batches: BTreeMap::new(),
             progress,
             clock: Clock::start(),
@@ -97,7 +117,7 @@ impl Driver {
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut shown = Instant::now();
         loop {
-            if deadline.is_some() && self.machine.is_idle() {
+            if deadline.is_some() && self.machine.is_idle() && self.letters.is_empty() {
                 break;
             }
             let wake = self.machine.wake().map_or(Instant::now() + STATUS_INTERVAL, |at| self.clock.instant(at));
@@ -110,12 +130,14 @@ impl Driver {
                     result = Err(why.unwrap_or_else(|| "its polling thread ended".to_owned()));
                     break;
                 }
-                Some(ended) = self.running.join_next() => {
-                    if let Ok((id, result)) = ended {
-                        let finish = self.judge(id, result);
+                Some(ended) = self.tasks.join_next() => match ended {
+                    Ok(Ended::Invocation(id, result)) => {
+                        let finish = self.judge(id, &result);
                         self.step(Input::Finished(id, finish));
                     }
-                }
+                    Ok(Ended::Delivery(partition, letter, result)) => self.delivered(partition, letter, &result),
+                    Err(error) => tracing::error!(mapping = %self.mapping.id, %error, "ALARM: a task failed"),
+                },
                 () = tokio::time::sleep_until(wake.into()) => self.step(Input::Tick),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
@@ -144,33 +166,50 @@ impl Driver {
 
     fn happened(&mut self, event: Event) {
         match event {
-            Event::Records(partition, chunk) => match self.buffer.accept(partition, chunk) {
-                Accepted::Records(records) => self.step(Input::Records(partition, &records)),
-                Accepted::Reset(records) => {
-                    tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
-                        "ALARM: the log was cut or begun anew; reading goes on from there, and what is not done yet is done again");
-                    self.step(Input::Reset(partition));
-                    self.step(Input::Records(partition, &records));
-                }
-            },
+            Event::Records(partition, chunk) => self.arrived(partition, chunk),
             Event::Assigned(partitions) => {
                 tracing::info!(mapping = %self.mapping.id, partitions = ?numbers(&partitions), "partitions taken over");
-                self.buffer.forget(&partitions);
+                self.forget(&partitions);
                 self.step(Input::Assigned(&partitions));
             }
             Event::Revoked(partitions, answer) => {
                 tracing::info!(mapping = %self.mapping.id, partitions = ?numbers(&partitions), "partitions given up");
                 let done = self.step_for_commit(Input::Revoked(&partitions));
-                self.buffer.forget(&partitions);
+                self.forget(&partitions);
                 let _ = answer.send(done);
             }
             Event::Lost(partitions) => {
                 self.step(Input::Lost(&partitions));
-                self.buffer.forget(&partitions);
+                self.forget(&partitions);
             }
             Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
         }
         self.progress.holds(self.machine.overview());
+    }
+
+    fn arrived(&mut self, partition: Partition, chunk: Chunk) {
+        let skipped = chunk.skipped();
+        match self.buffer.accept(partition, chunk) {
+            Accepted::Records(records) => self.step(Input::Records(partition, &records)),
+            Accepted::Reset(records) => {
+                tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
+                        "ALARM: the log was cut or begun anew; reading goes on from there, and what is not done yet is done again");
+                self.letters.remove(&partition);
+                self.history.forget(&[partition]);
+                self.step(Input::Reset(partition));
+                self.step(Input::Records(partition, &records));
+            }
+        }
+        if let Some(through) = skipped {
+            self.step(Input::Skipped(partition, through));
+        }
+    }
+
+    /// Partitions that are this host's no more, or anew.
+    fn forget(&mut self, partitions: &[Partition]) {
+        self.buffer.forget(partitions);
+        self.history.forget(partitions);
+        self.letters.retain(|partition, _| !partitions.contains(partition));
     }
 
     fn step(&mut self, input: Input<'_>) {
@@ -222,10 +261,47 @@ impl Driver {
                 tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
                     first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records discarded");
             }
-            // `kafka::start` refuses mappings with a destination
-            Action::SendToDestination(slice, _) => self.step(Input::Delivered(slice.partition, false)),
+            Action::SendToDestination(slice, reason) => self.send_away(&slice, reason),
             Action::Alarm(text) => tracing::error!(mapping = %self.mapping.id, "ALARM: {text}"),
         }
+    }
+
+    /// Tells the destination of records that are given up.
+    fn send_away(&mut self, slice: &Slice, reason: Reason) {
+        let Some(outlet) = self.outlet.clone() else {
+            // only a machine that was told of a destination asks for one
+            return self.step(Input::Delivered(slice.partition, false));
+        };
+        self.next_letter += 1;
+        let letter = self.next_letter;
+        let own_id = format!("{}-{letter}", self.mapping.id);
+        let given_up = GivenUp {
+            slice,
+            reason,
+            tried: self.history.of(slice),
+            records: &self.buffer.records(slice),
+            payload_size: self.buffer.event(&self.envelope, &self.mapping.topics, &[*slice]).len(),
+            own_id: &own_id,
+            now: jiff::Timestamp::from_millisecond(self.clock.now()).unwrap_or_default(),
+        };
+        let letters = letters(&self.context, &given_up, outlet.takes_each());
+        tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
+            first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records given up; they go to {}", outlet.name());
+        self.letters.insert(slice.partition, letter);
+        let partition = slice.partition;
+        self.tasks.spawn(async move { Ended::Delivery(partition, letter, outlet.deliver(letters).await) });
+    }
+
+    fn delivered(&mut self, partition: Partition, letter: u64, result: &Result<(), String>) {
+        if self.letters.get(&partition) != Some(&letter) {
+            return;
+        }
+        self.letters.remove(&partition);
+        if let (Err(why), Some(outlet)) = (result, &self.outlet) {
+            tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
+                "ALARM: {} takes no records ({why}). The partition waits, and it is tried until it does", outlet.name());
+        }
+        self.step(Input::Delivered(partition, result.is_ok()));
     }
 
     fn flow(&self, partition: Partition, on: bool) {
@@ -244,38 +320,43 @@ impl Driver {
         };
         self.batches.insert(id, slices);
         let invoker = self.invoker.clone();
-        self.running.spawn(async move { (id, invoker.invoke(request, true).await) });
+        self.tasks.spawn(async move { Ended::Invocation(id, invoker.invoke(request, true).await) });
     }
 
     /// What an invocation's result means for its batch.
-    fn judge(&mut self, id: InvocationId, result: Result<Response, Rejected>) -> Finish {
+    fn judge(&mut self, id: InvocationId, result: &Result<Response, Rejected>) -> Finish {
         let slices = self.batches.remove(&id).unwrap_or_default();
         let records: usize = slices.iter().map(|slice| slice.records).sum();
-        let finish = match result {
-            Ok(Response { outcome: Outcome::Answer(_), .. }) if !self.mapping.partial_responses => Finish::Answered(Vec::new()),
-            Ok(Response { outcome: Outcome::Answer(answer), request_id }) => match failures(&answer, |name| self.named(name)) {
-                Ok(failures) => Finish::Answered(failures),
-                Err(why) => {
-                    tracing::error!(mapping = %self.mapping.id, request_id, records, "{why}; the whole batch is tried again");
-                    Finish::Failed
+        let (finish, nonsense) = verdict(result, self.mapping.partial_responses, |name| self.named(name));
+        let mapping = &self.mapping.id;
+        let mut function_error = false;
+        match result {
+            Ok(Response { outcome: Outcome::Answer(_), request_id }) => {
+                if let Some(why) = nonsense {
+                    tracing::error!(%mapping, request_id, records, "{why}; the whole batch is tried again");
                 }
-            },
+            }
             Ok(Response { outcome: Outcome::Error(error), request_id }) => {
-                tracing::warn!(mapping = %self.mapping.id, request_id, records, error_type = error.error_type, "batch failed: {}", error.message);
-                Finish::Failed
+                function_error = true;
+                tracing::warn!(%mapping, request_id, records, error_type = error.error_type, "batch failed: {}", error.message);
             }
-            Err(Rejected::Throttled(_) | Rejected::ShuttingDown) => Finish::NotInvoked,
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
-                tracing::error!(mapping = %self.mapping.id, records, "batch failed: {rejected}");
-                Finish::Failed
+                tracing::error!(%mapping, records, "batch failed: {rejected}");
             }
-        };
-        let failed = match &finish {
-            Finish::Answered(failures) => !failures.is_empty(),
+            Err(Rejected::Throttled(_) | Rejected::ShuttingDown) => {}
+        }
+        let failed = |slice: &Slice| match &finish {
+            Finish::Answered(failures) => failures.iter().any(|failure| failure.partition == slice.partition),
             Finish::Failed => true,
             Finish::NotInvoked => false,
         };
-        if failed {
+        let failed: Vec<&Slice> = slices.iter().filter(|slice| failed(slice)).collect();
+        if let Ok(response) = result {
+            for slice in &failed {
+                self.history.failed(slice, &response.request_id, function_error);
+            }
+        }
+        if !failed.is_empty() {
             self.progress.failed_batches.fetch_add(1, Ordering::Relaxed);
         }
         finish

@@ -2,17 +2,19 @@
 //!
 //! A record passes through these files in this order: `consumer` polls on a thread of its own and has `encode` write each
 //! message as JSON into a chunk; `buffer` holds chunks until their records are done and cuts events out of them; `driver`
-//! feeds the machine, invokes, commits, pauses; `offsets` decides where a new group starts; `settings` holds every
-//! setting of librdkafka with its reason; `status` shows how far it all is.
+//! feeds the machine, invokes, commits, pauses; `destination` takes what is given up; `offsets` decides where a new group starts; `settings` holds every
+//! setting of librdkafka with its reason; `question` asks a cluster before the start whether it lets us in; `status` shows how far it all is.
 //!
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
 //! that goes away is waited for; a drain finishes what is in flight, commits it and leaves.
 
 mod buffer;
 mod consumer;
+mod destination;
 mod driver;
 mod encode;
 mod offsets;
+mod question;
 mod settings;
 mod status;
 
@@ -21,21 +23,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
+use crate::sqs::Sqs;
 use consumer::{Context, MappingConsumer};
+use destination::Outlet;
 use driver::Driver;
+pub use question::reach;
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};
-
-/// Why a mapping with a destination is refused.
-pub(crate) const NO_DESTINATIONS: &str =
-    "on-failure destinations of Kafka mappings are not served by this version; remove DestinationConfig, or set Enabled: false";
 
 /// Chunks on their way from the polling thread to the driver.
 const CHUNKS_AHEAD: usize = 16;
@@ -51,6 +51,12 @@ pub struct Limits {
     pub drain: Duration,
     /// Distinguishes this host within the group, the same after a restart.
     pub host_id: String,
+    /// Gather and retry at the service's pace instead of as soon as possible.
+    pub aws_timing: bool,
+    /// Where destinations that are queues are reached.
+    pub sqs: Option<Sqs>,
+    /// The function, as destinations are told of it.
+    pub function_arn: String,
 }
 
 /// A running mapping.
@@ -103,16 +109,15 @@ impl Handle {
 /// Starts a mapping. It drains when `shutdown` turns true.
 ///
 /// # Errors
-/// Says what cannot work: a destination, which this version does not serve, or a setting that librdkafka refuses.
+/// Says what cannot work: a destination without an endpoint, or a setting that librdkafka refuses.
 pub fn start(
     mapping: KafkaMapping,
     limits: &Limits,
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<Handle, String> {
-    if mapping.on_failure.is_some() {
-        return Err(format!("mapping {}: {NO_DESTINATIONS}", mapping.id));
-    }
+    let outlet = mapping.on_failure.as_ref().map(|to| Outlet::new(to, settings::cluster(&mapping), limits.sqs.as_ref()));
+    let outlet = outlet.transpose().map_err(|why| format!("mapping {}: {why}", mapping.id))?;
     let progress = Arc::new(Progress::default());
     let (events, received) = mpsc::channel(CHUNKS_AHEAD);
     let (free, freed) = std_mpsc::channel();
@@ -134,8 +139,9 @@ pub fn start(
         }
     });
     let poller = poller.map_err(|error| format!("mapping {}: cannot start a thread: {error}", mapping.id))?;
-    let machine = settings::machine(&mapping, limits.in_flight, limits.buffer_bytes);
-    let driver = Driver::new(mapping.clone(), machine, consumer.clone(), free, invoker, progress.clone());
+    let machine = settings::machine(&mapping, limits);
+    let destination = (outlet, limits.function_arn.clone());
+    let driver = Driver::new(mapping.clone(), machine, destination, consumer.clone(), free, invoker, progress.clone());
     let patience = limits.drain;
     let task = tokio::spawn(async move {
         // a task of its own, so that a panic in it still ends the polling thread
@@ -154,31 +160,3 @@ pub fn start(
     let watch = Watch { mapping, progress };
     Ok(Handle { watch, task })
 }
-
-/// Asks a cluster whether it is there, and which of `topics` it lacks.
-///
-/// # Errors
-/// One readable message when it cannot be reached within `patience`. Blocks that long.
-pub fn reach(bootstrap_servers: &str, topics: &[String], patience: Duration) -> Result<Vec<String>, String> {
-    let unreachable = |error: &dyn std::fmt::Display| {
-        format!("Kafka at {bootstrap_servers} does not answer ({error}). Start it, or name another in usher.toml")
-    };
-    let consumer: BaseConsumer<Quiet> = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap_servers)
-        .set("allow.auto.create.topics", "false")
-        .create_with_context(Quiet)
-        .map_err(|error| unreachable(&error))?;
-    let metadata = consumer.fetch_metadata(None, patience).map_err(|error| unreachable(&error))?;
-    let known: Vec<&str> = metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name).collect();
-    Ok(topics.iter().filter(|topic| !known.contains(&topic.as_str())).cloned().collect())
-}
-
-/// A client whose only word is the result of the question.
-struct Quiet;
-
-impl rdkafka::ClientContext for Quiet {
-    fn log(&self, _: rdkafka::config::RDKafkaLogLevel, _: &str, _: &str) {}
-    fn error(&self, _: rdkafka::error::KafkaError, _: &str) {}
-}
-
-impl rdkafka::consumer::ConsumerContext for Quiet {}

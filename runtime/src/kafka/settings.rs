@@ -5,28 +5,65 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use sha2::{Digest, Sha256};
 
-use super::encode;
+use super::{Limits, encode};
 use crate::invocation::MAX_PAYLOAD;
 use crate::mapping::Settings;
-use crate::model::{KafkaMapping, StartingPosition};
+use crate::model::{KafkaMapping, Security, StartingPosition};
 
 /// Longest topic name (249), a partition number and the punctuation around them.
 const PARTITION_OVERHEAD: usize = 270;
 
+/// How long the service gathers a batch where the template names no window.
+const SERVICE_GATHERS: Duration = Duration::from_millis(500);
+
+/// How the mapping's cluster is reached, whatever for.
+pub(super) fn cluster(mapping: &KafkaMapping) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    reach(&mapping.bootstrap_servers, &mapping.security, &mut config);
+    config
+        .set("client.id", format!("usher-{}", mapping.id))
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("socket.nagle.disable", "true");
+    config
+}
+
+/// Where the brokers are, and what they are shown.
+pub(super) fn reach(servers: &str, security: &Security, config: &mut ClientConfig) {
+    let protocol = match (&security.login, security.tls) {
+        (Some(_), _) => "sasl_ssl",
+        (None, true) => "ssl",
+        (None, false) => "plaintext",
+    };
+    config.set("bootstrap.servers", servers).set("security.protocol", protocol);
+    if let Some(ca) = &security.ca {
+        config.set("ssl.ca.pem", ca);
+    }
+    if let Some(own) = &security.certificate {
+        config.set("ssl.certificate.pem", &own.certificate).set("ssl.key.pem", own.key.reveal());
+        if let Some(password) = &own.key_password {
+            config.set("ssl.key.password", password.reveal());
+        }
+    }
+    if let Some(login) = &security.login {
+        config
+            .set("sasl.mechanism", login.mechanism)
+            .set("sasl.username", &login.username)
+            .set("sasl.password", login.password.reveal());
+    }
+}
+
 /// The consumer's configuration.
 pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
+    let mut config = cluster(mapping);
     // only met when a committed offset is out of range: a group's start is committed before anything is read
     let reset = match mapping.start {
         StartingPosition::Latest => "latest",
         StartingPosition::TrimHorizon | StartingPosition::AtTimestamp(_) => "earliest",
     };
     config
-        .set("bootstrap.servers", &mapping.bootstrap_servers)
         .set("group.id", &mapping.group)
         // static membership: after a kill the successor takes over at once, without waiting for the session to run out
         .set("group.instance.id", instance_id(mapping, host_id))
-        .set("client.id", format!("usher-{}", mapping.id))
         // offsets are committed by us and only for what is done
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -41,8 +78,6 @@ pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
         // what librdkafka itself may hold before our own buffers, and how soon it fetches on after they had room again
         .set("queued.max.messages.kbytes", "16384")
         .set("fetch.queue.backoff.ms", "20")
-        .set("reconnect.backoff.max.ms", "2000")
-        .set("socket.nagle.disable", "true")
         .set("statistics.interval.ms", "1000");
     config
 }
@@ -53,11 +88,16 @@ fn instance_id(mapping: &KafkaMapping, host_id: &str) -> String {
     format!("usher-{}", hex::encode(&digest[..8]))
 }
 
-/// The machine's settings. `in_flight`: invocations at one time; `buffer_bytes`: this mapping's share of the host's budget.
-pub(super) fn machine(mapping: &KafkaMapping, in_flight: usize, buffer_bytes: usize) -> Settings {
+/// The machine's settings.
+pub(super) fn machine(mapping: &KafkaMapping, limits: &Limits) -> Settings {
+    let (gathering, backoff, max_backoff) = if limits.aws_timing {
+        (SERVICE_GATHERS, Duration::from_secs(1), Duration::from_mins(1))
+    } else {
+        (Duration::ZERO, Duration::from_millis(100), Duration::from_secs(5))
+    };
     Settings {
         batch_size: mapping.batch_size as usize,
-        window: mapping.batching_window,
+        window: if mapping.batching_window.is_zero() { gathering } else { mapping.batching_window },
         max_payload: MAX_PAYLOAD,
         envelope: encode::envelope(mapping).len() + encode::EVENT_END.len(),
         partition_overhead: PARTITION_OVERHEAD,
@@ -65,10 +105,10 @@ pub(super) fn machine(mapping: &KafkaMapping, in_flight: usize, buffer_bytes: us
         max_retries: mapping.max_retries,
         max_age: mapping.max_age,
         has_destination: mapping.on_failure.is_some(),
-        max_in_flight: in_flight.max(1),
-        buffer_bytes,
+        max_in_flight: limits.in_flight.max(1),
+        buffer_bytes: limits.buffer_bytes,
         commit_interval: Duration::from_millis(500),
-        backoff: Duration::from_millis(100),
-        max_backoff: Duration::from_secs(5),
+        backoff,
+        max_backoff,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::partition::{Held, Segment, State};
+use super::partition::{Segment, State};
 use super::{Action, Failure, Finish, Input, InvocationId, Millis, Offset, Partition, Reason, Settings, Slice};
 
 #[derive(Debug)]
@@ -16,8 +16,8 @@ struct Flying {
 /// The state of one mapping.
 #[derive(Debug)]
 pub struct Machine {
-    settings: Settings,
-    partitions: BTreeMap<Partition, State>,
+    pub(super) settings: Settings,
+    pub(super) partitions: BTreeMap<Partition, State>,
     flying: BTreeMap<InvocationId, Vec<Flying>>,
     /// Partitions with a slice in flight, those of an earlier assignment included.
     busy: BTreeSet<Partition>,
@@ -51,6 +51,10 @@ impl Machine {
                     state.push(records, now);
                     self.pause_if_full(partition, out);
                 }
+            }
+            Input::Skipped(partition, through) => {
+                let done = self.partitions.get_mut(&partition).and_then(|state| state.skip(through));
+                out.extend(done.map(|through| Action::Release(partition, through)));
             }
             Input::Finished(id, finish) => self.finished(now, id, finish, out),
             Input::Revoked(partitions) => {
@@ -164,12 +168,7 @@ impl Machine {
             .filter(|(partition, state)| !self.busy.contains(partition) && state.held.is_none() && !state.is_empty())
             .map(|(partition, _)| *partition)
             .collect();
-        if let Some(limit) = self.settings.max_age {
-            for partition in &candidates {
-                let expired = self.partitions[partition].expired(now, limit.as_millis() as Millis);
-                self.give_up(now, *partition, expired, Reason::TooOld, out);
-            }
-        }
+        self.give_up_what_may_not_travel(now, &candidates, out);
         candidates
             .into_iter()
             .filter(|partition| {
@@ -285,49 +284,8 @@ impl Machine {
         state.not_before = now + backoff(settings, attempts);
     }
 
-    /// The partition's first `records` are given up: to the destination if there is one.
-    fn give_up(&mut self, now: Millis, partition: Partition, records: usize, reason: Reason, out: &mut Vec<Action>) {
-        let Some(state) = self.partitions.get_mut(&partition) else { return };
-        let Some(slice) = state.front(partition, records) else { return };
-        if self.settings.has_destination {
-            state.held = Some(Held { records, reason, sent: false, attempts: 0 });
-            state.not_before = now;
-            self.send_held(now, out);
-        } else {
-            out.push(Action::Discard(slice, reason));
-            self.over(partition, records, out);
-        }
-    }
-
-    fn send_held(&mut self, now: Millis, out: &mut Vec<Action>) {
-        for (partition, state) in &mut self.partitions {
-            if state.not_before > now {
-                continue;
-            }
-            if let Some(held) = state.held.filter(|held| !held.sent)
-                && let Some(slice) = state.front(*partition, held.records)
-            {
-                state.held = Some(Held { sent: true, ..held });
-                out.push(Action::SendToDestination(slice, held.reason));
-            }
-        }
-    }
-
-    fn delivered(&mut self, now: Millis, partition: Partition, taken: bool, out: &mut Vec<Action>) {
-        let Some(state) = self.partitions.get_mut(&partition) else { return };
-        let Some(held) = state.held else { return };
-        if taken {
-            state.held = None;
-            self.over(partition, held.records, out);
-        } else {
-            let attempts = held.attempts.saturating_add(1);
-            state.held = Some(Held { sent: false, attempts, ..held });
-            state.not_before = now + backoff(&self.settings, attempts);
-        }
-    }
-
     /// The partition's first `records` are over with.
-    fn over(&mut self, partition: Partition, records: usize, out: &mut Vec<Action>) {
+    pub(super) fn over(&mut self, partition: Partition, records: usize, out: &mut Vec<Action>) {
         let (most_records, most_bytes) = self.room();
         let Some(state) = self.partitions.get_mut(&partition) else { return };
         let Some(last) = state.finish(records) else { return };
@@ -382,7 +340,7 @@ impl Machine {
 }
 
 /// Doubles with every attempt, up to the limit.
-fn backoff(settings: &Settings, attempts: u32) -> Millis {
+pub(super) fn backoff(settings: &Settings, attempts: u32) -> Millis {
     let factor = 1_u32.checked_shl(attempts.saturating_sub(1).min(20)).unwrap_or(u32::MAX);
     settings.backoff.saturating_mul(factor).min(settings.max_backoff).as_millis() as Millis
 }

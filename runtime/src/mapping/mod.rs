@@ -3,7 +3,8 @@
 //! Records come in ([`Input::Records`]), invocations go out ([`Action::Invoke`]), their results come back
 //! ([`Input::Finished`]), and what is done is committed ([`Action::Commit`]). Time is a number that every call brings along.
 //! `machine` decides which records travel together; `partition` keeps one partition's records and what became of them;
-//! `response` reads a partial batch response.
+//! `discard` gives records up; `verdict` says what an invocation's result
+//! means for its batch, `response` reads a partial batch response.
 //!
 //! Promises, each a property in the tests:
 //! - nothing is skipped: a record leaves only as done, or discarded by a limit that the mapping sets;
@@ -14,11 +15,13 @@
 //! Choices where the service's documentation is silent: a retried slice travels alone, so that one partition's poison
 //! fails no other partition's records; after a partial failure each partition resumes at its lowest failed offset, and
 //! a retry that made progress counts as a first attempt; a batch that failed whole is cut in half, when bisecting is on,
-//! without using up an attempt.
+//! without using up an attempt; a record that a filter drops is done as soon as those before it are.
 
+mod discard;
 mod machine;
 mod partition;
 mod response;
+mod verdict;
 
 #[cfg(test)]
 mod case_tests;
@@ -29,6 +32,7 @@ use std::time::Duration;
 
 pub use machine::Machine;
 pub use response::{Failure, failures};
+pub use verdict::verdict;
 
 /// Milliseconds since 1970. Steps forward only: the adapter derives it from a monotonic clock.
 pub type Millis = i64;
@@ -99,6 +103,9 @@ pub enum Input<'a> {
     Assigned(&'a [Partition]),
     /// Records arrived, in offset order, following those that arrived before.
     Records(Partition, &'a [Record]),
+    /// Records up to and including this offset that did not arrive need no function: a filter dropped them. Follows the
+    /// records before it.
+    Skipped(Partition, Offset),
     /// An invocation ended.
     Finished(InvocationId, Finish),
     /// Partitions are being given up; what is done can still be committed, and is.
@@ -150,6 +157,8 @@ pub enum Reason {
     RetriesExhausted,
     /// Older than `MaximumRecordAgeInSeconds`.
     TooOld,
+    /// A single record with which the event is beyond its limit. Only with a destination: without one it is tried.
+    TooLarge,
 }
 
 /// What to do.

@@ -19,6 +19,10 @@ enum Event {
         records: usize,
         size: usize,
     },
+    /// The destination takes what was sent to it, or does not.
+    Post {
+        taken: bool,
+    },
     /// One of the invocations in flight ends.
     Finish {
         which: usize,
@@ -59,6 +63,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (0..PARTITIONS, 1..6_usize, prop_oneof![Just(10_usize), Just(300), Just(2_000)])
             .prop_map(|(partition, records, size)| Event::Deliver { partition, records, size }),
         5 => (0..3_usize, how).prop_map(|(which, how)| Event::Finish { which, how }),
+        2 => any::<bool>().prop_map(|taken| Event::Post { taken }),
         1 => (0..PARTITIONS, any::<bool>()).prop_map(|(partition, lost)| Event::Rebalance { partition, lost }),
         1 => (0..PARTITIONS).prop_map(|partition| Event::CommitFails { partition }),
         3 => (0..1_500_i64).prop_map(|milliseconds| Event::Pass { milliseconds }),
@@ -78,6 +83,8 @@ struct World {
     /// Done (successfully processed) at least once.
     done: BTreeMap<i32, BTreeSet<Offset>>,
     given_up: BTreeMap<i32, BTreeSet<Offset>>,
+    /// At the destination, by partition, until it says whether it takes them.
+    letters: BTreeMap<i32, Slice>,
     flying: BTreeMap<InvocationId, Vec<(Slice, u64)>>,
     generation: BTreeMap<i32, u64>,
     sizes: BTreeMap<(i32, Offset), usize>,
@@ -99,6 +106,7 @@ impl World {
             held: BTreeMap::new(),
             done: BTreeMap::new(),
             given_up: BTreeMap::new(),
+            letters: BTreeMap::new(),
             flying: BTreeMap::new(),
             generation: BTreeMap::new(),
             sizes: BTreeMap::new(),
@@ -137,6 +145,7 @@ impl World {
             }
             Action::Release(partition, last) => self.held.entry(partition.number).or_default().retain(|o| *o > last),
             Action::Discard(slice, _) => {
+                assert!(!self.limits.has_destination, "discarded beside a destination");
                 assert!(self.limits.max_retries.is_some() || self.limits.max_age.is_some());
                 let held = self.held.entry(slice.partition.number).or_default();
                 let over: Vec<Offset> = held.iter().copied().filter(|o| (slice.first..=slice.last).contains(o)).collect();
@@ -144,7 +153,15 @@ impl World {
                 self.given_up.entry(slice.partition.number).or_default().extend(over);
             }
             Action::Pause(_) | Action::Resume(_) | Action::Alarm(_) => {}
-            Action::SendToDestination(..) => unreachable!("no destination"),
+            Action::SendToDestination(slice, _) => {
+                let p = slice.partition.number;
+                assert!(self.limits.has_destination);
+                assert!(!self.flying.values().flatten().any(|(other, generation)| {
+                    other.partition == slice.partition && self.generation.get(&p).copied().unwrap_or(0) == *generation
+                }));
+                assert_eq!(self.held[&p][0], slice.first, "not the oldest");
+                assert!(self.letters.insert(p, slice).is_none(), "two letters of one partition");
+            }
         }
     }
 
@@ -160,6 +177,7 @@ impl World {
                 "two slices of partition {p} in flight"
             );
             let front = &self.held[&p][..slice.records];
+            assert!(!self.letters.contains_key(&p), "partition {p} does not wait for its destination");
             assert_eq!((front[0], front[front.len() - 1]), (slice.first, slice.last), "partition {p} skips or reorders");
             bytes += self.limits.partition_overhead + front.iter().map(|o| self.sizes[&(p, *o)] + 1).sum::<usize>();
         }
@@ -170,17 +188,39 @@ impl World {
         self.flying.insert(id, tagged);
     }
 
+    /// The destination answers for one partition.
+    fn post(&mut self, taken: bool) {
+        let Some((p, slice)) = self.letters.pop_first() else { return };
+        if taken {
+            let held = &self.held[&p];
+            let over: Vec<Offset> = held.iter().copied().filter(|o| (slice.first..=slice.last).contains(o)).collect();
+            assert_eq!(over.len(), slice.records);
+            self.given_up.entry(p).or_default().extend(over);
+        }
+        self.step(Input::Delivered(partition(p), taken));
+    }
+
     fn deliver(&mut self, p: i32, count: usize, size: usize) {
         let mut records = Vec::new();
+        let mut skipped = None;
         let mut at = next_offset(self.position[&p]);
         for _ in 0..count {
-            records.push(Record { offset: at, size, time: self.now });
-            self.sizes.insert((p, at), size);
-            self.held.entry(p).or_default().push(at);
+            if at % 4 == 1 {
+                // a filter drops it
+                self.done.entry(p).or_default().insert(at);
+                skipped = Some(at);
+            } else {
+                records.push(Record { offset: at, size, time: self.now });
+                self.sizes.insert((p, at), size);
+                self.held.entry(p).or_default().push(at);
+            }
             at = next_offset(at + 1);
         }
         self.position.insert(p, at);
         self.step(Input::Records(partition(p), &records));
+        if let Some(through) = skipped {
+            self.step(Input::Skipped(partition(p), through));
+        }
     }
 
     fn finish(&mut self, which: usize, how: &How) {
@@ -223,6 +263,7 @@ impl World {
         self.step(if lost { Input::Lost(&given) } else { Input::Revoked(&given) });
         *self.generation.entry(p).or_default() += 1;
         self.held.remove(&p);
+        self.letters.remove(&p);
         self.position.insert(p, self.committed[&p]);
         self.step(Input::Assigned(&given));
     }
@@ -230,6 +271,7 @@ impl World {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Deliver { partition, records, size } => self.deliver(*partition, *records, *size),
+            Event::Post { taken } => self.post(*taken),
             Event::Finish { which, how } => self.finish(*which, how),
             Event::Rebalance { partition, lost } => self.rebalance(*partition, *lost),
             Event::CommitFails { partition: p } => self.step(Input::CommitFailed(&[partition(*p)])),
@@ -245,10 +287,11 @@ impl World {
         for _ in 0..10_000 {
             if let Some(wake) = self.machine.wake() {
                 self.now = self.now.max(wake);
-            } else if self.flying.is_empty() {
+            } else if self.flying.is_empty() && self.letters.is_empty() {
                 break;
             }
             self.step(Input::Tick);
+            self.post(true);
             self.finish(0, &How::Success);
         }
         assert!(self.held.values().all(Vec::is_empty), "records are stuck: {:?}", self.held);
@@ -281,6 +324,12 @@ proptest! {
     #[test]
     fn with_bisect_and_bounded_retries_only_the_limit_gives_records_up(events in prop::collection::vec(event(), 1..80), retries in 0..3_u32) {
         run(Settings { bisect: true, max_retries: Some(retries), ..settings() }, &events);
+    }
+
+    #[test]
+    fn with_a_destination_nothing_is_given_up_before_it_has_taken_it(events in prop::collection::vec(event(), 1..80), retries in 0..3_u32, bisect in any::<bool>()) {
+        let max_age = Some(Duration::from_secs(4));
+        run(Settings { bisect, max_retries: Some(retries), max_age, has_destination: true, ..settings() }, &events);
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(super) struct State {
     pub(super) paused: bool,
     /// Next offset to read if the host stopped now: one past the last record that is done.
     done: Option<Offset>,
+    /// Last offset that a filter dropped: done when the records before it are.
+    skipped: Option<Offset>,
     committed: Option<Offset>,
 }
 
@@ -49,6 +51,7 @@ impl State {
             held: None,
             paused: false,
             done: None,
+            skipped: None,
             committed: None,
         }
     }
@@ -59,6 +62,23 @@ impl State {
             self.bytes += record.size;
             self.queue.push_back((*record, now));
         }
+    }
+
+    /// Records up to `through` that never arrived need nothing. Returns how far everything is done if that moved it.
+    pub(super) fn skip(&mut self, through: Offset) -> Option<Offset> {
+        self.skipped = self.skipped.max(Some(through));
+        self.pass_skipped()
+    }
+
+    /// Once nothing is held before them, what a filter dropped is done.
+    fn pass_skipped(&mut self) -> Option<Offset> {
+        let through = self.skipped.filter(|_| self.queue.is_empty())?;
+        self.skipped = None;
+        if self.done.is_some_and(|done| done > through) {
+            return None;
+        }
+        self.done = Some(through + 1);
+        Some(through)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -127,7 +147,7 @@ impl State {
         Ok(lowest)
     }
 
-    /// The first `records` are over with: done, or given up. Returns the last one's offset.
+    /// The first `records` are over with: done, or given up. Returns the offset through which everything is done then.
     pub(super) fn finish(&mut self, records: usize) -> Option<Offset> {
         let mut last = None;
         for (record, _) in self.queue.drain(..records.min(self.queue.len())) {
@@ -138,7 +158,7 @@ impl State {
         if let Some(last) = last {
             self.done = Some(last + 1);
         }
-        last
+        self.pass_skipped().or(last)
     }
 
     /// The first `records` failed: they travel again as these segments, in this order, instead of however they were cut.

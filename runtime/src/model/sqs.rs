@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::filter::Filters;
+
 /// How long a received message is hidden where a queue says nothing.
 pub const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 
@@ -51,6 +53,8 @@ pub struct SqsMapping {
     pub partial_responses: bool,
     /// `ScalingConfig.MaximumConcurrency`: invocations by this mapping at one time; `None`: as many as the function may have.
     pub max_concurrency: Option<u32>,
+    /// `FilterCriteria`, about `body`; `None`: the function sees every message.
+    pub filters: Option<Filters>,
     /// Enabled: false maps but does not poll.
     pub enabled: bool,
 }

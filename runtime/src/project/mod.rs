@@ -4,6 +4,7 @@
 //! for this host ([`samconfig`]), the command line ([`overrides`], [`env_vars`]). They meet in one [`Project`], which
 //! the template room reads while it resolves. [`safety`] keeps a laptop from talking to production by accident.
 
+mod clusters;
 mod env_vars;
 mod overrides;
 mod safety;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use crate::document::Problems;
 use crate::model::{Application, Diagnostic};
 
+pub use clusters::{Cluster, Secret};
 pub use safety::{broker_list, is_this_machine, remote_hosts};
 pub use servers::{LocalServer, local_servers};
 
@@ -42,8 +44,10 @@ pub struct Project {
     pub jwks: Option<PathBuf>,
     /// Template parameters from every source.
     pub parameters: BTreeMap<String, Given>,
-    /// `[kafka]`: bootstrap servers by mapping (`Function.Event`), by logical id of a mapping, or by MSK ARN.
-    pub kafka: BTreeMap<String, String>,
+    /// `[kafka]`: clusters by mapping (`Function.Event`), by logical id of a mapping, or by MSK ARN.
+    pub kafka: BTreeMap<String, Cluster>,
+    /// `[secrets]`: copies of secrets of the cloud, by what the template calls them.
+    pub secrets: BTreeMap<String, Secret>,
     /// `[endpoints] sqs`: where SQS answers, and who says so.
     pub sqs: Option<Given>,
     /// `[resolve]`: values of dynamic references, by what stands after `resolve:`.

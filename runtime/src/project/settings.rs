@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::{Given, Project, SETTINGS};
+use super::{Given, Project, SETTINGS, clusters};
 use crate::document::{Kind, Node, Problems, Reader, parse_toml};
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "stack",
     "profile",
     "concurrency",
@@ -15,6 +15,7 @@ const KNOWN: [&str; 11] = [
     "kafka",
     "endpoints",
     "resolve",
+    "secrets",
     "schedules",
     "allow_remote",
 ];
@@ -54,7 +55,7 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
         let source = format!("{SETTINGS} line {line}");
         project.parameters.insert(name, Given { value, source });
     }
-    project.kafka = pairs(&reader, "kafka", problems).into_iter().map(|(key, value, _)| (key, value)).collect();
+    clusters::read(&reader, folder, project, problems);
     if let Some(endpoints) = reader.child("endpoints", problems) {
         endpoints.only(&["sqs"], problems);
         let source = format!("{SETTINGS} line {}", endpoints.line("sqs"));
@@ -181,7 +182,7 @@ mod tests {
         assert_eq!(project.http[""].port(), 9000);
         assert_eq!(project.parameters["Zones"].value, "a,b");
         assert_eq!(project.parameters["Size"].source, "usher.toml line 7");
-        assert_eq!(project.kafka["Worker.Orders"], "127.0.0.1:9092");
+        assert_eq!(project.kafka["Worker.Orders"].servers, "127.0.0.1:9092");
         assert_eq!(project.resolve["ssm:/x"], "y");
         let sqs = project.sqs.unwrap();
         assert_eq!((sqs.value.as_str(), sqs.source.as_str()), ("http://127.0.0.1:9324", "usher.toml line 16"));

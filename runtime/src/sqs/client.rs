@@ -102,6 +102,15 @@ impl Sqs {
         Ok(seconds.map_or(DEFAULT_VISIBILITY, Duration::from_secs))
     }
 
+    /// Puts a message into a queue.
+    ///
+    /// # Errors
+    /// The queue does not exist or does not take it, or nobody answers.
+    pub async fn send(&self, queue: &str, body: String) -> Result<(), Wrong> {
+        let sent = self.client.send_message().queue_url(self.url(queue)).message_body(body).send().await;
+        sent.map(drop).map_err(|error| wrong(&error))
+    }
+
     /// Up to `most` messages, with everything that the service tells of them. Waits up to `wait` for the first one.
     ///
     /// # Errors

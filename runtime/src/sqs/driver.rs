@@ -120,7 +120,9 @@ impl Driver {
                     tracing::info!(mapping = %self.mapping.id, "{} answers again", self.mapping.queue_name());
                 }
                 Progress::add(&self.progress.received, messages.len());
-                let messages = messages.into_iter().map(|message| self.take(&message)).collect();
+                let (messages, dropped): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| self.wants(message));
+                self.drop_filtered(dropped);
+                let messages = messages.iter().map(|message| self.take(message)).collect();
                 self.step(Input::Received(id, messages));
             }
             Ended::Receive(id, Err(why)) => {
@@ -134,6 +136,21 @@ impl Driver {
                 self.step(Input::Finished(id, finish));
             }
             Ended::Settlement => {}
+        }
+    }
+
+    /// Whether the function is to see it.
+    fn wants(&self, message: &Received) -> bool {
+        let body = message.body().map(str::as_bytes);
+        self.mapping.filters.as_ref().is_none_or(|filters| filters.keep(body))
+    }
+
+    /// Deletes messages that the filters drop, as the service does.
+    fn drop_filtered(&mut self, messages: Vec<Received>) {
+        let receipts: Vec<String> = messages.into_iter().filter_map(|message| message.receipt_handle).collect();
+        if !receipts.is_empty() {
+            Progress::add(&self.progress.filtered, receipts.len());
+            self.tell(Verdict::Delete, receipts);
         }
     }
 
@@ -189,6 +206,10 @@ impl Driver {
 
     fn settle(&mut self, verdict: Verdict, keys: &[Key]) {
         let receipts: Vec<String> = keys.iter().filter_map(|key| Some(self.held.remove(key)?.receipt)).collect();
+        self.tell(verdict, receipts);
+    }
+
+    fn tell(&mut self, verdict: Verdict, receipts: Vec<String>) {
         let (sqs, mapping, progress) = (self.sqs.clone(), self.mapping.clone(), self.progress.clone());
         self.tasks.spawn(async move {
             let all = receipts.len();

@@ -7,7 +7,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
 use super::client::{Sqs, Wrong, wrong};
-use crate::model::{Application, Queue, Redrive};
+use crate::model::sqs::name_of;
+use crate::model::{Application, Destination, Queue, Redrive};
 
 const REDRIVE: &str = "RedrivePolicy";
 
@@ -34,6 +35,11 @@ pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
     for queue in &app.queues {
         if let Some(redrive) = &queue.redrive {
             expected.entry(redrive.target_name()).or_insert_with(|| format!("the dead-letter queue of {}", queue.id));
+        }
+    }
+    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
+        if let Some(Destination::Sqs(arn)) = &mapping.on_failure {
+            expected.entry(name_of(arn)).or_insert_with(|| format!("the on-failure destination of {}", mapping.id));
         }
     }
     for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {

@@ -16,7 +16,9 @@ pub struct SqsStatus {
     pub queue: String,
     /// Received from the queue.
     pub received: u64,
-    /// Done, and deleted from the queue.
+    /// Dropped by the filters, and deleted without the function.
+    pub filtered: u64,
+    /// Done, or dropped by the filters, and deleted from the queue.
     pub deleted: u64,
     /// Failed at the function; the queue gives them again, or moves them to its dead-letter queue.
     pub failed: u64,
@@ -36,6 +38,7 @@ pub struct SqsStatus {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) received: AtomicU64,
+    pub(super) filtered: AtomicU64,
     pub(super) deleted: AtomicU64,
     pub(super) failed: AtomicU64,
     pub(super) released: AtomicU64,
@@ -65,6 +68,7 @@ impl Progress {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         SqsStatus {
             received: count(&self.received),
+            filtered: count(&self.filtered),
             deleted: count(&self.deleted),
             failed: count(&self.failed),
             released: count(&self.released),

@@ -5,11 +5,13 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::events::Event;
-use super::functions;
+use super::queues::is_queue_arn;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
+use super::{filters, functions, kafka_access};
 use crate::document::{Node, Problems, Reader};
-use crate::model::{Application, Destination, KafkaKind, KafkaMapping, StartingPosition};
+use crate::model::sqs::{is_fifo, name_of};
+use crate::model::{Application, Destination, KafkaKind, KafkaMapping, Security, StartingPosition};
 use crate::project::{Project, broker_list};
 
 /// Read for every form.
@@ -30,11 +32,7 @@ const COMMON: [&str; 14] = [
     "ProvisionedPollerConfig",
 ];
 /// Would change what the function receives; running without them would be a lie.
-const REFUSED: [(&str, &str); 3] = [
-    (
-        "FilterCriteria",
-        "filters are not evaluated by this host, and without them the function would receive records it must not see. Filter in the function",
-    ),
+const REFUSED: [(&str, &str); 2] = [
     ("ConsumptionMode", "it is a pre-release setting. Leave it out"),
     ("SchemaRegistryConfig", "schema registries are not asked from here. Decode in the function"),
 ];
@@ -127,7 +125,7 @@ fn properties(node: &Node, own: &[&str], id: &str, scope: &Scope<'_>, problems: 
             problems.error(reader.line(key), format!("Kafka source {id}: {key}: {why}."));
         }
     }
-    let wanted: Vec<&str> = COMMON.iter().chain(own).copied().filter(|key| *key != "FilterCriteria").collect();
+    let wanted: Vec<&str> = COMMON.iter().chain(own).copied().collect();
     let properties = resolved(node, &wanted, scope, problems)?;
     (problems.mark() == before).then_some(properties)
 }
@@ -152,7 +150,7 @@ fn push(
             format!("{} has {} topics. A mapping reads exactly one: `Topics: [name]`.", reader.what, topics.len()),
         );
     }
-    let bootstrap_servers = brokers(reader, id, &source, project, problems);
+    let (bootstrap_servers, security) = cluster(reader, id, &source, project, problems).unwrap_or_default();
     let max_retries = reader.number("MaximumRetryAttempts", -1..=10_000, problems).and_then(|n| u32::try_from(n).ok());
     let max_age = reader.number("MaximumRecordAgeInSeconds", -1..=604_800, problems);
     if max_age.is_some_and(|age| (0..60).contains(&age)) {
@@ -171,7 +169,8 @@ fn push(
     let mapping = KafkaMapping {
         id: id.to_owned(),
         function: function.to_owned(),
-        bootstrap_servers: bootstrap_servers.unwrap_or_default(),
+        bootstrap_servers,
+        security,
         kind: match source {
             Source::Msk(arn) => KafkaKind::Msk { arn },
             Source::SelfManaged(_) => KafkaKind::SelfManaged,
@@ -188,23 +187,35 @@ fn push(
         max_retries,
         max_age: max_age.and_then(|age| u64::try_from(age).ok()).map(Duration::from_secs),
         on_failure: destination(reader, problems),
+        filters: filters::read(reader, "value", problems),
         enabled: reader.flag("Enabled", problems).unwrap_or(true),
     };
     if problems.mark() == before {
+        application.secrets.extend(mapping.security.secrets().map(str::to_owned));
         application.kafka.push(mapping);
     }
 }
 
-/// The servers to talk to: usher.toml's, else the template's own. Never a remote one by accident.
-fn brokers(reader: &Reader<'_>, id: &str, source: &Source, project: &Project, problems: &mut Problems) -> Option<String> {
+/// The servers to talk to, and how: usher.toml's, else the template's own. Never a remote one by accident.
+fn cluster(
+    reader: &Reader<'_>,
+    id: &str,
+    source: &Source,
+    project: &Project,
+    problems: &mut Problems,
+) -> Option<(String, Security)> {
     let line = reader.node.line;
     let (key, written) = match source {
         Source::Msk(arn) => (arn.as_str(), ""),
         Source::SelfManaged(servers) => (id, servers.as_str()),
     };
     let given = project.kafka.get(id).or_else(|| project.kafka.get(key)).or_else(|| project.kafka.get(written));
-    let servers = match (given, source) {
-        (Some(servers), _) => servers.as_str(),
+    let (servers, security) = match (given, source) {
+        (Some(cluster), _) => {
+            let security = kafka_access::read(&cluster.access);
+            let wrong = |wrong| problems.error(line, format!("{}: usher.toml [kafka]: {wrong}.", reader.what));
+            (cluster.servers.as_str(), security.map_err(wrong).ok()?)
+        }
         (None, Source::Msk(arn)) => {
             problems.error(line, format!("{}: an MSK cluster's brokers are known to AWS only. Name the ones to use in usher.toml: [kafka] \"{arn}\" = \"127.0.0.1:9092\".", reader.what));
             return None;
@@ -219,31 +230,15 @@ fn brokers(reader: &Reader<'_>, id: &str, source: &Source, project: &Project, pr
             );
             return None;
         }
-        (None, Source::SelfManaged(_)) => {
-            if let Some(kind) = authentication(reader, problems) {
-                problems.error(reader.line("SourceAccessConfigurations"), format!("{}: {kind} needs a secret of the cloud. Name a broker that can be reached without it in usher.toml: [kafka] \"{id}\" = \"127.0.0.1:9092\".", reader.what));
-                return None;
-            }
-            written
-        }
+        (None, Source::SelfManaged(_)) => (written, kafka_access::of_template(reader, id, project, problems)?),
     };
     match broker_list(servers, &project.allow_remote) {
-        Ok(()) => Some(servers.to_owned()),
+        Ok(()) => Some((servers.to_owned(), security)),
         Err(wrong) => {
             problems.error(line, format!("{}: {wrong}", reader.what));
             None
         }
     }
-}
-
-/// The first access configuration that means a login.
-fn authentication(reader: &Reader<'_>, problems: &mut Problems) -> Option<String> {
-    let list = reader.get("SourceAccessConfigurations")?;
-    let kinds = list.items().iter().filter_map(|item| Reader::new(item, reader.what.clone()).text("Type", problems));
-    kinds
-        .filter(|kind| !kind.starts_with("VPC_") && !kind.eq_ignore_ascii_case("SERVER_ROOT_CA_CERTIFICATE"))
-        .map(str::to_owned)
-        .next()
 }
 
 fn start(reader: &Reader<'_>, problems: &mut Problems) -> StartingPosition {
@@ -272,18 +267,38 @@ fn start(reader: &Reader<'_>, problems: &mut Problems) -> StartingPosition {
 
 fn destination(reader: &Reader<'_>, problems: &mut Problems) -> Option<Destination> {
     let on_failure = reader.child("DestinationConfig", problems)?.child("OnFailure", problems)?;
-    let remedy = "Write the ARN of a queue, or kafka://topic.";
+    on_failure.only(&["Destination", "Type"], problems);
+    let remedy =
+        "Write the ARN of a queue (`!GetAtt Failed.Arn`), or kafka://topic. For an event source SAM makes no queue of its own.";
     let target = on_failure.required("Destination", remedy, problems)?;
-    if let Some(topic) = target.strip_prefix("kafka://").filter(|topic| !topic.is_empty()) {
+    let line = on_failure.line("Destination");
+    if let Some(topic) = target.strip_prefix("kafka://") {
+        let sound = !topic.is_empty()
+            && topic.len() <= 249
+            && !topic.starts_with('.')
+            && topic.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        if !sound {
+            problems.error(
+                line,
+                format!(
+                    "{}: '{topic}' is not a topic's name. Use up to 249 letters, digits, -, _ and dots, no dot first.",
+                    reader.what
+                ),
+            );
+        }
         return Some(Destination::KafkaTopic(topic.to_owned()));
     }
-    if target.starts_with("arn:") && target.split(':').nth(2) == Some("sqs") {
+    if is_queue_arn(target) && !is_fifo(name_of(target)) {
         return Some(Destination::Sqs(target.to_owned()));
     }
-    problems.error(
-        on_failure.line("Destination"),
-        format!("{}: records cannot be sent to {target} from here. {remedy}", reader.what),
-    );
+    let why = match target.split(':').nth(2) {
+        Some("sqs") => format!("{target} is no standard queue, and only such a queue takes what a mapping gives up"),
+        Some(service @ ("s3" | "sns")) => {
+            format!("records cannot be sent to {target} from here: there is no {} on this machine", service.to_uppercase())
+        }
+        _ => format!("records cannot be sent to {target} from here"),
+    };
+    problems.error(line, format!("{}: {why}. {remedy}", reader.what));
     None
 }
 

@@ -58,6 +58,7 @@ fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Pr
         (mapping.partial_responses, "ReportBatchItemFailures"),
         (mapping.bisect, "BisectBatchOnFunctionError"),
         (mapping.max_retries.is_some() && mapping.on_failure.is_none(), "MaximumRetryAttempts"),
+        (matches!(mapping.on_failure, Some(Destination::KafkaTopic(_))), "a topic as destination"),
         (mapping.max_age.is_some(), "MaximumRecordAgeInSeconds"),
     ]
     .into_iter()
@@ -85,7 +86,7 @@ fn source<'r>(mapping: &KafkaMapping, resources: &'r [Resource]) -> Option<&'r c
     }
 }
 
-fn line_of(mapping: &KafkaMapping, resources: &[Resource]) -> usize {
+pub(super) fn line_of(mapping: &KafkaMapping, resources: &[Resource]) -> usize {
     let own = resources.iter().find(|r| r.id == mapping.id).map(|r| r.line);
     own.or_else(|| source(mapping, resources).map(|node| node.line)).unwrap_or(0)
 }

@@ -3,21 +3,19 @@
 use std::time::Duration;
 
 use super::events::Event;
-use super::functions;
 use super::queues::is_queue_arn;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
+use super::{filters, functions};
 use crate::document::{Node, Problems, Reader};
 use crate::model::{Application, SqsMapping};
 
 /// Read for both forms.
-const COMMON: [&str; 5] = ["BatchSize", "MaximumBatchingWindowInSeconds", "Enabled", "FunctionResponseTypes", "ScalingConfig"];
+const COMMON: [&str; 6] =
+    ["BatchSize", "MaximumBatchingWindowInSeconds", "Enabled", "FilterCriteria", "FunctionResponseTypes", "ScalingConfig"];
 
 /// Do nothing here, and nothing is lost by it.
 const IGNORED: [&str; 6] = ["KmsKeyArn", "MetricsConfig", "LoggingConfig", "Tags", "FilterEncryption", "ProvisionedPollerConfig"];
-
-const FILTERS: &str = "filters are not evaluated by this host, and without them the function would receive messages it must not see. \
-                       Filter in the function";
 
 /// An `SQS` event of a function.
 pub(super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
@@ -49,13 +47,10 @@ pub(super) fn read_mapping(
 
 /// Checks the keys, refuses what must not be ignored, and evaluates the rest.
 fn properties(node: &Node, own: &[&str], id: &str, scope: &Scope<'_>, problems: &mut Problems) -> Option<Node> {
-    let known: Vec<&str> = COMMON.iter().chain(own).chain(&IGNORED).copied().chain(["FilterCriteria"]).collect();
+    let known: Vec<&str> = COMMON.iter().chain(own).chain(&IGNORED).copied().collect();
     let before = problems.mark();
     let reader = Reader::new(node, format!("SQS source {id}"));
     reader.only(&known, problems);
-    if node.get("FilterCriteria").is_some() {
-        problems.error(reader.line("FilterCriteria"), format!("SQS source {id}: FilterCriteria: {FILTERS}."));
-    }
     let wanted: Vec<&str> = COMMON.iter().chain(own).copied().collect();
     let properties = resolved(node, &wanted, scope, problems)?;
     (problems.mark() == before).then_some(properties)
@@ -87,6 +82,7 @@ fn push(reader: &Reader<'_>, key: &str, id: &str, function: &str, application: &
         batch_size: reader.number("BatchSize", 1..=10_000, problems).unwrap_or(10) as u32,
         batching_window: Duration::from_secs(window as u64),
         partial_responses: !responses.is_empty(),
+        filters: filters::read(reader, "body", problems),
         max_concurrency: scaling.and_then(|s| s.number("MaximumConcurrency", 2..=1_000, problems)).map(|n| n as u32),
         enabled: reader.flag("Enabled", problems).unwrap_or(true),
     };

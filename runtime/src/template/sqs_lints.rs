@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::queues;
 use super::resources::Resource;
+use super::{kafka_lints, queues};
 use crate::document::{Node, Problems};
-use crate::model::{Application, Function, Queue, SqsMapping};
+use crate::model::{Application, Destination, Function, Queue, SqsMapping};
 
 /// Messages that one receive of the service yields at most, and with it a batch that does not gather.
 const ONE_RECEIVE: u32 = 10;
@@ -15,7 +15,9 @@ const TIMES_TIMEOUT: u32 = 6;
 
 /// Complains of what cannot work, and warns of what works badly.
 pub(super) fn check(resources: &[Resource], application: &Application, problems: &mut Problems) {
-    let first = application.sqs.iter().map(|mapping| line_of(mapping, "", resources)).min();
+    let sources = application.sqs.iter().map(|mapping| line_of(mapping, "", resources));
+    let letters = application.kafka.iter().filter(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
+    let first = sources.chain(letters.map(|mapping| kafka_lints::line_of(mapping, resources))).min();
     queues::check_endpoint(resources, application, first, problems);
     for (at, mapping) in application.sqs.iter().enumerate() {
         batch(mapping, resources, problems);

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 
 use super::{Options, StartError};
 use crate::invocation::Invoker;
-use crate::kafka;
 use crate::model::{Application, Function, Queue};
 use crate::sqs::{self, Sqs};
+use crate::{instances, kafka};
 
 /// Bytes of records that all Kafka mappings together hold.
 const BUFFER_BYTES: usize = 256 * 1024 * 1024;
@@ -38,6 +38,9 @@ impl Host<'_> {
                 buffer_bytes: BUFFER_BYTES / enabled.len().max(1),
                 drain: self.options.pool.drain,
                 host_id: self.options.host_id.clone(),
+                aws_timing: self.options.aws_timing,
+                sqs: self.app.sqs_endpoint.as_deref().map(Sqs::at),
+                function_arn: self.app.functions.get(&mapping.function).map(instances::arn).unwrap_or_default(),
             };
             let handle = kafka::start((*mapping).clone(), &limits, self.invoker.clone(), self.stopping.clone()).map_err(StartError)?;
             tracing::info!(mapping = %mapping.id, "reads {} at {} as group {} for {}", mapping.topics.join(", "), mapping.bootstrap_servers, mapping.group, mapping.function);

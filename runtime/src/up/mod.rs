@@ -43,6 +43,8 @@ pub struct Options {
     pub keys: Option<Arc<KeySet>>,
     /// False: schedules are left to another host.
     pub schedules: bool,
+    /// Gather and retry at the service's pace instead of as soon as possible.
+    pub aws_timing: bool,
     /// Distinguishes this host in consumer groups across restarts (static membership): host name and project folder.
     pub host_id: String,
 }

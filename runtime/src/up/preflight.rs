@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Options, StartError, surroundings};
+use crate::http;
 use crate::model::Application;
-use crate::{http, kafka};
 
 pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
     let mut problems = inconsistencies(app, options);
@@ -32,9 +32,6 @@ fn inconsistencies(app: &Application, options: &Options) -> Vec<String> {
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
         if !app.functions.contains_key(&mapping.function) {
             problems.push(format!("mapping {}: there is no function {}", mapping.id, mapping.function));
-        }
-        if mapping.on_failure.is_some() {
-            problems.push(format!("mapping {}: {}", mapping.id, kafka::NO_DESTINATIONS));
         }
         for topic in &mapping.topics {
             if !groups.insert((&mapping.group, topic)) {

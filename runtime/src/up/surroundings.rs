@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::model::Application;
+use crate::model::{Application, Destination, Security};
 use crate::project::{LocalServer, local_servers};
 use crate::{kafka, sqs};
 
@@ -54,20 +54,31 @@ pub(super) async fn listen(face: Face) -> Result<TcpListener, String> {
 
 /// Asks every cluster once. Missing topics are only warned of: they may be created later.
 async fn brokers(app: &Application) -> Vec<String> {
-    let mut clusters: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut clusters: Vec<(&str, &Security, Vec<String>)> = Vec::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
-        clusters.entry(mapping.bootstrap_servers.clone()).or_default().extend(mapping.topics.clone());
+        let mut topics = mapping.topics.clone();
+        if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
+            topics.push(topic.clone());
+        }
+        let (servers, security) = (mapping.bootstrap_servers.as_str(), &mapping.security);
+        match clusters.iter_mut().find(|cluster| (cluster.0, cluster.1) == (servers, security)) {
+            Some(cluster) => cluster.2.extend(topics),
+            None => clusters.push((servers, security, topics)),
+        }
     }
     let mut problems = Vec::new();
-    for (servers, topics) in clusters {
-        let local: Vec<LocalServer> = local_servers(&servers);
+    for (servers, security, topics) in clusters {
+        let local: Vec<LocalServer> = local_servers(servers);
         if !local.is_empty() && !any_answers(&local).await {
             problems.push(format!(
                 "Kafka at {servers} does not answer (nothing listens there). Start it, or name another in usher.toml"
             ));
             continue;
         }
-        let question = tokio::task::spawn_blocking(move || kafka::reach(&servers, &topics, PATIENCE));
+        let question = tokio::task::spawn_blocking({
+            let (servers, security) = (servers.to_owned(), security.clone());
+            move || kafka::reach(&servers, &security, &topics, PATIENCE)
+        });
         match question.await {
             Ok(Ok(missing)) if missing.is_empty() => {}
             Ok(Ok(missing)) => tracing::warn!(?missing, "topics do not exist yet; they are read as soon as they do"),
@@ -80,8 +91,7 @@ async fn brokers(app: &Application) -> Vec<String> {
 
 /// Asks SQS once, if anything uses it, and for the queues that are not the template's to make.
 async fn queues(app: &Application) -> Vec<String> {
-    let uses = !app.queues.is_empty() || app.sqs.iter().any(|mapping| mapping.enabled);
-    let Some(endpoint) = app.sqs_endpoint.as_deref().filter(|_| uses) else { return Vec::new() };
+    let Some(endpoint) = app.sqs_endpoint.as_deref().filter(|_| app.uses_sqs()) else { return Vec::new() };
     let sqs = sqs::Sqs::at(endpoint);
     match sqs.reach().await {
         Ok(()) => sqs::missing(&sqs, app).await,

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::kafka::{self, Handle, Limits};
-use usher::model::{Function, KafkaKind, KafkaMapping, StartingPosition};
+use usher::model::{Function, KafkaKind, KafkaMapping, Security, StartingPosition};
 
 use crate::support::{eventually, function, pool};
 
@@ -34,7 +34,7 @@ pub(crate) struct Stage {
 }
 
 pub(crate) struct Running {
-    handle: Handle,
+    pub(crate) handle: Handle,
     stop: watch::Sender<bool>,
 }
 
@@ -50,16 +50,13 @@ impl Stage {
         Self::at(brokers(), partitions).await
     }
 
-    async fn at(brokers: String, partitions: i32) -> Self {
-        let topic = format!("host-{}", random());
-        let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", &brokers).create().unwrap();
-        let new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
-        let created = admin.create_topics(&[new], &AdminOptions::new()).await;
-        created.expect("Kafka answers: start it with `scripts/servers start kafka`")[0].as_ref().unwrap();
+    pub(crate) async fn at(brokers: String, partitions: i32) -> Self {
+        let topic = new_topic(&brokers, partitions).await;
         let mapping = KafkaMapping {
             id: "BehaveEvents".into(),
             function: "Behave".into(),
             bootstrap_servers: brokers.clone(),
+            security: Security::default(),
             kind: KafkaKind::SelfManaged,
             group: format!("{topic}-group"),
             topics: vec![topic],
@@ -71,12 +68,26 @@ impl Stage {
             max_retries: None,
             max_age: None,
             on_failure: None,
+            filters: None,
             enabled: true,
         };
         let folder = tempfile::tempdir().unwrap();
         let pool = pool(recording(&folder));
-        let limits = Limits { in_flight: 4, buffer_bytes: 16 << 20, drain: Duration::from_secs(20), host_id: random() };
+        let limits = Limits {
+            in_flight: 4,
+            buffer_bytes: 16 << 20,
+            drain: Duration::from_secs(20),
+            host_id: random(),
+            sqs: None,
+            aws_timing: false,
+            function_arn: "arn:behave".into(),
+        };
         Self { brokers, mapping, folder, pool, limits }
+    }
+
+    /// A further topic of the same cluster.
+    pub(crate) async fn another_topic(&self, partitions: i32) -> String {
+        new_topic(&self.brokers, partitions).await
     }
 
     fn topic(&self) -> &str {
@@ -102,7 +113,7 @@ impl Stage {
     }
 
     /// (partition, offset, value) of every record that the function processed, in the order it did.
-    fn seen(&self) -> Vec<(i32, i64, String)> {
+    pub(crate) fn seen(&self) -> Vec<(i32, i64, String)> {
         let text = std::fs::read_to_string(record_file(&self.folder)).unwrap_or_default();
         let line = |line: &str| {
             let mut words = line.split(' ');
@@ -136,6 +147,15 @@ impl Stage {
     fn marker(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
+}
+
+async fn new_topic(brokers: &str, partitions: i32) -> String {
+    let topic = format!("host-{}", random());
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    let new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
+    let created = admin.create_topics(&[new], &AdminOptions::new()).await;
+    created.expect("Kafka answers: start it with `scripts/servers start kafka`")[0].as_ref().unwrap();
+    topic
 }
 
 fn record_file(folder: &TempDir) -> PathBuf {
@@ -271,22 +291,52 @@ async fn retries_that_run_out_give_up_the_record_and_go_on() {
 }
 
 /// A Kafka of this test's own, which it may stop.
-struct OwnKafka {
+pub(crate) struct OwnKafka {
     data: TempDir,
     port: u16,
     controller: u16,
+    /// For logins, and for client certificates.
+    secured: Option<[u16; 2]>,
 }
 
 impl OwnKafka {
     fn start() -> Self {
-        let kafka = Self { data: tempfile::tempdir().unwrap(), port: free_address().port(), controller: free_address().port() };
+        Self::with(None)
+    }
+
+    /// With encrypted listeners as well.
+    pub(crate) fn secured() -> Self {
+        Self::with(Some([free_address().port(), free_address().port()]))
+    }
+
+    fn with(secured: Option<[u16; 2]>) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let kafka = Self { data, port: free_address().port(), controller: free_address().port(), secured };
         kafka.script("start");
         kafka
     }
 
+    pub(crate) fn brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Servers that ask for a login, and those that ask for a certificate.
+    pub(crate) fn secured_brokers(&self) -> [String; 2] {
+        self.secured.unwrap().map(|port| format!("127.0.0.1:{port}"))
+    }
+
+    /// A file of its certificates.
+    pub(crate) fn pem(&self, name: &str) -> String {
+        std::fs::read_to_string(self.data.path().join("kafka/tls").join(name)).unwrap()
+    }
+
     fn script(&self, command: &str) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/servers");
-        let output = Command::new(script)
+        let mut command_line = Command::new(script);
+        for (name, port) in ["KAFKA_SASL_PORT", "KAFKA_MTLS_PORT"].into_iter().zip(self.secured.into_iter().flatten()) {
+            command_line.env(name, port.to_string());
+        }
+        let output = command_line
             .args([command, "kafka"])
             .env("USHER_DATA", self.data.path())
             .env("KAFKA_PORT", self.port.to_string())
@@ -307,7 +357,7 @@ impl Drop for OwnKafka {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost() {
     let kafka = OwnKafka::start();
-    let stage = Stage::at(format!("127.0.0.1:{}", kafka.port), 2).await;
+    let stage = Stage::at(kafka.brokers(), 2).await;
     stage.produce(0, &values(0..10)).await;
     let running = stage.start();
     stage.eventually_seen(10).await;

@@ -78,6 +78,7 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         control: Some(control),
         http: [].into(),
         keys: None,
+        aws_timing: false,
         schedules: true,
         host_id: "schedules".into(),
     };

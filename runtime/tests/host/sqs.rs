@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use usher::filter::Filters;
 use usher::instances::InstanceState;
 use usher::invocation::{Invoke, Rejected, Request};
 use usher::sqs;
@@ -117,6 +118,24 @@ async fn without_partial_responses_an_answer_is_a_success_whatever_it_says() {
     stage.eventually_empty().await;
     running.drain().await;
     assert_eq!(stage.seen().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_that_no_filter_wants_are_deleted_and_no_function_sees_them() {
+    let mut stage = Stage::new().await;
+    let patterns = [r#"{"body": {"kind": ["order"]}}"#, r#"{"body": [{"prefix": "plain"}]}"#];
+    stage.mapping.filters = Some(Filters::new("body", &patterns).unwrap());
+    stage.send(&[r#"{"kind":"order"}"#, r#"{"kind":"other"}"#, "plain text", "other text"]).await;
+    let running = stage.start();
+    stage.eventually_done(2).await;
+    stage.eventually_empty().await;
+    let status =
+        eventually("the status says so", async || Some(running.handle.status()).filter(|status| status.deleted == 4)).await;
+    running.drain().await;
+    let mut seen: Vec<String> = stage.seen().into_iter().map(|seen| seen.body).collect();
+    seen.sort();
+    assert_eq!(seen, ["plain text", r#"{"kind":"order"}"#]);
+    assert_eq!(status.filtered, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

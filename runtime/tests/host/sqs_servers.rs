@@ -14,7 +14,7 @@ use crate::sqs_stage::{Stage, arn, endpoint, queue};
 use crate::support::{application, behave, eventually, executables, options};
 
 /// A project whose function reads the queue of a stage.
-fn project(stage: &Stage) -> TempDir {
+pub(crate) fn project(stage: &Stage) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let template = format!(
         "Transform: AWS::Serverless-2016-10-31\n\
@@ -32,7 +32,7 @@ fn project(stage: &Stage) -> TempDir {
     folder
 }
 
-fn usher_up(folder: &Path, endpoint: &str) -> Child {
+pub(crate) fn usher_up(folder: &Path, endpoint: &str) -> Child {
     let arguments = ["up", "--sqs-endpoint", endpoint];
     Command::new(env!("CARGO_BIN_EXE_usher")).args(arguments).current_dir(folder).stdout(Stdio::null()).spawn().unwrap()
 }
@@ -199,6 +199,7 @@ fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
         http: [].into(),
         keys: None,
         schedules: true,
+        aws_timing: false,
         host_id: random(),
     }
 }

@@ -109,6 +109,7 @@ impl Stage {
             batching_window: Duration::ZERO,
             partial_responses: true,
             max_concurrency: None,
+            filters: None,
             enabled: true,
         };
         let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,100 @@
+//! The language, one rule at a time.
+
+use super::*;
+
+fn kept(pattern: &str, data: &str) -> bool {
+    Filters::new("value", &[pattern]).unwrap_or_else(|wrong| panic!("{pattern}: {wrong:?}")).keep(Some(data.as_bytes()))
+}
+
+#[test]
+fn each_rule_keeps_what_it_says_and_nothing_else() {
+    // rule of the field `a`, records that it keeps, records that it does not
+    let table: [(&str, &[&str], &[&str]); 23] = [
+        ("[\"x\"]", &[r#"{"a":"x"}"#, r#"{"a":["y","x"]}"#], &[r#"{"a":"X"}"#, r#"{"a":1}"#, "{}", r#"{"a":{"x":1}}"#]),
+        ("[1]", &[r#"{"a":1}"#, r#"{"a":1.0}"#, r#"{"a":1e0}"#], &[r#"{"a":"1"}"#, r#"{"a":true}"#]),
+        ("[true]", &[r#"{"a":true}"#], &[r#"{"a":"true"}"#, r#"{"a":false}"#]),
+        ("[null]", &[r#"{"a":null}"#], &["{}", r#"{"a":""}"#, r#"{"a":"null"}"#]),
+        ("[\"\"]", &[r#"{"a":""}"#], &["{}", r#"{"a":null}"#]),
+        (r#"["x", {"prefix": "yy"}]"#, &[r#"{"a":"x"}"#, r#"{"a":"yyz"}"#], &[r#"{"a":"y"}"#]),
+        (r#"[{"prefix": "ab"}]"#, &[r#"{"a":"ab"}"#, r#"{"a":"abc"}"#], &[r#"{"a":"Abc"}"#, r#"{"a":"cab"}"#]),
+        (r#"[{"prefix": {"equals-ignore-case": "AB"}}]"#, &[r#"{"a":"aBc"}"#], &[r#"{"a":"cab"}"#]),
+        (r#"[{"suffix": ".png"}]"#, &[r#"{"a":"x.png"}"#], &[r#"{"a":"x.PNG"}"#, r#"{"a":"x.png "}"#]),
+        (r#"[{"suffix": {"equals-ignore-case": ".PNG"}}]"#, &[r#"{"a":"x.pNg"}"#], &[r#"{"a":"png"}"#]),
+        (r#"[{"equals-ignore-case": "Ab"}]"#, &[r#"{"a":"aB"}"#], &[r#"{"a":"abc"}"#, r#"{"a":1}"#]),
+        (r#"[{"anything-but": "x"}]"#, &[r#"{"a":"y"}"#, r#"{"a":1}"#, r#"{"a":["x","y"]}"#], &[r#"{"a":"x"}"#, "{}"]),
+        (r#"[{"anything-but": ["x", 1]}]"#, &[r#"{"a":2}"#], &[r#"{"a":"x"}"#, r#"{"a":1}"#]),
+        (r#"[{"anything-but": {"prefix": "x"}}]"#, &[r#"{"a":"yx"}"#], &[r#"{"a":"xy"}"#]),
+        (r#"[{"anything-but": {"suffix": ["x", "y"]}}]"#, &[r#"{"a":"xz"}"#], &[r#"{"a":"zx"}"#, r#"{"a":"zy"}"#]),
+        (r#"[{"anything-but": {"equals-ignore-case": "X"}}]"#, &[r#"{"a":"y"}"#], &[r#"{"a":"x"}"#]),
+        (r#"[{"numeric": ["=", 3]}]"#, &[r#"{"a":3.0}"#], &[r#"{"a":"3"}"#, r#"{"a":4}"#]),
+        (r#"[{"numeric": [">", 0, "<=", 5]}]"#, &[r#"{"a":5}"#, r#"{"a":0.1}"#], &[r#"{"a":0}"#, r#"{"a":5.1}"#]),
+        (r#"[{"numeric": ["<", -1]}]"#, &[r#"{"a":-2}"#], &[r#"{"a":-1}"#]),
+        (r#"[{"exists": true}]"#, &[r#"{"a":null}"#, r#"{"a":[1]}"#], &["{}", r#"{"a":[]}"#, r#"{"a":{"b":1}}"#]),
+        (r#"[{"exists": false}]"#, &["{}", r#"{"b":1}"#], &[r#"{"a":null}"#, r#"{"a":0}"#]),
+        (r#"{"b": [1]}"#, &[r#"{"a":{"b":1,"c":2}}"#, r#"{"a":[{"b":2},{"b":1}]}"#], &[r#"{"a":1}"#, r#"{"a":{"b":2}}"#]),
+        (r#"{"b": [1], "c": [2]}"#, &[r#"{"a":[{"b":1,"c":2}]}"#], &[r#"{"a":[{"b":1},{"c":2}]}"#]),
+    ];
+    for (rule, keeps, drops) in table {
+        let pattern = format!(r#"{{"value": {{"a": {rule}}}}}"#);
+        for data in keeps {
+            assert!(kept(&pattern, data), "{rule} must keep {data}");
+        }
+        for data in drops {
+            assert!(!kept(&pattern, data), "{rule} must not keep {data}");
+        }
+    }
+}
+
+#[test]
+fn fields_are_joined_by_and_and_alternatives_by_or_at_any_depth() {
+    let pattern = r#"{"value": {"k": ["o"], "$or": [{"a": [1]}, {"b": {"c": [2], "$or": [{"d": [3]}, {"e": [4]}]}}]}}"#;
+    assert!(kept(pattern, r#"{"k":"o","a":1}"#));
+    assert!(kept(pattern, r#"{"k":"o","b":{"c":2,"e":4}}"#));
+    assert!(!kept(pattern, r#"{"k":"o","b":{"c":2}}"#));
+    assert!(!kept(pattern, r#"{"a":1}"#));
+    assert!(kept(r#"{"$or": [{"value": ["x"]}, {"value": {"a": [1]}}]}"#, r#"{"a":1}"#));
+    let several = Filters::new("body", &[r#"{"body": ["x"]}"#, r#"{"body": ["y"]}"#]).unwrap();
+    assert!(several.keep(Some(b"y")) && !several.keep(Some(b"z")));
+}
+
+#[test]
+fn a_record_of_another_format_than_the_pattern_is_dropped() {
+    let (text, json) = (r#"{"value": [{"prefix": "{"}, "7"]}"#, r#"{"value": {"a": [{"exists": false}]}}"#);
+    assert!(kept(text, "7") && kept(text, "{no json"), "text, a lone number too");
+    assert!(!kept(text, "{}"), "JSON where the pattern compares text");
+    assert!(!kept(json, "plain") && kept(json, "{}") && kept(json, " [] "));
+    for pattern in [text, json] {
+        let filters = Filters::new("value", &[pattern]).unwrap();
+        assert!(!filters.keep(Some(&[0xff, 0xfe])) && !filters.keep(None), "{pattern}");
+    }
+    assert!(Filters::new("value", &[r#"{"value": [{"exists": false}]}"#]).unwrap().keep(None));
+}
+
+#[test]
+fn what_is_no_pattern_is_said_with_its_remedy() {
+    let table = [
+        ("{", "is not JSON"),
+        ("[]", "is a list, not an object"),
+        ("{}", "is empty"),
+        (r#"{"key": ["x"]}"#, "looks into value only"),
+        (r#"{"value": "x"}"#, r#""value": ["x"]"#),
+        (r#"{"value": []}"#, "an empty list"),
+        (r#"{"value": {}}"#, "is empty"),
+        (r#"{"value": [["x"]]}"#, "is no rule"),
+        (r#"{"value": [{"prefix": 1}]}"#, "prefix takes text"),
+        (r#"{"value": [{"prefx": "a"}]}"#, "did you mean prefix?"),
+        (r#"{"value": [{"wildcard": "a*"}]}"#, "is for rules of EventBridge"),
+        (r#"{"value": [{"exists": "yes"}]}"#, "true or false"),
+        (r#"{"value": [{"numeric": [">"]}]}"#, "one or two comparisons"),
+        (r#"{"value": [{"numeric": ["~", 1]}]}"#, "one or two comparisons"),
+        (r#"{"value": [{"anything-but": []}]}"#, "anything-but takes"),
+        (r#"{"value": [{"anything-but": {"numeric": ["<", 1]}}]}"#, "anything-but takes"),
+        (r#"{"value": {"$or": {"a": [1]}}}"#, "takes a list of objects"),
+    ];
+    for (pattern, words) in table {
+        let (at, wrong) = Filters::new("value", &[r#"{"value": ["fine"]}"#, pattern]).unwrap_err();
+        assert!(at == 1 && wrong.contains(words), "{pattern}: {wrong}");
+    }
+    let long = format!(r#"{{"value": ["{}"]}}"#, "x".repeat(LONGEST_PATTERN));
+    assert!(Filters::new("value", &[&long]).unwrap_err().1.contains("at most 4096"));
+}

@@ -1,0 +1,92 @@
+//! Rules about a single value.
+
+use serde_json::Value;
+
+/// One alternative of a leaf.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Rule {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// `"text"`, exactly; the empty text too.
+    Text(String),
+    /// A number, however written.
+    Number(f64),
+    /// `{"equals-ignore-case": ..}`, in lower case.
+    IgnoreCase(String),
+    /// `{"prefix": ..}`
+    Prefix(String),
+    /// `{"prefix": {"equals-ignore-case": ..}}`, in lower case.
+    PrefixIgnoreCase(String),
+    /// `{"suffix": ..}`
+    Suffix(String),
+    /// `{"suffix": {"equals-ignore-case": ..}}`, in lower case.
+    SuffixIgnoreCase(String),
+    /// `{"numeric": ["<", 3, ..]}`: every comparison holds.
+    Numeric(Vec<(Comparison, f64)>),
+    /// `{"anything-but": ..}`: none of these holds.
+    AnythingBut(Vec<Rule>),
+    /// `{"exists": ..}`: about the field rather than a value.
+    Exists(bool),
+}
+
+/// An operator of `numeric`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Less,
+    LessOrEqual,
+    Equal,
+    GreaterOrEqual,
+    Greater,
+}
+
+impl Comparison {
+    pub(super) fn read(text: &str) -> Option<Self> {
+        Some(match text {
+            "<" => Self::Less,
+            "<=" => Self::LessOrEqual,
+            "=" => Self::Equal,
+            ">=" => Self::GreaterOrEqual,
+            ">" => Self::Greater,
+            _ => return None,
+        })
+    }
+
+    fn holds(self, value: f64, bound: f64) -> bool {
+        match self {
+            Self::Less => value < bound,
+            Self::LessOrEqual => value <= bound,
+            Self::Equal => same(value, bound),
+            Self::GreaterOrEqual => value >= bound,
+            Self::Greater => value > bound,
+        }
+    }
+}
+
+/// Whether two numbers are the same number; neither is ever NaN, which JSON cannot write.
+fn same(a: f64, b: f64) -> bool {
+    a.partial_cmp(&b) == Some(std::cmp::Ordering::Equal)
+}
+
+impl Rule {
+    /// Whether the rule holds for one value that is neither an object nor an array. [`Rule::Exists`] is not about values.
+    pub(super) fn holds(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Null, Value::Null) => true,
+            (Self::Bool(wanted), Value::Bool(found)) => wanted == found,
+            (Self::Text(wanted), Value::String(found)) => wanted == found,
+            (Self::Number(wanted), Value::Number(found)) => found.as_f64().is_some_and(|found| same(found, *wanted)),
+            (Self::IgnoreCase(wanted), Value::String(found)) => found.to_lowercase() == *wanted,
+            (Self::Prefix(wanted), Value::String(found)) => found.starts_with(wanted),
+            (Self::PrefixIgnoreCase(wanted), Value::String(found)) => found.to_lowercase().starts_with(wanted),
+            (Self::Suffix(wanted), Value::String(found)) => found.ends_with(wanted),
+            (Self::SuffixIgnoreCase(wanted), Value::String(found)) => found.to_lowercase().ends_with(wanted),
+            (Self::Numeric(bounds), Value::Number(found)) => {
+                found.as_f64().is_some_and(|found| bounds.iter().all(|(comparison, bound)| comparison.holds(found, *bound)))
+            }
+            (Self::AnythingBut(unwanted), value) => !unwanted.iter().any(|rule| rule.holds(value)),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What is told of records that were given up, in the service's words.
+//!
+//! For a queue: "Capturing discarded batches for Amazon MSK and self-managed Apache Kafka event sources" in Lambda's guide.
+//! For a topic: "Using a Kafka topic as an on-failure destination". The two call running out of retries differently.
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::record::Original;
+use super::{Letter, Tried};
+use crate::kafka::encode;
+use crate::mapping::{Reason, Slice};
+use crate::model::{KafkaKind, KafkaMapping};
+
+/// What does not change while a mapping runs.
+#[derive(Debug, Clone)]
+pub(in crate::kafka) struct Context {
+    pub(in crate::kafka) mapping: KafkaMapping,
+    pub(in crate::kafka) function_arn: String,
+}
+
+/// Records that are given up.
+#[derive(Debug)]
+pub(in crate::kafka) struct GivenUp<'a> {
+    pub(in crate::kafka) slice: &'a Slice,
+    pub(in crate::kafka) reason: Reason,
+    /// `None`: no function ever saw them.
+    pub(in crate::kafka) tried: Option<&'a Tried>,
+    /// Each as its JSON and its time in milliseconds since 1970; negative: none.
+    pub(in crate::kafka) records: &'a [(&'a [u8], i64)],
+    /// Bytes of the event that they make.
+    pub(in crate::kafka) payload_size: usize,
+    /// Names the letter where no invocation gives it a name.
+    pub(in crate::kafka) own_id: &'a str,
+    pub(in crate::kafka) now: Timestamp,
+}
+
+/// One letter about all of them, or, for a topic, one about each.
+pub(in crate::kafka) fn letters(context: &Context, given_up: &GivenUp<'_>, each: bool) -> Vec<Letter> {
+    if !each {
+        return vec![Letter { body: about_all(context, given_up).to_string(), original: None }];
+    }
+    given_up.records.iter().map(|(record, time)| about_one(context, given_up, record, *time)).collect()
+}
+
+fn about_all(context: &Context, given_up: &GivenUp<'_>) -> Value {
+    let Slice { partition, first, last, .. } = *given_up.slice;
+    let times = [given_up.records.first(), given_up.records.last()].map(|record| record.and_then(|(_, time)| moment(*time)));
+    let name = format!("{}-{}", context.mapping.topics[partition.topic], partition.number);
+    let mut batch = batch(context, given_up.records.len(), given_up.payload_size);
+    batch["recordsInfo"] = json!({ name: {
+        "firstRecordOffset": first.to_string(),
+        "lastRecordOffset": last.to_string(),
+        "firstRecordTimestamp": times[0],
+        "lastRecordTimestamp": times[1],
+    } });
+    let mut document = frame(context, given_up, condition(given_up.reason, false));
+    document["KafkaBatchInfo"] = batch;
+    document
+}
+
+fn about_one(context: &Context, given_up: &GivenUp<'_>, record: &[u8], time: i64) -> Letter {
+    let partition = given_up.slice.partition;
+    let mut payload = encode::envelope(&context.mapping);
+    encode::partition_start(&context.mapping.topics[partition.topic], partition.number, true, &mut payload);
+    payload.extend_from_slice(record);
+    payload.push(encode::PARTITION_END);
+    payload.extend_from_slice(encode::EVENT_END);
+    let original = serde_json::from_slice(record).ok().and_then(|record| Original::read(&record));
+    let mut document = frame(context, given_up, condition(given_up.reason, true));
+    let mut batch = batch(context, 1, payload.len());
+    batch["recordInfo"] = json!({
+        "offset": original.as_ref().map(|original| original.offset.to_string()),
+        "timestamp": moment(time),
+    });
+    document["KafkaBatchInfo"] = batch;
+    let mut body = document.to_string();
+    // the payload as it is: parsing and writing it again could only change it
+    if let Ok(payload) = String::from_utf8(payload)
+        && serde_json::from_str::<&RawValue>(&payload).is_ok()
+    {
+        body.truncate(body.len() - 1);
+        body.extend([",\"payload\":", &payload, "}"]);
+    }
+    Letter { body, original }
+}
+
+fn frame(context: &Context, given_up: &GivenUp<'_>, condition: &str) -> Value {
+    let tried = given_up.tried;
+    let response = tried.map(|tried| {
+        let mut response = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
+        if tried.function_error {
+            response["functionError"] = "Unhandled".into();
+        }
+        response
+    });
+    json!({
+        "requestContext": {
+            "requestId": tried.map_or(given_up.own_id, |tried| &tried.request_id),
+            "functionArn": context.function_arn,
+            "condition": condition,
+            "approximateInvokeCount": tried.map_or(0, |tried| tried.invocations),
+        },
+        "responseContext": response,
+        "version": "1.0",
+        "timestamp": instant(given_up.now),
+    })
+}
+
+fn batch(context: &Context, records: usize, payload_size: usize) -> Value {
+    let mut batch = json!({
+        "batchSize": records,
+        "bootstrapServers": context.mapping.bootstrap_servers,
+        "payloadSize": payload_size,
+    });
+    if let KafkaKind::Msk { arn } = &context.mapping.kind {
+        batch["eventSourceArn"] = arn.as_str().into();
+    }
+    batch
+}
+
+fn condition(reason: Reason, topic: bool) -> &'static str {
+    match reason {
+        Reason::RetriesExhausted if topic => "RetriesExhausted",
+        Reason::RetriesExhausted => "RetryAttemptsExhausted",
+        Reason::TooOld => "RecordAgeExceeded",
+        Reason::TooLarge => "MaximumPayloadSizeExceeded",
+    }
+}
+
+fn moment(milliseconds: i64) -> Option<String> {
+    (milliseconds >= 0).then(|| Timestamp::from_millisecond(milliseconds).ok().map(instant)).flatten()
+}
+
+fn instant(at: Timestamp) -> String {
+    format!("{at:.3}")
+}

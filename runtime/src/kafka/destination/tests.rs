@@ -1,0 +1,114 @@
+//! What is told of records that were given up, word by word.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::kafka::buffer::{Buffer, Chunk};
+use crate::mapping::{Partition, Reason, Slice};
+use crate::model::{KafkaKind, KafkaMapping, StartingPosition};
+
+const P: Partition = Partition { topic: 0, number: 3 };
+
+fn context(kind: KafkaKind) -> Context {
+    let mapping = KafkaMapping {
+        id: "F.E".into(),
+        function: "F".into(),
+        bootstrap_servers: "127.0.0.1:9092".into(),
+        security: crate::model::Security::default(),
+        kind,
+        topics: vec!["orders".into()],
+        group: "g".into(),
+        start: StartingPosition::TrimHorizon,
+        batch_size: 10,
+        batching_window: Duration::ZERO,
+        partial_responses: true,
+        bisect: false,
+        max_retries: Some(0),
+        max_age: None,
+        on_failure: None,
+        filters: None,
+        enabled: true,
+    };
+    Context { mapping, function_arn: "arn:aws:lambda:us-east-1:000000000000:function:s-F".into() }
+}
+
+fn written(kind: KafkaKind, reason: Reason, tried: Option<&Tried>, each: bool) -> Vec<(Value, Option<Original>)> {
+    let mut chunk = Chunk::default();
+    for offset in [41, 42] {
+        let record =
+            json!({"topic": "orders", "partition": 3, "offset": offset, "key": "AP8=", "headers": [{"trace": [65, -128]}]});
+        chunk.push(offset, 1_545_084_650_000 + offset, |out| out.extend_from_slice(record.to_string().as_bytes()));
+    }
+    let mut buffer = Buffer::default();
+    buffer.accept(P, chunk);
+    let slice = Slice { partition: P, first: 41, last: 42, records: 2 };
+    let given_up = GivenUp {
+        slice: &slice,
+        reason,
+        tried,
+        records: &buffer.records(&slice),
+        payload_size: 99,
+        own_id: "own",
+        now: jiff::Timestamp::from_millisecond(1_573_755_365_568).unwrap(),
+    };
+    let letters = letters(&context(kind), &given_up, each);
+    letters.into_iter().map(|letter| (serde_json::from_str(&letter.body).unwrap(), letter.original)).collect()
+}
+
+fn tried() -> Tried {
+    let mut history = History::default();
+    let slice = Slice { partition: P, first: 41, last: 42, records: 2 };
+    history.failed(&slice, "request", false);
+    history.failed(&slice, "request", true);
+    history.of(&slice).unwrap().clone()
+}
+
+#[test]
+fn a_queue_is_told_where_the_records_are() {
+    let found = written(KafkaKind::Msk { arn: "arn:msk".into() }, Reason::RetriesExhausted, Some(&tried()), false);
+    let expected = json!({
+        "requestContext": {
+            "requestId": "request", "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:s-F",
+            "condition": "RetryAttemptsExhausted", "approximateInvokeCount": 2,
+        },
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "version": "1.0",
+        "timestamp": "2019-11-14T18:16:05.568Z",
+        "KafkaBatchInfo": {
+            "batchSize": 2, "eventSourceArn": "arn:msk", "bootstrapServers": "127.0.0.1:9092", "payloadSize": 99,
+            "recordsInfo": {"orders-3": {
+                "firstRecordOffset": "41", "lastRecordOffset": "42",
+                "firstRecordTimestamp": "2018-12-17T22:10:50.041Z", "lastRecordTimestamp": "2018-12-17T22:10:50.042Z",
+            }},
+        },
+    });
+    assert_eq!(found, [(expected, None)]);
+}
+
+#[test]
+fn a_topic_gets_each_record_with_what_is_told_of_it() {
+    let found = written(KafkaKind::SelfManaged, Reason::RetriesExhausted, Some(&tried()), true);
+    assert_eq!(found.len(), 2);
+    let (letter, original) = &found[1];
+    assert_eq!(letter["requestContext"]["condition"], "RetriesExhausted");
+    let info = &letter["KafkaBatchInfo"];
+    assert_eq!((&info["batchSize"], info.get("eventSourceArn")), (&json!(1), None));
+    assert_eq!(info["recordInfo"], json!({"offset": "42", "timestamp": "2018-12-17T22:10:50.042Z"}));
+    assert_eq!(info["payloadSize"], letter["payload"].to_string().len());
+    assert_eq!(letter["payload"]["eventSource"], "SelfManagedKafka");
+    assert_eq!(letter["payload"]["records"]["orders-3"][0]["offset"], 42);
+    let original = original.as_ref().unwrap();
+    assert_eq!(original.key.as_deref(), Some(&[0, 255][..]));
+    assert!(format!("{:?}", original.headers()).contains("trace"), "{original:?}");
+}
+
+#[test]
+fn records_that_no_function_saw_have_no_response() {
+    for (reason, condition) in [(Reason::TooOld, "RecordAgeExceeded"), (Reason::TooLarge, "MaximumPayloadSizeExceeded")] {
+        let (letter, _) = written(KafkaKind::SelfManaged, reason, None, false).remove(0);
+        assert_eq!(letter["responseContext"], Value::Null);
+        let context = &letter["requestContext"];
+        assert_eq!((&context["condition"], &context["requestId"]), (&json!(condition), &json!("own")));
+        assert_eq!(context["approximateInvokeCount"], 0);
+    }
+}

@@ -1,0 +1,67 @@
+//! Records that the mapping gives up: why, and how they wait until the destination has taken them.
+
+use super::machine::{Machine, backoff};
+use super::partition::Held;
+use super::{Action, Millis, Partition, Reason};
+
+impl Machine {
+    /// Gives up what is too old at the front of these partitions, and a single record that no event can carry.
+    pub(super) fn give_up_what_may_not_travel(&mut self, now: Millis, candidates: &[Partition], out: &mut Vec<Action>) {
+        if let Some(limit) = self.settings.max_age {
+            for partition in candidates {
+                let expired = self.partitions[partition].expired(now, limit.as_millis() as Millis);
+                self.give_up(now, *partition, expired, Reason::TooOld, out);
+            }
+        }
+        if self.settings.has_destination {
+            let room = self.settings.max_payload.saturating_sub(self.settings.envelope + self.settings.partition_overhead);
+            for partition in candidates {
+                let state = &self.partitions[partition];
+                if state.held.is_none() && state.first_size() >= room.max(1) {
+                    self.give_up(now, *partition, 1, Reason::TooLarge, out);
+                }
+            }
+        }
+    }
+
+    /// The partition's first `records` are given up: to the destination if there is one.
+    pub(super) fn give_up(&mut self, now: Millis, partition: Partition, records: usize, reason: Reason, out: &mut Vec<Action>) {
+        let Some(state) = self.partitions.get_mut(&partition) else { return };
+        let Some(slice) = state.front(partition, records) else { return };
+        if self.settings.has_destination {
+            state.held = Some(Held { records, reason, sent: false, attempts: 0 });
+            state.not_before = now;
+            self.send_held(now, out);
+        } else {
+            out.push(Action::Discard(slice, reason));
+            self.over(partition, records, out);
+        }
+    }
+
+    pub(super) fn send_held(&mut self, now: Millis, out: &mut Vec<Action>) {
+        for (partition, state) in &mut self.partitions {
+            if state.not_before > now {
+                continue;
+            }
+            if let Some(held) = state.held.filter(|held| !held.sent)
+                && let Some(slice) = state.front(*partition, held.records)
+            {
+                state.held = Some(Held { sent: true, ..held });
+                out.push(Action::SendToDestination(slice, held.reason));
+            }
+        }
+    }
+
+    pub(super) fn delivered(&mut self, now: Millis, partition: Partition, taken: bool, out: &mut Vec<Action>) {
+        let Some(state) = self.partitions.get_mut(&partition) else { return };
+        let Some(held) = state.held else { return };
+        if taken {
+            state.held = None;
+            self.over(partition, held.records, out);
+        } else {
+            let attempts = held.attempts.saturating_add(1);
+            state.held = Some(Held { sent: false, attempts, ..held });
+            state.not_before = now + backoff(&self.settings, attempts);
+        }
+    }
+}

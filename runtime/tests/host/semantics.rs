@@ -1,0 +1,319 @@
+//! The tables of docs/conformance.md: what becomes of a batch, for each setting and each failure. Every cell is derived by running
+//! the machines, and compared with what the page says.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use usher::invocation::{FunctionError, Outcome, Rejected, Response};
+use usher::mapping::{Action, Finish, Input, Machine, Millis, Offset, Partition, Reason, Record, Settings, Slice, verdict};
+use usher::sqs::mapping as queue;
+
+const P: Partition = Partition { topic: 0, number: 0 };
+
+/// What goes wrong: record 2 of four is the cause, where one is.
+const FAILURES: [&str; 11] = [
+    "function error",
+    "timeout",
+    "crash",
+    "response too large",
+    "malformed response",
+    "partial response: 2 failed",
+    "throttled three times",
+    "record too old",
+    "destination down twice",
+    "revoked in flight",
+    "broker gone at the commit",
+];
+
+const COLUMNS: [&str; 8] = [
+    "default",
+    "ReportBatchItemFailures",
+    "Bisect",
+    "retries 2",
+    "Report, Bisect, retries 1",
+    "record age 60 s",
+    "queue, retries 1",
+    "topic, Report, retries 0",
+];
+
+fn settings(column: &str) -> (Settings, bool) {
+    let retries = column.split_once("retries ").and_then(|(_, number)| number.parse().ok());
+    let settings = Settings {
+        batch_size: 4,
+        window: Duration::ZERO,
+        max_payload: 10_000,
+        envelope: 100,
+        partition_overhead: 20,
+        bisect: column.contains("Bisect"),
+        max_retries: retries,
+        max_age: column.contains("age").then_some(Duration::from_secs(60)),
+        has_destination: column.starts_with("queue") || column.starts_with("topic"),
+        max_in_flight: 1,
+        buffer_bytes: 100_000,
+        commit_interval: Duration::ZERO,
+        backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(5),
+    };
+    (settings, column.contains("Report"))
+}
+
+/// What an invocation that carries record 2 ends with.
+fn result(failure: &str) -> Result<Response, Rejected> {
+    let outcome = match failure {
+        "malformed response" => Outcome::Answer(Bytes::from_static(br#"{"batchItemFailures":[{"itemIdentifier":""}]}"#)),
+        "partial response: 2 failed" => {
+            Outcome::Answer(Bytes::from_static(br#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":2}}]}"#))
+        }
+        "throttled three times" => return Err(Rejected::Throttled("F".into())),
+        other => {
+            let error_type = match other {
+                "timeout" => "Sandbox.Timedout",
+                "crash" => "Runtime.ExitError",
+                "response too large" => "Function.ResponseSizeTooLarge",
+                _ => "Unhandled",
+            };
+            Outcome::Error(FunctionError { error_type: error_type.into(), message: String::new(), body: Bytes::new() })
+        }
+    };
+    Ok(Response { request_id: "r".into(), outcome })
+}
+
+/// A partition, its log, and whatever goes wrong around them.
+struct Run<'a> {
+    failure: &'a str,
+    column: &'a str,
+    machine: Machine,
+    report: bool,
+    now: Millis,
+    todo: VecDeque<Action>,
+    said: Vec<String>,
+    invocations: u32,
+    troubles: u32,
+    committed: Offset,
+}
+
+impl Run<'_> {
+    fn step(&mut self, input: Input<'_>) {
+        let mut out = Vec::new();
+        self.machine.step(self.now, input, &mut out);
+        self.todo.extend(out);
+    }
+
+    fn read_from(&mut self, offset: Offset) {
+        let time = if self.failure == "record too old" { self.now - 61_000 } else { self.now };
+        let records: Vec<Record> = (offset..4).map(|offset| Record { offset, size: 10, time }).collect();
+        self.step(Input::Assigned(&[P]));
+        self.step(Input::Records(P, &records));
+    }
+
+    /// Trouble that ends by itself after a while.
+    fn trouble(&mut self, kind: &str, times: u32) -> bool {
+        let on = self.failure == kind && self.troubles < times;
+        self.troubles += u32::from(on);
+        on
+    }
+
+    fn obey(&mut self, action: Action) {
+        match action {
+            Action::Invoke(id, slices) => {
+                let slice = slices[0];
+                self.invocations += 1;
+                if self.trouble("revoked in flight", 1) {
+                    self.said.push(format!("{}, revoked", span(&slice)));
+                    self.step(Input::Revoked(&[P]));
+                    self.read_from(self.committed);
+                    return self.step(Input::Finished(id, Finish::Answered(Vec::new())));
+                }
+                let harmless = ["record too old", "revoked in flight", "broker gone at the commit"].contains(&self.failure)
+                    || !(slice.first..=slice.last).contains(&2)
+                    || (self.failure == "throttled three times" && !self.trouble("throttled three times", 3));
+                let answer = if harmless {
+                    Ok(Response { request_id: "r".into(), outcome: Outcome::Answer(Bytes::from_static(b"{}")) })
+                } else {
+                    result(self.failure)
+                };
+                let (finish, _) = verdict(&answer, self.report, |name| (name == "t-0").then_some(P));
+                let how = match finish {
+                    Finish::Answered(ref failures) if failures.is_empty() => "ok",
+                    Finish::NotInvoked => "not run",
+                    _ => "fails",
+                };
+                self.said.push(format!("{} {how}", span(&slice)));
+                self.step(Input::Finished(id, finish));
+            }
+            Action::Commit(offsets) => {
+                let offset = offsets[0].1;
+                if self.trouble("broker gone at the commit", 1) {
+                    self.said.push(format!("commit {offset} is lost"));
+                    return self.step(Input::CommitFailed(&[P]));
+                }
+                self.committed = offset;
+                self.said.push(format!("commit {offset}"));
+            }
+            Action::Discard(slice, reason) => self.said.push(format!("{} discarded ({})", span(&slice), why(reason))),
+            Action::SendToDestination(slice, reason) => {
+                let taken = !self.trouble("destination down twice", 2);
+                let to = self.column.split(',').next().unwrap_or_default();
+                let how = if taken { String::new() } else { ": not taken".to_owned() };
+                self.said.push(format!("{} to the {to} ({}){how}", span(&slice), why(reason)));
+                self.step(Input::Delivered(P, taken));
+            }
+            Action::Alarm(_) | Action::Release(..) | Action::Pause(_) | Action::Resume(_) => {}
+        }
+    }
+}
+
+fn span(slice: &Slice) -> String {
+    if slice.first == slice.last { slice.first.to_string() } else { format!("{}-{}", slice.first, slice.last) }
+}
+
+fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::RetriesExhausted => "retries",
+        Reason::TooOld => "age",
+        Reason::TooLarge => "size",
+    }
+}
+
+/// Equal neighbours become one with a count; what repeats for long is told as such.
+fn told(said: Vec<String>) -> String {
+    let mut runs: Vec<(String, usize)> = Vec::new();
+    for word in said {
+        match runs.last_mut() {
+            Some((last, times)) if *last == word => *times += 1,
+            _ => runs.push((word, 1)),
+        }
+    }
+    let runs = runs.into_iter().map(|(word, times)| match times {
+        1 => word,
+        2..=9 => format!("{word} ×{times}"),
+        _ => format!("{word} again and again"),
+    });
+    runs.collect::<Vec<_>>().join("; ")
+}
+
+fn kafka_cell(failure: &str, column: &str) -> String {
+    let (settings, report) = settings(column);
+    let mut run = Run {
+        failure,
+        column,
+        machine: Machine::new(settings),
+        report,
+        now: 1_000_000,
+        todo: VecDeque::new(),
+        said: Vec::new(),
+        invocations: 0,
+        troubles: 0,
+        committed: 0,
+    };
+    run.read_from(0);
+    while run.invocations < 60 {
+        if let Some(action) = run.todo.pop_front() {
+            run.obey(action);
+        } else if let Some(wake) = run.machine.wake() {
+            run.now = run.now.max(wake);
+            run.step(Input::Tick);
+        } else {
+            break;
+        }
+    }
+    told(run.said)
+}
+
+const QUEUES: [&str; 4] = ["standard", "standard, Report", "FIFO", "FIFO, Report"];
+
+const QUEUE_FAILURES: [&str; 5] = [
+    "function error, timeout, crash, response too large",
+    "malformed response",
+    "partial response: 2 failed",
+    "throttled",
+    "drained meanwhile",
+];
+
+/// Four messages, 0 to 3; in a FIFO queue all but 1 are of one group.
+fn queue_cell(failure: &str, column: &str) -> String {
+    let report = column.contains("Report");
+    let settings = queue::Settings {
+        batch_size: 10,
+        window: Duration::ZERO,
+        max_payload: 10_000,
+        envelope: 100,
+        concurrency: 1,
+        max_receives: 1,
+        poll: Duration::from_secs(2),
+        patience: Duration::from_secs(30),
+        backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(2),
+    };
+    let mut machine = queue::Machine::new(settings);
+    let mut out = Vec::new();
+    machine.step(0, queue::Input::Tick, &mut out);
+    let queue::Action::Receive { id, .. } = out.remove(0) else { panic!("{out:?}") };
+    let group = |key: u64| column.starts_with("FIFO").then(|| if key == 1 { "b".into() } else { "a".into() });
+    let messages = (0..4).map(|key| queue::Message { key, size: 10, group: group(key) }).collect();
+    machine.step(0, queue::Input::Received(id, messages), &mut out);
+    let queue::Action::Invoke { id, .. } = out.remove(0) else { panic!("{out:?}") };
+    out.clear();
+    let answer = match failure {
+        "malformed response" => r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+        "partial response: 2 failed" => r#"{"batchItemFailures":[{"itemIdentifier":"2"}]}"#,
+        _ => "{}",
+    };
+    let read = queue::failures(answer.as_bytes(), |id| id.parse::<u64>().is_ok_and(|key| key < 4));
+    let finish = match (failure, read) {
+        ("throttled", _) => queue::Finish::NotInvoked,
+        (failure, _) if failure.starts_with("function error") => queue::Finish::Failed,
+        (_, _) if !report => queue::Finish::Answered(Vec::new()),
+        (_, Ok(failed)) => queue::Finish::Answered(failed.iter().filter_map(|id| id.parse().ok()).collect()),
+        (_, Err(_)) => queue::Finish::Failed,
+    };
+    if failure == "drained meanwhile" {
+        machine.step(0, queue::Input::Drain, &mut out);
+    }
+    machine.step(0, queue::Input::Finished(id, finish), &mut out);
+    let keys = |keys: &[u64]| keys.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
+    let said = out.iter().filter_map(|action| match action {
+        queue::Action::Delete(done) => Some(format!("{} deleted", keys(done))),
+        queue::Action::Leave(left) => Some(format!("{} left to visibility and redrive", keys(left))),
+        queue::Action::Release(back) => Some(format!("{} visible again at once", keys(back))),
+        queue::Action::Receive { .. } | queue::Action::Invoke { .. } => None,
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+fn table(corner: &str, columns: &[&str], rows: &[&str], cell: impl Fn(&str, &str) -> String) -> Vec<String> {
+    let mut lines = vec![format!("| {corner} | {} |", columns.join(" | ")), format!("|{}", "---|".repeat(columns.len() + 1))];
+    for row in rows {
+        let cells: Vec<String> = columns.iter().map(|column| cell(row, column)).collect();
+        lines.push(format!("| {row} | {} |", cells.join(" | ")));
+    }
+    lines
+}
+
+fn compare(derived: &[String]) {
+    let page = include_str!("../../../docs/conformance.md");
+    let missing: Vec<&String> = derived.iter().filter(|line| !page.lines().any(|known| known == **line)).collect();
+    let known: Vec<&str> = page.lines().filter(|line| missing.iter().any(|new| first(line) == first(new))).collect();
+    assert!(
+        missing.is_empty(),
+        "docs/conformance.md does not say what the machine does.\n--- the page\n{}\n+++ the machine\n{}\n\nThe whole table:\n{}\n",
+        known.join("\n"),
+        missing.iter().map(|line| line.as_str()).collect::<Vec<_>>().join("\n"),
+        derived.join("\n")
+    );
+}
+
+fn first(line: &str) -> &str {
+    line.split('|').nth(1).unwrap_or_default()
+}
+
+#[test]
+fn the_page_says_what_becomes_of_a_kafka_batch() {
+    compare(&table("Kafka", &COLUMNS, &FAILURES, kafka_cell));
+}
+
+#[test]
+fn the_page_says_what_becomes_of_a_queues_batch() {
+    compare(&table("SQS", &QUEUES, &QUEUE_FAILURES, queue_cell));
+}

@@ -1,0 +1,123 @@
+//! Two hosts with one application: they share the work, and when one is killed the other does all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::kafka::{Stage, free_address, values};
+use crate::sqs_servers::{project as queue_project, usher_up};
+use crate::sqs_stage::Stage as QueueStage;
+use crate::support::{behave, eventually};
+
+/// A host that is killed with the test.
+struct Host {
+    process: Child,
+    status: String,
+    _folder: TempDir,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Host {
+    fn start(stage: &Stage) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let template = format!(
+            "Transform: AWS::Serverless-2016-10-31\n\
+             Resources:\n  \
+               Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+                 Timeout: 60\n      Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
+                 Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            \
+                   Topics: [{}]\n            KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            \
+                   BatchSize: 5\n            FunctionResponseTypes: [ReportBatchItemFailures]\n",
+            stage.folder.path().join("seen").display(),
+            stage.mapping.topics[0],
+            stage.mapping.bootstrap_servers,
+            stage.mapping.group,
+        );
+        std::fs::write(folder.path().join("template.yaml"), template).unwrap();
+        std::fs::create_dir(folder.path().join("built")).unwrap();
+        std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
+        let control = free_address().to_string();
+        let process = Command::new(env!("CARGO_BIN_EXE_usher"))
+            .args(["up", "--control", &control])
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { process, status: format!("http://{control}/_usher/status"), _folder: folder }
+    }
+
+    /// The partitions that it owns, if it answers.
+    async fn owns(&self) -> Option<BTreeSet<i64>> {
+        let status: Value = reqwest::get(&self.status).await.ok()?.json().await.ok()?;
+        Some(status["mappings"][0]["partitions"].as_array()?.iter().filter_map(|one| one["partition"].as_i64()).collect())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_and_in_order() {
+    let stage = Stage::new(4).await;
+    let (mut first, second) = (Host::start(&stage), Host::start(&stage));
+    let owned = eventually("each owns two partitions", async || {
+        let (one, other) = (first.owns().await?, second.owns().await?);
+        (one.len() == 2 && other.len() == 2 && one.is_disjoint(&other)).then_some(one)
+    })
+    .await;
+    let mut sent = BTreeMap::new();
+    for partition in 0..4 {
+        let mut all = values(0..60);
+        if owned.contains(&i64::from(partition)) {
+            all[20] = format!("hang-once:{}", stage.folder.path().join(format!("hang-{partition}")).display());
+        }
+        stage.produce(partition, &all).await;
+        sent.insert(partition, all);
+    }
+    eventually("the first hangs in both of its partitions", async || {
+        owned.iter().all(|partition| stage.folder.path().join(format!("hang-{partition}")).exists()).then_some(())
+    })
+    .await;
+    first.process.kill().unwrap();
+    first.process.wait().unwrap();
+    eventually("the other owns all", async || second.owns().await.filter(|owned| owned.len() == 4)).await;
+    eventually("every record is done", async || {
+        let seen: BTreeSet<(i32, i64)> = stage.seen().iter().map(|seen| (seen.0, seen.1)).collect();
+        (seen.len() == 240).then_some(())
+    })
+    .await;
+    for (partition, all) in sent {
+        let mut first_time = BTreeSet::new();
+        let mine = stage.seen().into_iter().filter(|seen| seen.0 == partition);
+        let order: Vec<(i64, String)> = mine.map(|seen| (seen.1, seen.2)).filter(|seen| first_time.insert(seen.0)).collect();
+        let expected: Vec<(i64, String)> = (0..).zip(all).collect();
+        assert_eq!(order, expected, "partition {partition}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_hosts_with_one_queue_either_may_be_killed_and_every_message_is_handled() {
+    let stage = QueueStage::new().await;
+    let folders = [queue_project(&stage), queue_project(&stage)];
+    let mut all: Vec<String> = (0..60).map(|n| format!("message {n}")).collect();
+    all[7] = format!("hang-once:{}", stage.marker("seven"));
+    stage.send(&all).await;
+    let [mut first, mut second] = folders.each_ref().map(|folder| usher_up(folder.path(), &stage.endpoint));
+    eventually("a message is being worked on", async || Path::new(&stage.marker("seven")).exists().then_some(())).await;
+    first.kill().unwrap();
+    first.wait().unwrap();
+    eventually("every message is done", async || {
+        let seen = stage.seen();
+        all.iter().all(|body| seen.iter().any(|seen| seen.done && seen.body == *body)).then_some(())
+    })
+    .await;
+    stage.eventually_empty().await;
+    second.kill().unwrap();
+    second.wait().unwrap();
+}
