@@ -1,4 +1,4 @@
-//! `bench`: what the ticket sale does on this machine, in figures, each with the configuration it was measured under.
+//! `bench`: what the ticket sale and its host do on this machine, in figures, each with the configuration it was measured under.
 //!
 //! | file | measures |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | `bare` | the limit: rdkafka to Postgres with nothing in between |
 //! | `isolation` | order-create beside a collector that hangs |
 //! | `change` | a change of a program: from its commit until no reader serves the version before |
+//! | `events` | events from Kafka to a function that does nothing, beside what one would use instead; and the latency of one event |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
 //! | `cpu` | CPU seconds of processes, from /proc |
 //!
@@ -17,6 +18,7 @@ mod change;
 mod cpu;
 mod create;
 mod delay;
+mod events;
 mod figures;
 mod http;
 mod isolation;
@@ -28,7 +30,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
-/// Measures the ticket sale on this machine.
+/// Measures the ticket sale and its host on this machine.
 #[derive(Parser, Debug)]
 #[command(version)]
 struct Cli {
@@ -50,6 +52,12 @@ struct Cli {
     /// Changes of a program, for each number of readers.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     changes: u32,
+    /// Events of the no-op function's topic.
+    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u32).range(100_000..=50_000_000))]
+    events: u32,
+    /// Events sent one at a time.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    singles: u32,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +68,8 @@ enum What {
     Isolation,
     Change,
     Delay,
+    Events,
+    Latency,
 }
 
 #[tokio::main]
@@ -90,6 +100,12 @@ async fn run(cli: &Cli) -> Result<()> {
     }
     if asked(What::Delay) {
         delay::run(cli.entries).await?;
+    }
+    if asked(What::Events) {
+        events::run(cli.events).await?;
+    }
+    if asked(What::Latency) {
+        events::latency(cli.singles).await?;
     }
     Ok(())
 }

@@ -34,6 +34,11 @@ pub(crate) fn fill_calls(brokers: &str, topic: &str, calls: u32, now_ms: u64) ->
     write(brokers, topic, (0..calls).map(|n| (n.to_string(), call(n, now_ms))))
 }
 
+/// Writes events of `size` bytes of JSON that do not compress to nothing.
+pub(crate) fn fill_events(brokers: &str, topic: &str, events: u32, size: usize) -> Result<()> {
+    write(brokers, topic, (0..events).map(|n| (n.to_string(), event(n, size))))
+}
+
 /// Writes keys and values, spread over the partitions.
 fn write(brokers: &str, topic: &str, messages: impl Iterator<Item = (String, String)>) -> Result<()> {
     let mut settings = ClientConfig::new();
@@ -50,6 +55,29 @@ fn write(brokers: &str, topic: &str, messages: impl Iterator<Item = (String, Str
         }
     }
     producer.flush(Duration::from_mins(1)).context("Kafka does not take what was sent")
+}
+
+/// One event: fields as of a page view, filled up with letters that look random.
+fn event(n: u32, size: usize) -> String {
+    let mut noise = u64::from(n).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut next = || {
+        noise ^= noise << 13;
+        noise ^= noise >> 7;
+        noise ^= noise << 17;
+        noise
+    };
+    let mut text = format!(
+        r#"{{"id":{n},"type":"page.view","user":{},"session":"{:016x}","path":"/programs/{}/seats","ip":"10.1.{}.{}","note":""#,
+        next() % 1_000_000,
+        next(),
+        next() % 5_000,
+        next() % 256,
+        next() % 256
+    );
+    while text.len() + 2 < size {
+        text.push(char::from(b'a' + (next() % 26) as u8));
+    }
+    text + r#""}"#
 }
 
 /// One call.
@@ -80,6 +108,15 @@ fn order(n: u32, programs: &[Program], now_ms: u64) -> (String, String) {
 mod tests {
     use super::*;
     use shared::message::{ApiCall, OrderRequested};
+
+    #[test]
+    fn every_event_is_json_of_the_size_asked_for() {
+        for n in [0, 1, 4_294_967_295] {
+            let event = event(n, 300);
+            assert_eq!(event.len(), 300);
+            serde_json::from_str::<serde_json::Value>(&event).expect("JSON");
+        }
+    }
 
     #[test]
     fn every_call_is_one_that_the_collector_reads() {

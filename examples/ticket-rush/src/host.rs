@@ -72,20 +72,11 @@ impl Environment {
 
     /// Starts everything and waits until it serves.
     pub async fn up(&self) -> Result<Host> {
-        let log = File::options().create(true).append(true).open(&self.log);
-        let log = log.with_context(|| format!("{} cannot be written", self.log.display()))?;
         let mut usher = self.usher("up")?;
         usher.arg("--jwks").arg(self.keys.join("jwks.json"));
-        usher.arg("--http").arg(self.http.to_string()).arg("--control").arg(self.control.to_string());
+        usher.arg("--http").arg(self.http.to_string());
         usher.args(["--schedules", if self.schedules { "on" } else { "off" }]);
-        // A group of its own, so that Ctrl-C reaches it only through us.
-        usher.stdout(log.try_clone()?).stderr(log).process_group(0).kill_on_drop(true);
-        let child = usher.spawn().context("usher could not be started")?;
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-        let watch = Watch { control: self.control, client };
-        let mut host = Host { child, watch, log: self.log.clone() };
-        host.serving(self.http).await?;
-        Ok(host)
+        Host::start(usher, self.control, Some(self.http), &self.log).await
     }
 }
 
@@ -113,6 +104,21 @@ impl Watch {
 }
 
 impl Host {
+    /// Starts `usher up` as `usher` says it, its output appended to `log`, and waits until it tells its status at `control` and
+    /// listens at `http`, if anything of it does.
+    pub async fn start(mut usher: Command, control: SocketAddr, http: Option<SocketAddr>, log: &Path) -> Result<Self> {
+        let output = File::options().create(true).append(true).open(log);
+        let output = output.with_context(|| format!("{} cannot be written", log.display()))?;
+        usher.arg("--control").arg(control.to_string()).stdin(Stdio::null());
+        // A group of its own, so that Ctrl-C reaches it only through us.
+        usher.stdout(output.try_clone()?).stderr(output).process_group(0).kill_on_drop(true);
+        let child = usher.spawn().context("usher could not be started")?;
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        let mut host = Self { child, watch: Watch { control, client }, log: log.to_owned() };
+        host.serving(http).await?;
+        Ok(host)
+    }
+
     /// Something that can ask it what it does.
     pub fn watch(&self) -> Watch {
         self.watch.clone()
@@ -128,18 +134,21 @@ impl Host {
         Ok(self.child.wait().await?)
     }
 
-    async fn serving(&mut self, http: SocketAddr) -> Result<()> {
+    async fn serving(&mut self, http: Option<SocketAddr>) -> Result<()> {
         let deadline = Instant::now() + START;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 bail!("usher did not start ({status}):\n{}", last_lines(&self.log));
             }
-            let api = tokio::net::TcpStream::connect(http).await.is_ok();
+            let api = match http {
+                Some(http) => tokio::net::TcpStream::connect(http).await.is_ok(),
+                None => true,
+            };
             if api && self.watch.status().await.is_ok() {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                bail!("usher does not serve on {http} after {} s:\n{}", START.as_secs(), last_lines(&self.log));
+                bail!("usher does not serve after {} s:\n{}", START.as_secs(), last_lines(&self.log));
             }
             sleep(Duration::from_millis(50)).await;
         }

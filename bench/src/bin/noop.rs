@@ -1,0 +1,37 @@
+//! A function that decodes its batch and does nothing with it. Where `LATENCY_TO` names a file, each record's value is the
+//! time at which it was sent (nanoseconds since 1970), and the file gets how long ago that is.
+
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::hint::black_box;
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use shared::ingest::kafka::{Batch, Payload};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let file = std::env::var("LATENCY_TO").ok().filter(|file| !file.is_empty());
+    let file = file.as_deref();
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| async move { handle(&event.payload, file) })).await
+}
+
+fn handle(batch: &Batch, latencies: Option<&str>) -> Result<(), Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
+    let mut bytes = 0;
+    let mut lines = String::new();
+    for record in batch.records() {
+        let Payload::Bytes(value) = record.value else { continue };
+        bytes += value.len();
+        if latencies.is_some() {
+            let sent: u128 = std::str::from_utf8(value)?.trim().parse()?;
+            writeln!(lines, "{}", now.saturating_sub(sent))?;
+        }
+    }
+    black_box(bytes);
+    if let Some(file) = latencies {
+        OpenOptions::new().create(true).append(true).open(file)?.write_all(lines.as_bytes())?;
+    }
+    Ok(())
+}

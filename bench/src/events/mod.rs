@@ -1,0 +1,99 @@
+//! Events from Kafka to a function that does nothing with them: `usher`, and what one would use instead, from the same topic.
+//!
+//! | file | measures |
+//! |---|---|
+//! | `host` | the function of `bench/events` under `usher`, over the unmodified Runtime API |
+//! | `bare` | the limit: an rdkafka consumer with nothing behind it |
+//! | `peers` | Watermill (Go) and a Spring Kafka batch listener, which handle events within their own process |
+//! | `latency` | one event at a time on an idle system, from its sending to its handling |
+
+mod bare;
+mod host;
+mod latency;
+mod peers;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use ticket_rush::place::{Place, Servers};
+use ticket_rush::topics::{PARTITIONS, ensure, remove};
+
+use crate::figures::{figure, group};
+use crate::preload::fill_events;
+
+pub(crate) use latency::run as latency;
+
+/// Bytes of a value.
+pub(crate) const VALUE: usize = 300;
+/// Batch sizes: the service's default, and two that one sets for throughput.
+const BATCHES: [u32; 3] = [100, 1_000, 10_000];
+/// Processes of the function.
+const INSTANCES: u32 = 2;
+/// Nothing handled for so long: something is wrong.
+const STALLED: Duration = Duration::from_secs(30);
+
+/// What was handled between the warm-up and the end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    events: u64,
+    seconds: f64,
+    cpu: f64,
+}
+
+impl Run {
+    fn rate(self) -> f64 {
+        self.events as f64 / self.seconds
+    }
+
+    fn show(self, name: &str, limit: Self) {
+        figure(name, self.rate(), "events/s");
+        figure("  of the rdkafka consumer's rate", self.rate() / limit.rate(), "");
+        figure("  CPU", self.cpu / self.events as f64 * 1e6, "s per million events");
+    }
+}
+
+/// Where a measurement stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    place: Place,
+    brokers: String,
+    topic: String,
+}
+
+impl Site {
+    async fn set(name: &str) -> Result<Self> {
+        let topic = format!("bench-{name}-{:06x}", rand::random::<u32>() >> 8);
+        let brokers = Servers::from_env().brokers;
+        ensure(&brokers, &topic, PARTITIONS).await?;
+        Ok(Self { place: Place::find()?, brokers, topic })
+    }
+
+    async fn strike(&self) -> Result<()> {
+        remove(&self.brokers, &self.topic).await
+    }
+}
+
+/// Throughput. The first quarter of the events is everybody's warm-up.
+pub(crate) async fn run(events: u32) -> Result<()> {
+    let site = Site::set("events").await?;
+    let (brokers, topic) = (site.brokers.clone(), site.topic.clone());
+    tokio::task::spawn_blocking(move || fill_events(&brokers, &topic, events, VALUE)).await??;
+    let configuration = format!(
+        "{events} events of {VALUE} bytes in {PARTITIONS} partitions, lz4, one broker; the first quarter is warm-up; usher: {INSTANCES} \
+         processes of one function, shared::ingest decodes; CPU: of the host and its functions, or of the peer, without the broker"
+    );
+    group("Events from Kafka to a function that does nothing", &configuration);
+    let events = u64::from(events);
+    let limit = bare::run(&site, events).await?;
+    limit.show("rdkafka consumer, in its own process", limit);
+    for batch in BATCHES {
+        host::run(&site, events, batch).await?.show(&format!("usher, batches of {batch}"), limit);
+    }
+    for peer in peers::ALL {
+        match peers::run(peer, &site, events).await? {
+            Ok(run) => run.show(peer.name, limit),
+            Err(why) => println!("  {:<44} not measured: {why}", peer.name),
+        }
+    }
+    site.strike().await
+}

@@ -1,0 +1,79 @@
+//! What one would use instead. Each peer is a program of its own under `bench/peers`, built here; where its tools are missing it is
+//! left out, and said so.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::{Run, Site};
+
+/// Longest that a peer may take.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// A peer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer {
+    /// As it is shown.
+    pub(super) name: &'static str,
+    folder: &'static str,
+    /// What has to answer before it can be built.
+    needs: &'static [&'static [&'static str]],
+}
+
+/// Those that are measured.
+pub(super) const ALL: [Peer; 2] = [
+    Peer { name: "Watermill 1.5 (Go), router, in its process", folder: "watermill", needs: &[&["go", "version"]] },
+    Peer {
+        name: "Spring Kafka 4 batch listener, in its process",
+        folder: "spring",
+        needs: &[&["java", "-version"], &["mvn", "--version"]],
+    },
+];
+
+/// What a peer prints as its last line.
+#[derive(Deserialize)]
+struct Report {
+    events: u64,
+    seconds: f64,
+    cpu_seconds: f64,
+}
+
+/// Builds and runs a peer. The inner error says why it could not be built here.
+pub(super) async fn run(peer: Peer, site: &Site, events: u64) -> Result<Result<Run, String>> {
+    for tool in peer.needs {
+        let found = Command::new(tool[0]).args(&tool[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+        if !found.is_ok_and(|status| status.success()) {
+            return Ok(Err(format!("there is no `{}` on this machine", tool.join(" "))));
+        }
+    }
+    let script = site.place.file("bench/peers").join(peer.folder).join("run");
+    let output = site.place.data().join("bench/peers").join(peer.folder);
+    std::fs::create_dir_all(&output).with_context(|| format!("{} cannot be made", output.display()))?;
+    let built = command(&script, &output).arg("build").output().await?;
+    if !built.status.success() {
+        return Ok(Err(format!("it does not build: {}", last_line(&built.stderr))));
+    }
+    let mut command = command(&script, &output);
+    command.arg("run").env("BROKERS", &site.brokers).env("TOPIC", &site.topic).env("EVENTS", events.to_string());
+    let ran = timeout(PATIENCE, command.output()).await.with_context(|| format!("{} does not end", peer.name))??;
+    let line = last_line(&ran.stdout);
+    match serde_json::from_str::<Report>(&line) {
+        Ok(Report { events, seconds, cpu_seconds }) if ran.status.success() => Ok(Ok(Run { events, seconds, cpu: cpu_seconds })),
+        _ => bail!("{} ended with {}: {line} {}", peer.name, ran.status, last_line(&ran.stderr)),
+    }
+}
+
+fn command(script: &Path, output: &Path) -> Command {
+    let mut command = Command::new(script);
+    command.env("OUT", output).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+fn last_line(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
+}
