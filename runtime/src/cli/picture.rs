@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use super::arguments::Source;
 use super::exit::Wrong;
 use super::prepare;
-use crate::model::{Application, Code, Function, KafkaMapping, Queue, SqsMapping};
+use crate::filter::Filters;
+use crate::model::sqs::name_of;
+use crate::model::{Application, Code, Destination, Function, KafkaMapping, Queue, SqsMapping};
 use crate::project::Project;
 
 /// Stands for what must not be shown.
@@ -88,6 +90,29 @@ fn draw_mapping(out: &mut String, mapping: &KafkaMapping) {
         mapping.partial_responses,
         mapping.bisect
     );
+    if let Some(age) = mapping.max_age {
+        let _ = writeln!(out, "  records older than {} s are given up", age.as_secs());
+    }
+    if let Some(destination) = &mapping.on_failure {
+        let to = match destination {
+            Destination::Sqs(arn) => format!("queue {}", name_of(arn)),
+            Destination::KafkaTopic(topic) => format!("topic {topic}"),
+        };
+        let _ = writeln!(out, "  what is given up goes to the {to}");
+    }
+    let security = &mapping.security;
+    if security.tls {
+        let login = security.login.as_ref().map(|login| format!(", {} as {}", login.mechanism, login.username));
+        let certificate = if security.certificate.is_some() { ", client certificate" } else { "" };
+        let _ = writeln!(out, "  TLS{}{certificate}", login.unwrap_or_default());
+    }
+    draw_filters(out, mapping.filters.as_ref());
+}
+
+fn draw_filters(out: &mut String, filters: Option<&Filters>) {
+    for pattern in filters.map(Filters::sources).unwrap_or_default() {
+        let _ = writeln!(out, "  filter {pattern}");
+    }
 }
 
 fn draw_queue(out: &mut String, queue: &Queue) {
@@ -110,6 +135,7 @@ fn draw_sqs(out: &mut String, mapping: &SqsMapping) {
         mapping.batching_window.as_secs(),
         mapping.partial_responses
     );
+    draw_filters(out, mapping.filters.as_ref());
 }
 
 /// A variable's value, unless it holds a secret, is called like one, or carries a password in a URL.

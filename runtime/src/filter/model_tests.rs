@@ -50,7 +50,7 @@ fn rule() -> impl Strategy<Value = Value> {
 fn object() -> impl Strategy<Value = Value> {
     let leaf = prop::collection::vec(rule(), 1..3).prop_map(Value::from);
     leaf.prop_recursive(3, 12, 3, |inner| {
-        let fields = prop::collection::btree_map(name(), inner, 1..3);
+        let fields = prop::collection::btree_map(name(), inner, 1..3).boxed();
         let alternative = prop::option::weighted(0.3, prop::collection::vec(fields.clone(), 1..3));
         (fields, alternative).prop_map(|(fields, alternatives)| {
             let mut object: serde_json::Map<String, Value> = fields.into_iter().collect();

@@ -92,6 +92,32 @@ fn template_shows_everything_but_secrets() {
     assert!(!shown.contains("hush"));
 }
 
+#[test]
+fn template_shows_what_a_kafka_source_filters_gives_up_and_logs_in_with() {
+    let template = TEMPLATE.replace(
+        "      Events:\n",
+        "      Events:\n        Orders:\n          Type: SelfManagedKafka\n          Properties:\n            \
+           Topics: [orders]\n            KafkaBootstrapServers: ['127.0.0.1:9094']\n            MaximumRecordAgeInSeconds: 60\n            \
+           SourceAccessConfigurations: [{Type: SASL_SCRAM_512_AUTH, URI: login}]\n            \
+           FilterCriteria: {Filters: [{Pattern: '{\"value\": [\"x\"]}'}]}\n            \
+           DestinationConfig: {OnFailure: {Type: Kafka, Destination: 'kafka://failed'}}\n",
+    );
+    assert_ne!(template, TEMPLATE);
+    let folder = project(&template);
+    let settings = std::fs::read_to_string(folder.path().join("usher.toml")).unwrap_or_default();
+    std::fs::write(folder.path().join("usher.toml"), settings + "\n[secrets]\nlogin = 'login.json'\n").unwrap();
+    std::fs::write(folder.path().join("login.json"), r#"{"username": "alice", "password": "hush-too"}"#).unwrap();
+    let output = usher(folder.path(), &["template"], "");
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for part in
+        [r#"filter {"value": ["x"]}"#, "to the topic failed", "TLS, SCRAM-SHA-512 as alice", "older than 60 s", "retries 10"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("hush") && !text(&output.stderr).contains("hush"));
+}
+
 /// Arguments, what stands in usher.toml, and words that the one message must hold.
 #[test]
 fn wrong_configuration_is_one_message_and_exit_code_2() {
