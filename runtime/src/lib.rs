@@ -10,6 +10,8 @@
 
 pub mod build;
 pub mod cli;
+pub mod control;
+pub mod doctor;
 pub mod document;
 pub mod filter;
 pub mod http;
@@ -18,8 +20,11 @@ pub mod invocation;
 pub mod kafka;
 pub mod mapping;
 pub mod model;
+pub mod observation;
+pub mod parked;
 pub mod project;
 pub mod schedule;
 pub mod sqs;
 pub mod template;
+pub mod tuning;
 pub mod up;

@@ -1,0 +1,108 @@
+//! Letters in a topic. Nothing can be deleted there: how far they were brought back is committed, as a consumer group.
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::message::{Message as _, OwnedMessage};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::records::{PATIENCE, consumer, read, watermarks, write};
+use super::{Replayed, Seen};
+use crate::kafka::Quiet;
+
+/// The group whose progress says what was brought back.
+const GROUP: &str = "usher-parked";
+
+/// Letters of one partition that were not brought back.
+struct Waiting {
+    partition: i32,
+    first: i64,
+    end: i64,
+}
+
+pub(super) async fn count(servers: &str, topic: &str) -> Result<u64, String> {
+    blocking(servers, topic, |consumer, topic| {
+        Ok(waiting(consumer, topic)?.iter().map(|part| (part.end - part.first) as u64).sum())
+    })
+    .await
+}
+
+pub(super) async fn peek(servers: &str, topic: &str, back_to: &[String], limit: usize) -> Result<Vec<Seen>, String> {
+    let target = target(back_to).map_or_else(|why| format!("nowhere: {why}"), |topic| format!("topic {topic}"));
+    blocking(servers, topic, move |consumer, topic| {
+        let mut seen = Vec::new();
+        for part in waiting(consumer, topic)?.into_iter().filter(|part| part.first < part.end) {
+            let messages = read(consumer, topic, part.partition, part.first, part.end - 1, limit - seen.len())?;
+            seen.extend(messages.iter().map(|message| shown(message, &target)));
+        }
+        Ok(seen)
+    })
+    .await
+}
+
+fn shown(message: &OwnedMessage, target: &str) -> Seen {
+    Seen {
+        id: format!("{}-{}", message.partition(), message.offset()),
+        sent_ms: message.timestamp().to_millis().and_then(|ms| u64::try_from(ms).ok()),
+        reason: "the mapping's limits (retries or age)".to_owned(),
+        back_to: target.to_owned(),
+        body: String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned(),
+    }
+}
+
+pub(super) async fn replay(servers: &str, topic: &str, back_to: &[String], limit: usize) -> Result<Replayed, String> {
+    let target = target(back_to)?.to_owned();
+    let place = servers.to_owned();
+    blocking(servers, topic, move |consumer, topic| {
+        let mut replayed = Replayed::default();
+        for part in waiting(consumer, topic)?.into_iter().filter(|part| part.first < part.end) {
+            let left = limit - replayed.letters as usize;
+            let messages = read(consumer, topic, part.partition, part.first, part.end - 1, left)?;
+            let Some(last) = messages.last().map(|message| message.offset()) else { continue };
+            write(&place, messages.iter().map(|message| (message, target.as_str(), None)))?;
+            let mut list = TopicPartitionList::new();
+            let committed = list.add_partition_offset(topic, part.partition, Offset::Offset(last + 1));
+            let committed = committed.and_then(|()| consumer.commit(&list, CommitMode::Sync));
+            committed.map_err(|error| {
+                format!("records are back at {target}, but that could not be noted: {error}; they come again")
+            })?;
+            replayed.letters += messages.len() as u64;
+            replayed.records += messages.len() as u64;
+        }
+        Ok(replayed)
+    })
+    .await
+}
+
+fn target(back_to: &[String]) -> Result<&str, String> {
+    match back_to {
+        [only] => Ok(only),
+        several => Err(format!("its records may be from {}", several.join(" or "))),
+    }
+}
+
+fn waiting(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<Waiting>, String> {
+    let failed = |error: rdkafka::error::KafkaError| format!("topic {topic}: {error}");
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(failed)?;
+    let found = metadata.topics().first().ok_or_else(|| format!("there is no topic {topic}"))?;
+    let mut list = TopicPartitionList::new();
+    for partition in found.partitions() {
+        list.add_partition(topic, partition.id());
+    }
+    let committed = consumer.committed_offsets(list, PATIENCE).map_err(failed)?;
+    let one = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        let (low, end) = watermarks(consumer, topic, element.partition())?;
+        let first = if let Offset::Offset(offset) = element.offset() { offset.clamp(low, end) } else { low };
+        Ok(Waiting { partition: element.partition(), first, end })
+    };
+    committed.elements().iter().map(one).collect()
+}
+
+/// librdkafka waits by blocking.
+async fn blocking<T: Send + 'static>(
+    servers: &str,
+    topic: &str,
+    work: impl FnOnce(&BaseConsumer<Quiet>, &str) -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let (servers, topic) = (servers.to_owned(), topic.to_owned());
+    let done = tokio::task::spawn_blocking(move || work(&consumer(&servers, GROUP)?, &topic));
+    done.await.unwrap_or_else(|error| Err(error.to_string()))
+}
