@@ -2,7 +2,8 @@
 //!
 //! `places` lists where a source's failures go: queues named in redrive policies, queues and topics named as on-failure
 //! destinations. `route` reads one letter and says where it came from (pure). `queue` and `topic` look at a place and bring its letters
-//! back; `records` reads again, from the source topic, what a letter only names.
+//! back; `records` reads again, from the source topic, what a letter only names; `wrapped` takes a
+//! record out of a document.
 //!
 //! Promises: a letter is deleted, or a topic's progress committed, only after the source has taken it, so nothing is lost and a crash in between
 //! brings it twice (a FIFO queue recognises it for five minutes); never more than the limit; servers are those of the template, whatever a
@@ -13,6 +14,7 @@ mod queue;
 mod records;
 mod route;
 mod topic;
+mod wrapped;
 
 use serde::Serialize;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Message as _, OwnedMessage};
+use rdkafka::message::{Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -32,7 +32,7 @@ pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
                 return Err(format!("{range}: the topic has {low} to {} by now; those records are gone", high - 1));
             }
             let found = read(&consumer, &range.topic, range.partition, range.first, range.last, usize::MAX)?;
-            write(&range.servers, found.iter().map(|message| (message, range.topic.as_str(), Some(range.partition))))?;
+            write(&range.servers, found.iter().map(|message| Outgoing::copy(message, &range.topic, Some(range.partition))))?;
             count += found.len() as u64;
         }
         Ok(count)
@@ -94,11 +94,25 @@ pub(super) fn read(
     Ok(found)
 }
 
+/// A record to be written.
+pub(super) struct Outgoing<'a> {
+    pub(super) topic: &'a str,
+    /// `None`: the key decides.
+    pub(super) partition: Option<i32>,
+    pub(super) key: Option<&'a [u8]>,
+    pub(super) value: Option<&'a [u8]>,
+    pub(super) headers: Option<OwnedHeaders>,
+}
+
+impl<'a> Outgoing<'a> {
+    /// The message as it is.
+    pub(super) fn copy(message: &'a OwnedMessage, topic: &'a str, partition: Option<i32>) -> Self {
+        Self { topic, partition, key: message.key(), value: message.payload(), headers: message.headers().cloned() }
+    }
+}
+
 /// Writes records and waits until the brokers have every one of them. Order within a partition is kept.
-pub(super) fn write<'a>(
-    servers: &str,
-    records: impl Iterator<Item = (&'a OwnedMessage, &'a str, Option<i32>)>,
-) -> Result<(), String> {
+pub(super) fn write<'a>(servers: &str, records: impl Iterator<Item = Outgoing<'a>>) -> Result<(), String> {
     let producer: ThreadedProducer<Deliveries> = ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("enable.idempotence", "true")
@@ -106,12 +120,13 @@ pub(super) fn write<'a>(
         .set("allow.auto.create.topics", "false")
         .create_with_context(Deliveries::default())
         .map_err(|error| error.to_string())?;
-    for (message, topic, partition) in records {
+    for outgoing in records {
+        let topic = outgoing.topic;
         let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
-        record.key = message.key();
-        record.payload = message.payload();
-        record.partition = partition;
-        record.headers = message.headers().cloned();
+        record.key = outgoing.key;
+        record.payload = outgoing.value;
+        record.partition = outgoing.partition;
+        record.headers = outgoing.headers;
         let mut waiting = Some(record);
         while let Some(record) = waiting.take() {
             if let Err((error, back)) = producer.send(record) {

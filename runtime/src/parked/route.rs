@@ -109,7 +109,11 @@ mod tests {
 
     #[test]
     fn a_letter_goes_back_to_the_queue_it_names_or_the_only_one_there_is() {
-        let from = |source: Option<&str>| Letter { source: source.map(str::to_owned), ..Letter::default() };
+        let from = |source: Option<&str>| {
+            let mut letter = Letter::default();
+            letter.source = source.map(str::to_owned);
+            letter
+        };
         let back = |queue: &str| Ok(Route::Queue(queue.to_owned()));
         assert_eq!(route(&place(&["a"]), &from(None)), back("a"));
         assert_eq!(route(&place(&["a", "b"]), &from(Some("arn:aws:sqs:r:0:b"))), back("b"));

@@ -3,12 +3,17 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_templates;
+mod browser;
 mod cli;
 mod http;
 mod instances;
 mod kafka;
 mod kafka_discards;
 mod kafka_security;
+mod operations;
+mod operations_stage;
+mod page;
+mod parked;
 mod schedule;
 mod semantics;
 mod sqs;
@@ -17,4 +22,5 @@ mod sqs_stage;
 mod support;
 mod template;
 mod two_hosts;
+mod tuning;
 mod up;

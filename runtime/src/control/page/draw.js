@@ -59,7 +59,7 @@ const NUMBER = new Intl.NumberFormat("en");
 export const number = (value) => (value === null || value === undefined ? "–" : NUMBER.format(value));
 
 export function duration(ms) {
-  if (ms < 1) return "<1 ms";
+  if (ms < 0.1) return "<0.1 ms";
   if (ms < 1000) return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
   if (ms < 90_000) return `${(ms / 1000).toFixed(1)} s`;
   if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min`;

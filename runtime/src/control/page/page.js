@@ -40,10 +40,10 @@ function functions(status) {
       kind: busy ? "good" : "",
       under: `${plural(f.instances.length, "instance")} of at most ${number(f.limit)}${records ? `, ${plural(records, "record")} in flight` : ""}`,
       pairs: [
-        ["Invocations", number(f.invocations)],
+        ["Invoked", number(f.invocations)],
         ["Errors", number(f.errors), f.errors > 0],
-        ["Throttles", number(f.throttles), f.throttles > 0],
-        ["Cold starts", number(f.cold_starts)],
+        ["Throttled", number(f.throttles), f.throttles > 0],
+        ["Starts", number(f.cold_starts)],
         ["Queued", number(f.queued)],
       ],
     });
@@ -87,7 +87,7 @@ function sources(status, paused) {
         ["Received", number(q.received)],
         ["Deleted", number(q.deleted)],
         ["Failed", number(q.failed), q.failed > 0],
-        ["Given back", number(q.released)],
+        ["Returned", number(q.released)],
       ],
     },
     partitions: [],
@@ -110,13 +110,14 @@ function sources(status, paused) {
 
 function activity(seen, now) {
   const failure = () => {
-    const line = element("summary", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" })), element("span", { className: "kind" }));
+    const line = element("summary", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" })), element("div", { className: "kind" }), element("div", { className: "preview" }));
     return element("li", {}, element("details", {}, line, element("pre"), element("p", { className: "soft mono" })));
   };
   list($("failures"), ".rows", seen.failures, (f) => f.request_id, failure, (node, f) => {
     write(node.querySelector(".grow"), f.function);
     write(node.querySelector(".line .soft"), ago(f.at_ms, now));
     write(node.querySelector(".kind"), f.error.error_type);
+    write(node.querySelector(".preview"), f.error.message);
     write(node.querySelector("pre"), f.error.message || "(no message)");
     write(node.querySelector("p"), `${f.request_id}${f.records ? `, ${plural(f.records, "record")}` : ""}, after ${duration(f.duration_ms)}`);
   });
