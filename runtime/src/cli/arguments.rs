@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::operations::{Doctor, Parked, Running, Set, Switched};
+use super::operations::{Bridge, Doctor, Parked, Running, Set, Switched};
 use crate::project;
 
 /// Runs AWS SAM applications on your own machine, without Docker: native functions over the Lambda Runtime API, fed by
@@ -36,6 +36,8 @@ pub(super) enum Command {
     Parked(Parked),
     /// Say what this machine lacks for the application, and how to mend it
     Doctor(Doctor),
+    /// Copy the records of a Kafka topic to a queue, at least once, until Ctrl-C
+    Bridge(Bridge),
 }
 
 /// Which application, and with which values.

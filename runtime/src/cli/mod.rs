@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 the function failed, or the host could not go on; 2 the configuration is wrong, said in one message.
 
 mod arguments;
+mod bridge;
 mod doctor;
 mod exit;
 mod invoke;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Resume(arguments) => settings::pause(&arguments, false),
         Command::Parked(arguments) => parked::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Bridge(arguments) => bridge::run(&arguments),
     };
     outcome.unwrap_or_else(exit::Wrong::report)
 }

@@ -80,3 +80,34 @@ pub(super) struct Doctor {
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
 }
+
+#[derive(Debug, Args)]
+pub(super) struct Bridge {
+    /// Kind of the source: kafka
+    #[arg(long, value_name = "KIND")]
+    pub(super) from: String,
+    /// Kind of the target: sqs
+    #[arg(long, value_name = "KIND")]
+    pub(super) to: String,
+    /// Brokers of the topic, `host:port,...`
+    #[arg(long, value_name = "SERVERS")]
+    pub(super) servers: String,
+    /// Topic to copy
+    #[arg(long, value_name = "TOPIC")]
+    pub(super) topic: String,
+    /// Name of the queue; of a FIFO queue the record's key is the message group
+    #[arg(long, value_name = "QUEUE")]
+    pub(super) queue: String,
+    /// Consumer group, which knows how far it is [default: usher-bridge-QUEUE]
+    #[arg(long, value_name = "NAME")]
+    pub(super) group: Option<String>,
+    /// Where SQS answers [default: usher.toml's [endpoints] sqs]
+    #[arg(long, value_name = "URL")]
+    pub(super) sqs_endpoint: Option<String>,
+    /// A host outside this machine that may be talked to; may be repeated
+    #[arg(long, value_name = "HOST")]
+    pub(super) allow_remote: Vec<String>,
+    /// The template; usher.toml is read from its folder
+    #[arg(short, long, value_name = "FILE", default_value = "template.yaml")]
+    pub(super) template: PathBuf,
+}

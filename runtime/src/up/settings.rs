@@ -29,7 +29,8 @@ fn apply(tuner: &Tuner, before: &[Wish], after: &[Wish]) -> Vec<String> {
 
 /// Follows the file for ever. What is wrong in it changes nothing and is told once.
 pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<Wish>) {
-    let mut stamp = stamp_of(&file).await;
+    // read once more at the start: it may have been edited since `known` was
+    let mut stamp = None;
     loop {
         tokio::time::sleep(LOOK).await;
         let now = stamp_of(&file).await;

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_templates;
+mod bridge;
 mod browser;
 mod cli;
+mod doctor;
 mod http;
 mod instances;
 mod kafka;

@@ -106,23 +106,3 @@ async fn letters_of_a_topic_come_back_once_in_order_and_within_the_limit() {
     assert_eq!(values, ["a", "b", "c"]);
     running.drain().await;
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_doctor_names_what_is_missing_and_its_remedy() {
-    let application = Application::new();
-    let well = application.said(&["doctor"]);
-    assert!(well.contains("ok    servers answer") && well.contains("0 to mend"), "{well}");
-    std::fs::remove_file(application.path().join("built/bootstrap")).unwrap();
-    let toml = std::fs::read_to_string(application.path().join("usher.toml")).unwrap();
-    let nowhere = kafka::free_address();
-    std::fs::write(application.path().join("usher.toml"), toml.replace(&sqs_stage::endpoint(), &format!("http://{nowhere}")))
-        .unwrap();
-    let output = application.usher(&["doctor"]);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    for part in
-        ["fail  function Behave: there is no executable", &format!("SQS at http://{nowhere} does not answer"), "2 to mend"]
-    {
-        assert!(said.contains(part), "{part} is missing from {said}");
-    }
-}
