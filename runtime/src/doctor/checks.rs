@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::{Finding, Level};
-use crate::model::{Application, Code};
+use crate::model::{Application, Code, Destination};
 use crate::project::Project;
 use crate::{build, kafka, up};
 
@@ -119,16 +119,20 @@ fn binaries(subject: &Subject<'_>) -> Vec<Finding> {
 
 /// Topics that do not exist yet, of clusters that answer: of others the servers' look has told.
 async fn topics(app: &Application) -> Vec<Finding> {
-    let mut clusters: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
-        clusters.entry(mapping.bootstrap_servers.clone()).or_default().extend(mapping.topics.clone());
-    }
     let mut found = Vec::new();
-    for (servers, topics) in clusters {
-        let (count, place) = (topics.len(), servers.clone());
-        let asked = tokio::task::spawn_blocking(move || kafka::reach(&servers, &topics, PATIENCE)).await;
+    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
+        let mut topics = mapping.topics.clone();
+        if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
+            topics.push(topic.clone());
+        }
+        let (names, place, security) = (topics.join(", "), mapping.bootstrap_servers.clone(), mapping.security.clone());
+        let asked = tokio::task::spawn_blocking({
+            let place = place.clone();
+            move || kafka::reach(&place, &security, &topics, PATIENCE)
+        });
+        let asked = asked.await;
         let Ok(Ok(missing)) = asked else { continue };
-        let well = format!("{count} topics at {place}");
+        let well = format!("{}: topic {names} at {place}", mapping.id);
         let problem =
             |topic| format!("there is no topic {topic} at {place}. It is read as soon as it exists; create it, or name another");
         found.extend(Finding::each(&well, Level::Warn, missing.into_iter().map(problem).collect()));

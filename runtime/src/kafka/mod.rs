@@ -19,9 +19,9 @@ mod quiet;
 mod settings;
 mod status;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
@@ -37,6 +37,7 @@ use destination::Outlet;
 use driver::Driver;
 pub use question::reach;
 pub(crate) use quiet::{Deliveries, Quiet};
+pub(crate) use settings::{SERVICE_GATHERS, cluster};
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};
 

@@ -68,7 +68,7 @@ pub async fn counted(app: &Application) -> Vec<Counted> {
     for place in places(app) {
         let count = match &place.store {
             Store::Queue { .. } => count_queue(app, &place).await,
-            Store::Topic { servers, .. } => topic::count(servers, &place.name).await,
+            Store::Topic { mapping, .. } => topic::count(mapping, &place.name).await,
         };
         let (count, problem) = count.map_or_else(|why| (0, Some(why)), |count| (count, None));
         all.push(Counted { from: place.from(), place: place.name, count, problem });
@@ -87,7 +87,7 @@ async fn count_queue(app: &Application, place: &Place) -> Result<u64, String> {
 pub async fn peek(app: &Application, place: &Place, limit: usize) -> Result<Vec<Seen>, String> {
     match &place.store {
         Store::Queue { .. } => queue::peek(&sqs(app)?, place, limit).await,
-        Store::Topic { servers, back_to } => topic::peek(servers, &place.name, back_to, limit).await,
+        Store::Topic { mapping, back_to } => topic::peek(mapping, &place.name, back_to, limit).await,
     }
 }
 
@@ -98,7 +98,7 @@ pub async fn peek(app: &Application, place: &Place, limit: usize) -> Result<Vec<
 pub async fn replay(app: &Application, place: &Place, limit: usize) -> Result<Replayed, String> {
     match &place.store {
         Store::Queue { .. } => queue::replay(&sqs(app)?, place, limit).await,
-        Store::Topic { servers, back_to } => topic::replay(servers, &place.name, back_to, limit).await,
+        Store::Topic { mapping, back_to } => topic::replay(mapping, &place.name, back_to, limit).await,
     }
 }
 

@@ -26,8 +26,8 @@ pub enum Store {
     },
     /// A topic that is the on-failure destination of a mapping.
     Topic {
-        /// `host:port,...`
-        servers: String,
+        /// One of the mappings: how the cluster is reached.
+        mapping: Box<KafkaMapping>,
         /// Topics of the mappings, without repetition.
         back_to: Vec<String>,
     },
@@ -51,7 +51,7 @@ impl Place {
 pub fn places(app: &Application) -> Vec<Place> {
     type Sources = (Vec<String>, Vec<KafkaMapping>);
     let mut queues: BTreeMap<&str, Sources> = BTreeMap::new();
-    let mut topics: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    let mut topics: BTreeMap<(&str, &str), (&KafkaMapping, Vec<String>)> = BTreeMap::new();
     for queue in &app.queues {
         if let Some(redrive) = &queue.redrive {
             queues.entry(redrive.target_name()).or_default().0.push(queue.name.clone());
@@ -61,7 +61,7 @@ pub fn places(app: &Application) -> Vec<Place> {
         match &mapping.on_failure {
             Some(Destination::Sqs(arn)) => queues.entry(name_of(arn)).or_default().1.push(mapping.clone()),
             Some(Destination::KafkaTopic(topic)) => {
-                let back_to = topics.entry((topic, &mapping.bootstrap_servers)).or_default();
+                let (_, back_to) = topics.entry((topic, &mapping.bootstrap_servers)).or_insert((mapping, Vec::new()));
                 back_to.extend(mapping.topics.iter().filter(|topic| !back_to.contains(topic)).cloned().collect::<Vec<_>>());
             }
             None => {}
@@ -70,9 +70,9 @@ pub fn places(app: &Application) -> Vec<Place> {
     let queues = queues
         .into_iter()
         .map(|(name, (queues, mappings))| Place { name: name.to_owned(), store: Store::Queue { queues, mappings } });
-    let topics = topics.into_iter().map(|((name, servers), back_to)| Place {
+    let topics = topics.into_iter().map(|((name, _), (mapping, back_to))| Place {
         name: name.to_owned(),
-        store: Store::Topic { servers: servers.to_owned(), back_to },
+        store: Store::Topic { mapping: Box::new(mapping.clone()), back_to },
     });
     queues.chain(topics).collect()
 }

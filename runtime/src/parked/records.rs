@@ -7,10 +7,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::route::Range;
-use crate::kafka::{Deliveries, Quiet};
+use crate::kafka::{Deliveries, Quiet, cluster};
+use crate::model::KafkaMapping;
 
 /// How long a broker may take to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
@@ -26,13 +27,13 @@ pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
     let work = tokio::task::spawn_blocking(move || {
         let mut count = 0;
         for range in &ranges {
-            let consumer = consumer(&range.servers, "usher-parked")?;
+            let consumer = consumer(&range.mapping, "usher-parked")?;
             let (low, high) = watermarks(&consumer, &range.topic, range.partition)?;
             if range.first < low || range.last >= high {
                 return Err(format!("{range}: the topic has {low} to {} by now; those records are gone", high - 1));
             }
             let found = read(&consumer, &range.topic, range.partition, range.first, range.last, usize::MAX)?;
-            write(&range.servers, found.iter().map(|message| Outgoing::copy(message, &range.topic, Some(range.partition))))?;
+            write(&range.mapping, found.iter().map(|message| Outgoing::copy(message, &range.topic, Some(range.partition))))?;
             count += found.len() as u64;
         }
         Ok(count)
@@ -40,9 +41,8 @@ pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
     work.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
-pub(super) fn consumer(servers: &str, group: &str) -> Result<BaseConsumer<Quiet>, String> {
-    ClientConfig::new()
-        .set("bootstrap.servers", servers)
+pub(super) fn consumer(mapping: &KafkaMapping, group: &str) -> Result<BaseConsumer<Quiet>, String> {
+    cluster(mapping)
         .set("group.id", group)
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
@@ -112,9 +112,8 @@ impl<'a> Outgoing<'a> {
 }
 
 /// Writes records and waits until the brokers have every one of them. Order within a partition is kept.
-pub(super) fn write<'a>(servers: &str, records: impl Iterator<Item = Outgoing<'a>>) -> Result<(), String> {
-    let producer: ThreadedProducer<Deliveries> = ClientConfig::new()
-        .set("bootstrap.servers", servers)
+pub(super) fn write<'a>(mapping: &KafkaMapping, records: impl Iterator<Item = Outgoing<'a>>) -> Result<(), String> {
+    let producer: ThreadedProducer<Deliveries> = cluster(mapping)
         .set("enable.idempotence", "true")
         .set("message.timeout.ms", "15000")
         .set("allow.auto.create.topics", "false")

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::places::{Place, Store};
+use crate::model::KafkaMapping;
 use crate::model::sqs::name_of;
 use crate::sqs::Letter;
 
@@ -21,8 +22,8 @@ pub enum Route {
 /// Records of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
-    /// `host:port,...` of the mapping, not of the letter.
-    pub servers: String,
+    /// The mapping that reads it: how the cluster is reached, whatever the letter says.
+    pub mapping: KafkaMapping,
     /// Topic.
     pub topic: String,
     /// Partition number.
@@ -53,7 +54,7 @@ pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
                 let owner = mappings.iter().find(|mapping| mapping.topics.iter().any(|known| known == topic));
                 let owner = owner.ok_or_else(|| format!("no mapping of the template reads topic {topic}"))?;
                 let (first, last) = offsets(info).ok_or_else(|| format!("it names no offsets of {name}"))?;
-                Ok(Range { servers: owner.bootstrap_servers.clone(), topic: topic.to_owned(), partition, first, last })
+                Ok(Range { mapping: owner.clone(), topic: topic.to_owned(), partition, first, last })
             })
             .collect();
         let ranges = ranges?;

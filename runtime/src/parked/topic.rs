@@ -8,6 +8,7 @@ use super::records::{Outgoing, PATIENCE, consumer, read, watermarks, write};
 use super::wrapped::{Original, unwrapped};
 use super::{Replayed, Seen};
 use crate::kafka::Quiet;
+use crate::model::KafkaMapping;
 
 /// The group whose progress says what was brought back.
 const GROUP: &str = "usher-parked";
@@ -19,16 +20,16 @@ struct Waiting {
     end: i64,
 }
 
-pub(super) async fn count(servers: &str, topic: &str) -> Result<u64, String> {
-    blocking(servers, topic, |consumer, topic| {
+pub(super) async fn count(mapping: &KafkaMapping, topic: &str) -> Result<u64, String> {
+    blocking(mapping, topic, |consumer, topic| {
         Ok(waiting(consumer, topic)?.iter().map(|part| (part.end - part.first) as u64).sum())
     })
     .await
 }
 
-pub(super) async fn peek(servers: &str, topic: &str, back_to: &[String], limit: usize) -> Result<Vec<Seen>, String> {
+pub(super) async fn peek(mapping: &KafkaMapping, topic: &str, back_to: &[String], limit: usize) -> Result<Vec<Seen>, String> {
     let back_to = back_to.to_vec();
-    blocking(servers, topic, move |consumer, topic| {
+    blocking(mapping, topic, move |consumer, topic| {
         let mut seen = Vec::new();
         for part in waiting(consumer, topic)?.into_iter().filter(|part| part.first < part.end) {
             let messages = read(consumer, topic, part.partition, part.first, part.end - 1, limit - seen.len())?;
@@ -53,9 +54,9 @@ fn shown(message: &OwnedMessage, back_to: &[String]) -> Seen {
     }
 }
 
-pub(super) async fn replay(servers: &str, topic: &str, back_to: &[String], limit: usize) -> Result<Replayed, String> {
-    let (place, back_to) = (servers.to_owned(), back_to.to_vec());
-    blocking(servers, topic, move |consumer, topic| {
+pub(super) async fn replay(mapping: &KafkaMapping, topic: &str, back_to: &[String], limit: usize) -> Result<Replayed, String> {
+    let (place, back_to) = (mapping.clone(), back_to.to_vec());
+    blocking(mapping, topic, move |consumer, topic| {
         let mut replayed = Replayed::default();
         for part in waiting(consumer, topic)?.into_iter().filter(|part| part.first < part.end) {
             let left = limit - replayed.letters as usize;
@@ -77,7 +78,7 @@ pub(super) async fn replay(servers: &str, topic: &str, back_to: &[String], limit
 }
 
 /// Writes the records to their topics, all or an error: what is inside a document as it was, anything else as it is.
-fn bring(servers: &str, messages: &[OwnedMessage], back_to: &[String]) -> Result<(), String> {
+fn bring(mapping: &KafkaMapping, messages: &[OwnedMessage], back_to: &[String]) -> Result<(), String> {
     let originals: Vec<Option<Original>> =
         messages.iter().map(|message| unwrapped(message.payload().unwrap_or_default())).collect();
     let mut outgoing = Vec::new();
@@ -96,7 +97,7 @@ fn bring(servers: &str, messages: &[OwnedMessage], back_to: &[String]) -> Result
             },
         ));
     }
-    write(servers, outgoing.into_iter())
+    write(mapping, outgoing.into_iter())
 }
 
 fn headers(original: &Original) -> Option<OwnedHeaders> {
@@ -135,11 +136,11 @@ fn waiting(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<Waiting>, 
 
 /// librdkafka waits by blocking.
 async fn blocking<T: Send + 'static>(
-    servers: &str,
+    mapping: &KafkaMapping,
     topic: &str,
     work: impl FnOnce(&BaseConsumer<Quiet>, &str) -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
-    let (servers, topic) = (servers.to_owned(), topic.to_owned());
-    let done = tokio::task::spawn_blocking(move || work(&consumer(&servers, GROUP)?, &topic));
+    let (mapping, topic) = (mapping.clone(), topic.to_owned());
+    let done = tokio::task::spawn_blocking(move || work(&consumer(&mapping, GROUP)?, &topic));
     done.await.unwrap_or_else(|error| Err(error.to_string()))
 }

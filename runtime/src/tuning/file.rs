@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn what_is_gone_goes_back_and_what_stayed_is_left_alone() {
-        let settings = Settings::new(&Application::default(), 1, "info");
+        let settings = Settings::new(&Application::default(), 1, "info", std::time::Duration::ZERO);
         assert_eq!(edited(&[wish("log", "debug")], &[], &settings), [wish("log", "info")]);
         assert_eq!(edited(&[wish("log", "debug")], &[wish("log", "debug")], &settings), []);
         assert_eq!(edited(&[], &[wish("log", "warn")], &settings), [wish("log", "warn")]);
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn a_size_that_needs_a_window_comes_after_it() {
-        let settings = Settings::new(&Application::default(), 1, "info");
+        let settings = Settings::new(&Application::default(), 1, "info", std::time::Duration::ZERO);
         let order = |wishes: &[Wish]| edited(&[], wishes, &settings).iter().map(|w| w.setting.clone()).collect::<Vec<_>>();
         assert_eq!(order(&[wish("batch-size", "500"), wish("batching-window", "1")]), ["batching-window", "batch-size"]);
         assert_eq!(order(&[wish("batching-window", "0"), wish("batch-size", "5")]), ["batch-size", "batching-window"]);

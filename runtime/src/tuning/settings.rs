@@ -1,6 +1,7 @@
 //! The settings in force, and what became of each wish.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -61,13 +62,16 @@ pub struct Settings {
     /// Function of each mapping, and what else limits its invocations.
     sources: BTreeMap<String, (String, Option<u32>)>,
     changes: Recent<Change>,
+    /// How long a Kafka mapping gathers where no window is set.
+    gathers: Duration,
 }
 
 impl Settings {
-    /// As the application has them. `concurrency`: instances of a function that reserves no number; `log`: what is logged now.
-    pub fn new(app: &Application, concurrency: usize, log: &str) -> Self {
+    /// As the application has them. `concurrency`: instances of a function that reserves no number; `log`: what is logged now;
+    /// `gathers`: how long a Kafka mapping gathers where no window is set.
+    pub fn new(app: &Application, concurrency: usize, log: &str, gathers: Duration) -> Self {
         let (subjects, values, sources) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut settings = Self { subjects, values, sources, changes: Recent::new(REMEMBERED) };
+        let mut settings = Self { subjects, values, sources, changes: Recent::new(REMEMBERED), gathers };
         for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
             let values = (mapping.batch_size, mapping.batching_window.as_secs() as u32);
             settings.source(&mapping.id, Subject::Kafka, values, (&mapping.function, None));
@@ -164,7 +168,10 @@ impl Settings {
         let concurrency = self.number(function, Knob::Concurrency).unwrap_or(0);
         Some(SourceSettings {
             batch_size: self.number(mapping, Knob::BatchSize)? as usize,
-            window: std::time::Duration::from_secs(self.number(mapping, Knob::BatchingWindow)?.into()),
+            window: match self.number(mapping, Knob::BatchingWindow)? {
+                0 if self.subjects.get(mapping) == Some(&Subject::Kafka) => self.gathers,
+                seconds => Duration::from_secs(seconds.into()),
+            },
             concurrency: own.map_or(concurrency, |own| own.min(concurrency)) as usize,
             paused: self.values.get(&(mapping.to_owned(), Knob::Paused)).is_some_and(|held| held.value.is_on()),
         })

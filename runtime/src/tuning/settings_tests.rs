@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 use crate::model::{Code, Function, SqsMapping};
 
@@ -37,7 +35,7 @@ fn wish(target: &str, setting: &str, value: &str) -> Wish {
 
 #[test]
 fn a_change_is_in_force_and_remembered_with_who_made_it() {
-    let mut settings = Settings::new(&app(), 16, "info");
+    let mut settings = Settings::new(&app(), 16, "info", Duration::ZERO);
     let change = settings.change(7, "cli", &wish("F", "concurrency", "2")).unwrap().unwrap();
     assert_eq!((change.old, change.new), (Value::Number(16), Value::Number(2)));
     assert_eq!(settings.for_source("Plain").unwrap().concurrency, 2);
@@ -50,7 +48,7 @@ fn a_change_is_in_force_and_remembered_with_who_made_it() {
 
 #[test]
 fn a_wrong_wish_says_why_and_changes_nothing() {
-    let mut settings = Settings::new(&app(), 16, "info");
+    let mut settings = Settings::new(&app(), 16, "info", Duration::ZERO);
     let before = settings.shown();
     let table = [
         ("Plane", "paused", "true", "Did you mean Plain?"),
@@ -74,7 +72,7 @@ fn a_wrong_wish_says_why_and_changes_nothing() {
 
 #[test]
 fn a_larger_batch_of_a_queue_may_follow_its_window_and_keeps_it() {
-    let mut settings = Settings::new(&app(), 16, "info");
+    let mut settings = Settings::new(&app(), 16, "info", Duration::ZERO);
     for (setting, value) in [("batching-window", "2s"), ("batch-size", "500")] {
         assert!(settings.change(0, "cli", &wish("Plain", setting, value)).unwrap().is_some());
     }

@@ -15,7 +15,7 @@ use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -116,7 +116,8 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
     let tuners = kafka.iter().map(|handle| (handle.watch().status().mapping, handle.tuner()));
     let tuners = tuners.chain(sqs.iter().map(|handle| (handle.watch().status().mapping, handle.tuner()))).collect();
     let log = options.log.as_ref().map_or("", |log| &log.now);
-    let values = Settings::new(&app, options.pool.default_concurrency, log);
+    let gathers = if options.aws_timing { kafka::SERVICE_GATHERS } else { Duration::ZERO };
+    let values = Settings::new(&app, options.pool.default_concurrency, log, gathers);
     let tuner = Arc::new(Tuner::new(values, tuners, pool.clone(), options.log.clone()));
     let watches = (kafka.iter().map(kafka::Handle::watch).collect(), sqs.iter().map(sqs::Handle::watch).collect());
     let mut mappings: JoinSet<Result<(), String>> = kafka.into_iter().map(kafka::Handle::ended).collect();

@@ -23,6 +23,6 @@ mod sqs_servers;
 mod sqs_stage;
 mod support;
 mod template;
-mod two_hosts;
 mod tuning;
+mod two_hosts;
 mod up;

@@ -51,6 +51,7 @@ fn look(page: &str, queue: &str) {
         browser.look(width, 900, scheme);
         let overflow = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
         assert_eq!(browser.value(overflow), false, "{width} pixels are enough");
+        browser.value("scrollTo(0, 0)");
         let picture = browser.picture();
         // to be looked at by a person: USHER_PICTURES names a folder
         if let Some(folder) = std::env::var_os("USHER_PICTURES") {
