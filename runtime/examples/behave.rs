@@ -53,7 +53,11 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             Ok(json!({ "event": event, "request_id": context.request_id, "arn": context.invoked_function_arn,
                 "pid": std::process::id(), "trace": context.xray_trace_id, "deadline": context.deadline }))
         }
-        "fail" => Err("as told".into()),
+        "fail" => Err(event["message"].as_str().unwrap_or("as told").into()),
+        "print" => {
+            println!("{}", event["line"].as_str().unwrap_or_default());
+            Ok(Value::Null)
+        }
         "exit" => std::process::exit(7),
         "panic" => panic!("as told"),
         "hang" => std::future::pending().await,

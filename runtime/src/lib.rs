@@ -4,12 +4,17 @@
 //! `document` reads YAML and TOML without losing the lines; `template` and `project` resolve what the user wrote into one [`model::Application`];
 //! `build` makes the binaries; `instances` runs them as processes over the Lambda Runtime API;
 //! `filter` decides which records a function gets to see; `mapping` is the pure event source mapping machine of streams and `kafka` its adapter; `sqs` has queues, their machine
-//! and its adapter; `schedule` and `http` are the other two faces that invoke functions; `up` ties them into a running host and drains it; `cli` is the door.
+//! and its adapter; `schedule` and `http` are the other two faces that invoke functions; `observation` keeps what happens, `tuning` what may
+//! change while it does, `control` shows and takes both; `up` ties them into a running host and drains it; `parked` brings dead letters back,
+//! `bridge` copies a topic to a queue, `doctor` looks at the machine; `cli` is the door.
 //!
 //! This crate knows nothing of any particular application.
 
+pub mod bridge;
 pub mod build;
 pub mod cli;
+pub mod control;
+pub mod doctor;
 pub mod document;
 pub mod filter;
 pub mod http;
@@ -18,8 +23,11 @@ pub mod invocation;
 pub mod kafka;
 pub mod mapping;
 pub mod model;
+pub mod observation;
+pub mod parked;
 pub mod project;
 pub mod schedule;
 pub mod sqs;
 pub mod template;
+pub mod tuning;
 pub mod up;

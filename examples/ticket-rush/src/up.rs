@@ -61,7 +61,7 @@ curl -sS -X POST {api}/programs/$PROGRAM/stop -H \"Authorization: Bearer $SELLER
 curl -sS \"{api}/api-calls/statistics?by=route,status\" -H \"Authorization: Bearer $OPERATOR\"
 curl -sS {api}/parked -H \"Authorization: Bearer $OPERATOR\"
 
-# what runs, and how far the topic is
+# what runs, and how far the topic is; to look at: http://{control}/_usher/
 curl -sS http://{control}/_usher/status
 ",
         secret = crate::demo::WEBHOOK_SECRET,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::operations::{Bridge, Doctor, Parked, Running, Set, Switched};
 use crate::project;
 
 /// Runs AWS SAM applications on your own machine, without Docker: native functions over the Lambda Runtime API, fed by
@@ -23,6 +24,20 @@ pub(super) enum Command {
     Invoke(Invoke),
     /// Show what the template comes to: functions, triggers, routes and what is left out. Secrets are hidden
     Template(Source),
+    /// List what may be changed of the running host, and what was
+    Settings(Running),
+    /// Change a setting of the running host: `usher set Orders batch-size=500`, `usher set log=debug`
+    Set(Set),
+    /// Have a source of the running host start no further invocation; it stays in its consumer group
+    Pause(Switched),
+    /// Have a paused source go on
+    Resume(Switched),
+    /// Dead letters of the application's sources: list them, look at them, bring them back
+    Parked(Parked),
+    /// Say what this machine lacks for the application, and how to mend it
+    Doctor(Doctor),
+    /// Copy the records of a Kafka topic to a queue, at least once, until Ctrl-C
+    Bridge(Bridge),
 }
 
 /// Which application, and with which values.
@@ -81,7 +96,7 @@ pub(super) struct Up {
     /// Where HTTP APIs listen; each further API takes the next port [default: usher.toml's, else 127.0.0.1:18080]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) http: Option<String>,
-    /// Serve `GET /_usher/status` on this loopback address
+    /// Serve the live page, /metrics and /health on this loopback address [default: usher.toml's control]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) control: Option<String>,
     /// Whether this host fires the schedules; one of several hosts should

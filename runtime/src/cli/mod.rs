@@ -3,11 +3,16 @@
 //! Exit codes: 0 done; 1 the function failed, or the host could not go on; 2 the configuration is wrong, said in one message.
 
 mod arguments;
+mod bridge;
+mod doctor;
 mod exit;
 mod invoke;
 mod logging;
+mod operations;
+mod parked;
 mod picture;
 mod prepare;
+mod settings;
 mod up;
 
 use std::process::ExitCode;
@@ -19,11 +24,18 @@ use arguments::{Cli, Command};
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging::start();
+    let log = logging::start();
     let outcome = match cli.command {
-        Command::Up(arguments) => up::run(&arguments),
+        Command::Up(arguments) => up::run(&arguments, log),
         Command::Invoke(arguments) => invoke::run(&arguments),
         Command::Template(arguments) => picture::run(&arguments),
+        Command::Settings(arguments) => settings::list(&arguments),
+        Command::Set(arguments) => settings::set(&arguments),
+        Command::Pause(arguments) => settings::pause(&arguments, true),
+        Command::Resume(arguments) => settings::pause(&arguments, false),
+        Command::Parked(arguments) => parked::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Bridge(arguments) => bridge::run(&arguments),
     };
     outcome.unwrap_or_else(exit::Wrong::report)
 }

@@ -12,14 +12,15 @@ use tokio::sync::oneshot;
 use super::arguments::{Switch, Up};
 use super::exit::Wrong;
 use super::prepare;
+use crate::control::LogSwitch;
 use crate::http::{self, KeySet};
 use crate::instances::PoolOptions;
 use crate::model::Application;
-use crate::project::{Arguments, Project, is_this_machine};
+use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
 use crate::up::{self, Options, RunError};
 
 /// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
-pub(super) fn run(arguments: &Up) -> Result<ExitCode, Wrong> {
+pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     let mut problems = Vec::new();
     let http = parsed("--http", arguments.http.as_deref(), &mut problems);
     let control = parsed("--control", arguments.control.as_deref(), &mut problems);
@@ -28,6 +29,7 @@ pub(super) fn run(arguments: &Up) -> Result<ExitCode, Wrong> {
     problems.extend(found);
     prepare::warn(&application);
     let keys = keys(&project, &application, &mut problems);
+    let control = control.or(project.control);
     problems.extend(control.and_then(open_to_others));
     let http = project.http_addresses(&application).map_err(|wrong| problems.push(wrong)).unwrap_or_default();
     let runtime = prepare::runtime()?;
@@ -47,6 +49,8 @@ pub(super) fn run(arguments: &Up) -> Result<ExitCode, Wrong> {
         control,
         http,
         keys,
+        settings: Some((arguments.source.template.with_file_name(SETTINGS), project.tuned.clone())),
+        log: Some(log),
         schedules: arguments.schedules == Switch::On,
         aws_timing: arguments.aws_timing,
         host_id: host_id(&arguments.source.template),
@@ -68,7 +72,7 @@ fn parsed(option: &str, written: Option<&str>, problems: &mut Vec<String>) -> Op
 fn open_to_others(control: SocketAddr) -> Option<String> {
     let own = is_this_machine(&control.ip().to_string()) && !control.ip().is_unspecified();
     (!own).then(|| {
-        format!("--control {control} is open to other machines. Choose a loopback address such as 127.0.0.1:{}.", control.port())
+        format!("--control {control} (or control in usher.toml) is open to other machines. Choose a loopback address such as 127.0.0.1:{}.", control.port())
     })
 }
 

@@ -3,6 +3,7 @@
 //! No I/O and no clock: every method decides under one short lock and says what the caller has to do.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -53,8 +54,18 @@ pub(super) enum Submitted {
     Draining,
 }
 
+/// What a change of the limit asks of the caller.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// Idle instances that are too many now.
+    pub(super) beyond: Vec<Arc<Instance>>,
+    /// Numbers of instances to start for jobs that wait.
+    pub(super) start: Vec<u64>,
+}
+
 #[derive(Debug, Default)]
 struct State {
+    limit: usize,
     /// Last in, first out: the warmest instance works, the others may go idle and retire.
     idle: Vec<Slot>,
     /// First in, first out.
@@ -71,14 +82,40 @@ struct State {
 /// The dispatcher of one function.
 #[derive(Debug)]
 pub(super) struct Dispatch {
-    limit: usize,
     state: Mutex<State>,
 }
 
 impl Dispatch {
     /// `limit`: most processes at one time.
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, state: Mutex::default() }
+        Self { state: Mutex::new(State { limit, ..State::default() }) }
+    }
+
+    /// Changes the limit. Busy instances beyond it are told when they ask for more.
+    pub(super) fn limit(&self, most: NonZeroUsize) -> Changed {
+        let mut state = self.state();
+        state.limit = most.get();
+        let mut change = Changed::default();
+        while let Some(id) = self.cover(&mut state) {
+            change.start.push(id);
+        }
+        // the longest idle first
+        let many = state.instances.len().saturating_sub(state.limit);
+        let mut idle = state.idle.iter().map(|slot| &slot.instance);
+        while change.beyond.len() < many
+            && let Some(instance) = idle.next()
+        {
+            if !change.beyond.iter().any(|known| known.id == instance.id) {
+                change.beyond.push(instance.clone());
+            }
+        }
+        drop(idle);
+        change
+    }
+
+    /// Processes at one time at most.
+    pub(super) fn most(&self) -> usize {
+        self.state().limit
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -91,7 +128,7 @@ impl Dispatch {
         if state.draining {
             return Submitted::Draining;
         }
-        if self.limit == 0 {
+        if state.limit == 0 {
             // nobody would ever take it from the queue
             return Submitted::Throttled;
         }
@@ -105,7 +142,7 @@ impl Dispatch {
             job
         };
         let covered = state.expected() > state.queue.len();
-        if !covered && state.instances.len() < self.limit {
+        if !covered && state.instances.len() < state.limit {
             state.queue.push_back(job);
             return Submitted::Start(state.announce());
         }
@@ -139,6 +176,12 @@ impl Dispatch {
     pub(super) fn offer(&self, slot: Slot) {
         let mut state = self.state();
         state.returning.remove(&slot.instance.id);
+        if state.instances.len() > state.limit && !slot.instance.is_busy() {
+            drop(state);
+            // the limit was lowered while it worked
+            slot.instance.retire_now();
+            return;
+        }
         let mut slots = vec![slot];
         while let Some(job) = state.queue.pop_front() {
             if job.reply.is_closed() {
@@ -197,7 +240,7 @@ impl Dispatch {
     /// Announces an instance if jobs wait that nobody is expected to take.
     fn cover(&self, state: &mut State) -> Option<u64> {
         let uncovered = state.queue.len() > state.expected();
-        (uncovered && state.instances.len() < self.limit && !state.draining).then(|| state.announce())
+        (uncovered && state.instances.len() < state.limit && !state.draining).then(|| state.announce())
     }
 
     /// Takes an instance's waiting calls away, so that it gets no further job.

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, oneshot};
 use super::dispatch::{Assignment, Job, Slot};
 use super::failure;
 use super::logs::Line;
+use super::observed;
 use super::pool::Runner;
 use super::stats::{InFlightStats, InstanceState, InstanceStats};
 use crate::invocation::{FunctionError, Outcome};
@@ -239,6 +240,8 @@ impl Instance {
         state.last_request = Some(request_id.clone());
         let duration = entry.started.elapsed();
         let (init, pid) = (entry.init, state.pid);
+        let error = if let Outcome::Error(error) = &outcome { Some(error) } else { None };
+        self.runner.observer.ended(observed::ended(request_id, entry.records, duration, init, error));
         // a closed channel: the caller gave up waiting
         let _ = entry.reply.send(outcome);
         let log = &self.runner.log;
@@ -268,6 +271,13 @@ impl Instance {
         drop(state);
         self.runner.dispatch.withdraw(self.id);
         true
+    }
+
+    /// Has the supervisor end it, unless it is busy.
+    pub(super) fn retire_now(&self) {
+        if self.retire() {
+            self.changed.notify_one();
+        }
     }
 
     /// What is due now. Where several events share the process, those out of time are answered here and it lives on.

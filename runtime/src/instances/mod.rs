@@ -4,7 +4,7 @@
 //! [`pool`] finds the function; `dispatch` gives the job to a waiting instance, starts another or queues it;
 //! `process` starts executables in an environment of their own; `runtime_api` answers the process' HTTP calls;
 //! `instance` is what one process owes; `supervisor` watches over it: deadlines, exit, idleness; `failure` words what went wrong as Lambda does;
-//! `logs` carries what the process prints; `stats` shows it all; `guardian` leaves nobody behind if the host is killed.
+//! `logs` carries what the process prints; `stats` shows it all, `observed` tells those who watch; `guardian` leaves nobody behind if the host is killed.
 //!
 //! Promises: an invocation is answered exactly once, whatever the process does; it runs no longer than the function's
 //! timeout; a crash fails only the invocation in flight; no process outlives the host.
@@ -15,6 +15,7 @@ mod failure;
 mod guardian;
 mod instance;
 mod logs;
+mod observed;
 mod peer;
 mod pool;
 mod process;

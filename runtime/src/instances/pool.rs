@@ -1,6 +1,7 @@
 //! The door of the room: finds the function, hands the job to its dispatcher and waits for the outcome.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use super::stats::{FunctionStats, Stats};
 use super::supervisor;
 use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
 use crate::model::{Application, Function};
+use crate::observation::{FunctionObserver, Observations};
 
 /// Limits of the pool.
 #[derive(Debug, Clone)]
@@ -28,11 +30,19 @@ pub struct PoolOptions {
     pub drain: Duration,
     /// Where the functions' output goes.
     pub logs: Logs,
+    /// Where what happens is counted and remembered.
+    pub observations: Observations,
 }
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self { default_concurrency: 16, idle: Duration::from_mins(5), drain: Duration::from_secs(20), logs: Logs::stdout() }
+        Self {
+            default_concurrency: 16,
+            idle: Duration::from_mins(5),
+            drain: Duration::from_secs(20),
+            logs: Logs::stdout(),
+            observations: Observations::default(),
+        }
     }
 }
 
@@ -44,6 +54,7 @@ pub(super) struct Runner {
     pub(super) idle: Duration,
     pub(super) dispatch: Dispatch,
     pub(super) log: FunctionLog,
+    pub(super) observer: FunctionObserver,
     pub(super) counters: Counters,
     pub(super) guardian: Arc<Guardian>,
     /// Rings when an instance ended.
@@ -86,6 +97,7 @@ impl Pool {
                 idle: options.idle,
                 dispatch: Dispatch::new(limit),
                 log: options.logs.of(&function.id),
+                observer: options.observations.of(&function.id),
                 counters: Counters::default(),
                 guardian: guardian.clone(),
                 ended: Notify::new(),
@@ -107,10 +119,25 @@ impl Pool {
                 throttles: count(&runner.counters.throttles),
                 cold_starts: count(&runner.counters.cold_starts),
                 queued: runner.dispatch.queued(),
+                limit: runner.dispatch.most(),
                 instances: runner.dispatch.instances().iter().map(|instance| instance.stats()).collect(),
             }
         });
         Stats { functions: functions.collect() }
+    }
+
+    /// Changes how many instances of a function there may be at one time, from now on. Those beyond it end once they are idle.
+    /// False: there is no such function.
+    pub fn limit(&self, function: &str, most: NonZeroUsize) -> bool {
+        let Some(runner) = self.runners.get(function) else { return false };
+        let change = runner.dispatch.limit(most);
+        for instance in change.beyond {
+            instance.retire_now();
+        }
+        for id in change.start {
+            supervisor::spawn(runner.clone(), id);
+        }
+        true
     }
 
     /// Refuses new invocations, waits for those in flight (at most [`PoolOptions::drain`]), then ends every process.

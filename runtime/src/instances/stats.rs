@@ -24,6 +24,8 @@ pub struct FunctionStats {
     pub cold_starts: u64,
     /// Invocations waiting for an instance.
     pub queued: usize,
+    /// Processes at one time at most.
+    pub limit: usize,
     /// The processes.
     pub instances: Vec<InstanceStats>,
 }

@@ -12,6 +12,7 @@ use super::environment;
 use super::failure;
 use super::instance::{Due, INIT_TIMEOUT, Instance};
 use super::logs::Line;
+use super::observed;
 use super::pool::Runner;
 use super::process::Process;
 use super::runtime_api;
@@ -61,9 +62,15 @@ async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
         end = run(instance, runner.function.timeout).await;
     }
     let failure = |request_id: &str| describe(&end, instance, request_id);
+    // of an invocation that waited for this instance and never began nobody else tells
+    let never_began = |request_id: &str| {
+        let error = failure(request_id);
+        runner.observer.ended(observed::ended(request_id, 0, Duration::ZERO, None, Some(&error)));
+        error
+    };
     let ready = instance.is_ready();
     let on_purpose = matches!(end, End::Stopped | End::Idle) && instance.init_error().is_none();
-    let blame: Option<&dyn Fn(&str) -> FunctionError> = if ready || on_purpose { None } else { Some(&failure) };
+    let blame: Option<&dyn Fn(&str) -> FunctionError> = if ready || on_purpose { None } else { Some(&never_began) };
     // gives its place free before anybody learns of its end and tries again
     instance.condemn();
     let next = runner.dispatch.ended(instance.id, ready, blame);
@@ -119,9 +126,10 @@ async fn start(instance: &Arc<Instance>) -> io::Result<(Process, TcpListener)> {
     let mut process = Process::start(&runner.executable, environment, &runner.guardian)?;
     instance.process_started(process.pid());
     let weak = Arc::downgrade(instance);
-    let log = runner.log.clone();
+    let (log, observer) = (runner.log.clone(), runner.observer.clone());
     process.forward_output(move |text| {
         let request = weak.upgrade().and_then(|instance| instance.current_request());
+        observer.printed(&text);
         log.write(request.as_ref(), Line::Output { text });
     });
     Ok((process, listener))

@@ -61,7 +61,6 @@ pub(super) struct Context {
     filters: Option<Filters>,
     events: Sender<Event>,
     progress: Arc<Progress>,
-    away: AtomicBool,
 }
 
 impl Context {
@@ -74,7 +73,6 @@ impl Context {
             filters: mapping.filters.clone(),
             events,
             progress,
-            away: AtomicBool::new(false),
         }
     }
 
@@ -89,7 +87,7 @@ impl Context {
 
     /// Says once that the broker is away, and once that it is back.
     fn broker_is(&self, away: bool) {
-        if self.away.swap(away, Ordering::Relaxed) != away {
+        if self.progress.away.swap(away, Ordering::Relaxed) != away {
             if away {
                 tracing::warn!(mapping = %self.mapping, servers = %self.servers, "Kafka is away; records wait there, and this host keeps trying");
             } else {

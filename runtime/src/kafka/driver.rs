@@ -18,6 +18,7 @@ use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
 use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Millis, Offset, Partition, Reason, Settings, Slice, verdict};
 use crate::model::KafkaMapping;
+use crate::tuning::SourceSettings;
 
 /// The status need not be fresher than this.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
@@ -110,6 +111,7 @@ impl Driver {
         mut self,
         mut events: mpsc::Receiver<Event>,
         mut polling: oneshot::Receiver<Result<(), String>>,
+        mut tuned: watch::Receiver<Option<SourceSettings>>,
         mut shutdown: watch::Receiver<bool>,
         patience: Duration,
     ) -> Result<(), String> {
@@ -138,6 +140,10 @@ impl Driver {
                     Ok(Ended::Delivery(partition, letter, result)) => self.delivered(partition, letter, &result),
                     Err(error) => tracing::error!(mapping = %self.mapping.id, %error, "ALARM: a task failed"),
                 },
+                Ok(()) = tuned.changed() => {
+                    let settings = *tuned.borrow_and_update();
+                    settings.into_iter().for_each(|settings| self.step(Input::Tuned(settings)));
+                }
                 () = tokio::time::sleep_until(wake.into()) => self.step(Input::Tick),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
@@ -319,6 +325,7 @@ impl Driver {
             ..Request::new(self.mapping.function.clone(), payload)
         };
         self.batches.insert(id, slices);
+        self.progress.batches.fetch_add(1, Ordering::Relaxed);
         let invoker = self.invoker.clone();
         self.tasks.spawn(async move { Ended::Invocation(id, invoker.invoke(request, true).await) });
     }

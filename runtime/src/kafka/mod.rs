@@ -15,6 +15,7 @@ mod driver;
 mod encode;
 mod offsets;
 mod question;
+mod quiet;
 mod settings;
 mod status;
 
@@ -30,10 +31,13 @@ use tokio::task::JoinHandle;
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
+use crate::tuning::SourceSettings;
 use consumer::{Context, MappingConsumer};
 use destination::Outlet;
 use driver::Driver;
 pub use question::reach;
+pub(crate) use quiet::{Deliveries, Quiet};
+pub(crate) use settings::{SERVICE_GATHERS, cluster};
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};
 
@@ -63,6 +67,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Handle {
     watch: Watch,
+    tune: watch::Sender<Option<SourceSettings>>,
     task: JoinHandle<Result<(), String>>,
 }
 
@@ -96,6 +101,11 @@ impl Handle {
         self.watch.status()
     }
 
+    /// Changes how it behaves from now on; lives as long as the mapping.
+    pub fn tuner(&self) -> watch::Sender<Option<SourceSettings>> {
+        self.tune.clone()
+    }
+
     /// Waits until the mapping has drained and left its group.
     ///
     /// # Errors
@@ -116,6 +126,7 @@ pub fn start(
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<Handle, String> {
+    let (tune, tuned) = watch::channel(None);
     let outlet = mapping.on_failure.as_ref().map(|to| Outlet::new(to, settings::cluster(&mapping), limits.sqs.as_ref()));
     let outlet = outlet.transpose().map_err(|why| format!("mapping {}: {why}", mapping.id))?;
     let progress = Arc::new(Progress::default());
@@ -145,7 +156,7 @@ pub fn start(
     let patience = limits.drain;
     let task = tokio::spawn(async move {
         // a task of its own, so that a panic in it still ends the polling thread
-        let driven = tokio::spawn(driver.run(received, polling, shutdown, patience)).await;
+        let driven = tokio::spawn(driver.run(received, polling, tuned, shutdown, patience)).await;
         stop.store(true, Ordering::Relaxed);
         let joined = tokio::task::spawn_blocking(move || {
             let joined = poller.join();
@@ -158,5 +169,5 @@ pub fn start(
         if matches!(joined, Ok(Ok(()))) { Ok(()) } else { Err("its polling thread panicked".to_owned()) }
     });
     let watch = Watch { mapping, progress };
-    Ok(Handle { watch, task })
+    Ok(Handle { watch, tune, task })
 }

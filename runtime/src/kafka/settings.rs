@@ -14,10 +14,10 @@ use crate::model::{KafkaMapping, Security, StartingPosition};
 const PARTITION_OVERHEAD: usize = 270;
 
 /// How long the service gathers a batch where the template names no window.
-const SERVICE_GATHERS: Duration = Duration::from_millis(500);
+pub(crate) const SERVICE_GATHERS: Duration = Duration::from_millis(500);
 
 /// How the mapping's cluster is reached, whatever for.
-pub(super) fn cluster(mapping: &KafkaMapping) -> ClientConfig {
+pub(crate) fn cluster(mapping: &KafkaMapping) -> ClientConfig {
     let mut config = ClientConfig::new();
     reach(&mapping.bootstrap_servers, &mapping.security, &mut config);
     config

@@ -1,7 +1,7 @@
 //! How far a mapping is, for those who watch.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -19,10 +19,14 @@ pub struct MappingStatus {
     pub group: String,
     /// Records that are over with: done, or discarded.
     pub records_done: u64,
+    /// Batches handed to the function.
+    pub batches: u64,
     /// Batches that failed, whole or in part, and were or will be tried again.
     pub failed_batches: u64,
     /// Records given up by a limit of the mapping.
     pub records_discarded: u64,
+    /// Why Kafka cannot be asked just now.
+    pub problem: Option<String>,
     /// The partitions this host owns.
     pub partitions: Vec<PartitionStatus>,
 }
@@ -50,8 +54,10 @@ pub struct PartitionStatus {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) done: AtomicU64,
+    pub(super) batches: AtomicU64,
     pub(super) failed_batches: AtomicU64,
     pub(super) discarded: AtomicU64,
+    pub(super) away: AtomicBool,
     ends: Mutex<BTreeMap<Partition, Offset>>,
     owned: Mutex<BTreeMap<Partition, Owned>>,
 }
@@ -103,6 +109,8 @@ impl Progress {
         });
         MappingStatus {
             records_done: self.done.load(Ordering::Relaxed),
+            batches: self.batches.load(Ordering::Relaxed),
+            problem: self.away.load(Ordering::Relaxed).then(|| "Kafka is away; records wait there".to_owned()),
             failed_batches: self.failed_batches.load(Ordering::Relaxed),
             records_discarded: self.discarded.load(Ordering::Relaxed),
             partitions: partitions.collect(),

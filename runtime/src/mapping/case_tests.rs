@@ -133,3 +133,20 @@ fn a_drain_lets_what_flies_land_and_starts_nothing() {
     assert!(!out.iter().any(|action| matches!(action, Action::Invoke(..))));
     assert!(out.contains(&Action::Commit(vec![(partition(0), 4)])), "{out:?}");
 }
+
+#[test]
+fn a_paused_mapping_holds_its_records_and_goes_on_with_them() {
+    let (mut machine, mut out) = assigned(settings(), 0..2);
+    let tuned = |paused, batch_size| Input::Tuned(SourceSettings { batch_size, window: Duration::ZERO, concurrency: 1, paused });
+    out.clear();
+    machine.step(0, tuned(true, 3), &mut out);
+    machine.step(0, Input::Records(partition(0), &offsets(2..9)), &mut out);
+    machine.step(0, Input::Finished(1, Finish::Answered(Vec::new())), &mut out);
+    assert!(!out.iter().any(|action| matches!(action, Action::Invoke(..))), "{out:?}");
+    machine.step(2_000, Input::Tick, &mut out);
+    assert!(out.contains(&Action::Commit(vec![(partition(0), 2)])), "what is done is committed: {out:?}");
+    assert_eq!(machine.wake(), None, "nothing is due while it is paused");
+    out.clear();
+    machine.step(2_000, tuned(false, 3), &mut out);
+    assert_eq!(out, [Action::Invoke(2, vec![slice(2, 4)])], "and the new size counts");
+}

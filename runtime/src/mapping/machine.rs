@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::partition::{Segment, State};
 use super::{Action, Failure, Finish, Input, InvocationId, Millis, Offset, Partition, Reason, Settings, Slice};
+use crate::tuning::SourceSettings;
 
 #[derive(Debug)]
 struct Flying {
@@ -25,6 +26,8 @@ pub struct Machine {
     next_epoch: u64,
     last_commit: Millis,
     draining: bool,
+    /// Invokes nothing until told otherwise; records are held up to the usual bounds.
+    paused: bool,
 }
 
 impl Machine {
@@ -39,6 +42,7 @@ impl Machine {
             next_epoch: 0,
             last_commit: Millis::MIN / 2,
             draining: false,
+            paused: false,
         }
     }
 
@@ -76,13 +80,14 @@ impl Machine {
                 }
             }
             Input::Delivered(partition, taken) => self.delivered(now, partition, taken, out),
+            Input::Tuned(tuned) => self.tuned(tuned),
             Input::Drain => self.draining = true,
             Input::Flush => self.commit_all(now, out),
             Input::Tick => {}
         }
         if !self.draining {
             self.send_held(now, out);
-            while self.start(now, out) {}
+            while !self.paused && self.start(now, out) {}
         }
         if now >= self.commit_due() {
             self.commit_all(now, out);
@@ -93,7 +98,7 @@ impl Machine {
     pub fn wake(&self) -> Option<Millis> {
         let dirty = self.partitions.values().any(|state| state.uncommitted().is_some());
         let commit = dirty.then(|| self.commit_due());
-        let free = !self.draining && self.flying.len() < self.settings.max_in_flight;
+        let free = !self.draining && !self.paused && self.flying.len() < self.settings.max_in_flight;
         let invoke = self
             .partitions
             .iter()
@@ -115,6 +120,13 @@ impl Machine {
     /// Partition, records held, and whether a slice is in flight: for the status.
     pub fn overview(&self) -> impl Iterator<Item = (Partition, usize, bool)> {
         self.partitions.iter().map(|(partition, state)| (*partition, state.len(), self.busy.contains(partition)))
+    }
+
+    fn tuned(&mut self, tuned: SourceSettings) {
+        self.settings.batch_size = tuned.batch_size.max(1);
+        self.settings.window = tuned.window;
+        self.settings.max_in_flight = tuned.concurrency.max(1);
+        self.paused = tuned.paused;
     }
 
     fn assigned(&mut self, partitions: &[Partition]) {

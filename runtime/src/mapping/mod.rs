@@ -30,6 +30,7 @@ mod model_tests;
 
 use std::time::Duration;
 
+use crate::tuning::SourceSettings;
 pub use machine::Machine;
 pub use response::{Failure, failures};
 pub use verdict::verdict;
@@ -118,6 +119,8 @@ pub enum Input<'a> {
     CommitFailed(&'a [Partition]),
     /// The destination took the discarded records of the partition, or did not.
     Delivered(Partition, bool),
+    /// Somebody changed how the mapping behaves. Slices that are cut already travel as they are.
+    Tuned(SourceSettings),
     /// Start nothing any more.
     Drain,
     /// Commit everything that is done, now.

@@ -11,6 +11,7 @@ mod safety;
 mod samconfig;
 mod servers;
 mod settings;
+mod tuned;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,10 +19,12 @@ use std::path::{Path, PathBuf};
 
 use crate::document::Problems;
 use crate::model::{Application, Diagnostic};
+use crate::tuning::Wish;
 
 pub use clusters::{Cluster, Secret};
 pub use safety::{broker_list, is_this_machine, remote_hosts};
 pub use servers::{LocalServer, local_servers};
+pub use tuned::tuned;
 
 /// Name of the settings file beside the template.
 pub const SETTINGS: &str = "usher.toml";
@@ -40,6 +43,10 @@ pub struct Project {
     pub concurrency: Option<u32>,
     /// `http`, or `[http]` with an address for each API by logical id. The key `""` holds the one for all.
     pub http: BTreeMap<String, SocketAddr>,
+    /// `control`: where the host shows itself and is told.
+    pub control: Option<SocketAddr>,
+    /// `[settings]`: what may be changed while the host runs.
+    pub tuned: Vec<Wish>,
     /// `jwks`: file of public keys for JWT authorizers.
     pub jwks: Option<PathBuf>,
     /// Template parameters from every source.

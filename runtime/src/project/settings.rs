@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use super::{Given, Project, SETTINGS, clusters};
+use super::{Given, Project, SETTINGS, clusters, tuned};
 use crate::document::{Kind, Node, Problems, Reader, parse_toml};
 
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 14] = [
+    "control",
+    "settings",
     "stack",
     "profile",
     "concurrency",
@@ -48,6 +50,8 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
     }
     project.profile = reader.text("profile", problems).map(str::to_owned);
     project.concurrency = reader.number("concurrency", 1..=1000, problems).map(|n| n as u32);
+    control(&reader, project, problems);
+    project.tuned = tuned::read(&reader, problems);
     project.jwks = reader.text("jwks", problems).map(|file| folder.join(file));
     project.allow_remote = reader.texts("allow_remote", problems).into_iter().map(str::to_owned).collect();
     http(&reader, project, problems);
@@ -63,6 +67,17 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
     }
     project.schedules = nested(&reader, "schedules", problems);
     resolve(&reader, folder, project, problems);
+}
+
+/// `control = "address"`.
+fn control(reader: &Reader<'_>, project: &mut Project, problems: &mut Problems) {
+    let Some(text) = reader.text("control", problems) else { return };
+    match text.parse() {
+        Ok(address) => project.control = Some(address),
+        Err(_) => {
+            problems.error(reader.line("control"), format!("control: '{text}' is not an address. Write \"127.0.0.1:18090\"."))
+        }
+    }
 }
 
 /// `http = "address"`, or a table of addresses by API.

@@ -16,6 +16,7 @@ use super::settlement::{Verdict, settle};
 use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
 use crate::model::{Queue, SqsMapping};
+use crate::tuning::SourceSettings;
 
 /// A message that is this host's for now.
 struct Held {
@@ -72,7 +73,12 @@ impl Driver {
     }
 
     /// Runs until `shutdown` turns true and everything in flight then has ended and the queue knows, or `patience` is over.
-    pub(super) async fn run(mut self, mut shutdown: watch::Receiver<bool>, patience: Duration) {
+    pub(super) async fn run(
+        mut self,
+        mut tuned: watch::Receiver<Option<SourceSettings>>,
+        mut shutdown: watch::Receiver<bool>,
+        patience: Duration,
+    ) {
         let mut deadline: Option<tokio::time::Instant> = None;
         self.step(Input::Tick);
         while deadline.is_none() || !self.tasks.is_empty() {
@@ -83,6 +89,10 @@ impl Driver {
                     // a task has nothing to panic about; what it held comes again from the queue
                     Err(error) => tracing::error!(mapping = %self.mapping.id, %error, "ALARM: a task failed"),
                 },
+                Ok(()) = tuned.changed() => {
+                    let settings = *tuned.borrow_and_update();
+                    settings.into_iter().for_each(|settings| self.step(Input::Tuned(settings)));
+                }
                 () = until(wake) => self.step(Input::Tick),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
@@ -200,6 +210,7 @@ impl Driver {
             ..Request::new(self.mapping.function.clone(), encode::event(&records))
         };
         self.batches.insert(id, batch);
+        Progress::add(&self.progress.batches, 1);
         let invoker = self.invoker.clone();
         self.tasks.spawn(async move { Ended::Invocation(id, invoker.invoke(request, true).await) });
     }

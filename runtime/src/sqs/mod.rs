@@ -11,7 +11,9 @@
 mod client;
 mod driver;
 mod encode;
+mod letters;
 pub mod mapping;
+mod notes;
 mod queues;
 mod settlement;
 mod status;
@@ -24,9 +26,12 @@ use tokio::task::JoinHandle;
 
 use crate::invocation::{Invoker, MAX_PAYLOAD};
 use crate::model::{Queue, SqsMapping};
+use crate::tuning::SourceSettings;
 pub use client::{Sqs, Wrong};
 use driver::Driver;
+pub use letters::Letter;
 use mapping::{Machine, Settings};
+pub use notes::Note;
 pub use queues::{ensure, missing};
 use status::Progress;
 pub use status::SqsStatus;
@@ -59,6 +64,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Handle {
     watch: Watch,
+    tune: watch::Sender<Option<SourceSettings>>,
     task: JoinHandle<()>,
 }
 
@@ -92,6 +98,11 @@ impl Handle {
         self.watch.status()
     }
 
+    /// Changes how it behaves from now on; lives as long as the mapping.
+    pub fn tuner(&self) -> watch::Sender<Option<SourceSettings>> {
+        self.tune.clone()
+    }
+
     /// Waits until the mapping has drained.
     ///
     /// # Errors
@@ -115,8 +126,9 @@ pub fn start(
     let machine = Machine::new(settings(&mapping, limits));
     let watch = Watch { mapping: Arc::new(mapping), progress: progress.clone() };
     let driver = Driver::new(watch.mapping.clone(), machine, sqs, queues, invoker, progress);
-    let task = tokio::spawn(driver.run(shutdown, limits.drain));
-    Handle { watch, task }
+    let (tune, tuned) = watch::channel(None);
+    let task = tokio::spawn(driver.run(tuned, shutdown, limits.drain));
+    Handle { watch, tune, task }
 }
 
 fn settings(mapping: &SqsMapping, limits: &Limits) -> Settings {

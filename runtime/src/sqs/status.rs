@@ -18,6 +18,8 @@ pub struct SqsStatus {
     pub received: u64,
     /// Dropped by the filters, and deleted without the function.
     pub filtered: u64,
+    /// Batches handed to the function.
+    pub batches: u64,
     /// Done, or dropped by the filters, and deleted from the queue.
     pub deleted: u64,
     /// Failed at the function; the queue gives them again, or moves them to its dead-letter queue.
@@ -39,6 +41,7 @@ pub struct SqsStatus {
 pub(super) struct Progress {
     pub(super) received: AtomicU64,
     pub(super) filtered: AtomicU64,
+    pub(super) batches: AtomicU64,
     pub(super) deleted: AtomicU64,
     pub(super) failed: AtomicU64,
     pub(super) released: AtomicU64,
@@ -69,6 +72,7 @@ impl Progress {
         SqsStatus {
             received: count(&self.received),
             filtered: count(&self.filtered),
+            batches: count(&self.batches),
             deleted: count(&self.deleted),
             failed: count(&self.failed),
             released: count(&self.released),

@@ -5,9 +5,9 @@
 //! or schedules; what is in flight finishes and is committed, within [`PoolOptions::drain`]; then the functions end.
 //! A mapping or an API that ends by itself ends the host in the same way, as a failure.
 
-mod control;
 mod mappings;
 mod preflight;
+mod settings;
 mod surroundings;
 
 use std::collections::BTreeMap;
@@ -15,16 +15,19 @@ use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
+use crate::control::{LogSwitch, Tuner};
 use crate::http::{self, KeySet};
 use crate::instances::{Pool, PoolOptions};
 use crate::invocation::Invoker;
 use crate::model::Application;
-use crate::{kafka, schedule, sqs};
+use crate::tuning::{Settings, Wish};
+use crate::{control, kafka, schedule, sqs};
 
 pub use surroundings::{Face, missing};
 
@@ -35,7 +38,7 @@ pub struct Options {
     pub executables: BTreeMap<String, PathBuf>,
     /// Limits of the instance pool.
     pub pool: PoolOptions,
-    /// Where `GET /_usher/status` is served; `None`: nowhere. Loopback only.
+    /// Where the host shows itself and is told ([`crate::control`]); `None`: nowhere. Loopback only.
     pub control: Option<SocketAddr>,
     /// Where each HTTP API listens, by logical id; one without an address gets any free port of loopback.
     pub http: BTreeMap<String, SocketAddr>,
@@ -45,6 +48,10 @@ pub struct Options {
     pub schedules: bool,
     /// Gather and retry at the service's pace instead of as soon as possible.
     pub aws_timing: bool,
+    /// File whose `[settings]` are followed while it runs, and what they say at the start.
+    pub settings: Option<(PathBuf, Vec<Wish>)>,
+    /// Changes what the host logs; `None`: nothing does.
+    pub log: Option<LogSwitch>,
     /// Distinguishes this host in consumer groups across restarts (static membership): host name and project folder.
     pub host_id: String,
 }
@@ -106,16 +113,36 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
     let schedules = tokio::spawn(schedule::run(enabled, invoker.clone(), stopping.clone()));
     let host = mappings::Host { app: &app, options: &options, invoker: &invoker, stopping: &stopping };
     let (kafka, sqs) = (host.start_kafka()?, host.start_sqs(queues));
+    let tuners = kafka.iter().map(|handle| (handle.watch().status().mapping, handle.tuner()));
+    let tuners = tuners.chain(sqs.iter().map(|handle| (handle.watch().status().mapping, handle.tuner()))).collect();
+    let log = options.log.as_ref().map_or("", |log| &log.now);
+    let gathers = if options.aws_timing { kafka::SERVICE_GATHERS } else { Duration::ZERO };
+    let values = Settings::new(&app, options.pool.default_concurrency, log, gathers);
+    let tuner = Arc::new(Tuner::new(values, tuners, pool.clone(), options.log.clone()));
     let watches = (kafka.iter().map(kafka::Handle::watch).collect(), sqs.iter().map(sqs::Handle::watch).collect());
-    let status = control::Status::new(pool.clone(), watches.0, watches.1);
     let mut mappings: JoinSet<Result<(), String>> = kafka.into_iter().map(kafka::Handle::ended).collect();
     for handle in sqs {
         mappings.spawn(handle.ended());
     }
-    let control = listeners.control.map(|listener| {
-        tracing::info!("status on http://{}/_usher/status", address(&listener));
-        tokio::spawn(control::serve(listener, status))
-    });
+    let mut following = JoinSet::new();
+    if let Some((file, wishes)) = options.settings.clone() {
+        settings::begin(&tuner, &wishes)?;
+        following.spawn(settings::follow(file, tuner.clone(), wishes));
+    }
+    if let Some(listener) = listeners.control {
+        tracing::info!("live page on http://{}/_usher/", address(&listener));
+        let host = control::Host {
+            pool: pool.clone(),
+            observations: options.pool.observations.clone(),
+            kafka: watches.0,
+            sqs: watches.1,
+            tuner,
+            token: hex::encode(rand::random::<[u8; 16]>()),
+            started_ms: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+            app: app.clone(),
+        };
+        following.spawn(control::serve(listener, Arc::new(host)));
+    }
     tracing::info!(functions = app.functions.len(), mappings = mappings.len(), "ready");
 
     let failure = tokio::select! {
@@ -139,9 +166,7 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
     if let Err(error) = ended {
         tracing::error!(%error, "the schedules ended badly");
     }
-    if let Some(control) = control {
-        control.abort();
-    }
+    following.abort_all();
     tracing::info!("stopped");
     failure.map_or(Ok(()), |why| Err(RunError::Ended(why)))
 }

@@ -3,12 +3,19 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_templates;
+mod bridge;
+mod browser;
 mod cli;
+mod doctor;
 mod http;
 mod instances;
 mod kafka;
 mod kafka_discards;
 mod kafka_security;
+mod operations;
+mod operations_stage;
+mod page;
+mod parked;
 mod schedule;
 mod semantics;
 mod sqs;
@@ -16,5 +23,6 @@ mod sqs_servers;
 mod sqs_stage;
 mod support;
 mod template;
+mod tuning;
 mod two_hosts;
 mod up;

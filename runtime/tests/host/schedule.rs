@@ -79,6 +79,8 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         http: [].into(),
         keys: None,
         aws_timing: false,
+        settings: None,
+        log: None,
         schedules: true,
         host_id: "schedules".into(),
     };

@@ -198,6 +198,8 @@ fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
         control,
         http: [].into(),
         keys: None,
+        settings: None,
+        log: None,
         schedules: true,
         aws_timing: false,
         host_id: random(),

@@ -160,8 +160,20 @@ impl Stage {
 
     /// Asks a queue once, for as long as a message may take to arrive.
     pub(crate) async fn receive(&self, queue: &str, wait: i32) -> Vec<Message> {
-        let request = self.client.receive_message().queue_url(self.url(queue)).max_number_of_messages(10).wait_time_seconds(wait);
+        let request = self
+            .client
+            .receive_message()
+            .queue_url(self.url(queue))
+            .max_number_of_messages(10)
+            .wait_time_seconds(wait)
+            .message_attribute_names("All");
         request.send().await.unwrap().messages.unwrap_or_default()
+    }
+
+    /// Deletes a message of the mapping's queue.
+    pub(crate) async fn delete(&self, message: &Message) {
+        let request = self.client.delete_message().queue_url(self.url(self.mapping.queue_name()));
+        request.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
     }
 
     /// Messages in the mapping's queue: visible and hidden.

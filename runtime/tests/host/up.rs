@@ -78,6 +78,8 @@ fn up_options(control: std::net::SocketAddr) -> up::Options {
         control: Some(control),
         http: [].into(),
         keys: None,
+        settings: None,
+        log: None,
         schedules: true,
         aws_timing: false,
         host_id: random(),

@@ -194,3 +194,16 @@ fn a_drain_lets_what_flies_land_and_gives_everything_else_back() {
     }
     assert!(machine.is_idle());
 }
+
+#[test]
+fn a_paused_mapping_finishes_what_it_asked_for_and_asks_for_nothing_more() {
+    let (mut machine, id) = asking(settings());
+    let tuned = |paused| Input::Tuned(SourceSettings { batch_size: 10, window: Duration::ZERO, concurrency: 2, paused });
+    assert_eq!(step(&mut machine, 0, tuned(true)), []);
+    let out = step(&mut machine, 5, Input::Received(id, messages(0..2, 10)));
+    assert_eq!((invoked(&out).len(), receives(&out).len()), (1, 0));
+    let out = step(&mut machine, 9, Input::Finished(invoked(&out)[0].0, Finish::Answered(Vec::new())));
+    assert_eq!(out, [Action::Delete(vec![0, 1])]);
+    assert_eq!(machine.wake(), None, "nothing is due while it is paused");
+    assert_eq!(receives(&step(&mut machine, 9, tuned(false))).len(), 1);
+}

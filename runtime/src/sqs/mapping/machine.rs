@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::batch::{Batch, fill};
 use super::settle::settle;
 use super::{Action, Finish, Input, InvocationId, MOST_RECEIVED, Message, Millis, ReceiveId, Settings};
+use crate::tuning::SourceSettings;
 
 /// Pause between the short requests in the last second of a batching window, in which no whole second fits.
 const SHORT_POLL: Millis = 100;
@@ -31,6 +32,8 @@ pub struct Machine {
     /// No request before.
     not_before: Millis,
     draining: bool,
+    /// Asks for nothing until told otherwise.
+    paused: bool,
 }
 
 impl Machine {
@@ -48,6 +51,7 @@ impl Machine {
             refusals: 0,
             not_before: Millis::MIN,
             draining: false,
+            paused: false,
         }
     }
 
@@ -63,6 +67,7 @@ impl Machine {
                 }
             }
             Input::Finished(id, finish) => self.finished(now, id, &finish, out),
+            Input::Tuned(tuned) => self.tuned(tuned),
             Input::Drain => {
                 self.draining = true;
                 let held = std::mem::take(&mut self.closed).into_iter().chain([std::mem::take(&mut self.open)]);
@@ -100,6 +105,13 @@ impl Machine {
     pub fn overview(&self) -> (usize, usize) {
         let held = self.open.len() + self.closed.iter().map(Batch::len).sum::<usize>();
         (self.flying.values().map(Batch::len).sum(), held)
+    }
+
+    fn tuned(&mut self, tuned: SourceSettings) {
+        self.settings.batch_size = tuned.batch_size.max(1);
+        self.settings.window = tuned.window.min(self.settings.patience / 2);
+        self.settings.concurrency = tuned.concurrency;
+        self.paused = tuned.paused;
     }
 
     fn received(&mut self, now: Millis, id: ReceiveId, messages: Vec<Message>, out: &mut Vec<Action>) {
@@ -191,6 +203,9 @@ impl Machine {
 
     /// Messages that may be asked for on top of what is held and asked for already: what the free permits can carry.
     fn room(&self) -> usize {
+        if self.paused {
+            return 0;
+        }
         let used = self.flying.len() + self.closed.len();
         let free = self.settings.concurrency.saturating_sub(used);
         let size = self.settings.batch_size;

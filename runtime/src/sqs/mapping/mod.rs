@@ -30,6 +30,7 @@ mod model_tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::tuning::SourceSettings;
 pub use machine::Machine;
 pub use response::failures;
 
@@ -93,6 +94,8 @@ pub enum Input {
     ReceiveFailed(ReceiveId),
     /// An invocation ended.
     Finished(InvocationId, Finish),
+    /// Somebody changed how the mapping behaves. What was received is still finished while it is paused.
+    Tuned(SourceSettings),
     /// Start nothing any more.
     Drain,
     /// Time passed.

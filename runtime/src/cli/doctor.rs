@@ -1,0 +1,21 @@
+//! `usher doctor`.
+
+use std::process::ExitCode;
+
+use super::exit::Wrong;
+use super::operations::Doctor;
+use super::prepare;
+use super::settings::print;
+use crate::doctor::{Level, Subject, examine};
+
+/// Prints every finding. Exit code 2 if the application would not start.
+pub(super) fn run(arguments: &Doctor) -> Result<ExitCode, Wrong> {
+    let (project, app, problems) = prepare::examine(&arguments.source.template, &arguments.source.arguments());
+    let subject = Subject { project: &project, app: &app, problems, profile: arguments.profile.clone() };
+    let found = prepare::runtime()?.block_on(examine(&subject));
+    let lines: Vec<String> = found.iter().map(|finding| format!("{finding}\n")).collect();
+    let count = |level| found.iter().filter(|finding| finding.level == level).count();
+    let (warnings, failures) = (count(Level::Warn), count(Level::Fail));
+    print(&format!("{}\n{failures} to mend, {warnings} to look at\n", lines.concat()))?;
+    Ok(if failures > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}

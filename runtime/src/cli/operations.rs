@@ -1,0 +1,113 @@
+//! Arguments of the commands that look after a running application.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::arguments::Source;
+
+/// Which host.
+#[derive(Debug, Args)]
+pub(super) struct Running {
+    /// The host's control address [default: control in usher.toml]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) control: Option<String>,
+    /// The template; usher.toml is read from its folder
+    #[arg(short, long, value_name = "FILE", default_value = "template.yaml")]
+    pub(super) template: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    /// Mapping or function, then SETTING=VALUE ...; without the former, a setting of the host
+    #[arg(value_name = "[TARGET] SETTING=VALUE", required = true, num_args = 1..)]
+    pub(super) words: Vec<String>,
+    #[command(flatten)]
+    pub(super) host: Running,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Switched {
+    /// Logical id of the mapping
+    #[arg(value_name = "SOURCE")]
+    pub(super) source: String,
+    #[command(flatten)]
+    pub(super) host: Running,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Parked {
+    #[command(subcommand)]
+    pub(super) verb: ParkedVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ParkedVerb {
+    /// Where dead letters go, and how many are there
+    List(Source),
+    /// The first letters of a place; they stay
+    Show(Place),
+    /// Bring letters back to their source; each is deleted only after the source has taken it
+    Replay(Replay),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// Queue or topic, as `usher parked list` names it
+    #[arg(value_name = "PLACE")]
+    pub(super) place: String,
+    /// Letters at most
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) limit: u16,
+    #[command(flatten)]
+    pub(super) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// Say what would be brought back, and where; bring nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    pub(super) source: Source,
+    /// Cargo profile that would be built with
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Bridge {
+    /// Kind of the source: kafka
+    #[arg(long, value_name = "KIND")]
+    pub(super) from: String,
+    /// Kind of the target: sqs
+    #[arg(long, value_name = "KIND")]
+    pub(super) to: String,
+    /// Brokers of the topic, `host:port,...`
+    #[arg(long, value_name = "SERVERS")]
+    pub(super) servers: String,
+    /// Topic to copy
+    #[arg(long, value_name = "TOPIC")]
+    pub(super) topic: String,
+    /// Name of the queue; of a FIFO queue the record's key is the message group
+    #[arg(long, value_name = "QUEUE")]
+    pub(super) queue: String,
+    /// Consumer group, which knows how far it is [default: usher-bridge-QUEUE]
+    #[arg(long, value_name = "NAME")]
+    pub(super) group: Option<String>,
+    /// Where SQS answers [default: usher.toml's [endpoints] sqs]
+    #[arg(long, value_name = "URL")]
+    pub(super) sqs_endpoint: Option<String>,
+    /// A host outside this machine that may be talked to; may be repeated
+    #[arg(long, value_name = "HOST")]
+    pub(super) allow_remote: Vec<String>,
+    /// The template; usher.toml is read from its folder
+    #[arg(short, long, value_name = "FILE", default_value = "template.yaml")]
+    pub(super) template: PathBuf,
+}

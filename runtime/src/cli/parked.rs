@@ -1,0 +1,133 @@
+//! `usher parked`: dead letters, listed, shown and brought back.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::arguments::Source;
+use super::exit::Wrong;
+use super::operations::{Parked, ParkedVerb, Place, Replay};
+use super::prepare;
+use super::settings::print;
+use crate::document::nearest;
+use crate::model::Application;
+use crate::observation::shortened;
+use crate::parked::{self, Seen};
+
+/// Longest body shown, bytes.
+const LONGEST_BODY: usize = 2_000;
+
+pub(super) fn run(arguments: &Parked) -> Result<ExitCode, Wrong> {
+    match &arguments.verb {
+        ParkedVerb::List(source) => list(source),
+        ParkedVerb::Show(place) => show(place),
+        ParkedVerb::Replay(replay) => bring(replay),
+    }
+}
+
+fn application(source: &Source) -> Result<Application, Wrong> {
+    Ok(prepare::application(&source.template, &source.arguments())?.1)
+}
+
+fn list(source: &Source) -> Result<ExitCode, Wrong> {
+    let app = application(source)?;
+    let counted = prepare::runtime()?.block_on(parked::counted(&app));
+    if counted.is_empty() {
+        return print("no dead letters: the application has no redrive policies and no on-failure destinations\n");
+    }
+    let mut out = String::new();
+    let mut troubled = false;
+    for one in counted {
+        troubled |= one.problem.is_some();
+        let count = one.problem.unwrap_or_else(|| one.count.to_string());
+        let _ = writeln!(out, "{:40} {count:>8}  from {}", one.place, one.from);
+    }
+    print(&out)?;
+    Ok(if troubled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn show(arguments: &Place) -> Result<ExitCode, Wrong> {
+    let letters = peek(arguments)?;
+    print(&drawn(&letters, &arguments.place))
+}
+
+fn peek(arguments: &Place) -> Result<Vec<Seen>, Wrong> {
+    let app = application(&arguments.source)?;
+    let place = find(&arguments.place, &app)?;
+    prepare::runtime()?.block_on(parked::peek(&app, &place, arguments.limit.into())).map_err(Wrong::failure)
+}
+
+fn drawn(letters: &[Seen], place: &str) -> String {
+    if letters.is_empty() {
+        return format!("{place} holds no letters, or others are looking at them just now\n");
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let mut out = String::new();
+    for letter in letters {
+        let age = letter.sent_ms.map_or_else(|| "unknown".to_owned(), |sent| age(now.saturating_sub(sent)));
+        let body = printable(&shortened(&letter.body, LONGEST_BODY));
+        let _ = writeln!(
+            out,
+            "{}\n  age     {age}\n  reason  {}\n  back to {}\n  {body}\n",
+            letter.id,
+            printable(&letter.reason),
+            letter.back_to
+        );
+    }
+    out
+}
+
+/// A letter may hold anything: what would move the cursor or change colours is not passed on to the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+fn age(ms: u64) -> String {
+    match ms / 1000 {
+        s if s < 120 => format!("{s} s"),
+        s if s < 7_200 => format!("{} min", s / 60),
+        s if s < 172_800 => format!("{} h", s / 3_600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
+fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
+    if arguments.dry_run {
+        let letters = peek(&arguments.place)?;
+        let lines: Vec<String> = letters.iter().map(|letter| format!("{} would go to {}\n", letter.id, letter.back_to)).collect();
+        return print(&format!("{}{} letters, nothing was changed\n", lines.concat(), letters.len()));
+    }
+    let app = application(&arguments.place.source)?;
+    let place = find(&arguments.place.place, &app)?;
+    let work = parked::replay(&app, &place, arguments.place.limit.into());
+    let replayed = prepare::runtime()?.block_on(work).map_err(Wrong::failure)?;
+    let stayed = replayed.stayed.iter().map(|why| format!("stays: {}\n", printable(why))).collect::<String>();
+    print(&format!(
+        "{stayed}{} letters are back at their source ({} records), {} stay\n",
+        replayed.letters,
+        replayed.records,
+        replayed.stayed.len()
+    ))?;
+    Ok(if replayed.stayed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn find(name: &str, app: &Application) -> Result<parked::Place, Wrong> {
+    let places = parked::places(app);
+    let names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
+    if let Some(found) = places.into_iter().find(|place| place.name == name) {
+        return Ok(found);
+    }
+    let hint = nearest(name, names.iter().map(String::as_str)).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+    let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Err(Wrong::configuration(format!("no source of the application fails to {name}.{hint} The places are: {all}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_cannot_steer_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\nc"), "a\u{fffd}[2Jb\nc");
+    }
+}

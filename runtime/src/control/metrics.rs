@@ -1,0 +1,172 @@
+//! `GET /metrics`: counters and gauges of functions and sources, and the metrics that functions print (EMF).
+
+use super::status::Picture;
+use crate::instances::{FunctionStats, InstanceState};
+use crate::kafka::MappingStatus;
+use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
+use crate::sqs::SqsStatus;
+
+pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
+    let mut out = Exposition::default();
+    out.single("usher_memory_bytes", Kind::Gauge, "Resident memory of the host's own process.", picture.memory_bytes);
+    let started = picture.started_ms as f64 / 1000.0;
+    out.single("usher_start_time_seconds", Kind::Gauge, "When the host started, seconds since 1970.", started);
+    functions(&mut out, &picture.functions);
+    durations(&mut out, observations);
+    kafka(&mut out, &picture.mappings);
+    queues(&mut out, &picture.queues);
+    printed(&mut out, &observations.series());
+    out.finish()
+}
+
+fn functions(out: &mut Exposition, all: &[FunctionStats]) {
+    type Read = fn(&FunctionStats) -> u64;
+    let busy: Read = |f| f.instances.iter().map(|instance| instance.in_flight.len() as u64).sum();
+    let families: [(&str, Kind, &str, Read); 8] = [
+        ("invocations_total", Kind::Counter, "Invocations that ended.", |f| f.invocations),
+        ("errors_total", Kind::Counter, "Invocations that ended in a function error.", |f| f.errors),
+        ("throttles_total", Kind::Counter, "Invocations refused at the concurrency limit.", |f| f.throttles),
+        ("cold_starts_total", Kind::Counter, "Processes started.", |f| f.cold_starts),
+        ("concurrent_executions", Kind::Gauge, "Invocations in flight.", busy),
+        ("queued", Kind::Gauge, "Invocations that wait for an instance.", |f| f.queued as u64),
+        ("instances", Kind::Gauge, "Processes that have not been told to end.", |f| {
+            f.instances.iter().filter(|instance| instance.state != InstanceState::Stopping).count() as u64
+        }),
+        ("concurrency_limit", Kind::Gauge, "Processes at one time at most.", |f| f.limit as u64),
+    ];
+    for (name, kind, help, read) in families {
+        let name = format!("usher_function_{name}");
+        out.family(&name, kind, help);
+        for function in all {
+            out.sample(&name, &[("function", &function.function)], read(function));
+        }
+    }
+}
+
+fn durations(out: &mut Exposition, observations: &Observations) {
+    let durations = observations.durations();
+    let mut family = |name: &str, help: &str, of: fn(&crate::observation::Durations) -> &Histogram| {
+        out.family(name, Kind::Histogram, help);
+        for (function, durations) in &durations {
+            out.histogram(name, &[("function", function)], of(durations));
+        }
+    };
+    family("usher_function_duration_seconds", "From hand-over to answer.", |d| &d.invocations);
+    family("usher_function_init_seconds", "From a process' start to its first request for an event.", |d| &d.inits);
+}
+
+fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
+    type Read = fn(&MappingStatus) -> u64;
+    let families: [(&str, Kind, &str, Read); 5] = [
+        ("records_done_total", Kind::Counter, "Records that are over with: done, discarded, or dropped by the filters.", |m| m.records_done),
+        ("batches_total", Kind::Counter, "Batches handed to the function.", |m| m.batches),
+        ("failed_batches_total", Kind::Counter, "Batches that failed, whole or in part.", |m| m.failed_batches),
+        ("records_discarded_total", Kind::Counter, "Records given up by a limit of the mapping.", |m| m.records_discarded),
+        ("up", Kind::Gauge, "1 while Kafka answers.", |m| m.problem.is_none().into()),
+    ];
+    for (name, kind, help, read) in families {
+        let name = format!("usher_kafka_{name}");
+        out.family(&name, kind, help);
+        for mapping in mappings {
+            out.sample(&name, &[("mapping", &mapping.mapping)], read(mapping));
+        }
+    }
+    out.family(
+        "usher_kafka_lag",
+        Kind::Gauge,
+        "Records between what is done and the log's end, of partitions that this host owns.",
+    );
+    for mapping in mappings {
+        for partition in &mapping.partitions {
+            let number = partition.partition.to_string();
+            let labels = [("mapping", mapping.mapping.as_str()), ("topic", &partition.topic), ("partition", &number)];
+            if let Some(lag) = partition.lag {
+                out.sample("usher_kafka_lag", &labels, lag);
+            }
+        }
+    }
+}
+
+fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
+    type Read = fn(&SqsStatus) -> u64;
+    let families: [(&str, Kind, &str, Read); 9] = [
+        ("filtered_total", Kind::Counter, "Messages dropped by the filters, and deleted.", |q| q.filtered),
+        ("received_total", Kind::Counter, "Messages received.", |q| q.received),
+        ("batches_total", Kind::Counter, "Batches handed to the function.", |q| q.batches),
+        ("deleted_total", Kind::Counter, "Messages done and deleted.", |q| q.deleted),
+        ("failed_total", Kind::Counter, "Messages that failed and are left to the queue.", |q| q.failed),
+        ("released_total", Kind::Counter, "Messages given back unseen.", |q| q.released),
+        ("not_deleted_total", Kind::Counter, "Messages done that the queue would not delete.", |q| q.not_deleted),
+        ("in_flight", Kind::Gauge, "Messages at the function.", |q| q.in_flight as u64),
+        ("up", Kind::Gauge, "1 while the queue answers.", |q| q.problem.is_none().into()),
+    ];
+    for (name, kind, help, read) in families {
+        let name = format!("usher_sqs_{name}");
+        out.family(&name, kind, help);
+        for queue in queues {
+            out.sample(&name, &[("mapping", &queue.mapping), ("queue", &queue.queue)], read(queue));
+        }
+    }
+}
+
+/// A metric `OrdersStored` of the namespace `Shop` is the summary `emf_shop_orders_stored`, with its dimensions as labels.
+fn printed(out: &mut Exposition, series: &Series) {
+    let mut rows: Vec<_> = series
+        .iter()
+        .map(|((function, (namespace, metric), unit, dimensions), summed)| {
+            let name = format!("emf_{}_{}", Exposition::name(namespace), Exposition::name(metric));
+            (name, function, unit, dimensions, summed)
+        })
+        .collect();
+    // a family's samples stand together, whoever printed them
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, function, unit, dimensions, summed) in rows {
+        out.family(&name, Kind::Summary, "Printed by functions in CloudWatch's embedded metric format.");
+        let own: Vec<(String, &str)> = dimensions
+            .iter()
+            // two dimensions may come to one name, which a sample must not have twice
+            .map(|(label, value)| (format!("d_{}", Exposition::name(label)), value.as_str()))
+            .scan(std::collections::BTreeSet::new(), |seen, pair| Some(seen.insert(pair.0.clone()).then_some(pair)))
+            .flatten()
+            .collect();
+        let mut labels = vec![("function", function.as_str()), ("unit", unit.as_str())];
+        labels.extend(own.iter().map(|(label, value)| (label.as_str(), *value)));
+        out.sample(&format!("{name}_sum"), &labels, summed.sum);
+        out.sample(&format!("{name}_count"), &labels, summed.count);
+    }
+    let help = "Metrics that functions printed and that found no room: too many dimensions.";
+    out.single("usher_emf_dropped_total", Kind::Counter, help, series.dropped());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_that_a_function_prints_become_series() {
+        let observations = Observations::default();
+        let line = r#"{"_aws":{"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"]],"Metrics":[{"Name":"OrdersStored","Unit":"Count"}]}]},"Env":"a\"b","OrdersStored":4}"#;
+        observations.printed("F", line);
+        observations.printed("F", line);
+        let text = render(&Picture::default(), &observations);
+        let labels = r#"{function="F",unit="Count",d_env="a\"b"}"#;
+        assert!(
+            text.contains(&format!("emf_shop_orders_stored_sum{labels} 8\nemf_shop_orders_stored_count{labels} 2\n")),
+            "{text}"
+        );
+        assert!(text.contains("usher_emf_dropped_total 0\n"));
+    }
+
+    #[test]
+    fn no_family_is_announced_twice() {
+        let function = FunctionStats { function: "F".into(), invocations: 3, ..FunctionStats::default() };
+        let picture = Picture { functions: vec![function.clone(), function], ..Picture::default() };
+        let text = render(&picture, &Observations::default());
+        let mut types: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        let all = types.len();
+        types.sort_unstable();
+        types.dedup();
+        assert_eq!(types.len(), all);
+        assert!(text.contains("usher_function_invocations_total{function=\"F\"} 3\n"));
+    }
+}

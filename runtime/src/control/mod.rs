@@ -1,0 +1,88 @@
+//! What a host shows of itself, and lets itself be told, on a loopback address: `--control`, or `control` in usher.toml.
+//!
+//! A request passes `guard` (is it from this machine, and from no foreign page?) and then goes to one of: `page` (the live page at
+//! `/_usher/`, embedded in this program), `status` (`/_usher/status`, JSON: what runs and how far it is), `activity`
+//! (`/_usher/activity`: the last invocations and failures), `metrics` (`/metrics`, for Prometheus), `health` (`/health`, `/health/live`),
+//! `tuner` (`/_usher/settings`: what is set, and changes of it), `/_usher/parked` (dead letters, counted).
+//! `client` asks such a host from the command line.
+//!
+//! Promises: nothing that a function printed or answered is ever markup or script on the page; what changes something needs the token of
+//! this run, which a foreign page cannot read; secrets are not among what is shown.
+
+mod activity;
+mod client;
+mod guard;
+mod health;
+mod metrics;
+mod page;
+mod routes;
+mod status;
+mod tuner;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::instances::Pool;
+use crate::model::Application;
+use crate::observation::Observations;
+use crate::{kafka, sqs};
+
+pub use client::{Asked, Client};
+pub use tuner::{LogSwitch, Tuner};
+
+/// A host, as those who ask see it.
+#[derive(Debug)]
+pub struct Host {
+    /// What it runs.
+    pub app: Application,
+    /// The functions' processes.
+    pub pool: Arc<Pool>,
+    /// What happened.
+    pub observations: Observations,
+    /// The Kafka mappings.
+    pub kafka: Vec<kafka::Watch>,
+    /// The mappings of queues.
+    pub sqs: Vec<sqs::Watch>,
+    /// What may be changed.
+    pub tuner: Arc<Tuner>,
+    /// What a change must bring along; random, of this run.
+    pub token: String,
+    /// When it started, milliseconds since 1970.
+    pub started_ms: u64,
+}
+
+type Answer = http::Response<Full<Bytes>>;
+
+/// Serves until it is aborted; connections end with it.
+pub async fn serve(listener: TcpListener, host: Arc<Host>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // out of file descriptors, most likely: spinning would not bring any back
+                tracing::warn!(%error, "a connection to the status could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        while connections.try_join_next().is_some() {}
+        let host = host.clone();
+        connections.spawn(async move {
+            let service = service_fn(|request| {
+                let host = host.clone();
+                async move { Ok::<_, Infallible>(routes::answer(request, &host).await) }
+            });
+            // a client that goes away is nobody's trouble
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}

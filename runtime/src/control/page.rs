@@ -1,0 +1,26 @@
+//! The live page: one document, its style and its script, embedded. It needs nothing from anywhere else.
+
+use http::header::{self, HeaderValue};
+
+use super::Answer;
+use super::routes::text;
+
+/// What the page may do: load its own style and script, and ask this host. Text that a function made can never run, even if it
+/// became markup.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The file under this path.
+pub(super) fn file(path: &str) -> Option<Answer> {
+    let (kind, body) = match path {
+        "/_usher/" | "/_usher" => ("text/html; charset=utf-8", include_str!("page/index.html")),
+        "/_usher/page.css" => ("text/css; charset=utf-8", include_str!("page/page.css")),
+        "/_usher/page.js" => ("text/javascript; charset=utf-8", include_str!("page/page.js")),
+        "/_usher/draw.js" => ("text/javascript; charset=utf-8", include_str!("page/draw.js")),
+        "/_usher/icon.svg" => ("image/svg+xml", include_str!("page/icon.svg")),
+        _ => return None,
+    };
+    let mut answer = text(kind, body);
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    Some(answer)
+}

@@ -1,0 +1,70 @@
+// Builds and refreshes what is seen. Everything that comes from a host goes in as text or as a class from a fixed set,
+// never as markup; elements are kept and changed in place, so that nothing flickers, loses the focus or folds up.
+
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in made) made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function mark(node, names) {
+  if (node.className !== names) node.className = names;
+}
+
+// Makes the children of `parent` be one element for each item, in order; `make` builds, `fill` refreshes.
+export function sync(parent, items, key, make, fill) {
+  const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  let place = parent.firstElementChild;
+  for (const item of items) {
+    const name = String(key(item));
+    let child = known.get(name);
+    if (child) known.delete(name);
+    else {
+      child = make(item);
+      child.dataset.key = name;
+    }
+    if (child === place) place = place.nextElementSibling;
+    else parent.insertBefore(child, place);
+    fill(child, item);
+  }
+  for (const child of known.values()) child.remove();
+}
+
+// As `sync`, for a section with a word for when there is nothing.
+export function list(section, selector, items, key, make, fill) {
+  const parent = section.querySelector(selector);
+  const empty = section.querySelector(":scope > .empty");
+  parent.hidden = items.length === 0;
+  empty.hidden = items.length !== 0;
+  sync(parent, items, key, make, fill);
+}
+
+// A list of terms and numbers. A third member that is true marks the number as bad.
+export function facts(node, pairs) {
+  sync(node, pairs, (pair) => pair[0], (pair) => element("div", {}, element("dt", { textContent: pair[0] }), element("dd")), (row, pair) => {
+    write(row.lastElementChild, pair[1]);
+    mark(row.lastElementChild, pair[2] ? "bad" : "");
+  });
+}
+
+const NUMBER = new Intl.NumberFormat("en");
+export const number = (value) => (value === null || value === undefined ? "–" : NUMBER.format(value));
+
+export function duration(ms) {
+  if (ms < 0.1) return "<0.1 ms";
+  if (ms < 1000) return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
+  if (ms < 90_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min`;
+  return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} d`;
+}
+
+export const ago = (at, now) => (now - at < 1000 ? "just now" : `${duration(now - at).replace(/\.\d s/, " s")} ago`);
+export const plural = (count, one) => `${number(count)} ${one}${count === 1 ? "" : "s"}`;

@@ -1,0 +1,104 @@
+//! Which answer belongs to which path.
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Answer, Host, activity, guard, health, metrics, page, status, tuner};
+use crate::parked;
+use crate::tuning::Wish;
+
+/// Bytes of a change at most.
+const MOST_BYTES: usize = 16 * 1024;
+
+const PATHS: &str = "there is /_usher/ (the page), /_usher/status, /_usher/activity, /_usher/settings, /_usher/parked, /metrics, /health and /health/live";
+
+pub(super) async fn answer(request: Request<Incoming>, host: &Host) -> Answer {
+    let headers = request.headers();
+    if !guard::is_local(headers) {
+        return message(StatusCode::FORBIDDEN, "only for programs on this machine: a loopback Host, no foreign Origin");
+    }
+    let path = request.uri().path().to_owned();
+    if path == "/_usher/settings" && request.method() == Method::POST {
+        if !guard::has_token(headers, &host.token) {
+            return message(StatusCode::FORBIDDEN, "a change needs the header x-usher-token, with the token of /_usher/token");
+        }
+        return change(request, host).await;
+    }
+    if request.method() != Method::GET {
+        return message(StatusCode::METHOD_NOT_ALLOWED, "GET only; POST /_usher/settings changes something");
+    }
+    match path.as_str() {
+        "/_usher/status" => json(StatusCode::OK, &status::picture(host)),
+        "/_usher/activity" => json(StatusCode::OK, &activity::picture(host)),
+        "/_usher/settings" => json(StatusCode::OK, &tuner::picture(&host.tuner)),
+        "/_usher/parked" => json(StatusCode::OK, &parked::counted(&host.app).await),
+        "/_usher/token" => json(StatusCode::OK, &json!({ "token": host.token })),
+        "/metrics" => {
+            text("text/plain; version=0.0.4; charset=utf-8", metrics::render(&status::picture(host), &host.observations))
+        }
+        // for the page: a browser logs a 503 as an error
+        "/_usher/health" => json(StatusCode::OK, &health::judge(&status::picture(host))),
+        "/health/live" => json(StatusCode::OK, &json!({ "status": "ok" })),
+        "/health" => {
+            let health = health::judge(&status::picture(host));
+            json(if health.is_well() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &health)
+        }
+        path => page::file(path).unwrap_or_else(|| message(StatusCode::NOT_FOUND, PATHS)),
+    }
+}
+
+async fn change(request: Request<Incoming>, host: &Host) -> Answer {
+    let who = request.headers().get("x-usher-who").and_then(|who| who.to_str().ok()).unwrap_or("http");
+    let who = crate::observation::shortened(who, 60);
+    let body = match Limited::new(request.into_body(), MOST_BYTES).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return message(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
+    };
+    let wish: Wish = match serde_json::from_slice(&body) {
+        Ok(wish) => wish,
+        Err(error) => {
+            return message(StatusCode::BAD_REQUEST, &format!("not a change ({error}): target, setting and value, all text"));
+        }
+    };
+    match host.tuner.wish(&who, &wish) {
+        Ok(change) => json(StatusCode::OK, &json!({ "change": change })),
+        Err(why) => message(StatusCode::UNPROCESSABLE_ENTITY, &why),
+    }
+}
+
+fn message(status: StatusCode, text: &str) -> Answer {
+    json(status, &json!({ "message": text }))
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+    match serde_json::to_vec(body) {
+        Ok(body) => {
+            let mut answer = text("application/json", body);
+            *answer.status_mut() = status;
+            answer
+        }
+        Err(error) => {
+            let mut answer = text("text/plain", error.to_string());
+            *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            answer
+        }
+    }
+}
+
+/// An answer that no cache keeps and no browser takes for something else.
+pub(super) fn text(kind: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Answer::new(Full::new(body.into()));
+    let fixed = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    answer.headers_mut().extend(fixed.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    answer
+}

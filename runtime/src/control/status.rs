@@ -1,0 +1,41 @@
+//! What runs, how far the sources are, what is in flight.
+
+use serde::Serialize;
+
+use super::Host;
+use crate::instances::FunctionStats;
+use crate::kafka::{self, MappingStatus};
+use crate::sqs::{self, SqsStatus};
+
+/// `GET /_usher/status`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct Picture {
+    pub(super) pid: u32,
+    pub(super) stack: String,
+    pub(super) started_ms: u64,
+    /// Resident memory of this process, bytes; 0 where the system does not tell.
+    pub(super) memory_bytes: u64,
+    pub(super) functions: Vec<FunctionStats>,
+    /// Of Kafka.
+    pub(super) mappings: Vec<MappingStatus>,
+    pub(super) queues: Vec<SqsStatus>,
+}
+
+pub(super) fn picture(host: &Host) -> Picture {
+    Picture {
+        pid: std::process::id(),
+        stack: host.app.stack.clone(),
+        started_ms: host.started_ms,
+        memory_bytes: memory().unwrap_or_default(),
+        functions: host.pool.stats().functions,
+        mappings: host.kafka.iter().map(kafka::Watch::status).collect(),
+        queues: host.sqs.iter().map(sqs::Watch::status).collect(),
+    }
+}
+
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}

@@ -1,0 +1,99 @@
+//! Fulfils wishes: the pure rules decide, then mapping, pool or log is told, and the change is reported.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::instances::Pool;
+use crate::tuning::{Change, Knob, Settings, Shown, SourceSettings, Value, Wish};
+
+/// Changes what the host logs.
+#[derive(Clone)]
+pub struct LogSwitch {
+    /// What is logged now, as `RUST_LOG` has it.
+    pub now: String,
+    /// Says why it cannot be what is asked for.
+    pub set: Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>,
+}
+
+impl fmt::Debug for LogSwitch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogSwitch").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// What may be changed of a running host.
+#[derive(Debug)]
+pub struct Tuner {
+    settings: Mutex<Settings>,
+    sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
+    pool: Arc<Pool>,
+    log: Option<LogSwitch>,
+}
+
+impl Tuner {
+    /// `sources`: a way to each mapping, by logical id.
+    pub fn new(
+        settings: Settings,
+        sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
+        pool: Arc<Pool>,
+        log: Option<LogSwitch>,
+    ) -> Self {
+        Self { settings: Mutex::new(settings), sources, pool, log }
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fulfils a wish. `None`: it is so already.
+    ///
+    /// # Errors
+    /// Why nothing changed.
+    pub fn wish(&self, who: &str, wish: &Wish) -> Result<Option<Change>, String> {
+        let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let mut settings = self.settings();
+        let mut next = settings.clone();
+        let changed = next.change(at_ms, who, wish).inspect_err(|why| tracing::warn!(who, "setting refused: {why}"))?;
+        let Some(change) = changed else { return Ok(None) };
+        match (&change.setting, &change.new) {
+            (Knob::Log, Value::Text(text)) => {
+                let log = self.log.as_ref().ok_or("this host's log cannot be changed")?;
+                (log.set)(text)?;
+            }
+            (Knob::Concurrency, Value::Number(most)) => {
+                if let Some(most) = std::num::NonZeroUsize::new(*most as usize) {
+                    self.pool.limit(&change.target, most);
+                }
+            }
+            _ => {}
+        }
+        *settings = next;
+        for mapping in settings.mappings() {
+            if let Some((told, new)) = self.sources.get(mapping).zip(settings.for_source(mapping)) {
+                // only those for whom something is different hear of it
+                told.send_if_modified(|now| now.replace(new) != Some(new));
+            }
+        }
+        let (target, setting) = (&change.target, change.setting.name());
+        tracing::info!(who, target, "setting {setting}: {} -> {}", change.old, change.new);
+        Ok(Some(change))
+    }
+}
+
+/// `GET /_usher/settings`.
+#[derive(Debug, Serialize)]
+pub(super) struct Picture {
+    settings: Vec<Shown>,
+    changes: Vec<Change>,
+}
+
+pub(super) fn picture(tuner: &Tuner) -> Picture {
+    let settings = tuner.settings();
+    Picture { settings: settings.shown(), changes: settings.changes() }
+}

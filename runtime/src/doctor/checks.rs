@@ -1,0 +1,172 @@
+//! The looks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit};
+
+use super::{Finding, Level};
+use crate::model::{Application, Code, Destination};
+use crate::project::Project;
+use crate::{build, kafka, up};
+
+/// How long a broker may take to tell its topics.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Descriptors that one instance takes of the host: two pipes, a listener, a connection and some to spare.
+const PER_INSTANCE: u64 = 8;
+
+/// What is examined: an application as far as it could be read.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// What stands beside the template.
+    pub project: &'a Project,
+    /// What the template comes to.
+    pub app: &'a Application,
+    /// What is wrong with either.
+    pub problems: Vec<String>,
+    /// `--profile`.
+    pub profile: Option<String>,
+}
+
+/// Everything looked at, in the order in which it should be mended.
+pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
+    let Subject { project, app, .. } = subject;
+    let sources = app.kafka.len() + app.sqs.len();
+    let read =
+        format!("template and usher.toml: {} functions, {sources} sources, {} queues", app.functions.len(), app.queues.len());
+    let mut found = Finding::each(&read, Level::Fail, subject.problems.clone());
+    found.extend(app.warnings.iter().map(|warning| Finding::new(Level::Warn, warning.to_string())));
+    found.extend(tools(app));
+    found.extend(binaries(subject));
+    let addresses = project.http_addresses(app);
+    let http: BTreeMap<String, SocketAddr> = match addresses {
+        Ok(addresses) => addresses,
+        Err(wrong) => {
+            found.push(Finding::new(Level::Fail, wrong));
+            BTreeMap::new()
+        }
+    };
+    let faces = up::faces(app, &http, project.control);
+    let well = "servers answer and ports are free";
+    found.extend(Finding::each(well, Level::Fail, up::missing(app, &faces).await));
+    found.extend(topics(app).await);
+    found.extend(keys(project, app));
+    if project.control.is_none() {
+        let text =
+            "no control address: no live page, no /metrics, no usher set. Write control = \"127.0.0.1:18090\" into usher.toml";
+        found.push(Finding::new(Level::Warn, text));
+    }
+    found.push(descriptors(project, app));
+    found
+}
+
+/// What building needs, if anything is built.
+fn tools(app: &Application) -> Vec<Finding> {
+    let folders: BTreeSet<&Path> = app
+        .functions
+        .values()
+        .filter_map(|function| if let Code::Cargo { dir, .. } = &function.code { Some(dir.as_path()) } else { None })
+        .collect();
+    let Some(folder) = folders.first() else { return Vec::new() };
+    // asked in a function's own folder: rust-toolchain.toml decides there
+    let cargo = said("cargo", folder).map_or_else(
+        || Finding::new(Level::Fail, "cargo does not run, and functions have to be built. Install Rust: https://rustup.rs"),
+        |version| Finding::new(Level::Ok, version),
+    );
+    let linker = said("cc", folder).map_or_else(
+        || {
+            Finding::new(
+                Level::Fail,
+                "there is no C compiler (cc), which links Rust programs. Install one: apt-get install build-essential",
+            )
+        },
+        |version| Finding::new(Level::Ok, version),
+    );
+    vec![cargo, linker]
+}
+
+/// The first line that a program says of its version.
+fn said(program: &str, folder: &Path) -> Option<String> {
+    let output = Command::new(program).arg("--version").current_dir(folder).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    output.status.success().then(|| text.lines().next().unwrap_or(program).to_owned())
+}
+
+fn binaries(subject: &Subject<'_>) -> Vec<Finding> {
+    let app = subject.app;
+    let one = |id: &String, level: Level, hint: &str| {
+        let profile = subject.profile.clone().or_else(|| subject.project.profile.clone());
+        let options = build::Options { profile, no_build: true, only: vec![id.clone()] };
+        build::build(app, &options).err().map(|error| Finding::new(level, format!("{error}{hint}")))
+    };
+    let problems: Vec<Finding> = app
+        .functions
+        .iter()
+        .filter_map(|(id, function)| match function.code {
+            Code::Cargo { .. } => one(id, Level::Warn, "\n(usher up builds it)"),
+            _ => one(id, Level::Fail, ""),
+        })
+        .collect();
+    if problems.is_empty() && !app.functions.is_empty() {
+        return vec![Finding::new(Level::Ok, format!("executables are there, for {}", std::env::consts::ARCH))];
+    }
+    problems
+}
+
+/// Topics that do not exist yet, of clusters that answer: of others the servers' look has told.
+async fn topics(app: &Application) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
+        let mut topics = mapping.topics.clone();
+        if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
+            topics.push(topic.clone());
+        }
+        let (names, place, security) = (topics.join(", "), mapping.bootstrap_servers.clone(), mapping.security.clone());
+        let asked = tokio::task::spawn_blocking({
+            let place = place.clone();
+            move || kafka::reach(&place, &security, &topics, PATIENCE)
+        });
+        let asked = asked.await;
+        let Ok(Ok(missing)) = asked else { continue };
+        let well = format!("{}: topic {names} at {place}", mapping.id);
+        let problem =
+            |topic| format!("there is no topic {topic} at {place}. It is read as soon as it exists; create it, or name another");
+        found.extend(Finding::each(&well, Level::Warn, missing.into_iter().map(problem).collect()));
+    }
+    found
+}
+
+fn keys(project: &Project, app: &Application) -> Vec<Finding> {
+    let guarded = |api: &&crate::model::HttpApi| api.routes.iter().any(|route| route.authorizer.is_some());
+    let apis: Vec<_> = app.http_apis.iter().filter(guarded).collect();
+    if apis.is_empty() {
+        return Vec::new();
+    }
+    let problems = match project.jwks.as_deref().map(crate::http::KeySet::load).transpose() {
+        Ok(keys) => apis.iter().filter_map(|api| crate::http::check(api, keys.as_ref()).err()).collect(),
+        Err(wrong) => vec![wrong],
+    };
+    Finding::each("keys for the JWT authorizers", Level::Fail, problems)
+}
+
+fn descriptors(project: &Project, app: &Application) -> Finding {
+    let each = |function: &crate::model::Function| function.concurrency.or(project.concurrency).unwrap_or(16);
+    let instances: u64 = app.functions.values().map(|function| u64::from(each(function))).sum();
+    let wanted = instances * PER_INSTANCE + 256;
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, _)) if soft >= wanted => {
+            Finding::new(Level::Ok, format!("{soft} open files allowed, about {wanted} may be needed"))
+        }
+        Ok((soft, _)) => Finding::new(
+            Level::Warn,
+            format!(
+                "{soft} open files allowed, and {instances} instances may need about {wanted}. Run ulimit -n {wanted}, or lower concurrency"
+            ),
+        ),
+        Err(error) => Finding::new(Level::Warn, format!("the limit of open files is not known: {error}")),
+    }
+}

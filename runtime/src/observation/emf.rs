@@ -1,0 +1,140 @@
+//! Metrics that functions print in CloudWatch's embedded metric format.
+//!
+//! Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide. A line is a JSON object whose `_aws`
+//! member says which of its other members are metrics, and which are dimensions of them. Lines that are not such an object
+//! are simply output; parts that do not fit the specification are left out, as the service leaves them out.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Dimensions of one metric at most (the service's limit).
+const MOST_DIMENSIONS: usize = 30;
+
+/// Metrics of one line that are read (the service's limit for one directive).
+const MOST_METRICS: usize = 100;
+
+/// Longest dimension value kept, bytes.
+const LONGEST_VALUE: usize = 200;
+
+/// Values of one metric with one set of dimensions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Namespace and name of the metric.
+    pub metric: (String, String),
+    /// `Count`, `Milliseconds`, ...; empty where the line names none.
+    pub unit: String,
+    /// Dimensions by name.
+    pub dimensions: BTreeMap<String, String>,
+    /// What was measured; finite numbers, at least one.
+    pub values: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(rename = "CloudWatchMetrics", default)]
+    directives: Vec<Directive>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: String,
+    #[serde(default)]
+    dimensions: Vec<Vec<String>>,
+    #[serde(default)]
+    metrics: Vec<Metric>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: String,
+    #[serde(default)]
+    unit: String,
+}
+
+/// The metrics of a line; none if it is not one of these.
+///
+/// Of several sets of dimensions the most detailed is taken (the first of them): the others are sums of it, which whoever reads the
+/// series can make.
+pub fn points(line: &str) -> Vec<Point> {
+    // cheap for every other line
+    if !line.starts_with('{') || !line.contains("\"_aws\"") {
+        return Vec::new();
+    }
+    let Ok(mut root) = serde_json::from_str::<BTreeMap<String, Value>>(line) else { return Vec::new() };
+    let metadata = root.remove("_aws").and_then(|metadata| serde_json::from_value::<Metadata>(metadata).ok());
+    let directives = metadata.map(|metadata| metadata.directives).unwrap_or_default();
+    directives.iter().flat_map(|directive| read(directive, &root)).take(MOST_METRICS).collect()
+}
+
+fn read<'a>(directive: &'a Directive, root: &'a BTreeMap<String, Value>) -> impl Iterator<Item = Point> + use<'a> {
+    let detailed = directive.dimensions.iter().rev().max_by_key(|set| set.len());
+    let names = detailed.into_iter().flatten().take(MOST_DIMENSIONS);
+    let dimensions: BTreeMap<String, String> =
+        names.filter_map(|name| Some((name.clone(), dimension(root.get(name)?)?))).collect();
+    directive.metrics.iter().filter_map(move |metric| {
+        let values = numbers(root.get(&metric.name)?);
+        (!values.is_empty()).then(|| Point {
+            metric: (directive.namespace.clone(), metric.name.clone()),
+            unit: metric.unit.clone(),
+            dimensions: dimensions.clone(),
+            values,
+        })
+    })
+}
+
+fn dimension(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(super::shortened(text, LONGEST_VALUE)),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// A number, or a list of them.
+fn numbers(value: &Value) -> Vec<f64> {
+    let one = |value: &Value| value.as_f64().filter(|number| number.is_finite());
+    match value {
+        Value::Array(items) => items.iter().take(MOST_METRICS).filter_map(one).collect(),
+        other => one(other).into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"],["Env","Kind"]],
+        "Metrics":[{"Name":"Sold","Unit":"Count"},{"Name":"Missing"},{"Name":"Took","Unit":"Milliseconds"}]}]},
+        "Env":"demo","Kind":7,"Sold":3,"Took":[1.5,2]}"#;
+
+    #[test]
+    fn a_line_yields_each_metric_with_its_most_detailed_dimensions() {
+        let found = points(LINE);
+        let names: Vec<&str> = found.iter().map(|point| point.metric.1.as_str()).collect();
+        assert_eq!(names, ["Sold", "Took"]);
+        assert_eq!(found[0].values, [3.0]);
+        assert_eq!(found[1].values, [1.5, 2.0]);
+        assert_eq!(found[0].dimensions, [("Env", "demo"), ("Kind", "7")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+    }
+
+    #[test]
+    fn other_lines_are_output_and_nothing_else() {
+        for line in ["", "hello \"_aws\"", "{\"_aws\": 3}", "{\"_aws\"", "{\"a\":1}", r#"{"_aws":{"CloudWatchMetrics":[{}]}}"#] {
+            assert_eq!(points(line), [], "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_a_function_prints_makes_it_fail(line in "\\{\"_aws\":\\PC{0,80}") {
+            let _ = points(&line);
+        }
+    }
+}

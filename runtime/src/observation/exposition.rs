@@ -1,0 +1,138 @@
+//! The text format that Prometheus scrapes.
+//!
+//! Source: "Exposition formats", Prometheus documentation, text-based format 0.0.4.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::Histogram;
+
+/// What a family of samples is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Buckets, a sum and a count.
+    Histogram,
+    /// A sum and a count.
+    Summary,
+}
+
+/// A text being written. A family is opened once; its samples follow.
+#[derive(Debug, Default)]
+pub struct Exposition {
+    text: String,
+    families: BTreeSet<String>,
+}
+
+impl Exposition {
+    /// Opens a family. One that was opened before is not announced again, which the format forbids.
+    pub fn family(&mut self, name: &str, kind: Kind, help: &str) {
+        if !self.families.insert(name.to_owned()) {
+            return;
+        }
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
+        };
+        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    /// A sample. Names are the caller's; values of labels may hold anything.
+    pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.text.push_str(name);
+        for (at, (label, text)) in labels.iter().enumerate() {
+            let open = if at == 0 { '{' } else { ',' };
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.text, "{open}{label}=\"{text}\"");
+        }
+        let close = if labels.is_empty() { "" } else { "}" };
+        let _ = writeln!(self.text, "{close} {value}");
+    }
+
+    /// A family of one sample without labels.
+    pub fn single(&mut self, name: &str, kind: Kind, help: &str, value: impl std::fmt::Display) {
+        self.family(name, kind, help);
+        self.sample(name, &[], value);
+    }
+
+    /// A histogram's samples.
+    pub fn histogram(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram) {
+        let bucket = format!("{name}_bucket");
+        for (bound, count) in histogram.cumulative() {
+            let bound = bound.to_string();
+            self.sample(&bucket, &[labels, &[("le", bound.as_str())]].concat(), count);
+        }
+        self.sample(&bucket, &[labels, &[("le", "+Inf")]].concat(), histogram.count());
+        self.sample(&format!("{name}_sum"), labels, histogram.sum());
+        self.sample(&format!("{name}_count"), labels, histogram.count());
+    }
+
+    /// The whole text.
+    pub fn finish(self) -> String {
+        self.text
+    }
+
+    /// Any text as a name: `OrdersStored` becomes `orders_stored`; what the format does not know becomes `_`.
+    pub fn name(text: &str) -> String {
+        let mut name = String::with_capacity(text.len() + 4);
+        let mut before = '_';
+        for character in text.chars() {
+            if character.is_ascii_uppercase() && before.is_ascii_lowercase() {
+                name.push('_');
+            }
+            let known = character.is_ascii_alphanumeric();
+            if known || !name.ends_with('_') {
+                name.push(if known { character.to_ascii_lowercase() } else { '_' });
+            }
+            before = character;
+        }
+        if name.starts_with(|first: char| first.is_ascii_digit()) || name.is_empty() {
+            name.insert(0, '_');
+        }
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn labels_may_hold_anything() {
+        let mut text = Exposition::default();
+        text.family("a_total", Kind::Counter, "of\ntwo lines");
+        text.sample("a_total", &[("x", "say \"hi\"\n\\"), ("y", "")], 3);
+        text.family("a_total", Kind::Counter, "again");
+        let expected = "# HELP a_total of\\ntwo lines\n# TYPE a_total counter\na_total{x=\"say \\\"hi\\\"\\n\\\\\",y=\"\"} 3\n";
+        assert_eq!(text.finish(), expected);
+    }
+
+    #[test]
+    fn a_histogram_ends_with_everything() {
+        let mut histogram = Histogram::default();
+        histogram.observe(Duration::from_secs(2_000));
+        let mut text = Exposition::default();
+        text.histogram("d", &[("f", "x")], &histogram);
+        let text = text.finish();
+        assert!(
+            text.contains("d_bucket{f=\"x\",le=\"900\"} 0\nd_bucket{f=\"x\",le=\"+Inf\"} 1\nd_sum{f=\"x\"} 2000\nd_count"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn names_are_what_the_format_allows() {
+        let cases = [("OrdersStored", "orders_stored"), ("AWS/Thing two", "aws_thing_two"), ("9x", "_9x"), ("", "_"), ("ä", "_")];
+        for (given, wanted) in cases {
+            assert_eq!(Exposition::name(given), wanted, "{given}");
+        }
+    }
+}

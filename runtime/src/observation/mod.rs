@@ -1,0 +1,23 @@
+//! What a person or a Prometheus wants to know of a host, kept as data: no I/O, no clock.
+//!
+//! An invocation that ends passes through these files: `observations` counts it, `histogram` keeps how long such took,
+//! `recent` the last of them and the last failures. A line that a function prints passes through `emf`, which reads
+//! metrics in CloudWatch's embedded format out of it, and `series`, which adds them up. `exposition` writes any of it as
+//! Prometheus reads it. The control room asks for a snapshot whenever somebody looks.
+//!
+//! Promises: memory is bounded, whatever functions print and however they fail; nobody who is observed waits for those
+//! who look, beyond a short lock.
+
+mod emf;
+mod exposition;
+mod histogram;
+mod observations;
+mod recent;
+mod series;
+
+pub use emf::{Point, points};
+pub use exposition::{Exposition, Kind};
+pub use histogram::{BOUNDS, Histogram};
+pub use observations::{Durations, Ended, Failure, FunctionObserver, Observations};
+pub use recent::{Recent, shortened};
+pub use series::{MOST_SERIES, Series, Summed};

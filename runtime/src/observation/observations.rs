@@ -1,0 +1,179 @@
+//! What is observed while a host runs, and what it looked like at a moment.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Histogram, Recent, Series, points, shortened};
+
+/// Invocations and failures remembered.
+const REMEMBERED: usize = 100;
+
+/// Longest error message kept, bytes.
+const LONGEST_MESSAGE: usize = 2_000;
+
+/// An invocation that ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ended {
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+    /// Function's logical id.
+    pub function: String,
+    /// Request id.
+    pub request_id: String,
+    /// Records of the batch; 0 when it is not one.
+    pub records: usize,
+    /// From hand-over to answer, milliseconds.
+    pub duration_ms: f64,
+    /// Initialisation, where this was the first invocation of an instance, milliseconds.
+    pub init_ms: Option<f64>,
+    /// How it failed; `None`: it did not.
+    pub error: Option<Failure>,
+}
+
+/// How an invocation failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// `errorType`.
+    pub error_type: String,
+    /// `errorMessage`, shortened.
+    pub message: String,
+}
+
+impl Failure {
+    /// Texts that come from a function are cut to what may be kept.
+    pub fn new(error_type: &str, message: &str) -> Self {
+        Self { error_type: shortened(error_type, 200), message: shortened(message, LONGEST_MESSAGE) }
+    }
+}
+
+/// How long a function's invocations and initialisations took.
+#[derive(Debug, Clone, Default)]
+pub struct Durations {
+    /// From hand-over to answer.
+    pub invocations: Histogram,
+    /// From a process' start to its first request for an event.
+    pub inits: Histogram,
+}
+
+#[derive(Debug)]
+struct State {
+    durations: BTreeMap<String, Durations>,
+    invocations: Recent<Ended>,
+    failures: Recent<Ended>,
+    series: Series,
+}
+
+/// Everything observed of one host. Cheap to share.
+#[derive(Debug, Clone)]
+pub struct Observations(Arc<Mutex<State>>);
+
+impl Default for Observations {
+    fn default() -> Self {
+        let (invocations, failures) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED));
+        Self(Arc::new(Mutex::new(State { durations: BTreeMap::new(), invocations, failures, series: Series::default() })))
+    }
+}
+
+impl Observations {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts and remembers an invocation.
+    pub fn ended(&self, ended: Ended) {
+        let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
+        let mut state = self.state();
+        let durations = state.durations.entry(ended.function.clone()).or_default();
+        durations.invocations.observe(duration(ended.duration_ms));
+        if let Some(init) = ended.init_ms {
+            durations.inits.observe(duration(init));
+        }
+        if ended.error.is_some() {
+            state.failures.push(ended.clone());
+        }
+        state.invocations.push(ended);
+    }
+
+    /// Reads the metrics, if there are any, out of a line that a function printed.
+    pub fn printed(&self, function: &str, line: &str) {
+        let points = points(line);
+        if points.is_empty() {
+            return;
+        }
+        let mut state = self.state();
+        for point in points {
+            state.series.add(function, point);
+        }
+    }
+
+    /// One function's way to be observed.
+    pub fn of(&self, function: &str) -> FunctionObserver {
+        FunctionObserver { function: function.to_owned(), observations: self.clone() }
+    }
+
+    /// By function.
+    pub fn durations(&self) -> BTreeMap<String, Durations> {
+        self.state().durations.clone()
+    }
+
+    /// The last invocations, newest first.
+    pub fn invocations(&self) -> Vec<Ended> {
+        self.state().invocations.newest().cloned().collect()
+    }
+
+    /// The last that failed, newest first: a flood of successes does not push them out.
+    pub fn failures(&self) -> Vec<Ended> {
+        self.state().failures.newest().cloned().collect()
+    }
+
+    /// Metrics that functions printed.
+    pub fn series(&self) -> Series {
+        self.state().series.clone()
+    }
+}
+
+/// Observes one function.
+#[derive(Debug, Clone)]
+pub struct FunctionObserver {
+    function: String,
+    observations: Observations,
+}
+
+impl FunctionObserver {
+    /// The function's name is filled in.
+    pub fn ended(&self, ended: Ended) {
+        self.observations.ended(Ended { function: self.function.clone(), ..ended });
+    }
+
+    /// A line that it printed.
+    pub fn printed(&self, line: &str) {
+        self.observations.printed(&self.function, line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(n: usize, error: Option<Failure>) -> Ended {
+        let (function, request_id) = (String::new(), n.to_string());
+        Ended { at_ms: n as u64, function, request_id, records: 0, duration_ms: 2.0, init_ms: None, error }
+    }
+
+    #[test]
+    fn successes_do_not_push_a_failure_out() {
+        let observations = Observations::default();
+        let observer = observations.of("F");
+        observer.ended(ended(0, Some(Failure::new("Oops", &"x".repeat(9_999)))));
+        (1..500).for_each(|n| observer.ended(ended(n, None)));
+        let failures = observations.failures();
+        assert_eq!((failures.len(), failures[0].function.as_str()), (1, "F"));
+        assert!(failures[0].error.as_ref().unwrap().message.len() < 2_100);
+        assert_eq!(observations.invocations().len(), REMEMBERED);
+        assert_eq!(observations.invocations()[0].request_id, "499");
+        assert_eq!(observations.durations()["F"].invocations.count(), 500);
+    }
+}

@@ -1,0 +1,82 @@
+//! Metrics of functions, added up: a bounded number of series.
+
+use std::collections::BTreeMap;
+
+use super::emf::Point;
+
+/// Series kept. A function that puts a request id among its dimensions would otherwise fill the memory; CloudWatch bills it
+/// instead.
+pub const MOST_SERIES: usize = 1_000;
+
+/// What a series came to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Summed {
+    /// Values.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The last of them.
+    pub last: f64,
+}
+
+/// Names a series: function, namespace and metric, unit, dimensions.
+type Key = (String, (String, String), String, BTreeMap<String, String>);
+
+/// All series.
+#[derive(Debug, Clone, Default)]
+pub struct Series {
+    series: BTreeMap<Key, Summed>,
+    dropped: u64,
+}
+
+impl Series {
+    /// Adds a point that a function printed. A new series beyond [`MOST_SERIES`] is counted as dropped.
+    pub fn add(&mut self, function: &str, point: Point) {
+        let Point { metric, unit, dimensions, values } = point;
+        let key = (function.to_owned(), metric, unit, dimensions);
+        if self.series.len() >= MOST_SERIES && !self.series.contains_key(&key) {
+            self.dropped += 1;
+            return;
+        }
+        let summed = self.series.entry(key).or_default();
+        for value in values {
+            summed.count += 1;
+            summed.sum += value;
+            summed.last = value;
+        }
+    }
+
+    /// Function, (namespace, metric), unit, dimensions and what they came to.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Summed)> {
+        self.series.iter()
+    }
+
+    /// Points that found no room.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(request: usize, value: f64) -> Point {
+        Point {
+            metric: ("Shop".into(), "Sold".into()),
+            unit: "Count".into(),
+            dimensions: BTreeMap::from([("Request".into(), request.to_string())]),
+            values: vec![value],
+        }
+    }
+
+    #[test]
+    fn series_are_bounded_and_those_that_are_there_go_on() {
+        let mut series = Series::default();
+        (0..MOST_SERIES + 5).for_each(|request| series.add("F", point(request, 1.0)));
+        series.add("F", point(0, 2.5));
+        assert_eq!((series.iter().count(), series.dropped()), (MOST_SERIES, 5));
+        let first = series.iter().find(|((_, _, _, dimensions), _)| dimensions["Request"] == "0").unwrap().1;
+        assert_eq!(*first, Summed { count: 2, sum: 3.5, last: 2.5 });
+    }
+}

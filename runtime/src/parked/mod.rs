@@ -1,0 +1,108 @@
+//! Dead letters of an application's sources: where they are, what they say, and their way back.
+//!
+//! `places` lists where a source's failures go: queues named in redrive policies, queues and topics named as on-failure
+//! destinations. `route` reads one letter and says where it came from (pure). `queue` and `topic` look at a place and bring its letters
+//! back; `records` reads again, from the source topic, what a letter only names; `wrapped` takes a
+//! record out of a document.
+//!
+//! Promises: a letter is deleted, or a topic's progress committed, only after the source has taken it, so nothing is lost and a crash in between
+//! brings it twice (a FIFO queue recognises it for five minutes); never more than the limit; servers are those of the template, whatever a
+//! letter says.
+
+mod places;
+mod queue;
+mod records;
+mod route;
+mod topic;
+mod wrapped;
+
+use serde::Serialize;
+
+use crate::model::Application;
+use crate::sqs::Sqs;
+pub use places::{Place, Store, places};
+pub use route::{Range, Route, reason, route};
+
+/// A place, counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Its name: what the command line calls it.
+    pub place: String,
+    /// Whose failures go there.
+    pub from: String,
+    /// Letters there, about.
+    pub count: u64,
+    /// Why they cannot be counted.
+    pub problem: Option<String>,
+}
+
+/// A letter, as a person sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// Message id, or partition and offset.
+    pub id: String,
+    /// When it was sent, milliseconds since 1970.
+    pub sent_ms: Option<u64>,
+    /// Why it is there, as far as it says.
+    pub reason: String,
+    /// Where a replay would bring it, or why it cannot.
+    pub back_to: String,
+    /// What it says.
+    pub body: String,
+}
+
+/// What a replay came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Replayed {
+    /// Letters that are back at their source, and gone from here.
+    pub letters: u64,
+    /// Records that this made, where a letter names several.
+    pub records: u64,
+    /// Those that stay, each with the reason.
+    pub stayed: Vec<String>,
+}
+
+/// Every place with its count.
+pub async fn counted(app: &Application) -> Vec<Counted> {
+    let mut all = Vec::new();
+    for place in places(app) {
+        let count = match &place.store {
+            Store::Queue { .. } => count_queue(app, &place).await,
+            Store::Topic { mapping, .. } => topic::count(mapping, &place.name).await,
+        };
+        let (count, problem) = count.map_or_else(|why| (0, Some(why)), |count| (count, None));
+        all.push(Counted { from: place.from(), place: place.name, count, problem });
+    }
+    all
+}
+
+async fn count_queue(app: &Application, place: &Place) -> Result<u64, String> {
+    sqs(app)?.count(&place.name).await.map_err(|error| error.to_string())
+}
+
+/// The first letters of a place; all of them stay.
+///
+/// # Errors
+/// The place cannot be read.
+pub async fn peek(app: &Application, place: &Place, limit: usize) -> Result<Vec<Seen>, String> {
+    match &place.store {
+        Store::Queue { .. } => queue::peek(&sqs(app)?, place, limit).await,
+        Store::Topic { mapping, back_to } => topic::peek(mapping, &place.name, back_to, limit).await,
+    }
+}
+
+/// Brings at most `limit` letters back to their source.
+///
+/// # Errors
+/// The place cannot be read; what came back until then is back.
+pub async fn replay(app: &Application, place: &Place, limit: usize) -> Result<Replayed, String> {
+    match &place.store {
+        Store::Queue { .. } => queue::replay(&sqs(app)?, place, limit).await,
+        Store::Topic { mapping, back_to } => topic::replay(mapping, &place.name, back_to, limit).await,
+    }
+}
+
+fn sqs(app: &Application) -> Result<Sqs, String> {
+    let endpoint = app.sqs_endpoint.as_deref();
+    endpoint.map(Sqs::at).ok_or_else(|| "no SQS endpoint is set: name one in usher.toml under [endpoints]".to_owned())
+}

@@ -1,0 +1,132 @@
+//! Where a letter came from.
+
+use serde_json::Value;
+
+use super::places::{Place, Store};
+use crate::model::KafkaMapping;
+use crate::model::sqs::name_of;
+use crate::sqs::Letter;
+
+/// Records of one letter at most: those of the largest batch.
+const MOST_RECORDS: i64 = 10_000;
+
+/// The way back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// To this queue, as it is.
+    Queue(String),
+    /// The letter only names records: they are read from their topic and written to its end.
+    Records(Vec<Range>),
+}
+
+/// Records of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// The mapping that reads it: how the cluster is reached, whatever the letter says.
+    pub mapping: KafkaMapping,
+    /// Topic.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+    /// First offset.
+    pub first: i64,
+    /// Last offset.
+    pub last: i64,
+}
+
+/// Decides where a letter of a queue goes back to.
+///
+/// # Errors
+/// Why that cannot be said.
+pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
+    let Store::Queue { queues, mappings } = &place.store else {
+        return Err("a topic's letters go back as they are".to_owned());
+    };
+    let body: Option<Value> = serde_json::from_str(&letter.body).ok();
+    if let Some(batch) = body.as_ref().and_then(|body| body.get("KafkaBatchInfo")).filter(|_| !mappings.is_empty()) {
+        let infos =
+            batch.get("recordsInfo").and_then(Value::as_object).ok_or("it names no records (KafkaBatchInfo.recordsInfo)")?;
+        let ranges: Result<Vec<Range>, String> = infos
+            .iter()
+            .map(|(name, info)| {
+                let (topic, partition) = name.rsplit_once('-').ok_or_else(|| format!("{name} is no topic and partition"))?;
+                let partition = partition.parse().map_err(|_| format!("{name} is no topic and partition"))?;
+                let owner = mappings.iter().find(|mapping| mapping.topics.iter().any(|known| known == topic));
+                let owner = owner.ok_or_else(|| format!("no mapping of the template reads topic {topic}"))?;
+                let (first, last) = offsets(info).ok_or_else(|| format!("it names no offsets of {name}"))?;
+                Ok(Range { mapping: owner.clone(), topic: topic.to_owned(), partition, first, last })
+            })
+            .collect();
+        let ranges = ranges?;
+        if ranges.is_empty()
+            || ranges.iter().any(|range| range.first > range.last || range.last - range.first >= MOST_RECORDS * 100)
+        {
+            return Err("its offsets make no sense".to_owned());
+        }
+        return Ok(Route::Records(ranges));
+    }
+    let told = letter.source.as_deref().map(name_of);
+    match (told, queues.as_slice()) {
+        (Some(name), _) if queues.iter().any(|queue| queue == name) => Ok(Route::Queue(name.to_owned())),
+        (Some(name), _) => Err(format!("it came from queue {name}, which is not one of the template's that fail to here")),
+        (None, [only]) => Ok(Route::Queue(only.clone())),
+        (None, []) => Err("it is no record of a failed Kafka batch, and no queue of the template fails to here".to_owned()),
+        (None, several) => Err(format!("it does not say from which queue it came: {}", several.join(" or "))),
+    }
+}
+
+/// Offsets are text in the service's records, and numbers in some others.
+fn offsets(info: &Value) -> Option<(i64, i64)> {
+    let one = |names: [&str; 2]| {
+        let value = names.iter().find_map(|name| info.get(name))?;
+        value.as_i64().or_else(|| value.as_str()?.parse().ok())
+    };
+    Some((one(["startOffset", "firstRecordOffset"])?, one(["endOffset", "lastRecordOffset"])?))
+}
+
+/// Why a letter is where it is, as far as it says.
+pub fn reason(letter: &Letter) -> String {
+    let body: Value = serde_json::from_str(&letter.body).unwrap_or_default();
+    if let Some(condition) = body["requestContext"]["condition"].as_str() {
+        let attempts = body["requestContext"]["approximateInvokeCount"].as_u64();
+        let attempts = attempts.map(|count| format!(" after {count} attempts")).unwrap_or_default();
+        let error = body["responseContext"]["functionError"].as_str().map(|error| format!(" ({error})")).unwrap_or_default();
+        return format!("{condition}{attempts}{error}");
+    }
+    if let Some(message) = letter.attribute("ErrorMessage") {
+        return message.to_owned();
+    }
+    "received too often (maxReceiveCount)".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(queues: &[&str]) -> Place {
+        let queues = queues.iter().map(|&queue| queue.to_owned()).collect();
+        Place { name: "dead".into(), store: Store::Queue { queues, mappings: Vec::new() } }
+    }
+
+    #[test]
+    fn a_letter_goes_back_to_the_queue_it_names_or_the_only_one_there_is() {
+        let from = |source: Option<&str>| {
+            let mut letter = Letter::default();
+            letter.source = source.map(str::to_owned);
+            letter
+        };
+        let back = |queue: &str| Ok(Route::Queue(queue.to_owned()));
+        assert_eq!(route(&place(&["a"]), &from(None)), back("a"));
+        assert_eq!(route(&place(&["a", "b"]), &from(Some("arn:aws:sqs:r:0:b"))), back("b"));
+        assert!(route(&place(&["a", "b"]), &from(None)).unwrap_err().contains("a or b"));
+        assert!(route(&place(&["a"]), &from(Some("arn:aws:sqs:r:0:other"))).unwrap_err().contains("other"));
+        assert!(route(&place(&[]), &from(None)).is_err());
+    }
+
+    #[test]
+    fn offsets_are_text_or_numbers() {
+        let info = serde_json::json!({ "startOffset": "3", "endOffset": 5 });
+        assert_eq!(offsets(&info), Some((3, 5)));
+        assert_eq!(offsets(&serde_json::json!({ "startOffset": "x" })), None);
+    }
+}

@@ -1,0 +1,59 @@
+//! What a host tells of itself, and to whom.
+
+use serde_json::json;
+
+use crate::operations_stage::{Application, HOSTILE};
+use crate::support::eventually;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_count_what_functions_do_and_carry_what_they_print() {
+    let mut application = Application::new();
+    application.up().await;
+    application.send(&application.queue, "hello").await;
+    let text = eventually("all of it is counted", async || {
+        let text = application.metrics().await;
+        let queue = format!("usher_sqs_deleted_total{{mapping=\"Behave.Jobs\",queue=\"{}\"}} 1\n", application.queue);
+        let parts = [
+            queue.as_str(),
+            "usher_function_errors_total{function=\"Behave\"} ",
+            "usher_function_duration_seconds_bucket{function=\"Behave\",le=\"+Inf\"} ",
+            "usher_function_init_seconds_count{function=\"Behave\"} ",
+            "emf_shop_sold_sum{function=\"Behave\",unit=\"\",d_env=\"test\"} ",
+        ];
+        parts.iter().all(|part| text.contains(part)).then_some(text)
+    })
+    .await;
+    let errors = text.lines().find_map(|line| line.strip_prefix("usher_function_errors_total{function=\"Behave\"} ")).unwrap();
+    assert_ne!(errors, "0");
+    let activity = application.get("/_usher/activity").await;
+    assert_eq!(activity["failures"][0]["error"]["message"], HOSTILE);
+    assert_eq!(application.get("/health").await["status"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_this_machine_is_answered_and_only_with_the_token_is_anything_changed() {
+    let mut application = Application::new();
+    application.up().await;
+    let client = reqwest::Client::new();
+    for (header, value) in [("Host", "evil.example"), ("Origin", "http://evil.example"), ("Origin", "null")] {
+        for path in ["/_usher/", "/_usher/status", "/_usher/token", "/metrics"] {
+            let answer = client.get(application.url(path)).header(header, value).send().await.unwrap();
+            assert_eq!(answer.status(), 403, "{path} {header}: {value}");
+        }
+    }
+    let change = json!({ "target": "Behave", "setting": "concurrency", "value": "2" });
+    let token = application.get("/_usher/token").await["token"].as_str().unwrap().to_owned();
+    for wrong in ["", "0", &token[1..], &format!("{token}0")] {
+        assert_eq!(application.change(&[("x-usher-token", wrong)], &change).await.0, 403, "{wrong:?}");
+    }
+    let foreign = application.change(&[("x-usher-token", &token), ("origin", "http://evil.example")], &change).await;
+    assert_eq!(foreign.0, 403);
+    assert_eq!(application.get("/_usher/settings").await["changes"], json!([]));
+    let (status, answer) = application.change(&[("x-usher-token", &token)], &change).await;
+    assert_eq!((status, &answer["change"]["new"]), (200, &json!(2)));
+
+    let page = client.get(application.url("/_usher/")).send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.headers()["x-content-type-options"], "nosniff");
+}

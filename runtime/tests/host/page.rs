@@ -1,0 +1,68 @@
+//! The live page in a real browser.
+
+use crate::browser::Browser;
+use crate::operations_stage::{Application, HOSTILE};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_shows_what_runs_changes_settings_and_never_runs_what_a_function_said() {
+    let mut application = Application::new();
+    application.up().await;
+    let (page, queue) = (application.url("/_usher/"), application.queue.clone());
+    tokio::task::spawn_blocking(move || look(&page, &queue)).await.unwrap();
+    let settings = application.get("/_usher/settings").await;
+    assert!(settings["changes"].as_array().unwrap().iter().any(|change| change["who"] == "page"), "{settings}");
+}
+
+fn look(page: &str, queue: &str) {
+    let mut browser = Browser::open();
+    browser.visit(page);
+    browser.wait_for("document.body?.dataset.ready === 'true' && document.querySelectorAll('#failures li').length > 0");
+    let text = browser.value("document.body.innerText").as_str().unwrap().to_owned();
+    for part in [
+        "Behave",
+        "Behave.Jobs",
+        &format!("SQS {queue}"),
+        &format!("{queue}-dead"),
+        "all sources answer",
+        "Nothing has been changed",
+    ] {
+        assert!(text.contains(part), "{part} is missing from:\n{text}");
+    }
+
+    // an error message is text, whatever it says
+    browser.value("document.querySelector('#failures details').open = true");
+    assert_eq!(browser.value("document.querySelector('#failures pre').textContent"), HOSTILE);
+    assert_eq!(browser.value("document.querySelectorAll('main img, main script').length"), 0);
+    browser.wait_for("document.querySelectorAll('#failures li').length > 1");
+    assert_eq!(browser.value("document.querySelector('#failures details[open]') !== null"), true, "what is open stays open");
+
+    // a change by hand, by keyboard: focus, type, Enter
+    let input = "document.querySelector('[aria-label=\"Behave concurrency\"]')";
+    browser.value(&format!("{input}.focus()"));
+    browser.value(&format!("{input}.value = '0'; {input}.form.requestSubmit()"));
+    browser.wait_for("document.getElementById('said').innerText.includes('from 1 to 1000')");
+    browser.value(&format!("{input}.value = '3'; {input}.form.requestSubmit()"));
+    browser.wait_for("document.querySelector('#functions .under').innerText.includes('of at most 3')");
+    browser.value("[...document.querySelectorAll('button')].find((b) => b.innerText === 'Pause').click()");
+    browser.wait_for("document.querySelector('#sources .pill').innerText === 'paused'");
+    browser.wait_for("document.querySelector('#settings > .rows').innerText.includes('page')");
+
+    for (width, scheme) in [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")] {
+        browser.look(width, 900, scheme);
+        let overflow = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        assert_eq!(browser.value(overflow), false, "{width} pixels are enough");
+        browser.value("scrollTo(0, 0)");
+        let picture = browser.picture();
+        // to be looked at by a person: USHER_PICTURES names a folder
+        if let Some(folder) = std::env::var_os("USHER_PICTURES") {
+            std::fs::write(std::path::Path::new(&folder).join(format!("page-{width}-{scheme}.png")), picture).unwrap();
+        }
+    }
+    let ground = "getComputedStyle(document.body).backgroundColor";
+    let dark = browser.value(ground);
+    browser.look(1280, 900, "light");
+    assert_ne!(browser.value(ground), dark, "dark and light are different");
+    // the refused change is answered 422, which a browser logs
+    let complaints: Vec<&String> = browser.complaints.iter().filter(|complaint| !complaint.contains("status of 422")).collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+}
