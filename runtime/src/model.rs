@@ -2,6 +2,7 @@
 //!
 //! The template and project rooms produce it; every later room only reads it.
 
+pub mod http;
 pub mod sqs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route};
 pub use sqs::{Queue, Redrive, SqsMapping};
 
 /// Everything that one `usher up` runs.
@@ -28,8 +30,8 @@ pub struct Application {
     pub sqs_endpoint: Option<String>,
     /// Schedules (rules and `EventBridge` Scheduler).
     pub schedules: Vec<Schedule>,
-    /// HTTP APIs (payload format 2.0).
-    pub http_apis: Vec<HttpApi>,
+    /// Everything that is asked over HTTP: HTTP APIs, REST APIs and function URLs.
+    pub apis: Vec<Api>,
     /// Values that must never be printed: `NoEcho` parameters and resolved secrets.
     pub secrets: BTreeSet<String>,
     /// Things the template asks for that this host does not run, each with its line.
@@ -187,68 +189,4 @@ pub enum ScheduleKind {
     Rule,
     /// SAM `ScheduleV2`: `EventBridge` Scheduler.
     Scheduler,
-}
-
-/// One `AWS::Serverless::HttpApi` (or the implicit one).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HttpApi {
-    /// Logical id.
-    pub id: String,
-    /// Routes, in template order.
-    pub routes: Vec<Route>,
-    /// JWT authorizers by name.
-    pub authorizers: BTreeMap<String, JwtAuthorizer>,
-    /// `DefaultAuthorizer`; already applied to the routes.
-    pub default_authorizer: Option<String>,
-    /// Stage name; `$default` serves at the root.
-    pub stage: String,
-    /// `CorsConfiguration`: the service answers preflight requests itself and adds its own headers.
-    pub cors: Option<Cors>,
-}
-
-/// `CorsConfiguration` of an HTTP API. Names are as written; `*` matches everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cors {
-    /// `AllowOrigins`.
-    pub origins: Vec<String>,
-    /// `AllowMethods`.
-    pub methods: Vec<String>,
-    /// `AllowHeaders`.
-    pub headers: Vec<String>,
-    /// `ExposeHeaders`.
-    pub expose: Vec<String>,
-    /// `AllowCredentials`.
-    pub credentials: bool,
-    /// `MaxAge`, seconds.
-    pub max_age: Option<u32>,
-}
-
-/// One route of an HTTP API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// `GET`, ..., or `ANY`.
-    pub method: String,
-    /// `/orders/{number}`, `/{proxy+}`, or `$default`.
-    pub path: String,
-    /// Function's logical id.
-    pub function: String,
-    /// Authorizer's name, if the route has one.
-    pub authorizer: Option<String>,
-    /// Scopes of which the token must have at least one, when any are named.
-    pub scopes: Vec<String>,
-    /// `TimeoutInMillis`; 30 s at most.
-    pub timeout: Duration,
-}
-
-/// A JWT authorizer of an HTTP API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwtAuthorizer {
-    /// `iss` must equal it.
-    pub issuer: String,
-    /// `aud` (or `client_id` when there is no `aud`) must be one of these.
-    pub audience: Vec<String>,
-    /// `$request.header.Authorization` and the like.
-    pub identity_source: String,
-    /// `AuthorizationScopes` of routes that name none of their own.
-    pub scopes: Vec<String>,
 }

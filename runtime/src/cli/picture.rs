@@ -49,7 +49,7 @@ fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
         );
     }
     let addresses = project.http_addresses(application).map_err(Wrong::configuration)?;
-    for api in &application.http_apis {
+    for api in &application.apis {
         let address = addresses.get(&api.id).map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(out, "\nAPI {} on http://{address}", api.id);
         for route in &api.routes {

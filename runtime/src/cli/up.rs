@@ -107,11 +107,11 @@ fn host_id(template: &Path) -> String {
 
 /// The keys for the APIs' authorizers, which every guarded API must have.
 fn keys(project: &Project, application: &Application, problems: &mut Vec<String>) -> Option<Arc<KeySet>> {
-    let needed = application.http_apis.iter().any(|api| api.routes.iter().any(|route| route.authorizer.is_some()));
+    let needed = application.apis.iter().any(|api| api.routes.iter().any(|route| route.authorizer.is_some()));
     let file = project.jwks.as_deref().filter(|_| needed);
     match file.map(KeySet::load).transpose() {
         Ok(keys) => {
-            problems.extend(application.http_apis.iter().filter_map(|api| http::check(api, keys.as_ref()).err()));
+            problems.extend(application.apis.iter().filter_map(|api| http::check(api, keys.as_ref()).err()));
             keys.map(Arc::new)
         }
         Err(wrong) => {

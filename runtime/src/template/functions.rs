@@ -11,7 +11,7 @@ use crate::model::{Application, Code, Function};
 
 const KIND: &str = "AWS::Serverless::Function";
 
-const READ: [&str; 16] = [
+const READ: [&str; 15] = [
     "FunctionName",
     "Runtime",
     "PackageType",
@@ -26,12 +26,11 @@ const READ: [&str; 16] = [
     "Layers",
     "VpcConfig",
     "FileSystemConfigs",
-    "FunctionUrlConfig",
     "EventInvokeConfig",
 ];
 
 /// What SAM takes beside those; spelt here so that a misspelt property is noticed.
-const ALSO: [&str; 32] = [
+const ALSO: [&str; 33] = [
     "Architectures",
     "AssumeRolePolicyDocument",
     "AutoPublishAlias",
@@ -46,6 +45,7 @@ const ALSO: [&str; 32] = [
     "EphemeralStorage",
     "Events",
     "FunctionScalingConfig",
+    "FunctionUrlConfig",
     "ImageConfig",
     "KmsKeyArn",
     "LoggingConfig",
@@ -67,11 +67,10 @@ const ALSO: [&str; 32] = [
 ];
 
 /// Properties that do nothing here, with what that means for the function.
-const WITHOUT: [(&str, &str); 5] = [
+const WITHOUT: [(&str, &str); 4] = [
     ("Layers", "layers are not unpacked; the function runs without them"),
     ("VpcConfig", "the function uses this machine's network"),
     ("FileSystemConfigs", "file systems are not mounted"),
-    ("FunctionUrlConfig", "function URLs are not served"),
     ("EventInvokeConfig", "its retries and destinations are not applied"),
 ];
 
@@ -119,7 +118,7 @@ pub(super) fn read(
 /// A function's logical id from its name, ARN or logical id.
 pub(super) fn by_name(name: &str, resources: &[Resource], scope: &Scope<'_>) -> Option<String> {
     let bare = match name.split_once(":function:") {
-        Some((_, rest)) => rest.split(':').next().unwrap_or(rest),
+        Some((_, rest)) => rest.split([':', '/']).next().unwrap_or(rest),
         None => name,
     };
     let functions = resources.iter().filter(|r| r.kind == KIND);

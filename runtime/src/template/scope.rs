@@ -57,6 +57,11 @@ impl<'t> Scope<'t> {
         self.names.insert(id.to_owned(), name);
     }
 
+    /// The type of a declared resource.
+    pub(super) fn kind_of(&self, id: &str) -> Option<&'t str> {
+        self.resources.get(id).copied()
+    }
+
     /// The name of a resource: given, or stack and logical id.
     pub(super) fn name_of(&self, id: &str) -> String {
         self.names.get(id).cloned().unwrap_or_else(|| format!("{}-{id}", self.stack))

@@ -58,7 +58,7 @@ impl Options {
 pub fn faces(app: &Application, http: &BTreeMap<String, SocketAddr>, control: Option<SocketAddr>) -> Vec<Face> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let api = |id: &String| Face { address: http.get(id).copied().unwrap_or(any), what: "the HTTP API", setting: "http" };
-    let apis = app.http_apis.iter().map(|found| api(&found.id));
+    let apis = app.apis.iter().map(|found| api(&found.id));
     apis.chain(control.map(|address| Face { address, what: "the status", setting: "control" })).collect()
 }
 
@@ -92,7 +92,7 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
     let invoker: Invoker = pool.clone();
 
     let mut faces: JoinSet<Result<(), String>> = JoinSet::new();
-    for (api, listener) in app.http_apis.iter().zip(listeners.apis) {
+    for (api, listener) in app.apis.iter().zip(listeners.apis) {
         let (id, routes) = (api.id.clone(), api.routes.len());
         tracing::info!(api = %id, "listening on http://{} ({routes} routes)", address(&listener));
         faces.spawn(http::serve(api.clone(), listener, options.keys.clone(), invoker.clone(), stopping.clone()));

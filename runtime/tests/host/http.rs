@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use usher::http::{self, KeySet};
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
-use usher::model::{Cors, HttpApi, JwtAuthorizer, Route};
+use usher::model::{Api, Cors, JwtAuthorizer, Route};
 
 /// Does what the function's name says.
 #[derive(Default)]
@@ -67,11 +67,11 @@ fn route(key: &str, function: &str) -> Route {
     }
 }
 
-fn api(routes: Vec<Route>) -> HttpApi {
-    HttpApi { id: "Api".into(), routes, stage: "$default".into(), ..HttpApi::default() }
+fn api(routes: Vec<Route>) -> Api {
+    Api { id: "Api".into(), routes, stage: "$default".into(), ..Api::default() }
 }
 
-async fn serve_with(api: HttpApi, keys: Option<KeySet>) -> Server {
+async fn serve_with(api: Api, keys: Option<KeySet>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let functions = Arc::new(Functions::default());
@@ -236,7 +236,7 @@ fn key_set() -> KeySet {
     KeySet::parse(&json!({ "keys": [jwk] }).to_string()).unwrap()
 }
 
-fn guarded() -> HttpApi {
+fn guarded() -> Api {
     let mut routes = vec![route("GET /mine", "Echo"), route("GET /write", "Echo"), route("GET /open", "Echo")];
     routes[0].authorizer = Some("Jwt".into());
     routes[1].authorizer = Some("Jwt".into());
@@ -247,7 +247,7 @@ fn guarded() -> HttpApi {
         identity_source: "$request.header.Authorization".into(),
         scopes: Vec::new(),
     };
-    HttpApi { authorizers: BTreeMap::from([("Jwt".into(), jwt)]), ..api(routes) }
+    Api { authorizers: BTreeMap::from([("Jwt".into(), jwt)]), ..api(routes) }
 }
 
 fn claims(change: &Value) -> Value {

@@ -286,7 +286,7 @@ fn routes_take_the_default_authorizer_unless_they_say_none() {
     ) + "  Api:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      Auth:\n        DefaultAuthorizer: Jwt\n        Authorizers:\n          \
          Jwt: {JwtConfiguration: {issuer: 'https://i', audience: [a]}, AuthorizationScopes: [r]}\n";
     let app = good(&text, "");
-    let routes = &app.http_apis[0].routes;
+    let routes = &app.apis[0].routes;
     let seen: Vec<(&str, Option<&str>, usize)> =
         routes.iter().map(|r| (r.method.as_str(), r.authorizer.as_deref(), r.scopes.len())).collect();
     assert_eq!(seen, [("GET", Some("Jwt"), 1), ("POST", None, 0), ("POST", Some("Jwt"), 1)]);
@@ -298,9 +298,9 @@ fn an_event_without_an_api_goes_to_the_implicit_one_with_the_globals() {
     let text = function("Events: {A: {Type: HttpApi, Properties: {Path: /a, Method: get}}, Rest: {Type: HttpApi}}")
         + "Globals: {HttpApi: {CorsConfiguration: true}}\n";
     let app = good(&text, "");
-    assert_eq!(app.http_apis[0].id, "ServerlessHttpApi");
-    assert!(app.http_apis[0].cors.is_some());
-    assert_eq!(app.http_apis[0].routes[1].path, "$default");
+    assert_eq!(app.apis[0].id, "ServerlessHttpApi");
+    assert!(app.apis[0].cors.is_some());
+    assert_eq!(app.apis[0].routes[1].path, "$default");
 }
 
 #[test]
