@@ -10,6 +10,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route};
 pub use sqs::{Queue, Redrive, SqsMapping};
 
@@ -68,6 +70,8 @@ pub struct Function {
     pub name: String,
     /// Where the code comes from.
     pub code: Code,
+    /// The file and the line that say so, for messages: `template.yaml:9`. Empty when no template does.
+    pub place: String,
     /// `_HANDLER`.
     pub handler: String,
     /// Time an invocation may take. Template default 3 s.
@@ -90,8 +94,32 @@ pub enum Code {
         /// Binary name (Metadata BuildProperties.Binary, else the package's name).
         binary: String,
     },
+    /// `BuildMethod: makefile` or `go1.x`: a tool of its own leaves `bootstrap` in a folder.
+    Tool(ToolBuild),
     /// A folder that already holds an executable `bootstrap`, or the path of the executable itself.
     Prebuilt(PathBuf),
+}
+
+/// A build by another tool than cargo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolBuild {
+    /// Which tool.
+    pub tool: Tool,
+    /// Folder of the sources (`CodeUri`, or `ContextDir`).
+    pub source: PathBuf,
+    /// Where the tool runs: the sources, or `WorkingDirectory`.
+    pub working: PathBuf,
+    /// Where the executable is left: `.aws-sam/build/FUNCTION`, as SAM does.
+    pub artifacts: PathBuf,
+}
+
+/// What builds a function that is no cargo package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// `make build-FUNCTION` with `ARTIFACTS_DIR`.
+    Make,
+    /// `go build`.
+    Go,
 }
 
 /// An event source mapping from Kafka topics to a function.
@@ -178,6 +206,10 @@ pub struct Schedule {
     pub kind: ScheduleKind,
     /// State / Enabled.
     pub enabled: bool,
+    /// `StartDate`: nothing fires before; rates count from it.
+    pub start: Option<Timestamp>,
+    /// `EndDate`: nothing fires after.
+    pub end: Option<Timestamp>,
     /// The resource's ARN as the event names it.
     pub arn: String,
 }

@@ -18,6 +18,9 @@ use crate::model::Application;
 use crate::project::{Arguments, Project, is_this_machine};
 use crate::up::{self, Options, RunError};
 
+/// File beside the template that remembers when schedules were last looked after.
+const MEMORY: &str = ".aws-sam/usher/schedules-seen";
+
 /// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
 pub(super) fn run(arguments: &Up) -> Result<ExitCode, Wrong> {
     let mut problems = Vec::new();
@@ -48,6 +51,7 @@ pub(super) fn run(arguments: &Up) -> Result<ExitCode, Wrong> {
         http,
         keys,
         schedules: arguments.schedules == Switch::On,
+        memory: Some(arguments.source.template.with_file_name(MEMORY)),
         host_id: host_id(&arguments.source.template),
     };
     runtime.block_on(serve(application, options))

@@ -126,20 +126,16 @@ impl Handler {
             let found = inner.and_then(|inner| self.router.find(method, inner)).ok_or(Refusal::NoRoute)?;
             return Ok(Way::Route(path, found));
         };
-        // In the cloud the stage stands first; `sam local` serves without it. Both are understood, the cloud's first.
-        for inner in [self.below_stage(path), Some(path)].into_iter().flatten() {
-            let Some(resource) = self.router.resource(inner) else { continue };
-            let methods = resource.methods();
-            if head.method == Method::OPTIONS
-                && let Some(mock) = rest.preflight.as_ref().filter(|_| !methods.contains(&"OPTIONS"))
-            {
-                return Ok(Way::Answered(preflight::answer(mock, &methods)));
-            }
-            if let Some(found) = resource.into_found(method) {
-                return Ok(Way::Route(inner, found));
-            }
+        // In the cloud the stage stands first; `sam local` serves without it. What begins with the stage means the cloud's.
+        let inner = self.below_stage(path).unwrap_or(path);
+        let resource = self.router.resource(inner).ok_or(Refusal::NoRoute)?;
+        let methods = resource.methods();
+        if head.method == Method::OPTIONS
+            && let Some(mock) = rest.preflight.as_ref().filter(|_| !methods.contains(&"OPTIONS"))
+        {
+            return Ok(Way::Answered(preflight::answer(mock, &methods)));
         }
-        Err(Refusal::NoRoute)
+        resource.into_found(method).map(|found| Way::Route(inner, found)).ok_or(Refusal::NoRoute)
     }
 
     /// What is left of a path that begins with the stage.

@@ -25,6 +25,13 @@ pub struct Api {
     pub cors: Option<Cors>,
 }
 
+impl Api {
+    /// Where its routes begin: under the stage, unless that is `$default`.
+    pub fn base_path(&self) -> String {
+        if self.stage == "$default" { String::new() } else { format!("/{}", self.stage) }
+    }
+}
+
 /// Which service an [`Api`] stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ApiKind {

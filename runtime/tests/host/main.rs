@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bad_folders;
 mod bad_templates;
 mod cli;
+mod examples;
 mod http;
+mod http_kinds;
 mod instances;
 mod kafka;
 mod schedule;
@@ -13,4 +16,6 @@ mod sqs_servers;
 mod sqs_stage;
 mod support;
 mod template;
+mod template_apis;
+mod template_wild;
 mod up;

@@ -199,6 +199,7 @@ fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
         http: [].into(),
         keys: None,
         schedules: true,
+        memory: None,
         host_id: random(),
     }
 }

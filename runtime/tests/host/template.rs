@@ -39,9 +39,14 @@ fn load(text: &str, settings: &str) -> Result<Application, Vec<Diagnostic>> {
     Folder::new(text, settings).load(&Arguments::default())
 }
 
-fn good(text: &str, settings: &str) -> Application {
+pub(crate) fn good(text: &str, settings: &str) -> Application {
     load(text, settings)
         .unwrap_or_else(|found| panic!("{}", found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+}
+
+/// Every warning, a line each.
+pub(crate) fn warnings(application: &Application) -> String {
+    application.warnings.iter().map(|warning| format!("{warning}\n")).collect()
 }
 
 /// `line: message` of every error.
@@ -260,10 +265,10 @@ fn what_works_badly_on_a_queue_is_pointed_out() {
 fn what_is_not_run_is_a_warning_and_the_rest_goes_on() {
     let text = function(
         "Layers: [x]\nVpcConfig: {}\nEvents:\n  N: {Type: SNS, Properties: {Topic: x}}\n  T: {Type: Schedule, Properties: {Schedule: rate(1 minute)}}",
-    ) + "  Rest: {Type: 'AWS::Serverless::Api'}\n";
+    ) + "  Steps: {Type: 'AWS::Serverless::StateMachine'}\n";
     let app = good(&text, "");
     assert_eq!(app.schedules.len(), 1);
-    for word in ["Layers", "VpcConfig", "SNS", "AWS::Serverless::Api"] {
+    for word in ["Layers", "VpcConfig", "SNS", "AWS::Serverless::StateMachine"] {
         assert!(app.warnings.iter().any(|w| w.line > 0 && w.message.contains(word)), "{word}: {:?}", app.warnings);
     }
 }

@@ -79,6 +79,7 @@ fn up_options(control: std::net::SocketAddr) -> up::Options {
         http: [].into(),
         keys: None,
         schedules: true,
+        memory: None,
         host_id: random(),
     }
 }

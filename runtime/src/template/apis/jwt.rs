@@ -45,17 +45,19 @@ pub(super) fn declared(auth: &Reader<'_>, api: &mut Api, problems: &mut Problems
     if let Some(name) = &api.default_authorizer
         && !declared.iter().any(|e| e.key == *name)
     {
-        problems.error(auth.line("DefaultAuthorizer"), no_authorizer(name, declared.iter().map(|e| e.key.as_str())));
+        problems.error(auth.line("DefaultAuthorizer"), no_authorizer(&auth.what, name, declared.iter().map(|e| e.key.as_str())));
     }
 }
 
-fn no_authorizer<'a>(name: &str, declared: impl Iterator<Item = &'a str>) -> String {
+fn no_authorizer<'a>(what: &str, name: &str, declared: impl Iterator<Item = &'a str>) -> String {
     if name == "AWS_IAM" {
-        return "AWS_IAM signatures cannot be checked here, and a route without its authorizer would stand open. Use a JWT authorizer.".into();
+        return format!(
+            "{what}: AWS_IAM signatures cannot be checked here, and a route without its authorizer would stand open. Use a JWT authorizer."
+        );
     }
     let hint = nearest(name, declared).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
     format!(
-        "there is no authorizer {name} under Auth Authorizers.{hint} Write it there with JwtConfiguration, or Authorizer: NONE."
+        "{what}: there is no authorizer {name} under Auth Authorizers.{hint} Write it there with JwtConfiguration, or Authorizer: NONE."
     )
 }
 
@@ -68,7 +70,8 @@ pub(super) fn of_route(reader: &Reader<'_>, api: &Api, problems: &mut Problems) 
         Some(name) => {
             // A broken declaration has been complained of; only a name nobody wrote is news.
             if !api.authorizers.contains_key(name) {
-                problems.error(reader.line("Auth"), no_authorizer(name, api.authorizers.keys().map(String::as_str)));
+                problems
+                    .error(reader.line("Auth"), no_authorizer(&reader.what, name, api.authorizers.keys().map(String::as_str)));
             }
             Some(name.to_owned())
         }
