@@ -2,6 +2,7 @@
 //!
 //! The template and project rooms produce it; every later room only reads it.
 
+pub mod http;
 pub mod security;
 pub mod sqs;
 
@@ -10,8 +11,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::filter::Filters;
 
+pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route};
 pub use security::Security;
 pub use sqs::{Queue, Redrive, SqsMapping};
 
@@ -32,8 +36,8 @@ pub struct Application {
     pub sqs_endpoint: Option<String>,
     /// Schedules (rules and `EventBridge` Scheduler).
     pub schedules: Vec<Schedule>,
-    /// HTTP APIs (payload format 2.0).
-    pub http_apis: Vec<HttpApi>,
+    /// Everything that is asked over HTTP: HTTP APIs, REST APIs and function URLs.
+    pub apis: Vec<Api>,
     /// Values that must never be printed: `NoEcho` parameters and resolved secrets.
     pub secrets: BTreeSet<String>,
     /// Things the template asks for that this host does not run, each with its line.
@@ -80,6 +84,8 @@ pub struct Function {
     pub name: String,
     /// Where the code comes from.
     pub code: Code,
+    /// The file and the line that say so, for messages: `template.yaml:9`. Empty when no template does.
+    pub place: String,
     /// `_HANDLER`.
     pub handler: String,
     /// Time an invocation may take. Template default 3 s.
@@ -102,8 +108,32 @@ pub enum Code {
         /// Binary name (Metadata BuildProperties.Binary, else the package's name).
         binary: String,
     },
+    /// `BuildMethod: makefile` or `go1.x`: a tool of its own leaves `bootstrap` in a folder.
+    Tool(ToolBuild),
     /// A folder that already holds an executable `bootstrap`, or the path of the executable itself.
     Prebuilt(PathBuf),
+}
+
+/// A build by another tool than cargo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolBuild {
+    /// Which tool.
+    pub tool: Tool,
+    /// Folder of the sources (`CodeUri`, or `ContextDir`).
+    pub source: PathBuf,
+    /// Where the tool runs: the sources, or `WorkingDirectory`.
+    pub working: PathBuf,
+    /// Where the executable is left: `.aws-sam/build/FUNCTION`, as SAM does.
+    pub artifacts: PathBuf,
+}
+
+/// What builds a function that is no cargo package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// `make build-FUNCTION` with `ARTIFACTS_DIR`.
+    Make,
+    /// `go build`.
+    Go,
 }
 
 /// An event source mapping from Kafka topics to a function.
@@ -194,6 +224,10 @@ pub struct Schedule {
     pub kind: ScheduleKind,
     /// State / Enabled.
     pub enabled: bool,
+    /// `StartDate`: nothing fires before; rates count from it.
+    pub start: Option<Timestamp>,
+    /// `EndDate`: nothing fires after.
+    pub end: Option<Timestamp>,
     /// The resource's ARN as the event names it.
     pub arn: String,
 }
@@ -205,68 +239,4 @@ pub enum ScheduleKind {
     Rule,
     /// SAM `ScheduleV2`: `EventBridge` Scheduler.
     Scheduler,
-}
-
-/// One `AWS::Serverless::HttpApi` (or the implicit one).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HttpApi {
-    /// Logical id.
-    pub id: String,
-    /// Routes, in template order.
-    pub routes: Vec<Route>,
-    /// JWT authorizers by name.
-    pub authorizers: BTreeMap<String, JwtAuthorizer>,
-    /// `DefaultAuthorizer`; already applied to the routes.
-    pub default_authorizer: Option<String>,
-    /// Stage name; `$default` serves at the root.
-    pub stage: String,
-    /// `CorsConfiguration`: the service answers preflight requests itself and adds its own headers.
-    pub cors: Option<Cors>,
-}
-
-/// `CorsConfiguration` of an HTTP API. Names are as written; `*` matches everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cors {
-    /// `AllowOrigins`.
-    pub origins: Vec<String>,
-    /// `AllowMethods`.
-    pub methods: Vec<String>,
-    /// `AllowHeaders`.
-    pub headers: Vec<String>,
-    /// `ExposeHeaders`.
-    pub expose: Vec<String>,
-    /// `AllowCredentials`.
-    pub credentials: bool,
-    /// `MaxAge`, seconds.
-    pub max_age: Option<u32>,
-}
-
-/// One route of an HTTP API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// `GET`, ..., or `ANY`.
-    pub method: String,
-    /// `/orders/{number}`, `/{proxy+}`, or `$default`.
-    pub path: String,
-    /// Function's logical id.
-    pub function: String,
-    /// Authorizer's name, if the route has one.
-    pub authorizer: Option<String>,
-    /// Scopes of which the token must have at least one, when any are named.
-    pub scopes: Vec<String>,
-    /// `TimeoutInMillis`; 30 s at most.
-    pub timeout: Duration,
-}
-
-/// A JWT authorizer of an HTTP API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwtAuthorizer {
-    /// `iss` must equal it.
-    pub issuer: String,
-    /// `aud` (or `client_id` when there is no `aud`) must be one of these.
-    pub audience: Vec<String>,
-    /// `$request.header.Authorization` and the like.
-    pub identity_source: String,
-    /// `AuthorizationScopes` of routes that name none of their own.
-    pub scopes: Vec<String>,
 }

@@ -29,7 +29,7 @@ pub(super) async fn all(sqs: &Sqs, queue: &str, messages: Vec<Outgoing>, stop: &
                 Ok((again, None)) => left = again,
                 Err(Wrong::NoQueue) => return Err(format!("there is no queue {queue} at {}", sqs.endpoint())),
                 Err(Wrong::Other(why)) if attempt == 0 => {
-                    tracing::warn!(queue, "cannot be sent just now; it is tried until it can: {why}")
+                    tracing::warn!(queue, "cannot be sent just now; it is tried until it can: {why}");
                 }
                 Err(Wrong::Other(why)) => tracing::debug!(queue, why, "not sent yet"),
             }

@@ -76,15 +76,12 @@ pub fn calls(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
             let twin = message.group.is_some() && call.iter().any(|other| other.group == message.group);
             call.len() < MOST_MESSAGES && bytes + size <= MOST_BYTES && !twin
         });
-        match calls.last_mut().filter(|_| fits) {
-            Some(call) => {
-                bytes += size;
-                call.push(message);
-            }
-            None => {
-                bytes = size;
-                calls.push(vec![message]);
-            }
+        if let Some(call) = calls.last_mut().filter(|_| fits) {
+            bytes += size;
+            call.push(message);
+        } else {
+            bytes = size;
+            calls.push(vec![message]);
         }
     }
     calls
@@ -109,7 +106,7 @@ mod tests {
             let sent = message(&record(None, value), false).unwrap();
             assert!(sent.encoded && STANDARD.decode(sent.body).unwrap() == value);
         }
-        assert!(message(&record(None, &[b'x'; MOST_BYTES]), false).unwrap_err().contains("t-1-7"));
+        assert!(message(&record(None, &vec![b'x'; MOST_BYTES]), false).unwrap_err().contains("t-1-7"));
         assert!(message(&record(None, b""), false).unwrap_err().contains("empty"));
     }
 

@@ -84,10 +84,10 @@ pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u6
                 tracing::warn!(%error, partition = record.partition(), "the partition is another bridge's by now; its last records come again");
             }
         }
-        if done > 0 {
-            if let Err(error) = consumer.commit_consumer_state(CommitMode::Sync) {
-                tracing::warn!(%error, "not committed; the next commit says it, or these records come again");
-            }
+        if done > 0
+            && let Err(error) = consumer.commit_consumer_state(CommitMode::Sync)
+        {
+            tracing::warn!(%error, "not committed; the next commit says it, or these records come again");
         }
         copied += done as u64;
         if let Some(why) = wrong {

@@ -1,16 +1,17 @@
 //! Makes the functions' executables, or finds those that were made before.
 //!
-//! All cargo functions are built by one `cargo build` for this machine's own architecture ([`cargo`]); a prebuilt
-//! `bootstrap` runs as it is, once [`elf`] has seen that this machine can run it. Every function that has no executable
-//! is named in one message.
+//! All cargo functions are built by one `cargo build` for this machine's own architecture ([`cargo`]); `make` and `go` are
+//! run for the functions that ask for them ([`tool`]); a prebuilt `bootstrap` runs as it is. [`elf`] sees to it that this
+//! machine can run what was not built by cargo. Every function that has no executable is named in one message.
 
 mod cargo;
 mod elf;
+mod tool;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Application, Code};
+use crate::model::{Application, Code, Function};
 
 /// Name of the executable in a prebuilt folder.
 const BOOTSTRAP: &str = "bootstrap";
@@ -50,6 +51,7 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
     let mut binaries = Binaries::new();
     let mut problems = Vec::new();
     let mut targets = Vec::new();
+    let mut tools = Vec::new();
     for (id, function) in app.functions.iter().filter(|(id, _)| options.only.is_empty() || options.only.contains(id)) {
         match &function.code {
             Code::Cargo { dir, binary } => targets.push(Target { function: id, dir, binary }),
@@ -57,12 +59,18 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
                 Ok(executable) => {
                     binaries.insert(id.clone(), executable);
                 }
-                Err(wrong) => problems.push(format!("function {id}: {wrong}")),
+                Err(wrong) => problems.push(said(function, &wrong)),
             },
+            Code::Tool(build) => tools.push((function, build)),
         }
     }
     if !problems.is_empty() {
         return Err(BuildError(problems.join("\n")));
+    }
+    for (function, build) in tools {
+        let made = if options.no_build { Ok(()) } else { tool::run(&function.id, build) };
+        let executable = made.and_then(|()| prebuilt(&build.artifacts)).map_err(|wrong| BuildError(said(function, &wrong)))?;
+        binaries.insert(function.id.clone(), executable);
     }
     if !targets.is_empty() {
         binaries.extend(cargo::build(&targets, options)?);
@@ -70,12 +78,19 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
     Ok(binaries)
 }
 
+/// What is wrong with a function's executable, and where the template asks for it.
+fn said(function: &Function, wrong: &str) -> String {
+    let place = if function.place.is_empty() { String::new() } else { format!("{}: ", function.place) };
+    format!("{place}function {}: {wrong}", function.id)
+}
+
 /// The executable in a folder, or the file itself; one that this machine can run.
 fn prebuilt(path: &Path) -> Result<PathBuf, String> {
-    let file = if path.is_dir() { path.join(BOOTSTRAP) } else { path.to_path_buf() };
+    let file = if path.is_file() { path.to_path_buf() } else { path.join(BOOTSTRAP) };
     if !file.is_file() {
         return Err(format!(
-            "there is no executable {}. Build it there, or for a cargo package write `Metadata: {{BuildMethod: rust-cargolambda}}`.",
+            "there is no executable {}. Build it there, or say how usher is to: `Metadata: {{BuildMethod: rust-cargolambda}}` for a \
+             cargo package, go1.x or makefile for others.",
             file.display()
         ));
     }

@@ -55,7 +55,7 @@ pub(super) enum ParkedVerb {
 pub(super) struct Place {
     /// Queue or topic, as `usher parked list` names it
     #[arg(value_name = "PLACE")]
-    pub(super) place: String,
+    pub(super) name: String,
     /// Letters at most
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) limit: u16,

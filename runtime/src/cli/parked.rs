@@ -48,12 +48,12 @@ fn list(source: &Source) -> Result<ExitCode, Wrong> {
 
 fn show(arguments: &Place) -> Result<ExitCode, Wrong> {
     let letters = peek(arguments)?;
-    print(&drawn(&letters, &arguments.place))
+    print(&drawn(&letters, &arguments.name))
 }
 
 fn peek(arguments: &Place) -> Result<Vec<Seen>, Wrong> {
     let app = application(&arguments.source)?;
-    let place = find(&arguments.place, &app)?;
+    let place = find(&arguments.name, &app)?;
     prepare::runtime()?.block_on(parked::peek(&app, &place, arguments.limit.into())).map_err(Wrong::failure)
 }
 
@@ -98,10 +98,10 @@ fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
         return print(&format!("{}{} letters, nothing was changed\n", lines.concat(), letters.len()));
     }
     let app = application(&arguments.place.source)?;
-    let place = find(&arguments.place.place, &app)?;
+    let place = find(&arguments.place.name, &app)?;
     let work = parked::replay(&app, &place, arguments.place.limit.into());
     let replayed = prepare::runtime()?.block_on(work).map_err(Wrong::failure)?;
-    let stayed = replayed.stayed.iter().map(|why| format!("stays: {}\n", printable(why))).collect::<String>();
+    let stayed = replayed.stayed.iter().fold(String::new(), |text, why| text + "stays: " + &printable(why) + "\n");
     print(&format!(
         "{stayed}{} letters are back at their source ({} records), {} stay\n",
         replayed.letters,

@@ -9,7 +9,7 @@ use super::exit::Wrong;
 use super::prepare;
 use crate::filter::Filters;
 use crate::model::sqs::name_of;
-use crate::model::{Application, Code, Destination, Function, KafkaMapping, Queue, SqsMapping};
+use crate::model::{Application, Code, Destination, Function, KafkaMapping, Queue, SqsMapping, Tool};
 use crate::project::Project;
 
 /// Stands for what must not be shown.
@@ -51,9 +51,9 @@ fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
         );
     }
     let addresses = project.http_addresses(application).map_err(Wrong::configuration)?;
-    for api in &application.http_apis {
+    for api in &application.apis {
         let address = addresses.get(&api.id).map(ToString::to_string).unwrap_or_default();
-        let _ = writeln!(out, "\nAPI {} on http://{address}", api.id);
+        let _ = writeln!(out, "\nAPI {} on http://{address}{} ({})", api.id, api.base_path(), api.kind.name());
         for route in &api.routes {
             let authorizer = route.authorizer.as_deref().map(|name| format!("  [{name}]")).unwrap_or_default();
             let scopes = if route.scopes.is_empty() { String::new() } else { format!(" {}", route.scopes.join(" ")) };
@@ -66,6 +66,13 @@ fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
 fn draw_function(out: &mut String, function: &Function, application: &Application) {
     let from = match &function.code {
         Code::Cargo { dir, binary } => format!("cargo binary {binary} in {}", dir.display()),
+        Code::Tool(build) => {
+            let tool = match build.tool {
+                Tool::Make => format!("make build-{}", function.id),
+                Tool::Go => "go build".to_owned(),
+            };
+            format!("{tool} in {}", build.working.display())
+        }
         Code::Prebuilt(path) => path.display().to_string(),
     };
     let concurrency = function.concurrency.map_or_else(|| "default".to_owned(), |n| n.to_string());

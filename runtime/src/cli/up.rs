@@ -19,6 +19,9 @@ use crate::model::Application;
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
 use crate::up::{self, Options, RunError};
 
+/// File beside the template that remembers when schedules were last looked after.
+const MEMORY: &str = ".aws-sam/usher/schedules-seen";
+
 /// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
 pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     let mut problems = Vec::new();
@@ -53,6 +56,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         log: Some(log),
         schedules: arguments.schedules == Switch::On,
         aws_timing: arguments.aws_timing,
+        memory: Some(arguments.source.template.with_file_name(MEMORY)),
         host_id: host_id(&arguments.source.template),
     };
     runtime.block_on(serve(application, options))
@@ -112,11 +116,11 @@ fn host_id(template: &Path) -> String {
 
 /// The keys for the APIs' authorizers, which every guarded API must have.
 fn keys(project: &Project, application: &Application, problems: &mut Vec<String>) -> Option<Arc<KeySet>> {
-    let needed = application.http_apis.iter().any(|api| api.routes.iter().any(|route| route.authorizer.is_some()));
+    let needed = application.apis.iter().any(|api| api.routes.iter().any(|route| route.authorizer.is_some()));
     let file = project.jwks.as_deref().filter(|_| needed);
     match file.map(KeySet::load).transpose() {
         Ok(keys) => {
-            problems.extend(application.http_apis.iter().filter_map(|api| http::check(api, keys.as_ref()).err()));
+            problems.extend(application.apis.iter().filter_map(|api| http::check(api, keys.as_ref()).err()));
             keys.map(Arc::new)
         }
         Err(wrong) => {

@@ -36,7 +36,7 @@ use crate::observation::Observations;
 use crate::{kafka, sqs};
 
 pub use client::{Asked, Client};
-pub use tuner::{LogSwitch, Tuner};
+pub use tuner::{LogSwitch, SetLog, Tuner};
 
 /// A host, as those who ask see it.
 #[derive(Debug)]

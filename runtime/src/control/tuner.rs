@@ -11,13 +11,16 @@ use tokio::sync::watch;
 use crate::instances::Pool;
 use crate::tuning::{Change, Knob, Settings, Shown, SourceSettings, Value, Wish};
 
+/// Takes a new filter, or says why it cannot be.
+pub type SetLog = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
 /// Changes what the host logs.
 #[derive(Clone)]
 pub struct LogSwitch {
     /// What is logged now, as `RUST_LOG` has it.
     pub now: String,
     /// Says why it cannot be what is asked for.
-    pub set: Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>,
+    pub set: SetLog,
 }
 
 impl fmt::Debug for LogSwitch {

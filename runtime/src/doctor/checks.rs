@@ -141,8 +141,8 @@ async fn topics(app: &Application) -> Vec<Finding> {
 }
 
 fn keys(project: &Project, app: &Application) -> Vec<Finding> {
-    let guarded = |api: &&crate::model::HttpApi| api.routes.iter().any(|route| route.authorizer.is_some());
-    let apis: Vec<_> = app.http_apis.iter().filter(guarded).collect();
+    let guarded = |api: &&crate::model::Api| api.routes.iter().any(|route| route.authorizer.is_some());
+    let apis: Vec<_> = app.apis.iter().filter(guarded).collect();
     if apis.is_empty() {
         return Vec::new();
     }

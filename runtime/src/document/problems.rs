@@ -18,6 +18,11 @@ impl Problems {
         Self { file: file.into(), errors: Vec::new(), warnings: Vec::new(), failures: 0, illegible: false }
     }
 
+    /// The file's name, as the user gave it.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Something that must be mended before anything runs: what is wrong, and what to write instead.
     pub fn error(&mut self, line: usize, message: impl Into<String>) {
         self.failures += 1;

@@ -5,30 +5,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{ACCEPT, HeaderName, HeaderValue};
 use http::request::Parts as Head;
-use http::{Request, StatusCode};
+use http::{Method, Request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use super::authorizer::{self, Denied, Granted};
 use super::keys::KeySet;
-use super::refusal::{self, Reply};
+use super::refusal::{Refusal, Reply};
 use super::router::{Found, Router};
-use super::{MAX_BODY, answer, check, cors, decode, event};
+use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
-use crate::model::{HttpApi, Route};
+use crate::model::{Api, ApiKind, Route};
 
 /// A body must have come by then.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// What all requests to one API share.
 pub(super) struct Handler {
-    api: HttpApi,
+    api: Api,
     router: Router,
     keys: Option<Arc<KeySet>>,
     invoker: Invoker,
+}
+
+/// Where a request goes.
+enum Way<'s, 'p> {
+    /// To a function, under this path.
+    Route(&'p str, Found<'s>),
+    /// Nowhere: the API answers by itself.
+    Answered(Reply),
 }
 
 /// Between whom a connection is.
@@ -39,7 +47,7 @@ pub(super) struct Peers {
 }
 
 impl Handler {
-    pub(super) fn new(api: HttpApi, keys: Option<Arc<KeySet>>, invoker: Invoker) -> Result<Self, String> {
+    pub(super) fn new(api: Api, keys: Option<Arc<KeySet>>, invoker: Invoker) -> Result<Self, String> {
         check(&api, keys.as_deref())?;
         let router = Router::new(&api.routes);
         Ok(Self { api, router, keys, invoker })
@@ -52,36 +60,86 @@ impl Handler {
         let mut reply = match &self.api.cors {
             Some(cors) if cors::is_preflight(&head.method, &head.headers) => cors::preflight(cors, &head.headers),
             configured => {
-                let mut reply = self.route(&head, body, peers, &request_id).await.unwrap_or_else(|refused| refused);
+                let answered = self.answer(&head, body, peers, &request_id).await;
+                let mut reply = answered.unwrap_or_else(|refusal| refusal.reply(&self.api.kind));
                 if let Some(cors) = configured {
                     cors::apply(cors, &head.headers, &mut reply);
                 }
                 reply
             }
         };
+        let header = match self.api.kind {
+            ApiKind::Http => "apigw-requestid",
+            ApiKind::Rest(_) | ApiKind::FunctionUrl => "x-amzn-requestid",
+        };
         if let Ok(value) = HeaderValue::from_str(&request_id) {
-            reply.headers_mut().insert(HeaderName::from_static("apigw-requestid"), value);
+            reply.headers_mut().insert(HeaderName::from_static(header), value);
         }
         reply
     }
 
     /// The authorizer speaks before a byte of the body is read.
-    async fn route(&self, head: &Head, body: Incoming, peers: Peers, request_id: &str) -> Result<Reply, Reply> {
+    async fn answer(&self, head: &Head, body: Incoming, peers: Peers, request_id: &str) -> Result<Reply, Refusal> {
         let now = Timestamp::now();
-        let path = self.without_stage(head.uri.path()).ok_or_else(refusal::not_found)?;
-        let found = self.router.find(head.method.as_str(), path).ok_or_else(refusal::not_found)?;
-        let granted = self.authorize(head, found.route, now).map_err(|denied| refusal::denied(denied, &found.route.scopes))?;
+        let (path, found) = match self.find(head)? {
+            Way::Route(path, found) => (path, found),
+            Way::Answered(reply) => return Ok(reply),
+        };
+        let granted =
+            self.authorize(head, found.route, now).map_err(|denied| Refusal::Denied(denied, found.route.scopes.clone()))?;
         let body = read(body).await?;
         let trace_id = trace_id(head, now);
-        let payload = self.event(head, &body, peers, &found, granted.as_ref(), request_id, &trace_id, now)?;
-        self.invoke(found.route, payload, trace_id).await
+        let payload = event::build(&event::Parts {
+            api: &self.api,
+            method: head.method.as_str(),
+            path,
+            query: head.uri.query().unwrap_or(""),
+            protocol: if head.version == http::Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
+            headers: &head.headers,
+            body: &body,
+            source_ip: &peers.client.ip().to_canonical().to_string(),
+            port: peers.server.port(),
+            route_method: &found.route.method,
+            route_path: &found.route.path,
+            path_parameters: &found.parameters,
+            granted: granted.as_ref(),
+            request_id,
+            trace_id: &trace_id,
+            now,
+        });
+        let payload = payload.map_err(|error| {
+            tracing::error!(%error, "an event could not be written");
+            Refusal::Internal
+        })?;
+        if payload.len() > MAX_PAYLOAD {
+            return Err(Refusal::TooLarge);
+        }
+        let accept = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+        self.invoke(found.route, payload, trace_id, accept).await
     }
 
-    /// Stages other than `$default` stand first in the path.
-    fn without_stage<'p>(&self, path: &'p str) -> Option<&'p str> {
-        if self.api.stage == "$default" {
-            return Some(path);
+    /// Who answers, and the path as the event names it.
+    fn find<'s, 'p>(&'s self, head: &'p Head) -> Result<Way<'s, 'p>, Refusal> {
+        let (method, path) = (head.method.as_str(), head.uri.path());
+        let ApiKind::Rest(rest) = &self.api.kind else {
+            let inner = if self.api.stage == "$default" { Some(path) } else { self.below_stage(path) };
+            let found = inner.and_then(|inner| self.router.find(method, inner)).ok_or(Refusal::NoRoute)?;
+            return Ok(Way::Route(path, found));
+        };
+        // In the cloud the stage stands first; `sam local` serves without it. What begins with the stage means the cloud's.
+        let inner = self.below_stage(path).unwrap_or(path);
+        let resource = self.router.resource(inner).ok_or(Refusal::NoRoute)?;
+        let methods = resource.methods();
+        if head.method == Method::OPTIONS
+            && let Some(mock) = rest.preflight.as_ref().filter(|_| !methods.contains(&"OPTIONS"))
+        {
+            return Ok(Way::Answered(preflight::answer(mock, &methods)));
         }
+        resource.into_found(method).map(|found| Way::Route(inner, found)).ok_or(Refusal::NoRoute)
+    }
+
+    /// What is left of a path that begins with the stage.
+    fn below_stage<'p>(&self, path: &'p str) -> Option<&'p str> {
         let rest = path.strip_prefix('/')?.strip_prefix(self.api.stage.as_str())?;
         match rest {
             "" => Some("/"),
@@ -104,53 +162,8 @@ impl Handler {
         authorizer::check(token, authorizer, &route.scopes, keys, now.as_second()).map(Some)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the event is made of all of these")]
-    #[expect(clippy::result_large_err, reason = "a refusal is a reply like any other, and is made once a request")]
-    fn event(
-        &self,
-        head: &Head,
-        body: &[u8],
-        peers: Peers,
-        found: &Found<'_>,
-        granted: Option<&Granted>,
-        request_id: &str,
-        trace_id: &str,
-        now: Timestamp,
-    ) -> Result<Bytes, Reply> {
-        let route_key = match found.route.path.as_str() {
-            "$default" => "$default".to_owned(),
-            path => format!("{} {path}", found.route.method),
-        };
-        let payload = event::build(&event::Parts {
-            method: head.method.as_str(),
-            path: head.uri.path(),
-            query: head.uri.query().unwrap_or(""),
-            protocol: if head.version == http::Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
-            headers: &head.headers,
-            body,
-            source_ip: &peers.client.ip().to_canonical().to_string(),
-            port: peers.server.port(),
-            api: &self.api.id,
-            stage: &self.api.stage,
-            route_key: &route_key,
-            path_parameters: &found.parameters,
-            granted,
-            request_id,
-            trace_id,
-            now,
-        });
-        match payload {
-            Ok(payload) if payload.len() <= MAX_PAYLOAD => Ok(payload),
-            Ok(_) => Err(refusal::too_large()),
-            Err(error) => {
-                tracing::error!(%error, "an event could not be written");
-                Err(refusal::internal())
-            }
-        }
-    }
-
     /// The invocation runs on when the client goes away or the route's time is over, as on Lambda.
-    async fn invoke(&self, route: &Route, payload: Bytes, trace_id: String) -> Result<Reply, Reply> {
+    async fn invoke(&self, route: &Route, payload: Bytes, trace_id: String, accept: &str) -> Result<Reply, Refusal> {
         let invoker = Arc::clone(&self.invoker);
         let request =
             invocation::Request { trace_id: Some(trace_id), ..invocation::Request::new(route.function.clone(), payload) };
@@ -160,34 +173,34 @@ impl Handler {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(rejected))) => {
                 tracing::warn!(function, %rejected, "a request was turned away");
-                return Err(refusal::rejected(&rejected));
+                return Err(Refusal::from(&rejected));
             }
             Ok(Err(panicked)) => {
                 tracing::error!(function, %panicked, "an invocation broke off");
-                return Err(refusal::internal());
+                return Err(Refusal::Internal);
             }
             Err(_) => {
                 tracing::warn!(function, seconds = route.timeout.as_secs_f64(), "no answer within the route's time");
-                return Err(refusal::unavailable());
+                return Err(Refusal::TooSlow);
             }
         };
         match response.outcome {
-            Outcome::Error(_) => Err(refusal::internal()),
-            Outcome::Answer(bytes) => answer::decode(&bytes).map_err(|wrong| {
+            Outcome::Error(_) => Err(Refusal::FunctionFailed),
+            Outcome::Answer(bytes) => answer::decode(&bytes, &self.api.kind, accept).map_err(|wrong| {
                 tracing::warn!(function, request_id = response.request_id, wrong, "the answer cannot be sent as a response");
-                refusal::internal()
+                Refusal::BadAnswer
             }),
         }
     }
 }
 
 /// The whole body, bounded in size and in time.
-async fn read(body: Incoming) -> Result<Bytes, Reply> {
+async fn read(body: Incoming) -> Result<Bytes, Refusal> {
     match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(refusal::too_large()),
-        Ok(Err(_)) => Err(refusal::message(StatusCode::BAD_REQUEST, "Bad Request")),
-        Err(_) => Err(refusal::message(StatusCode::REQUEST_TIMEOUT, "Request Timeout")),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+        Ok(Err(_)) => Err(Refusal::BadRequest),
+        Err(_) => Err(Refusal::SlowRequest),
     }
 }
 

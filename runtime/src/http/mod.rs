@@ -1,9 +1,10 @@
-//! Serves HTTP APIs (payload format 2.0): a request becomes an event, the function's answer a response.
+//! Serves HTTP APIs, REST APIs and function URLs: a request becomes an event, the function's answer a response.
 //!
-//! A request passes through: [`server`] (connection, limits against slow clients) - [`cors`] (preflight) - [`router`]
-//! (which route) - [`authorizer`] with [`keys`] (may this token use it) - [`event`] (the JSON the function sees) - the
-//! invoker - [`answer`] (what the function meant). [`handler`] is that chain; [`refusal`] holds the answers the service
-//! gives by itself.
+//! A request passes through: [`server`] (connection, limits against slow clients) - [`cors`] or [`preflight`] (OPTIONS) -
+//! [`router`] (which route) - [`authorizer`] with [`keys`] (may this token use it) - [`event`] (the JSON the function
+//! sees, by payload format) - the invoker - [`answer`] (what the function meant, by payload format). [`handler`] is that
+//! chain; [`refusal`] is the table of answers that the services give by themselves; [`media`] says which bodies of a REST
+//! API travel as base64.
 //!
 //! Promises: a route with an authorizer is never served without keys to check tokens with; no header or body of a
 //! client can hold a connection for ever; a request that was accepted is answered even while the host drains.
@@ -15,6 +16,8 @@ mod decode;
 mod event;
 mod handler;
 mod keys;
+mod media;
+mod preflight;
 mod refusal;
 mod router;
 mod server;
@@ -25,11 +28,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::invocation::Invoker;
-use crate::model::HttpApi;
+use crate::model::Api;
 
 pub use keys::KeySet;
 
-/// Most bytes of a request's body (quota "Payload size" of HTTP APIs).
+/// Most bytes of a request's body (quota "Payload size" of HTTP and REST APIs; a function URL
+/// takes 6 MB, which the limit of the event keeps).
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// Serves one API on an open listener until `shutdown` turns true, then finishes the requests in flight and returns.
@@ -37,7 +41,7 @@ pub const MAX_BODY: usize = 10 * 1024 * 1024;
 /// # Errors
 /// A route with an authorizer and no key set is refused before anything is served.
 pub async fn serve(
-    api: HttpApi,
+    api: Api,
     listener: TcpListener,
     keys: Option<Arc<KeySet>>,
     invoker: Invoker,
@@ -52,7 +56,7 @@ pub async fn serve(
 ///
 /// # Errors
 /// The sentence to show, naming the first route that would stand open.
-pub fn check(api: &HttpApi, keys: Option<&KeySet>) -> Result<(), String> {
+pub fn check(api: &Api, keys: Option<&KeySet>) -> Result<(), String> {
     match api.routes.iter().find(|route| route.authorizer.is_some()) {
         Some(route) if keys.is_none() => Err(format!(
             "API {}: the route {} {} has the authorizer {}, and there are no keys to check its tokens with. Say --jwks FILE (a \

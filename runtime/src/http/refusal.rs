@@ -1,21 +1,146 @@
-//! Answers that the service gives by itself, worded as HTTP APIs word them.
+//! Answers that the service gives by itself: one table, a column for each kind of API.
+//!
+//! The words are what clients see, so they are the services' own. Sources and what could not be confirmed stand in
+//! `docs/conformance/http.md`.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 
 use super::authorizer::Denied;
 use crate::invocation::Rejected;
+use crate::model::ApiKind;
 
 /// Every answer is whole when it leaves.
 pub(super) type Reply = Response<Full<Bytes>>;
 
+/// Why the service answers in the function's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// No route takes the request.
+    NoRoute,
+    /// The authorizer said no; the scopes are the route's.
+    Denied(Denied, Vec<String>),
+    /// The request cannot be read.
+    BadRequest,
+    /// The request's body did not come in time.
+    SlowRequest,
+    /// The body, or the event made of it, is larger than allowed.
+    TooLarge,
+    /// The function failed, crashed, or ran into its own Timeout.
+    FunctionFailed,
+    /// The function's answer cannot be sent as a response.
+    BadAnswer,
+    /// The service has waited for the function as long as it does.
+    TooSlow,
+    /// All instances are busy.
+    Throttled,
+    /// The function is not there, or the host ends.
+    Unreachable,
+    /// A fault of this host.
+    Internal,
+}
+
+impl From<&Rejected> for Refusal {
+    fn from(rejected: &Rejected) -> Self {
+        match rejected {
+            Rejected::TooLarge(_) => Self::TooLarge,
+            Rejected::Throttled(_) => Self::Throttled,
+            Rejected::NotFound(_) => Self::Internal,
+            Rejected::ShuttingDown => Self::Unreachable,
+        }
+    }
+}
+
+impl Refusal {
+    /// The whole answer, as this kind of API words it.
+    pub(super) fn reply(&self, kind: &ApiKind) -> Reply {
+        let mut reply = match kind {
+            ApiKind::Http => http_api(self),
+            ApiKind::Rest(_) => rest_api(self),
+            ApiKind::FunctionUrl => function_url(self),
+        };
+        if let Self::Denied(denied, scopes) = self
+            && let Ok(value) = HeaderValue::from_str(&challenge(*denied, &scopes.join(" ")))
+        {
+            reply.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+        reply
+    }
+}
+
+fn http_api(refusal: &Refusal) -> Reply {
+    let (status, text) = match refusal {
+        Refusal::NoRoute => (404, "Not Found"),
+        Refusal::Denied(Denied::Scope, _) => (403, "Forbidden"),
+        Refusal::Denied(..) => (401, "Unauthorized"),
+        Refusal::BadRequest => (400, "Bad Request"),
+        Refusal::SlowRequest => (408, "Request Timeout"),
+        Refusal::TooLarge => (413, "Request Entity Too Large"),
+        Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::Internal => (500, "Internal Server Error"),
+        Refusal::TooSlow | Refusal::Throttled | Refusal::Unreachable => (503, "Service Unavailable"),
+    };
+    message(status, text)
+}
+
+/// REST APIs name the reason in a header, too.
+fn rest_api(refusal: &Refusal) -> Reply {
+    let (status, text, error) = match refusal {
+        Refusal::NoRoute => (403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
+        Refusal::Denied(Denied::Scope, _) => (403, "Forbidden", "ForbiddenException"),
+        Refusal::Denied(..) => (401, "Unauthorized", "UnauthorizedException"),
+        Refusal::BadRequest => (400, "Bad Request", "BadRequestException"),
+        Refusal::SlowRequest => (408, "Request Timeout", "RequestTimeoutException"),
+        Refusal::TooLarge => (413, "Request Too Long", "RequestTooLongException"),
+        Refusal::FunctionFailed | Refusal::BadAnswer => (502, "Internal server error", "InternalServerErrorException"),
+        Refusal::TooSlow => (504, "Endpoint request timed out", "InternalServerErrorException"),
+        Refusal::Throttled | Refusal::Unreachable | Refusal::Internal => {
+            (500, "Internal server error", "InternalServerErrorException")
+        }
+    };
+    let mut reply = message(status, text);
+    reply.headers_mut().insert(HeaderName::from_static("x-amzn-errortype"), HeaderValue::from_static(error));
+    reply
+}
+
+/// Function URLs answer failures of the function with bare text.
+fn function_url(refusal: &Refusal) -> Reply {
+    match refusal {
+        // A URL takes every method and path, and asks for no token.
+        Refusal::NoRoute | Refusal::Denied(..) => message(403, "Forbidden"),
+        Refusal::BadRequest => message(400, "Bad Request"),
+        Refusal::SlowRequest => message(408, "Request Timeout"),
+        Refusal::TooLarge => message(413, "Request Entity Too Large"),
+        Refusal::Throttled => message(429, "Rate Exceeded."),
+        Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::TooSlow => text(502, "Internal Server Error"),
+        Refusal::Unreachable => text(503, "Service Unavailable"),
+        Refusal::Internal => text(500, "Internal Server Error"),
+    }
+}
+
+/// What the client is told of the token it should bring.
+fn challenge(denied: Denied, scopes: &str) -> String {
+    match denied {
+        Denied::Missing => "Bearer".to_owned(),
+        Denied::Invalid(why) => format!("Bearer scope=\"{scopes}\" error=\"invalid_token\" error_description=\"{why}\""),
+        Denied::Scope => format!("Bearer scope=\"{scopes}\" error=\"insufficient_scope\""),
+    }
+}
+
 /// A status with `{"message": ...}`.
-pub(super) fn message(status: StatusCode, text: &str) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from(format!("{{\"message\":\"{text}\"}}"))));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+fn message(status: u16, text: &str) -> Reply {
+    whole(status, format!("{{\"message\":\"{text}\"}}"), "application/json")
+}
+
+fn text(status: u16, text: &str) -> Reply {
+    whole(status, text.to_owned(), "text/plain")
+}
+
+fn whole(status: u16, body: String, content_type: &'static str) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(body)));
+    *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
 }
 
@@ -26,50 +151,77 @@ pub(super) fn empty(status: StatusCode) -> Reply {
     reply
 }
 
-/// No route matches.
-pub(super) fn not_found() -> Reply {
-    message(StatusCode::NOT_FOUND, "Not Found")
-}
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
 
-/// The function failed, or its answer makes no sense.
-pub(super) fn internal() -> Reply {
-    message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-}
+    use super::*;
+    use crate::model::RestApi;
 
-/// The function did not answer in time, or could not be reached.
-pub(super) fn unavailable() -> Reply {
-    message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
-}
-
-/// The body, or the event made of it, is larger than allowed.
-pub(super) fn too_large() -> Reply {
-    message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
-}
-
-/// The authorizer said no.
-pub(super) fn denied(denied: Denied, scopes: &[String]) -> Reply {
-    let scopes = scopes.join(" ");
-    let (mut reply, challenge) = match denied {
-        Denied::Missing => (message(StatusCode::UNAUTHORIZED, "Unauthorized"), "Bearer".to_owned()),
-        Denied::Invalid(why) => (
-            message(StatusCode::UNAUTHORIZED, "Unauthorized"),
-            format!("Bearer scope=\"{scopes}\" error=\"invalid_token\" error_description=\"{why}\""),
-        ),
-        Denied::Scope => {
-            (message(StatusCode::FORBIDDEN, "Forbidden"), format!("Bearer scope=\"{scopes}\" error=\"insufficient_scope\""))
+    /// Status and body of each refusal, in the order of [`ALL`].
+    async fn column(kind: &ApiKind) -> Vec<(u16, String)> {
+        let mut column = Vec::new();
+        for refusal in ALL {
+            let reply = refusal.reply(kind);
+            let status = reply.status().as_u16();
+            let body = reply.into_body().collect().await.unwrap().to_bytes();
+            column.push((status, String::from_utf8(body.to_vec()).unwrap()));
         }
-    };
-    if let Ok(value) = HeaderValue::from_str(&challenge) {
-        reply.headers_mut().insert(WWW_AUTHENTICATE, value);
+        column
     }
-    reply
-}
 
-/// The event did not reach the function.
-pub(super) fn rejected(rejected: &Rejected) -> Reply {
-    match rejected {
-        Rejected::TooLarge(_) => too_large(),
-        Rejected::NotFound(_) => internal(),
-        Rejected::Throttled(_) | Rejected::ShuttingDown => unavailable(),
+    const ALL: [Refusal; 6] =
+        [Refusal::NoRoute, Refusal::FunctionFailed, Refusal::BadAnswer, Refusal::TooSlow, Refusal::Throttled, Refusal::TooLarge];
+
+    fn said(status: u16, text: &str) -> (u16, String) {
+        (status, format!("{{\"message\":\"{text}\"}}"))
+    }
+
+    #[tokio::test]
+    async fn an_http_api_hides_the_function_behind_500_and_503() {
+        let expected = [
+            said(404, "Not Found"),
+            said(500, "Internal Server Error"),
+            said(500, "Internal Server Error"),
+            said(503, "Service Unavailable"),
+            said(503, "Service Unavailable"),
+            said(413, "Request Entity Too Large"),
+        ];
+        assert_eq!(column(&ApiKind::Http).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_rest_api_tells_bad_answers_timeouts_and_unknown_routes_apart() {
+        let expected = [
+            said(403, "Missing Authentication Token"),
+            said(502, "Internal server error"),
+            said(502, "Internal server error"),
+            said(504, "Endpoint request timed out"),
+            said(500, "Internal server error"),
+            said(413, "Request Too Long"),
+        ];
+        let rest = ApiKind::Rest(RestApi::default());
+        assert_eq!(column(&rest).await, expected);
+        assert_eq!(Refusal::NoRoute.reply(&rest).headers()["x-amzn-errortype"], "MissingAuthenticationTokenException");
+    }
+
+    #[tokio::test]
+    async fn a_function_url_answers_502_in_plain_text_and_429_when_throttled() {
+        let failed = (502, "Internal Server Error".to_owned());
+        let expected = [
+            said(403, "Forbidden"),
+            failed.clone(),
+            failed.clone(),
+            failed,
+            said(429, "Rate Exceeded."),
+            said(413, "Request Entity Too Large"),
+        ];
+        assert_eq!(column(&ApiKind::FunctionUrl).await, expected);
+    }
+
+    #[test]
+    fn a_denied_client_is_told_what_to_bring() {
+        let reply = Refusal::Denied(Denied::Scope, vec!["a".into(), "b".into()]).reply(&ApiKind::Http);
+        assert_eq!(reply.headers()[WWW_AUTHENTICATE], "Bearer scope=\"a b\" error=\"insufficient_scope\"");
     }
 }

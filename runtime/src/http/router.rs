@@ -1,7 +1,9 @@
 //! Which route takes a request.
 //!
-//! Of the routes whose method and path match, the most specific wins: segment by segment, fixed text before `{name}`
-//! before `{name+}`; on equal paths the named method before ANY; `$default` last of all.
+//! Segment by segment, fixed text comes before `{name}` before `{name+}`; on equal paths the named method before ANY;
+//! `$default` last of all. On an HTTP API the most specific route wins of those whose method and path both match. A REST
+//! API first finds the path, and only then asks whether it has the method: a less specific path is no way out. It also
+//! overlooks a slash at the end.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -37,6 +39,27 @@ pub(super) struct Found<'r> {
     pub(super) parameters: BTreeMap<String, String>,
 }
 
+/// What a REST API has at a path.
+#[derive(Debug)]
+pub(super) struct Resource<'r> {
+    routes: Vec<&'r Route>,
+    parameters: BTreeMap<String, String>,
+}
+
+impl<'r> Resource<'r> {
+    /// Methods of the path as the template writes them, `ANY` among them.
+    pub(super) fn methods(&self) -> Vec<&'r str> {
+        self.routes.iter().map(|route| route.method.as_str()).collect()
+    }
+
+    /// The route for a method, ANY last.
+    pub(super) fn into_found(self, method: &str) -> Option<Found<'r>> {
+        let named = self.routes.iter().find(|route| route.method == method);
+        let route = named.or_else(|| self.routes.iter().find(|route| route.method == "ANY")).copied()?;
+        Some(Found { route, parameters: self.parameters })
+    }
+}
+
 impl Router {
     pub(super) fn new(routes: &[Route]) -> Self {
         let mut entries: Vec<Entry> =
@@ -55,6 +78,19 @@ impl Router {
             };
             Some(Found { route: &entry.route, parameters })
         })
+    }
+}
+
+impl Router {
+    /// The most specific path of a REST API that fits, with every method it has.
+    pub(super) fn resource(&self, path: &str) -> Option<Resource<'_>> {
+        let inner = path.strip_prefix('/').unwrap_or(path);
+        let parts: Vec<&str> = inner.strip_suffix('/').unwrap_or(inner).split('/').collect();
+        let fits = |entry: &Entry| matched(entry.segments.as_ref()?, &parts);
+        let (first, parameters) = self.entries.iter().find_map(|entry| fits(entry).map(|parameters| (entry, parameters)))?;
+        // Two spellings of one path ({a} and {b}) are one resource; the template room refuses them.
+        let same = self.entries.iter().filter(|entry| entry.route.path == first.route.path);
+        Some(Resource { routes: same.map(|entry| &entry.route).collect(), parameters })
     }
 }
 
@@ -143,6 +179,24 @@ mod tests {
             assert_eq!(found("POST", "/pets/cat/1"), "ANY /{proxy+}");
             assert_eq!(found("GET", "/"), "$default");
         }
+    }
+
+    #[test]
+    fn a_rest_api_finds_the_path_before_the_method() {
+        let routes =
+            [route("ANY /{proxy+}"), route("GET /pets"), route("ANY /pets/{id}"), route("DELETE /pets/{id}"), route("GET /")];
+        let router = Router::new(&routes);
+        let found = |method: &str, path: &str| {
+            router.resource(path).and_then(|resource| resource.into_found(method)).map(|found| found.route.function.clone())
+        };
+        assert_eq!(found("GET", "/pets").as_deref(), Some("GET /pets"));
+        assert_eq!(found("GET", "/pets/").as_deref(), Some("GET /pets"));
+        assert_eq!(found("POST", "/pets"), None, "the greedy sibling is no way out");
+        assert_eq!(found("DELETE", "/pets/1").as_deref(), Some("DELETE /pets/{id}"));
+        assert_eq!(found("PUT", "/pets/1").as_deref(), Some("ANY /pets/{id}"));
+        assert_eq!(found("PUT", "/pets/1/x").as_deref(), Some("ANY /{proxy+}"));
+        assert_eq!(found("GET", "/").as_deref(), Some("GET /"));
+        assert_eq!(router.resource("/pets/1").unwrap().methods(), ["DELETE", "ANY"]);
     }
 
     #[test]

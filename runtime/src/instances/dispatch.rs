@@ -96,7 +96,7 @@ impl Dispatch {
         let mut state = self.state();
         state.limit = most.get();
         let mut change = Changed::default();
-        while let Some(id) = self.cover(&mut state) {
+        while let Some(id) = state.cover() {
             change.start.push(id);
         }
         // the longest idle first
@@ -218,7 +218,7 @@ impl Dispatch {
             let error = failure(&job.request_id);
             let _ = job.reply.send(Outcome::Error(error));
         }
-        self.cover(&mut state)
+        state.cover()
     }
 
     /// An instance is about to answer and will ask for its next event.
@@ -234,13 +234,7 @@ impl Dispatch {
     pub(super) fn overdue(&self, instance: u64) -> Option<u64> {
         let mut state = self.state();
         state.returning.remove(&instance);
-        self.cover(&mut state)
-    }
-
-    /// Announces an instance if jobs wait that nobody is expected to take.
-    fn cover(&self, state: &mut State) -> Option<u64> {
-        let uncovered = state.queue.len() > state.expected();
-        (uncovered && state.instances.len() < state.limit && !state.draining).then(|| state.announce())
+        state.cover()
     }
 
     /// Takes an instance's waiting calls away, so that it gets no further job.
@@ -282,6 +276,12 @@ impl State {
     /// Instances that will ask for an event soon.
     fn expected(&self) -> usize {
         self.starting + self.returning.len()
+    }
+
+    /// Announces an instance if jobs wait that nobody is expected to take.
+    fn cover(&mut self) -> Option<u64> {
+        let uncovered = self.queue.len() > self.expected();
+        (uncovered && self.instances.len() < self.limit && !self.draining).then(|| self.announce())
     }
 
     fn announce(&mut self) -> u64 {

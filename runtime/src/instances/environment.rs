@@ -69,6 +69,7 @@ mod tests {
             id: "Echo".into(),
             name: "stack-Echo".into(),
             code: Code::Prebuilt("/srv/echo/bootstrap".into()),
+            place: String::new(),
             handler: "bootstrap".into(),
             timeout: Duration::from_secs(3),
             memory_mb: 256,

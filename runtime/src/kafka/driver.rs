@@ -142,7 +142,7 @@ impl Driver {
                 },
                 Ok(()) = tuned.changed() => {
                     let settings = *tuned.borrow_and_update();
-                    settings.into_iter().for_each(|settings| self.step(Input::Tuned(settings)));
+                    if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
                 }
                 () = tokio::time::sleep_until(wake.into()) => self.step(Input::Tick),
                 () = turned(&mut shutdown), if deadline.is_none() => {

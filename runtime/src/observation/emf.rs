@@ -1,6 +1,6 @@
-//! Metrics that functions print in CloudWatch's embedded metric format.
+//! Metrics that functions print in `CloudWatch`'s embedded metric format.
 //!
-//! Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide. A line is a JSON object whose `_aws`
+//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a JSON object whose `_aws`
 //! member says which of its other members are metrics, and which are dimensions of them. Lines that are not such an object
 //! are simply output; parts that do not fit the specification are left out, as the service leaves them out.
 

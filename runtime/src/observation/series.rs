@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::emf::Point;
 
-/// Series kept. A function that puts a request id among its dimensions would otherwise fill the memory; CloudWatch bills it
+/// Series kept. A function that puts a request id among its dimensions would otherwise fill the memory; `CloudWatch` bills it
 /// instead.
 pub const MOST_SERIES: usize = 1_000;
 

@@ -61,7 +61,7 @@ pub(super) async fn replay(mapping: &KafkaMapping, topic: &str, back_to: &[Strin
         for part in waiting(consumer, topic)?.into_iter().filter(|part| part.first < part.end) {
             let left = limit - replayed.letters as usize;
             let messages = read(consumer, topic, part.partition, part.first, part.end - 1, left)?;
-            let Some(last) = messages.last().map(|message| message.offset()) else { continue };
+            let Some(last) = messages.last().map(rdkafka::Message::offset) else { continue };
             bring(&place, &messages, &back_to)?;
             let mut list = TopicPartitionList::new();
             let committed = list.add_partition_offset(topic, part.partition, Offset::Offset(last + 1));

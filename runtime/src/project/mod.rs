@@ -166,7 +166,7 @@ impl Project {
     /// # Errors
     /// Two APIs on one address, or an address for an API that does not exist.
     pub fn http_addresses(&self, application: &Application) -> Result<BTreeMap<String, SocketAddr>, String> {
-        let ids: Vec<&str> = application.http_apis.iter().map(|api| api.id.as_str()).collect();
+        let ids: Vec<&str> = application.apis.iter().map(|api| api.id.as_str()).collect();
         if let Some(stranger) = self.http.keys().find(|id| !id.is_empty() && !ids.contains(&id.as_str())) {
             let known = if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
             return Err(format!(

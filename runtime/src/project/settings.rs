@@ -75,7 +75,7 @@ fn control(reader: &Reader<'_>, project: &mut Project, problems: &mut Problems) 
     match text.parse() {
         Ok(address) => project.control = Some(address),
         Err(_) => {
-            problems.error(reader.line("control"), format!("control: '{text}' is not an address. Write \"127.0.0.1:18090\"."))
+            problems.error(reader.line("control"), format!("control: '{text}' is not an address. Write \"127.0.0.1:18090\"."));
         }
     }
 }

@@ -61,14 +61,13 @@ impl Expression {
 
     /// The first time to fire after `after`; `None` when there is none left.
     ///
-    /// `start` is when the schedule was switched on: rates count from it. Civil times that do not exist in the zone are
+    /// `start` is when the schedule was switched on: rates count from it, and it counts itself if it is still to come. Civil times that do not exist in the zone are
     /// skipped, and times that come twice count once, as the first.
     pub fn next(&self, start: Timestamp, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Self::Rate(interval) => {
-                let gone = after.duration_since(start).as_millis();
                 let step = interval.as_millis();
-                let count = if gone < 0 { 1 } else { gone / step + 1 };
+                let count = if after < start { 0 } else { after.duration_since(start).as_millis() / step + 1 };
                 start.checked_add(SignedDuration::from_millis(i64::try_from(count * step).ok()?)).ok()
             }
             Self::At(civil) => first_instant(*civil, zone).filter(|at| *at > after),

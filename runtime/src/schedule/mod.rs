@@ -2,16 +2,18 @@
 //!
 //! [`expression`] and [`cron`] say when (pure); [`payload`] what is sent; [`runner`] carries one run to its end. A run that
 //! still goes on does not hold back the next, as on Lambda: the function's concurrency does. Times that passed while the
-//! host was away, or asleep, are not made up for: one line says how many were missed.
+//! machine slept, or while no host ran ([`seen`]), are not made up for: a line says what was missed.
 
 mod cron;
 mod expression;
 mod payload;
 mod runner;
+mod seen;
 
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +23,8 @@ use tokio::task::JoinSet;
 
 use crate::invocation::Invoker;
 use crate::model::Schedule;
+
+use seen::Seen;
 
 pub use expression::{Expression, zone};
 
@@ -34,19 +38,39 @@ const TOO_LATE: Duration = Duration::from_mins(1);
 const MOST_IN_FLIGHT: usize = 100;
 
 /// Fires every enabled schedule until `shutdown` turns true, then waits for the runs in flight and returns.
-pub async fn run(schedules: Vec<Schedule>, invoker: Invoker, shutdown: watch::Receiver<bool>) {
+///
+/// `memory` is the file that says when a host last did; what would have fired since is told once, and not made up for.
+pub async fn run(schedules: Vec<Schedule>, invoker: Invoker, memory: Option<&Path>, shutdown: watch::Receiver<bool>) {
     let start = Timestamp::now();
     let mut running = JoinSet::new();
+    let seen = memory.map(Seen::at);
+    let last = seen.as_ref().and_then(Seen::last);
     for schedule in schedules.into_iter().filter(|schedule| schedule.enabled) {
         match (Expression::parse(&schedule.expression), zone(&schedule.timezone)) {
             (Ok(expression), Ok(zone)) => {
+                let missed = last.map_or(0, |last| seen::missed(&schedule, &expression, &zone, last, start));
+                if missed > 0 {
+                    let count = seen::shown(missed);
+                    tracing::warn!(schedule = schedule.id, count, "missed while no host ran; missed times are not made up for");
+                }
                 running.spawn(one(schedule, expression, zone, start, invoker.clone(), shutdown.clone()));
             }
             // The template room refuses these; a schedule made elsewhere is told and left out.
             (Err(wrong), _) | (_, Err(wrong)) => tracing::error!(schedule = schedule.id, "{} {wrong}", schedule.expression),
         }
     }
-    while running.join_next().await.is_some() {}
+    if running.is_empty() {
+        return;
+    }
+    loop {
+        if let Some(seen) = &seen {
+            seen.note(Timestamp::now());
+        }
+        tokio::select! {
+            ended = running.join_next() => if ended.is_none() { break },
+            () = tokio::time::sleep(LOOK_UP) => {}
+        }
+    }
 }
 
 async fn one(
@@ -58,8 +82,13 @@ async fn one(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let mut runs = JoinSet::new();
-    let mut last = start;
-    while let Some(due) = expression.next(start, last, &zone) {
+    // Rates count from StartDate; whatever is due at that very moment fires.
+    let (beat, mut last) = match schedule.start {
+        Some(date) => (date, start.max(date - jiff::SignedDuration::from_nanos(1))),
+        None => (start, start),
+    };
+    let is_over = |due: &Timestamp| schedule.end.is_some_and(|end| *due > end);
+    while let Some(due) = expression.next(beat, last, &zone).filter(|due| !is_over(due)) {
         if !wait_until(due, &mut shutdown).await {
             break;
         }

@@ -90,6 +90,8 @@ fn schedule(kind: ScheduleKind, input: Option<&str>) -> Schedule {
         input: input.map(str::to_owned),
         kind,
         enabled: true,
+        start: None,
+        end: None,
         arn: "arn:x".into(),
     }
 }
@@ -106,6 +108,31 @@ fn each_service_sends_its_own_payload() {
     assert_eq!((&scheduler["source"], &scheduler["detail"]), (&"aws.scheduler".into(), &"{}".into()));
     assert_eq!(sent(ScheduleKind::Scheduler, Some("{\"a\": 1}")), serde_json::json!({"a": 1}));
     assert_eq!(sent(ScheduleKind::Scheduler, Some("plain")), serde_json::json!("plain"));
+}
+
+#[test]
+fn what_passed_while_no_host_ran_is_counted_within_the_dates() {
+    let count = |text: &str, zone_name: &str, change: fn(&mut Schedule)| {
+        let mut schedule = schedule(ScheduleKind::Scheduler, None);
+        change(&mut schedule);
+        let (since, until) = (at("2026-01-01T00:00:30Z"), at("2026-01-03T00:00:30Z"));
+        seen::missed(&schedule, &Expression::parse(text).unwrap(), &zone(zone_name).unwrap(), since, until)
+    };
+    assert_eq!(count("cron(0 12 * * ? *)", "UTC", |_| {}), 2);
+    assert_eq!(count("rate(6 hours)", "UTC", |_| {}), 7, "the one due now is not missed");
+    assert_eq!(count("rate(1 hour)", "UTC", |s| s.start = Some(at("2026-01-02T22:00:00Z"))), 3);
+    assert_eq!(count("cron(0 12 * * ? *)", "UTC", |s| s.end = Some(at("2026-01-02T00:00:00Z"))), 1);
+    assert_eq!(count("at(2026-01-02T01:00:00)", "Europe/Madrid", |_| {}), 1);
+    assert_eq!(seen::shown(count("rate(1 minute)", "UTC", |_| {})), "more than 1000");
+}
+
+#[test]
+fn a_rate_with_a_start_date_fires_at_that_date_first() {
+    let start = at("2026-01-01T12:00:00Z");
+    let before = start - SignedDuration::from_nanos(1);
+    let rate = Expression::parse("rate(1 hour)").unwrap();
+    assert_eq!(rate.next(start, before, &TimeZone::UTC), Some(start));
+    assert_eq!(rate.next(start, start, &TimeZone::UTC), Some(at("2026-01-01T13:00:00Z")));
 }
 
 proptest! {

@@ -91,7 +91,7 @@ impl Driver {
                 },
                 Ok(()) = tuned.changed() => {
                     let settings = *tuned.borrow_and_update();
-                    settings.into_iter().for_each(|settings| self.step(Input::Tuned(settings)));
+                    if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
                 }
                 () = until(wake) => self.step(Input::Tick),
                 () = turned(&mut shutdown), if deadline.is_none() => {

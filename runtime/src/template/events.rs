@@ -2,7 +2,7 @@
 
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
-use super::{http_api, kafka, schedules, sqs};
+use super::{apis, kafka, schedules, sqs};
 use crate::document::{Entry, Node, Problems, nearest};
 use crate::model::Application;
 use crate::project::Project;
@@ -19,9 +19,8 @@ pub(super) struct Event<'r> {
 }
 
 /// Kinds of events that SAM knows and this host does not run.
-const NOT_RUN: [&str; 17] = [
+const NOT_RUN: [&str; 16] = [
     "AlexaSkill",
-    "Api",
     "CloudWatchEvent",
     "CloudWatchLogs",
     "Cognito",
@@ -39,7 +38,7 @@ const NOT_RUN: [&str; 17] = [
     "LambdaFunctionUrl",
 ];
 
-const RUN: [&str; 6] = ["HttpApi", "MSK", "Schedule", "ScheduleV2", "SelfManagedKafka", "SQS"];
+const RUN: [&str; 7] = ["Api", "HttpApi", "MSK", "Schedule", "ScheduleV2", "SelfManagedKafka", "SQS"];
 
 /// Reads every trigger into the application.
 pub(super) fn read(
@@ -49,14 +48,15 @@ pub(super) fn read(
     application: &mut Application,
     problems: &mut Problems,
 ) {
-    http_api::read_apis(resources, scope, application, problems);
+    apis::read(resources, scope, application, problems);
     for resource in resources.iter().filter(|r| r.kind == "AWS::Serverless::Function") {
         for entry in resource.properties.get("Events").map_or(&[][..], Node::entries) {
             one(resource, entry, scope, project, application, problems);
         }
     }
     // An API that nothing routes to has nothing to serve.
-    application.http_apis.retain(|api| !api.routes.is_empty());
+    application.apis.retain(|api| !api.routes.is_empty());
+    apis::read_function_urls(resources, scope, application, problems);
     for resource in resources.iter().filter(|r| r.kind == "AWS::Lambda::EventSourceMapping") {
         mapping(resource, resources, scope, project, application, problems);
     }
@@ -106,7 +106,8 @@ fn one(
         "SelfManagedKafka" | "MSK" => kafka::read_event(&event, kind, scope, project, application, problems),
         "SQS" => sqs::read_event(&event, scope, application, problems),
         "Schedule" | "ScheduleV2" => schedules::read(&event, kind, scope, application, problems),
-        "HttpApi" => http_api::read_event(&event, scope, application, problems),
+        "Api" => apis::read_rest_event(&event, scope, application, problems),
+        "HttpApi" => apis::read_http_event(&event, scope, application, problems),
         _ if NOT_RUN.contains(&kind) => {
             let message = format!(
                 "event {} ({kind}) is not run by this host; the function runs without it, and `usher invoke {}` reaches it.",

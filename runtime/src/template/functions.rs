@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
 use crate::document::{Node, Problems, Reader, parse_toml};
-use crate::model::{Application, Code, Function};
+use crate::model::{Application, Code, Function, Tool, ToolBuild};
 
 const KIND: &str = "AWS::Serverless::Function";
 
-const READ: [&str; 16] = [
+const READ: [&str; 15] = [
     "FunctionName",
     "Runtime",
     "PackageType",
@@ -26,12 +26,11 @@ const READ: [&str; 16] = [
     "Layers",
     "VpcConfig",
     "FileSystemConfigs",
-    "FunctionUrlConfig",
     "EventInvokeConfig",
 ];
 
 /// What SAM takes beside those; spelt here so that a misspelt property is noticed.
-const ALSO: [&str; 32] = [
+const ALSO: [&str; 33] = [
     "Architectures",
     "AssumeRolePolicyDocument",
     "AutoPublishAlias",
@@ -46,6 +45,7 @@ const ALSO: [&str; 32] = [
     "EphemeralStorage",
     "Events",
     "FunctionScalingConfig",
+    "FunctionUrlConfig",
     "ImageConfig",
     "KmsKeyArn",
     "LoggingConfig",
@@ -67,11 +67,10 @@ const ALSO: [&str; 32] = [
 ];
 
 /// Properties that do nothing here, with what that means for the function.
-const WITHOUT: [(&str, &str); 5] = [
+const WITHOUT: [(&str, &str); 4] = [
     ("Layers", "layers are not unpacked; the function runs without them"),
     ("VpcConfig", "the function uses this machine's network"),
     ("FileSystemConfigs", "file systems are not mounted"),
-    ("FunctionUrlConfig", "function URLs are not served"),
     ("EventInvokeConfig", "its retries and destinations are not applied"),
 ];
 
@@ -119,7 +118,7 @@ pub(super) fn read(
 /// A function's logical id from its name, ARN or logical id.
 pub(super) fn by_name(name: &str, resources: &[Resource], scope: &Scope<'_>) -> Option<String> {
     let bare = match name.split_once(":function:") {
-        Some((_, rest)) => rest.split(':').next().unwrap_or(rest),
+        Some((_, rest)) => rest.split([':', '/']).next().unwrap_or(rest),
         None => name,
     };
     let functions = resources.iter().filter(|r| r.kind == KIND);
@@ -141,6 +140,7 @@ fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path, problems: &mut Pro
         id: resource.id.clone(),
         name: reader.text("FunctionName", problems).map_or_else(|| scope.name_of(&resource.id), str::to_owned),
         code: code?,
+        place: format!("{}:{}", problems.file(), reader.line("CodeUri")),
         handler: reader.text("Handler", problems).unwrap_or("bootstrap").to_owned(),
         timeout: Duration::from_secs(reader.number("Timeout", 1..=900, problems).unwrap_or(3) as u64),
         memory_mb: reader.number("MemorySize", 128..=10_240, problems).unwrap_or(128) as u32,
@@ -198,10 +198,31 @@ fn code(resource: &Resource, reader: &Reader<'_>, scope: &Scope<'_>, folder: &Pa
         return None;
     }
     let dir = folder.join(uri);
-    let metadata = resolved(&resource.metadata, &["BuildMethod", "BuildProperties"], scope, problems)?;
+    let wanted = ["BuildMethod", "BuildProperties", "ContextDir", "WorkingDirectory"];
+    let metadata = resolved(&resource.metadata, &wanted, scope, problems)?;
     let metadata = Reader::new(&metadata, format!("Metadata of {}", resource.id));
+    let at = |key: &str, problems: &mut Problems| metadata.text(key, problems).map(|path| normal(&folder.join(path)));
+    let tool = |tool: Tool, source: PathBuf, working: PathBuf| {
+        let artifacts = normal(&folder.join(".aws-sam/build").join(&resource.id));
+        Some(Code::Tool(ToolBuild { tool, source, working, artifacts }))
+    };
     match metadata.text("BuildMethod", problems) {
         Some("rust-cargolambda") => cargo(&dir, uri, line, &metadata, reader, problems),
+        Some("makefile") => {
+            let source = at("ContextDir", problems).unwrap_or_else(|| normal(&dir));
+            if !source.join("Makefile").is_file() {
+                let message = format!(
+                    "{}: there is no Makefile in {uri}. BuildMethod makefile runs its target build-{}, which leaves the executable \
+                     bootstrap in $(ARTIFACTS_DIR).",
+                    reader.what, resource.id
+                );
+                problems.error(line, message);
+                return None;
+            }
+            let working = at("WorkingDirectory", problems).unwrap_or_else(|| source.clone());
+            tool(Tool::Make, source, working)
+        }
+        Some("go1.x") => tool(Tool::Go, normal(&dir), normal(&dir)),
         // Anything else is built by SAM; its result stands in its own folder.
         Some(_) => {
             let built = folder.join(".aws-sam/build").join(&resource.id);

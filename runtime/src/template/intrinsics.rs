@@ -122,9 +122,7 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
         "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => {
             wrong(entry, "conditions are written under Conditions and used by name through Fn::If", problems)
         }
-        "Fn::Transform" => {
-            wrong(entry, "Fn::Transform runs a macro that only the service has; write its result instead", problems)
-        }
+        "Fn::Transform" => wrong(entry, "runs a macro that only the service has; write its result instead", problems),
         other => {
             let hint = nearest(other, KNOWN)
                 .map_or_else(|| format!("Known are {}.", KNOWN.join(", ")), |near| format!("Did you mean {near}?"));
@@ -163,7 +161,10 @@ fn find_in_map(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Nod
         let Some(next) = at.and_then(|node| node.get(key)) else {
             let keys = at
                 .map_or_else(|| "nothing".into(), |n| n.entries().iter().map(|e| e.key.as_str()).collect::<Vec<_>>().join(", "));
-            problems.error(entry.line, format!("Fn::FindInMap looks for {key}, but {inside} holds {keys}."));
+            problems.error(
+                entry.line,
+                format!("Fn::FindInMap looks for {key}, but {inside} holds {keys}. Add it, or name one of those."),
+            );
             return Node::null(entry.line);
         };
         at = Some(next);

@@ -3,20 +3,20 @@
 //! In this order: text to a tree with lines (`document`); [`parameters`] get their values; [`conditions`] are decided;
 //! [`globals`] are merged into every resource; a [`scope`] then evaluates the intrinsic functions ([`intrinsics`]) of
 //! exactly the properties that this host reads, and the readers ([`functions`], [`queues`], [`events`], [`kafka`],
-//! [`filters`], [`sqs`], [`schedules`], [`http_api`]) turn them into the model. Resources whose condition is false do not exist.
+//! [`filters`], [`sqs`], [`schedules`], [`apis`]) turn them into the model. Resources whose condition is false do not exist.
 //!
 //! Promises: every problem is reported, each with its line, what is wrong and what to write instead; a resource with a
 //! problem produces no second complaint about the first one's consequences; what this host does not run is a warning
 //! when the rest still makes sense, and an error when running the rest would do something else than the cloud does
 //! (an authorizer that would fall open, a destination that nothing here can reach).
 
+mod apis;
 mod conditions;
 mod environment;
 mod events;
 mod filters;
 mod functions;
 mod globals;
-mod http_api;
 mod intrinsics;
 mod kafka;
 mod kafka_access;

@@ -17,7 +17,9 @@ pub(super) struct Resource {
 }
 
 /// The API that SAM makes for `HttpApi` events that name none; the globals are all its settings.
-pub(super) const IMPLICIT_API: &str = "ServerlessHttpApi";
+pub(super) const IMPLICIT_HTTP_API: &str = "ServerlessHttpApi";
+/// As [`IMPLICIT_HTTP_API`], for `Api` events.
+pub(super) const IMPLICIT_REST_API: &str = "ServerlessRestApi";
 
 /// What a template of this kind commonly misspells, and what this host reads.
 const SERVERLESS: [&str; 10] = [
@@ -34,16 +36,15 @@ const SERVERLESS: [&str; 10] = [
 ];
 
 /// Resources that would run or route something in the cloud, but do nothing here.
-const NOT_RUN: [(&str, &str); 10] = [
+const NOT_RUN: [(&str, &str); 9] = [
     ("AWS::Lambda::Function", "write it as AWS::Serverless::Function to have it run"),
-    ("AWS::Serverless::Api", "its routes are not served; AWS::Serverless::HttpApi is"),
     ("AWS::Serverless::StateMachine", "state machines are not run"),
     ("AWS::Serverless::Application", "nested applications are not run"),
-    ("AWS::ApiGatewayV2::Api", "its routes are not served; write AWS::Serverless::HttpApi"),
+    ("AWS::ApiGateway::RestApi", "its routes are not served; write AWS::Serverless::Api"),
     ("AWS::Scheduler::Schedule", "it does not fire; write it as a ScheduleV2 event of the function"),
     ("AWS::Events::Rule", "it does not fire; write it as a Schedule event of the function"),
     ("AWS::Lambda::EventInvokeConfig", "its retries and destinations are not applied"),
-    ("AWS::Lambda::Url", "function URLs are not served"),
+    ("AWS::Lambda::Url", "write it as FunctionUrlConfig of the function to have it served"),
     ("AWS::Pipes::Pipe", "pipes are not run"),
 ];
 
@@ -57,15 +58,17 @@ pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> V
     }
     let section = root.get("Resources").map_or(&[][..], Node::entries);
     let mut resources: Vec<Resource> = section.iter().filter_map(|entry| one(entry, globals, scope, problems)).collect();
-    if !section.iter().any(|entry| entry.key == IMPLICIT_API) {
-        let empty = Node::map(root.line, Vec::new());
-        resources.push(Resource {
-            id: IMPLICIT_API.to_owned(),
-            line: root.line,
-            kind: "AWS::Serverless::HttpApi".to_owned(),
-            properties: globals.and_then(|globals| globals.get("HttpApi")).unwrap_or(&empty).clone(),
-            metadata: empty,
-        });
+    for (implicit, kind) in [(IMPLICIT_HTTP_API, "HttpApi"), (IMPLICIT_REST_API, "Api")] {
+        if !section.iter().any(|entry| entry.key == implicit) {
+            let empty = Node::map(root.line, Vec::new());
+            resources.push(Resource {
+                id: implicit.to_owned(),
+                line: root.line,
+                kind: format!("AWS::Serverless::{kind}"),
+                properties: globals.and_then(|globals| globals.get(kind)).unwrap_or(&empty).clone(),
+                metadata: empty,
+            });
+        }
     }
     resources
 }

@@ -1,5 +1,9 @@
 //! Schedule and `ScheduleV2` events.
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
 use super::events::Event;
 use super::resources::resolved;
 use super::scope::{ACCOUNT, REGION, Scope};
@@ -38,7 +42,8 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
     };
     let what = format!("schedule {}", event.id);
     Reader::new(event.properties, what.clone()).only(known, problems);
-    let wanted = [key, "ScheduleExpressionTimezone", "Input", "Enabled", "State", "Name", "StartDate", "EndDate"];
+    let wanted =
+        [key, "ScheduleExpressionTimezone", "Input", "Enabled", "State", "Name", "StartDate", "EndDate", "FlexibleTimeWindow"];
     let Some(properties) = resolved(event.properties, &wanted, scope, problems) else { return };
     let reader = Reader::new(&properties, what);
     let Some(expression) = reader.required(key, "Write for example rate(5 minutes).", problems) else { return };
@@ -49,11 +54,14 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
     if let Err(wrong) = zone(timezone) {
         problems.error(reader.line("ScheduleExpressionTimezone"), format!("{}: {wrong}", reader.what));
     }
-    for key in ["StartDate", "EndDate"] {
-        if reader.get(key).is_some() {
-            problems.warn(reader.line(key), format!("{}: {key} is left out; the schedule fires at all times.", reader.what));
-        }
+    let (start, end) = (date(&reader, "StartDate", problems), date(&reader, "EndDate", problems));
+    if start.zip(end).is_some_and(|(start, end)| end < start) {
+        problems.error(
+            reader.line("EndDate"),
+            format!("{}: EndDate lies before StartDate. The schedule would never fire.", reader.what),
+        );
     }
+    flexible_window(&reader, problems);
     let input = reader.text("Input", problems).map(str::to_owned);
     if input.as_deref().is_some_and(|text| kind == ScheduleKind::Rule && serde_json::from_str::<serde_json::Value>(text).is_err())
     {
@@ -81,10 +89,41 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
         input,
         kind,
         enabled: switched && reader.flag("Enabled", problems).unwrap_or(true),
+        start,
+        end,
         arn,
     };
     if problems.mark() == before {
         application.schedules.push(schedule);
+    }
+}
+
+/// `2030-01-31T12:00:00Z`; UTC where no offset is written.
+fn date(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Timestamp> {
+    let text = reader.text(key, problems)?;
+    let read = text
+        .parse::<Timestamp>()
+        .ok()
+        .or_else(|| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp()));
+    if read.is_none() {
+        problems.error(reader.line(key), format!("{}: {key} is not a time: {text}. Write 2030-01-31T12:00:00Z.", reader.what));
+    }
+    read
+}
+
+/// The service fires anywhere in the window; this host at its beginning. Only mistakes are of interest.
+fn flexible_window(reader: &Reader<'_>, problems: &mut Problems) {
+    let Some(window) = reader.child("FlexibleTimeWindow", problems) else { return };
+    let minutes = window.number("MaximumWindowInMinutes", 1..=1440, problems);
+    match window.required("Mode", "Write `Mode: OFF` or FLEXIBLE.", problems) {
+        Some("FLEXIBLE") if minutes.is_none() && window.get("MaximumWindowInMinutes").is_none() => problems.error(
+            window.node.line,
+            format!("{}: a FLEXIBLE window needs a length. Write `MaximumWindowInMinutes: 15`.", window.what),
+        ),
+        Some("OFF" | "FLEXIBLE") | None => {}
+        Some(other) => {
+            problems.error(window.line("Mode"), format!("{}: Mode is OFF or FLEXIBLE, not {other}.", window.what));
+        }
     }
 }
 

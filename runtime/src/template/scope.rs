@@ -57,6 +57,11 @@ impl<'t> Scope<'t> {
         self.names.insert(id.to_owned(), name);
     }
 
+    /// The type of a declared resource.
+    pub(super) fn kind_of(&self, id: &str) -> Option<&'t str> {
+        self.resources.get(id).copied()
+    }
+
     /// The name of a resource: given, or stack and logical id.
     pub(super) fn name_of(&self, id: &str) -> String {
         self.names.get(id).cloned().unwrap_or_else(|| format!("{}-{id}", self.stack))
@@ -142,6 +147,17 @@ impl<'t> Scope<'t> {
             "AWS::MSK::Cluster" | "AWS::MSK::ServerlessCluster" => {
                 format!("arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/{name}/00000000")
             }
+            "AWS::Serverless::SimpleTable" | "AWS::DynamoDB::Table" => {
+                format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
+            }
+            "AWS::Serverless::StateMachine" | "AWS::StepFunctions::StateMachine" => {
+                format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}")
+            }
+            "AWS::Serverless::LayerVersion" | "AWS::Lambda::LayerVersion" => {
+                format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{name}:1")
+            }
+            "AWS::Events::EventBus" => format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}"),
+            "AWS::Logs::LogGroup" => format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"),
             "AWS::SecretsManager::Secret" => format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"),
             "AWS::IAM::Role" => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
             _ => format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}/{name}"),
@@ -151,13 +167,15 @@ impl<'t> Scope<'t> {
 
 /// Types whose `Ref` is an ARN, of those that functions' settings commonly name.
 fn refers_by_arn(kind: &str) -> bool {
-    const BY_ARN: [&str; 8] = [
+    const BY_ARN: [&str; 10] = [
         "AWS::SNS::Topic",
         "AWS::MSK::Cluster",
         "AWS::MSK::ServerlessCluster",
         "AWS::SecretsManager::Secret",
         "AWS::StepFunctions::StateMachine",
         "AWS::Serverless::StateMachine",
+        "AWS::Serverless::LayerVersion",
+        "AWS::Lambda::LayerVersion",
         "AWS::Lambda::Alias",
         "AWS::Lambda::Version",
     ];

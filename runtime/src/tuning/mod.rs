@@ -1,6 +1,6 @@
 //! Settings that may be changed while a host runs: pure rules, no I/O, no clock.
 //!
-//! A wish ([`Wish`]: "OrderCreate's batch size, 500") comes from the command line, the page or usher.toml. `settings` knows what
+//! A wish ([`Wish`]: "`OrderCreate`'s batch size, 500") comes from the command line, the page or usher.toml. `settings` knows what
 //! there is to set, checks the wish by the template's own bounds (`value`) and says what changed, or why nothing did; `file`
 //! tells which wishes an edit of usher.toml comes to. Whoever asked then hands [`Settings::for_source`] to the mapping, or the new
 //! limit to the pool.

@@ -10,6 +10,7 @@ fn app() -> Application {
         batching_window: Duration::ZERO,
         partial_responses: true,
         max_concurrency: Some(3),
+        filters: None,
         enabled: true,
     };
     let function = Function {
@@ -21,6 +22,7 @@ fn app() -> Application {
         memory_mb: 128,
         concurrency: None,
         environment: BTreeMap::new(),
+        place: "template.yaml:1".into(),
     };
     Application {
         sqs: vec![queue("Plain", "q"), queue("Ordered", "q.fifo")],

@@ -52,6 +52,8 @@ pub struct Options {
     pub settings: Option<(PathBuf, Vec<Wish>)>,
     /// Changes what the host logs; `None`: nothing does.
     pub log: Option<LogSwitch>,
+    /// File that remembers when schedules were last looked after; `None`: what passed while no host ran goes unreported.
+    pub memory: Option<PathBuf>,
     /// Distinguishes this host in consumer groups across restarts (static membership): host name and project folder.
     pub host_id: String,
 }
@@ -66,9 +68,11 @@ impl Options {
 /// `http` is by logical id; an API without an address gets any free port of loopback.
 pub fn faces(app: &Application, http: &BTreeMap<String, SocketAddr>, control: Option<SocketAddr>) -> Vec<Face> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let api = |id: &String| Face { address: http.get(id).copied().unwrap_or(any), what: "the HTTP API", setting: "http" };
-    let apis = app.http_apis.iter().map(|found| api(&found.id));
-    apis.chain(control.map(|address| Face { address, what: "the status", setting: "control" })).collect()
+    let apis = app.apis.iter().map(|api| {
+        let address = http.get(&api.id).copied().unwrap_or(any);
+        Face { address, what: api.kind.name(), setting: "http" }
+    });
+    apis.chain(control.map(|address| Face { address, what: "status", setting: "control" })).collect()
 }
 
 /// Why a host did not start.
@@ -101,16 +105,17 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
     let invoker: Invoker = pool.clone();
 
     let mut faces: JoinSet<Result<(), String>> = JoinSet::new();
-    for (api, listener) in app.http_apis.iter().zip(listeners.apis) {
-        let (id, routes) = (api.id.clone(), api.routes.len());
-        tracing::info!(api = %id, "listening on http://{} ({routes} routes)", address(&listener));
+    for (api, listener) in app.apis.iter().zip(listeners.apis) {
+        let (base, routes) = (api.base_path(), api.routes.len());
+        tracing::info!(api = %api.id, "listening on http://{}{base} ({}, {routes} routes)", address(&listener), api.kind.name());
         faces.spawn(http::serve(api.clone(), listener, options.keys.clone(), invoker.clone(), stopping.clone()));
     }
     let enabled: Vec<_> = app.schedules.iter().filter(|schedule| schedule.enabled && options.schedules).cloned().collect();
     for schedule in &enabled {
         tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
     }
-    let schedules = tokio::spawn(schedule::run(enabled, invoker.clone(), stopping.clone()));
+    let (fired_by, until, memory) = (invoker.clone(), stopping.clone(), options.memory.clone());
+    let schedules = tokio::spawn(async move { schedule::run(enabled, fired_by, memory.as_deref(), until).await });
     let host = mappings::Host { app: &app, options: &options, invoker: &invoker, stopping: &stopping };
     let (kafka, sqs) = (host.start_kafka()?, host.start_sqs(queues));
     let tuners = kafka.iter().map(|handle| (handle.watch().status().mapping, handle.tuner()));

@@ -23,7 +23,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 pub struct Face {
     /// Address.
     pub address: SocketAddr,
-    /// For messages: `the HTTP API`.
+    /// For messages: `HTTP API`.
     pub what: &'static str,
     /// Setting that chooses the address.
     pub setting: &'static str,
@@ -47,7 +47,7 @@ pub(super) async fn listen(face: Face) -> Result<TcpListener, String> {
     let Face { address, what, setting } = face;
     TcpListener::bind(address).await.map_err(|error| {
         format!(
-            "cannot listen on {address} for {what}: {error}. Another usher may be running here; else choose another port ({setting})"
+            "cannot listen on {address} for the {what}: {error}. Another usher may be running here; else choose another port ({setting})"
         )
     })
 }

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over its DevTools protocol: JSON messages, each ended by a zero byte, through two pipes.
+//! A headless Chromium, driven over its `DevTools` protocol: JSON messages, each ended by a zero byte, through two pipes.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -50,7 +50,7 @@ impl Browser {
         let mut browser = Self { process, commands, answers, session, next: 0, complaints, _profile: profile };
         let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attached = browser.call("Target.attachToTarget", &json!({ "targetId": target["targetId"], "flatten": true }));
-        browser.session = attached["sessionId"].as_str().unwrap().to_owned();
+        attached["sessionId"].as_str().unwrap().clone_into(&mut browser.session);
         for domain in ["Page", "Runtime", "Log"] {
             browser.call(&format!("{domain}.enable"), &json!({}));
         }
@@ -82,10 +82,10 @@ impl Browser {
         match message["method"].as_str() {
             Some("Runtime.exceptionThrown") => self.complaints.push(parameters["exceptionDetails"].to_string()),
             Some("Runtime.consoleAPICalled") if parameters["type"] == "error" => {
-                self.complaints.push(parameters["args"].to_string())
+                self.complaints.push(parameters["args"].to_string());
             }
             Some("Log.entryAdded") if parameters["entry"]["level"] == "error" => {
-                self.complaints.push(parameters["entry"].to_string())
+                self.complaints.push(parameters["entry"].to_string());
             }
             _ => {}
         }

@@ -14,11 +14,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use usher::http::{self, KeySet};
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
-use usher::model::{Cors, HttpApi, JwtAuthorizer, Route};
+use usher::model::{Api, Cors, JwtAuthorizer, Route};
 
 /// Does what the function's name says.
 #[derive(Default)]
-struct Functions {
+pub(crate) struct Functions {
     entered: Notify,
     release: Notify,
 }
@@ -30,6 +30,8 @@ impl Invoke for Functions {
         let event: Value = serde_json::from_slice(&request.payload).unwrap();
         let outcome = match request.function.as_str() {
             "Echo" => answer(json!({ "event": event })),
+            // The same in the form that REST APIs insist on.
+            "Show" => answer(json!({ "statusCode": 200, "body": event.to_string() })),
             // The body of the request is the answer.
             "Say" => Outcome::Answer(Bytes::from(event["body"].as_str().unwrap_or_default().to_owned())),
             "Fail" => {
@@ -48,14 +50,14 @@ impl Invoke for Functions {
     }
 }
 
-struct Server {
-    url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     functions: Arc<Functions>,
     stop: watch::Sender<bool>,
     serving: tokio::task::JoinHandle<Result<(), String>>,
 }
 
-fn route(key: &str, function: &str) -> Route {
+pub(crate) fn route(key: &str, function: &str) -> Route {
     let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
     Route {
         method: method.into(),
@@ -67,11 +69,11 @@ fn route(key: &str, function: &str) -> Route {
     }
 }
 
-fn api(routes: Vec<Route>) -> HttpApi {
-    HttpApi { id: "Api".into(), routes, stage: "$default".into(), ..HttpApi::default() }
+pub(crate) fn api(routes: Vec<Route>) -> Api {
+    Api { id: "Api".into(), routes, stage: "$default".into(), ..Api::default() }
 }
 
-async fn serve_with(api: HttpApi, keys: Option<KeySet>) -> Server {
+pub(crate) async fn serve_with(api: Api, keys: Option<KeySet>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let functions = Arc::new(Functions::default());
@@ -84,7 +86,7 @@ async fn serve(routes: &[(&str, &str)]) -> Server {
     serve_with(api(routes.iter().map(|(key, function)| route(key, function)).collect()), None).await
 }
 
-async fn message(response: reqwest::Response) -> (StatusCode, Value) {
+pub(crate) async fn message(response: reqwest::Response) -> (StatusCode, Value) {
     (response.status(), response.json().await.unwrap())
 }
 
@@ -236,7 +238,7 @@ fn key_set() -> KeySet {
     KeySet::parse(&json!({ "keys": [jwk] }).to_string()).unwrap()
 }
 
-fn guarded() -> HttpApi {
+fn guarded() -> Api {
     let mut routes = vec![route("GET /mine", "Echo"), route("GET /write", "Echo"), route("GET /open", "Echo")];
     routes[0].authorizer = Some("Jwt".into());
     routes[1].authorizer = Some("Jwt".into());
@@ -247,7 +249,7 @@ fn guarded() -> HttpApi {
         identity_source: "$request.header.Authorization".into(),
         scopes: Vec::new(),
     };
-    HttpApi { authorizers: BTreeMap::from([("Jwt".into(), jwt)]), ..api(routes) }
+    Api { authorizers: BTreeMap::from([("Jwt".into(), jwt)]), ..api(routes) }
 }
 
 fn claims(change: &Value) -> Value {

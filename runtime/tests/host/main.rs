@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bad_folders;
 mod bad_templates;
 mod bridge;
 mod browser;
 mod cli;
 mod doctor;
+mod examples;
 mod http;
+mod http_kinds;
 mod instances;
 mod kafka;
 mod kafka_discards;
@@ -23,6 +26,8 @@ mod sqs_servers;
 mod sqs_stage;
 mod support;
 mod template;
+mod template_apis;
+mod template_wild;
 mod tuning;
 mod two_hosts;
 mod up;

@@ -40,12 +40,15 @@ async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile
         input: None,
         kind: ScheduleKind::Rule,
         enabled: true,
+        start: None,
+        end: None,
         arn: "arn:rule".into(),
     };
     let disabled = Schedule { id: "F.Off".into(), arn: "arn:off".into(), enabled: false, ..schedule.clone() };
     let (sent, mut seen) = mpsc::unbounded_channel();
     let (stop, stopping) = watch::channel(false);
-    let running = tokio::spawn(schedule::run(vec![schedule, disabled], Arc::new(FailsOnce(sent, false.into())), stopping));
+    let invoker = Arc::new(FailsOnce(sent, false.into()));
+    let running = tokio::spawn(schedule::run(vec![schedule, disabled], invoker, None, stopping));
 
     let mut events = Vec::new();
     while events.len() < 4 {
@@ -56,6 +59,40 @@ async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile
     assert!(events.iter().all(|event| event["resources"][0] == "arn:rule"));
     stop.send(true).unwrap();
     running.await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
+    let now = jiff::Timestamp::now();
+    let second = jiff::SignedDuration::from_secs(1);
+    let (start, end) = (now + second, now + second * 3);
+    let schedule = Schedule {
+        id: "F.Tick".into(),
+        function: "F".into(),
+        expression: "rate(1 second)".into(),
+        timezone: "UTC".into(),
+        input: None,
+        kind: ScheduleKind::Scheduler,
+        enabled: true,
+        start: Some(start),
+        end: Some(end),
+        arn: "arn:schedule".into(),
+    };
+    let (sent, mut seen) = mpsc::unbounded_channel();
+    let folder = tempfile::tempdir().unwrap();
+    let memory = folder.path().join("deep/seen");
+    let (_stop, stopping) = watch::channel(false);
+    // ends by itself: nothing is left to fire
+    schedule::run(vec![schedule], Arc::new(FailsOnce(sent, true.into())), Some(&memory), stopping).await;
+    let mut times = Vec::new();
+    while let Ok(event) = seen.try_recv() {
+        times.push(event["time"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap());
+    }
+    // the event's time is in whole seconds
+    assert_eq!(times.len(), 3, "{times:?} between {start} and {end}");
+    assert!(times[0] >= start - second && times[2] <= end + second, "{times:?}");
+    let remembered: jiff::Timestamp = std::fs::read_to_string(&memory).unwrap().parse().unwrap();
+    assert!(remembered >= now);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,6 +106,8 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         input: Some(r#"{"do":"hang"}"#.into()),
         kind: ScheduleKind::Rule,
         enabled: true,
+        start: None,
+        end: None,
         arn: "arn:rule".into(),
     });
     let control = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -82,6 +121,7 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         settings: None,
         log: None,
         schedules: true,
+        memory: None,
         host_id: "schedules".into(),
     };
     let (stop, stopped) = oneshot::channel::<()>();

@@ -202,6 +202,7 @@ fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
         log: None,
         schedules: true,
         aws_timing: false,
+        memory: None,
         host_id: random(),
     }
 }

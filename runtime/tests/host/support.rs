@@ -25,6 +25,7 @@ pub(crate) fn function(environment: &[(&str, &str)]) -> Function {
         id: "Behave".into(),
         name: "stack-Behave".into(),
         code: Code::Prebuilt(behave()),
+        place: String::new(),
         handler: "bootstrap".into(),
         timeout: Duration::from_secs(30),
         memory_mb: 128,

@@ -39,9 +39,14 @@ fn load(text: &str, settings: &str) -> Result<Application, Vec<Diagnostic>> {
     Folder::new(text, settings).load(&Arguments::default())
 }
 
-fn good(text: &str, settings: &str) -> Application {
+pub(crate) fn good(text: &str, settings: &str) -> Application {
     load(text, settings)
         .unwrap_or_else(|found| panic!("{}", found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+}
+
+/// Every warning, a line each.
+pub(crate) fn warnings(application: &Application) -> String {
+    application.warnings.iter().map(|warning| warning.to_string() + "\n").collect()
 }
 
 /// `line: message` of every error.
@@ -260,10 +265,10 @@ fn what_works_badly_on_a_queue_is_pointed_out() {
 fn what_is_not_run_is_a_warning_and_the_rest_goes_on() {
     let text = function(
         "Layers: [x]\nVpcConfig: {}\nEvents:\n  N: {Type: SNS, Properties: {Topic: x}}\n  T: {Type: Schedule, Properties: {Schedule: rate(1 minute)}}",
-    ) + "  Rest: {Type: 'AWS::Serverless::Api'}\n";
+    ) + "  Steps: {Type: 'AWS::Serverless::StateMachine'}\n";
     let app = good(&text, "");
     assert_eq!(app.schedules.len(), 1);
-    for word in ["Layers", "VpcConfig", "SNS", "AWS::Serverless::Api"] {
+    for word in ["Layers", "VpcConfig", "SNS", "AWS::Serverless::StateMachine"] {
         assert!(app.warnings.iter().any(|w| w.line > 0 && w.message.contains(word)), "{word}: {:?}", app.warnings);
     }
 }
@@ -286,7 +291,7 @@ fn routes_take_the_default_authorizer_unless_they_say_none() {
     ) + "  Api:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      Auth:\n        DefaultAuthorizer: Jwt\n        Authorizers:\n          \
          Jwt: {JwtConfiguration: {issuer: 'https://i', audience: [a]}, AuthorizationScopes: [r]}\n";
     let app = good(&text, "");
-    let routes = &app.http_apis[0].routes;
+    let routes = &app.apis[0].routes;
     let seen: Vec<(&str, Option<&str>, usize)> =
         routes.iter().map(|r| (r.method.as_str(), r.authorizer.as_deref(), r.scopes.len())).collect();
     assert_eq!(seen, [("GET", Some("Jwt"), 1), ("POST", None, 0), ("POST", Some("Jwt"), 1)]);
@@ -298,9 +303,9 @@ fn an_event_without_an_api_goes_to_the_implicit_one_with_the_globals() {
     let text = function("Events: {A: {Type: HttpApi, Properties: {Path: /a, Method: get}}, Rest: {Type: HttpApi}}")
         + "Globals: {HttpApi: {CorsConfiguration: true}}\n";
     let app = good(&text, "");
-    assert_eq!(app.http_apis[0].id, "ServerlessHttpApi");
-    assert!(app.http_apis[0].cors.is_some());
-    assert_eq!(app.http_apis[0].routes[1].path, "$default");
+    assert_eq!(app.apis[0].id, "ServerlessHttpApi");
+    assert!(app.apis[0].cors.is_some());
+    assert_eq!(app.apis[0].routes[1].path, "$default");
 }
 
 #[test]

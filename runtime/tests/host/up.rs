@@ -82,6 +82,7 @@ fn up_options(control: std::net::SocketAddr) -> up::Options {
         log: None,
         schedules: true,
         aws_timing: false,
+        memory: None,
         host_id: random(),
     }
 }

@@ -4,7 +4,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::published::{assert_current, validator};
+use super::super::published_tests::{assert_current, validator};
 use super::*;
 
 prop_compose! {

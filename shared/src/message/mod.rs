@@ -8,7 +8,7 @@ mod client;
 mod order_requested;
 mod program_changed;
 #[cfg(test)]
-mod published;
+mod published_tests;
 mod stream_entry;
 mod values;
 

@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::published::{assert_current, validator};
+use super::super::published_tests::{assert_current, validator};
 use super::super::values::Shard;
 use super::*;
 

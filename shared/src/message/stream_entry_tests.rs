@@ -1,7 +1,7 @@
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 
-use super::super::published::{assert_current, validator};
+use super::super::published_tests::{assert_current, validator};
 use super::*;
 
 /// What SQS accepts in a body.

@@ -1,39 +1,17 @@
-//! The event a function receives: payload format 2.0.
+//! Payload format 2.0, as HTTP APIs send it, and function URLs with a little more.
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, USER_AGENT};
-use jiff::Timestamp;
+use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, USER_AGENT};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::authorizer::Granted;
-use super::decode;
+use super::super::authorizer::Granted;
+use super::super::decode;
+use super::{Parts, base64, forwarded};
+use crate::model::ApiKind;
 use crate::template::ACCOUNT;
-
-/// Everything the event is made of.
-pub(super) struct Parts<'r> {
-    pub(super) method: &'r str,
-    /// With the stage in front, percent-encoded as it came.
-    pub(super) path: &'r str,
-    pub(super) query: &'r str,
-    pub(super) protocol: &'r str,
-    pub(super) headers: &'r HeaderMap,
-    pub(super) body: &'r [u8],
-    pub(super) source_ip: &'r str,
-    pub(super) port: u16,
-    pub(super) api: &'r str,
-    pub(super) stage: &'r str,
-    /// `GET /orders/{number}`, or `$default`.
-    pub(super) route_key: &'r str,
-    pub(super) path_parameters: &'r BTreeMap<String, String>,
-    pub(super) granted: Option<&'r Granted>,
-    pub(super) request_id: &'r str,
-    pub(super) trace_id: &'r str,
-    pub(super) now: Timestamp,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,6 +29,8 @@ struct Event<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     path_parameters: Option<&'r BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    stage_variables: Option<&'r BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     is_base64_encoded: bool,
 }
@@ -60,6 +40,9 @@ struct Event<'r> {
 struct Context<'r> {
     account_id: &'static str,
     api_id: &'r str,
+    /// Who signed the request; a URL with `AuthType: NONE` says `null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication: Option<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
     authorizer: Option<Value>,
     domain_name: &'r str,
@@ -84,13 +67,15 @@ struct Http<'r> {
 
 /// The event as JSON.
 pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
-    let text = |name| parts.headers.get(name).and_then(|v: &http::HeaderValue| v.to_str().ok()).unwrap_or("");
-    let host = text(HOST);
-    let domain = host.rsplit_once(':').map_or(host, |(name, port)| if port.parse::<u16>().is_ok() { name } else { host });
-    let (body, is_base64_encoded) = body(parts.body, text(CONTENT_TYPE));
+    let (body, is_base64_encoded) = body(parts.body, parts.header(CONTENT_TYPE));
+    let route_key = match parts.route_path {
+        "$default" => "$default".to_owned(),
+        path => format!("{} {path}", parts.route_method),
+    };
+    let (api, domain) = (parts.api, parts.domain());
     let event = Event {
         version: "2.0",
-        route_key: parts.route_key,
+        route_key: &route_key,
         raw_path: parts.path,
         raw_query_string: parts.query,
         cookies: cookies(parts.headers),
@@ -98,7 +83,8 @@ pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
         query_string_parameters: joined(decode::query(parts.query)),
         request_context: Context {
             account_id: ACCOUNT,
-            api_id: parts.api,
+            api_id: &api.id,
+            authentication: (api.kind == ApiKind::FunctionUrl).then_some(()),
             authorizer: parts.granted.map(authorizer),
             domain_name: domain,
             domain_prefix: domain.split('.').next().unwrap_or(domain),
@@ -107,15 +93,16 @@ pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
                 path: parts.path,
                 protocol: parts.protocol,
                 source_ip: parts.source_ip,
-                user_agent: text(USER_AGENT),
+                user_agent: parts.header(USER_AGENT),
             },
             request_id: parts.request_id,
-            route_key: parts.route_key,
-            stage: parts.stage,
-            time: parts.now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
+            route_key: &route_key,
+            stage: &api.stage,
+            time: parts.time(),
             time_epoch: parts.now.as_millisecond(),
         },
         path_parameters: Some(parts.path_parameters).filter(|parameters| !parameters.is_empty()),
+        stage_variables: Some(&api.variables).filter(|variables| !variables.is_empty()),
         body,
         is_base64_encoded,
     };
@@ -129,7 +116,7 @@ fn body(body: &[u8], content_type: &str) -> (Option<String>, bool) {
     }
     match std::str::from_utf8(body) {
         Ok(text) if is_text(content_type) => (Some(text.to_owned()), false),
-        _ => (Some(base64::engine::general_purpose::STANDARD.encode(body)), true),
+        _ => (Some(base64(body)), true),
     }
 }
 
@@ -147,19 +134,10 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
     values.flat_map(|value| value.split(';')).map(|cookie| cookie.trim().to_owned()).filter(|cookie| !cookie.is_empty()).collect()
 }
 
-/// Names in lower case, several values joined by commas, cookies apart; and what the service adds on the way.
+/// Names in lower case, several values joined by commas, cookies apart.
 fn headers(parts: &Parts<'_>) -> BTreeMap<String, String> {
-    let added = ["x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id"];
-    let pairs = parts.headers.iter().filter(|(name, _)| **name != COOKIE && !added.contains(&name.as_str()));
-    let mut headers =
-        joined(pairs.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())));
-    let before = parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    let forwarded = before.map_or_else(|| parts.source_ip.to_owned(), |before| format!("{before}, {}", parts.source_ip));
-    headers.insert("x-forwarded-for".into(), forwarded);
-    headers.insert("x-forwarded-port".into(), parts.port.to_string());
-    headers.insert("x-forwarded-proto".into(), "http".into());
-    headers.insert("x-amzn-trace-id".into(), parts.trace_id.to_owned());
-    headers
+    let cookie = COOKIE.as_str();
+    joined(forwarded(parts).into_iter().filter(|(name, _)| name != cookie))
 }
 
 /// Values of one name joined by commas, in the order they came.

@@ -1,19 +1,13 @@
-//! What a function meant by its answer: payload format 2.0.
-//!
-//! An object with `statusCode` describes the response; anything else *is* the body of a 200. What describes a response
-//! that cannot be sent is an error, as on the service.
+//! Payload format 2.0: an object with `statusCode` describes the response; anything else *is* the body of a 200.
 
-use base64::Engine as _;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, SET_COOKIE};
+use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
 
-use super::refusal::Reply;
-
-/// Headers that belong to the connection, which is the server's business.
-const CONNECTION: [&str; 5] = ["connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"];
+use super::super::refusal::Reply;
+use super::{body, header_value, headers, status};
 
 /// The response, or what is wrong with the answer (for the log).
 pub(super) fn decode(answer: &Bytes) -> Result<Reply, String> {
@@ -36,56 +30,18 @@ fn inferred(body: &str) -> Reply {
 
 fn described(value: &Value) -> Result<Reply, String> {
     let status = status(&value["statusCode"])?;
-    let mut reply = Response::new(Full::new(body(value)?));
+    let is_base64 = value["isBase64Encoded"].as_bool() == Some(true);
+    let mut reply = Response::new(Full::new(body(&value["body"], is_base64)?));
     *reply.status_mut() = status;
-    let headers = reply.headers_mut();
-    if let Some(fields) = value["headers"].as_object() {
-        for (name, value) in fields {
-            if CONNECTION.contains(&name.to_ascii_lowercase().as_str()) || value.is_null() {
-                continue;
-            }
-            let header = HeaderName::try_from(name.as_str()).map_err(|_| format!("'{name}' cannot name a header"))?;
-            headers.append(header, header_value(name, value)?);
-        }
-    }
+    let into = reply.headers_mut();
+    headers(value["headers"].as_object(), into)?;
     for cookie in value["cookies"].as_array().into_iter().flatten() {
-        headers.append(SET_COOKIE, header_value("cookies", cookie)?);
+        into.append(SET_COOKIE, header_value("cookies", cookie)?);
     }
-    if !headers.contains_key(CONTENT_TYPE) && status != StatusCode::NO_CONTENT {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
+    if !into.contains_key(CONTENT_TYPE) && status != StatusCode::NO_CONTENT {
+        into.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
     }
     Ok(reply)
-}
-
-/// A number, or text that is one; a final status.
-fn status(value: &Value) -> Result<StatusCode, String> {
-    let number = value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
-    let number = number.filter(|n| (200..600).contains(n)).and_then(|n| u16::try_from(n).ok());
-    number
-        .and_then(|n| StatusCode::from_u16(n).ok())
-        .ok_or_else(|| format!("statusCode is {value}, not a status from 200 to 599"))
-}
-
-fn body(value: &Value) -> Result<Bytes, String> {
-    let text = match &value["body"] {
-        Value::Null => return Ok(Bytes::new()),
-        Value::String(text) => text,
-        other => return Err(format!("body must be text, not {other}")),
-    };
-    if value["isBase64Encoded"].as_bool() != Some(true) {
-        return Ok(Bytes::copy_from_slice(text.as_bytes()));
-    }
-    let decoded = base64::engine::general_purpose::STANDARD.decode(text);
-    decoded.map(Bytes::from).map_err(|error| format!("body is not base64: {error}"))
-}
-
-fn header_value(name: &str, value: &Value) -> Result<HeaderValue, String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(_) | Value::Bool(_) => value.to_string(),
-        _ => return Err(format!("the value of {name} must be text, not {value}")),
-    };
-    HeaderValue::try_from(text.as_str()).map_err(|_| format!("the value of {name} cannot be sent as a header"))
 }
 
 #[cfg(test)]

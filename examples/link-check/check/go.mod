@@ -1,0 +1,3 @@
+module link-check
+
+go 1.18

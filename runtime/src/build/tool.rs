@@ -1,0 +1,58 @@
+//! `BuildMethod: makefile` and `go1.x`: a tool that leaves the executable in a folder.
+//!
+//! As `sam build --build-in-source` does: the tool runs in the sources, and the function's folder under `.aws-sam/build`
+//! is emptied first, so that nothing of an earlier build is taken for the result of this one.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::process::{Command, Stdio};
+
+use super::BOOTSTRAP;
+use crate::model::{Tool, ToolBuild};
+
+/// Builds one function; blocking.
+pub(super) fn run(function: &str, build: &ToolBuild) -> Result<(), String> {
+    let artifacts = &build.artifacts;
+    if let Err(error) = fs::remove_dir_all(artifacts)
+        && error.kind() != ErrorKind::NotFound
+    {
+        return Err(format!("cannot empty {}: {error}", artifacts.display()));
+    }
+    fs::create_dir_all(artifacts).map_err(|error| format!("cannot make {}: {error}", artifacts.display()))?;
+    let (mut command, shown) = command(function, build);
+    eprintln!("building {function} ({shown})");
+    let output = command.current_dir(&build.working).stdin(Stdio::null()).output().map_err(|error| {
+        let program = command.get_program().display();
+        format!(
+            "{program} cannot be run in {}: {error}. Install it, or use --no-build with an executable that exists.",
+            build.working.display()
+        )
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(format!("`{shown}` fails in {}:\n\n{}", build.working.display(), String::from_utf8_lossy(&said).trim_end()))
+}
+
+/// The command, and how to show it.
+fn command(function: &str, build: &ToolBuild) -> (Command, String) {
+    match build.tool {
+        Tool::Make => {
+            let target = format!("build-{function}");
+            let mut command = Command::new("make");
+            command.arg("--makefile").arg(build.source.join("Makefile")).arg(&target);
+            // What a make above this one says of itself is not meant for a make of the user's own.
+            for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL"] {
+                command.env_remove(variable);
+            }
+            command.env("ARTIFACTS_DIR", &build.artifacts);
+            (command, format!("make {target}"))
+        }
+        Tool::Go => {
+            let mut command = Command::new("go");
+            command.arg("build").arg("-o").arg(build.artifacts.join(BOOTSTRAP)).arg(".");
+            (command, "go build".to_owned())
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a function meant by its answer.
+//!
+//! [`v2`]: HTTP APIs and function URLs, where anything without a `statusCode` is the body of a 200; [`v1`]: REST APIs,
+//! which take a described response only. What both share stands here: status, headers, body. A description that cannot
+//! be sent is an error, as on the services.
+
+mod v1;
+mod v2;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use super::refusal::Reply;
+use crate::model::ApiKind;
+
+/// Headers that belong to the connection, which is the server's business.
+const CONNECTION: [&str; 5] = ["connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"];
+
+/// The response, or what is wrong with the answer (for the log). `accept` is the client's header.
+pub(super) fn decode(answer: &Bytes, kind: &ApiKind, accept: &str) -> Result<Reply, String> {
+    match kind {
+        ApiKind::Http | ApiKind::FunctionUrl => v2::decode(answer),
+        ApiKind::Rest(rest) => v1::decode(answer, &rest.binary_media_types, accept),
+    }
+}
+
+/// A number, or text that is one; a final status.
+fn status(value: &Value) -> Result<StatusCode, String> {
+    let number = value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+    let number = number.filter(|n| (200..600).contains(n)).and_then(|n| u16::try_from(n).ok());
+    number
+        .and_then(|n| StatusCode::from_u16(n).ok())
+        .ok_or_else(|| format!("statusCode is {value}, not a status from 200 to 599"))
+}
+
+/// Text as it is, or the bytes that its base64 stands for.
+fn body(value: &Value, is_base64: bool) -> Result<Bytes, String> {
+    let text = match value {
+        Value::Null => return Ok(Bytes::new()),
+        Value::String(text) => text,
+        other => return Err(format!("body must be text, not {other}")),
+    };
+    if !is_base64 {
+        return Ok(Bytes::copy_from_slice(text.as_bytes()));
+    }
+    let decoded = base64::engine::general_purpose::STANDARD.decode(text);
+    decoded.map(Bytes::from).map_err(|error| format!("body is not base64: {error}"))
+}
+
+/// The described headers, each with one value.
+fn headers(fields: Option<&Map<String, Value>>, into: &mut HeaderMap) -> Result<(), String> {
+    for (name, value) in fields.into_iter().flatten() {
+        append(name, value, into)?;
+    }
+    Ok(())
+}
+
+fn append(name: &str, value: &Value, into: &mut HeaderMap) -> Result<(), String> {
+    if CONNECTION.contains(&name.to_ascii_lowercase().as_str()) || value.is_null() {
+        return Ok(());
+    }
+    let header = HeaderName::try_from(name).map_err(|_| format!("'{name}' cannot name a header"))?;
+    into.append(header, header_value(name, value)?);
+    Ok(())
+}
+
+fn header_value(name: &str, value: &Value) -> Result<HeaderValue, String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        _ => return Err(format!("the value of {name} must be text, not {value}")),
+    };
+    HeaderValue::try_from(text.as_str()).map_err(|_| format!("the value of {name} cannot be sent as a header"))
+}

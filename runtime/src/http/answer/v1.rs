@@ -1,0 +1,109 @@
+//! Payload format 1.0: the response of a REST API's proxy integration.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde_json::{Map, Value};
+
+use super::super::media::accepts;
+use super::super::refusal::Reply;
+use super::{append, body, headers, status};
+
+/// All that an answer may say; a stranger among them makes it malformed.
+const KNOWN: [&str; 5] = ["statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"];
+
+pub(super) fn decode(answer: &Bytes, binary: &[String], accept: &str) -> Result<Reply, String> {
+    let value: Value = serde_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
+    let Value::Object(fields) = &value else {
+        return Err("a REST API takes an object with statusCode, headers, multiValueHeaders, body and isBase64Encoded".into());
+    };
+    if let Some(stranger) = fields.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+        return Err(format!("{stranger} is nothing that a REST API understands; it takes {}", KNOWN.join(", ")));
+    }
+    let status = match &value["statusCode"] {
+        Value::Null => StatusCode::OK,
+        given => status(given)?,
+    };
+    // Without a binary media type that the client accepts, base64 goes out as the text it is.
+    let is_base64 = value["isBase64Encoded"].as_bool() == Some(true) && accepts(binary, accept);
+    let mut reply = Response::new(Full::new(body(&value["body"], is_base64)?));
+    *reply.status_mut() = status;
+    let into = reply.headers_mut();
+    headers(value["headers"].as_object(), into)?;
+    many(value["multiValueHeaders"].as_object(), into)?;
+    if !into.contains_key(CONTENT_TYPE) {
+        into.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(reply)
+}
+
+/// Lists of values take the place of the single value of the same name.
+fn many(fields: Option<&Map<String, Value>>, into: &mut HeaderMap) -> Result<(), String> {
+    for (name, values) in fields.into_iter().flatten() {
+        let Value::Array(values) = values else { return Err(format!("multiValueHeaders {name} must be a list")) };
+        if let Ok(header) = HeaderName::try_from(name.as_str()) {
+            into.remove(header);
+        }
+        for value in values {
+            append(name, value, into)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    fn read(answer: &str) -> Result<Reply, String> {
+        decode(&Bytes::copy_from_slice(answer.as_bytes()), &["image/*".into()], "image/png,*/*")
+    }
+
+    #[test]
+    fn several_values_of_a_header_replace_the_single_one() {
+        let reply = read(
+            r#"{"statusCode": 201, "headers": {"Set-Cookie": "x=0", "X-One": "1"}, "multiValueHeaders": {"set-cookie": ["a=1", "b=2"]}, "body": "hi"}"#,
+        )
+        .unwrap();
+        assert_eq!((reply.status(), &reply.headers()["x-one"]), (StatusCode::CREATED, &HeaderValue::from_static("1")));
+        assert_eq!(reply.headers().get_all("set-cookie").iter().collect::<Vec<_>>(), ["a=1", "b=2"]);
+        assert_eq!(reply.headers()[CONTENT_TYPE], "application/json");
+    }
+
+    #[tokio::test]
+    async fn base64_is_undone_only_for_a_binary_type_that_the_client_accepts() {
+        let answer = Bytes::from_static(br#"{"statusCode": 200, "body": "AP8=", "isBase64Encoded": true}"#);
+        for (binary, accept, expected) in
+            [("image/*", "image/png", &[0, 255][..]), ("image/png", "text/html", b"AP8="), ("*/*", "", &[0, 255])]
+        {
+            let reply = decode(&answer, &[binary.to_owned()], accept).unwrap();
+            assert_eq!(reply.into_body().collect().await.unwrap().to_bytes().as_ref(), expected, "{binary} {accept}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_status_is_a_200() {
+        for answer in ["{}", r#"{"body": "x"}"#, r#"{"headers": {"a": "b"}}"#] {
+            assert_eq!(read(answer).unwrap().status(), StatusCode::OK, "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_described_response_is_malformed() {
+        for wrong in [
+            "",
+            "null",
+            "\"text\"",
+            "[1]",
+            r#"{"statusCode": 200, "cookies": ["a=1"]}"#,
+            r#"{"statusCode": 200, "body": {"a": 1}}"#,
+            r#"{"statusCode": 99}"#,
+            r#"{"statusCode": 200, "multiValueHeaders": {"a": "b"}}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

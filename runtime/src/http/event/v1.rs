@@ -1,0 +1,118 @@
+//! Payload format 1.0, as REST APIs send it. What a request has not is `null`, never left out.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::header::USER_AGENT;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::super::decode;
+use super::{Parts, base64, forwarded};
+use crate::template::ACCOUNT;
+
+type Texts = BTreeMap<String, String>;
+type Lists = BTreeMap<String, Vec<String>>;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'r> {
+    resource: &'r str,
+    path: &'r str,
+    http_method: &'r str,
+    headers: Texts,
+    multi_value_headers: Lists,
+    query_string_parameters: Option<Texts>,
+    multi_value_query_string_parameters: Option<Lists>,
+    path_parameters: Option<&'r Texts>,
+    stage_variables: Option<&'r Texts>,
+    request_context: Value,
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+/// The event as JSON. `is_binary`: the API counts the body's content type among its binary ones.
+pub(super) fn build(parts: &Parts<'_>, is_binary: bool) -> Result<Bytes, serde_json::Error> {
+    let multi_value_headers = lists(forwarded(parts).into_iter().map(|(name, value)| (capitalised(&name), value)));
+    let query = lists(decode::query(parts.query));
+    let event = Event {
+        resource: parts.route_path,
+        path: parts.path,
+        http_method: parts.method,
+        headers: last(&multi_value_headers),
+        multi_value_headers,
+        query_string_parameters: Some(last(&query)).filter(|query| !query.is_empty()),
+        multi_value_query_string_parameters: Some(query).filter(|query| !query.is_empty()),
+        path_parameters: Some(parts.path_parameters).filter(|parameters| !parameters.is_empty()),
+        stage_variables: Some(&parts.api.variables).filter(|variables| !variables.is_empty()),
+        request_context: context(parts),
+        body: (!parts.body.is_empty())
+            .then(|| if is_binary { base64(parts.body) } else { String::from_utf8_lossy(parts.body).into_owned() }),
+        is_base64_encoded: is_binary && !parts.body.is_empty(),
+    };
+    serde_json::to_vec(&event).map(Bytes::from)
+}
+
+fn context(parts: &Parts<'_>) -> Value {
+    let (api, domain) = (parts.api, parts.domain());
+    json!({
+        "accountId": ACCOUNT,
+        "apiId": api.id,
+        "domainName": domain,
+        "domainPrefix": domain.split('.').next().unwrap_or(domain),
+        "extendedRequestId": parts.request_id,
+        "httpMethod": parts.method,
+        "identity": {
+            "accessKey": null,
+            "accountId": null,
+            "caller": null,
+            "cognitoAuthenticationProvider": null,
+            "cognitoAuthenticationType": null,
+            "cognitoIdentityId": null,
+            "cognitoIdentityPoolId": null,
+            "principalOrgId": null,
+            "sourceIp": parts.source_ip,
+            "user": null,
+            "userAgent": parts.header(USER_AGENT),
+            "userArn": null,
+        },
+        // The path that the client would use in the cloud, whichever of the two it used here.
+        "path": format!("/{}{}", api.stage, parts.path),
+        "protocol": parts.protocol,
+        "requestId": parts.request_id,
+        "requestTime": parts.time(),
+        "requestTimeEpoch": parts.now.as_millisecond(),
+        "resourceId": resource_id(parts.route_path),
+        "resourcePath": parts.route_path,
+        "stage": api.stage,
+    })
+}
+
+/// Six characters, as the service's, and always the same for a path.
+fn resource_id(path: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    hex::encode(&Sha256::digest(path)[..3])
+}
+
+/// `content-type` becomes `Content-Type`. The service keeps what the client wrote, which is mostly that; this host's HTTP
+/// reader does not know it any more, and functions look for the usual spelling.
+fn capitalised(name: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+    };
+    name.split('-').map(word).collect::<Vec<_>>().join("-")
+}
+
+fn lists(pairs: impl IntoIterator<Item = (String, String)>) -> Lists {
+    let mut out = Lists::new();
+    for (name, value) in pairs {
+        out.entry(name).or_default().push(value);
+    }
+    out
+}
+
+/// Where one value is wanted the service gives the last.
+fn last(lists: &Lists) -> Texts {
+    lists.iter().filter_map(|(name, values)| Some((name.clone(), values.last()?.clone()))).collect()
+}

@@ -1,0 +1,192 @@
+//! The example applications, run by `usher up` as their readers would: real servers, real requests.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::kafka::{free_address, random};
+use crate::sqs_stage::{client, endpoint};
+use crate::support::eventually;
+
+/// An example that runs. Its template and settings are the reader's own; only names, folders and ports are the test's.
+struct Example {
+    host: Child,
+    control: SocketAddr,
+    http: SocketAddr,
+    log: Arc<Mutex<String>>,
+}
+
+impl Example {
+    /// `usher up` in the example's folder, which builds it, until the status answers.
+    async fn up(name: &str, parameters: &[String], more: &[&str]) -> Self {
+        let (control, http) = (free_address(), free_address());
+        let mut host = Command::new(env!("CARGO_BIN_EXE_usher"))
+            .args(["up", "--control", &control.to_string(), "--http", &http.to_string(), "--sqs-endpoint", &endpoint()])
+            .args(more)
+            .arg("--parameter-overrides")
+            .args(parameters)
+            .current_dir(folder(name))
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::default();
+        follow(host.stdout.take().unwrap(), &log);
+        follow(host.stderr.take().unwrap(), &log);
+        let mut example = Self { host, control, http, log };
+        // Building is not what is measured: it may take minutes on a machine that has never built it.
+        while reqwest::get(format!("http://{control}/_usher/status")).await.is_err() {
+            assert!(example.host.try_wait().unwrap().is_none(), "{name} does not start:\n{}", example.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        example
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    async fn status(&self) -> Option<Value> {
+        reqwest::get(format!("http://{}/_usher/status", self.control)).await.ok()?.json().await.ok()
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        let response = reqwest::get(format!("http://{}{path}", self.http)).await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// Ctrl-C: a drain that ends well.
+    fn drain(mut self) {
+        kill(Pid::from_raw(self.host.id() as i32), Signal::SIGINT).unwrap();
+        let ended = self.host.wait().unwrap();
+        assert!(ended.success(), "{ended}\n{}", self.log());
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.host.kill();
+        let _ = self.host.wait();
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
+}
+
+fn follow(from: impl std::io::Read + Send + 'static, log: &Arc<Mutex<String>>) {
+    let log = Arc::clone(log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            log.lock().unwrap().extend([line.as_str(), "\n"]);
+        }
+    });
+}
+
+/// A picture of one colour, its sides this long.
+fn picture(side: usize) -> Vec<u8> {
+    [format!("P6\n{side} {side}\n255\n").into_bytes(), vec![200; side * side * 3]].concat()
+}
+
+async fn count(queue: &str) -> Option<usize> {
+    let received = client(&endpoint())
+        .receive_message()
+        .queue_url(format!("{}/000000000000/{queue}", endpoint()))
+        .max_number_of_messages(10);
+    Some(received.send().await.ok()?.messages().len())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thumbnails_shrink_every_picture_and_the_unreadable_one_reaches_the_dead_letter_queue() {
+    let (prefix, files) = (random(), TempDir::new().unwrap());
+    let (pictures, small) = (files.path().join("in"), files.path().join("out"));
+    fs::create_dir(&pictures).unwrap();
+    for at in 0..12 {
+        fs::write(pictures.join(format!("{at}.ppm")), picture(100 + at)).unwrap();
+    }
+    fs::write(pictures.join("broken.ppm"), "GIF89a").unwrap();
+    let parameters = [
+        format!("Prefix={prefix}"),
+        format!("Pictures={}", pictures.display()),
+        format!("Thumbnails={}", small.display()),
+        "RetryAfter=3".to_owned(),
+    ];
+    let example = Example::up("thumbnails", &parameters, &[]).await;
+    let queue = format!("{}/000000000000/{prefix}-pictures", endpoint());
+    for name in ["broken".to_owned()].into_iter().chain((0..12).map(|at| at.to_string())) {
+        let body = json!({ "picture": format!("{name}.ppm") }).to_string();
+        client(&endpoint()).send_message().queue_url(&queue).message_body(body).send().await.unwrap();
+    }
+    eventually("the unreadable picture is in the dead-letter queue", async || {
+        (count(&format!("{prefix}-unreadable")).await? == 1).then_some(())
+    })
+    .await;
+    let mut made: Vec<String> = fs::read_dir(&small).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    made.sort();
+    let mut expected: Vec<String> = (0..12).map(|at| format!("{at}.ppm")).collect();
+    expected.sort();
+    assert_eq!(made, expected, "every other picture, and no halves");
+    assert_eq!(fs::read(small.join("7.ppm")).unwrap(), picture(64));
+    assert_eq!(count(&format!("{prefix}-pictures")).await, Some(0), "nothing is left");
+    example.drain();
+}
+
+/// A web page that tells who looked.
+fn page() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let visits = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&visits);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap_or(0);
+            seen.lock().unwrap().push(String::from_utf8_lossy(&head[..length]).into_owned());
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        }
+    });
+    (address, visits)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn link_check_in_go_answers_requests_and_fires_by_the_clock() {
+    let (address, visits) = page();
+    let nowhere = free_address();
+    let parameters = [format!("Pages=\"home=http://{address}/ gone=http://{nowhere}/\"")];
+    // A copy: the folder's own usher.toml would be the reader's.
+    let copy = TempDir::new().unwrap();
+    let source = folder("link-check");
+    fs::create_dir(copy.path().join("check")).unwrap();
+    for file in ["template.yaml", "check/Makefile", "check/go.mod", "check/lambda.go", "check/main.go", "check/pages.go"] {
+        fs::copy(source.join(file), copy.path().join(file)).unwrap();
+    }
+    fs::write(copy.path().join("usher.toml"), "[schedules]\n\"Check.Round\" = \"rate(1 second)\"\n").unwrap();
+    let template = copy.path().join("template.yaml");
+    let example = Example::up("link-check", &parameters, &["--template", template.to_str().unwrap()]).await;
+
+    let (status, home) = example.get("/pages/home").await;
+    assert_eq!((status, &home["up"], &home["status"]), (200, &json!(true), &json!(204)), "{home}");
+    let (status, all) = example.get("/pages").await;
+    assert_eq!((status, &all[0]["name"], &all[1]["name"], &all[1]["up"]), (200, &json!("home"), &json!("gone"), &json!(false)));
+    let (status, unknown) = example.get("/pages/other").await;
+    assert_eq!((status, &unknown["message"]), (404, &json!("no page is called other")));
+    eventually("the schedule fires, and a page that is away fails the run", async || {
+        example.log().contains("down: gone").then_some(())
+    })
+    .await;
+    assert!(visits.lock().unwrap().iter().all(|visit| visit.contains("User-Agent: link-check")));
+    assert_eq!(example.status().await.unwrap()["functions"][0]["function"], "Check");
+    example.drain();
+}
