@@ -40,7 +40,8 @@ pub fn local_servers(value: &str) -> Vec<LocalServer> {
     for part in value.split([',', ' ', ';']).filter(|part| !part.is_empty()) {
         let rest = match part.split_once("://") {
             Some((name, rest)) => {
-                scheme = Some(name);
+                // a name may stand before it: `home=http://...`
+                scheme = name.rsplit(|c: char| !c.is_ascii_alphanumeric()).next();
                 rest
             }
             None => part,
@@ -106,5 +107,6 @@ mod tests {
     fn what_speaks_http_is_told_from_the_rest() {
         assert!(local_servers("http://127.0.0.1:8080/hook")[0].speaks_http);
         assert!(!local_servers("redis://127.0.0.1:8080")[0].speaks_http);
+        assert!(local_servers("home=http://127.0.0.1:1/ docs=http://127.0.0.1:2/").iter().all(|server| server.speaks_http));
     }
 }

@@ -53,7 +53,7 @@ fn a_wrong_wish_says_why_and_changes_nothing() {
     let mut settings = Settings::new(&app(), 16, "info", Duration::ZERO);
     let before = settings.shown();
     let table = [
-        ("Plane", "paused", "true", "Did you mean Plain?"),
+        ("Plan", "paused", "true", "Did you mean Plain?"),
         ("Plain", "concurrency", "2", "batch-size, batching-window, paused"),
         ("F", "concurrency", "0", "from 1 to 1000"),
         ("F", "concurrency", "many", "not 'many'"),

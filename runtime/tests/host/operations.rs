@@ -20,7 +20,8 @@ async fn metrics_count_what_functions_do_and_carry_what_they_print() {
             "usher_function_init_seconds_count{function=\"Behave\"} ",
             "emf_shop_sold_sum{function=\"Behave\",unit=\"\",d_env=\"test\"} ",
         ];
-        parts.iter().all(|part| text.contains(part)).then_some(text)
+        let failed = !text.contains("usher_function_errors_total{function=\"Behave\"} 0\n");
+        (failed && parts.iter().all(|part| text.contains(part))).then_some(text)
     })
     .await;
     let errors = text.lines().find_map(|line| line.strip_prefix("usher_function_errors_total{function=\"Behave\"} ")).unwrap();
