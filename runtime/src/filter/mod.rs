@@ -1,6 +1,6 @@
 //! `FilterCriteria`: which records a function gets to see, decided without it.
 //!
-//! A pattern is text in the template. `parse` checks it and makes a [`Pattern`](pattern::Pattern) of it, `pattern` says what
+//! A pattern is text in the template. `parse` checks it and makes a [`Pattern`] of it, `pattern` says what
 //! that is, `matching` walks a record and a pattern side by side, `rule` compares single values. Nothing here does I/O.
 //!
 //! Promises: a pattern that the service would refuse is an error that says what is wrong with it, never one that matches
