@@ -10,7 +10,14 @@ use crate::document::{Kind, Node, Problems, parse_toml};
 /// Reads the parameter overrides of the file if it exists; other settings in it are SAM's own.
 pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) -> Problems {
     let mut problems = Problems::new(file.display().to_string());
-    let Ok(text) = std::fs::read_to_string(file) else { return problems };
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return problems,
+        Err(error) => {
+            problems.illegible(0, format!("cannot be read: {error}."));
+            return problems;
+        }
+    };
     let root = parse_toml(&text, &mut problems);
     let deploy = arguments.params_from_deploy.then_some("deploy");
     for command in [Some("global"), deploy, Some("up")].into_iter().flatten() {

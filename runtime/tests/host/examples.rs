@@ -1,5 +1,6 @@
 //! The example applications, run by `usher up` as their readers would: real servers, real requests.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -13,7 +14,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::kafka::{free_address, random};
+use crate::kafka::{Stage, free_address, random};
 use crate::sqs_stage::{client, endpoint};
 use crate::support::eventually;
 
@@ -142,6 +143,59 @@ async fn thumbnails_shrink_every_picture_and_the_unreadable_one_reaches_the_dead
     example.drain();
 }
 
+/// What stands in a queue of the dead, as soon as there is something; it is taken out.
+async fn letter(queue: &str) -> Value {
+    let (client, url) = (client(&endpoint()), format!("{}/000000000000/{queue}", endpoint()));
+    let body = eventually("the queue has a letter", async || {
+        let received = client.receive_message().queue_url(&url).send().await.ok()?;
+        let message = received.messages()[..].first()?.clone();
+        client.delete_message().queue_url(&url).receipt_handle(message.receipt_handle()?).send().await.ok()?;
+        message.body().map(str::to_owned)
+    })
+    .await;
+    serde_json::from_str(&body).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_the_meter_readings_only_the_bad_ones_are_missing_and_each_is_reported_alone() {
+    let stage = Stage::new(1).await;
+    let (prefix, copy) = (random(), TempDir::new().unwrap());
+    // A copy, because only usher.toml can say where the cluster is.
+    let code = format!("CodeUri: {}", folder("meter-readings").canonicalize().unwrap().display());
+    let template = fs::read_to_string(folder("meter-readings").join("template.yaml")).unwrap().replace("CodeUri: .", &code);
+    fs::write(copy.path().join("template.yaml"), template).unwrap();
+    fs::write(
+        copy.path().join("usher.toml"),
+        format!("[kafka]\n\"Record.Readings\" = \"{}\"\n", stage.mapping.bootstrap_servers),
+    )
+    .unwrap();
+    let ledger = copy.path().join("ledger.jsonl");
+    let parameters =
+        [format!("Prefix={prefix}"), format!("Topic={}", stage.mapping.topics[0]), format!("Ledger={}", ledger.display())];
+    let reading = |at: usize| {
+        let wh: i64 = if at == 5 || at == 13 { -1 } else { 1000 + at as i64 };
+        json!({"meter": "m1", "at": format!("2026-01-01T{at:02}:00:00Z"), "wh": wh}).to_string()
+    };
+    stage.produce(0, &(0..20).map(reading).collect::<Vec<_>>()).await;
+    let template = copy.path().join("template.yaml");
+    let example = Example::up("meter-readings", &parameters, &["--template", template.to_str().unwrap()]).await;
+
+    let queue = format!("{prefix}-rejected");
+    for bad in ["5", "13"] {
+        let told = letter(&queue).await;
+        let record = &told["KafkaBatchInfo"]["recordsInfo"][format!("{}-0", stage.mapping.topics[0])];
+        assert_eq!((&record["firstRecordOffset"], &record["lastRecordOffset"]), (&json!(bad), &json!(bad)), "{told}");
+        assert_eq!(told["requestContext"]["condition"], "RetryAttemptsExhausted");
+    }
+    let offsets = || -> BTreeSet<u64> {
+        let text = fs::read_to_string(&ledger).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["offset"].as_u64().unwrap()).collect()
+    };
+    let expected: BTreeSet<u64> = (0..20).filter(|at| ![5, 13].contains(at)).collect();
+    eventually("every good reading is in the ledger", async || (offsets() == expected).then_some(())).await;
+    example.drain();
+}
+
 /// A web page that tells who looked.
 fn page() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -192,4 +246,15 @@ async fn link_check_in_go_answers_requests_and_fires_by_the_clock() {
     assert!(asked.peek().is_some() && asked.all(|visit| visit.contains("User-Agent: link-check")), "{visits:?}");
     assert_eq!(example.status().await.unwrap()["functions"][0]["function"], "Check");
     example.drain();
+}
+
+#[test]
+fn link_check_passes_its_own_tests_and_is_formatted() {
+    for arguments in [&["vet", "./..."][..], &["test", "./..."]] {
+        let output = Command::new("go").args(arguments).current_dir(folder("link-check/check")).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "go {arguments:?}: {}", String::from_utf8_lossy(&said));
+    }
+    let unformatted = Command::new("gofmt").args(["-l", "."]).current_dir(folder("link-check/check")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&unformatted.stdout), "", "gofmt -w");
 }
