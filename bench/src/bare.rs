@@ -13,8 +13,9 @@ use sqlx::{PgPool, Row};
 use tokio::task::JoinSet;
 
 use crate::cpu::Reading;
-use crate::create::Run;
+use crate::create::WARM;
 use crate::stage::Stage;
+use crate::throughput::Run;
 
 /// No record for so long: the topic has ended too early.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,7 +89,7 @@ impl Columns {
     }
 }
 
-/// Loads the whole topic; the first tenth is warm-up.
+/// Loads the whole topic; the first part is warm-up, as on the other side.
 pub(crate) async fn run(stage: &Stage, topic: &str, orders: u64, workers: usize, batch: usize) -> Result<Run> {
     sqlx::raw_sql(include_str!("sql/bare_tables.sql")).execute(&stage.db).await?;
     let done = Arc::new(AtomicU64::new(0));
@@ -104,7 +105,7 @@ pub(crate) async fn run(stage: &Stage, topic: &str, orders: u64, workers: usize,
             ended??;
         }
         let now = done.load(Ordering::Relaxed);
-        if start.is_none() && now >= orders / 10 {
+        if start.is_none() && now >= orders / WARM {
             start = Some((now, Instant::now(), Reading::own()));
         }
         if now >= orders {
@@ -113,7 +114,7 @@ pub(crate) async fn run(stage: &Stage, topic: &str, orders: u64, workers: usize,
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let (from, clock, cpu) = start.context("the loader ended before it began")?;
-    let run = Run { orders: orders - from, seconds: clock.elapsed().as_secs_f64(), cpu: Reading::own().since(&cpu) };
+    let run = Run { done: orders - from, seconds: clock.elapsed().as_secs_f64(), cpu: Reading::own().since(&cpu) };
     while let Some(ended) = tasks.join_next().await {
         ended??;
     }

@@ -1,43 +1,25 @@
 //! Orders stored from a preloaded topic: by order-create under `usher`, then by the bare loader, from the same records.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, ensure};
 use sqlx::Row;
-use ticket_rush::host::Watch;
 use ticket_rush::prepare::orders_topic;
-use tokio::time::sleep;
 
-use crate::cpu::Reading;
 use crate::figures::{figure, group};
 use crate::preload::{Program, fill, programs};
 use crate::stage::Stage;
+use crate::throughput::through_usher;
 use crate::{bare, preload};
 
 /// Processes of order-create, and tasks of the bare loader.
 pub(crate) const WORKERS: usize = 2;
 /// Records in one batch at most, on both sides.
 pub(crate) const BATCH: usize = 2000;
-/// Nothing done for so long: something is wrong.
-const STALLED: Duration = Duration::from_mins(1);
-
-/// What one side did between its warm-up and its end.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Run {
-    pub orders: u64,
-    pub seconds: f64,
-    pub cpu: f64,
-}
-
-impl Run {
-    fn rate(self) -> f64 {
-        self.orders as f64 / self.seconds
-    }
-
-    fn cpu_per_million(self) -> f64 {
-        self.cpu / self.orders as f64 * 1e6
-    }
-}
+/// The function that stores them.
+pub(crate) const FUNCTION: &str = "OrderCreate";
+/// One part in so many of the orders is warm-up, on both sides.
+pub(crate) const WARM: u64 = 10;
 
 pub(crate) async fn run(orders: u32) -> Result<()> {
     let mut stage = Stage::set("create").await?;
@@ -52,7 +34,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let sizes = [("OrderCreateConcurrency", WORKERS.to_string()), ("OrderCreateBatchSize", BATCH.to_string())];
     stage.environment.parameters.extend(sizes.map(|(name, value)| (name.to_owned(), value)));
     let host = stage.environment.up().await?;
-    let ours = through_usher(&host.watch(), u64::from(orders)).await?;
+    let ours = through_usher(&host.watch(), FUNCTION, u64::from(orders), WARM).await?;
     host.stop().await?;
     let stored: i64 =
         sqlx::query("SELECT count(*) FROM orders WHERE status = 'unpaid'").fetch_one(&stage.db).await?.try_get(0)?;
@@ -84,26 +66,4 @@ pub(crate) async fn open_programs(stage: &Stage, orders: u32) -> Result<Vec<Prog
     }
     host.stop().await?;
     Ok(opened)
-}
-
-/// Watches the host work through the topic; the first tenth is warm-up.
-pub(crate) async fn through_usher(watch: &Watch, orders: u64) -> Result<Run> {
-    let done = async || Ok::<_, anyhow::Error>(watch.status().await?.mapping("OrderCreate").map_or(0, |m| m.records_done));
-    let (mut last, mut moved) = (0, Instant::now());
-    let mut start = None;
-    loop {
-        let now = done().await?;
-        if now != last {
-            (last, moved) = (now, Instant::now());
-        }
-        ensure!(moved.elapsed() < STALLED, "nothing was stored for {} s at {now} of {orders}", STALLED.as_secs());
-        if start.is_none() && now >= orders / 10 {
-            start = Some((now, Instant::now(), Reading::of_host(watch).await?));
-        }
-        if let (true, Some((from, clock, cpu))) = (now >= orders, &start) {
-            let seconds = clock.elapsed().as_secs_f64();
-            return Ok(Run { orders: now - from, seconds, cpu: Reading::of_host(watch).await?.since(cpu) });
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
 }

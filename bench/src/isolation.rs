@@ -7,10 +7,11 @@ use anyhow::{Result, ensure};
 use sqlx::{Connection, PgConnection, Row};
 use ticket_rush::prepare::{calls_topic, orders_topic};
 
-use crate::create::{BATCH, Run, WORKERS, open_programs, through_usher};
+use crate::create::{BATCH, FUNCTION, WARM, WORKERS, open_programs};
 use crate::figures::{figure, group};
 use crate::preload::{fill, fill_calls};
 use crate::stage::Stage;
+use crate::throughput::{Run, through_usher};
 
 /// Calls that wait for the collector.
 const CALLS: u32 = 20_000;
@@ -35,7 +36,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
 }
 
 fn rate(runs: &[Run]) -> f64 {
-    runs.iter().map(|run| run.orders as f64).sum::<f64>() / runs.iter().map(|run| run.seconds).sum::<f64>()
+    runs.iter().map(|run| run.done as f64).sum::<f64>() / runs.iter().map(|run| run.seconds).sum::<f64>()
 }
 
 async fn once(orders: u32, hanging: bool) -> Result<Run> {
@@ -61,7 +62,7 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
     let mut held = lock.begin().await?;
     sqlx::raw_sql("LOCK TABLE api_progress IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await?;
     let host = stage.environment.up().await?;
-    let run = through_usher(&host.watch(), u64::from(orders)).await?;
+    let run = through_usher(&host.watch(), FUNCTION, u64::from(orders), WARM).await?;
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_progress'::regclass";
     let waiting: i64 = sqlx::query(waiting).fetch_one(&stage.db).await?.try_get(0)?;
     let collected = host.watch().status().await?.mapping("ApiDataCollector").map(|mapping| mapping.records_done);

@@ -9,6 +9,7 @@
 //! | `change` | a change of a program: from its commit until no reader serves the version before |
 //! | `events` | events from Kafka to a function that does nothing, beside what one would use instead; and the latency of one event |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
+//! | `throughput` | how fast a host works a topic off |
 //! | `cpu` | CPU seconds of processes, from /proc |
 //!
 //! Figures of different runs differ by 1.4x and more on a busy machine: compare within one run.
@@ -24,6 +25,7 @@ mod http;
 mod isolation;
 mod preload;
 mod stage;
+mod throughput;
 
 use std::process::ExitCode;
 

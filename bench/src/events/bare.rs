@@ -8,8 +8,9 @@ use anyhow::{Context, Result, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Message};
 
-use super::{Run, STALLED, Site};
+use super::{Site, WARM};
 use crate::cpu::Reading;
+use crate::throughput::{Run, STALLED};
 
 /// Records between two notes of how far it is.
 const STRIDE: u64 = 1_000;
@@ -48,11 +49,11 @@ fn consume(site: &Site, events: u64) -> Result<Run> {
                 consumer.store_offset(&site.topic, partition, offset)?;
             }
         }
-        if start.is_none() && count >= events / 4 {
+        if start.is_none() && count >= events / WARM {
             start = Some((count, Instant::now(), Reading::own()));
         }
     }
     black_box(bytes);
     let (from, clock, cpu) = start.context("no events")?;
-    Ok(Run { events: count - from, seconds: clock.elapsed().as_secs_f64(), cpu: Reading::own().since(&cpu) })
+    Ok(Run { done: count - from, seconds: clock.elapsed().as_secs_f64(), cpu: Reading::own().since(&cpu) })
 }

@@ -2,15 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use ticket_rush::host::{Host, Watch, free_address};
+use anyhow::{Context, Result};
+use ticket_rush::host::{Host, free_address};
 use tokio::process::Command;
-use tokio::time::sleep;
 
-use super::{INSTANCES, Run, STALLED, Site};
-use crate::cpu::Reading;
+use super::{INSTANCES, Site, WARM};
+use crate::throughput::{Run, through_usher};
 
 /// A running host, with the folder of its log.
 pub(super) struct Running {
@@ -56,26 +54,7 @@ impl Running {
 
 pub(super) async fn run(site: &Site, events: u64, batch: u32) -> Result<Run> {
     let running = start(site, &format!("usher-{batch}"), batch, None).await?;
-    let run = watch(&running.host.watch(), events).await?;
+    let run = through_usher(&running.host.watch(), "Noop", events, WARM).await?;
     running.stop().await?;
     Ok(run)
-}
-
-async fn watch(watch: &Watch, events: u64) -> Result<Run> {
-    let (mut last, mut moved, mut start) = (0, Instant::now(), None);
-    loop {
-        let done = watch.status().await?.mapping("Noop").map_or(0, |mapping| mapping.records_done);
-        if done != last {
-            (last, moved) = (done, Instant::now());
-        }
-        ensure!(moved.elapsed() < STALLED, "no event for {} s at {done} of {events}", STALLED.as_secs());
-        if start.is_none() && done >= events / 4 {
-            start = Some((done, Instant::now(), Reading::of_host(watch).await?));
-        }
-        if let (true, Some((from, clock, cpu))) = (done >= events, &start) {
-            let seconds = clock.elapsed().as_secs_f64();
-            return Ok(Run { events: done - from, seconds, cpu: Reading::of_host(watch).await?.since(cpu) });
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -12,8 +12,9 @@ use rdkafka::{ClientConfig, Message};
 use ticket_rush::topics::PARTITIONS;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::{STALLED, Site, bare, host};
+use super::{Site, bare, host};
 use crate::figures::{figure, group};
+use crate::throughput::STALLED;
 
 /// Between two events.
 const EVERY: Duration = Duration::from_millis(20);

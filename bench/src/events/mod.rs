@@ -12,14 +12,13 @@ mod host;
 mod latency;
 mod peers;
 
-use std::time::Duration;
-
 use anyhow::Result;
 use ticket_rush::place::{Place, Servers};
 use ticket_rush::topics::{PARTITIONS, ensure, remove};
 
 use crate::figures::{figure, group};
 use crate::preload::fill_events;
+use crate::throughput::Run;
 
 pub(crate) use latency::run as latency;
 
@@ -29,27 +28,13 @@ pub(crate) const VALUE: usize = 300;
 const BATCHES: [u32; 3] = [100, 1_000, 10_000];
 /// Processes of the function.
 const INSTANCES: u32 = 2;
-/// Nothing handled for so long: something is wrong.
-const STALLED: Duration = Duration::from_secs(30);
+/// One part in so many of the events is everybody's warm-up.
+const WARM: u64 = 4;
 
-/// What was handled between the warm-up and the end.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Run {
-    events: u64,
-    seconds: f64,
-    cpu: f64,
-}
-
-impl Run {
-    fn rate(self) -> f64 {
-        self.events as f64 / self.seconds
-    }
-
-    fn show(self, name: &str, limit: Self) {
-        figure(name, self.rate(), "events/s");
-        figure("  of the rdkafka consumer's rate", self.rate() / limit.rate(), "");
-        figure("  CPU", self.cpu / self.events as f64 * 1e6, "s per million events");
-    }
+fn show(run: Run, name: &str, limit: Run) {
+    figure(name, run.rate(), "events/s");
+    figure("  of the rdkafka consumer's rate", run.rate() / limit.rate(), "");
+    figure("  CPU", run.cpu_per_million(), "s per million events");
 }
 
 /// Where a measurement stands.
@@ -73,7 +58,7 @@ impl Site {
     }
 }
 
-/// Throughput. The first quarter of the events is everybody's warm-up.
+/// Throughput.
 pub(crate) async fn run(events: u32) -> Result<()> {
     let site = Site::set("events").await?;
     let (brokers, topic) = (site.brokers.clone(), site.topic.clone());
@@ -85,13 +70,13 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     group("Events from Kafka to a function that does nothing", &configuration);
     let events = u64::from(events);
     let limit = bare::run(&site, events).await?;
-    limit.show("rdkafka consumer, in its own process", limit);
+    show(limit, "rdkafka consumer, in its own process", limit);
     for batch in BATCHES {
-        host::run(&site, events, batch).await?.show(&format!("usher, batches of {batch}"), limit);
+        show(host::run(&site, events, batch).await?, &format!("usher, batches of {batch}"), limit);
     }
     for peer in peers::ALL {
         match peers::run(peer, &site, events).await? {
-            Ok(run) => run.show(peer.name, limit),
+            Ok(run) => show(run, peer.name, limit),
             Err(why) => println!("  {:<44} not measured: {why}", peer.name),
         }
     }

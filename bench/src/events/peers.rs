@@ -10,7 +10,8 @@ use serde::Deserialize;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::{Run, Site};
+use super::Site;
+use crate::throughput::Run;
 
 /// Longest that a peer may take.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -63,7 +64,9 @@ pub(super) async fn run(peer: Peer, site: &Site, events: u64) -> Result<Result<R
     let ran = timeout(PATIENCE, command.output()).await.with_context(|| format!("{} does not end", peer.name))??;
     let line = last_line(&ran.stdout);
     match serde_json::from_str::<Report>(&line) {
-        Ok(Report { events, seconds, cpu_seconds }) if ran.status.success() => Ok(Ok(Run { events, seconds, cpu: cpu_seconds })),
+        Ok(Report { events, seconds, cpu_seconds }) if ran.status.success() => {
+            Ok(Ok(Run { done: events, seconds, cpu: cpu_seconds }))
+        }
         _ => bail!("{} ended with {}: {line} {}", peer.name, ran.status, last_line(&ran.stderr)),
     }
 }

@@ -62,17 +62,22 @@ pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u6
         .create_with_context(Quiet)
         .map_err(unusable)?;
     consumer.subscribe(&[&route.topic]).map_err(unusable)?;
+    let fifo = crate::model::sqs::is_fifo(&route.queue);
     let mut copied = 0;
     while !stop.load(Ordering::Relaxed) {
         let records = read(&consumer).map_err(unusable)?;
         let Some(last) = records.last() else { continue };
-        let fifo = crate::model::sqs::is_fifo(&route.queue);
-        let messages: Result<Vec<Outgoing>, String> = records.iter().map(|record| message(record, fifo)).collect();
         // what came before a record that cannot be sent is copied all the same
-        let (messages, wrong) = messages.map_or_else(
-            |why| (records.iter().map_while(|record| message(record, fifo).ok()).collect(), Some(why)),
-            |all| (all, None),
-        );
+        let (mut messages, mut wrong) = (Vec::with_capacity(records.len()), None);
+        for record in &records {
+            match message(record, fifo) {
+                Ok(message) => messages.push(message),
+                Err(why) => {
+                    wrong = Some(why);
+                    break;
+                }
+            }
+        }
         let done = messages.len();
         tracing::debug!(records = done, partition = last.partition(), "carrying");
         if !runtime.block_on(carry::all(&route.sqs, &route.queue, messages, stop))? {

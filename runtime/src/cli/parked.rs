@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::arguments::Source;
 use super::exit::Wrong;
@@ -10,6 +10,7 @@ use super::operations::{Parked, ParkedVerb, Place, Replay};
 use super::prepare;
 use super::settings::print;
 use crate::document::nearest;
+use crate::instances::epoch_ms;
 use crate::model::Application;
 use crate::observation::shortened;
 use crate::parked::{self, Seen};
@@ -61,7 +62,7 @@ fn drawn(letters: &[Seen], place: &str) -> String {
     if letters.is_empty() {
         return format!("{place} holds no letters, or others are looking at them just now\n");
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let now = epoch_ms(SystemTime::now());
     let mut out = String::new();
     for letter in letters {
         let age = letter.sent_ms.map_or_else(|| "unknown".to_owned(), |sent| age(now.saturating_sub(sent)));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Host;
-use crate::instances::FunctionStats;
+use crate::instances::{FunctionStats, Memory, memory};
 use crate::kafka::{self, MappingStatus};
 use crate::sqs::{self, SqsStatus};
 
@@ -26,16 +26,9 @@ pub(super) fn picture(host: &Host) -> Picture {
         pid: std::process::id(),
         stack: host.app.stack.clone(),
         started_ms: host.started_ms,
-        memory_bytes: memory().unwrap_or_default(),
+        memory_bytes: memory(std::process::id(), Memory::Resident).unwrap_or_default(),
         functions: host.pool.stats().functions,
         mappings: host.kafka.iter().map(kafka::Watch::status).collect(),
         queues: host.sqs.iter().map(sqs::Watch::status).collect(),
     }
-}
-
-fn memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }

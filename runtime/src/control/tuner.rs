@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::instances::Pool;
+use crate::instances::{Pool, epoch_ms};
 use crate::tuning::{Change, Knob, Settings, Shown, SourceSettings, Value, Wish};
 
 /// Takes a new filter, or says why it cannot be.
@@ -59,7 +59,7 @@ impl Tuner {
     /// # Errors
     /// Why nothing changed.
     pub fn wish(&self, who: &str, wish: &Wish) -> Result<Option<Change>, String> {
-        let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let at_ms = epoch_ms(SystemTime::now());
         let mut settings = self.settings();
         let mut next = settings.clone();
         let changed = next.change(at_ms, who, wish).inspect_err(|why| tracing::warn!(who, "setting refused: {why}"))?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::{Finding, Level};
+use crate::instances::DEFAULT_CONCURRENCY;
 use crate::model::{Application, Code, Destination};
 use crate::project::Project;
 use crate::{build, kafka, up};
@@ -154,8 +155,8 @@ fn keys(project: &Project, app: &Application) -> Vec<Finding> {
 }
 
 fn descriptors(project: &Project, app: &Application) -> Finding {
-    let each = |function: &crate::model::Function| function.concurrency.or(project.concurrency).unwrap_or(16);
-    let instances: u64 = app.functions.values().map(|function| u64::from(each(function))).sum();
+    let usual = project.concurrency.unwrap_or(DEFAULT_CONCURRENCY as u32);
+    let instances: u64 = app.functions.values().map(|function| u64::from(function.concurrency.unwrap_or(usual))).sum();
     let wanted = instances * PER_INSTANCE + 256;
     match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((soft, _)) if soft >= wanted => {

@@ -383,6 +383,7 @@ impl Instance {
     }
 }
 
-fn epoch_ms(time: SystemTime) -> u64 {
+/// Milliseconds since 1970.
+pub(crate) fn epoch_ms(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }

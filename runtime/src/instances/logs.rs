@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use super::process::{Memory, memory};
+
 /// Lines of one function that may wait to be written.
 const QUEUE_PER_FUNCTION: usize = 4_096;
 
@@ -156,8 +158,8 @@ fn render(entry: &Entry) -> String {
                 "{function} {id} | REPORT RequestId: {id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {memory_mb} MB",
                 billed.ceil()
             );
-            if let Some(peak) = pid.and_then(memory_peak_mb) {
-                let _ = write!(line, "\tMax Memory Used: {peak} MB");
+            if let Some(peak) = pid.and_then(|pid| memory(pid, Memory::Peak)) {
+                let _ = write!(line, "\tMax Memory Used: {} MB", peak.div_ceil(1024 * 1024));
             }
             if let Some(init) = init {
                 let _ = write!(line, "\tInit Duration: {:.2} ms", init.as_secs_f64() * 1000.0);
@@ -165,14 +167,6 @@ fn render(entry: &Entry) -> String {
             line
         }
     }
-}
-
-/// Peak resident memory of a process, MB rounded up. `None` when the process is gone.
-fn memory_peak_mb(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes.div_ceil(1024))
 }
 
 #[cfg(test)]

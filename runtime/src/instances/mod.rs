@@ -24,6 +24,9 @@ mod stats;
 mod supervisor;
 
 pub(crate) use environment::arn;
+pub(crate) use instance::epoch_ms;
 pub use logs::{Line, LogEnd, Logs};
+pub(crate) use pool::DEFAULT_CONCURRENCY;
 pub use pool::{Pool, PoolOptions};
+pub(crate) use process::{Memory, memory};
 pub use stats::{FunctionStats, InFlightStats, InstanceState, InstanceStats, Stats};

@@ -1,7 +1,8 @@
 //! What is told of an invocation that ended to those who watch.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
+use super::instance::epoch_ms;
 use crate::invocation::FunctionError;
 use crate::observation::{Ended, Failure};
 
@@ -15,7 +16,7 @@ pub(super) fn ended(
 ) -> Ended {
     let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
     Ended {
-        at_ms: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+        at_ms: epoch_ms(SystemTime::now()),
         function: String::new(),
         request_id: request_id.to_owned(),
         records,

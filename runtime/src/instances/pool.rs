@@ -19,6 +19,9 @@ use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Respons
 use crate::model::{Application, Function};
 use crate::observation::{FunctionObserver, Observations};
 
+/// Instances of a function at most, where neither the template nor usher.toml says a number.
+pub(crate) const DEFAULT_CONCURRENCY: usize = 16;
+
 /// Limits of the pool.
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
@@ -37,7 +40,7 @@ pub struct PoolOptions {
 impl Default for PoolOptions {
     fn default() -> Self {
         Self {
-            default_concurrency: 16,
+            default_concurrency: DEFAULT_CONCURRENCY,
             idle: Duration::from_mins(5),
             drain: Duration::from_secs(20),
             logs: Logs::stdout(),

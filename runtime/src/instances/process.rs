@@ -116,6 +116,27 @@ fn take_line(pending: &mut Vec<u8>) -> String {
     String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(&bytes)).into_owned()
 }
 
+/// Which memory of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// What is resident now.
+    Resident,
+    /// The most that ever was.
+    Peak,
+}
+
+/// Resident memory of a process, bytes. `None` when the process is gone.
+pub(crate) fn memory(pid: u32, which: Memory) -> Option<u64> {
+    let field = match which {
+        Memory::Resident => "VmRSS:",
+        Memory::Peak => "VmHWM:",
+    };
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

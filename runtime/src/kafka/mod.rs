@@ -2,7 +2,7 @@
 //!
 //! A record passes through these files in this order: `consumer` polls on a thread of its own and has `encode` write each
 //! message as JSON into a chunk; `buffer` holds chunks until their records are done and cuts events out of them; `driver`
-//! feeds the machine, invokes, commits, pauses; `destination` takes what is given up; `offsets` decides where a new group starts; `settings` holds every
+//! feeds the machine, invokes, commits, pauses; `destination` takes what is given up, `record` reads a record back out of its JSON; `offsets` decides where a new group starts; `settings` holds every
 //! setting of librdkafka with its reason; `question` asks a cluster before the start whether it lets us in; `status` shows how far it all is.
 //!
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
@@ -16,6 +16,7 @@ mod encode;
 mod offsets;
 mod question;
 mod quiet;
+mod record;
 mod settings;
 mod status;
 
@@ -37,6 +38,7 @@ use destination::Outlet;
 use driver::Driver;
 pub use question::reach;
 pub(crate) use quiet::{Deliveries, Quiet};
+pub(crate) use record::Original;
 pub(crate) use settings::{SERVICE_GATHERS, cluster};
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};

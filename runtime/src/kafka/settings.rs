@@ -112,3 +112,26 @@ pub(super) fn machine(mapping: &KafkaMapping, limits: &Limits) -> Settings {
         max_backoff,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::destination::tests::mapping;
+    use crate::model::KafkaKind;
+
+    fn limits(aws_timing: bool) -> Limits {
+        let (host_id, function_arn) = (String::new(), String::new());
+        Limits { in_flight: 1, buffer_bytes: 1, drain: Duration::ZERO, host_id, aws_timing, sqs: None, function_arn }
+    }
+
+    #[test]
+    fn at_the_services_pace_a_mapping_gathers_and_waits_longer_and_its_own_window_comes_first() {
+        let mut mapping = mapping(KafkaKind::SelfManaged);
+        let (soon, slow) = (machine(&mapping, &limits(false)), machine(&mapping, &limits(true)));
+        assert_eq!((soon.window, slow.window), (Duration::ZERO, Duration::from_millis(500)));
+        assert_eq!((slow.backoff, slow.max_backoff), (Duration::from_secs(1), Duration::from_secs(60)));
+        assert!(soon.backoff < slow.backoff && soon.max_backoff < slow.max_backoff);
+        mapping.batching_window = Duration::from_secs(3);
+        assert_eq!(machine(&mapping, &limits(true)).window, Duration::from_secs(3));
+    }
+}

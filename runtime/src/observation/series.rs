@@ -15,8 +15,6 @@ pub struct Summed {
     pub count: u64,
     /// Their sum.
     pub sum: f64,
-    /// The last of them.
-    pub last: f64,
 }
 
 /// Names a series: function, namespace and metric, unit, dimensions.
@@ -42,7 +40,6 @@ impl Series {
         for value in values {
             summed.count += 1;
             summed.sum += value;
-            summed.last = value;
         }
     }
 
@@ -77,6 +74,6 @@ mod tests {
         series.add("F", point(0, 2.5));
         assert_eq!((series.iter().count(), series.dropped()), (MOST_SERIES, 5));
         let first = series.iter().find(|((_, _, _, dimensions), _)| dimensions["Request"] == "0").unwrap().1;
-        assert_eq!(*first, Summed { count: 2, sum: 3.5, last: 2.5 });
+        assert_eq!(*first, Summed { count: 2, sum: 3.5 });
     }
 }

@@ -1,13 +1,13 @@
 //! Letters in a topic. Nothing can be deleted there: how far they were brought back is committed, as a consumer group.
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::message::{Header, Message as _, OwnedHeaders, OwnedMessage};
+use rdkafka::message::{Message as _, OwnedMessage};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::records::{Outgoing, PATIENCE, consumer, read, watermarks, write};
-use super::wrapped::{Original, unwrapped};
+use super::wrapped::{Wrapped, unwrapped};
 use super::{Replayed, Seen};
-use crate::kafka::Quiet;
+use crate::kafka::{Original, Quiet};
 use crate::model::KafkaMapping;
 
 /// The group whose progress says what was brought back.
@@ -41,15 +41,15 @@ pub(super) async fn peek(mapping: &KafkaMapping, topic: &str, back_to: &[String]
 }
 
 fn shown(message: &OwnedMessage, back_to: &[String]) -> Seen {
-    let original = unwrapped(message.payload().unwrap_or_default());
-    let target =
-        target(original.as_ref(), back_to).map_or_else(|why| format!("nowhere: {why}"), |topic| format!("topic {topic}"));
-    let body = original.as_ref().map_or(message.payload(), |original| original.value.as_deref());
+    let wrapped = unwrapped(message.payload().unwrap_or_default());
+    let original = wrapped.as_ref().map(|wrapped| &wrapped.original);
+    let target = target(original, back_to).map_or_else(|why| format!("nowhere: {why}"), |topic| format!("topic {topic}"));
+    let body = original.map_or(message.payload(), |original| original.value.as_deref());
     Seen {
         id: format!("{}-{}", message.partition(), message.offset()),
         sent_ms: message.timestamp().to_millis().and_then(|ms| u64::try_from(ms).ok()),
         body: String::from_utf8_lossy(body.unwrap_or_default()).into_owned(),
-        reason: original.map_or_else(|| "it does not say".to_owned(), |original| original.reason),
+        reason: wrapped.map_or_else(|| "it does not say".to_owned(), |wrapped| wrapped.reason),
         back_to: target,
     }
 }
@@ -79,30 +79,25 @@ pub(super) async fn replay(mapping: &KafkaMapping, topic: &str, back_to: &[Strin
 
 /// Writes the records to their topics, all or an error: what is inside a document as it was, anything else as it is.
 fn bring(mapping: &KafkaMapping, messages: &[OwnedMessage], back_to: &[String]) -> Result<(), String> {
-    let originals: Vec<Option<Original>> =
-        messages.iter().map(|message| unwrapped(message.payload().unwrap_or_default())).collect();
+    let wrapped: Vec<Option<Wrapped>> = messages.iter().map(|message| unwrapped(message.payload().unwrap_or_default())).collect();
     let mut outgoing = Vec::new();
-    for (message, original) in messages.iter().zip(&originals) {
-        let topic = target(original.as_ref(), back_to).map_err(|why| {
+    for (message, wrapped) in messages.iter().zip(&wrapped) {
+        let original = wrapped.as_ref().map(|wrapped| &wrapped.original);
+        let topic = target(original, back_to).map_err(|why| {
             format!("letter {}-{}: {why}; nothing of its partition was brought back", message.partition(), message.offset())
         })?;
-        outgoing.push(original.as_ref().map_or_else(
+        outgoing.push(original.map_or_else(
             || Outgoing::copy(message, topic, None),
             |original| Outgoing {
                 topic,
                 partition: Some(original.partition),
                 key: original.key.as_deref(),
                 value: original.value.as_deref(),
-                headers: headers(original),
+                headers: original.headers(),
             },
         ));
     }
     write(mapping, outgoing.into_iter())
-}
-
-fn headers(original: &Original) -> Option<OwnedHeaders> {
-    let add = |headers: OwnedHeaders, (key, value): &(String, Vec<u8>)| headers.insert(Header { key, value: Some(value) });
-    (!original.headers.is_empty()).then(|| original.headers.iter().fold(OwnedHeaders::new(), add))
 }
 
 /// The topic that a letter came from: one of the mappings', whatever the letter says.

@@ -15,7 +15,7 @@ use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::control::{LogSwitch, Tuner};
 use crate::http::{self, KeySet};
-use crate::instances::{Pool, PoolOptions};
+use crate::instances::{Pool, PoolOptions, epoch_ms};
 use crate::invocation::Invoker;
 use crate::model::Application;
 use crate::tuning::{Settings, Wish};
@@ -143,7 +143,7 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
             sqs: watches.1,
             tuner,
             token: hex::encode(rand::random::<[u8; 16]>()),
-            started_ms: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+            started_ms: epoch_ms(SystemTime::now()),
             app: app.clone(),
         };
         following.spawn(control::serve(listener, Arc::new(host)));

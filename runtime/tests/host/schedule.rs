@@ -30,9 +30,8 @@ impl Invoke for FailsOnce {
     }
 }
 
-#[tokio::test]
-async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile() {
-    let schedule = Schedule {
+fn every_second(arn: &str) -> Schedule {
+    Schedule {
         id: "F.Tick".into(),
         function: "F".into(),
         expression: "rate(1 second)".into(),
@@ -42,8 +41,13 @@ async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile
         enabled: true,
         start: None,
         end: None,
-        arn: "arn:rule".into(),
-    };
+        arn: arn.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile() {
+    let schedule = every_second("arn:rule");
     let disabled = Schedule { id: "F.Off".into(), arn: "arn:off".into(), enabled: false, ..schedule.clone() };
     let (sent, mut seen) = mpsc::unbounded_channel();
     let (stop, stopping) = watch::channel(false);
@@ -66,18 +70,8 @@ async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
     let now = jiff::Timestamp::now();
     let second = jiff::SignedDuration::from_secs(1);
     let (start, end) = (now + second, now + second * 3);
-    let schedule = Schedule {
-        id: "F.Tick".into(),
-        function: "F".into(),
-        expression: "rate(1 second)".into(),
-        timezone: "UTC".into(),
-        input: None,
-        kind: ScheduleKind::Scheduler,
-        enabled: true,
-        start: Some(start),
-        end: Some(end),
-        arn: "arn:schedule".into(),
-    };
+    let (kind, start_at, end_at) = (ScheduleKind::Scheduler, Some(start), Some(end));
+    let schedule = Schedule { kind, start: start_at, end: end_at, ..every_second("arn:schedule") };
     let (sent, mut seen) = mpsc::unbounded_channel();
     let folder = tempfile::tempdir().unwrap();
     let memory = folder.path().join("deep/seen");
@@ -101,14 +95,8 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
     app.schedules.push(Schedule {
         id: "Behave.Tick".into(),
         function: "Behave".into(),
-        expression: "rate(1 second)".into(),
-        timezone: "UTC".into(),
         input: Some(r#"{"do":"hang"}"#.into()),
-        kind: ScheduleKind::Rule,
-        enabled: true,
-        start: None,
-        end: None,
-        arn: "arn:rule".into(),
+        ..every_second("arn:rule")
     });
     let control = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let options = up::Options {

@@ -12,7 +12,7 @@ use storefront::http::Call;
 use storefront::identity::Claims;
 use storefront::kafka::Published;
 
-use crate::support::{Scripted, call, open, open_with, problem};
+use crate::support::{Scripted, call, open, open_with, problem, until};
 
 /// Somebody who may do everything with parked records.
 const BOTH: &str = "parked:read parked:write";
@@ -146,9 +146,7 @@ async fn while_a_record_is_being_replayed_it_is_nobody_elses() {
     let id = park(&shop, &topic, &[(None, Some(b"v"))]).await.remove(0);
     let click = post(&format!("/parked/{id}/replay"), None);
     let under_way = async {
-        while publisher.put_back.lock().expect("whole").is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until("it is being put back", async || !publisher.put_back.lock().expect("whole").is_empty()).await;
         assert_eq!(problem(shop.serve(&click).await), (409, "replay_under_way"));
         let discard = post(&format!("/parked/{id}/discard"), Some(json!({"why": "no use"})));
         assert_eq!(problem(shop.serve(&discard).await), (409, "replay_under_way"));

@@ -1,14 +1,12 @@
 //! Every way a publish can end, and every place where a storefront can die.
 
-use std::time::Duration;
-
 use serde_json::json;
 use shared::gate::ResvState;
 use shared::message::OrderRequested;
 use shared::sale::Status;
 use storefront::kafka::Published;
 
-use crate::support::{Scripted, free, keyed, nowhere, open_with, problem, program, store, two};
+use crate::support::{Scripted, free, keyed, nowhere, open_with, problem, program, store, two, until};
 
 fn unknown() -> Published {
     Published::Unknown("as told".to_owned())
@@ -123,11 +121,7 @@ async fn without_brokers_a_buyer_is_told_to_come_back_and_the_seats_are_free_aga
 
 /// Lets a request get as far as its publish, then takes it away.
 async fn die_while_publishing(shop: &storefront::Storefront, wish: &storefront::http::Call, publisher: &Scripted, sends: usize) {
-    let sent = async {
-        while publisher.sent.lock().expect("whole").len() < sends {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
+    let sent = until("it is being published", async || publisher.sent.lock().expect("whole").len() >= sends);
     tokio::select! {
         reply = shop.serve(wish) => panic!("answered: {reply:?}"),
         () = sent => {}

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::record::Original;
 use super::{Letter, Tried};
 use crate::kafka::encode;
+use crate::kafka::record::Original;
 use crate::mapping::{Reason, Slice};
 use crate::model::{KafkaKind, KafkaMapping};
 

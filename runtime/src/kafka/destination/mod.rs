@@ -1,29 +1,26 @@
 //! Where records go that a mapping gives up: a queue, or a topic of the same cluster.
 //!
 //! `history` remembers what was tried with the records of each partition; when the machine gives some up, `document` writes
-//! what the service would tell of them, and the [`Outlet`] delivers it. `record` takes a key and headers out of a record
-//! that was encoded already.
+//! what the service would tell of them, and the [`Outlet`] delivers it.
 //!
 //! Promises: the answer is yes only after the queue or the brokers have everything; asked again, it sends again, so a letter
 //! may come twice and is never lost; the partition waits meanwhile.
 
 mod document;
 mod history;
-mod record;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-pub(super) use document::{Context, GivenUp, letters};
-pub(super) use history::{History, Tried};
-use record::Original;
-
+use super::record::Original;
 use crate::model::Destination;
 use crate::sqs::Sqs;
+pub(super) use document::{Context, GivenUp, letters};
+pub(super) use history::{History, Tried};
 
 /// How long a record may take to reach the destination topic before the attempt counts as failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -99,8 +96,10 @@ impl Outlet {
                         if let Some(key) = original.and_then(|original| original.key.as_deref()) {
                             record = record.key(key);
                         }
-                        let headers = original.map(Original::headers).unwrap_or_default();
-                        producer.send(record.headers(headers), PATIENCE)
+                        if let Some(headers) = original.and_then(Original::headers) {
+                            record = record.headers(headers);
+                        }
+                        producer.send(record, PATIENCE)
                     });
                     for sent in futures::future::join_all(sends).await {
                         sent.map_err(|(error, _)| error.to_string())?;

@@ -10,8 +10,9 @@ use crate::model::{KafkaKind, KafkaMapping, StartingPosition};
 
 const P: Partition = Partition { topic: 0, number: 3 };
 
-fn context(kind: KafkaKind) -> Context {
-    let mapping = KafkaMapping {
+/// A mapping, for whatever is tested of one.
+pub(in crate::kafka) fn mapping(kind: KafkaKind) -> KafkaMapping {
+    KafkaMapping {
         id: "F.E".into(),
         function: "F".into(),
         bootstrap_servers: "127.0.0.1:9092".into(),
@@ -29,8 +30,11 @@ fn context(kind: KafkaKind) -> Context {
         on_failure: None,
         filters: None,
         enabled: true,
-    };
-    Context { mapping, function_arn: "arn:aws:lambda:us-east-1:000000000000:function:s-F".into() }
+    }
+}
+
+fn context(kind: KafkaKind) -> Context {
+    Context { mapping: mapping(kind), function_arn: "arn:aws:lambda:us-east-1:000000000000:function:s-F".into() }
 }
 
 fn written(kind: KafkaKind, reason: Reason, tried: Option<&Tried>, each: bool) -> Vec<(Value, Option<Original>)> {
@@ -100,7 +104,7 @@ fn a_topic_gets_each_record_with_what_is_told_of_it() {
     assert_eq!(letter["payload"]["records"]["orders-3"][0]["offset"], 42);
     let original = original.as_ref().unwrap();
     assert_eq!(original.key.as_deref(), Some(&[0, 255][..]));
-    let headers = original.headers();
+    let headers = original.headers().unwrap();
     assert_eq!((headers.get(0).key, headers.get(0).value), ("trace", Some(&[65, 128][..])));
 }
 

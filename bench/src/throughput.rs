@@ -1,0 +1,50 @@
+//! How fast records were worked off, and at which cost.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use ticket_rush::host::Watch;
+use tokio::time::sleep;
+
+use crate::cpu::Reading;
+
+/// Nothing done for so long: something is wrong.
+pub(crate) const STALLED: Duration = Duration::from_mins(1);
+
+/// What was done between the warm-up and the end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    pub done: u64,
+    pub seconds: f64,
+    pub cpu: f64,
+}
+
+impl Run {
+    pub(crate) fn rate(self) -> f64 {
+        self.done as f64 / self.seconds
+    }
+
+    pub(crate) fn cpu_per_million(self) -> f64 {
+        self.cpu / self.done as f64 * 1e6
+    }
+}
+
+/// Watches a host while its function works off `all` records of a topic; one part in `warm` of them is warm-up.
+pub(crate) async fn through_usher(watch: &Watch, function: &str, all: u64, warm: u64) -> Result<Run> {
+    let (mut last, mut moved, mut start) = (0, Instant::now(), None);
+    loop {
+        let now = watch.status().await?.mapping(function).map_or(0, |mapping| mapping.records_done);
+        if now != last {
+            (last, moved) = (now, Instant::now());
+        }
+        ensure!(moved.elapsed() < STALLED, "{function} did nothing for {} s at {now} of {all}", STALLED.as_secs());
+        if start.is_none() && now >= all / warm {
+            start = Some((now, Instant::now(), Reading::of_host(watch).await?));
+        }
+        if let (true, Some((from, clock, cpu))) = (now >= all, &start) {
+            let seconds = clock.elapsed().as_secs_f64();
+            return Ok(Run { done: now - from, seconds, cpu: Reading::of_host(watch).await?.since(cpu) });
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}

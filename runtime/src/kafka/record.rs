@@ -1,0 +1,69 @@
+//! A record, out of the JSON that an event has of it: needed for the rare record that is given up, or brought back.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rdkafka::message::{Header, OwnedHeaders};
+use serde_json::Value;
+
+/// A record as its topic had it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Original {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Original {
+    /// Reads one record of an event. `None`: it is not one.
+    pub(crate) fn read(record: &Value) -> Option<Self> {
+        let bytes = |name: &str| match record.get(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(text) => STANDARD.decode(text.as_str()?).ok().map(Some),
+        };
+        let each = record.get("headers").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object).flatten();
+        let header = |(name, bytes): (&String, &Value)| {
+            // written signed, as Java sees them
+            let bytes: Option<Vec<u8>> = bytes.as_array()?.iter().map(|byte| byte.as_i64().map(|byte| byte as u8)).collect();
+            Some((name.clone(), bytes?))
+        };
+        Some(Self {
+            topic: record.get("topic")?.as_str()?.to_owned(),
+            partition: i32::try_from(record.get("partition")?.as_i64()?).ok()?,
+            offset: record.get("offset")?.as_i64()?,
+            key: bytes("key")?,
+            value: bytes("value")?,
+            headers: each.map(header).collect::<Option<_>>()?,
+        })
+    }
+
+    /// As a producer takes them; `None`: it has none.
+    pub(crate) fn headers(&self) -> Option<OwnedHeaders> {
+        let add = |headers: OwnedHeaders, (key, value): &(String, Vec<u8>)| headers.insert(Header { key, value: Some(value) });
+        (!self.headers.is_empty()).then(|| self.headers.iter().fold(OwnedHeaders::new(), add))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::message::Headers as _;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn key_value_and_headers_come_back_byte_for_byte() {
+        let mut record = json!({"topic": "orders", "partition": 3, "offset": 41, "key": "AP8=", "value": "aGk=", "headers": [{"trace": [65, -128]}]});
+        let original = Original::read(&record).unwrap();
+        assert_eq!((original.topic.as_str(), original.partition, original.offset), ("orders", 3, 41));
+        let headers = original.headers().unwrap();
+        assert_eq!((headers.get(0).key, headers.get(0).value), ("trace", Some(&[65, 128][..])));
+        assert_eq!((original.key, original.value), (Some(vec![0, 255]), Some(b"hi".to_vec())));
+        record["headers"] = json!([]);
+        assert!(Original::read(&record).unwrap().headers().is_none());
+        record["key"] = json!("not base64!");
+        assert_eq!(Original::read(&record), None);
+    }
+}
