@@ -10,6 +10,7 @@
 //!
 //! This crate knows nothing of any particular application.
 
+pub mod asynchronous;
 pub mod bridge;
 pub mod build;
 pub mod cli;

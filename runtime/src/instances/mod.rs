@@ -25,5 +25,6 @@ mod supervisor;
 
 pub(crate) use environment::arn;
 pub use logs::{Line, LogEnd, Logs};
+pub(crate) use pool::new_id;
 pub use pool::{Pool, PoolOptions};
 pub use stats::{FunctionStats, InFlightStats, InstanceState, InstanceStats, Stats};

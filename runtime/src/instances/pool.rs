@@ -189,7 +189,7 @@ impl Invoke for Pool {
         if self.draining.load(Ordering::SeqCst) {
             return Err(Rejected::ShuttingDown);
         }
-        let request_id: std::sync::Arc<str> = new_id().into();
+        let request_id: std::sync::Arc<str> = request.request_id.unwrap_or_else(new_id).into();
         let (reply, outcome) = oneshot::channel();
         let job = Job {
             request_id: request_id.clone(),
@@ -242,7 +242,7 @@ async fn begun_by(
 }
 
 /// A random identifier in the form of a UUID, version 4.
-pub(super) fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     let mut bytes: [u8; 16] = rand::random();
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
