@@ -66,6 +66,7 @@ impl Application {
         !self.queues.is_empty()
             || self.sqs.iter().any(|mapping| mapping.enabled)
             || letters.into_iter().any(|mapping| mapping.enabled)
+            || self.event_invoke.values().any(|config| config.queues().next().is_some())
     }
 }
 

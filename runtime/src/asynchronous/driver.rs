@@ -161,7 +161,10 @@ impl Driver {
             }
             Ended::Letter(id, target, sent) => {
                 if let Err(why) = &sent {
-                    tracing::error!("ALARM: {} does not take the record of an event ({why}); it is kept, and tried until it is taken", shown(&target));
+                    tracing::error!(
+                        "ALARM: {} does not take the record of an event ({why}); it is kept, and tried until it is taken",
+                        shown(&target)
+                    );
                 }
                 Input::Delivered(id, target, sent.is_ok())
             }
@@ -184,7 +187,13 @@ impl Driver {
             }
             Ok(Response { outcome: Outcome::Error(error), .. }) if error.is_of_the_hosts_end() => Finish::Stopped,
             Ok(Response { outcome: Outcome::Error(error), request_id }) => {
-                tracing::warn!(function, request_id, error_type = error.error_type, "an asynchronous event failed: {}", error.message);
+                tracing::warn!(
+                    function,
+                    request_id,
+                    error_type = error.error_type,
+                    "an asynchronous event failed: {}",
+                    error.message
+                );
                 self.answers.insert(id, Answered { error: Some(error.message), body: text(&error.body) });
                 Finish::Failed
             }

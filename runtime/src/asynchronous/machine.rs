@@ -196,7 +196,9 @@ impl Machine {
 
     fn finished(&mut self, now: Millis, id: EventId, finish: Finish, actions: &mut Vec<Action>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        let (Some(line), Some(policy)) = (self.lines.get_mut(&entry.function), self.policies.get(&entry.function)) else { return };
+        let (Some(line), Some(policy)) = (self.lines.get_mut(&entry.function), self.policies.get(&entry.function)) else {
+            return;
+        };
         if !line.running.remove(&id) {
             return;
         }

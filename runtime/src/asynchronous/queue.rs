@@ -88,7 +88,12 @@ impl Settings {
                 max_age: config.max_age.as_millis() as Millis,
                 concurrency: function.concurrency.map_or(concurrency, |limit| limit as usize),
                 on_success: config.on_success.map(target).into_iter().collect(),
-                on_failure: config.on_failure.map(target).into_iter().chain(config.dead_letters.map(Target::DeadLetters)).collect(),
+                on_failure: config
+                    .on_failure
+                    .map(target)
+                    .into_iter()
+                    .chain(config.dead_letters.map(Target::DeadLetters))
+                    .collect(),
             };
             (function.id.clone(), policy)
         });

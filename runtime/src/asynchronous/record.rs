@@ -44,7 +44,14 @@ struct ResponseContext<'a> {
 
 /// The record for a destination, at most `most` bytes long: where it does not fit, the response is left out (`null`), then the
 /// request as well.
-pub(super) fn document(entry: &Entry, condition: Condition, at: Millis, stored: &Stored, function_arn: &str, most: usize) -> String {
+pub(super) fn document(
+    entry: &Entry,
+    condition: Condition,
+    at: Millis,
+    stored: &Stored,
+    function_arn: &str,
+    most: usize,
+) -> String {
     let request = std::str::from_utf8(&stored.payload).ok().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
     let response = stored.answered.as_ref().map(|answered| as_json(&answered.body));
     let context = |answered: &Answered| ResponseContext {
@@ -73,7 +80,11 @@ pub(super) fn document(entry: &Entry, condition: Condition, at: Millis, stored: 
     if whole.len() <= most {
         return whole;
     }
-    tracing::warn!(request_id = entry.request_id, bytes = whole.len(), "a record is larger than its destination takes; payloads are left out of it");
+    tracing::warn!(
+        request_id = entry.request_id,
+        bytes = whole.len(),
+        "a record is larger than its destination takes; payloads are left out of it"
+    );
     let less = write(request, None);
     if less.len() <= most { less } else { write(None, None) }
 }
@@ -89,12 +100,17 @@ pub(super) fn attributes(entry: &Entry, condition: Condition, stored: &Stored) -
     let end = message.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MOST_MESSAGE).last().unwrap_or(0);
     // an attribute must not be empty
     let message = if end == 0 { "no reason given" } else { &message[..end] };
-    [("RequestID", "String", entry.request_id.clone()), ("ErrorCode", "Number", code.into()), ("ErrorMessage", "String", message.into())]
+    [
+        ("RequestID", "String", entry.request_id.clone()),
+        ("ErrorCode", "Number", code.into()),
+        ("ErrorMessage", "String", message.into()),
+    ]
 }
 
 /// An answer need not be JSON; it is told as text then.
 fn as_json(body: &str) -> Box<RawValue> {
-    let text = if serde_json::from_str::<&RawValue>(body).is_ok() { body.to_owned() } else { serde_json::json!(body).to_string() };
+    let text =
+        if serde_json::from_str::<&RawValue>(body).is_ok() { body.to_owned() } else { serde_json::json!(body).to_string() };
     RawValue::from_string(text).unwrap_or_default()
 }
 
@@ -130,7 +146,10 @@ mod tests {
             "approximateInvokeCount": 3 });
         assert_eq!(record["requestContext"], context);
         assert_eq!((&record["version"], &record["timestamp"]), (&json!("1.0"), &json!("2019-11-14T18:16:05.568Z")));
-        assert_eq!(record["responseContext"], json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" }));
+        assert_eq!(
+            record["responseContext"],
+            json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" })
+        );
         assert_eq!(record["responsePayload"]["errorMessage"], "no");
     }
 
@@ -140,7 +159,10 @@ mod tests {
         let most = |most| serde_json::from_str::<Value>(&document(&entry, Condition::Success, 0, &stored, "arn", most)).unwrap();
         assert_eq!(most(usize::MAX)["responsePayload"], "not json");
         let whole = document(&entry, Condition::Success, 0, &stored, "arn", usize::MAX).len();
-        assert_eq!((&most(whole - 1)["responsePayload"], &most(whole - 1)["requestPayload"]["ORDER_IDS"]), (&json!(null), &json!([1.0])));
+        assert_eq!(
+            (&most(whole - 1)["responsePayload"], &most(whole - 1)["requestPayload"]["ORDER_IDS"]),
+            (&json!(null), &json!([1.0]))
+        );
         assert_eq!(most(10)["requestPayload"], json!(null));
     }
 

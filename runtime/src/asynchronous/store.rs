@@ -73,7 +73,9 @@ impl Store {
     pub(super) fn open(folder: &Path) -> Result<(Self, Vec<(EventId, Entry)>, JoinHandle<()>), String> {
         let file = folder.join(FILE);
         let shown = file.display();
-        let wrong = |error: &dyn std::fmt::Display| format!("cannot keep accepted events in {shown}: {error}. Name another folder with --state");
+        let wrong = |error: &dyn std::fmt::Display| {
+            format!("cannot keep accepted events in {shown}: {error}. Name another folder with --state")
+        };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| wrong(&error))?;
         // the folder is no part of anybody's source
         std::fs::write(folder.join(".gitignore"), "*\n").map_err(|error| wrong(&error))?;
@@ -82,7 +84,9 @@ impl Store {
         let mut database = match backend.and_then(|backend| Database::builder().create_with_backend(backend)) {
             Ok(database) => database,
             Err(DatabaseError::DatabaseAlreadyOpen) => {
-                return Err(format!("{shown} is in use: another usher runs this project. End it, or give this one a folder of its own with --state"));
+                return Err(format!(
+                    "{shown} is in use: another usher runs this project. End it, or give this one a folder of its own with --state"
+                ));
             }
             Err(error) => return Err(wrong(&error)),
         };
@@ -142,7 +146,9 @@ fn entries(database: &Database) -> Result<Vec<(EventId, Entry)>, String> {
         table.iter()?.map(|row| row.map(|(id, entry)| (id.value(), entry.value().to_vec())).map_err(Into::into)).collect()
     };
     let rows = read().map_err(|error| error.to_string())?;
-    let parse = |(id, bytes): (EventId, Vec<u8>)| Ok((id, serde_json::from_slice(&bytes).map_err(|error| format!("event {id}: {error}"))?));
+    let parse = |(id, bytes): (EventId, Vec<u8>)| {
+        Ok((id, serde_json::from_slice(&bytes).map_err(|error| format!("event {id}: {error}"))?))
+    };
     rows.into_iter().map(parse).collect()
 }
 

@@ -29,6 +29,17 @@ impl Default for EventInvoke {
     }
 }
 
+impl EventInvoke {
+    /// ARNs of the queues that are told of ends.
+    pub fn queues(&self) -> impl Iterator<Item = &str> {
+        let targets = self.on_success.iter().chain(&self.on_failure).filter_map(|target| match target {
+            EventTarget::Queue(arn) => Some(arn.as_str()),
+            EventTarget::Function(_) => None,
+        });
+        targets.chain(self.dead_letters.as_deref())
+    }
+}
+
 /// Where a record of an event's end is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventTarget {
