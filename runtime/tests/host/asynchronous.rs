@@ -234,7 +234,8 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
         assert!(matches!(pool.stats().functions[0].errors, 1), "the process was ended");
     }
     let pool = Pool::new(&app, &executables(), &options().0);
-    let (_, driver) = asynchronous::open(&state, &settings).unwrap();
+    // the file is closed once the last of the first host is gone
+    let (_, driver) = eventually("the file is free", async || asynchronous::open(&state, &settings).ok()).await;
     let (_stop, stopping) = watch::channel(false);
     tokio::spawn(driver.run(pool, stopping, Duration::from_secs(20)));
     eventually("it has run", async || record.exists().then_some(())).await;

@@ -121,7 +121,7 @@ async fn the_aws_command_line_invokes_and_understands_refusals() {
     let file = folder.path().join("answer.json");
     let out = file.to_str().unwrap();
     let invoke = ["lambda", "invoke", "--endpoint-url", &host.url, "--function-name"];
-    let payload = ["--payload", r#"{"do": "echo", "text": "hello"}"#, "--cli-binary-format", "raw-in-base64-out", out];
+    let payload = ["--payload", r#"{"do": "echo", "text": "hello"}"#, out];
     let (good, text) = said("aws", &[&invoke[..], &["stack-Behave"], &payload].concat(), &host.url).await;
     assert!(good && text.contains("\"StatusCode\": 200"), "{text}");
     let answer: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
