@@ -1,11 +1,12 @@
 //! A function for the host's own tests: it does what its event, or its environment, tells it to.
 //!
-//! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn", ...}` direct one invocation.
+//! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn" | "call", ...}` direct one invocation.
 //! In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
 //! misbehave until the file NAME exists, and create it; `always-fail` and `always-partial` do every time. Every record that was processed is appended to the file
 //! `RECORD_TO` as "topic-partition offset value"; of an SQS event, whose bodies say the same, as "id receives batch done|failed body", where
 //! `dump` appends the record's JSON, and `busy:FOLDER` the number of messages that are
-//! at work with it, after one other was. `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation.
+//! at work with it, after one other was. `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation;
+//! `two-at-a-time` takes two events at a time, each of which says how many `ms` it takes.
 
 use std::io::Write;
 use std::path::Path;
@@ -31,6 +32,7 @@ async fn main() -> Result<(), Error> {
             runtime_api("POST", "2020-01-01/extension/init/error", why, Some(&id)).await?;
             std::future::pending::<()>().await;
         }
+        Ok("two-at-a-time") => return tokio::try_join!(events_by_hand(), events_by_hand()).map(drop),
         _ => {}
     }
     if std::env::var_os("EXTENSION").is_some() {
@@ -71,6 +73,12 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             let child = std::process::Command::new("sleep").arg("600").spawn()?;
             record(&child.id().to_string())?;
             std::future::pending().await
+        }
+        "call" => {
+            let endpoint = std::env::var("AWS_ENDPOINT_URL_LAMBDA")?;
+            let url = format!("{endpoint}/2015-03-31/functions/{}/invocations", event["function"].as_str().unwrap_or_default());
+            let answer = reqwest::Client::new().post(url).body(event["event"].to_string()).send().await?;
+            Ok(serde_json::from_slice(&answer.bytes().await?)?)
         }
         other => Err(format!("cannot do {other:?}").into()),
     }
@@ -153,6 +161,22 @@ fn record(line: &str) -> Result<(), Error> {
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
     // one write: lines of several processes do not mix
     Ok(file.write_all(format!("{line}\n").as_bytes())?)
+}
+
+/// Takes events without the runtime library: waits as many milliseconds as each says, answers, and records how that was taken.
+async fn events_by_hand() -> Result<(), Error> {
+    let (client, api) = (reqwest::Client::new(), std::env::var("AWS_LAMBDA_RUNTIME_API")?);
+    let base = format!("http://{api}/2018-06-01/runtime/invocation");
+    loop {
+        let next = client.get(format!("{base}/next")).send().await?;
+        let header = |name: &str| next.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let (request, invocation) = (header("lambda-runtime-aws-request-id"), header("lambda-runtime-invocation-id"));
+        let event: Value = serde_json::from_slice(&next.bytes().await?)?;
+        tokio::time::sleep(Duration::from_millis(event["ms"].as_u64().unwrap_or_default())).await;
+        let answer = json!({ "pid": std::process::id() }).to_string();
+        let answer = client.post(format!("{base}/{request}/response")).header("Lambda-Runtime-Invocation-Id", invocation).body(answer);
+        record(&format!("{} {}", event["ms"], answer.send().await?.status().as_u16()))?;
+    }
 }
 
 /// What `lambda_runtime`'s graceful shutdown does: registers, asks for an event that never comes, and waits for SIGTERM.

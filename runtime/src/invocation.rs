@@ -14,6 +14,8 @@ pub struct Request {
     pub function: String,
     /// The event, JSON, as the function receives it. 6 MB at most ([`MAX_PAYLOAD`]).
     pub payload: Bytes,
+    /// Request id that the function sees and the logs carry; a new one is made if absent.
+    pub request_id: Option<String>,
     /// `X-Amzn-Trace-Id` to pass on; a new one is made if absent.
     pub trace_id: Option<String>,
     /// Records in the event when a mapping made it, else 0. Shown in the status; the function never sees it.
@@ -26,7 +28,7 @@ pub struct Request {
 impl Request {
     /// A request for one event that is not a batch.
     pub fn new(function: impl Into<String>, payload: impl Into<Bytes>) -> Self {
-        Self { function: function.into(), payload: payload.into(), trace_id: None, records: 0, start_by: None }
+        Self { function: function.into(), payload: payload.into(), request_id: None, trace_id: None, records: 0, start_by: None }
     }
 }
 
@@ -61,6 +63,16 @@ pub struct FunctionError {
     /// The whole body (JSON) that a synchronous caller receives.
     pub body: Bytes,
 }
+
+impl FunctionError {
+    /// The function did not fail: the host ended it while it drained.
+    pub fn is_of_the_hosts_end(&self) -> bool {
+        self.message.ends_with(ENDED_BY_HOST)
+    }
+}
+
+/// How a message ends that tells of a process that the host ended.
+pub(crate) const ENDED_BY_HOST: &str = "signal: killed (the host shut down)";
 
 /// Why an invocation did not reach the function at all. The caller still owns the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,22 +4,25 @@
 //! `document` reads YAML and TOML without losing the lines; `template` and `project` resolve what the user wrote into one [`model::Application`];
 //! `build` makes the binaries; `instances` runs them as processes over the Lambda Runtime API;
 //! `filter` decides which records a function gets to see; `mapping` is the pure event source mapping machine of streams and `kafka` its adapter; `sqs` has queues, their machine
-//! and its adapter; `schedule` and `http` are the other two faces that invoke functions; `observation` keeps what happens, `tuning` what may
+//! and its adapter; `schedule`, `http` and `invoke_api` are the other faces that invoke functions, `asynchronous` holds the events that nobody waits for; `faults` plans what goes wrong on purpose; `observation` keeps what happens, `tuning` what may
 //! change while it does, `control` shows and takes both; `up` ties them into a running host and drains it; `parked` brings dead letters back,
 //! `bridge` copies a topic to a queue, `doctor` looks at the machine; `cli` is the door.
 //!
 //! This crate knows nothing of any particular application.
 
+pub mod asynchronous;
 pub mod bridge;
 pub mod build;
 pub mod cli;
 pub mod control;
 pub mod doctor;
 pub mod document;
+pub mod faults;
 pub mod filter;
 pub mod http;
 pub mod instances;
 pub mod invocation;
+pub mod invoke_api;
 pub mod kafka;
 pub mod mapping;
 pub mod model;

@@ -2,6 +2,7 @@
 //!
 //! The template and project rooms produce it; every later room only reads it.
 
+pub mod asynchronous;
 pub mod http;
 pub mod security;
 pub mod sqs;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 
 use crate::filter::Filters;
 
+pub use asynchronous::{EventInvoke, EventTarget};
 pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route};
 pub use security::Security;
 pub use sqs::{Queue, Redrive, SqsMapping};
@@ -34,6 +36,8 @@ pub struct Application {
     pub queues: Vec<Queue>,
     /// Where SQS answers, without a slash at the end. Always there when there are queues or SQS mappings.
     pub sqs_endpoint: Option<String>,
+    /// What becomes of asynchronous events, by the function's logical id; the others have the defaults.
+    pub event_invoke: BTreeMap<String, EventInvoke>,
     /// Schedules (rules and `EventBridge` Scheduler).
     pub schedules: Vec<Schedule>,
     /// Everything that is asked over HTTP: HTTP APIs, REST APIs and function URLs.
@@ -62,6 +66,7 @@ impl Application {
         !self.queues.is_empty()
             || self.sqs.iter().any(|mapping| mapping.enabled)
             || letters.into_iter().any(|mapping| mapping.enabled)
+            || self.event_invoke.values().any(|config| config.queues().next().is_some())
     }
 }
 

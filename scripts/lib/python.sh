@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The checkers of template.yaml (aws-sam-cli, cfn-lint) live in a Python environment of their own, outside the
+# The checkers of template.yaml (aws-sam-cli, cfn-lint) and the AWS command line live in a Python environment of their own, outside the
 # checkout: it is large, slow to make, and the same for every checkout with the same list.
 
 REQUIREMENTS=$ROOT/scripts/lib/python/requirements.txt
@@ -16,12 +16,12 @@ python_with_venv() { # the first Python here that can make an environment
 }
 
 python_tools() {
-  [[ ! -f $PYTHON_TOOLS/complete ]] || { done_line "sam and cfn-lint are in $PYTHON_TOOLS"; return; }
+  [[ ! -f $PYTHON_TOOLS/complete ]] || { done_line "sam, aws and cfn-lint are in $PYTHON_TOOLS"; return; }
   rm -rf -- "$PYTHON_TOOLS"
   mkdir -p "$TOOLS"
   working "Making a Python environment" "$LOGS/venv.log" "$(python_with_venv)" -m venv "$PYTHON_TOOLS" ||
     die "No Python environment in $PYTHON_TOOLS."
-  working "Installing aws-sam-cli and cfn-lint from PyPI (500 MB, minutes)" "$LOGS/pip.log" \
+  working "Installing aws-sam-cli, awscli and cfn-lint from PyPI (500 MB, minutes)" "$LOGS/pip.log" \
     "$PYTHON_TOOLS/bin/pip" install --disable-pip-version-check --no-input -r "$REQUIREMENTS" ||
     die "pip could not install them." "Is pypi.org reachable from here?"
   touch "$PYTHON_TOOLS/complete"

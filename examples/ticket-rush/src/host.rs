@@ -39,6 +39,8 @@ pub struct Environment {
     pub parameters: Vec<(String, String)>,
     /// Whether schedules fire.
     pub schedules: bool,
+    /// What the host keeps.
+    pub state: PathBuf,
     /// Where `usher` writes its output.
     pub log: PathBuf,
 }
@@ -48,6 +50,7 @@ impl Environment {
     pub fn usher(&self, verb: &str) -> Result<Command> {
         let mut usher = Command::new(self.place.program("usher")?);
         usher.current_dir(&self.place.root).arg(verb).stdin(Stdio::null());
+        usher.arg("--state").arg(&self.state);
         usher.args(["--no-build", "--profile", self.place.profile(), "--sqs-endpoint", &self.servers.sqs_endpoint]);
         usher.env("CARGO_TARGET_DIR", self.place.programs.parent().unwrap_or(&self.place.programs));
         let own = [

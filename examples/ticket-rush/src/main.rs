@@ -121,6 +121,7 @@ fn environment(prefix: &str) -> Result<Environment> {
         control: ([127, 0, 0, 1], 18090).into(),
         parameters: vec![],
         schedules: true,
+        state: place.root.join(".aws-sam/usher"),
         log: data.join("usher.log"),
         place,
     })

@@ -1,10 +1,12 @@
 //! What can be said on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::operations::{Bridge, Doctor, Parked, Running, Set, Switched};
+use crate::faults::Plan;
 use crate::project;
 
 /// Runs AWS SAM applications on your own machine, without Docker: native functions over the Lambda Runtime API, fed by
@@ -20,7 +22,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Build and run the whole application until Ctrl-C, which drains it; a second Ctrl-C ends it at once
     Up(Up),
-    /// Start one function, hand it one event and print its answer
+    /// Hand one event to a function of the running host and print its answer; where none runs, start just that function
     Invoke(Invoke),
     /// Show what the template comes to: functions, triggers, routes and what is left out. Secrets are hidden
     Template(Source),
@@ -102,9 +104,79 @@ pub(super) struct Up {
     /// Whether this host fires the schedules; one of several hosts should
     #[arg(long, value_enum, value_name = "ON|OFF", default_value = "on")]
     pub(super) schedules: Switch,
+    /// Where the Invoke API listens, for the AWS command line and SDKs [default: 127.0.0.1:3001, or another port if that is
+    /// taken]. Other machines than this one are served only with --token; signatures are never checked
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
+    /// What callers of other machines must send to the Invoke API, as their access key id or as a bearer token
+    #[arg(long, value_name = "TOKEN", env = "USHER_TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
+    #[command(flatten)]
+    pub(super) state: State,
+    #[command(flatten)]
+    pub(super) faults: Faults,
     /// Wait as the service waits: batches of Kafka gather for half a second, retries take their time
     #[arg(long)]
     pub(super) aws_timing: bool,
+}
+
+/// What a host keeps.
+#[derive(Debug, Args)]
+pub(super) struct State {
+    /// Folder of the host's own: accepted events, where it is found [default: .aws-sam/usher beside the template]
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+}
+
+impl State {
+    /// The folder of a project's host.
+    pub(super) fn folder(&self, template: &Path) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| template.with_file_name(".aws-sam").join("usher"))
+    }
+}
+
+/// What goes wrong on purpose, to see whether the application bears it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Faults on purpose")]
+pub(super) struct Faults {
+    /// Share of the invocations whose event is delivered twice, 0 to 1
+    #[arg(long, value_name = "P", default_value = "0", hide_default_value = true, value_parser = share)]
+    duplicate: f64,
+    /// Share of the invocations whose process is killed, half of them when they answer, 0 to 1
+    #[arg(long, value_name = "P", default_value = "0", hide_default_value = true, value_parser = share)]
+    kill: f64,
+    /// The longest that an invocation waits before its function gets it: 250ms, 2s
+    #[arg(long, value_name = "TIME", default_value = "0s", hide_default_value = true, value_parser = time)]
+    delay: Duration,
+    /// Stop processes between invocations, as Lambda freezes them
+    #[arg(long)]
+    freeze: bool,
+    /// Chooses who is hit; the same seed hits the same invocations [default: random, shown at the start]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl Faults {
+    /// In the words of the faults room.
+    pub(super) fn plan(&self) -> Plan {
+        let Self { duplicate, kill, delay, freeze, seed } = *self;
+        Plan { seed: seed.unwrap_or_else(|| u64::from(rand::random::<u32>())), duplicate, kill, delay, freeze }
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "a share is a number from 0 to 1, such as 0.1".to_owned())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let number: u64 = digits.parse().map_err(|_| "a time is a whole number with ms or s, such as 250ms".to_owned())?;
+    match &text[digits.len()..] {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        _ => Err("a time ends with ms or s, such as 250ms".to_owned()),
+    }
 }
 
 /// On or off.
@@ -124,6 +196,17 @@ pub(super) struct Invoke {
     /// File with the event (JSON); - reads standard input
     #[arg(short, long, value_name = "FILE")]
     pub(super) event: PathBuf,
+    /// Do not wait: the running host takes the event over, and prints its request id
+    #[arg(long = "async")]
+    pub(super) asynchronous: bool,
+    /// Print the last 4 KB of what the function of the running host printed; one started for this prints everything
+    #[arg(long)]
+    pub(super) log: bool,
+    /// Start the function here even if a host runs
+    #[arg(long, conflicts_with = "asynchronous")]
+    pub(super) alone: bool,
+    #[command(flatten)]
+    pub(super) state: State,
     #[command(flatten)]
     pub(super) source: Source,
     #[command(flatten)]

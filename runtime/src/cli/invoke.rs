@@ -1,10 +1,12 @@
 //! `usher invoke`: one function, one event, one answer.
 
 use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::arguments::Invoke;
@@ -13,6 +15,7 @@ use super::prepare;
 use crate::document::nearest;
 use crate::instances::{Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Rejected, Request};
+use crate::invoke_api::{Asked, Client};
 use crate::model::Application;
 
 /// How long the function's last lines may take to be written.
@@ -23,12 +26,19 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     let event = event(arguments)?;
     let (project, application) = prepare::application(&arguments.source.template, &arguments.source.arguments())?;
     check_name(&arguments.function, &application)?;
+    let runtime = prepare::runtime()?;
+    if !arguments.alone {
+        let state = arguments.state.folder(&arguments.source.template);
+        if let Some(ended) = runtime.block_on(running(&state, arguments, event.clone()))? {
+            return print(arguments, &ended);
+        }
+    }
     let only = vec![arguments.function.clone()];
     let executables = prepare::binaries(&application, &project, &arguments.build, &only)?;
     let (logs, log_end) = Logs::with_end(std::io::stderr());
     let options = PoolOptions { logs, ..PoolOptions::default() };
 
-    let outcome = prepare::runtime()?
+    let outcome = runtime
         .block_on(async move {
             let pool = Pool::new(&application, &executables, &options);
             let answered = tokio::select! {
@@ -44,17 +54,63 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
             answered
         })?
         .outcome;
-    let (body, code) = match &outcome {
-        Outcome::Answer(body) => (body, ExitCode::SUCCESS),
-        Outcome::Error(error) => {
-            eprintln!("usher: {} failed: {}: {}", arguments.function, error.error_type, error.message);
-            (&error.body, ExitCode::FAILURE)
-        }
+    match outcome {
+        Outcome::Answer(body) => print(arguments, &Ended { body, failed: false }),
+        Outcome::Error(error) => print(arguments, &Ended { body: error.body, failed: true }),
+    }
+}
+
+/// What an invocation came to.
+struct Ended {
+    body: Bytes,
+    failed: bool,
+}
+
+/// Through the running host. `None`: there is none.
+async fn running(state: &Path, arguments: &Invoke, event: Bytes) -> Result<Option<Ended>, Wrong> {
+    let asked = match Client::of(state) {
+        Some(host) => host.invoke(&arguments.function, event, arguments.asynchronous, arguments.log).await,
+        None => Asked::Nobody,
     };
+    let answer = match asked {
+        Asked::Answer(answer) => answer,
+        Asked::Refused(why) => return Err(Wrong::failure(format!("the running host refuses: {why}"))),
+        Asked::Broken(why) => {
+            return Err(Wrong::failure(format!("the running host went away ({why}); whether the function ran is not known")));
+        }
+        Asked::Nobody if arguments.asynchronous => {
+            return Err(Wrong::failure(
+                "--async hands the event to a running host, and none runs here. Start one with `usher up`",
+            ));
+        }
+        Asked::Nobody => return Ok(None),
+    };
+    if let Some(log) = &answer.log {
+        eprint!("{log}");
+    }
+    let body = if arguments.asynchronous { answer.request_id.into() } else { answer.body };
+    Ok(Some(Ended { body, failed: answer.failed }))
+}
+
+/// The body alone on standard output; that of an error is told of as well.
+fn print(arguments: &Invoke, ended: &Ended) -> Result<ExitCode, Wrong> {
+    let (body, mut code) = (&ended.body, ExitCode::SUCCESS);
+    if ended.failed {
+        let error = reported(body);
+        eprintln!("usher: {} failed: {error}", arguments.function);
+        code = ExitCode::FAILURE;
+    }
     let mut out = std::io::stdout().lock();
     let printed = out.write_all(body).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
     printed.map_err(|error| Wrong::failure(format!("cannot print the answer: {error}")))?;
     Ok(code)
+}
+
+/// Type and message of an error's body.
+fn reported(body: &[u8]) -> String {
+    let error: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |key: &str| error[key].as_str().unwrap_or("unknown").to_owned();
+    format!("{}: {}", text("errorType"), text("errorMessage"))
 }
 
 /// Why the function was not reached. Nobody else uses this pool, so a throttle can only be a limit of 0.

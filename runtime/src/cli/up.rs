@@ -15,12 +15,10 @@ use super::prepare;
 use crate::control::LogSwitch;
 use crate::http::{self, KeySet};
 use crate::instances::PoolOptions;
+use crate::invoke_api::{LEAST_TOKEN, Token};
 use crate::model::Application;
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
-use crate::up::{self, Options, RunError};
-
-/// File beside the template that remembers when schedules were last looked after.
-const MEMORY: &str = ".aws-sam/usher/schedules-seen";
+use crate::up::{self, InvokeAt, Options, RunError};
 
 /// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
 pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
@@ -34,6 +32,8 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     let keys = keys(&project, &application, &mut problems);
     let control = control.or(project.control);
     problems.extend(control.and_then(open_to_others));
+    let listen = parsed("--listen", arguments.listen.as_deref(), &mut problems);
+    let token = token(arguments.token.as_deref(), listen, &mut problems);
     let http = project.http_addresses(&application).map_err(|wrong| problems.push(wrong)).unwrap_or_default();
     let runtime = prepare::runtime()?;
     problems.extend(runtime.block_on(up::missing(&application, &up::faces(&application, &http, control))));
@@ -42,7 +42,10 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     }
     let executables = prepare::binaries(&application, &project, &arguments.build, &[])?;
 
-    let mut pool = PoolOptions::default();
+    let mut pool = PoolOptions { faults: arguments.faults.plan(), ..PoolOptions::default() };
+    if !pool.faults.is_none() {
+        tracing::warn!("faults on purpose: {}", pool.faults);
+    }
     if let Some(most) = project.concurrency {
         pool.default_concurrency = most as usize;
     }
@@ -56,7 +59,9 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         log: Some(log),
         schedules: arguments.schedules == Switch::On,
         aws_timing: arguments.aws_timing,
-        memory: Some(arguments.source.template.with_file_name(MEMORY)),
+        state: arguments.state.folder(&arguments.source.template),
+        invoke: listen.map_or(InvokeAt::Anywhere, InvokeAt::Given),
+        token,
         host_id: host_id(&arguments.source.template),
     };
     runtime.block_on(serve(application, options))
@@ -78,6 +83,22 @@ fn open_to_others(control: SocketAddr) -> Option<String> {
     (!own).then(|| {
         format!("--control {control} (or control in usher.toml) is open to other machines. Choose a loopback address such as 127.0.0.1:{}.", control.port())
     })
+}
+
+/// The token for callers of other machines, which an address that they can reach must have.
+fn token(written: Option<&str>, listen: Option<SocketAddr>, problems: &mut Vec<String>) -> Option<Token> {
+    let token = written.and_then(Token::new);
+    if written.is_some() && token.is_none() {
+        problems.push(format!("--token (or USHER_TOKEN) needs at least {LEAST_TOKEN} characters: letters, digits, - and _."));
+    }
+    if let Some(address) = listen.filter(|address| written.is_none() && !address.ip().is_loopback()) {
+        problems.push(format!(
+            "--listen {address} is open to other machines, which could run every function. Say --token TOKEN (or set USHER_TOKEN), \
+             which callers send as their access key id; or choose a loopback address such as 127.0.0.1:{}.",
+            address.port()
+        ));
+    }
+    token
 }
 
 /// Runs until the first signal, then drains; a second one ends everything at once.

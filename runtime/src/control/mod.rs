@@ -30,6 +30,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::asynchronous::Queue;
 use crate::instances::Pool;
 use crate::model::Application;
 use crate::observation::Observations;
@@ -51,6 +52,8 @@ pub struct Host {
     pub kafka: Vec<kafka::Watch>,
     /// The mappings of queues.
     pub sqs: Vec<sqs::Watch>,
+    /// The events that nobody waits for.
+    pub events: Queue,
     /// What may be changed.
     pub tuner: Arc<Tuner>,
     /// What a change must bring along; random, of this run.

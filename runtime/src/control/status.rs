@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Host;
+use crate::asynchronous::AsyncStats;
 use crate::instances::{FunctionStats, Memory, memory};
 use crate::kafka::{self, MappingStatus};
 use crate::sqs::{self, SqsStatus};
@@ -19,6 +20,8 @@ pub(super) struct Picture {
     /// Of Kafka.
     pub(super) mappings: Vec<MappingStatus>,
     pub(super) queues: Vec<SqsStatus>,
+    /// Asynchronous events that have not ended.
+    pub(super) events: Vec<AsyncStats>,
 }
 
 pub(super) fn picture(host: &Host) -> Picture {
@@ -30,5 +33,6 @@ pub(super) fn picture(host: &Host) -> Picture {
         functions: host.pool.stats().functions,
         mappings: host.kafka.iter().map(kafka::Watch::status).collect(),
         queues: host.sqs.iter().map(sqs::Watch::status).collect(),
+        events: host.events.stats(),
     }
 }

@@ -1,7 +1,7 @@
 //! Percent-encoding and query strings.
 
 /// Undoes percent-encoding; sequences that are none stay as they are. Bytes that are not UTF-8 become U+FFFD.
-pub(super) fn percent(text: &str) -> String {
+pub(crate) fn percent(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -19,7 +19,7 @@ fn digit(c: u8) -> Option<u8> {
 }
 
 /// The pairs of a query string, in order, decoded; `+` is a blank.
-pub(super) fn query(text: &str) -> Vec<(String, String)> {
+pub(crate) fn query(text: &str) -> Vec<(String, String)> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     let decoded = |part: &str| percent(&part.replace('+', " "));
     pairs

@@ -12,7 +12,7 @@
 mod answer;
 mod authorizer;
 mod cors;
-mod decode;
+pub(crate) mod decode;
 mod event;
 mod handler;
 mod keys;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::instance::Instance;
+use crate::faults::Kill;
 use crate::invocation::{FunctionError, Outcome};
 
 /// An accepted invocation.
@@ -19,6 +20,7 @@ pub(super) struct Job {
     pub(super) payload: Bytes,
     pub(super) trace_id: String,
     pub(super) records: usize,
+    pub(super) kill: Option<Kill>,
     pub(super) reply: oneshot::Sender<Outcome>,
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::invocation::FunctionError;
+use crate::invocation::{ENDED_BY_HOST, FunctionError};
 
 /// Most bytes of an answer: 6 MiB and the 100 bytes that the service grants on top.
 pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
@@ -46,7 +46,7 @@ pub(super) fn response_too_large() -> FunctionError {
 
 /// The host is draining and would not wait longer.
 pub(super) fn killed_by_shutdown(request_id: &str) -> FunctionError {
-    exited(request_id, "signal: killed (the host shut down)")
+    exited(request_id, ENDED_BY_HOST)
 }
 
 /// What the function itself reported over the Runtime API, its body untouched.

@@ -10,17 +10,17 @@ use tokio::sync::{Notify, oneshot};
 
 use super::dispatch::{Assignment, Job, Slot};
 use super::failure;
+use super::freezer::Freezer;
 use super::logs::Line;
 use super::observed;
 use super::pool::Runner;
 use super::stats::{InFlightStats, InstanceState, InstanceStats};
+use super::supervisor::Due;
+use crate::faults::Kill;
 use crate::invocation::{FunctionError, Outcome};
 
 /// An instance that answered asks for its next event within this time, or jobs stop waiting for it.
 const RETURN_TIMEOUT: Duration = Duration::from_millis(200);
-
-/// Time for initialisation before the process is started anew (Lambda's limit).
-pub(super) const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct InFlight {
@@ -28,6 +28,7 @@ struct InFlight {
     started: Instant,
     records: usize,
     init: Option<Duration>,
+    kill: Option<Kill>,
     reply: oneshot::Sender<Outcome>,
 }
 
@@ -37,12 +38,17 @@ struct State {
     starting_since: Instant,
     ready: bool,
     stopping: bool,
+    /// Killed on purpose: the plan of faults says so.
+    killed: bool,
+    freezer: Freezer,
     init: Option<Duration>,
     init_error: Option<FunctionError>,
     /// Extensions by identifier, and whether each has asked for its first event.
     extensions: BTreeMap<String, bool>,
     /// `next` calls that arrived before initialisation was complete.
     early: Vec<oneshot::Sender<Assignment>>,
+    /// `next` calls that wait for an event.
+    waiting: usize,
     in_flight: BTreeMap<Arc<str>, InFlight>,
     last_request: Option<Arc<str>>,
     idle_since: Instant,
@@ -64,23 +70,6 @@ pub(super) struct Instance {
     state: Mutex<State>,
 }
 
-/// Why the supervisor has to act.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// Nothing before this instant.
-    At(Instant),
-    /// Initialisation takes too long.
-    InitTimeout,
-    /// The invocation in flight ran out of time: its process must go.
-    Deadline,
-    /// It answered and does not ask for more.
-    Overdue,
-    /// Idle long enough to be retired.
-    Idle,
-    /// Condemned elsewhere (oversize answer, init error, drain).
-    Stop,
-}
-
 impl Instance {
     pub(super) fn new(id: u64, runner: Arc<Runner>) -> Arc<Self> {
         let now = Instant::now();
@@ -93,10 +82,13 @@ impl Instance {
                 starting_since: now,
                 ready: false,
                 stopping: false,
+                killed: false,
+                freezer: Freezer::default(),
                 init: None,
                 init_error: None,
                 extensions: BTreeMap::new(),
                 early: Vec::new(),
+                waiting: 0,
                 in_flight: BTreeMap::new(),
                 last_request: None,
                 idle_since: now,
@@ -123,14 +115,12 @@ impl Instance {
 
     /// Makes the job this process' and hands it to the waiting call. Gives it back if that call is gone.
     pub(super) fn assign(self: Arc<Self>, job: Job, hand: oneshot::Sender<Assignment>) -> Result<(), Job> {
-        if hand.is_closed() {
-            return Err(job);
-        }
         let mut state = self.state();
-        if state.stopping {
+        state.waiting = state.waiting.saturating_sub(1);
+        if state.stopping || hand.is_closed() {
             return Err(job);
         }
-        let Job { request_id, payload, trace_id, records, reply } = job;
+        let Job { request_id, payload, trace_id, records, kill, reply } = job;
         let invocation_id = super::pool::new_id();
         let assignment = Assignment {
             request_id: request_id.clone(),
@@ -141,16 +131,21 @@ impl Instance {
         };
         let init = state.init.take();
         // in flight before it is sent: if the process dies meanwhile the supervisor answers for it
-        state.in_flight.insert(request_id.clone(), InFlight { invocation_id, started: Instant::now(), records, init, reply });
+        state
+            .in_flight
+            .insert(request_id.clone(), InFlight { invocation_id, started: Instant::now(), records, init, kill, reply });
+        let pid = state.pid;
+        state.freezer.thaw(pid);
         if hand.send(assignment).is_err() {
             if let Some(entry) = state.in_flight.remove(&request_id) {
                 state.init = entry.init;
                 let reply = entry.reply;
-                return Err(Job { request_id, payload, trace_id, records, reply });
+                return Err(Job { request_id, payload, trace_id, records, kill, reply });
             }
             return Ok(());
         }
         state.invocations += 1;
+        state.killed |= kill == Some(Kill::Early);
         drop(state);
         self.runner.log.write(Some(&request_id), Line::Start);
         self.changed.notify_one();
@@ -192,11 +187,14 @@ impl Instance {
             state.init = Some(state.starting_since.elapsed());
         }
         let early = std::mem::take(&mut state.early);
-        if early.len() > 1 || !state.in_flight.is_empty() {
-            state.concurrent = true;
-        }
+        state.waiting += early.len();
+        state.concurrent |= state.waiting + state.in_flight.len() > 1;
         state.idle_since = Instant::now();
         state.returning = None;
+        if self.runner.freeze && state.in_flight.is_empty() {
+            let pid = state.pid;
+            state.freezer.freeze(pid);
+        }
         drop(state);
         if first {
             self.runner.dispatch.initialised();
@@ -219,6 +217,13 @@ impl Instance {
         // before the caller learns the answer: its next invocation then waits for this instance rather than start another
         self.runner.dispatch.returning(self.id);
         let mut state = self.state();
+        if state.in_flight.get(request_id).is_some_and(|entry| entry.kill == Some(Kill::Late)) {
+            // the process dies with its answer, and the supervisor answers for it
+            state.killed = true;
+            drop(state);
+            self.changed.notify_one();
+            return true;
+        }
         let Some((id, entry)) = state.in_flight.remove_entry(request_id) else { return false };
         state.returning = Some(Instant::now() + RETURN_TIMEOUT);
         self.close(&mut state, &id, entry, outcome);
@@ -283,6 +288,10 @@ impl Instance {
     /// What is due now. Where several events share the process, those out of time are answered here and it lives on.
     pub(super) fn check(&self, now: Instant, init_limit: Duration, idle: Duration) -> Due {
         let mut state = self.state();
+        if state.killed {
+            state.stopping = true;
+            return Due::Killed;
+        }
         if state.stopping {
             return Due::Stop;
         }

@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::process::{Memory, memory};
+use super::tail::{Tail, Tails};
 
 /// Lines of one function that may wait to be written.
 const QUEUE_PER_FUNCTION: usize = 4_096;
@@ -60,6 +61,7 @@ struct Backlog {
 #[derive(Debug, Clone)]
 pub struct Logs {
     sender: Sender<Entry>,
+    tails: Arc<Tails>,
 }
 
 /// The end of the writing thread.
@@ -92,16 +94,23 @@ impl Logs {
     pub fn with_end(out: impl Write + Send + 'static) -> (Self, LogEnd) {
         let (sender, receiver) = channel();
         let (writing, written) = channel();
+        let tails = Arc::new(Tails::default());
+        let asked = tails.clone();
         std::thread::spawn(move || {
-            write_all(&receiver, out);
+            write_all(&receiver, &asked, out);
             drop::<Sender<()>>(writing);
         });
-        (Self { sender }, LogEnd(written))
+        (Self { sender, tails }, LogEnd(written))
     }
 
     /// Standard output, where a person running the host looks.
     pub fn stdout() -> Self {
         Self::to(std::io::stdout())
+    }
+
+    /// Collects the end of what an invocation prints, which must not have begun.
+    pub fn tail(&self, request_id: &str) -> Tail {
+        Tail::new(self.tails.clone(), request_id)
     }
 
     pub(super) fn of(&self, function: &str) -> FunctionLog {
@@ -123,7 +132,7 @@ impl FunctionLog {
     }
 }
 
-fn write_all(receiver: &Receiver<Entry>, mut out: impl Write) {
+fn write_all(receiver: &Receiver<Entry>, tails: &Tails, mut out: impl Write) {
     while let Ok(first) = receiver.recv() {
         let mut next = Some(first);
         while let Some(entry) = next {
@@ -134,7 +143,11 @@ fn write_all(receiver: &Receiver<Entry>, mut out: impl Write) {
             {
                 return;
             }
-            if writeln!(out, "{}", render(&entry)).is_err() {
+            let text = content(&entry);
+            if let Some(id) = &entry.request_id {
+                tails.take(id, &entry.line, &text);
+            }
+            if writeln!(out, "{} {} | {text}", entry.function, entry.request_id.as_deref().unwrap_or("-")).is_err() {
                 return;
             }
             next = receiver.try_recv().ok();
@@ -145,17 +158,18 @@ fn write_all(receiver: &Receiver<Entry>, mut out: impl Write) {
     }
 }
 
-fn render(entry: &Entry) -> String {
-    let (function, id) = (&entry.function, entry.request_id.as_deref().unwrap_or("-"));
+/// The line as the platform words it.
+fn content(entry: &Entry) -> String {
+    let id = entry.request_id.as_deref().unwrap_or("-");
     match &entry.line {
-        Line::Output { text } => format!("{function} {id} | {text}"),
-        Line::Start => format!("{function} {id} | START RequestId: {id} Version: $LATEST"),
-        Line::End => format!("{function} {id} | END RequestId: {id}"),
+        Line::Output { text } => text.clone(),
+        Line::Start => format!("START RequestId: {id} Version: $LATEST"),
+        Line::End => format!("END RequestId: {id}"),
         Line::Report { duration, init, memory_mb, pid } => {
             let milliseconds = duration.as_secs_f64() * 1000.0;
             let billed = (duration.as_secs_f64() + init.unwrap_or_default().as_secs_f64()) * 1000.0;
             let mut line = format!(
-                "{function} {id} | REPORT RequestId: {id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {memory_mb} MB",
+                "REPORT RequestId: {id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {memory_mb} MB",
                 billed.ceil()
             );
             if let Some(peak) = pid.and_then(|pid| memory(pid, Memory::Peak)) {
@@ -179,13 +193,17 @@ mod tests {
 
     #[test]
     fn a_line_names_its_function_and_request() {
-        let line = Line::Output { text: "hello".into() };
-        assert_eq!(render(&entry(line)), "Echo 8f5 | hello");
+        let (sender, receiver) = channel();
+        sender.send(entry(Line::Output { text: "hello".into() })).unwrap();
+        drop(sender);
+        let mut out = Vec::new();
+        write_all(&receiver, &Tails::default(), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "Echo 8f5 | hello\n");
     }
 
     #[test]
     fn a_report_has_duration_init_and_memory() {
-        let line = render(&entry(Line::Report {
+        let line = content(&entry(Line::Report {
             duration: Duration::from_micros(1_230),
             init: Some(Duration::from_millis(4)),
             memory_mb: 128,
@@ -198,13 +216,13 @@ mod tests {
     #[test]
     fn a_flood_loses_its_own_lines_and_says_so() {
         let (sender, receiver) = channel();
-        let log = Logs { sender }.of("Loud");
+        let log = Logs { sender, tails: Arc::default() }.of("Loud");
         for n in 0..QUEUE_PER_FUNCTION + 7 {
             log.write(None, Line::Output { text: n.to_string() });
         }
         drop(log);
         let mut out = Vec::new();
-        write_all(&receiver, &mut out);
+        write_all(&receiver, &Tails::default(), &mut out);
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("(7 lines dropped"), "{}", &text[..200]);
         assert_eq!(text.lines().count(), QUEUE_PER_FUNCTION + 1);

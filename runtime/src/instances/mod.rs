@@ -4,7 +4,8 @@
 //! [`pool`] finds the function; `dispatch` gives the job to a waiting instance, starts another or queues it;
 //! `process` starts executables in an environment of their own; `runtime_api` answers the process' HTTP calls;
 //! `instance` is what one process owes; `supervisor` watches over it: deadlines, exit, idleness; `failure` words what went wrong as Lambda does;
-//! `logs` carries what the process prints; `stats` shows it all, `observed` tells those who watch; `guardian` leaves nobody behind if the host is killed.
+//! `logs` carries what the process prints, and `tail` the end of it to a caller who asked; `freezer` stops processes between
+//! invocations where [`crate::faults`] says so; `stats` shows it all, `observed` tells those who watch; `guardian` leaves nobody behind if the host is killed.
 //!
 //! Promises: an invocation is answered exactly once, whatever the process does; it runs no longer than the function's
 //! timeout; a crash fails only the invocation in flight; no process outlives the host.
@@ -12,6 +13,7 @@
 mod dispatch;
 mod environment;
 mod failure;
+mod freezer;
 mod guardian;
 mod instance;
 mod logs;
@@ -22,11 +24,14 @@ mod process;
 mod runtime_api;
 mod stats;
 mod supervisor;
+mod tail;
 
 pub(crate) use environment::arn;
 pub(crate) use instance::epoch_ms;
 pub use logs::{Line, LogEnd, Logs};
 pub(crate) use pool::DEFAULT_CONCURRENCY;
+pub(crate) use pool::new_id;
 pub use pool::{Pool, PoolOptions};
 pub(crate) use process::{Memory, memory};
 pub use stats::{FunctionStats, InFlightStats, InstanceState, InstanceStats, Stats};
+pub use tail::Tail;

@@ -15,6 +15,7 @@ use super::guardian::Guardian;
 use super::logs::{FunctionLog, Logs};
 use super::stats::{FunctionStats, Stats};
 use super::supervisor;
+use crate::faults::{Kill, Plan};
 use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
 use crate::model::{Application, Function};
 use crate::observation::{FunctionObserver, Observations};
@@ -31,6 +32,8 @@ pub struct PoolOptions {
     pub idle: Duration,
     /// Time a drain waits for invocations in flight before it kills them.
     pub drain: Duration,
+    /// What goes wrong on purpose.
+    pub faults: Plan,
     /// Where the functions' output goes.
     pub logs: Logs,
     /// Where what happens is counted and remembered.
@@ -44,6 +47,7 @@ impl Default for PoolOptions {
             idle: Duration::from_mins(5),
             drain: Duration::from_secs(20),
             logs: Logs::stdout(),
+            faults: Plan::default(),
             observations: Observations::default(),
         }
     }
@@ -55,6 +59,8 @@ pub(super) struct Runner {
     pub(super) function: Function,
     pub(super) executable: PathBuf,
     pub(super) idle: Duration,
+    /// Stop processes between invocations.
+    pub(super) freeze: bool,
     pub(super) dispatch: Dispatch,
     pub(super) log: FunctionLog,
     pub(super) observer: FunctionObserver,
@@ -85,6 +91,9 @@ pub struct Pool {
     runners: BTreeMap<String, Arc<Runner>>,
     draining: AtomicBool,
     drain: Duration,
+    faults: Plan,
+    /// Invocations that came, for the plan.
+    came: AtomicU64,
 }
 
 impl Pool {
@@ -98,6 +107,7 @@ impl Pool {
             let runner = Runner {
                 executable,
                 idle: options.idle,
+                freeze: options.faults.freeze,
                 dispatch: Dispatch::new(limit),
                 log: options.logs.of(&function.id),
                 observer: options.observations.of(&function.id),
@@ -108,7 +118,13 @@ impl Pool {
             };
             Some((function.id.clone(), Arc::new(runner)))
         });
-        Arc::new(Self { runners: runners.collect(), draining: AtomicBool::new(false), drain: options.drain })
+        Arc::new(Self {
+            runners: runners.collect(),
+            draining: AtomicBool::new(false),
+            drain: options.drain,
+            faults: options.faults,
+            came: AtomicU64::new(0),
+        })
     }
 
     /// What the pool does now and has done so far.
@@ -184,7 +200,26 @@ impl Drop for Pool {
 
 #[async_trait::async_trait]
 impl Invoke for Pool {
-    async fn invoke(&self, request: Request, wait_for_slot: bool) -> Result<Response, Rejected> {
+    async fn invoke(&self, mut request: Request, wait_for_slot: bool) -> Result<Response, Rejected> {
+        if self.faults.is_none() {
+            return self.run(request, wait_for_slot, None).await;
+        }
+        let faults = self.faults.of(self.came.fetch_add(1, Ordering::Relaxed));
+        tokio::time::sleep(faults.delay).await;
+        request.request_id.get_or_insert_with(new_id);
+        let again = faults.duplicate.then(|| request.clone());
+        let response = self.run(request, wait_for_slot, faults.kill).await;
+        if let Some(again) = again.filter(|_| response.is_ok()) {
+            // nobody hears of the second answer, and the first waits for it: a duplicate comes before the next of its caller
+            let _ = self.run(again, true, None).await;
+        }
+        response
+    }
+}
+
+impl Pool {
+    /// Runs one invocation to its end.
+    async fn run(&self, request: Request, wait_for_slot: bool, kill: Option<Kill>) -> Result<Response, Rejected> {
         let runner = self.runners.get(&request.function).ok_or_else(|| Rejected::NotFound(request.function.clone()))?;
         if request.records == 0 && request.payload.len() > MAX_PAYLOAD {
             return Err(Rejected::TooLarge(request.payload.len()));
@@ -192,13 +227,14 @@ impl Invoke for Pool {
         if self.draining.load(Ordering::SeqCst) {
             return Err(Rejected::ShuttingDown);
         }
-        let request_id: std::sync::Arc<str> = new_id().into();
+        let request_id: std::sync::Arc<str> = request.request_id.unwrap_or_else(new_id).into();
         let (reply, outcome) = oneshot::channel();
         let job = Job {
             request_id: request_id.clone(),
             payload: request.payload,
             trace_id: request.trace_id.unwrap_or_else(new_trace_id),
             records: request.records,
+            kill,
             reply,
         };
         match runner.dispatch.submit(job, wait_for_slot) {
@@ -245,7 +281,7 @@ async fn begun_by(
 }
 
 /// A random identifier in the form of a UUID, version 4.
-pub(super) fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     let mut bytes: [u8; 16] = rand::random();
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;

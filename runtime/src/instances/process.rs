@@ -67,6 +67,8 @@ impl Process {
     /// Asks the group to end.
     pub(super) fn terminate(&self) {
         self.signal(Signal::SIGTERM);
+        // one that was stopped could not hear it
+        self.signal(Signal::SIGCONT);
     }
 
     /// Ends the group. Whatever the leader left running goes too.

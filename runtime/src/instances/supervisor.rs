@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::environment;
 use super::failure;
-use super::instance::{Due, INIT_TIMEOUT, Instance};
+use super::instance::Instance;
 use super::logs::Line;
 use super::observed;
 use super::pool::Runner;
@@ -18,8 +18,30 @@ use super::process::Process;
 use super::runtime_api;
 use crate::invocation::FunctionError;
 
+/// Time for initialisation before the process is started anew (Lambda's limit).
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// What a function that registered an extension gets between SIGTERM and SIGKILL (Lambda's limit for internal extensions).
 const GRACE: Duration = Duration::from_millis(500);
+
+/// Why the supervisor has to act.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing before this instant.
+    At(Instant),
+    /// Initialisation takes too long.
+    InitTimeout,
+    /// The invocation in flight ran out of time: its process must go.
+    Deadline,
+    /// It answered and does not ask for more.
+    Overdue,
+    /// Idle long enough to be retired.
+    Idle,
+    /// Killed on purpose.
+    Killed,
+    /// Condemned elsewhere (oversize answer, init error, drain).
+    Stop,
+}
 
 /// How a process came to its end.
 enum End {
@@ -27,6 +49,7 @@ enum End {
     InitTimeout,
     Deadline,
     Idle,
+    Killed,
     Stopped,
     CannotStart(String),
 }
@@ -85,6 +108,7 @@ fn describe(end: &End, instance: &Instance, request_id: &str) -> FunctionError {
     match end {
         End::Exited(status) if status.success() => failure::exited_quietly(request_id),
         End::Exited(status) => failure::exited(request_id, &failure::describe_exit(*status)),
+        End::Killed => failure::exited(request_id, "signal: killed"),
         End::InitTimeout | End::Deadline => failure::timed_out(request_id, instance.runner.function.timeout),
         End::Idle | End::Stopped => failure::killed_by_shutdown(request_id),
         End::CannotStart(why) => failure::cannot_start(request_id, why),
@@ -142,6 +166,7 @@ async fn watch(instance: &Instance, process: &mut Process, init_limit: Duration)
             Due::InitTimeout => return End::InitTimeout,
             Due::Deadline => return End::Deadline,
             Due::Stop => return End::Stopped,
+            Due::Killed => return End::Killed,
             Due::Overdue => {
                 if let Some(id) = instance.runner.dispatch.overdue(instance.id) {
                     spawn(instance.runner.clone(), id);

@@ -1,13 +1,13 @@
 //! Fires schedules at the functions.
 //!
-//! [`expression`] and [`cron`] say when (pure); [`payload`] what is sent; [`runner`] carries one run to its end. A run that
-//! still goes on does not hold back the next, as on Lambda: the function's concurrency does. Times that passed while the
+//! [`expression`] and [`cron`] say when (pure); [`payload`] what is sent; the queue of asynchronous events takes it from
+//! there ([`crate::asynchronous`]), as in the cloud: what was fired runs even if the host dies. A run that still goes on does
+//! not hold back the next: the function's concurrency does. Times that passed while the
 //! machine slept, or while no host ran ([`seen`]), are not made up for: a line says what was missed.
 
 mod cron;
 mod expression;
 mod payload;
-mod runner;
 mod seen;
 
 #[cfg(test)]
@@ -21,7 +21,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::invocation::Invoker;
+use crate::asynchronous::{Event, Queue};
 use crate::model::Schedule;
 
 use seen::Seen;
@@ -34,13 +34,13 @@ const LOOK_UP: Duration = Duration::from_mins(1);
 /// A firing later than this counts as missed.
 const TOO_LATE: Duration = Duration::from_mins(1);
 
-/// Runs of one schedule in flight at most; beyond that a firing is dropped with a warning, as a queue would grow for ever.
-const MOST_IN_FLIGHT: usize = 100;
+/// Events of one function that have not ended; at so many a firing is dropped with a warning, as the queue would grow for ever.
+const MOST_UNFINISHED: usize = 100;
 
-/// Fires every enabled schedule until `shutdown` turns true, then waits for the runs in flight and returns.
+/// Fires every enabled schedule until `shutdown` turns true.
 ///
 /// `memory` is the file that says when a host last did; what would have fired since is told once, and not made up for.
-pub async fn run(schedules: Vec<Schedule>, invoker: Invoker, memory: Option<&Path>, shutdown: watch::Receiver<bool>) {
+pub async fn run(schedules: Vec<Schedule>, queue: Queue, memory: Option<&Path>, shutdown: watch::Receiver<bool>) {
     let start = Timestamp::now();
     let mut running = JoinSet::new();
     let seen = memory.map(Seen::at);
@@ -53,7 +53,7 @@ pub async fn run(schedules: Vec<Schedule>, invoker: Invoker, memory: Option<&Pat
                     let count = seen::shown(missed);
                     tracing::warn!(schedule = schedule.id, count, "missed while no host ran; missed times are not made up for");
                 }
-                running.spawn(one(schedule, expression, zone, start, invoker.clone(), shutdown.clone()));
+                running.spawn(one(schedule, expression, zone, start, queue.clone(), shutdown.clone()));
             }
             // The template room refuses these; a schedule made elsewhere is told and left out.
             (Err(wrong), _) | (_, Err(wrong)) => tracing::error!(schedule = schedule.id, "{} {wrong}", schedule.expression),
@@ -78,10 +78,9 @@ async fn one(
     expression: Expression,
     zone: TimeZone,
     start: Timestamp,
-    invoker: Invoker,
+    queue: Queue,
     mut shutdown: watch::Receiver<bool>,
 ) {
-    let mut runs = JoinSet::new();
     // Rates count from StartDate; whatever is due at that very moment fires.
     let (beat, mut last) = match schedule.start {
         Some(date) => (date, start.max(date - jiff::SignedDuration::from_nanos(1))),
@@ -93,20 +92,23 @@ async fn one(
             break;
         }
         last = due;
-        while runs.try_join_next().is_some() {}
         let now = Timestamp::now();
         if now.duration_since(due) > jiff::SignedDuration::try_from(TOO_LATE).unwrap_or_default() {
             tracing::warn!(schedule = schedule.id, %due, "missed: this machine was away; missed times are not made up for");
             last = now;
-        } else if runs.len() >= MOST_IN_FLIGHT {
-            tracing::warn!(schedule = schedule.id, "not fired: {MOST_IN_FLIGHT} earlier runs have not ended");
+        } else if queue.unfinished(&schedule.function) >= MOST_UNFINISHED {
+            tracing::warn!(
+                schedule = schedule.id,
+                "not fired: {MOST_UNFINISHED} earlier events of {} have not ended",
+                schedule.function
+            );
         } else {
-            let (id, function, payload) = (schedule.id.clone(), schedule.function.clone(), payload::event(&schedule, due));
-            let (invoker, mut shutdown) = (invoker.clone(), shutdown.clone());
-            runs.spawn(async move { runner::invoke(&id, &function, payload, &invoker, &mut shutdown).await });
+            let event = Event { function: schedule.function.clone(), payload: payload::event(&schedule, due), trace_id: None };
+            if let Err(why) = queue.accept(event).await {
+                tracing::error!(schedule = schedule.id, "ALARM: not fired: {why}");
+            }
         }
     }
-    while runs.join_next().await.is_some() {}
 }
 
 /// True once it is time; false when the host ends first.

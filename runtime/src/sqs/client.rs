@@ -8,7 +8,7 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region, StalledStreamProtectionConfig};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 
 use crate::model::sqs::DEFAULT_VISIBILITY;
 use crate::template::{ACCOUNT, REGION};
@@ -109,6 +109,19 @@ impl Sqs {
     pub async fn send(&self, queue: &str, body: String) -> Result<(), Wrong> {
         let sent = self.client.send_message().queue_url(self.url(queue)).message_body(body).send().await;
         sent.map(drop).map_err(|error| wrong(&error))
+    }
+
+    /// Puts a message with attributes (name, type, value) into a queue.
+    ///
+    /// # Errors
+    /// The queue does not exist or does not take it, or nobody answers.
+    pub(crate) async fn send_with(&self, queue: &str, body: String, attributes: &[(&str, &str, String)]) -> Result<(), Wrong> {
+        let mut message = self.client.send_message().queue_url(self.url(queue)).message_body(body);
+        for (name, kind, value) in attributes {
+            let value = MessageAttributeValue::builder().data_type(*kind).string_value(value).build();
+            message = message.message_attributes(*name, value.map_err(|error| Wrong::Other(error.to_string()))?);
+        }
+        message.send().await.map(drop).map_err(|error| wrong(&error))
     }
 
     /// Up to `most` messages, with everything that the service tells of them. Waits up to `wait` for the first one.

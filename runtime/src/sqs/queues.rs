@@ -42,6 +42,11 @@ pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
             expected.entry(name_of(arn)).or_insert_with(|| format!("the on-failure destination of {}", mapping.id));
         }
     }
+    for (function, config) in &app.event_invoke {
+        for arn in config.queues() {
+            expected.entry(name_of(arn)).or_insert_with(|| format!("it takes what becomes of {function}'s asynchronous events"));
+        }
+    }
     for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
         expected.entry(mapping.queue_name()).or_insert_with(|| format!("the source of {}", mapping.id));
     }

@@ -9,9 +9,9 @@ use super::scope::Scope;
 use crate::document::{Node, Problems, Reader, parse_toml};
 use crate::model::{Application, Code, Function, Tool, ToolBuild};
 
-const KIND: &str = "AWS::Serverless::Function";
+pub(super) const KIND: &str = "AWS::Serverless::Function";
 
-const READ: [&str; 15] = [
+const READ: [&str; 14] = [
     "FunctionName",
     "Runtime",
     "PackageType",
@@ -26,11 +26,10 @@ const READ: [&str; 15] = [
     "Layers",
     "VpcConfig",
     "FileSystemConfigs",
-    "EventInvokeConfig",
 ];
 
 /// What SAM takes beside those; spelt here so that a misspelt property is noticed.
-const ALSO: [&str; 33] = [
+const ALSO: [&str; 34] = [
     "Architectures",
     "AssumeRolePolicyDocument",
     "AutoPublishAlias",
@@ -43,6 +42,7 @@ const ALSO: [&str; 33] = [
     "Description",
     "DurableConfig",
     "EphemeralStorage",
+    "EventInvokeConfig",
     "Events",
     "FunctionScalingConfig",
     "FunctionUrlConfig",
@@ -67,11 +67,10 @@ const ALSO: [&str; 33] = [
 ];
 
 /// Properties that do nothing here, with what that means for the function.
-const WITHOUT: [(&str, &str); 4] = [
+const WITHOUT: [(&str, &str); 3] = [
     ("Layers", "layers are not unpacked; the function runs without them"),
     ("VpcConfig", "the function uses this machine's network"),
     ("FileSystemConfigs", "file systems are not mounted"),
-    ("EventInvokeConfig", "its retries and destinations are not applied"),
 ];
 
 /// Names that Lambda keeps for itself.

@@ -2,7 +2,7 @@
 //!
 //! In this order: text to a tree with lines (`document`); [`parameters`] get their values; [`conditions`] are decided;
 //! [`globals`] are merged into every resource; a [`scope`] then evaluates the intrinsic functions ([`intrinsics`]) of
-//! exactly the properties that this host reads, and the readers ([`functions`], [`queues`], [`events`], [`kafka`],
+//! exactly the properties that this host reads, and the readers ([`functions`], [`queues`], [`event_invoke`], [`events`], [`kafka`],
 //! [`filters`], [`sqs`], [`schedules`], [`apis`]) turn them into the model. Resources whose condition is false do not exist.
 //!
 //! Promises: every problem is reported, each with its line, what is wrong and what to write instead; a resource with a
@@ -13,6 +13,7 @@
 mod apis;
 mod conditions;
 mod environment;
+mod event_invoke;
 mod events;
 mod filters;
 mod functions;
@@ -100,6 +101,7 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     functions::read(&resources, &scope, &folder, &mut application, problems);
     environment::apply(project, &mut application, problems);
     queues::read(&resources, &scope, &mut application, problems);
+    event_invoke::read(&resources, &scope, &mut application, problems);
     events::read(&resources, &scope, project, &mut application, problems);
     kafka_lints::check(&resources, &mut application, problems);
     sqs_lints::check(&resources, &application, problems);

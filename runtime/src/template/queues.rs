@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::resources::Resource;
-use super::scope::Scope;
+use super::scope::{ACCOUNT, REGION, Scope};
 use crate::document::{Problems, Reader};
 use crate::model::sqs::{DEFAULT_VISIBILITY, is_fifo, name_of};
 use crate::model::{Application, Queue, Redrive};
@@ -174,6 +174,20 @@ fn redrive(reader: &Reader<'_>, problems: &mut Problems) -> Option<Redrive> {
     }
     let max_receives = policy.number("maxReceiveCount", 1..=1_000, problems)? as u32;
     Some(Redrive { target: target.to_owned(), max_receives })
+}
+
+/// A queue that SAM makes where the template asks for one without naming it.
+pub(super) fn made_by_sam(id: &str, scope: &Scope<'_>) -> Queue {
+    let name = scope.name_of(id);
+    Queue {
+        id: id.to_owned(),
+        arn: format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"),
+        name,
+        fifo: false,
+        visibility: DEFAULT_VISIBILITY,
+        attributes: DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        redrive: None,
+    }
 }
 
 /// `arn:aws:sqs:region:account:name`.

@@ -36,14 +36,13 @@ const SERVERLESS: [&str; 10] = [
 ];
 
 /// Resources that would run or route something in the cloud, but do nothing here.
-const NOT_RUN: [(&str, &str); 9] = [
+const NOT_RUN: [(&str, &str); 8] = [
     ("AWS::Lambda::Function", "write it as AWS::Serverless::Function to have it run"),
     ("AWS::Serverless::StateMachine", "state machines are not run"),
     ("AWS::Serverless::Application", "nested applications are not run"),
     ("AWS::ApiGateway::RestApi", "its routes are not served; write AWS::Serverless::Api"),
     ("AWS::Scheduler::Schedule", "it does not fire; write it as a ScheduleV2 event of the function"),
     ("AWS::Events::Rule", "it does not fire; write it as a Schedule event of the function"),
-    ("AWS::Lambda::EventInvokeConfig", "its retries and destinations are not applied"),
     ("AWS::Lambda::Url", "write it as FunctionUrlConfig of the function to have it served"),
     ("AWS::Pipes::Pipe", "pipes are not run"),
 ];

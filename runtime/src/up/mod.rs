@@ -1,10 +1,11 @@
 //! Ties the rooms into a running host, and takes it down again in a stated order.
 //!
 //! Start: check what cannot work and say all of it at once; ask the brokers and SQS whether they are there; make the
-//! template's queues; then the pool, HTTP, mappings and schedules, and last a line for each thing that listens. End (`shutdown` turned): no new records, requests
+//! template's queues; open the events of earlier runs; then the pool, HTTP, the Invoke API, mappings and schedules, and last a line for each thing that listens. End (`shutdown` turned): no new records, requests
 //! or schedules; what is in flight finishes and is committed, within [`PoolOptions::drain`]; then the functions end.
 //! A mapping or an API that ends by itself ends the host in the same way, as a failure.
 
+mod invocations;
 mod mappings;
 mod preflight;
 mod settings;
@@ -25,6 +26,7 @@ use crate::control::{LogSwitch, Tuner};
 use crate::http::{self, KeySet};
 use crate::instances::{Pool, PoolOptions, epoch_ms};
 use crate::invocation::Invoker;
+use crate::invoke_api::{self, Token};
 use crate::model::Application;
 use crate::tuning::{Settings, Wish};
 use crate::{control, kafka, schedule, sqs};
@@ -52,10 +54,23 @@ pub struct Options {
     pub settings: Option<(PathBuf, Vec<Wish>)>,
     /// Changes what the host logs; `None`: nothing does.
     pub log: Option<LogSwitch>,
-    /// File that remembers when schedules were last looked after; `None`: what passed while no host ran goes unreported.
-    pub memory: Option<PathBuf>,
+    /// Folder of this host alone: accepted events, where it is found, when schedules were last looked after.
+    pub state: PathBuf,
+    /// Where the Invoke API listens.
+    pub invoke: InvokeAt,
+    /// What callers of other machines must bring to the Invoke API; `None`: they are refused.
+    pub token: Option<Token>,
     /// Distinguishes this host in consumer groups across restarts (static membership): host name and project folder.
     pub host_id: String,
+}
+
+/// An address for the Invoke API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvokeAt {
+    /// This one.
+    Given(SocketAddr),
+    /// [`invoke_api::DEFAULT`] if it is free, else any free port of loopback.
+    Anywhere,
 }
 
 impl Options {
@@ -74,6 +89,9 @@ pub fn faces(app: &Application, http: &BTreeMap<String, SocketAddr>, control: Op
     });
     apis.chain(control.map(|address| Face { address, what: "status", setting: "control" })).collect()
 }
+
+/// Name of the file within the state folder that says when schedules were last looked after.
+const SCHEDULES_SEEN: &str = "schedules-seen";
 
 /// Why a host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -96,13 +114,19 @@ pub enum RunError {
 /// # Errors
 /// Before anything has started, one message that names everything that is missing or cannot work. Later, after a drain,
 /// the part that could not go on.
-pub async fn run(app: Application, options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+pub async fn run(mut app: Application, options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
     preflight::check(&app, &options).await?;
     let listeners = bind(&app, &options).await?;
+    let invoke_api = invocations::listen(options.invoke).await?;
+    invocations::tell_functions(&mut app, &invoke_api);
     let queues = mappings::ready(&app).await?;
     let (stop, stopping) = watch::channel(false);
+    let (events, driver) = invocations::open(&app, &options)?;
     let pool = Pool::new(&app, &options.executables, &options.pool);
     let invoker: Invoker = pool.clone();
+    let driver = tokio::spawn(driver.run(invoker.clone(), stopping.clone(), options.pool.drain));
+    let (api, beacon) = invocations::api(&app, &options, &invoke_api, invoker.clone(), events.clone())?;
+    let calls = tokio::spawn(invoke_api::serve(invoke_api, api, stopping.clone()));
 
     let mut faces: JoinSet<Result<(), String>> = JoinSet::new();
     for (api, listener) in app.apis.iter().zip(listeners.apis) {
@@ -114,8 +138,8 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
     for schedule in &enabled {
         tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
     }
-    let (fired_by, until, memory) = (invoker.clone(), stopping.clone(), options.memory.clone());
-    let schedules = tokio::spawn(async move { schedule::run(enabled, fired_by, memory.as_deref(), until).await });
+    let (queue, until, memory) = (events.clone(), stopping.clone(), options.state.join(SCHEDULES_SEEN));
+    let schedules = tokio::spawn(async move { schedule::run(enabled, queue, Some(&memory), until).await });
     let host = mappings::Host { app: &app, options: &options, invoker: &invoker, stopping: &stopping };
     let (kafka, sqs) = (host.start_kafka()?, host.start_sqs(queues));
     let tuners = kafka.iter().map(|handle| (handle.watch().status().mapping, handle.tuner()));
@@ -141,6 +165,7 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
             observations: options.pool.observations.clone(),
             kafka: watches.0,
             sqs: watches.1,
+            events,
             tuner,
             token: hex::encode(rand::random::<[u8; 16]>()),
             started_ms: epoch_ms(SystemTime::now()),
@@ -166,11 +191,14 @@ pub async fn run(app: Application, options: Options, shutdown: impl Future<Outpu
         }
     }
     while faces.join_next().await.is_some() {}
-    // together: the pool refuses runs that still queue and bounds those in flight, which the schedules wait for
-    let ((), ended) = tokio::join!(pool.shutdown(), schedules);
-    if let Err(error) = ended {
-        tracing::error!(%error, "the schedules ended badly");
+    // together: the pool refuses what still queues and bounds what is in flight, which the others wait for
+    let ((), schedules, events, calls) = tokio::join!(pool.shutdown(), schedules, driver, calls);
+    for (what, ended) in [("schedules", schedules), ("asynchronous events", events), ("Invoke API", calls)] {
+        if let Err(error) = ended {
+            tracing::error!(%error, what, "ended badly");
+        }
     }
+    drop(beacon);
     following.abort_all();
     tracing::info!("stopped");
     failure.map_or(Ok(()), |why| Err(RunError::Ended(why)))

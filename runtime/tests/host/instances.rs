@@ -93,6 +93,25 @@ async fn a_hanging_function_is_killed_at_its_timeout_with_all_that_it_started() 
 }
 
 #[tokio::test]
+async fn of_several_events_in_a_process_a_deadline_fails_one_and_its_late_answer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answers");
+    let environment = [("ON_START", "two-at-a-time"), ("RECORD_TO", file.to_str().unwrap())];
+    let pool = pool(Function { timeout: Duration::from_secs(1), ..function(&environment) });
+    let pid = answer(&invoke(&pool, json!({"ms": 0})).await)["pid"].clone();
+    let (late, other) = tokio::join!(invoke(&pool, json!({"ms": 1_700})), invoke(&pool, json!({"ms": 300})));
+    assert_eq!(error(&late).0, "Sandbox.Timedout");
+    assert_eq!(answer(&other)["pid"], pid);
+    let answers = eventually("the late answer was made", async || {
+        std::fs::read_to_string(&file).ok().filter(|answers| answers.contains("1700"))
+    })
+    .await;
+    assert!(answers.contains("300 202\n") && answers.contains("1700 400\n"), "{answers}");
+    assert_eq!(answer(&invoke(&pool, json!({"ms": 0})).await)["pid"], pid, "the process lives");
+    assert_eq!(pool.stats().functions[0].cold_starts, 1);
+}
+
+#[tokio::test]
 async fn a_crash_fails_its_own_invocation_and_the_next_gets_a_new_process() {
     let pool = pool(function(&[]));
     let response = invoke(&pool, json!({"do": "exit"})).await;

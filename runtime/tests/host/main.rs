@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod asynchronous;
 mod bad_folders;
 mod bad_templates;
 mod bridge;
@@ -9,9 +10,12 @@ mod browser;
 mod cli;
 mod doctor;
 mod examples;
+mod faults;
 mod http;
 mod http_kinds;
 mod instances;
+mod invoke_api;
+mod invoke_callers;
 mod kafka;
 mod kafka_discards;
 mod kafka_security;

@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use usher::instances::PoolOptions;
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
 use usher::model::{Function, Schedule, ScheduleKind};
-use usher::{schedule, up};
+use usher::{asynchronous, schedule, up};
 
-use crate::support::{application, eventually, executables, function, options};
+use crate::support::{application, eventually, executables, function, options, state};
 
 /// Fails the first invocation; tells of all.
 struct FailsOnce(mpsc::UnboundedSender<Value>, std::sync::atomic::AtomicBool);
@@ -28,6 +28,14 @@ impl Invoke for FailsOnce {
         };
         Ok(Response { request_id: "r".into(), outcome })
     }
+}
+
+/// The events of a function `F`, run by this invoker.
+fn queue(invoker: FailsOnce, stopping: &watch::Receiver<bool>) -> asynchronous::Queue {
+    let app = application(Function { id: "F".into(), ..function(&[]) });
+    let (queue, driver) = asynchronous::open(&state(), &asynchronous::Settings::of(&app, 16, false)).unwrap();
+    tokio::spawn(driver.run(Arc::new(invoker), stopping.clone(), Duration::ZERO));
+    queue
 }
 
 fn every_second(arn: &str) -> Schedule {
@@ -51,8 +59,8 @@ async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile
     let disabled = Schedule { id: "F.Off".into(), arn: "arn:off".into(), enabled: false, ..schedule.clone() };
     let (sent, mut seen) = mpsc::unbounded_channel();
     let (stop, stopping) = watch::channel(false);
-    let invoker = Arc::new(FailsOnce(sent, false.into()));
-    let running = tokio::spawn(schedule::run(vec![schedule, disabled], invoker, None, stopping));
+    let events = queue(FailsOnce(sent, false.into()), &stopping);
+    let running = tokio::spawn(schedule::run(vec![schedule, disabled], events, None, stopping));
 
     let mut events = Vec::new();
     while events.len() < 4 {
@@ -76,8 +84,10 @@ async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
     let folder = tempfile::tempdir().unwrap();
     let memory = folder.path().join("deep/seen");
     let (_stop, stopping) = watch::channel(false);
+    let events = queue(FailsOnce(sent, true.into()), &stopping);
     // ends by itself: nothing is left to fire
-    schedule::run(vec![schedule], Arc::new(FailsOnce(sent, true.into())), Some(&memory), stopping).await;
+    schedule::run(vec![schedule], events.clone(), Some(&memory), stopping).await;
+    eventually("what was fired has run", async || events.stats().is_empty().then_some(())).await;
     let mut times = Vec::new();
     while let Ok(event) = seen.try_recv() {
         times.push(event["time"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap());
@@ -109,14 +119,16 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         settings: None,
         log: None,
         schedules: true,
-        memory: None,
+        state: state(),
+        invoke: up::InvokeAt::Given(([127, 0, 0, 1], 0).into()),
+        token: None,
         host_id: "schedules".into(),
     };
     let (stop, stopped) = oneshot::channel::<()>();
     let host = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));
-    eventually("one run hangs and two queue", async || {
+    eventually("one run hangs and two wait", async || {
         let status: Value = reqwest::get(format!("http://{control}/_usher/status")).await.ok()?.json().await.ok()?;
-        status["functions"][0]["queued"].as_u64().filter(|queued| *queued >= 2)
+        (status["events"][0]["running"] == 1 && status["events"][0]["waiting"].as_u64()? >= 2).then_some(())
     })
     .await;
     stop.send(()).unwrap();

@@ -11,7 +11,7 @@ use usher::up;
 
 use crate::kafka::{free_address, random, recording};
 use crate::sqs_stage::{Stage, arn, endpoint, queue};
-use crate::support::{application, behave, eventually, executables, options};
+use crate::support::{application, behave, eventually, executables, options, state};
 
 /// A project whose function reads the queue of a stage.
 pub(crate) fn project(stage: &Stage) -> TempDir {
@@ -202,7 +202,9 @@ fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
         log: None,
         schedules: true,
         aws_timing: false,
-        memory: None,
+        state: state(),
+        invoke: up::InvokeAt::Given(([127, 0, 0, 1], 0).into()),
+        token: None,
         host_id: random(),
     }
 }

@@ -42,6 +42,11 @@ pub(crate) fn executables() -> BTreeMap<String, PathBuf> {
     BTreeMap::from([("Behave".to_owned(), behave())])
 }
 
+/// A state folder of this test's own, within the target folder.
+pub(crate) fn state() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("state-{:016x}", rand::random::<u64>()))
+}
+
 /// A log that the test can read.
 #[derive(Clone, Default)]
 pub(crate) struct Printed(Arc<Mutex<Vec<u8>>>);

@@ -5,7 +5,7 @@ use usher::model::KafkaMapping;
 use usher::up;
 
 use crate::kafka::{Stage, free_address, random, recording, values};
-use crate::support::{application, eventually, executables, options};
+use crate::support::{application, eventually, executables, options, state};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn up_serves_its_status_and_drains_when_told() {
@@ -71,7 +71,7 @@ async fn everything_that_is_missing_at_the_start_is_named_in_one_message() {
     }
 }
 
-fn up_options(control: std::net::SocketAddr) -> up::Options {
+pub(crate) fn up_options(control: std::net::SocketAddr) -> up::Options {
     up::Options {
         executables: executables(),
         pool: options().0,
@@ -82,7 +82,9 @@ fn up_options(control: std::net::SocketAddr) -> up::Options {
         log: None,
         schedules: true,
         aws_timing: false,
-        memory: None,
+        state: state(),
+        invoke: up::InvokeAt::Given(([127, 0, 0, 1], 0).into()),
+        token: None,
         host_id: random(),
     }
 }

@@ -83,6 +83,7 @@ impl World {
             control: free_address(([127, 0, 0, 1], 0).into())?,
             parameters: quick.into_iter().chain(settings.parameters).map(|(n, v)| (n.to_owned(), v)).collect(),
             schedules: true,
+            state: folder.path().join("state"),
             log: folder.path().join("usher.log"),
             prefix,
             servers,

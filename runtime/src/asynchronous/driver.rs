@@ -1,0 +1,224 @@
+//! The task between the store, the pure machine and the functions: it feeds the one and obeys the other.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::entry::{Entry, EventId, Millis, Stage, Target};
+use super::machine::{Action, Finish, Input, Machine};
+use super::outlet::shown;
+use super::queue::{Event, MAX_EVENT, Queue, Settings, lock, now};
+use super::store::{Answered, Change, Store};
+use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+
+/// What a task of the driver ends with.
+enum Ended {
+    Try(EventId, Result<Response, Rejected>),
+    /// The event could not even be read.
+    Unread(EventId, String),
+    Letter(EventId, Target, Result<(), String>),
+}
+
+/// Runs what was accepted.
+#[derive(Debug)]
+pub struct Driver {
+    machine: Arc<Mutex<Machine>>,
+    store: Store,
+    settings: Settings,
+    queue: Queue,
+    found: Vec<(EventId, Entry)>,
+    arriving: mpsc::UnboundedReceiver<(EventId, Entry)>,
+    tasks: JoinSet<Ended>,
+    /// What tries that just ended came to, until the machine has said whether that is kept.
+    answers: BTreeMap<EventId, Answered>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        machine: Arc<Mutex<Machine>>,
+        store: Store,
+        settings: Settings,
+        queue: Queue,
+        found: Vec<(EventId, Entry)>,
+        arriving: mpsc::UnboundedReceiver<(EventId, Entry)>,
+    ) -> Self {
+        Self { machine, store, settings, queue, found, arriving, tasks: JoinSet::new(), answers: BTreeMap::new() }
+    }
+
+    /// Runs until `shutdown` turns true and what runs then has ended, or `patience` is over. The rest stays on disk.
+    pub async fn run(mut self, invoker: Invoker, mut shutdown: watch::Receiver<bool>, patience: Duration) {
+        self.tell_of_the_found();
+        for (id, entry) in std::mem::take(&mut self.found) {
+            self.step(Input::Accepted(id, entry), &invoker);
+        }
+        let mut deadline: Option<tokio::time::Instant> = None;
+        while deadline.is_none() || !self.tasks.is_empty() {
+            let wake = lock(&self.machine).wake().filter(|_| deadline.is_none());
+            tokio::select! {
+                Some(ended) = self.tasks.join_next() => match ended {
+                    Ok(ended) => self.ended(ended, &invoker),
+                    // a task has nothing to panic about; the event runs again after the next start
+                    Err(error) => tracing::error!(%error, "ALARM: a task failed"),
+                },
+                Some((id, entry)) = self.arriving.recv() => self.step(Input::Accepted(id, entry), &invoker),
+                () = until(wake.map(instant)) => self.step(Input::Tick, &invoker),
+                () = turned(&mut shutdown), if deadline.is_none() => {
+                    deadline = Some(tokio::time::Instant::now() + patience);
+                    self.step(Input::Drain, &invoker);
+                }
+                () = until(deadline) => break,
+            }
+        }
+        let left = lock(&self.machine).len();
+        if left > 0 {
+            tracing::info!(events = left, "asynchronous events wait on disk for the next start");
+        }
+        // everything that was asked of the store is on disk after this
+        let _ = self.store.change(Vec::new()).await;
+    }
+
+    fn tell_of_the_found(&self) {
+        if !self.found.is_empty() {
+            tracing::info!(events = self.found.len(), "asynchronous events of an earlier run go on");
+        }
+        let mut gone: BTreeMap<&str, usize> = BTreeMap::new();
+        for (_, entry) in self.found.iter().filter(|(_, entry)| !self.settings.policies.contains_key(&entry.function)) {
+            *gone.entry(&entry.function).or_default() += 1;
+        }
+        for (function, events) in gone {
+            tracing::warn!(function, events, "the template has this function no more; its events are kept and do not run");
+        }
+    }
+
+    fn step(&mut self, input: Input, invoker: &Invoker) {
+        let mut actions = Vec::new();
+        lock(&self.machine).step(now(), input, &mut actions);
+        for action in actions {
+            self.obey(action, invoker);
+        }
+        self.answers.clear();
+    }
+
+    fn obey(&mut self, action: Action, invoker: &Invoker) {
+        match action {
+            // the store tells of its own failures; a change that is not made lets an event run once more
+            Action::Save(id, entry) => {
+                let answered = self.answers.remove(&id).filter(|_| matches!(entry.stage, Stage::Ended { .. }));
+                drop(self.store.change(vec![Change::Update(id, entry, answered)]));
+            }
+            Action::Forget(id) => drop(self.store.change(vec![Change::Remove(id)])),
+            Action::Invoke(id) => self.invoke(id, invoker.clone()),
+            Action::Deliver(id, target) => self.deliver(id, target),
+        }
+    }
+
+    fn invoke(&mut self, id: EventId, invoker: Invoker) {
+        let Some(entry) = lock(&self.machine).entry(id).cloned() else { return };
+        let max_age = self.settings.policies.get(&entry.function).map_or(0, |policy| policy.max_age);
+        let start_by = Instant::now() + Duration::from_millis((entry.accepted + max_age - now()).max(0) as u64);
+        let store = self.store.clone();
+        self.tasks.spawn(async move {
+            let payload = match store.read(id).await {
+                Ok(stored) => stored.payload,
+                Err(why) => return Ended::Unread(id, why),
+            };
+            let request = Request {
+                trace_id: entry.trace_id,
+                request_id: Some(entry.request_id),
+                start_by: Some(start_by),
+                ..Request::new(entry.function, payload)
+            };
+            Ended::Try(id, invoker.invoke(request, true).await)
+        });
+    }
+
+    fn deliver(&mut self, id: EventId, target: Target) {
+        let Some(entry) = lock(&self.machine).entry(id).cloned() else { return };
+        let (store, outlet, queue) = (self.store.clone(), self.settings.outlet.clone(), self.queue.clone());
+        self.tasks.spawn(async move {
+            let sent = async {
+                let stored = store.read(id).await?;
+                let Target::Function(function) = &target else { return outlet.send(&target, &entry, &stored).await };
+                let payload = Bytes::from(outlet.document(&entry, &stored, MAX_EVENT));
+                let event = Event { function: function.clone(), payload, trace_id: entry.trace_id.clone() };
+                queue.accept(event).await.map(drop).map_err(|why| why.to_string())
+            };
+            let sent = sent.await;
+            Ended::Letter(id, target, sent)
+        });
+    }
+
+    fn ended(&mut self, ended: Ended, invoker: &Invoker) {
+        let input = match ended {
+            Ended::Try(id, result) => Input::Finished(id, self.judge(id, result)),
+            Ended::Unread(id, why) => {
+                tracing::error!(event = id, why, "ALARM: an event cannot be read");
+                Input::Finished(id, Finish::NotBegun)
+            }
+            Ended::Letter(id, target, sent) => {
+                if let Err(why) = &sent {
+                    tracing::error!(
+                        "ALARM: {} does not take the record of an event ({why}); it is kept, and tried until it is taken",
+                        shown(&target)
+                    );
+                }
+                Input::Delivered(id, target, sent.is_ok())
+            }
+        };
+        self.step(input, invoker);
+    }
+
+    /// What the end of a try means; what it came to is remembered for the record.
+    fn judge(&mut self, id: EventId, result: Result<Response, Rejected>) -> Finish {
+        let Some((function, most)) = lock(&self.machine).entry(id).map(|entry| {
+            (entry.function.clone(), self.settings.policies.get(&entry.function).map_or(0, |policy| policy.concurrency))
+        }) else {
+            return Finish::Never;
+        };
+        let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
+        match result {
+            Ok(Response { outcome: Outcome::Answer(body), .. }) => {
+                self.answers.insert(id, Answered { error: None, body: text(&body) });
+                Finish::Answered
+            }
+            Ok(Response { outcome: Outcome::Error(error), .. }) if error.is_of_the_hosts_end() => Finish::Stopped,
+            Ok(Response { outcome: Outcome::Error(error), request_id }) => {
+                tracing::warn!(
+                    function,
+                    request_id,
+                    error_type = error.error_type,
+                    "an asynchronous event failed: {}",
+                    error.message
+                );
+                self.answers.insert(id, Answered { error: Some(error.message), body: text(&error.body) });
+                Finish::Failed
+            }
+            Err(Rejected::ShuttingDown) => Finish::Stopped,
+            Err(Rejected::Throttled(_)) if most > 0 => Finish::NotBegun,
+            Err(rejected) => {
+                tracing::error!(function, %rejected, "an asynchronous event cannot run");
+                Finish::Never
+            }
+        }
+    }
+}
+
+fn instant(at: Millis) -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_millis((at - now()).max(0) as u64)
+}
+
+/// Resolves when the flag is true, or its owner gone.
+async fn turned(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|on| *on).await;
+}
+
+async fn until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

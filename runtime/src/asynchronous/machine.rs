@@ -1,0 +1,314 @@
+//! When events are tried, tried again and given up: no store, no function, no clock.
+//!
+//! Lambda's rules ("How Lambda handles errors and retries with asynchronous invocation"): a function error is tried again
+//! after one and after two minutes; a throttled try, or one that failed before the function began, uses up nothing and comes
+//! back with growing waits; an event older than the function's maximum age is given up, and so is one of a function that may
+//! not run at all. In every case the destinations of that end are told.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::entry::{Condition, Entry, EventId, Millis, Stage, Target};
+
+/// Records on their way to destinations at one time.
+const MOST_DELIVERIES: usize = 16;
+
+/// What a function's template says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Tries after the first.
+    pub max_retries: u32,
+    /// An event older than this is given up.
+    pub max_age: Millis,
+    /// Invocations at one time.
+    pub concurrency: usize,
+    /// Who is told of success.
+    pub on_success: Vec<Target>,
+    /// Who is told when an event is given up.
+    pub on_failure: Vec<Target>,
+}
+
+/// How long it is waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Before the first and before the second retry after a function error.
+    pub retries: [Millis; 2],
+    /// After the first try that did not begin, or the first record that was not taken; doubled each time.
+    pub backoff: Millis,
+    /// The longest such wait.
+    pub max_backoff: Millis,
+}
+
+impl Timing {
+    /// As Lambda waits: one and two minutes; 1 s doubling to 5 minutes.
+    pub const AWS: Self = Self { retries: [60_000, 120_000], backoff: 1_000, max_backoff: 300_000 };
+    /// For a person who waits.
+    pub const SHORT: Self = Self { retries: [1_000, 2_000], backoff: 100, max_backoff: 5_000 };
+
+    fn after(&self, tries: u32) -> Millis {
+        self.backoff.saturating_mul(1 << tries.min(30)).min(self.max_backoff)
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// An event is on disk: new, or found there at the start.
+    Accepted(EventId, Entry),
+    /// A try ended.
+    Finished(EventId, Finish),
+    /// A record reached its destination, or did not.
+    Delivered(EventId, Target, bool),
+    /// Time passed.
+    Tick,
+    /// Begin nothing more.
+    Drain,
+}
+
+/// How a try ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// The function answered.
+    Answered,
+    /// The function failed.
+    Failed,
+    /// The function did not begin.
+    NotBegun,
+    /// The function may not run, or can never take this event.
+    Never,
+    /// The host ended it; it counts as not tried.
+    Stopped,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Run the function.
+    Invoke(EventId),
+    /// Tell a destination.
+    Deliver(EventId, Target),
+    /// Keep this state of the event; before any action on it that follows.
+    Save(EventId, Entry),
+    /// The event is done with.
+    Forget(EventId),
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    /// Due and not running, oldest first.
+    ready: BTreeSet<EventId>,
+    running: BTreeSet<EventId>,
+}
+
+/// A record on its way to one destination.
+type Letter = (EventId, Target);
+
+/// What a time is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// The event is due, or too old. One that moved on meanwhile is left alone.
+    Event(EventId),
+    /// The destination is asked again.
+    Letter(Letter),
+}
+
+/// The state of all events.
+#[derive(Debug)]
+pub struct Machine {
+    policies: BTreeMap<String, Policy>,
+    timing: Timing,
+    entries: HashMap<EventId, Entry>,
+    lines: BTreeMap<String, Line>,
+    timers: BTreeSet<(Millis, Timer)>,
+    outgoing: BTreeSet<Letter>,
+    /// Times that a letter was not taken.
+    refused: BTreeMap<Letter, u32>,
+    delivering: usize,
+    draining: bool,
+}
+
+impl Machine {
+    /// `policies` by the function's logical id. Events of other functions are kept and left alone.
+    pub fn new(policies: BTreeMap<String, Policy>, timing: Timing) -> Self {
+        Self {
+            policies,
+            timing,
+            entries: HashMap::new(),
+            lines: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            outgoing: BTreeSet::new(),
+            refused: BTreeMap::new(),
+            delivering: 0,
+            draining: false,
+        }
+    }
+
+    /// Takes what happened, and adds what is to be done to `actions`.
+    pub fn step(&mut self, now: Millis, input: Input, actions: &mut Vec<Action>) {
+        match input {
+            Input::Accepted(id, entry) => self.accepted(id, entry),
+            Input::Finished(id, finish) => self.finished(now, id, finish, actions),
+            Input::Delivered(id, target, taken) => self.delivered(now, (id, target), taken, actions),
+            Input::Tick => {}
+            Input::Drain => self.draining = true,
+        }
+        self.look_at_the_clock(now, actions);
+        if !self.draining {
+            self.begin(actions);
+        }
+    }
+
+    /// When to step next if nothing happens before; may be in the past.
+    pub fn wake(&self) -> Option<Millis> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// An event that is not done with.
+    pub fn entry(&self, id: EventId) -> Option<&Entry> {
+        self.entries.get(&id)
+    }
+
+    /// Events that are not done with.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Every event that is not done with, those of unknown functions included, and whether it runs now.
+    pub fn overview(&self) -> impl Iterator<Item = (&Entry, bool)> {
+        self.entries.iter().map(|(id, entry)| {
+            let running = self.lines.get(&entry.function).is_some_and(|line| line.running.contains(id));
+            (entry, running)
+        })
+    }
+
+    fn accepted(&mut self, id: EventId, entry: Entry) {
+        if let Some(policy) = self.policies.get(&entry.function) {
+            match &entry.stage {
+                Stage::Waiting { due, .. } => {
+                    self.timers.insert((*due, Timer::Event(id)));
+                    self.timers.insert((entry.accepted + policy.max_age, Timer::Event(id)));
+                }
+                Stage::Ended { targets, .. } => self.outgoing.extend(targets.iter().map(|target| (id, target.clone()))),
+            }
+        }
+        self.entries.insert(id, entry);
+    }
+
+    fn finished(&mut self, now: Millis, id: EventId, finish: Finish, actions: &mut Vec<Action>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let (Some(line), Some(policy)) = (self.lines.get_mut(&entry.function), self.policies.get(&entry.function)) else {
+            return;
+        };
+        if !line.running.remove(&id) {
+            return;
+        }
+        let Stage::Waiting { failed, delayed, .. } = entry.stage else { return };
+        let again = |failed, delayed, due| Stage::Waiting { failed, delayed, due };
+        match finish {
+            Finish::Answered => {
+                entry.invoked += 1;
+                self.end(now, id, Condition::Success, actions);
+                return;
+            }
+            Finish::Failed => {
+                entry.invoked += 1;
+                if failed >= policy.max_retries {
+                    self.end(now, id, Condition::RetriesExhausted, actions);
+                    return;
+                }
+                let wait = self.timing.retries[(failed as usize).min(self.timing.retries.len() - 1)];
+                entry.stage = again(failed + 1, 0, now + wait);
+            }
+            Finish::NotBegun => entry.stage = again(failed, delayed + 1, now + self.timing.after(delayed)),
+            Finish::Never => {
+                self.end(now, id, Condition::RetriesExhausted, actions);
+                return;
+            }
+            Finish::Stopped => entry.stage = again(failed, delayed, now),
+        }
+        if let Stage::Waiting { due, .. } = entry.stage {
+            self.timers.insert((due, Timer::Event(id)));
+        }
+        actions.push(Action::Save(id, entry.clone()));
+    }
+
+    /// The event has run, or will not run again; what is left is to tell of it.
+    fn end(&mut self, now: Millis, id: EventId, condition: Condition, actions: &mut Vec<Action>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(policy) = self.policies.get(&entry.function) else { return };
+        let targets = if condition == Condition::Success { &policy.on_success } else { &policy.on_failure };
+        if targets.is_empty() {
+            self.entries.remove(&id);
+            actions.push(Action::Forget(id));
+            return;
+        }
+        entry.stage = Stage::Ended { condition, at: now, targets: targets.clone() };
+        self.outgoing.extend(targets.iter().map(|target| (id, target.clone())));
+        actions.push(Action::Save(id, entry.clone()));
+    }
+
+    fn delivered(&mut self, now: Millis, letter: Letter, taken: bool, actions: &mut Vec<Action>) {
+        self.delivering = self.delivering.saturating_sub(1);
+        let tries = self.refused.remove(&letter).unwrap_or_default();
+        if !taken {
+            self.timers.insert((now + self.timing.after(tries), Timer::Letter(letter.clone())));
+            self.refused.insert(letter, tries.saturating_add(1));
+            return;
+        }
+        let (id, target) = letter;
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Stage::Ended { targets, .. } = &mut entry.stage else { return };
+        targets.retain(|left| *left != target);
+        if targets.is_empty() {
+            self.entries.remove(&id);
+            actions.push(Action::Forget(id));
+        } else {
+            actions.push(Action::Save(id, entry.clone()));
+        }
+    }
+
+    fn look_at_the_clock(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        while self.timers.first().is_some_and(|(at, _)| *at <= now) {
+            match self.timers.pop_first() {
+                Some((_, Timer::Letter(letter))) => drop(self.outgoing.insert(letter)),
+                Some((_, Timer::Event(id))) => self.look_at(now, id, actions),
+                None => {}
+            }
+        }
+    }
+
+    /// An event may have become due, or too old.
+    fn look_at(&mut self, now: Millis, id: EventId, actions: &mut Vec<Action>) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        let (Stage::Waiting { due, .. }, Some(policy)) = (&entry.stage, self.policies.get(&entry.function)) else { return };
+        let line = self.lines.entry(entry.function.clone()).or_default();
+        if line.running.contains(&id) {
+            return;
+        }
+        if now >= entry.accepted + policy.max_age {
+            line.ready.remove(&id);
+            self.end(now, id, Condition::EventAgeExceeded, actions);
+        } else if now >= *due {
+            line.ready.insert(id);
+        }
+    }
+
+    fn begin(&mut self, actions: &mut Vec<Action>) {
+        for (function, line) in &mut self.lines {
+            // a function that may not run is asked all the same: it says so, and its event ends
+            let most = self.policies.get(function).map_or(0, |policy| policy.concurrency.max(1));
+            while line.running.len() < most
+                && let Some(id) = line.ready.pop_first()
+            {
+                line.running.insert(id);
+                actions.push(Action::Invoke(id));
+            }
+        }
+        while self.delivering < MOST_DELIVERIES
+            && let Some((id, target)) = self.outgoing.pop_first()
+        {
+            self.delivering += 1;
+            actions.push(Action::Deliver(id, target));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The machine against its rules: single cases, and any course of things with deaths of the host in between.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const AGE: Millis = 60_000;
+
+fn policy() -> Policy {
+    Policy {
+        max_retries: 2,
+        max_age: AGE,
+        concurrency: 2,
+        on_success: Vec::new(),
+        on_failure: vec![Target::Queue("failed".into()), Target::DeadLetters("dead".into())],
+    }
+}
+
+fn machine(policy: Policy) -> Machine {
+    Machine::new(BTreeMap::from([("F".to_owned(), policy)]), Timing::AWS)
+}
+
+fn entry(accepted: Millis) -> Entry {
+    Entry {
+        function: "F".into(),
+        request_id: "r".into(),
+        trace_id: None,
+        accepted,
+        invoked: 0,
+        stage: Stage::Waiting { failed: 0, delayed: 0, due: accepted },
+    }
+}
+
+fn step(machine: &mut Machine, now: Millis, input: Input) -> Vec<Action> {
+    let mut actions = Vec::new();
+    machine.step(now, input, &mut actions);
+    actions
+}
+
+#[test]
+fn a_failing_event_is_tried_after_one_and_two_minutes_and_then_its_destinations_are_told() {
+    let mut machine = machine(Policy { max_age: 3_600_000, ..policy() });
+    assert_eq!(step(&mut machine, 0, Input::Accepted(1, entry(0))), [Action::Invoke(1)]);
+    assert!(matches!(step(&mut machine, 10, Input::Finished(1, Finish::Failed))[..], [Action::Save(1, _)]));
+    assert_eq!(machine.wake(), Some(60_010));
+    assert!(step(&mut machine, 60_009, Input::Tick).is_empty());
+    assert_eq!(step(&mut machine, 60_010, Input::Tick), [Action::Invoke(1)]);
+    step(&mut machine, 60_020, Input::Finished(1, Finish::Failed));
+    assert_eq!(step(&mut machine, 180_020, Input::Tick), [Action::Invoke(1)]);
+    let told = step(&mut machine, 180_030, Input::Finished(1, Finish::Failed));
+    let [Action::Save(1, saved), Action::Deliver(1, first), Action::Deliver(1, second)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(saved.invoked, 3);
+    assert!(matches!(saved.stage, Stage::Ended { condition: Condition::RetriesExhausted, at: 180_030, .. }), "{saved:?}");
+    assert!(matches!(step(&mut machine, 180_040, Input::Delivered(1, first.clone(), true))[..], [Action::Save(1, _)]));
+    assert!(step(&mut machine, 180_040, Input::Delivered(1, second.clone(), false)).is_empty());
+    assert_eq!(step(&mut machine, 181_040, Input::Tick), [Action::Deliver(1, second.clone())]);
+    assert_eq!(step(&mut machine, 181_050, Input::Delivered(1, second.clone(), true)), [Action::Forget(1)]);
+}
+
+#[test]
+fn throttles_use_up_no_retry_and_wait_longer_each_time_until_the_event_is_too_old() {
+    let mut machine = machine(policy());
+    step(&mut machine, 0, Input::Accepted(1, entry(0)));
+    let mut now = 0;
+    for wait in [1_000, 2_000, 4_000, 8_000, 16_000] {
+        step(&mut machine, now, Input::Finished(1, Finish::NotBegun));
+        assert_eq!(machine.wake(), Some(now + wait));
+        now += wait;
+        assert_eq!(step(&mut machine, now, Input::Tick), [Action::Invoke(1)]);
+    }
+    step(&mut machine, now, Input::Finished(1, Finish::NotBegun));
+    let ended = step(&mut machine, AGE, Input::Tick);
+    let Action::Save(1, saved) = &ended[0] else { panic!("{ended:?}") };
+    assert!(matches!(saved.stage, Stage::Ended { condition: Condition::EventAgeExceeded, .. }), "{saved:?}");
+    assert_eq!(saved.invoked, 0);
+}
+
+#[test]
+fn a_function_that_may_not_run_gives_its_events_up_without_a_retry() {
+    let mut machine = machine(Policy { concurrency: 0, ..policy() });
+    assert_eq!(step(&mut machine, 0, Input::Accepted(1, entry(0))), [Action::Invoke(1)]);
+    let ended = step(&mut machine, 0, Input::Finished(1, Finish::Never));
+    assert!(matches!(&ended[..], [Action::Save(..), Action::Deliver(..), Action::Deliver(..)]), "{ended:?}");
+}
+
+#[test]
+fn events_of_a_function_that_is_gone_are_kept_and_left_alone() {
+    let mut machine = machine(policy());
+    let stranger = Entry { function: "G".into(), ..entry(0) };
+    assert!(step(&mut machine, AGE * 1_000, Input::Accepted(1, stranger.clone())).is_empty());
+    assert_eq!(machine.overview().collect::<Vec<_>>(), [(&stranger, false)]);
+}
+
+/// One thing that may happen.
+#[derive(Debug, Clone)]
+enum Happens {
+    Accept,
+    /// The try that has run longest ends so.
+    Finish(Finish),
+    /// The first record on its way is taken, or is not.
+    Deliver(bool),
+    Wait(Millis),
+    /// The host dies and starts again with what was on disk.
+    Die,
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        3 => Just(Happens::Accept),
+        3 => prop_oneof![Just(Finish::Answered), Just(Finish::Failed), Just(Finish::NotBegun), Just(Finish::Stopped)]
+            .prop_map(Happens::Finish),
+        2 => any::<bool>().prop_map(Happens::Deliver),
+        2 => (0..40_000_i64).prop_map(Happens::Wait),
+        1 => Just(Happens::Die),
+    ]
+}
+
+/// A host around the machine: its disk, what runs, and what was seen from outside.
+struct World {
+    machine: Machine,
+    now: Millis,
+    disk: BTreeMap<EventId, Entry>,
+    running: Vec<EventId>,
+    letters: Vec<(EventId, Target)>,
+    failures: BTreeMap<EventId, u32>,
+    answered: BTreeMap<EventId, u32>,
+    taken: BTreeMap<EventId, Vec<Target>>,
+}
+
+impl World {
+    fn input(&mut self, input: Input) {
+        for action in step(&mut self.machine, self.now, input) {
+            match action {
+                Action::Invoke(id) => {
+                    assert!(!self.running.contains(&id), "{id} runs twice at once");
+                    assert!(matches!(self.disk[&id].stage, Stage::Waiting { .. }));
+                    self.running.push(id);
+                    assert!(self.running.len() <= policy().concurrency);
+                }
+                Action::Deliver(id, target) => {
+                    assert!(!self.letters.contains(&(id, target.clone())));
+                    self.letters.push((id, target));
+                }
+                Action::Save(id, entry) => drop(self.disk.insert(id, entry)),
+                Action::Forget(id) => drop(self.disk.remove(&id).expect("forgotten once")),
+            }
+        }
+    }
+
+    fn finish(&mut self, finish: Finish) {
+        if self.running.is_empty() {
+            return;
+        }
+        let id = self.running.remove(0);
+        match finish {
+            Finish::Failed => *self.failures.entry(id).or_default() += 1,
+            Finish::Answered => *self.answered.entry(id).or_default() += 1,
+            _ => {}
+        }
+        self.input(Input::Finished(id, finish));
+    }
+
+    fn deliver(&mut self, taken: bool) {
+        if self.letters.is_empty() {
+            return;
+        }
+        let (id, target) = self.letters.remove(0);
+        if taken {
+            self.taken.entry(id).or_default().push(target.clone());
+        }
+        self.input(Input::Delivered(id, target, taken));
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_every_accepted_event_ends_by_the_rules_and_once(course in prop::collection::vec(happens(), 1..120)) {
+        let mut world = World {
+            machine: machine(policy()), now: 0, disk: BTreeMap::new(), running: Vec::new(), letters: Vec::new(),
+            failures: BTreeMap::new(), answered: BTreeMap::new(), taken: BTreeMap::new(),
+        };
+        let mut accepted = 0;
+        for one in course {
+            match one {
+                Happens::Accept => {
+                    accepted += 1;
+                    world.disk.insert(accepted, entry(world.now));
+                    world.input(Input::Accepted(accepted, entry(world.now)));
+                }
+                Happens::Finish(finish) => world.finish(finish),
+                Happens::Deliver(taken) => world.deliver(taken),
+                Happens::Wait(time) => {
+                    world.now += time;
+                    world.input(Input::Tick);
+                }
+                Happens::Die => {
+                    world.machine = machine(policy());
+                    (world.running, world.letters) = (Vec::new(), Vec::new());
+                    for (id, entry) in world.disk.clone() {
+                        world.input(Input::Accepted(id, entry));
+                    }
+                }
+            }
+        }
+        // from here on all goes well
+        while !world.disk.is_empty() {
+            world.finish(Finish::Answered);
+            world.deliver(true);
+            if world.running.is_empty() && world.letters.is_empty() && let Some(wake) = world.machine.wake() {
+                world.now = world.now.max(wake);
+                world.input(Input::Tick);
+            }
+        }
+        for id in 1..=accepted {
+            let (failures, answered) = (world.failures.get(&id).copied().unwrap_or(0), world.answered.get(&id).copied().unwrap_or(0));
+            let told = world.taken.get(&id).cloned().unwrap_or_default();
+            prop_assert!(failures <= 3 && answered <= 1, "{} failures, {} answers", failures, answered);
+            prop_assert_ne!(answered == 1, told == policy().on_failure, "answered, or its failure told, and never both");
+        }
+    }
+}

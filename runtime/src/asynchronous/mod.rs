@@ -1,0 +1,24 @@
+//! Asynchronous invocations: events that are taken over before they run.
+//!
+//! An event passes through these files in this order: [`queue`] takes it once `store` has it on disk; the pure machine of
+//! `machine`, which knows the state of an event as `entry` has it, says when it is tried, tried again or given up;
+//! `driver` obeys, invoking the function; `record` words what its destinations are told, and `outlet` tells them.
+//!
+//! Promises: an event that was accepted is on disk, and runs at least once or is given up by the rules of its function,
+//! whatever happens to the host in between; it leaves the disk only after its destinations have taken their records;
+//! a function gets no more events at a time than it may have instances, the others wait without holding anything.
+
+mod driver;
+mod entry;
+mod machine;
+#[cfg(test)]
+mod machine_tests;
+mod outlet;
+mod queue;
+mod record;
+mod store;
+
+pub use driver::Driver;
+pub use entry::{Condition, Entry, EventId, Millis, Stage, Target};
+pub use machine::{Action, Finish, Input, Machine, Policy, Timing};
+pub use queue::{AsyncStats, Event, MAX_EVENT, NotAccepted, Queue, Settings, open};

@@ -1,0 +1,200 @@
+//! The door: takes events over, and shows what became of them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::driver::Driver;
+use super::entry::{Entry, EventId, Millis, Stage, Target};
+use super::machine::{Machine, Policy, Timing};
+use super::outlet::Outlet;
+use super::store::{Change, Store};
+use crate::instances::{arn, new_id};
+use crate::model::{Application, EventTarget};
+use crate::sqs::Sqs;
+
+/// Most bytes of an asynchronous event (Lambda quota "Invocation payload", asynchronous: 1 MB).
+pub const MAX_EVENT: usize = 1024 * 1024;
+
+/// Events that may wait. Each costs some hundred bytes of memory; its payload is on disk alone.
+const MOST_WAITING: usize = 100_000;
+
+/// An event for a function.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Function's logical id.
+    pub function: String,
+    /// JSON, [`MAX_EVENT`] bytes at most.
+    pub payload: Bytes,
+    /// `X-Amzn-Trace-Id` to pass on.
+    pub trace_id: Option<String>,
+}
+
+/// Why an event was not taken over. The caller still owns it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAccepted {
+    /// No such function in the template.
+    #[error("no function {0} in the template")]
+    NotFound(String),
+    /// Larger than [`MAX_EVENT`].
+    #[error("the event has {0} bytes; an asynchronous invocation takes at most {MAX_EVENT}")]
+    TooLarge(usize),
+    /// Too many wait already.
+    #[error("{MOST_WAITING} events wait already")]
+    Full,
+    /// The disk does not take it.
+    #[error("the event cannot be kept: {0}")]
+    Store(String),
+}
+
+/// What there is of a function's events.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AsyncStats {
+    /// Logical id.
+    pub function: String,
+    /// Accepted, and not running now: new ones, and those that will be tried again.
+    pub waiting: usize,
+    /// Running now.
+    pub running: usize,
+    /// Ended, and not all destinations have been told.
+    pub delivering: usize,
+}
+
+/// What is known beforehand.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub(super) policies: BTreeMap<String, Policy>,
+    pub(super) timing: Timing,
+    pub(super) outlet: Outlet,
+}
+
+impl Settings {
+    /// From the application; `concurrency`: invocations at one time of a function that reserves no number.
+    pub fn of(app: &Application, concurrency: usize, aws_timing: bool) -> Self {
+        let policies = app.functions.values().map(|function| {
+            let config = app.event_invoke.get(&function.id).cloned().unwrap_or_default();
+            let target = |target: EventTarget| match target {
+                EventTarget::Queue(arn) => Target::Queue(arn),
+                EventTarget::Function(id) => Target::Function(id),
+            };
+            let policy = Policy {
+                max_retries: config.max_retries,
+                max_age: config.max_age.as_millis() as Millis,
+                concurrency: function.concurrency.map_or(concurrency, |limit| limit as usize),
+                on_success: config.on_success.map(target).into_iter().collect(),
+                on_failure: config
+                    .on_failure
+                    .map(target)
+                    .into_iter()
+                    .chain(config.dead_letters.map(Target::DeadLetters))
+                    .collect(),
+            };
+            (function.id.clone(), policy)
+        });
+        Self {
+            policies: policies.collect(),
+            timing: if aws_timing { Timing::AWS } else { Timing::SHORT },
+            outlet: Outlet {
+                sqs: app.sqs_endpoint.as_deref().map(Sqs::at),
+                arns: app.functions.values().map(|function| (function.id.clone(), arn(function))).collect(),
+            },
+        }
+    }
+}
+
+/// Takes events over. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Queue(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    next: AtomicU64,
+    functions: BTreeMap<String, Policy>,
+    machine: Arc<Mutex<Machine>>,
+    accepted: mpsc::UnboundedSender<(EventId, Entry)>,
+}
+
+/// Opens the events of this state folder. They run, and so do new ones, while the driver does.
+///
+/// # Errors
+/// The folder cannot be used, or another host uses it.
+pub fn open(folder: &Path, settings: &Settings) -> Result<(Queue, Driver), String> {
+    let (store, found, _) = Store::open(folder)?;
+    let machine = Arc::new(Mutex::new(Machine::new(settings.policies.clone(), settings.timing)));
+    let (accepted, arriving) = mpsc::unbounded_channel();
+    let queue = Queue(Arc::new(Inner {
+        store: store.clone(),
+        next: AtomicU64::new(found.last().map_or(0, |(id, _)| id + 1)),
+        functions: settings.policies.clone(),
+        machine: machine.clone(),
+        accepted,
+    }));
+    let driver = Driver::new(machine, store, settings.clone(), queue.clone(), found, arriving);
+    Ok((queue, driver))
+}
+
+pub(super) fn lock(machine: &Mutex<Machine>) -> MutexGuard<'_, Machine> {
+    machine.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Now, as events count it.
+pub(super) fn now() -> Millis {
+    Timestamp::now().as_millisecond()
+}
+
+impl Queue {
+    /// Takes an event over. When this returns its request id the event is on disk.
+    ///
+    /// # Errors
+    /// The event was not taken.
+    pub async fn accept(&self, event: Event) -> Result<String, NotAccepted> {
+        let Event { function, payload, trace_id } = event;
+        let inner = &self.0;
+        if !inner.functions.contains_key(&function) {
+            return Err(NotAccepted::NotFound(function));
+        }
+        if payload.len() > MAX_EVENT {
+            return Err(NotAccepted::TooLarge(payload.len()));
+        }
+        if lock(&inner.machine).len() >= MOST_WAITING {
+            return Err(NotAccepted::Full);
+        }
+        let id = inner.next.fetch_add(1, Ordering::Relaxed);
+        let accepted = now();
+        let stage = Stage::Waiting { failed: 0, delayed: 0, due: accepted };
+        let entry = Entry { function, request_id: new_id(), trace_id, accepted, invoked: 0, stage };
+        inner.store.change(vec![Change::Add(id, entry.clone(), payload)]).await.map_err(NotAccepted::Store)?;
+        let request_id = entry.request_id.clone();
+        // a driver that has ended leaves it to the next start
+        let _ = inner.accepted.send((id, entry));
+        Ok(request_id)
+    }
+
+    /// Events of this function that have not ended.
+    pub fn unfinished(&self, function: &str) -> usize {
+        let machine = lock(&self.0.machine);
+        machine.overview().filter(|(entry, _)| entry.function == function && matches!(entry.stage, Stage::Waiting { .. })).count()
+    }
+
+    /// What there is, by function; those without events are left out.
+    pub fn stats(&self) -> Vec<AsyncStats> {
+        let mut stats: BTreeMap<String, AsyncStats> = BTreeMap::new();
+        for (entry, running) in lock(&self.0.machine).overview() {
+            let function = entry.function.clone();
+            let of = stats.entry(function.clone()).or_insert_with(|| AsyncStats { function, ..AsyncStats::default() });
+            match entry.stage {
+                Stage::Ended { .. } => of.delivering += 1,
+                Stage::Waiting { .. } if running => of.running += 1,
+                Stage::Waiting { .. } => of.waiting += 1,
+            }
+        }
+        stats.into_values().collect()
+    }
+}

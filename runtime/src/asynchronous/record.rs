@@ -1,0 +1,178 @@
+//! What destinations are told, in Lambda's words.
+//!
+//! "Capturing records of Lambda asynchronous invocations" in Lambda's guide shows the record of a destination and the
+//! attributes of a message in a dead-letter queue.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::entry::{Condition, Entry, Millis};
+use super::store::{Answered, Stored};
+
+/// Most characters of `ErrorMessage` in a dead-letter queue (the service: 1 KB).
+const MOST_MESSAGE: usize = 1_024;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    version: &'a str,
+    timestamp: String,
+    request_context: RequestContext<'a>,
+    request_payload: Option<&'a RawValue>,
+    response_context: Option<ResponseContext<'a>>,
+    response_payload: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext<'a> {
+    request_id: &'a str,
+    function_arn: String,
+    condition: &'a str,
+    approximate_invoke_count: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResponseContext<'a> {
+    status_code: u16,
+    executed_version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_error: Option<&'a str>,
+}
+
+/// The record for a destination, at most `most` bytes long: where it does not fit, the response is left out (`null`), then the
+/// request as well.
+pub(super) fn document(
+    entry: &Entry,
+    condition: Condition,
+    at: Millis,
+    stored: &Stored,
+    function_arn: &str,
+    most: usize,
+) -> String {
+    let request = std::str::from_utf8(&stored.payload).ok().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
+    let response = stored.answered.as_ref().map(|answered| as_json(&answered.body));
+    let context = |answered: &Answered| ResponseContext {
+        status_code: 200,
+        executed_version: "$LATEST",
+        function_error: answered.error.as_ref().map(|_| "Unhandled"),
+    };
+    let write = |request: Option<&RawValue>, response: Option<&RawValue>| {
+        let record = Record {
+            version: "1.0",
+            timestamp: moment(at),
+            request_context: RequestContext {
+                request_id: &entry.request_id,
+                function_arn: format!("{function_arn}:$LATEST"),
+                condition: condition.word(),
+                approximate_invoke_count: entry.invoked,
+            },
+            request_payload: request,
+            response_context: stored.answered.as_ref().map(context),
+            response_payload: response,
+        };
+        // nothing in it can fail to be written
+        serde_json::to_string(&record).unwrap_or_default()
+    };
+    let whole = write(request, response.as_deref());
+    if whole.len() <= most {
+        return whole;
+    }
+    tracing::warn!(
+        request_id = entry.request_id,
+        bytes = whole.len(),
+        "a record is larger than its destination takes; payloads are left out of it"
+    );
+    let less = write(request, None);
+    if less.len() <= most { less } else { write(None, None) }
+}
+
+/// Name, type and value of the attributes of a message in a dead-letter queue.
+pub(super) fn attributes(entry: &Entry, condition: Condition, stored: &Stored) -> [(&'static str, &'static str, String); 3] {
+    let error = stored.answered.as_ref().and_then(|answered| answered.error.clone());
+    let (code, message) = match (error, condition) {
+        (Some(message), _) => ("200", message),
+        (None, Condition::EventAgeExceeded) => ("429", "the event grew too old before the function could run".to_owned()),
+        (None, _) => ("429", "the function may not run: its concurrency is 0".to_owned()),
+    };
+    let end = message.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MOST_MESSAGE).last().unwrap_or(0);
+    // an attribute must not be empty
+    let message = if end == 0 { "no reason given" } else { &message[..end] };
+    [
+        ("RequestID", "String", entry.request_id.clone()),
+        ("ErrorCode", "Number", code.into()),
+        ("ErrorMessage", "String", message.into()),
+    ]
+}
+
+/// An answer need not be JSON; it is told as text then.
+fn as_json(body: &str) -> Box<RawValue> {
+    let text =
+        if serde_json::from_str::<&RawValue>(body).is_ok() { body.to_owned() } else { serde_json::json!(body).to_string() };
+    RawValue::from_string(text).unwrap_or_default()
+}
+
+/// `2026-01-31T09:00:00.123Z`.
+fn moment(at: Millis) -> String {
+    let at = Timestamp::from_millisecond(at).unwrap_or_default();
+    format!("{at:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::{Value, json};
+
+    use super::super::entry::Stage;
+    use super::*;
+
+    fn failed(body: &str) -> (Entry, Stored) {
+        let stage = Stage::Ended { condition: Condition::RetriesExhausted, at: 0, targets: Vec::new() };
+        let entry = Entry { function: "F".into(), request_id: "e4b4".into(), trace_id: None, accepted: 0, invoked: 3, stage };
+        let answered = Answered { error: Some("no".into()), body: body.into() };
+        (entry, Stored { payload: Bytes::from_static(b"{\"ORDER_IDS\": [1.0]}"), answered: Some(answered) })
+    }
+
+    #[test]
+    fn a_record_has_lambdas_form_and_the_payload_as_it_was() {
+        let (entry, stored) = failed(r#"{"errorMessage":"no"}"#);
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
+        let text = document(&entry, Condition::RetriesExhausted, 1_573_755_365_568, &stored, arn, usize::MAX);
+        assert!(text.contains(r#""requestPayload":{"ORDER_IDS": [1.0]}"#), "{text}");
+        let record: Value = serde_json::from_str(&text).unwrap();
+        let context = json!({ "requestId": "e4b4", "functionArn": format!("{arn}:$LATEST"), "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3 });
+        assert_eq!(record["requestContext"], context);
+        assert_eq!((&record["version"], &record["timestamp"]), (&json!("1.0"), &json!("2019-11-14T18:16:05.568Z")));
+        assert_eq!(
+            record["responseContext"],
+            json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" })
+        );
+        assert_eq!(record["responsePayload"]["errorMessage"], "no");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_an_answer_that_is_no_json_is_text() {
+        let (entry, stored) = failed("not json");
+        let most = |most| serde_json::from_str::<Value>(&document(&entry, Condition::Success, 0, &stored, "arn", most)).unwrap();
+        assert_eq!(most(usize::MAX)["responsePayload"], "not json");
+        let whole = document(&entry, Condition::Success, 0, &stored, "arn", usize::MAX).len();
+        assert_eq!(
+            (&most(whole - 1)["responsePayload"], &most(whole - 1)["requestPayload"]["ORDER_IDS"]),
+            (&json!(null), &json!([1.0]))
+        );
+        assert_eq!(most(10)["requestPayload"], json!(null));
+    }
+
+    #[test]
+    fn the_message_of_a_dead_letter_is_cut_between_characters() {
+        let (entry, mut stored) = failed("");
+        stored.answered = Some(Answered { error: Some("ä".repeat(600)), body: String::new() });
+        let [_, code, message] = attributes(&entry, Condition::RetriesExhausted, &stored);
+        assert_eq!((code.2.as_str(), message.2.len()), ("200", 1_024));
+        stored.answered = None;
+        assert_eq!(attributes(&entry, Condition::EventAgeExceeded, &stored)[1].2, "429");
+    }
+}

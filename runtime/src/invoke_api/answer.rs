@@ -1,0 +1,160 @@
+//! Answers in the service's words: what SDKs take apart ("Invoke" in Lambda's API reference).
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use super::admission::Refused;
+use crate::asynchronous::{MAX_EVENT, NotAccepted};
+use crate::instances::arn;
+use crate::invocation::{self, MAX_PAYLOAD, Outcome, Rejected};
+use crate::model::Function;
+
+pub(super) type Reply = Response<Full<Bytes>>;
+
+/// What went wrong, as the service names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Error {
+    /// A page, or a stranger.
+    Refused(Refused),
+    /// `usher invoke` means another run of the host.
+    OtherHost,
+    /// Not an operation of this API.
+    NoSuchOperation,
+    /// By name.
+    NoFunction(String),
+    InvalidParameter(String),
+    /// Why the body is no JSON.
+    NotJson(String),
+    /// Most bytes.
+    TooLarge(usize),
+    /// Why.
+    Throttled(String),
+    /// The host cannot.
+    Service(String),
+}
+
+impl From<Rejected> for Error {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::NotFound(name) => Self::NoFunction(name),
+            Rejected::Throttled(_) => Self::Throttled("ReservedFunctionConcurrentInvocationLimitExceeded".into()),
+            Rejected::TooLarge(_) => Self::TooLarge(MAX_PAYLOAD),
+            Rejected::ShuttingDown => Self::Service(rejected.to_string()),
+        }
+    }
+}
+
+impl From<NotAccepted> for Error {
+    fn from(wrong: NotAccepted) -> Self {
+        match wrong {
+            NotAccepted::NotFound(name) => Self::NoFunction(name),
+            NotAccepted::TooLarge(_) => Self::TooLarge(MAX_EVENT),
+            NotAccepted::Full => Self::Throttled(wrong.to_string()),
+            NotAccepted::Store(_) => Self::Service(wrong.to_string()),
+        }
+    }
+}
+
+impl Error {
+    /// The answer.
+    pub(super) fn reply(&self) -> Reply {
+        let (status, name, message) = match self {
+            Self::Refused(Refused::Page) => (
+                403,
+                "AccessDeniedException",
+                "a web page may not call functions: an Origin, or a Sec-Fetch-Site, is refused".to_owned(),
+            ),
+            Self::Refused(Refused::NoToken) => (
+                403,
+                "AccessDeniedException",
+                "only for programs on this machine under a loopback Host; from elsewhere the token of --token is needed"
+                    .to_owned(),
+            ),
+            Self::OtherHost => (421, "MisdirectedRequestException", "another usher was meant".to_owned()),
+            Self::NoSuchOperation => (
+                404,
+                "UnknownOperationException",
+                "there is POST /2015-03-31/functions/NAME/invocations and GET /2015-03-31/functions/".to_owned(),
+            ),
+            Self::NoFunction(name) => (
+                404,
+                "ResourceNotFoundException",
+                format!("Function not found: arn:aws:lambda:us-east-1:000000000000:function:{name}"),
+            ),
+            Self::InvalidParameter(why) => (400, "InvalidParameterValueException", why.clone()),
+            Self::NotJson(why) => {
+                (400, "InvalidRequestContentException", format!("Could not parse request body into json: {why}"))
+            }
+            Self::TooLarge(most) => (
+                413,
+                "RequestTooLargeException",
+                format!("Request must be smaller than {most} bytes for the InvokeFunction operation"),
+            ),
+            Self::Throttled(_) => (429, "TooManyRequestsException", "Rate Exceeded.".to_owned()),
+            Self::Service(why) => (500, "ServiceException", why.clone()),
+        };
+        let side = if status < 500 { "User" } else { "Service" };
+        let mut body = json!({ "Type": side, "Message": message });
+        if let Self::Throttled(reason) = self {
+            body["Reason"] = Value::from(reason.as_str());
+        }
+        let mut reply = json_reply(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body.to_string());
+        set(&mut reply, "x-amzn-errortype", name);
+        reply
+    }
+}
+
+/// The end of a synchronous invocation. `log`: what the function printed, if it was asked for.
+pub(super) fn ended(response: invocation::Response, log: Option<&str>) -> Reply {
+    let (body, failed) = match response.outcome {
+        Outcome::Answer(body) => (body, false),
+        Outcome::Error(error) => (error.body, true),
+    };
+    let mut reply = json_reply(StatusCode::OK, body);
+    set(&mut reply, "x-amzn-requestid", &response.request_id);
+    set(&mut reply, "x-amz-executed-version", "$LATEST");
+    if failed {
+        set(&mut reply, "x-amz-function-error", "Unhandled");
+    }
+    if let Some(log) = log {
+        set(&mut reply, "x-amz-log-result", &base64::engine::general_purpose::STANDARD.encode(log));
+    }
+    reply
+}
+
+/// An event was taken over, or would have been.
+pub(super) fn taken(status: StatusCode, request_id: &str) -> Reply {
+    let mut reply = Reply::default();
+    *reply.status_mut() = status;
+    set(&mut reply, "x-amzn-requestid", request_id);
+    reply
+}
+
+/// `ListFunctions`.
+pub(super) fn list<'f>(functions: impl Iterator<Item = &'f Function>) -> Reply {
+    let functions: Vec<Value> = functions
+        .map(|function| {
+            json!({ "FunctionName": function.name, "FunctionArn": arn(function), "Runtime": "provided.al2023", "Handler": function.handler,
+                "Timeout": function.timeout.as_secs(), "MemorySize": function.memory_mb, "Version": "$LATEST", "PackageType": "Zip" })
+        })
+        .collect();
+    json_reply(StatusCode::OK, json!({ "Functions": functions }).to_string())
+}
+
+fn json_reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    reply
+}
+
+/// A value that cannot stand in a header is left out.
+fn set(reply: &mut Reply, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        reply.headers_mut().insert(HeaderName::from_static(name), value);
+    }
+}

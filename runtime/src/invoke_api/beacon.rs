@@ -1,0 +1,49 @@
+//! A file in the state folder by which a running host is found.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+const FILE: &str = "host.json";
+
+/// Where a host is. The file is removed with the value; one that a killed host left is noticed when nobody of this id answers.
+#[derive(Debug)]
+pub struct Beacon(PathBuf);
+
+/// What stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// Identifies the run.
+    pub(super) id: String,
+    /// Where the Invoke API listens.
+    pub(super) invoke: SocketAddr,
+}
+
+impl Beacon {
+    /// Writes the file, for this user only.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn light(state: &Path, id: &str, invoke: SocketAddr) -> std::io::Result<Self> {
+        let (file, half) = (state.join(FILE), state.join("host.new"));
+        let text = serde_json::to_vec(&Place { id: id.to_owned(), invoke })?;
+        std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&half)?.write_all(&text)?;
+        std::fs::rename(half, &file)?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Beacon {
+    fn drop(&mut self) {
+        // one that is gone already needs no removal
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The host that a state folder speaks of.
+pub(super) fn seen(state: &Path) -> Option<Place> {
+    serde_json::from_slice(&std::fs::read(state.join(FILE)).ok()?).ok()
+}

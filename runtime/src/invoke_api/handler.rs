@@ -1,0 +1,97 @@
+//! One request from its head to its answer.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde_json::value::RawValue;
+
+use super::answer::{self, Error, Reply};
+use super::name::{NotFound, find};
+use super::request::{self, Kind, Wanted};
+use super::{Api, HOST_ID, admission};
+use crate::asynchronous::{Event, MAX_EVENT};
+use crate::instances::new_id;
+use crate::invocation::{self, MAX_PAYLOAD};
+use crate::model::Function;
+
+/// A body must have come by then.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Between whom a connection is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peers {
+    pub(super) client: IpAddr,
+    pub(super) server: IpAddr,
+}
+
+/// Answers a request; there is always an answer.
+pub(super) async fn handle(api: &Api, request: Request<Incoming>, peers: Peers) -> Reply {
+    serve(api, request, peers).await.unwrap_or_else(|error| {
+        tracing::debug!(?error, "a call of the Invoke API was refused");
+        error.reply()
+    })
+}
+
+/// Nothing of the body is read before the caller is admitted.
+async fn serve(api: &Api, request: Request<Incoming>, peers: Peers) -> Result<Reply, Error> {
+    let (head, body) = request.into_parts();
+    admission::admit(peers.client, peers.server, &head.headers, api.token.as_ref()).map_err(Error::Refused)?;
+    if head.headers.get(HOST_ID).is_some_and(|id| id.as_bytes() != api.host_id.as_bytes()) {
+        return Err(Error::OtherHost);
+    }
+    let wanted = request::read(&head.method, head.uri.path(), head.uri.query().unwrap_or(""), &head.headers)?;
+    let Wanted::Invoke { function, qualifier, kind, tail } = wanted else { return Ok(answer::list(api.functions.values())) };
+    let function = find(&function, qualifier.as_deref(), &api.functions).map_err(|error| match error {
+        NotFound::Unknown(name) => Error::NoFunction(name),
+        NotFound::Contradiction => {
+            Error::InvalidParameter("the qualifier in the function's name is not the Qualifier of the request".into())
+        }
+    })?;
+    let trace_id = head.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let payload = payload(body, if kind == Kind::Asynchronous { MAX_EVENT } else { MAX_PAYLOAD }).await?;
+    match kind {
+        Kind::Dry => Ok(answer::taken(StatusCode::NO_CONTENT, &new_id())),
+        Kind::Asynchronous => {
+            let request_id = api.queue.accept(Event { function: function.id.clone(), payload, trace_id }).await?;
+            Ok(answer::taken(StatusCode::ACCEPTED, &request_id))
+        }
+        Kind::Synchronous => invoke(api, function, payload, trace_id, tail).await,
+    }
+}
+
+/// The invocation runs on when the caller goes away, as on Lambda.
+async fn invoke(api: &Api, function: &Function, payload: Bytes, trace_id: Option<String>, tail: bool) -> Result<Reply, Error> {
+    let request_id = new_id();
+    let tail = tail.then(|| api.logs.tail(&request_id));
+    let request =
+        invocation::Request { request_id: Some(request_id), trace_id, ..invocation::Request::new(function.id.clone(), payload) };
+    let invoker = api.invoker.clone();
+    let running = tokio::spawn(async move { invoker.invoke(request, false).await });
+    let response = running.await.map_err(|error| Error::Service(error.to_string()))??;
+    let log = match tail {
+        Some(tail) => Some(tail.text().await),
+        None => None,
+    };
+    Ok(answer::ended(response, log.as_deref()))
+}
+
+/// The event, which is JSON; none at all counts as `{}`.
+async fn payload(body: Incoming, most: usize) -> Result<Bytes, Error> {
+    let body = match tokio::time::timeout(BODY_TIME, Limited::new(body, most).collect()).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Error::TooLarge(most)),
+        Ok(Err(error)) => return Err(Error::NotJson(error.to_string())),
+        Err(_) => return Err(Error::NotJson(format!("it did not come within {} s", BODY_TIME.as_secs()))),
+    };
+    if body.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    match serde_json::from_slice::<&RawValue>(&body) {
+        Ok(_) => Ok(body),
+        Err(error) => Err(Error::NotJson(error.to_string())),
+    }
+}

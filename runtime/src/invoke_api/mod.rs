@@ -1,0 +1,53 @@
+//! Lambda's Invoke API (2015-03-31), as far as a caller of functions needs it: the AWS command line, the SDKs, functions that
+//! call each other, and `usher invoke`.
+//!
+//! A request passes through these files in this order: `admission` (may this caller ask at all), `name` (which function is
+//! meant), `request` (what is asked of it), `handler` (it is run, or taken over by [`crate::asynchronous`]), `answer` (what the
+//! service would say). `server` accepts the connections; `client` asks a running host, found by the file of `beacon`.
+//!
+//! Promises: loopback only, unless a token guards it; no page of a browser can call a function; an event that was answered
+//! with 202 is on disk; signatures of requests are not checked, whatever they are.
+
+mod admission;
+mod answer;
+mod beacon;
+mod client;
+mod handler;
+mod name;
+mod request;
+mod server;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::asynchronous::Queue;
+use crate::instances::Logs;
+use crate::invocation::Invoker;
+use crate::model::Function;
+
+pub use admission::{LEAST_TOKEN, Token};
+pub use beacon::Beacon;
+pub use client::{Answer, Asked, Client};
+pub use server::serve;
+
+/// Where it listens unless told otherwise: where `sam local start-lambda` does.
+pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
+
+/// The header by which `usher invoke` says which host it means.
+const HOST_ID: &str = "x-usher-host";
+
+/// What the API needs of its host.
+pub struct Api {
+    /// By logical id.
+    pub functions: BTreeMap<String, Function>,
+    /// Runs functions.
+    pub invoker: Invoker,
+    /// Takes events over.
+    pub queue: Queue,
+    /// Where the functions' lines pass.
+    pub logs: Logs,
+    /// What callers of other machines must bring; `None`: they are refused.
+    pub token: Option<Token>,
+    /// Identifies this run.
+    pub host_id: String,
+}

@@ -1,0 +1,60 @@
+//! What is asked of functions by name: the Invoke API, and the events that it and the schedules hand over.
+
+use tokio::net::TcpListener;
+
+use super::surroundings::{self, Face};
+use super::{InvokeAt, Options, StartError};
+use crate::asynchronous::{self, Driver, Queue, Settings};
+use crate::instances::new_id;
+use crate::invocation::Invoker;
+use crate::invoke_api::{self, Api, Beacon};
+use crate::model::Application;
+
+/// Where the AWS SDK of every language looks for the address of Lambda before it makes one up that is AWS's own.
+const LAMBDA: &str = "AWS_ENDPOINT_URL_LAMBDA";
+
+/// Opens the port. The default one may well be taken by another project's host; one that was asked for may not.
+pub(super) async fn listen(at: InvokeAt) -> Result<TcpListener, StartError> {
+    let face = |address| Face { address, what: "Invoke API", setting: "--listen" };
+    match at {
+        InvokeAt::Given(address) => surroundings::listen(face(address)).await,
+        InvokeAt::Anywhere => match TcpListener::bind(invoke_api::DEFAULT).await {
+            Ok(listener) => Ok(listener),
+            Err(_) => surroundings::listen(face(std::net::SocketAddr::new(invoke_api::DEFAULT.ip(), 0))).await,
+        },
+    }
+    .map_err(StartError)
+}
+
+/// Functions that call others do so here, unless the template says otherwise.
+pub(super) fn tell_functions(app: &mut Application, listener: &TcpListener) {
+    let Ok(mut address) = listener.local_addr() else { return };
+    if address.ip().is_unspecified() {
+        address.set_ip(invoke_api::DEFAULT.ip());
+    }
+    for function in app.functions.values_mut() {
+        function.environment.entry(LAMBDA.to_owned()).or_insert_with(|| format!("http://{address}"));
+    }
+}
+
+/// The events of this state folder.
+pub(super) fn open(app: &Application, options: &Options) -> Result<(Queue, Driver), StartError> {
+    let settings = Settings::of(app, options.pool.default_concurrency, options.aws_timing);
+    asynchronous::open(&options.state, &settings).map_err(StartError)
+}
+
+/// The API, and the file by which it is found.
+pub(super) fn api(
+    app: &Application,
+    options: &Options,
+    listener: &TcpListener,
+    invoker: Invoker,
+    queue: Queue,
+) -> Result<(Api, Beacon), StartError> {
+    let wrong = |error: std::io::Error| StartError(format!("cannot write to {}: {error}", options.state.display()));
+    let (address, host_id) = (listener.local_addr().map_err(wrong)?, new_id());
+    let beacon = Beacon::light(&options.state, &host_id, address).map_err(wrong)?;
+    tracing::info!("Invoke API on http://{address} (aws lambda invoke --endpoint-url http://{address} ...)");
+    let (functions, logs, token) = (app.functions.clone(), options.pool.logs.clone(), options.token.clone());
+    Ok((Api { functions, invoker, queue, logs, token, host_id }, beacon))
+}
