@@ -57,10 +57,9 @@ fn durations(out: &mut Exposition, observations: &Observations) {
 
 fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
     type Read = fn(&MappingStatus) -> u64;
-    let families: [(&str, Kind, &str, Read); 5] = [
-        ("records_done_total", Kind::Counter, "Records that are over with: done, discarded, or dropped by the filters.", |m| {
-            m.records_done
-        }),
+    let families: [(&str, Kind, &str, Read); 6] = [
+        ("records_filtered_total", Kind::Counter, "Records dropped by the filters.", |m| m.records_filtered),
+        ("records_done_total", Kind::Counter, "Records that are over with: done, or discarded.", |m| m.records_done),
         ("batches_total", Kind::Counter, "Batches handed to the function.", |m| m.batches),
         ("failed_batches_total", Kind::Counter, "Batches that failed, whole or in part.", |m| m.failed_batches),
         ("records_discarded_total", Kind::Counter, "Records given up by a limit of the mapping.", |m| m.records_discarded),

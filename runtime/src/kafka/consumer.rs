@@ -228,7 +228,11 @@ pub(super) fn poll(
 ) -> Result<(), String> {
     let topics = consumer.context().topics.clone();
     let filters = consumer.context().filters.clone();
-    let append = |chunk: &mut Chunk, message: &BorrowedMessage<'_>| append(chunk, message, filters.as_ref());
+    let append = |chunk: &mut Chunk, message: &BorrowedMessage<'_>| {
+        if !append(chunk, message, filters.as_ref()) {
+            consumer.context().progress.filtered.fetch_add(1, Ordering::Relaxed);
+        }
+    };
     let mut open: BTreeMap<Partition, Chunk> = BTreeMap::new();
     let mut since = Instant::now();
     while !stop.load(Ordering::Relaxed) {
@@ -268,14 +272,15 @@ pub(super) fn poll(
     Ok(())
 }
 
-/// Adds a message to its chunk; of one that the filters drop only the offset.
-fn append(chunk: &mut Chunk, message: &impl Message, filters: Option<&Filters>) {
+/// Adds a message to its chunk; of one that the filters drop only the offset, and then says false.
+fn append(chunk: &mut Chunk, message: &impl Message, filters: Option<&Filters>) -> bool {
     if filters.is_some_and(|filters| !filters.keep(message.payload())) {
         chunk.skip(message.offset());
-        return;
+        return false;
     }
     let time = message.timestamp().to_millis().unwrap_or(-1);
     chunk.push(message.offset(), time, |out| encode::record(message, out));
+    true
 }
 
 /// Hands every open chunk on. False when nobody takes them any more.

@@ -19,6 +19,8 @@ pub struct MappingStatus {
     pub group: String,
     /// Records that are over with: done, or discarded.
     pub records_done: u64,
+    /// Records dropped by the filters; one that is read again counts again.
+    pub records_filtered: u64,
     /// Batches handed to the function.
     pub batches: u64,
     /// Batches that failed, whole or in part, and were or will be tried again.
@@ -54,6 +56,7 @@ pub struct PartitionStatus {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) done: AtomicU64,
+    pub(super) filtered: AtomicU64,
     pub(super) batches: AtomicU64,
     pub(super) failed_batches: AtomicU64,
     pub(super) discarded: AtomicU64,
@@ -109,6 +112,7 @@ impl Progress {
         });
         MappingStatus {
             records_done: self.done.load(Ordering::Relaxed),
+            records_filtered: self.filtered.load(Ordering::Relaxed),
             batches: self.batches.load(Ordering::Relaxed),
             problem: self.away.load(Ordering::Relaxed).then(|| "Kafka is away; records wait there".to_owned()),
             failed_batches: self.failed_batches.load(Ordering::Relaxed),

@@ -143,6 +143,7 @@ async fn filtered_records_cost_no_invocation_and_are_committed() {
     stage.produce(0, &records[3..]).await;
     let seen = stage.eventually_seen(2).await;
     eventually("all is committed", async || (stage.committed(0).await == Some(6)).then_some(())).await;
+    assert_eq!(running.handle.status().records_filtered, 4, "three that are too small, and one that is no JSON");
     running.drain().await;
     assert_eq!(seen.iter().map(|seen| seen.1).collect::<Vec<_>>(), [3, 4]);
 }
