@@ -39,6 +39,7 @@ impl Stage {
             parameters: vec![("LogLevel".to_owned(), "warn".to_owned())],
             schedules: true,
             log: folder.join("usher.log"),
+            state: folder.join("state"),
             servers: Servers::from_env(),
             prefix,
             place,

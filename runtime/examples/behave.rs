@@ -1,6 +1,6 @@
 //! A function for the host's own tests: it does what its event, or its environment, tells it to.
 //!
-//! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn" | "call", ...}` direct one invocation.
+//! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn" | "record" | "call", ...}` direct one invocation.
 //! In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
 //! misbehave until the file NAME exists, and create it; `always-fail` and `always-partial` do every time. Every record that was processed is appended to the file
 //! `RECORD_TO` as "topic-partition offset value"; of an SQS event, whose bodies say the same, as "id receives batch done|failed body", where
@@ -58,6 +58,10 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         "fail" => Err(event["message"].as_str().unwrap_or("as told").into()),
         "print" => {
             println!("{}", event["line"].as_str().unwrap_or_default());
+            Ok(Value::Null)
+        }
+        "record" => {
+            record(event["text"].as_str().unwrap_or_default())?;
             Ok(Value::Null)
         }
         "exit" => std::process::exit(7),
@@ -174,7 +178,8 @@ async fn events_by_hand() -> Result<(), Error> {
         let event: Value = serde_json::from_slice(&next.bytes().await?)?;
         tokio::time::sleep(Duration::from_millis(event["ms"].as_u64().unwrap_or_default())).await;
         let answer = json!({ "pid": std::process::id() }).to_string();
-        let answer = client.post(format!("{base}/{request}/response")).header("Lambda-Runtime-Invocation-Id", invocation).body(answer);
+        let answer =
+            client.post(format!("{base}/{request}/response")).header("Lambda-Runtime-Invocation-Id", invocation).body(answer);
         record(&format!("{} {}", event["ms"], answer.send().await?.status().as_u16()))?;
     }
 }

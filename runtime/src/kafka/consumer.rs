@@ -1,40 +1,28 @@
-//! The thread that polls: fetched messages become encoded chunks; rebalances and errors become events for the driver.
+//! What librdkafka calls back into: rebalances and errors become events for the driver.
 //!
-//! librdkafka calls back on this thread, inside `poll`. It therefore always polls, even with every partition paused, or
-//! the group would think this host dead. A callback may wait, within bounds: for the driver's word on what is done, and
-//! for the broker's on a commit, because a partition that is being given up is committed before it goes.
+//! It calls back on the polling thread, inside `poll`. A callback may wait, within bounds: for the driver's word on what
+//! is done, and for the broker's on a commit, because a partition that is being given up is committed before it goes.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Statistics, TopicPartitionList};
 use tokio::sync::mpsc::Sender;
 
 use super::buffer::Chunk;
-use super::encode;
 use super::offsets;
 use super::status::Progress;
 use crate::filter::Filters;
 use crate::mapping::{Offset, Partition};
 use crate::model::{KafkaMapping, StartingPosition};
-
-/// A chunk is handed on when it has this many bytes: what a body should have, and enough to make the hand-over cheap.
-const CHUNK_BYTES: usize = 512 * 1024;
-
-/// Or when its first record has waited this long while others keep arriving.
-const CHUNK_WAIT: Duration = Duration::from_millis(5);
-
-/// How long a poll waits when there is nothing.
-const POLL: Duration = Duration::from_millis(100);
 
 /// How long a partition's departure waits for the driver's word.
 const REVOKE_PATIENCE: Duration = Duration::from_secs(5);
@@ -55,12 +43,21 @@ pub(super) type MappingConsumer = BaseConsumer<Context>;
 /// What librdkafka calls back into.
 pub(super) struct Context {
     mapping: String,
-    topics: Vec<String>,
+    pub(super) topics: Vec<String>,
     start: StartingPosition,
     servers: String,
-    filters: Option<Filters>,
+    pub(super) filters: Option<Filters>,
     events: Sender<Event>,
-    progress: Arc<Progress>,
+    pub(super) progress: Arc<Progress>,
+    /// The consumer that this is the context of.
+    own: OnceLock<Weak<MappingConsumer>>,
+    changes: Mutex<Vec<Change>>,
+}
+
+/// A partition that came, with the queue of what is fetched of it, or went.
+pub(super) enum Change {
+    Came(Partition, PartitionQueue<Context>),
+    Went(Partition),
 }
 
 impl Context {
@@ -73,6 +70,35 @@ impl Context {
             filters: mapping.filters.clone(),
             events,
             progress,
+            own: OnceLock::new(),
+            changes: Mutex::default(),
+        }
+    }
+
+    /// Tells it whose context it is: before the first poll.
+    pub(super) fn belongs_to(&self, consumer: &Arc<MappingConsumer>) {
+        let _ = self.own.set(Arc::downgrade(consumer));
+    }
+
+    /// What came and went since this was last asked.
+    pub(super) fn changes(&self) -> Vec<Change> {
+        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, change: Change) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+    }
+
+    /// Gives each partition a queue of its own, before anything is fetched of it. A partition is then held back by not reading
+    /// its queue. librdkafka's own pause would throw away what was fetched, and resuming would fetch it again.
+    fn split(&self, partitions: &[Partition]) {
+        let Some(consumer) = self.own.get().and_then(Weak::upgrade) else { return };
+        for partition in partitions {
+            let queue = consumer.split_partition_queue(&self.topics[partition.topic], partition.number);
+            let Some(mut queue) = queue else { continue };
+            let polling = std::thread::current();
+            queue.set_nonempty_callback(move || polling.unpark());
+            self.change(Change::Came(*partition, queue));
         }
     }
 
@@ -103,17 +129,19 @@ impl Context {
         let partitions = self.partitions(list);
         // a cooperative rebalance may bring nothing; librdkafka still wants its answer
         if !partitions.is_empty() {
+            self.split(&partitions);
             self.send(Event::Assigned(partitions));
         }
         if let Err(error) = consumer.incremental_assign(list) {
             tracing::error!(mapping = %self.mapping, %error, "cannot take partitions over");
         }
-        // a pause from an earlier assignment must not outlive it
-        let _ = consumer.resume(list);
     }
 
     fn revoke(&self, consumer: &MappingConsumer, list: &TopicPartitionList) {
         let partitions = self.partitions(list);
+        for partition in &partitions {
+            self.change(Change::Went(*partition));
+        }
         if partitions.is_empty() {
             tracing::debug!(mapping = %self.mapping, "a rebalance took nothing away");
         } else if consumer.assignment_lost() {
@@ -213,82 +241,4 @@ pub(super) fn commit(
     mode: CommitMode,
 ) -> KafkaResult<()> {
     consumer.commit(&list(topics, offsets)?, mode)
-}
-
-/// Polls until `stop`, or until the driver is gone. `free` brings back the memory of chunks that are done.
-///
-/// # Errors
-/// Why the consumer cannot go on.
-pub(super) fn poll(
-    consumer: &MappingConsumer,
-    events: &Sender<Event>,
-    free: &mpsc::Receiver<Vec<u8>>,
-    stop: &AtomicBool,
-    batch: usize,
-) -> Result<(), String> {
-    let topics = consumer.context().topics.clone();
-    let filters = consumer.context().filters.clone();
-    let append = |chunk: &mut Chunk, message: &BorrowedMessage<'_>| {
-        if !append(chunk, message, filters.as_ref()) {
-            consumer.context().progress.filtered.fetch_add(1, Ordering::Relaxed);
-        }
-    };
-    let mut open: BTreeMap<Partition, Chunk> = BTreeMap::new();
-    let mut since = Instant::now();
-    while !stop.load(Ordering::Relaxed) {
-        let wait = if open.is_empty() { POLL } else { Duration::ZERO };
-        match consumer.poll(wait) {
-            Some(Ok(message)) => {
-                let Some(partition) = partition(&topics, message.topic(), message.partition()) else { continue };
-                if open.is_empty() {
-                    since = Instant::now();
-                }
-                let chunk = open.entry(partition).or_insert_with(|| Chunk::reusing(free.try_recv().unwrap_or_default()));
-                if chunk.end().is_some_and(|last| last >= message.offset()) {
-                    // the log began anew within one fetch: a chunk's offsets only rise
-                    if !flush(&mut open, events) {
-                        return Ok(());
-                    }
-                    append(open.entry(partition).or_default(), &message);
-                } else {
-                    append(chunk, &message);
-                }
-                let full = open.get(&partition).is_some_and(|chunk| chunk.bytes() >= CHUNK_BYTES || chunk.len() >= batch);
-                if (full || since.elapsed() >= CHUNK_WAIT) && !flush(&mut open, events) {
-                    return Ok(());
-                }
-            }
-            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                return Err(format!("its consumer cannot go on ({code}); another host may use the same identity"));
-            }
-            Some(Err(error)) => consumer.context().error(error, "while polling"),
-            None => {
-                if !flush(&mut open, events) {
-                    return Ok(());
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Adds a message to its chunk; of one that the filters drop only the offset, and then says false.
-fn append(chunk: &mut Chunk, message: &impl Message, filters: Option<&Filters>) -> bool {
-    if filters.is_some_and(|filters| !filters.keep(message.payload())) {
-        chunk.skip(message.offset());
-        return false;
-    }
-    let time = message.timestamp().to_millis().unwrap_or(-1);
-    chunk.push(message.offset(), time, |out| encode::record(message, out));
-    true
-}
-
-/// Hands every open chunk on. False when nobody takes them any more.
-fn flush(open: &mut BTreeMap<Partition, Chunk>, events: &Sender<Event>) -> bool {
-    while let Some((partition, chunk)) = open.pop_first() {
-        if events.blocking_send(Event::Records(partition, chunk)).is_err() {
-            return false;
-        }
-    }
-    true
 }

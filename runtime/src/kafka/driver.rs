@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::consumer::CommitMode;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::buffer::{Accepted, Buffer, Chunk};
-use super::consumer::{Event, MappingConsumer, commit, list, partition};
+use super::consumer::{Event, MappingConsumer, commit, partition};
 use super::destination::{Context, GivenUp, History, Outlet, letters};
 use super::encode;
+use super::poller::{Order, Orders};
 use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
 use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Millis, Offset, Partition, Reason, Settings, Slice, verdict};
@@ -57,7 +57,7 @@ pub(super) struct Driver {
     machine: Machine,
     buffer: Buffer,
     consumer: Arc<MappingConsumer>,
-    free: std_mpsc::Sender<Vec<u8>>,
+    orders: Orders,
     invoker: Invoker,
     tasks: JoinSet<Ended>,
     outlet: Option<Outlet>,
@@ -78,7 +78,7 @@ impl Driver {
         settings: Settings,
         destination: (Option<Outlet>, String),
         consumer: Arc<MappingConsumer>,
-        free: std_mpsc::Sender<Vec<u8>>,
+        orders: Orders,
         invoker: Invoker,
         progress: Arc<Progress>,
     ) -> Self {
@@ -87,7 +87,7 @@ impl Driver {
             machine: Machine::new(settings),
             buffer: Buffer::default(),
             consumer,
-            free,
+            orders,
             invoker,
             tasks: JoinSet::new(),
             outlet: destination.0,
@@ -176,6 +176,10 @@ impl Driver {
             Event::Assigned(partitions) => {
                 tracing::info!(mapping = %self.mapping.id, partitions = ?numbers(&partitions), "partitions taken over");
                 self.forget(&partitions);
+                for partition in &partitions {
+                    // whatever was said of an earlier assignment
+                    self.orders.send(Order::Read(*partition));
+                }
                 self.step(Input::Assigned(&partitions));
             }
             Event::Revoked(partitions, answer) => {
@@ -254,14 +258,13 @@ impl Driver {
             Action::Release(partition, through) => {
                 let (records, memory) = self.buffer.release(partition, through);
                 for bytes in memory {
-                    // the polling thread is gone only at the very end
-                    let _ = self.free.send(bytes);
+                    self.orders.send(Order::Reuse(bytes));
                 }
                 self.progress.done.fetch_add(records as u64, Ordering::Relaxed);
                 self.progress.position(partition, through + 1);
             }
-            Action::Pause(partition) => self.flow(partition, false),
-            Action::Resume(partition) => self.flow(partition, true),
+            Action::Pause(partition) => self.orders.send(Order::Hold(partition)),
+            Action::Resume(partition) => self.orders.send(Order::Read(partition)),
             Action::Discard(slice, reason) => {
                 self.progress.discarded.fetch_add(slice.records as u64, Ordering::Relaxed);
                 tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
@@ -308,14 +311,6 @@ impl Driver {
                 "ALARM: {} takes no records ({why}). The partition waits, and it is tried until it does", outlet.name());
         }
         self.step(Input::Delivered(partition, result.is_ok()));
-    }
-
-    fn flow(&self, partition: Partition, on: bool) {
-        let result = list(&self.mapping.topics, &[(partition, 0)])
-            .and_then(|list| if on { self.consumer.resume(&list) } else { self.consumer.pause(&list) });
-        if let Err(error) = result {
-            tracing::warn!(mapping = %self.mapping.id, %error, "cannot pause or resume a partition");
-        }
     }
 
     fn invoke(&mut self, id: InvocationId, slices: Vec<Slice>) {

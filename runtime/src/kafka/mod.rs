@@ -14,6 +14,7 @@ mod destination;
 mod driver;
 mod encode;
 mod offsets;
+mod poller;
 mod question;
 mod quiet;
 mod record;
@@ -36,6 +37,7 @@ use crate::tuning::SourceSettings;
 use consumer::{Context, MappingConsumer};
 use destination::Outlet;
 use driver::Driver;
+use poller::Orders;
 pub use question::reach;
 pub(crate) use quiet::{Deliveries, Quiet};
 pub(crate) use record::Original;
@@ -133,7 +135,7 @@ pub fn start(
     let outlet = outlet.transpose().map_err(|why| format!("mapping {}: {why}", mapping.id))?;
     let progress = Arc::new(Progress::default());
     let (events, received) = mpsc::channel(CHUNKS_AHEAD);
-    let (free, freed) = std_mpsc::channel();
+    let (orders, ordered) = std_mpsc::channel();
     let context = Context::new(&mapping, events.clone(), progress.clone());
     let consumer: MappingConsumer = settings::client(&mapping, &limits.host_id)
         .create_with_context(context)
@@ -141,27 +143,29 @@ pub fn start(
     let topics: Vec<&str> = mapping.topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(|error| format!("mapping {}: cannot subscribe to {topics:?}: {error}", mapping.id))?;
     let consumer = Arc::new(consumer);
+    consumer.context().belongs_to(&consumer);
     let stop = Arc::new(AtomicBool::new(false));
     let batch = mapping.batch_size as usize;
     let (ending, polling) = oneshot::channel();
-    let poller = std::thread::Builder::new().name(format!("poll {}", mapping.id)).spawn({
+    let polling_thread = std::thread::Builder::new().name(format!("poll {}", mapping.id)).spawn({
         let (consumer, stop) = (consumer.clone(), stop.clone());
         move || {
             // dropped unsent by a panic, which tells the driver as well
-            let _ = ending.send(consumer::poll(&consumer, &events, &freed, &stop, batch));
+            let _ = ending.send(poller::poll(&consumer, &events, &ordered, &stop, batch));
         }
     });
-    let poller = poller.map_err(|error| format!("mapping {}: cannot start a thread: {error}", mapping.id))?;
+    let polling_thread = polling_thread.map_err(|error| format!("mapping {}: cannot start a thread: {error}", mapping.id))?;
     let machine = settings::machine(&mapping, limits);
     let destination = (outlet, limits.function_arn.clone());
-    let driver = Driver::new(mapping.clone(), machine, destination, consumer.clone(), free, invoker, progress.clone());
+    let orders = Orders { orders, thread: polling_thread.thread().clone() };
+    let driver = Driver::new(mapping.clone(), machine, destination, consumer.clone(), orders, invoker, progress.clone());
     let patience = limits.drain;
     let task = tokio::spawn(async move {
         // a task of its own, so that a panic in it still ends the polling thread
         let driven = tokio::spawn(driver.run(received, polling, tuned, shutdown, patience)).await;
         stop.store(true, Ordering::Relaxed);
         let joined = tokio::task::spawn_blocking(move || {
-            let joined = poller.join();
+            let joined = polling_thread.join();
             // its last owner closes the consumer, which blocks and must not happen in a task
             drop(consumer);
             joined

@@ -75,8 +75,9 @@ pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
         .set("topic.metadata.refresh.interval.ms", "10000")
-        // what librdkafka itself may hold before our own buffers, and how soon it fetches on after they had room again
-        .set("queued.max.messages.kbytes", "16384")
+        // what librdkafka itself may hold of each partition before our own buffers, and how soon it fetches on when there is
+        // room again
+        .set("queued.max.messages.kbytes", "4096")
         .set("fetch.queue.backoff.ms", "20")
         .set("statistics.interval.ms", "1000");
     config

@@ -81,6 +81,7 @@ impl Driver {
     ) {
         let mut deadline: Option<tokio::time::Instant> = None;
         self.step(Input::Tick);
+        self.progress.holds(self.machine.overview());
         while deadline.is_none() || !self.tasks.is_empty() {
             let wake = self.machine.wake().map(|at| self.instant(at).into());
             tokio::select! {

@@ -1,9 +1,11 @@
 //! How far a mapping is, for those who watch.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
+
+use super::mapping::Overview;
 
 /// One mapping, now. Counts are of messages, since the host started; one that comes again counts again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -28,6 +30,8 @@ pub struct SqsStatus {
     pub released: u64,
     /// Done, but the queue would not delete them: they come again.
     pub not_deleted: u64,
+    /// Requests for messages that are out.
+    pub receives: usize,
     /// At the function.
     pub in_flight: usize,
     /// Received, waiting for a batch to fill or for the function.
@@ -46,8 +50,7 @@ pub(super) struct Progress {
     pub(super) failed: AtomicU64,
     pub(super) released: AtomicU64,
     pub(super) not_deleted: AtomicU64,
-    in_flight: AtomicUsize,
-    held: AtomicUsize,
+    overview: Mutex<Overview>,
     problem: Mutex<Option<String>>,
 }
 
@@ -56,9 +59,8 @@ impl Progress {
         counter.fetch_add(messages as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn holds(&self, (in_flight, held): (usize, usize)) {
-        self.in_flight.store(in_flight, Ordering::Relaxed);
-        self.held.store(held, Ordering::Relaxed);
+    pub(super) fn holds(&self, overview: Overview) {
+        *self.overview.lock().unwrap_or_else(PoisonError::into_inner) = overview;
     }
 
     /// Sets or clears the problem; says whether there was one before.
@@ -69,6 +71,7 @@ impl Progress {
 
     pub(super) fn snapshot(&self) -> SqsStatus {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Overview { receives, in_flight, held } = *self.overview.lock().unwrap_or_else(PoisonError::into_inner);
         SqsStatus {
             received: count(&self.received),
             filtered: count(&self.filtered),
@@ -77,8 +80,9 @@ impl Progress {
             failed: count(&self.failed),
             released: count(&self.released),
             not_deleted: count(&self.not_deleted),
-            in_flight: self.in_flight.load(Ordering::Relaxed),
-            held: self.held.load(Ordering::Relaxed),
+            receives,
+            in_flight,
+            held,
             problem: self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             ..SqsStatus::default()
         }

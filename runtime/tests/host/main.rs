@@ -19,6 +19,7 @@ mod invoke_callers;
 mod kafka;
 mod kafka_discards;
 mod kafka_security;
+mod killed;
 mod operations;
 mod operations_stage;
 mod page;

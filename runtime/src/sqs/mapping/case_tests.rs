@@ -117,7 +117,8 @@ fn a_full_batch_does_not_wait_for_its_window() {
             _ => assert_eq!(invoked(&out)[0].1, (0..25).collect::<Vec<_>>()),
         }
     }
-    assert_eq!(machine.overview(), (25, 0));
+    let overview = machine.overview();
+    assert_eq!((overview.in_flight, overview.held), (25, 0));
 }
 
 #[test]

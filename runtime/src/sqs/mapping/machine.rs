@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::batch::{Batch, fill};
 use super::settle::settle;
-use super::{Action, Finish, Input, InvocationId, MOST_RECEIVED, Message, Millis, ReceiveId, Settings};
+use super::{Action, Finish, Input, InvocationId, MOST_RECEIVED, Message, Millis, Overview, ReceiveId, Settings};
 use crate::tuning::SourceSettings;
 
 /// Pause between the short requests in the last second of a batching window, in which no whole second fits.
@@ -101,10 +101,10 @@ impl Machine {
         self.receives.is_empty() && self.flying.is_empty()
     }
 
-    /// Messages that are at the function, and those that wait for it: for the status.
-    pub fn overview(&self) -> (usize, usize) {
+    /// What is where, for the status.
+    pub fn overview(&self) -> Overview {
         let held = self.open.len() + self.closed.iter().map(Batch::len).sum::<usize>();
-        (self.flying.values().map(Batch::len).sum(), held)
+        Overview { receives: self.receives.len(), in_flight: self.flying.values().map(Batch::len).sum(), held }
     }
 
     fn tuned(&mut self, tuned: SourceSettings) {

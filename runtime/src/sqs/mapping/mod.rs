@@ -49,6 +49,17 @@ pub type InvocationId = u64;
 /// Messages that one receive yields at most: the service's limit.
 pub const MOST_RECEIVED: usize = 10;
 
+/// What a mapping is about, for the status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Overview {
+    /// Requests for messages that are out.
+    pub receives: usize,
+    /// Messages at the function.
+    pub in_flight: usize,
+    /// Messages that wait for a batch to fill, or for the function.
+    pub held: usize,
+}
+
 /// What the machine knows of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

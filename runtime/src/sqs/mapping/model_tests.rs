@@ -124,7 +124,8 @@ impl World {
             "all are settled at once"
         );
         let flying = self.flying.values().map(Vec::len).sum::<usize>();
-        assert_eq!(self.machine.overview(), (flying, self.held.len()));
+        let overview = self.machine.overview();
+        assert_eq!((overview.in_flight, overview.held), (flying, self.held.len()));
         if self.draining {
             return;
         }

@@ -1,0 +1,234 @@
+//! The thread that polls: fetched messages become encoded chunks for the driver.
+//!
+//! It always polls the consumer's own queue, even with every partition held back: rebalances and errors come by it, and the
+//! group would think this host dead. Records come by a queue per partition.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::consumer::Consumer;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{BorrowedMessage, Message};
+use tokio::sync::mpsc::Sender;
+
+use super::buffer::Chunk;
+use super::consumer::{Change, Context, Event, MappingConsumer, partition};
+use super::encode;
+use crate::filter::Filters;
+use crate::mapping::Partition;
+
+/// A chunk is handed on when it has this many bytes: what a body should have, and enough to make the hand-over cheap.
+const CHUNK_BYTES: usize = 512 * 1024;
+
+/// Or when its first record has waited this long while others keep arriving.
+const CHUNK_WAIT: Duration = Duration::from_millis(5);
+
+/// How long the thread sleeps when there is nothing: a record or an order wakes it, a rebalance does not.
+const REST: Duration = Duration::from_millis(20);
+
+/// What the driver tells the polling thread.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// The memory of a chunk that is done.
+    Reuse(Vec<u8>),
+    /// Read no more of it for now.
+    Hold(Partition),
+    /// Read on.
+    Read(Partition),
+}
+
+/// The driver's way to the polling thread.
+#[derive(Debug)]
+pub(super) struct Orders {
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) thread: Thread,
+}
+
+impl Orders {
+    pub(super) fn send(&self, order: Order) {
+        let wakes = matches!(order, Order::Read(_));
+        // the thread is gone only at the very end
+        let _ = self.orders.send(order);
+        if wakes {
+            self.thread.unpark();
+        }
+    }
+}
+
+/// The driver takes nothing more: the host is ending.
+#[derive(Debug)]
+struct Over;
+
+struct Poller<'a> {
+    context: &'a Arc<Context>,
+    topics: Vec<String>,
+    filters: Option<Filters>,
+    events: &'a Sender<Event>,
+    /// Records of a chunk at most.
+    batch: usize,
+    queues: BTreeMap<Partition, PartitionQueue<Context>>,
+    held: BTreeSet<Partition>,
+    open: BTreeMap<Partition, Chunk>,
+    /// When the oldest of them was begun.
+    since: Instant,
+    spare: Vec<Vec<u8>>,
+}
+
+/// Polls until `stop`, or until the driver is gone.
+///
+/// # Errors
+/// Why the consumer cannot go on.
+pub(super) fn poll(
+    consumer: &MappingConsumer,
+    events: &Sender<Event>,
+    orders: &mpsc::Receiver<Order>,
+    stop: &AtomicBool,
+    batch: usize,
+) -> Result<(), String> {
+    let context = consumer.context();
+    let mut poller = Poller {
+        context,
+        topics: context.topics.clone(),
+        filters: context.filters.clone(),
+        events,
+        batch,
+        queues: BTreeMap::new(),
+        held: BTreeSet::new(),
+        open: BTreeMap::new(),
+        since: Instant::now(),
+        spare: Vec::new(),
+    };
+    while !stop.load(Ordering::Relaxed) {
+        poller.obey(orders);
+        let own = consumer.poll(Duration::ZERO);
+        poller.follow();
+        let mut idle = own.is_none();
+        if let Some(result) = own
+            && poller.take(result)?.is_err()
+        {
+            return Ok(());
+        }
+        match poller.round()? {
+            Ok(taken) => idle &= taken == 0,
+            Err(Over) => return Ok(()),
+        }
+        if (idle || poller.since.elapsed() >= CHUNK_WAIT) && poller.flush().is_err() {
+            return Ok(());
+        }
+        if idle {
+            std::thread::park_timeout(REST);
+        }
+    }
+    Ok(())
+}
+
+impl Poller<'_> {
+    fn obey(&mut self, orders: &mpsc::Receiver<Order>) {
+        while let Ok(order) = orders.try_recv() {
+            match order {
+                Order::Reuse(memory) => self.spare.push(memory),
+                Order::Hold(partition) => _ = self.held.insert(partition),
+                Order::Read(partition) => _ = self.held.remove(&partition),
+            }
+        }
+    }
+
+    /// Takes over what a rebalance has brought. What was read of a partition that went is not for the driver any more.
+    fn follow(&mut self) {
+        for change in self.context.changes() {
+            match change {
+                Change::Came(partition, queue) => {
+                    self.open.remove(&partition);
+                    self.queues.insert(partition, queue);
+                }
+                Change::Went(partition) => {
+                    self.queues.remove(&partition);
+                    self.open.remove(&partition);
+                }
+            }
+        }
+    }
+
+    /// Reads from each partition in turn, a chunk at most. How many records that were.
+    fn round(&mut self) -> Result<Result<usize, Over>, String> {
+        let mut taken = 0;
+        let queues = std::mem::take(&mut self.queues);
+        let mut result = Ok(Ok(()));
+        'round: for (partition, queue) in &queues {
+            if self.held.contains(partition) {
+                continue;
+            }
+            for _ in 0..self.batch {
+                let Some(message) = queue.poll(Duration::ZERO) else { break };
+                taken += 1;
+                result = self.take(message);
+                if !matches!(result, Ok(Ok(()))) {
+                    break 'round;
+                }
+            }
+        }
+        self.queues = queues;
+        result.map(|taking| taking.map(|()| taken))
+    }
+
+    /// Adds a message to its partition's chunk, and hands the chunk on when it is full.
+    fn take(&mut self, message: KafkaResult<BorrowedMessage<'_>>) -> Result<Result<(), Over>, String> {
+        let message = match message {
+            Ok(message) => message,
+            Err(KafkaError::MessageConsumptionFatal(code)) => {
+                return Err(format!("its consumer cannot go on ({code}); another host may use the same identity"));
+            }
+            Err(error) => {
+                self.context.error(error, "while polling");
+                return Ok(Ok(()));
+            }
+        };
+        let Some(partition) = partition(&self.topics, message.topic(), message.partition()) else { return Ok(Ok(())) };
+        // the log began anew within one fetch: a chunk's offsets only rise
+        let again = self.open.get(&partition).and_then(Chunk::end).is_some_and(|last| last >= message.offset());
+        if again && self.hand_on(partition).is_err() {
+            return Ok(Err(Over));
+        }
+        if self.open.is_empty() {
+            self.since = Instant::now();
+        }
+        let chunk = self.open.entry(partition).or_insert_with(|| Chunk::reusing(self.spare.pop().unwrap_or_default()));
+        if !append(chunk, &message, self.filters.as_ref()) {
+            self.context.progress.filtered.fetch_add(1, Ordering::Relaxed);
+        }
+        if chunk.bytes() >= CHUNK_BYTES || chunk.len() >= self.batch {
+            return Ok(self.hand_on(partition));
+        }
+        Ok(Ok(()))
+    }
+
+    fn hand_on(&mut self, partition: Partition) -> Result<(), Over> {
+        let Some(chunk) = self.open.remove(&partition) else { return Ok(()) };
+        self.events.blocking_send(Event::Records(partition, chunk)).map_err(|_| Over)
+    }
+
+    /// Hands every open chunk on.
+    fn flush(&mut self) -> Result<(), Over> {
+        while let Some(partition) = self.open.keys().next().copied() {
+            self.hand_on(partition)?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds a message to its chunk; of one that the filters drop only the offset, and then says false.
+fn append(chunk: &mut Chunk, message: &impl Message, filters: Option<&Filters>) -> bool {
+    if filters.is_some_and(|filters| !filters.keep(message.payload())) {
+        chunk.skip(message.offset());
+        return false;
+    }
+    let time = message.timestamp().to_millis().unwrap_or(-1);
+    chunk.push(message.offset(), time, |out| encode::record(message, out));
+    true
+}
