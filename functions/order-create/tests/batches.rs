@@ -132,7 +132,7 @@ fn event(values: &[Option<Vec<u8>>]) -> Batch {
         })
         .collect();
     let event = json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "localhost:9092", "records": {"t-order-create-0": records}});
-    serde_json::from_value(event).expect("a Kafka event")
+    serde_json::from_str(&event.to_string()).expect("a Kafka event")
 }
 
 fn message(order: &OrderRequested) -> Vec<u8> {

@@ -7,26 +7,34 @@ use rdkafka::message::{Headers, Message};
 
 use crate::model::{KafkaKind, KafkaMapping};
 
-/// Appends `message` as one element of the event's array.
+/// How every record of a partition begins, up to its offset.
+pub(super) fn record_start(topic: &str, partition: i32) -> Vec<u8> {
+    let mut out = b"{\"topic\":".to_vec();
+    text(topic, &mut out);
+    out.extend_from_slice(b",\"partition\":");
+    number(partition, &mut out);
+    out.extend_from_slice(b",\"offset\":");
+    out
+}
+
+/// Appends `message` as one element of the event's array. `start`: its partition's [`record_start`].
 ///
 /// A null key or value is left out, as the service does. Header bytes are signed, as Java sees them.
-pub(super) fn record(message: &impl Message, out: &mut Vec<u8>) {
+pub(super) fn record(start: &[u8], message: &impl Message, out: &mut Vec<u8>) {
     let (timestamp, kind) = match message.timestamp() {
         Timestamp::CreateTime(at) => (at, "CREATE_TIME"),
         Timestamp::LogAppendTime(at) => (at, "LOG_APPEND_TIME"),
         Timestamp::NotAvailable => (-1, "NO_TIMESTAMP_TYPE"),
     };
-    out.extend_from_slice(b"{\"topic\":");
-    text(message.topic(), out);
-    // writing to a Vec cannot fail
-    let _ = write!(
-        out,
-        ",\"partition\":{},\"offset\":{},\"timestamp\":{timestamp},\"timestampType\":\"{kind}\"",
-        message.partition(),
-        message.offset()
-    );
-    base64_field("key", message.key(), out);
-    base64_field("value", message.payload(), out);
+    out.extend_from_slice(start);
+    number(message.offset(), out);
+    out.extend_from_slice(b",\"timestamp\":");
+    number(timestamp, out);
+    out.extend_from_slice(b",\"timestampType\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.push(b'"');
+    base64_field(b",\"key\":\"", message.key(), out);
+    base64_field(b",\"value\":\"", message.payload(), out);
     out.extend_from_slice(b",\"headers\":[");
     if let Some(headers) = message.headers() {
         for (index, header) in headers.iter().enumerate() {
@@ -34,8 +42,10 @@ pub(super) fn record(message: &impl Message, out: &mut Vec<u8>) {
             text(header.key, out);
             out.extend_from_slice(b":[");
             for (index, byte) in header.value.unwrap_or_default().iter().enumerate() {
-                let comma = if index > 0 { "," } else { "" };
-                let _ = write!(out, "{comma}{}", byte.cast_signed());
+                if index > 0 {
+                    out.push(b',');
+                }
+                number(byte.cast_signed(), out);
             }
             out.extend_from_slice(b"]}");
         }
@@ -43,9 +53,14 @@ pub(super) fn record(message: &impl Message, out: &mut Vec<u8>) {
     out.extend_from_slice(b"]}");
 }
 
-fn base64_field(name: &str, bytes: Option<&[u8]>, out: &mut Vec<u8>) {
+fn number(number: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// `before`: comma, name, colon and opening quote.
+fn base64_field(before: &[u8], bytes: Option<&[u8]>, out: &mut Vec<u8>) {
     if let Some(bytes) = bytes {
-        let _ = write!(out, ",\"{name}\":\"");
+        out.extend_from_slice(before);
         base64_simd::STANDARD.encode_append(bytes, out);
         out.push(b'"');
     }
@@ -80,7 +95,7 @@ pub(super) fn partition_start(topic: &str, number: i32, first: bool, out: &mut V
     if !first {
         out.push(b',');
     }
-    // topic names consist of letters, digits, '.', '_' and '-': nothing to escape
+    // topic names consist of letters, digits, '.', '_' and '-': nothing to escape; writing to a Vec cannot fail
     let _ = write!(out, "\"{topic}-{number}\":[");
 }
 
@@ -95,7 +110,7 @@ mod tests {
 
     fn encoded(message: &OwnedMessage) -> Value {
         let mut out = Vec::new();
-        record(message, &mut out);
+        record(&record_start(message.topic(), message.partition()), message, &mut out);
         serde_json::from_slice(&out).unwrap()
     }
 

@@ -65,6 +65,12 @@ impl Orders {
 #[derive(Debug)]
 struct Over;
 
+/// What is fetched of a partition, and how each of its records begins.
+struct Queue {
+    fetched: PartitionQueue<Context>,
+    start: Vec<u8>,
+}
+
 struct Poller<'a> {
     context: &'a Arc<Context>,
     topics: Vec<String>,
@@ -72,7 +78,7 @@ struct Poller<'a> {
     events: &'a Sender<Event>,
     /// Records of a chunk at most.
     batch: usize,
-    queues: BTreeMap<Partition, PartitionQueue<Context>>,
+    queues: BTreeMap<Partition, Queue>,
     held: BTreeSet<Partition>,
     open: BTreeMap<Partition, Chunk>,
     /// When the oldest of them was begun.
@@ -110,7 +116,7 @@ pub(super) fn poll(
         poller.follow();
         let mut idle = own.is_none();
         if let Some(result) = own
-            && poller.take(result)?.is_err()
+            && poller.take_own(result)?.is_err()
         {
             return Ok(());
         }
@@ -145,7 +151,8 @@ impl Poller<'_> {
             match change {
                 Change::Came(partition, queue) => {
                     self.open.remove(&partition);
-                    self.queues.insert(partition, queue);
+                    let start = encode::record_start(&self.topics[partition.topic], partition.number);
+                    self.queues.insert(partition, Queue { fetched: queue, start });
                 }
                 Change::Went(partition) => {
                     self.queues.remove(&partition);
@@ -165,9 +172,9 @@ impl Poller<'_> {
                 continue;
             }
             for _ in 0..self.batch {
-                let Some(message) = queue.poll(Duration::ZERO) else { break };
+                let Some(message) = queue.fetched.poll(Duration::ZERO) else { break };
                 taken += 1;
-                result = self.take(message);
+                result = self.take(*partition, &queue.start, message);
                 if !matches!(result, Ok(Ok(()))) {
                     break 'round;
                 }
@@ -177,19 +184,14 @@ impl Poller<'_> {
         result.map(|taking| taking.map(|()| taken))
     }
 
-    /// Adds a message to its partition's chunk, and hands the chunk on when it is full.
-    fn take(&mut self, message: KafkaResult<BorrowedMessage<'_>>) -> Result<Result<(), Over>, String> {
-        let message = match message {
-            Ok(message) => message,
-            Err(KafkaError::MessageConsumptionFatal(code)) => {
-                return Err(format!("its consumer cannot go on ({code}); another host may use the same identity"));
-            }
-            Err(error) => {
-                self.context.error(error, "while polling");
-                return Ok(Ok(()));
-            }
-        };
-        let Some(partition) = partition(&self.topics, message.topic(), message.partition()) else { return Ok(Ok(())) };
+    /// Adds a message to its partition's chunk, and hands the chunk on when it is full. `start`: its [`encode::record_start`].
+    fn take(
+        &mut self,
+        partition: Partition,
+        start: &[u8],
+        message: KafkaResult<BorrowedMessage<'_>>,
+    ) -> Result<Result<(), Over>, String> {
+        let Some(message) = self.sound(message)? else { return Ok(Ok(())) };
         // the log began anew within one fetch: a chunk's offsets only rise
         let again = self.open.get(&partition).and_then(Chunk::end).is_some_and(|last| last >= message.offset());
         if again && self.hand_on(partition).is_err() {
@@ -199,13 +201,35 @@ impl Poller<'_> {
             self.since = Instant::now();
         }
         let chunk = self.open.entry(partition).or_insert_with(|| Chunk::reusing(self.spare.pop().unwrap_or_default()));
-        if !append(chunk, &message, self.filters.as_ref()) {
+        if !append(chunk, start, &message, self.filters.as_ref()) {
             self.context.progress.filtered.fetch_add(1, Ordering::Relaxed);
         }
         if chunk.bytes() >= CHUNK_BYTES || chunk.len() >= self.batch {
             return Ok(self.hand_on(partition));
         }
         Ok(Ok(()))
+    }
+
+    /// The message, if it is one.
+    fn sound<'m>(&self, message: KafkaResult<BorrowedMessage<'m>>) -> Result<Option<BorrowedMessage<'m>>, String> {
+        match message {
+            Ok(message) => Ok(Some(message)),
+            Err(KafkaError::MessageConsumptionFatal(code)) => {
+                Err(format!("its consumer cannot go on ({code}); another host may use the same identity"))
+            }
+            Err(error) => {
+                self.context.error(error, "while polling");
+                Ok(None)
+            }
+        }
+    }
+
+    /// What comes by the consumer's own queue: errors, and perhaps a record that came before its partition's queue.
+    fn take_own(&mut self, message: KafkaResult<BorrowedMessage<'_>>) -> Result<Result<(), Over>, String> {
+        let Some(message) = self.sound(message)? else { return Ok(Ok(())) };
+        let Some(partition) = partition(&self.topics, message.topic(), message.partition()) else { return Ok(Ok(())) };
+        let start = encode::record_start(message.topic(), message.partition());
+        self.take(partition, &start, Ok(message))
     }
 
     fn hand_on(&mut self, partition: Partition) -> Result<(), Over> {
@@ -223,12 +247,12 @@ impl Poller<'_> {
 }
 
 /// Adds a message to its chunk; of one that the filters drop only the offset, and then says false.
-fn append(chunk: &mut Chunk, message: &impl Message, filters: Option<&Filters>) -> bool {
+fn append(chunk: &mut Chunk, start: &[u8], message: &impl Message, filters: Option<&Filters>) -> bool {
     if filters.is_some_and(|filters| !filters.keep(message.payload())) {
         chunk.skip(message.offset());
         return false;
     }
     let time = message.timestamp().to_millis().unwrap_or(-1);
-    chunk.push(message.offset(), time, |out| encode::record(message, out));
+    chunk.push(message.offset(), time, |out| encode::record(start, message, out));
     true
 }

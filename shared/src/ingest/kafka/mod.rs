@@ -8,6 +8,7 @@
 //! it is no Kafka event, or if a record has no topic, partition or offset: nothing could be acknowledged then.
 
 mod batch;
+mod canonical;
 mod decode;
 mod number;
 mod record;

@@ -5,6 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::canonical;
+use super::decode::any_form;
 use super::*;
 
 macro_rules! fixture {
@@ -125,7 +127,7 @@ fn of_a_repeated_field_the_last_counts_and_of_a_repeated_partition_every_record(
 
 #[test]
 fn an_event_of_which_nothing_could_be_acknowledged_is_refused_with_its_reason() {
-    let refused = |event: Value| serde_json::from_value::<Batch>(event).expect_err("refused").to_string();
+    let refused = |event: Value| serde_json::from_str::<Batch>(&event.to_string()).expect_err("refused").to_string();
     assert!(refused(json!({ "Records": [] })).contains("not a Kafka event"));
     assert!(refused(json!({ "records": { "t-0": [{ "offset": "soon" }] } })).contains("offset"));
     assert!(refused(json!({ "records": { "t": [{ "offset": 1 }] } })).contains("partition"));
@@ -222,6 +224,31 @@ proptest! {
         }
     }
 
+    /// The quick way reads what it reads as the other does, and it reads what the service writes.
+    #[test]
+    fn an_event_means_the_same_whichever_way_it_is_read(
+        partitions in vec(("[a-z][a-z-]{0,8}", vec(sent(), 0..6)), 0..4), at in any::<prop::sample::Index>(), odd in "[ -~]?",
+    ) {
+        let text = as_event(&partitions).to_string();
+        let spoilt = {
+            let at = (0..text.len()).filter(|at| text.is_char_boundary(*at)).collect::<Vec<_>>()[at.index(text.chars().count())];
+            let rest = &text[at..];
+            format!("{}{odd}{}", &text[..at], &rest[rest.chars().next().map_or(0, char::len_utf8)..])
+        };
+        for text in [&text, &spoilt] {
+            if let Some(quick) = canonical::read(text) {
+                prop_assert_eq!(quick, any_form(text).expect("a sound event"), "{}", text);
+            }
+        }
+        let usual = |sent: &Sent| {
+            let plain = |name: &String| !name.contains(['"', '\\']) && name.chars().all(|c| c >= ' ');
+            sent.key.is_some() && sent.value.is_some() && sent.timestamp.is_none_or(|at| at < 1 << 59) && sent.headers.iter().all(|h| plain(&h.0))
+        };
+        if partitions.iter().all(|(_, sent)| sent.iter().all(usual)) {
+            prop_assert!(canonical::read(&text).is_some(), "{}", text);
+        }
+    }
+
     /// The field may be anything that is JSON: the record is there, and so is its neighbour.
     #[test]
     fn an_odd_field_never_costs_its_record_or_its_neighbour(
@@ -251,7 +278,7 @@ proptest! {
     #[test]
     fn any_bytes_are_a_message_or_a_reason(bytes in vec(any::<u8>(), 0..60)) {
         let sent = Sent { key: None, value: Some(bytes), timestamp: None, headers: Vec::new() };
-        let batch: Batch = serde_json::from_value(as_event(&[("t".to_owned(), vec![sent])])).expect("the event is read");
+        let batch: Batch = serde_json::from_str(&as_event(&[("t".to_owned(), vec![sent])]).to_string()).expect("the event is read");
         if let Err(reason) = record(&batch, 0).parse_json::<Value>() {
             prop_assert!(!reason.to_string().is_empty());
         }

@@ -56,7 +56,7 @@ impl Log {
         }
         let partition = format!("{}-0", self.topic);
         let event = json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b", "records": {partition: new}});
-        (Some(serde_json::from_value(event).expect("a batch")), records.len())
+        (Some(serde_json::from_str(&event.to_string()).expect("a batch")), records.len())
     }
 }
 
