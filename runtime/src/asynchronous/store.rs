@@ -61,6 +61,9 @@ enum Request {
     Read(EventId, oneshot::Sender<Result<Stored, String>>),
 }
 
+/// Events that an earlier run left, by age.
+pub(super) type Found = Vec<(EventId, Entry)>;
+
 /// The way to the thread. The file is closed once every copy is gone.
 #[derive(Debug, Clone)]
 pub(super) struct Store(Sender<Request>);
@@ -70,7 +73,7 @@ impl Store {
     ///
     /// # Errors
     /// What cannot be used, why, and what to do.
-    pub(super) fn open(folder: &Path) -> Result<(Self, Vec<(EventId, Entry)>, JoinHandle<()>), String> {
+    pub(super) fn open(folder: &Path) -> Result<(Self, Found, JoinHandle<()>), String> {
         let file = folder.join(FILE);
         let shown = file.display();
         let wrong = |error: &dyn std::fmt::Display| {

@@ -33,6 +33,7 @@ struct InFlight {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct State {
     pid: Option<u32>,
     starting_since: Instant,

@@ -62,15 +62,15 @@ mod tests {
 
     use super::*;
 
-    fn wanted(method: Method, path: &str, query: &str, headers: &[(&'static str, &'static str)]) -> Result<Wanted, Error> {
+    fn wanted(method: &Method, path: &str, query: &str, headers: &[(&'static str, &'static str)]) -> Result<Wanted, Error> {
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        read(&method, path, query, &headers.collect())
+        read(method, path, query, &headers.collect())
     }
 
     #[test]
     fn an_invocation_is_read_with_its_type_its_log_and_its_qualifier() {
         let headers = [("x-amz-invocation-type", "Event"), ("x-amz-log-type", "Tail")];
-        let read = wanted(Method::POST, "/2015-03-31/functions/a%3Afunction%3Ab/invocations", "Qualifier=%24LATEST", &headers);
+        let read = wanted(&Method::POST, "/2015-03-31/functions/a%3Afunction%3Ab/invocations", "Qualifier=%24LATEST", &headers);
         let invoke = Wanted::Invoke {
             function: "a:function:b".into(),
             qualifier: Some("$LATEST".into()),
@@ -78,7 +78,7 @@ mod tests {
             tail: true,
         };
         assert_eq!(read, Ok(invoke));
-        assert_eq!(wanted(Method::GET, "/2015-03-31/functions/", "", &[]), Ok(Wanted::List));
+        assert_eq!(wanted(&Method::GET, "/2015-03-31/functions/", "", &[]), Ok(Wanted::List));
     }
 
     #[test]
@@ -86,10 +86,10 @@ mod tests {
         for path in
             ["/", "/2015-03-31/functions/f", "/2015-03-31/functions/a/b/invocations", "/2014-11-13/functions/f/invoke-async/"]
         {
-            assert_eq!(wanted(Method::POST, path, "", &[]), Err(Error::NoSuchOperation), "{path}");
+            assert_eq!(wanted(&Method::POST, path, "", &[]), Err(Error::NoSuchOperation), "{path}");
         }
         for header in [("x-amz-invocation-type", "Sometimes"), ("x-amz-log-type", "Head")] {
-            let read = wanted(Method::POST, "/2015-03-31/functions/f/invocations", "", &[header]);
+            let read = wanted(&Method::POST, "/2015-03-31/functions/f/invocations", "", &[header]);
             assert!(matches!(read, Err(Error::InvalidParameter(_))), "{read:?}");
         }
     }

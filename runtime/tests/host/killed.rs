@@ -160,11 +160,12 @@ struct Seen {
 }
 
 impl Seen {
-    fn misses(&self, sent: &Sent) -> bool {
+    fn has_all(&self, sent: &Sent) -> bool {
         let all = |records: &Vec<i64>| records.iter().max() == Some(&(sent.records - 1));
-        !(self.records.len() == PARTITIONS as usize && self.records.values().all(all))
-            || !self.messages.is_superset(&sent.messages)
-            || !self.events.is_superset(&sent.events)
+        self.records.len() == PARTITIONS as usize
+            && self.records.values().all(all)
+            && self.messages.is_superset(&sent.messages)
+            && self.events.is_superset(&sent.events)
     }
 }
 
@@ -194,7 +195,7 @@ async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_
     stop.store(true, Ordering::Relaxed);
     let sent = load.await.unwrap();
     eventually(&format!("KILL_SEED={seed}: everything that was accepted is done"), async || {
-        (!world.seen().misses(&sent)).then_some(())
+        world.seen().has_all(&sent).then_some(())
     })
     .await;
     host.kill().unwrap();

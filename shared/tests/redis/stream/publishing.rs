@@ -67,7 +67,9 @@ async fn the_group_that_is_furthest_behind_decides() {
 async fn a_stream_that_nobody_reads_on_is_full_at_its_cap_says_who_and_loses_nothing() {
     let streams = Streams::open();
     let publisher = streams.publisher(10, 300);
-    let mut reader = streams.consumer_with("one", shared::stream::GroupSettings { batch: 1_000, ..settings() });
+    // nothing it holds is old enough to come to it again, however slow the machine
+    let idle = std::time::Duration::from_secs(60);
+    let mut reader = streams.consumer_with("one", shared::stream::GroupSettings { batch: 1_000, idle, ..settings() });
     publish(&publisher, 1).await;
     let first = await_entries(&mut reader).await;
     publish(&publisher, 299).await;
