@@ -1,6 +1,6 @@
 # Each target is a script of the same purpose under scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo up holds test bench lint rules sizes symbols stop clean
+.PHONY: help setup servers demo up holds test kills bench lint rules sizes symbols stop clean
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
@@ -24,6 +24,9 @@ holds: ## the delay queue on its own: tables held, extended, confirmed, released
 
 test: ## lints, rules and every test, on the real servers
 	@scripts/test
+
+kills: ## the host killed 200 times at seeded moments under load; KILL_SEED repeats a run
+	@KILLS=$(or $(KILLS),200) scripts/test --test host a_host_killed_at_any_moment
 
 bench: ## the benchmarks
 	@scripts/run bench

@@ -5,7 +5,7 @@
 //! token is needed. AWS clients can send one thing of the user's choice only, the access key id: that is where it may stand, or
 //! in `Authorization: Bearer`.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, header};
 
@@ -80,10 +80,10 @@ mod tests {
 
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    const ELSEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 7));
+    const HERE: IpAddr = IpAddr::V4(core::net::Ipv4Addr::LOCALHOST);
+    const ELSEWHERE: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(192, 168, 1, 7));
 
-    const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 5));
+    const LOCAL: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(192, 168, 1, 5));
 
     fn admitted(peer: IpAddr, headers: &[(&'static str, &'static str)], token: Option<&str>) -> Result<(), Refused> {
         let pair =
