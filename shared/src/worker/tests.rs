@@ -12,7 +12,7 @@ use crate::ingest::kafka::Batch;
 fn batch(records: &[(i32, i64)]) -> Batch {
     let record = |(p, o): &(i32, i64)| json!({ "topic": "t", "partition": p, "offset": o });
     let records: Vec<_> = records.iter().map(record).collect();
-    serde_json::from_value(json!({ "records": { "t-0": records } })).expect("an event")
+    serde_json::from_str(&json!({ "records": { "t-0": records } }).to_string()).expect("an event")
 }
 
 /// What a handler may do with a record.

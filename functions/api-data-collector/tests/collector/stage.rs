@@ -84,7 +84,7 @@ pub(crate) fn event(partitions: &[(i32, &[Option<Vec<u8>>])]) -> Batch {
     let partitions: serde_json::Map<_, _> =
         partitions.iter().map(|(p, values)| (format!("t-api-call-{p}"), records(*p, values).into())).collect();
     let event = json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "localhost:9092", "records": partitions});
-    serde_json::from_value(event).expect("a Kafka event")
+    serde_json::from_str(&event.to_string()).expect("a Kafka event")
 }
 
 pub(crate) fn call(n: u32) -> Vec<u8> {

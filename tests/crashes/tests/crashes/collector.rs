@@ -62,8 +62,10 @@ impl Stage {
             .enumerate()
             .map(|(p, slice)| (format!("{}-{p}", self.topic), slice.clone().map(|offset| record(p, offset)).collect()))
             .collect();
-        serde_json::from_value(json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b", "records": partitions}))
-            .expect("a batch")
+        serde_json::from_str(
+            &json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b", "records": partitions}).to_string(),
+        )
+        .expect("a batch")
     }
 
     /// A batch that lives.
