@@ -14,6 +14,7 @@ use super::outlet::shown;
 use super::queue::{Event, MAX_EVENT, Queue, Settings, lock, now};
 use super::store::{Answered, Change, Store};
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+use crate::waiting::{turned, until};
 
 /// What a task of the driver ends with.
 enum Ended {
@@ -209,16 +210,4 @@ impl Driver {
 
 fn instant(at: Millis) -> tokio::time::Instant {
     tokio::time::Instant::now() + Duration::from_millis((at - now()).max(0) as u64)
-}
-
-/// Resolves when the flag is true, or its owner gone.
-async fn turned(flag: &mut watch::Receiver<bool>) {
-    let _ = flag.wait_for(|on| *on).await;
-}
-
-async fn until(at: Option<tokio::time::Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }

@@ -1,6 +1,5 @@
 //! One request from its head to its answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use super::keys::KeySet;
 use super::refusal::{Refusal, Reply};
 use super::router::{Found, Router};
 use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
+use crate::connections::Peers;
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
 use crate::model::{Api, ApiKind, Route};
 
@@ -37,13 +37,6 @@ enum Way<'s, 'p> {
     Route(&'p str, Found<'s>),
     /// Nowhere: the API answers by itself.
     Answered(Reply),
-}
-
-/// Between whom a connection is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peers {
-    pub(super) client: SocketAddr,
-    pub(super) server: SocketAddr,
 }
 
 impl Handler {

@@ -1,6 +1,6 @@
 //! Serves HTTP APIs, REST APIs and function URLs: a request becomes an event, the function's answer a response.
 //!
-//! A request passes through: [`server`] (connection, limits against slow clients) - [`cors`] or [`preflight`] (OPTIONS) -
+//! A request passes through: `connections` (limits against slow clients) - [`cors`] or [`preflight`] (OPTIONS) -
 //! [`router`] (which route) - [`authorizer`] with [`keys`] (may this token use it) - [`event`] (the JSON the function
 //! sees, by payload format) - the invoker - [`answer`] (what the function meant, by payload format). [`handler`] is that
 //! chain; [`refusal`] is the table of answers that the services give by themselves; [`media`] says which bodies of a REST
@@ -20,13 +20,14 @@ mod media;
 mod preflight;
 mod refusal;
 mod router;
-mod server;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::connections::{self, Limits};
 use crate::invocation::Invoker;
 use crate::model::Api;
 
@@ -35,6 +36,9 @@ pub use keys::KeySet;
 /// Most bytes of a request's body (quota "Payload size" of HTTP and REST APIs; a function URL
 /// takes 6 MB, which the limit of the event keeps).
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
+
+/// Requests in flight may take as long as the longest route once the host drains.
+const LIMITS: Limits = Limits { connections: 4096, drain: Some(Duration::from_secs(30)) };
 
 /// Serves one API on an open listener until `shutdown` turns true, then finishes the requests in flight and returns.
 ///
@@ -47,8 +51,12 @@ pub async fn serve(
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), String> {
-    let handler = handler::Handler::new(api, keys, invoker)?;
-    server::run(listener, Arc::new(handler), shutdown).await;
+    let handler = Arc::new(handler::Handler::new(api, keys, invoker)?);
+    connections::serve(listener, LIMITS, shutdown, move |request, peers| {
+        let handler = handler.clone();
+        async move { handler.handle(request, peers).await }
+    })
+    .await;
     Ok(())
 }
 

@@ -1,6 +1,5 @@
 //! One request from its head to its answer.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,19 +13,13 @@ use super::name::{NotFound, find};
 use super::request::{self, Kind, Wanted};
 use super::{Api, HOST_ID, admission};
 use crate::asynchronous::{Event, MAX_EVENT};
+use crate::connections::Peers;
 use crate::instances::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
 use crate::model::Function;
 
 /// A body must have come by then.
 const BODY_TIME: Duration = Duration::from_secs(30);
-
-/// Between whom a connection is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peers {
-    pub(super) client: IpAddr,
-    pub(super) server: IpAddr,
-}
 
 /// Answers a request; there is always an answer.
 pub(super) async fn handle(api: &Api, request: Request<Incoming>, peers: Peers) -> Reply {
@@ -39,7 +32,7 @@ pub(super) async fn handle(api: &Api, request: Request<Incoming>, peers: Peers) 
 /// Nothing of the body is read before the caller is admitted.
 async fn serve(api: &Api, request: Request<Incoming>, peers: Peers) -> Result<Reply, Error> {
     let (head, body) = request.into_parts();
-    admission::admit(peers.client, peers.server, &head.headers, api.token.as_ref()).map_err(Error::Refused)?;
+    admission::admit(peers.client.ip(), peers.server.ip(), &head.headers, api.token.as_ref()).map_err(Error::Refused)?;
     if head.headers.get(HOST_ID).is_some_and(|id| id.as_bytes() != api.host_id.as_bytes()) {
         return Err(Error::OtherHost);
     }

@@ -3,7 +3,7 @@
 //!
 //! A request passes through these files in this order: `admission` (may this caller ask at all), `name` (which function is
 //! meant), `request` (what is asked of it), `handler` (it is run, or taken over by [`crate::asynchronous`]), `answer` (what the
-//! service would say). `server` accepts the connections; `client` asks a running host, found by the file of `beacon`.
+//! service would say). `client` asks a running host, found by the file of `beacon`.
 //!
 //! Promises: loopback only, unless a token guards it; no page of a browser can call a function; an event that was answered
 //! with 202 is on disk; signatures of requests are not checked, whatever they are.
@@ -15,12 +15,16 @@ mod client;
 mod handler;
 mod name;
 mod request;
-mod server;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::asynchronous::Queue;
+use crate::connections::{self, Limits};
 use crate::instances::Logs;
 use crate::invocation::Invoker;
 use crate::model::Function;
@@ -28,7 +32,6 @@ use crate::model::Function;
 pub use admission::{LEAST_TOKEN, Token};
 pub use beacon::Beacon;
 pub use client::{Answer, Asked, Client};
-pub use server::serve;
 
 /// Where it listens unless told otherwise: where `sam local start-lambda` does.
 pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
@@ -50,4 +53,18 @@ pub struct Api {
     pub token: Option<Token>,
     /// Identifies this run.
     pub host_id: String,
+}
+
+/// How long the requests of a drain take is for the pool to say, which ends what runs.
+const LIMITS: Limits = Limits { connections: 1024, drain: None };
+
+/// Serves until `shutdown` turns true, then finishes the requests in flight. Those of invocations that the pool ends are
+/// answered as well.
+pub async fn serve(listener: TcpListener, api: Api, shutdown: watch::Receiver<bool>) {
+    let api = Arc::new(api);
+    connections::serve(listener, LIMITS, shutdown, move |request, peers| {
+        let api = api.clone();
+        async move { handler::handle(&api, request, peers).await }
+    })
+    .await;
 }

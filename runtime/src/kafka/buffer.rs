@@ -137,7 +137,7 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Takes a chunk. Records that are held already, fetched again after a pause, are left out; where the log now has
+    /// Takes a chunk. Records that are held already, and were fetched again, are left out; where the log now has
     /// others at their offsets, those take their place.
     pub(super) fn accept(&mut self, partition: Partition, mut chunk: Chunk) -> Accepted {
         let held = self.partitions.entry(partition).or_default();

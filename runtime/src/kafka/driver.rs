@@ -19,6 +19,7 @@ use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
 use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Millis, Offset, Partition, Reason, Settings, Slice, verdict};
 use crate::model::KafkaMapping;
 use crate::tuning::SourceSettings;
+use crate::waiting::{turned, until};
 
 /// The status need not be fresher than this.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
@@ -373,16 +374,4 @@ impl Driver {
 
 fn numbers(partitions: &[Partition]) -> Vec<i32> {
     partitions.iter().map(|partition| partition.number).collect()
-}
-
-/// Resolves when the flag is true, or its owner gone.
-async fn turned(flag: &mut watch::Receiver<bool>) {
-    let _ = flag.wait_for(|on| *on).await;
-}
-
-async fn until(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }

@@ -1,7 +1,7 @@
 //! Kafka event source mappings: records from a real cluster through the pure machine of [`crate::mapping`] to a function.
 //!
-//! A record passes through these files in this order: `consumer` polls on a thread of its own and has `encode` write each
-//! message as JSON into a chunk; `buffer` holds chunks until their records are done and cuts events out of them; `driver`
+//! A record passes through these files in this order: `poller` polls on a thread of its own and has `encode` write each
+//! message as JSON into a chunk (`consumer` is what librdkafka calls back into meanwhile); `buffer` holds chunks until their records are done and cuts events out of them; `driver`
 //! feeds the machine, invokes, commits, pauses; `destination` takes what is given up, `record` reads a record back out of its JSON; `offsets` decides where a new group starts; `settings` holds every
 //! setting of librdkafka with its reason; `question` asks a cluster before the start whether it lets us in; `status` shows how far it all is.
 //!

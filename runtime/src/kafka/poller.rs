@@ -61,9 +61,14 @@ impl Orders {
     }
 }
 
-/// The driver takes nothing more: the host is ending.
+/// Why polling ends.
 #[derive(Debug)]
-struct Over;
+enum End {
+    /// The driver takes nothing more: the host is ending.
+    Over,
+    /// The consumer cannot go on.
+    Failed(String),
+}
 
 /// What is fetched of a partition, and how each of its records begins.
 struct Queue {
@@ -73,8 +78,6 @@ struct Queue {
 
 struct Poller<'a> {
     context: &'a Arc<Context>,
-    topics: Vec<String>,
-    filters: Option<Filters>,
     events: &'a Sender<Event>,
     /// Records of a chunk at most.
     batch: usize,
@@ -97,11 +100,8 @@ pub(super) fn poll(
     stop: &AtomicBool,
     batch: usize,
 ) -> Result<(), String> {
-    let context = consumer.context();
     let mut poller = Poller {
-        context,
-        topics: context.topics.clone(),
-        filters: context.filters.clone(),
+        context: consumer.context(),
         events,
         batch,
         queues: BTreeMap::new(),
@@ -112,29 +112,32 @@ pub(super) fn poll(
     };
     while !stop.load(Ordering::Relaxed) {
         poller.obey(orders);
-        let own = consumer.poll(Duration::ZERO);
-        poller.follow();
-        let mut idle = own.is_none();
-        if let Some(result) = own
-            && poller.take_own(result)?.is_err()
-        {
-            return Ok(());
-        }
-        match poller.round()? {
-            Ok(taken) => idle &= taken == 0,
-            Err(Over) => return Ok(()),
-        }
-        if (idle || poller.since.elapsed() >= CHUNK_WAIT) && poller.flush().is_err() {
-            return Ok(());
-        }
-        if idle {
-            std::thread::park_timeout(REST);
+        match poller.turn(consumer) {
+            Ok(true) => {}
+            Ok(false) => std::thread::park_timeout(REST),
+            Err(End::Over) => break,
+            Err(End::Failed(why)) => return Err(why),
         }
     }
     Ok(())
 }
 
 impl Poller<'_> {
+    /// Takes what there is, and hands on what is full or has waited long enough. Whether there was anything.
+    fn turn(&mut self, consumer: &MappingConsumer) -> Result<bool, End> {
+        let own = consumer.poll(Duration::ZERO);
+        self.follow();
+        let mut busy = own.is_some();
+        if let Some(message) = own {
+            self.take_own(message)?;
+        }
+        busy |= self.round()? > 0;
+        if !busy || self.since.elapsed() >= CHUNK_WAIT {
+            self.flush()?;
+        }
+        Ok(busy)
+    }
+
     fn obey(&mut self, orders: &mpsc::Receiver<Order>) {
         while let Ok(order) = orders.try_recv() {
             match order {
@@ -151,7 +154,7 @@ impl Poller<'_> {
             match change {
                 Change::Came(partition, queue) => {
                     self.open.remove(&partition);
-                    let start = encode::record_start(&self.topics[partition.topic], partition.number);
+                    let start = encode::record_start(&self.context.topics[partition.topic], partition.number);
                     self.queues.insert(partition, Queue { fetched: queue, start });
                 }
                 Change::Went(partition) => {
@@ -163,59 +166,53 @@ impl Poller<'_> {
     }
 
     /// Reads from each partition in turn, a chunk at most. How many records that were.
-    fn round(&mut self) -> Result<Result<usize, Over>, String> {
-        let mut taken = 0;
+    fn round(&mut self) -> Result<usize, End> {
         let queues = std::mem::take(&mut self.queues);
-        let mut result = Ok(Ok(()));
-        'round: for (partition, queue) in &queues {
-            if self.held.contains(partition) {
-                continue;
-            }
-            for _ in 0..self.batch {
-                let Some(message) = queue.fetched.poll(Duration::ZERO) else { break };
-                taken += 1;
-                result = self.take(*partition, &queue.start, message);
-                if !matches!(result, Ok(Ok(()))) {
-                    break 'round;
+        let mut taken = 0;
+        let mut read = || {
+            for (partition, queue) in &queues {
+                if self.held.contains(partition) {
+                    continue;
+                }
+                for message in (0..self.batch).map_while(|_| queue.fetched.poll(Duration::ZERO)) {
+                    taken += 1;
+                    self.take(*partition, &queue.start, message)?;
                 }
             }
-        }
+            Ok(taken)
+        };
+        let read = read();
         self.queues = queues;
-        result.map(|taking| taking.map(|()| taken))
+        read
     }
 
     /// Adds a message to its partition's chunk, and hands the chunk on when it is full. `start`: its [`encode::record_start`].
-    fn take(
-        &mut self,
-        partition: Partition,
-        start: &[u8],
-        message: KafkaResult<BorrowedMessage<'_>>,
-    ) -> Result<Result<(), Over>, String> {
-        let Some(message) = self.sound(message)? else { return Ok(Ok(())) };
+    fn take(&mut self, partition: Partition, start: &[u8], message: KafkaResult<BorrowedMessage<'_>>) -> Result<(), End> {
+        let Some(message) = self.sound(message)? else { return Ok(()) };
         // the log began anew within one fetch: a chunk's offsets only rise
         let again = self.open.get(&partition).and_then(Chunk::end).is_some_and(|last| last >= message.offset());
-        if again && self.hand_on(partition).is_err() {
-            return Ok(Err(Over));
+        if again {
+            self.hand_on(partition)?;
         }
         if self.open.is_empty() {
             self.since = Instant::now();
         }
         let chunk = self.open.entry(partition).or_insert_with(|| Chunk::reusing(self.spare.pop().unwrap_or_default()));
-        if !append(chunk, start, &message, self.filters.as_ref()) {
+        if !append(chunk, start, &message, self.context.filters.as_ref()) {
             self.context.progress.filtered.fetch_add(1, Ordering::Relaxed);
         }
         if chunk.bytes() >= CHUNK_BYTES || chunk.len() >= self.batch {
-            return Ok(self.hand_on(partition));
+            self.hand_on(partition)?;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// The message, if it is one.
-    fn sound<'m>(&self, message: KafkaResult<BorrowedMessage<'m>>) -> Result<Option<BorrowedMessage<'m>>, String> {
+    fn sound<'m>(&self, message: KafkaResult<BorrowedMessage<'m>>) -> Result<Option<BorrowedMessage<'m>>, End> {
         match message {
             Ok(message) => Ok(Some(message)),
             Err(KafkaError::MessageConsumptionFatal(code)) => {
-                Err(format!("its consumer cannot go on ({code}); another host may use the same identity"))
+                Err(End::Failed(format!("its consumer cannot go on ({code}); another host may use the same identity")))
             }
             Err(error) => {
                 self.context.error(error, "while polling");
@@ -225,20 +222,20 @@ impl Poller<'_> {
     }
 
     /// What comes by the consumer's own queue: errors, and perhaps a record that came before its partition's queue.
-    fn take_own(&mut self, message: KafkaResult<BorrowedMessage<'_>>) -> Result<Result<(), Over>, String> {
-        let Some(message) = self.sound(message)? else { return Ok(Ok(())) };
-        let Some(partition) = partition(&self.topics, message.topic(), message.partition()) else { return Ok(Ok(())) };
+    fn take_own(&mut self, message: KafkaResult<BorrowedMessage<'_>>) -> Result<(), End> {
+        let Some(message) = self.sound(message)? else { return Ok(()) };
+        let Some(partition) = partition(&self.context.topics, message.topic(), message.partition()) else { return Ok(()) };
         let start = encode::record_start(message.topic(), message.partition());
         self.take(partition, &start, Ok(message))
     }
 
-    fn hand_on(&mut self, partition: Partition) -> Result<(), Over> {
+    fn hand_on(&mut self, partition: Partition) -> Result<(), End> {
         let Some(chunk) = self.open.remove(&partition) else { return Ok(()) };
-        self.events.blocking_send(Event::Records(partition, chunk)).map_err(|_| Over)
+        self.events.blocking_send(Event::Records(partition, chunk)).map_err(|_| End::Over)
     }
 
     /// Hands every open chunk on.
-    fn flush(&mut self) -> Result<(), Over> {
+    fn flush(&mut self) -> Result<(), End> {
         while let Some(partition) = self.open.keys().next().copied() {
             self.hand_on(partition)?;
         }

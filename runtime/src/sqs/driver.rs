@@ -17,6 +17,7 @@ use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
 use crate::model::{Queue, SqsMapping};
 use crate::tuning::SourceSettings;
+use crate::waiting::{turned, until};
 
 /// A message that is this host's for now.
 struct Held {
@@ -287,17 +288,5 @@ impl Driver {
 async fn restore(sqs: &Sqs, queues: &[Queue]) {
     if let Err(why) = queues::ensure(sqs, queues).await {
         tracing::warn!("{why}");
-    }
-}
-
-/// Resolves when the flag is true, or its owner gone.
-async fn turned(flag: &mut watch::Receiver<bool>) {
-    let _ = flag.wait_for(|on| *on).await;
-}
-
-async fn until(at: Option<tokio::time::Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

@@ -16,7 +16,7 @@ use usher::sqs::{self, Sqs};
 
 use crate::kafka::{free_address, random};
 use crate::sqs_stage::{arn, client, endpoint, queue};
-use crate::support::{application, behave, eventually, executables, function, options, state};
+use crate::support::{add_function, application, behave, eventually, executables, function, options, state};
 use crate::template::good;
 
 /// One message of a batch, which `behave` records when it is done with it.
@@ -40,8 +40,7 @@ impl Host {
             folder.path().join("seen").display()
         );
         std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-        std::fs::create_dir(folder.path().join("built")).unwrap();
-        std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
+        add_function(folder.path());
         Self { folder, invoke: free_address().to_string() }
     }
 

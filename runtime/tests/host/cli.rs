@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::support::behave;
+use crate::support::project;
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
@@ -25,14 +24,6 @@ Resources:
         Tick: {Type: Schedule, Properties: {Schedule: rate(5 minutes)}}
         Open: {Type: HttpApi, Properties: {Path: '/a/{b}', Method: get}}
 ";
-
-fn project(template: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-    std::fs::create_dir(folder.path().join("built")).unwrap();
-    std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
-    folder
-}
 
 fn usher(folder: &Path, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_usher"))

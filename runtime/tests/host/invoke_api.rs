@@ -15,7 +15,7 @@ use usher::model::Function;
 use usher::up;
 
 use crate::kafka::free_address;
-use crate::support::{application, behave, eventually, executables, function};
+use crate::support::{application, eventually, executables, function, project};
 use crate::up::up_options;
 
 /// A host with the function `Behave`, named `stack-Behave`.
@@ -175,13 +175,9 @@ struct Project(TempDir);
 
 impl Project {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let template = "Transform: AWS::Serverless-2016-10-31\nResources:\n  Behave:\n    Type: AWS::Serverless::Function\n    \
                         Properties: {Runtime: provided.al2023, CodeUri: built}\n";
-        std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-        std::fs::create_dir(folder.path().join("built")).unwrap();
-        std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
-        Self(folder)
+        Self(project(template))
     }
 
     fn invoke(&self, state: &Path, event: &str, more: &[&str]) -> Output {

@@ -20,7 +20,7 @@ use tokio::time::sleep;
 
 use crate::kafka::{Stage, free_address, random};
 use crate::sqs_stage::{client, endpoint};
-use crate::support::{behave, eventually};
+use crate::support::{eventually, project};
 
 const PARTITIONS: i32 = 4;
 /// From a start until its kill at most: several times what a start takes.
@@ -48,7 +48,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let stage = Stage::new(PARTITIONS).await;
-        let (folder, queue) = (tempfile::tempdir().unwrap(), format!("host-{}", random()));
+        let queue = format!("host-{}", random());
         let template = format!(
             "\
 Transform: AWS::Serverless-2016-10-31
@@ -77,10 +77,7 @@ Resources:
             stage.mapping.bootstrap_servers,
             stage.mapping.group,
         );
-        std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-        std::fs::create_dir(folder.path().join("built")).unwrap();
-        std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
-        Self { stage, queue, folder, invoke: free_address() }
+        Self { stage, queue, folder: project(&template), invoke: free_address() }
     }
 
     fn up(&self) -> Child {
@@ -184,12 +181,19 @@ async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_
         let (world, stop) = (world.clone(), stop.clone());
         async move { world.load(&stop).await }
     });
+    // after each kill: how many records of each partition had been handled, and from where the next host reads
+    let mut reads_from = Vec::new();
     for _ in 0..kills {
         let mut host = world.up();
         sleep(moments.random_range(Duration::ZERO..LONGEST)).await;
         assert!(host.try_wait().unwrap().is_none(), "KILL_SEED={seed}: the host ended by itself");
         host.kill().unwrap();
         host.wait().unwrap();
+        let seen = world.seen();
+        for partition in 0..PARTITIONS {
+            let handled = seen.records.get(&partition).map_or(0, Vec::len);
+            reads_from.push((partition, handled, world.stage.committed(partition).await.unwrap_or(0)));
+        }
     }
     let mut host = world.up();
     stop.store(true, Ordering::Relaxed);
@@ -203,7 +207,10 @@ async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_
 
     assert!(!sent.messages.is_empty() && !sent.events.is_empty(), "KILL_SEED={seed}: the load reached the host");
     for (partition, offsets) in world.seen().records {
-        // a line that a kill cut short would not have parsed: each was written at once
+        for (_, handled, committed) in reads_from.iter().filter(|(of, _, _)| *of == partition) {
+            let repeated = offsets[*handled..].iter().find(|offset| *offset < committed);
+            assert_eq!(repeated, None, "KILL_SEED={seed}: partition {partition} was committed up to {committed}");
+        }
         let (mut next, mut back) = (0, 0);
         for offset in offsets {
             assert!(offset <= next, "KILL_SEED={seed}: partition {partition} went from {} to {offset}", next - 1);

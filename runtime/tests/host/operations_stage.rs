@@ -11,7 +11,7 @@ use usher::sqs::Sqs;
 
 use crate::kafka::{free_address, random};
 use crate::sqs_stage::{client, endpoint};
-use crate::support::{behave, eventually};
+use crate::support::{add_function, eventually};
 
 /// The function fails with this as its message: it must be shown as text, and run nowhere.
 pub(crate) const HOSTILE: &str = "<script>document.title=1</script><img src=x onerror=alert(1)>";
@@ -60,8 +60,7 @@ Resources:
             json!({ "do": "print", "line": METRIC })
         );
         std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-        std::fs::create_dir(folder.path().join("built")).unwrap();
-        std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
+        add_function(folder.path());
         let application = Self { folder, control, queue, host: None };
         application.settings("");
         application

@@ -11,11 +11,10 @@ use usher::up;
 
 use crate::kafka::{free_address, random, recording};
 use crate::sqs_stage::{Stage, arn, endpoint, queue};
-use crate::support::{application, behave, eventually, executables, options, state};
+use crate::support::{self, add_function, application, eventually, executables, options, state};
 
 /// A project whose function reads the queue of a stage.
 pub(crate) fn project(stage: &Stage) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
     let template = format!(
         "Transform: AWS::Serverless-2016-10-31\n\
          Resources:\n  \
@@ -26,10 +25,7 @@ pub(crate) fn project(stage: &Stage) -> TempDir {
         stage.mapping.queue_name(),
         stage.folder.path().join("seen").display(),
     );
-    std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-    std::fs::create_dir(folder.path().join("built")).unwrap();
-    std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
-    folder
+    support::project(&template)
 }
 
 pub(crate) fn usher_up(folder: &Path, endpoint: &str) -> Child {
@@ -175,8 +171,7 @@ fn invoke_needs_no_server_and_tells_the_function_where_it_would_be() {
     std::fs::write(folder.path().join("template.yaml"), template).unwrap();
     std::fs::write(folder.path().join("usher.toml"), "stack = 's'\n[endpoints]\nsqs = 'http://127.0.0.1:1'\n").unwrap();
     std::fs::write(folder.path().join("event.json"), r#"{"do": "environment"}"#).unwrap();
-    std::fs::create_dir(folder.path().join("built")).unwrap();
-    std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
+    add_function(folder.path());
     let usher = |arguments: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_usher")).args(arguments).current_dir(folder.path()).output().unwrap()
     };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
 use usher::instances::{Logs, Pool, PoolOptions};
 use usher::invocation::{Invoke, Outcome, Request, Response};
 use usher::model::{Application, Code, Function};
@@ -17,6 +18,20 @@ pub(crate) fn behave() -> PathBuf {
     let path = folder.join("examples/behave");
     assert!(path.is_file(), "{} is missing: cargo test builds it, `--test host` alone does not", path.display());
     path
+}
+
+/// A folder with this template and, under `built`, the function [`behave`].
+pub(crate) fn project(template: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("template.yaml"), template).unwrap();
+    add_function(folder.path());
+    folder
+}
+
+/// Puts the function [`behave`] into a project, under `built`.
+pub(crate) fn add_function(project: &Path) {
+    std::fs::create_dir(project.join("built")).unwrap();
+    std::os::unix::fs::symlink(behave(), project.join("built/bootstrap")).unwrap();
 }
 
 /// The function `Behave`, with these variables in its environment.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::kafka::{Stage, free_address, values};
 use crate::sqs_servers::{project as queue_project, usher_up};
 use crate::sqs_stage::Stage as QueueStage;
-use crate::support::{behave, eventually};
+use crate::support::{eventually, project};
 
 /// A host that is killed with the test.
 struct Host {
@@ -28,7 +28,6 @@ impl Drop for Host {
 
 impl Host {
     fn start(stage: &Stage) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let template = format!(
             "Transform: AWS::Serverless-2016-10-31\n\
              Resources:\n  \
@@ -42,9 +41,7 @@ impl Host {
             stage.mapping.bootstrap_servers,
             stage.mapping.group,
         );
-        std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-        std::fs::create_dir(folder.path().join("built")).unwrap();
-        std::os::unix::fs::symlink(behave(), folder.path().join("built/bootstrap")).unwrap();
+        let folder = project(&template);
         let control = free_address().to_string();
         let process = Command::new(env!("CARGO_BIN_EXE_usher"))
             .args(["up", "--control", &control])

@@ -59,12 +59,11 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
         let (earlier, standing) = match reserve::reserve(shop, &wish).await? {
             Reservation::Held(held) => (false, publish::publish(shop, &held).await?),
             Reservation::Abandoning(held) => (true, publish::fence(shop, &held).await?),
-            // its row may be there before the gate knows: nobody is told less than a look at the order has told them
-            Reservation::Accepted(held) => (true, lookup::once(shop, held.request).await),
+            Reservation::Accepted(held) => (true, Standing::Accepted(held.request)),
             Reservation::Stored { order, nonce } => (true, lookup::stored(shop, order, nonce).await?),
         };
         let standing = match standing {
-            Standing::Accepted(request) => lookup::wait(shop, request, wait).await,
+            Standing::Accepted(request) => lookup::wait(shop, request, wait, earlier).await,
             stored @ Standing::Row(_) => stored,
         };
         match standing {

@@ -59,14 +59,18 @@ pub(super) async fn stored(shop: &Storefront, order: OrderNumber, nonce: Nonce) 
 }
 
 /// Looks until an accepted order is stored, or the time is up. Postgres being away shortens nothing that was promised.
-pub(super) async fn wait(shop: &Storefront, request: OrderRequested, time: Duration) -> Standing {
-    if time.is_zero() {
+///
+/// `earlier`: the order is of an earlier request, and its row may be there before the gate knows. It is looked for once even without
+/// time to wait, so that nobody is told less than a look at the order has told them.
+pub(super) async fn wait(shop: &Storefront, request: OrderRequested, time: Duration, earlier: bool) -> Standing {
+    if time.is_zero() && !earlier {
         return Standing::Accepted(request);
     }
     let deadline = Instant::now() + time;
     let mut pause = PAUSE.0;
+    let mut look_until = if earlier { deadline.max(Instant::now() + PAUSE.1) } else { deadline };
     loop {
-        match timeout_at(deadline, shop.store.order(request.order)).await {
+        match timeout_at(look_until, shop.store.order(request.order)).await {
             Ok(Ok(Some(row))) if row.nonce == request.nonce => return Standing::Row(row),
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(order = %request.order, %error, "while waiting"),
@@ -77,14 +81,7 @@ pub(super) async fn wait(shop: &Storefront, request: OrderRequested, time: Durat
         }
         sleep(pause).await;
         pause = (pause * 2).min(PAUSE.1);
-    }
-}
-
-/// One look whether an accepted order is stored. With Postgres away, or slow, it is as the gate says: accepted.
-pub(super) async fn once(shop: &Storefront, request: OrderRequested) -> Standing {
-    match timeout_at(Instant::now() + PAUSE.1, shop.store.order(request.order)).await {
-        Ok(Ok(Some(row))) if row.nonce == request.nonce => Standing::Row(row),
-        _ => Standing::Accepted(request),
+        look_until = deadline;
     }
 }
 

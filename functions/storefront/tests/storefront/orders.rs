@@ -55,6 +55,22 @@ async fn one_key_is_one_order_and_another_wish_under_it_is_refused() {
 }
 
 #[tokio::test]
+async fn a_request_made_again_is_told_no_less_than_a_look_at_its_order() {
+    let publisher = Scripted::new([]);
+    let shop = open_with(publisher.clone()).await;
+    let id = program(&shop).await;
+    let first = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("accepted");
+    let message = publisher.sent.lock().expect("whole")[0].clone();
+    // the row is there, and the gate has not been told
+    store(&shop, &message, 0).await;
+    let path = format!("/orders/{}", first.body["order"].as_str().expect("a number"));
+    let looked = shop.serve(&call("GET", &path, Some("alice"), None)).await.expect("found");
+    let again = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("the same");
+    assert_eq!((&looked.body["status"], &again.body["status"]), (&json!("unpaid"), &json!("unpaid")));
+    assert_eq!(again.body["order"], first.body["order"]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_had_is_told_apart_and_holds_nothing() {
     let shop = open_with(Scripted::new([])).await;
     let id = program(&shop).await;
