@@ -36,6 +36,8 @@ pub struct Application {
     pub queues: Vec<Queue>,
     /// Where SQS answers, without a slash at the end. Always there when there are queues or SQS mappings.
     pub sqs_endpoint: Option<String>,
+    /// Where the Redis answers whose streams' dead letters are looked after.
+    pub redis_endpoint: Option<String>,
     /// What becomes of asynchronous events, by the function's logical id; the others have the defaults.
     pub event_invoke: BTreeMap<String, EventInvoke>,
     /// Schedules (rules and `EventBridge` Scheduler).

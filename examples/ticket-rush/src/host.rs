@@ -46,13 +46,19 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// `usher` with a verb and everything that both verbs need. It runs what was built together with this program.
+    /// `usher` with a verb that runs functions, those that were built together with this program.
     pub fn usher(&self, verb: &str) -> Result<Command> {
-        let mut usher = Command::new(self.place.program("usher")?);
-        usher.current_dir(&self.place.root).arg(verb).stdin(Stdio::null());
-        usher.arg("--state").arg(&self.state);
-        usher.args(["--no-build", "--profile", self.place.profile(), "--sqs-endpoint", &self.servers.sqs_endpoint]);
+        let mut usher = self.told(&[verb])?;
+        usher.arg("--state").arg(&self.state).args(["--no-build", "--profile", self.place.profile()]);
         usher.env("CARGO_TARGET_DIR", self.place.programs.parent().unwrap_or(&self.place.programs));
+        Ok(usher)
+    }
+
+    /// `usher` with words and what the environment differs in.
+    pub fn told(&self, words: &[&str]) -> Result<Command> {
+        let mut usher = Command::new(self.place.program("usher")?);
+        usher.current_dir(&self.place.root).args(words).stdin(Stdio::null());
+        usher.args(["--sqs-endpoint", &self.servers.sqs_endpoint, "--redis-endpoint", &self.servers.cache_url]);
         let own = [
             ("EnvPrefix", &self.prefix),
             ("DatabaseUrl", &self.servers.database_url),
@@ -171,7 +177,7 @@ impl Host {
                 Ok(())
             }
             Err(_) => {
-                bail!("usher did not drain within {} s; it was killed. Its output: {}", DRAIN.as_secs(), self.log.display())
+                bail!("usher did not drain within {} s; it was killed:\n{}", DRAIN.as_secs(), last_lines(&self.log))
             }
         }
     }

@@ -32,7 +32,7 @@ pub struct Driver {
     settings: Settings,
     queue: Queue,
     found: Vec<(EventId, Entry)>,
-    arriving: mpsc::UnboundedReceiver<(EventId, Entry)>,
+    arriving: mpsc::UnboundedReceiver<Input>,
     tasks: JoinSet<Ended>,
     /// What tries that just ended came to, until the machine has said whether that is kept.
     answers: BTreeMap<EventId, Answered>,
@@ -45,7 +45,7 @@ impl Driver {
         settings: Settings,
         queue: Queue,
         found: Vec<(EventId, Entry)>,
-        arriving: mpsc::UnboundedReceiver<(EventId, Entry)>,
+        arriving: mpsc::UnboundedReceiver<Input>,
     ) -> Self {
         Self { machine, store, settings, queue, found, arriving, tasks: JoinSet::new(), answers: BTreeMap::new() }
     }
@@ -65,7 +65,7 @@ impl Driver {
                     // a task has nothing to panic about; the event runs again after the next start
                     Err(error) => tracing::error!(%error, "ALARM: a task failed"),
                 },
-                Some((id, entry)) = self.arriving.recv() => self.step(Input::Accepted(id, entry), &invoker),
+                Some(input) = self.arriving.recv() => self.step(input, &invoker),
                 () = until(wake.map(instant)) => self.step(Input::Tick, &invoker),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
@@ -112,6 +112,15 @@ impl Driver {
                 drop(self.store.change(vec![Change::Update(id, entry, answered)]));
             }
             Action::Forget(id) => drop(self.store.change(vec![Change::Remove(id)])),
+            Action::Lost(function, request_id, condition) => {
+                tracing::error!(
+                    function,
+                    request_id,
+                    condition = condition.word(),
+                    "ALARM: an event is given up and lost; an OnFailure destination would have taken it"
+                );
+                self.queue.lost(function);
+            }
             Action::Invoke(id) => self.invoke(id, invoker.clone()),
             Action::Deliver(id, target) => self.deliver(id, target),
         }

@@ -58,6 +58,8 @@ pub enum Input {
     Finished(EventId, Finish),
     /// A record reached its destination, or did not.
     Delivered(EventId, Target, bool),
+    /// The function may have so many invocations at one time from now on.
+    Limited(String, usize),
     /// Time passed.
     Tick,
     /// Begin nothing more.
@@ -90,6 +92,8 @@ pub enum Action {
     Save(EventId, Entry),
     /// The event is done with.
     Forget(EventId),
+    /// It was given up, and nobody is to be told: function, request id, and why.
+    Lost(String, String, Condition),
 }
 
 #[derive(Debug, Default)]
@@ -148,6 +152,11 @@ impl Machine {
             Input::Accepted(id, entry) => self.accepted(id, entry),
             Input::Finished(id, finish) => self.finished(now, id, finish, actions),
             Input::Delivered(id, target, taken) => self.delivered(now, (id, target), taken, actions),
+            Input::Limited(function, most) => {
+                if let Some(policy) = self.policies.get_mut(&function) {
+                    policy.concurrency = most;
+                }
+            }
             Input::Tick => {}
             Input::Drain => self.draining = true,
         }
@@ -236,8 +245,16 @@ impl Machine {
     fn end(&mut self, now: Millis, id: EventId, condition: Condition, actions: &mut Vec<Action>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(policy) = self.policies.get(&entry.function) else { return };
+        if let Stage::Waiting { due, .. } = entry.stage {
+            // or one for each event of the last hours would be kept
+            self.timers.remove(&(due, Timer::Event(id)));
+            self.timers.remove(&(entry.accepted + policy.max_age, Timer::Event(id)));
+        }
         let targets = if condition == Condition::Success { &policy.on_success } else { &policy.on_failure };
         if targets.is_empty() {
+            if condition != Condition::Success {
+                actions.push(Action::Lost(entry.function.clone(), entry.request_id.clone(), condition));
+            }
             self.entries.remove(&id);
             actions.push(Action::Forget(id));
             return;

@@ -86,6 +86,36 @@ fn a_function_that_may_not_run_gives_its_events_up_without_a_retry() {
 }
 
 #[test]
+fn nothing_is_waited_for_once_an_event_has_ended() {
+    let mut machine = machine(policy());
+    step(&mut machine, 0, Input::Accepted(1, entry(0)));
+    assert_eq!(step(&mut machine, 5, Input::Finished(1, Finish::Answered)), [Action::Forget(1)]);
+    assert_eq!(machine.wake(), None);
+}
+
+#[test]
+fn an_event_that_is_given_up_and_told_to_nobody_is_lost_and_one_that_was_answered_is_not() {
+    let mut machine = machine(Policy { on_failure: Vec::new(), max_retries: 0, ..policy() });
+    step(&mut machine, 0, Input::Accepted(1, entry(0)));
+    step(&mut machine, 0, Input::Accepted(2, entry(0)));
+    let lost = Action::Lost("F".into(), "r".into(), Condition::RetriesExhausted);
+    assert_eq!(step(&mut machine, 5, Input::Finished(1, Finish::Failed)), [lost, Action::Forget(1)]);
+    assert_eq!(step(&mut machine, 5, Input::Finished(2, Finish::Answered)), [Action::Forget(2)]);
+}
+
+#[test]
+fn a_limit_that_is_raised_lets_waiting_events_begin_and_one_that_is_lowered_holds_them_back() {
+    let mut machine = machine(Policy { concurrency: 1, ..policy() });
+    step(&mut machine, 0, Input::Accepted(1, entry(0)));
+    assert!(step(&mut machine, 0, Input::Accepted(2, entry(0))).is_empty());
+    assert!(step(&mut machine, 0, Input::Accepted(3, entry(0))).is_empty());
+    assert_eq!(step(&mut machine, 0, Input::Limited("F".into(), 2)), [Action::Invoke(2)]);
+    assert!(step(&mut machine, 0, Input::Limited("F".into(), 1)).is_empty());
+    assert_eq!(step(&mut machine, 0, Input::Finished(1, Finish::Answered)), [Action::Forget(1)]);
+    assert_eq!(step(&mut machine, 0, Input::Finished(2, Finish::Answered)), [Action::Forget(2), Action::Invoke(3)]);
+}
+
+#[test]
 fn events_of_a_function_that_is_gone_are_kept_and_left_alone() {
     let mut machine = machine(policy());
     let stranger = Entry { function: "G".into(), ..entry(0) };
@@ -145,6 +175,7 @@ impl World {
                 }
                 Action::Save(id, entry) => drop(self.disk.insert(id, entry)),
                 Action::Forget(id) => drop(self.disk.remove(&id).expect("forgotten once")),
+                Action::Lost(..) => unreachable!("somebody is to be told"),
             }
         }
     }

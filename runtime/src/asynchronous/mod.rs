@@ -1,6 +1,6 @@
 //! Asynchronous invocations: events that are taken over before they run.
 //!
-//! An event passes through these files in this order: [`queue`] takes it once `store` has it on disk; the pure machine of
+//! An event passes through these files in this order: [`queue`] takes it once `store` has it on disk, in the file of `disk`; the pure machine of
 //! `machine`, which knows the state of an event as `entry` has it, says when it is tried, tried again or given up;
 //! `driver` obeys, invoking the function; `record` words what its destinations are told, and `outlet` tells them.
 //!
@@ -8,6 +8,7 @@
 //! whatever happens to the host in between; it leaves the disk only after its destinations have taken their records;
 //! a function gets no more events at a time than it may have instances, the others wait without holding anything.
 
+mod disk;
 mod driver;
 mod entry;
 mod machine;

@@ -39,7 +39,8 @@ impl Outlet {
             Target::Queue(arn) => sqs.send(name_of(arn), self.document(entry, stored, MOST_MESSAGE)).await,
             Target::DeadLetters(arn) => {
                 let body = String::from_utf8_lossy(&stored.payload).into_owned();
-                sqs.send_with(name_of(arn), body, &record::attributes(entry, condition, stored)).await
+                let attributes = record::attributes(entry, condition, stored, MOST_MESSAGE.saturating_sub(body.len()));
+                sqs.send_with(name_of(arn), body, &attributes).await
             }
             Target::Function(_) => return Err("a function is no queue".into()),
         };

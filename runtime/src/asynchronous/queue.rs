@@ -1,6 +1,7 @@
 //! The door: takes events over, and shows what became of them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,8 +12,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::driver::Driver;
-use super::entry::{Entry, EventId, Millis, Stage, Target};
-use super::machine::{Machine, Policy, Timing};
+use super::entry::{Entry, Millis, Stage, Target};
+use super::machine::{Input, Machine, Policy, Timing};
 use super::outlet::Outlet;
 use super::store::{Change, Store};
 use crate::instances::{arn, new_id};
@@ -64,6 +65,8 @@ pub struct AsyncStats {
     pub running: usize,
     /// Ended, and not all destinations have been told.
     pub delivering: usize,
+    /// Given up since the host started, and nobody was to be told.
+    pub lost: u64,
 }
 
 /// What is known beforehand.
@@ -118,7 +121,9 @@ struct Inner {
     next: AtomicU64,
     functions: BTreeMap<String, Policy>,
     machine: Arc<Mutex<Machine>>,
-    accepted: mpsc::UnboundedSender<(EventId, Entry)>,
+    inputs: mpsc::UnboundedSender<Input>,
+    /// Events given up that nobody was told of, by function.
+    lost: Mutex<BTreeMap<String, u64>>,
 }
 
 /// Opens the events of this state folder. They run, and so do new ones, while the driver does.
@@ -128,20 +133,21 @@ struct Inner {
 pub fn open(folder: &Path, settings: &Settings) -> Result<(Queue, Driver), String> {
     let (store, found, _) = Store::open(folder)?;
     let machine = Arc::new(Mutex::new(Machine::new(settings.policies.clone(), settings.timing)));
-    let (accepted, arriving) = mpsc::unbounded_channel();
+    let (inputs, arriving) = mpsc::unbounded_channel();
     let queue = Queue(Arc::new(Inner {
         store: store.clone(),
         next: AtomicU64::new(found.last().map_or(0, |(id, _)| id + 1)),
         functions: settings.policies.clone(),
         machine: machine.clone(),
-        accepted,
+        inputs,
+        lost: Mutex::default(),
     }));
     let driver = Driver::new(machine, store, settings.clone(), queue.clone(), found, arriving);
     Ok((queue, driver))
 }
 
-pub(super) fn lock(machine: &Mutex<Machine>) -> MutexGuard<'_, Machine> {
-    machine.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Now, as events count it.
@@ -173,7 +179,7 @@ impl Queue {
         inner.store.change(vec![Change::Add(id, entry.clone(), payload)]).await.map_err(NotAccepted::Store)?;
         let request_id = entry.request_id.clone();
         // a driver that has ended leaves it to the next start
-        let _ = inner.accepted.send((id, entry));
+        let _ = inner.inputs.send(Input::Accepted(id, entry));
         Ok(request_id)
     }
 
@@ -183,12 +189,25 @@ impl Queue {
         machine.overview().filter(|(entry, _)| entry.function == function && matches!(entry.stage, Stage::Waiting { .. })).count()
     }
 
+    /// Changes how many of a function's events run at one time, from now on.
+    pub fn limit(&self, function: &str, most: NonZeroUsize) {
+        // a driver that has ended runs none
+        let _ = self.0.inputs.send(Input::Limited(function.to_owned(), most.get()));
+    }
+
+    /// One more was given up that nobody was told of.
+    pub(super) fn lost(&self, function: String) {
+        *lock(&self.0.lost).entry(function).or_default() += 1;
+    }
+
     /// What there is, by function; those without events are left out.
     pub fn stats(&self) -> Vec<AsyncStats> {
-        let mut stats: BTreeMap<String, AsyncStats> = BTreeMap::new();
+        let of = |function: &str| AsyncStats { function: function.to_owned(), ..AsyncStats::default() };
+        let lost = lock(&self.0.lost).clone().into_iter();
+        let mut stats: BTreeMap<String, AsyncStats> =
+            lost.map(|(function, lost)| (function.clone(), AsyncStats { lost, ..of(&function) })).collect();
         for (entry, running) in lock(&self.0.machine).overview() {
-            let function = entry.function.clone();
-            let of = stats.entry(function.clone()).or_insert_with(|| AsyncStats { function, ..AsyncStats::default() });
+            let of = stats.entry(entry.function.clone()).or_insert_with(|| of(&entry.function));
             match entry.stage {
                 Stage::Ended { .. } => of.delivering += 1,
                 Stage::Waiting { .. } if running => of.running += 1,

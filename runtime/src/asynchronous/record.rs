@@ -89,22 +89,39 @@ pub(super) fn document(
     if less.len() <= most { less } else { write(None, None) }
 }
 
-/// Name, type and value of the attributes of a message in a dead-letter queue.
-pub(super) fn attributes(entry: &Entry, condition: Condition, stored: &Stored) -> [(&'static str, &'static str, String); 3] {
+/// An attribute of a message: name, type and value.
+pub(super) type Attribute = (&'static str, &'static str, String);
+
+/// The attributes of a message in a dead-letter queue, `room` bytes at most: they count towards the message's size, and an event
+/// that fills it alone has to go without some. The message of the error gives way first, then the code, then the id.
+pub(super) fn attributes(entry: &Entry, condition: Condition, stored: &Stored, room: usize) -> Vec<Attribute> {
     let error = stored.answered.as_ref().and_then(|answered| answered.error.clone());
     let (code, message) = match (error, condition) {
         (Some(message), _) => ("200", message),
         (None, Condition::EventAgeExceeded) => ("429", "the event grew too old before the function could run".to_owned()),
         (None, _) => ("429", "the function may not run: its concurrency is 0".to_owned()),
     };
-    let end = message.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MOST_MESSAGE).last().unwrap_or(0);
-    // an attribute must not be empty
-    let message = if end == 0 { "no reason given" } else { &message[..end] };
-    [
+    let message = if message.is_empty() { "no reason given".to_owned() } else { message };
+    let all = [
         ("RequestID", "String", entry.request_id.clone()),
         ("ErrorCode", "Number", code.into()),
-        ("ErrorMessage", "String", message.into()),
-    ]
+        ("ErrorMessage", "String", message),
+    ];
+    let mut left = room;
+    let mut kept = Vec::new();
+    for (name, kind, mut value) in all {
+        let Some(most) = left.checked_sub(name.len() + kind.len()) else { break };
+        if name == "ErrorMessage" {
+            value.truncate(value.floor_char_boundary(most.min(MOST_MESSAGE)));
+        }
+        // an attribute must not be empty, and half an id is none
+        if value.is_empty() || value.len() > most {
+            break;
+        }
+        left = most - value.len();
+        kept.push((name, kind, value));
+    }
+    kept
 }
 
 /// An answer need not be JSON; it is told as text then.
@@ -170,9 +187,24 @@ mod tests {
     fn the_message_of_a_dead_letter_is_cut_between_characters() {
         let (entry, mut stored) = failed("");
         stored.answered = Some(Answered { error: Some("ä".repeat(600)), body: String::new() });
-        let [_, code, message] = attributes(&entry, Condition::RetriesExhausted, &stored);
-        assert_eq!((code.2.as_str(), message.2.len()), ("200", 1_024));
+        let all = attributes(&entry, Condition::RetriesExhausted, &stored, usize::MAX);
+        assert_eq!((all[1].2.as_str(), all[2].2.len()), ("200", 1_024));
         stored.answered = None;
-        assert_eq!(attributes(&entry, Condition::EventAgeExceeded, &stored)[1].2, "429");
+        assert_eq!(attributes(&entry, Condition::EventAgeExceeded, &stored, usize::MAX)[1].2, "429");
+    }
+
+    #[test]
+    fn attributes_leave_their_message_room_for_the_event() {
+        let (entry, mut stored) = failed("");
+        stored.answered = Some(Answered { error: Some("ä".repeat(600)), body: String::new() });
+        for room in 0..2_000 {
+            let kept = attributes(&entry, Condition::RetriesExhausted, &stored, room);
+            let size: usize = kept.iter().map(|(name, kind, value)| name.len() + kind.len() + value.len()).sum();
+            assert!(size <= room && kept.iter().all(|(_, _, value)| !value.is_empty()), "{room}: {kept:?}");
+        }
+        let names = |room| attributes(&entry, Condition::RetriesExhausted, &stored, room).iter().map(|a| a.0).collect::<Vec<_>>();
+        assert_eq!(names(0), [""; 0]);
+        assert_eq!(names(50), ["RequestID", "ErrorCode"]);
+        assert_eq!(names(100), ["RequestID", "ErrorCode", "ErrorMessage"]);
     }
 }

@@ -66,6 +66,9 @@ pub(super) struct Source {
     /// Where SQS answers; functions that use the AWS SDK are sent there too [default: usher.toml's [endpoints] sqs]
     #[arg(long, value_name = "URL")]
     pub(super) sqs_endpoint: Option<String>,
+    /// Where the Redis answers whose streams' dead letters are looked after [default: usher.toml's [endpoints] redis]
+    #[arg(long, value_name = "URL")]
+    pub(super) redis_endpoint: Option<String>,
 }
 
 /// Sections of samconfig.toml that are read only when asked for.
@@ -223,6 +226,7 @@ impl Source {
             env_vars: self.env_vars.clone(),
             allow_remote: self.allow_remote.clone(),
             sqs_endpoint: self.sqs_endpoint.clone(),
+            redis_endpoint: self.redis_endpoint.clone(),
             ..project::Arguments::default()
         }
     }

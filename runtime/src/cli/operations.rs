@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::arguments::Source;
+use super::arguments::{Source, State};
 
 /// Which host.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ pub(super) enum ParkedVerb {
 
 #[derive(Debug, Args)]
 pub(super) struct Place {
-    /// Queue or topic, as `usher parked list` names it
+    /// Queue, topic or stream, as `usher parked list` names it
     #[arg(value_name = "PLACE")]
     pub(super) name: String,
     /// Letters at most
@@ -70,6 +70,8 @@ pub(super) struct Replay {
     /// Say what would be brought back, and where; bring nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) state: State,
 }
 
 #[derive(Debug, Args)]

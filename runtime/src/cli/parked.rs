@@ -11,6 +11,7 @@ use super::prepare;
 use super::settings::print;
 use crate::document::nearest;
 use crate::instances::epoch_ms;
+use crate::invoke_api::Client;
 use crate::model::Application;
 use crate::observation::shortened;
 use crate::parked::{self, Seen};
@@ -34,7 +35,9 @@ fn list(source: &Source) -> Result<ExitCode, Wrong> {
     let app = application(source)?;
     let counted = prepare::runtime()?.block_on(parked::counted(&app));
     if counted.is_empty() {
-        return print("no dead letters: the application has no redrive policies and no on-failure destinations\n");
+        return print(
+            "no dead letters: the application has no redrive policies, on-failure destinations or dead-letter queues\n",
+        );
     }
     let mut out = String::new();
     let mut troubled = false;
@@ -54,8 +57,10 @@ fn show(arguments: &Place) -> Result<ExitCode, Wrong> {
 
 fn peek(arguments: &Place) -> Result<Vec<Seen>, Wrong> {
     let app = application(&arguments.source)?;
-    let place = find(&arguments.name, &app)?;
-    prepare::runtime()?.block_on(parked::peek(&app, &place, arguments.limit.into())).map_err(Wrong::failure)
+    prepare::runtime()?.block_on(async {
+        let place = find(&arguments.name, &app).await?;
+        parked::peek(&app, &place, arguments.limit.into()).await.map_err(Wrong::failure)
+    })
 }
 
 fn drawn(letters: &[Seen], place: &str) -> String {
@@ -99,9 +104,12 @@ fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
         return print(&format!("{}{} letters, nothing was changed\n", lines.concat(), letters.len()));
     }
     let app = application(&arguments.place.source)?;
-    let place = find(&arguments.place.name, &app)?;
-    let work = parked::replay(&app, &place, arguments.place.limit.into());
-    let replayed = prepare::runtime()?.block_on(work).map_err(Wrong::failure)?;
+    let host = Client::of(&arguments.state.folder(&arguments.place.source.template));
+    let replayed = prepare::runtime()?.block_on(async {
+        let place = find(&arguments.place.name, &app).await?;
+        let work = parked::replay(&app, &place, arguments.place.limit.into(), host.as_ref());
+        work.await.map_err(Wrong::failure)
+    })?;
     let stayed = replayed.stayed.iter().fold(String::new(), |text, why| text + "stays: " + &printable(why) + "\n");
     print(&format!(
         "{stayed}{} letters are back at their source ({} records), {} stay\n",
@@ -112,12 +120,14 @@ fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
     Ok(if replayed.stayed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn find(name: &str, app: &Application) -> Result<parked::Place, Wrong> {
-    let places = parked::places(app);
+async fn find(name: &str, app: &Application) -> Result<parked::Place, Wrong> {
+    let (places, streams) = parked::all(app).await;
     let names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
     if let Some(found) = places.into_iter().find(|place| place.name == name) {
         return Ok(found);
     }
+    // it may be one of those that cannot be asked for
+    streams.map_err(Wrong::failure)?;
     let hint = nearest(name, names.iter().map(String::as_str)).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
     let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     Err(Wrong::configuration(format!("no source of the application fails to {name}.{hint} The places are: {all}.")))

@@ -1,6 +1,7 @@
 //! `GET /metrics`: counters and gauges of functions and sources, and the metrics that functions print (EMF).
 
 use super::status::Picture;
+use crate::asynchronous::AsyncStats;
 use crate::instances::{FunctionStats, InstanceState};
 use crate::kafka::MappingStatus;
 use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
@@ -15,6 +16,7 @@ pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
     durations(&mut out, observations);
     kafka(&mut out, &picture.mappings);
     queues(&mut out, &picture.queues);
+    events(&mut out, &picture.events);
     printed(&mut out, &observations.series());
     out.finish()
 }
@@ -106,6 +108,23 @@ fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
         out.family(&name, kind, help);
         for queue in queues {
             out.sample(&name, &[("mapping", &queue.mapping), ("queue", &queue.queue)], read(queue));
+        }
+    }
+}
+
+fn events(out: &mut Exposition, events: &[AsyncStats]) {
+    type Read = fn(&AsyncStats) -> u64;
+    let families: [(&str, Kind, &str, Read); 4] = [
+        ("waiting", Kind::Gauge, "Asynchronous events that are to run, or to be tried again.", |e| e.waiting as u64),
+        ("running", Kind::Gauge, "Asynchronous events at the function.", |e| e.running as u64),
+        ("delivering", Kind::Gauge, "Ended events whose destinations have not all been told.", |e| e.delivering as u64),
+        ("lost_total", Kind::Counter, "Events given up that no destination was told of: there is none.", |e| e.lost),
+    ];
+    for (name, kind, help, read) in families {
+        let name = format!("usher_events_{name}");
+        out.family(&name, kind, help);
+        for of in events {
+            out.sample(&name, &[("function", &of.function)], read(of));
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::asynchronous::Queue;
 use crate::instances::{Pool, epoch_ms};
 use crate::tuning::{Change, Knob, Settings, Shown, SourceSettings, Value, Wish};
 
@@ -35,6 +36,7 @@ pub struct Tuner {
     settings: Mutex<Settings>,
     sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
     pool: Arc<Pool>,
+    events: Queue,
     log: Option<LogSwitch>,
 }
 
@@ -43,10 +45,10 @@ impl Tuner {
     pub fn new(
         settings: Settings,
         sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
-        pool: Arc<Pool>,
+        (pool, events): (Arc<Pool>, Queue),
         log: Option<LogSwitch>,
     ) -> Self {
-        Self { settings: Mutex::new(settings), sources, pool, log }
+        Self { settings: Mutex::new(settings), sources, pool, events, log }
     }
 
     /// The settings in force.
@@ -72,6 +74,7 @@ impl Tuner {
             (Knob::Concurrency, Value::Number(most)) => {
                 if let Some(most) = std::num::NonZeroUsize::new(*most as usize) {
                     self.pool.limit(&change.target, most);
+                    self.events.limit(&change.target, most);
                 }
             }
             _ => {}

@@ -218,8 +218,8 @@ impl Instance {
         // before the caller learns the answer: its next invocation then waits for this instance rather than start another
         self.runner.dispatch.returning(self.id);
         let mut state = self.state();
-        if state.in_flight.get(request_id).is_some_and(|entry| entry.kill == Some(Kill::Late)) {
-            // the process dies with its answer, and the supervisor answers for it
+        if state.killed || state.in_flight.get(request_id).is_some_and(|entry| entry.kill == Some(Kill::Late)) {
+            // the process dies with its answer, or was faster than its death; the supervisor answers for it
             state.killed = true;
             drop(state);
             self.changed.notify_one();

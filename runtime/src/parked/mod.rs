@@ -1,9 +1,9 @@
 //! Dead letters of an application's sources: where they are, what they say, and their way back.
 //!
 //! `places` lists where a source's failures go: queues named in redrive policies, queues and topics named as on-failure
-//! destinations. `route` reads one letter and says where it came from (pure). `queue` and `topic` look at a place and bring its letters
-//! back; `records` reads again, from the source topic, what a letter only names; `wrapped` takes a
-//! record out of a document.
+//! destinations or dead-letter queues of asynchronous events. `route` reads one letter and says where it came from (pure). `queue`,
+//! `topic` and `streams` (Redis) look at a place and bring its letters back; `records` reads again, from the source topic, what a
+//! letter only names; `wrapped` takes a record out of a document.
 //!
 //! Promises: a letter is deleted, or a topic's progress committed, only after the source has taken it, so nothing is lost and a crash in between
 //! brings it twice (a FIFO queue recognises it for five minutes); never more than the limit; servers are those of the template, whatever a
@@ -13,15 +13,18 @@ mod places;
 mod queue;
 mod records;
 mod route;
+mod streams;
 mod topic;
 mod wrapped;
 
 use serde::Serialize;
 
+use crate::invoke_api::Client;
 use crate::model::Application;
 use crate::sqs::Sqs;
-pub use places::{Place, Store, places};
+pub use places::{Origin, Place, Store, places};
 pub use route::{Range, Route, reason, route};
+use streams::Streams;
 
 /// A place, counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,18 +65,49 @@ pub struct Replayed {
     pub stayed: Vec<String>,
 }
 
-/// Every place with its count.
+/// Every place with its count; those of streams are found by looking through their Redis.
 pub async fn counted(app: &Application) -> Vec<Counted> {
     let mut all = Vec::new();
     for place in places(app) {
         let count = match &place.store {
             Store::Queue { .. } => count_queue(app, &place).await,
             Store::Topic { mapping, .. } => topic::count(mapping, &place.name).await,
+            Store::Stream { .. } => continue,
         };
         let (count, problem) = count.map_or_else(|why| (0, Some(why)), |count| (count, None));
         all.push(Counted { from: place.from(), place: place.name, count, problem });
     }
+    if let Some(url) = &app.redis_endpoint {
+        all.extend(count_streams(url).await.unwrap_or_else(|why| {
+            vec![Counted { place: "streams".to_owned(), from: "Redis Streams".to_owned(), count: 0, problem: Some(why) }]
+        }));
+    }
     all
+}
+
+async fn count_streams(url: &str) -> Result<Vec<Counted>, String> {
+    let mut redis = Streams::at(url).await?;
+    let mut all = Vec::new();
+    for dead in redis.found().await? {
+        let count = redis.count(&dead).await?;
+        all.push(Counted { from: format!("stream {}", streams::source(&dead)), place: dead, count, problem: None });
+    }
+    Ok(all)
+}
+
+/// Every place: those that the template names, and streams of dead letters as they are found. Beside them why the Redis of the
+/// streams could not be asked.
+pub async fn all(app: &Application) -> (Vec<Place>, Result<(), String>) {
+    let mut all = places(app);
+    let Some(url) = &app.redis_endpoint else { return (all, Ok(())) };
+    let found = async { Streams::at(url).await?.found().await };
+    match found.await {
+        Ok(dead) => {
+            all.extend(dead.into_iter().map(|name| Place { name, store: Store::Stream { url: url.clone() } }));
+            (all, Ok(()))
+        }
+        Err(why) => (all, Err(why)),
+    }
 }
 
 async fn count_queue(app: &Application, place: &Place) -> Result<u64, String> {
@@ -88,17 +122,19 @@ pub async fn peek(app: &Application, place: &Place, limit: usize) -> Result<Vec<
     match &place.store {
         Store::Queue { .. } => queue::peek(&sqs(app)?, place, limit).await,
         Store::Topic { mapping, back_to } => topic::peek(mapping, &place.name, back_to, limit).await,
+        Store::Stream { url } => Streams::at(url).await?.peek(&place.name, limit).await,
     }
 }
 
-/// Brings at most `limit` letters back to their source.
+/// Brings at most `limit` letters back to their source. `host`: the running one, which takes events over.
 ///
 /// # Errors
 /// The place cannot be read; what came back until then is back.
-pub async fn replay(app: &Application, place: &Place, limit: usize) -> Result<Replayed, String> {
+pub async fn replay(app: &Application, place: &Place, limit: usize, host: Option<&Client>) -> Result<Replayed, String> {
     match &place.store {
-        Store::Queue { .. } => queue::replay(&sqs(app)?, place, limit).await,
+        Store::Queue { .. } => queue::replay(&sqs(app)?, place, limit, host).await,
         Store::Topic { mapping, back_to } => topic::replay(mapping, &place.name, back_to, limit).await,
+        Store::Stream { url } => Streams::at(url).await?.replay(&place.name, limit).await,
     }
 }
 

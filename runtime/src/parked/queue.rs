@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::places::Place;
 use super::route::{Range, Route, reason, route};
 use super::{Replayed, Seen, records};
+use crate::invoke_api::{Asked, Client};
 use crate::sqs::{Letter, Sqs};
 
 /// How long letters are hidden while a person's command looks at them, or brings them back.
@@ -34,6 +35,7 @@ pub(super) async fn peek(sqs: &Sqs, place: &Place, limit: usize) -> Result<Vec<S
 fn seen(place: &Place, letter: &Letter) -> Seen {
     let back_to = match route(place, letter) {
         Ok(Route::Queue(queue)) => format!("queue {queue}"),
+        Ok(Route::Event(function, _)) => format!("function {function}, as an event"),
         Ok(Route::Records(ranges)) => {
             let words: Vec<String> = ranges.iter().map(Range::to_string).collect();
             words.join(", ")
@@ -43,7 +45,7 @@ fn seen(place: &Place, letter: &Letter) -> Seen {
     Seen { id: letter.id.clone(), sent_ms: letter.sent_ms, reason: reason(letter), back_to, body: letter.body.clone() }
 }
 
-pub(super) async fn replay(sqs: &Sqs, place: &Place, limit: usize) -> Result<Replayed, String> {
+pub(super) async fn replay(sqs: &Sqs, place: &Place, limit: usize, host: Option<&Client>) -> Result<Replayed, String> {
     let mut replayed = Replayed::default();
     let mut staying: Vec<Letter> = Vec::new();
     let mut tried = 0;
@@ -64,7 +66,7 @@ pub(super) async fn replay(sqs: &Sqs, place: &Place, limit: usize) -> Result<Rep
             // what follows a letter that stays in its group would overtake it
             let behind = letter.group.is_some() && staying.iter().any(|other| other.group == letter.group);
             let brought =
-                if behind { Err("an earlier one of its group stays".to_owned()) } else { bring(sqs, place, &letter).await };
+                if behind { Err("an earlier one of its group stays".to_owned()) } else { bring(sqs, place, &letter, host).await };
             match brought {
                 Ok(count) => {
                     replayed.letters += 1;
@@ -87,9 +89,24 @@ pub(super) async fn replay(sqs: &Sqs, place: &Place, limit: usize) -> Result<Rep
 }
 
 /// Brings one letter back. Yields the records that its source took.
-async fn bring(sqs: &Sqs, place: &Place, letter: &Letter) -> Result<u64, String> {
+async fn bring(sqs: &Sqs, place: &Place, letter: &Letter, host: Option<&Client>) -> Result<u64, String> {
     match route(place, letter)? {
         Route::Queue(queue) => sqs.send_back(&queue, letter).await.map(|()| 1).map_err(|error| format!("queue {queue}: {error}")),
         Route::Records(ranges) => records::again(ranges).await,
+        Route::Event(function, payload) => hand_over(&function, payload, host).await.map(|()| 1),
+    }
+}
+
+/// Has the running host take the event over: it is on its disk then.
+async fn hand_over(function: &str, payload: String, host: Option<&Client>) -> Result<(), String> {
+    let asked = match host {
+        Some(host) => host.invoke(function, payload.into(), true, false).await,
+        None => Asked::Nobody,
+    };
+    match asked {
+        Asked::Answer(_) => Ok(()),
+        Asked::Refused(why) => Err(format!("the running host refuses the event: {why}")),
+        Asked::Nobody => Err("events go to a running host, and none runs here. Start one with `usher up`".to_owned()),
+        Asked::Broken(why) => Err(format!("the host went away ({why}); it may have taken the event")),
     }
 }

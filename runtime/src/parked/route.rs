@@ -1,8 +1,12 @@
 //! Where a letter came from.
 
-use serde_json::Value;
+use std::borrow::Cow;
 
-use super::places::{Place, Store};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::places::{Origin, Place, Store};
 use crate::model::KafkaMapping;
 use crate::model::sqs::name_of;
 use crate::sqs::Letter;
@@ -17,6 +21,8 @@ pub enum Route {
     Queue(String),
     /// The letter only names records: they are read from their topic and written to its end.
     Records(Vec<Range>),
+    /// To this function, by logical id, as an asynchronous event.
+    Event(String, String),
 }
 
 /// Records of a partition.
@@ -39,8 +45,8 @@ pub struct Range {
 /// # Errors
 /// Why that cannot be said.
 pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
-    let Store::Queue { queues, mappings } = &place.store else {
-        return Err("a topic's letters go back as they are".to_owned());
+    let Store::Queue { queues, mappings, functions } = &place.store else {
+        return Err("only a queue's letters are brought back one by one".to_owned());
     };
     let body: Option<Value> = serde_json::from_str(&letter.body).ok();
     if let Some(batch) = body.as_ref().and_then(|body| body.get("KafkaBatchInfo")).filter(|_| !mappings.is_empty()) {
@@ -65,14 +71,58 @@ pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
         }
         return Ok(Route::Records(ranges));
     }
+    if let Some(event) = event(functions, letter) {
+        return event.map(|(function, payload)| Route::Event(function, payload));
+    }
     let told = letter.source.as_deref().map(name_of);
     match (told, queues.as_slice()) {
         (Some(name), _) if queues.iter().any(|queue| queue == name) => Ok(Route::Queue(name.to_owned())),
         (Some(name), _) => Err(format!("it came from queue {name}, which is not one of the template's that fail to here")),
         (None, [only]) => Ok(Route::Queue(only.clone())),
-        (None, []) => Err("it is no record of a failed Kafka batch, and no queue of the template fails to here".to_owned()),
+        (None, []) => {
+            Err("it is no record of a failed batch or event of the template, and no queue of it fails to here".to_owned())
+        }
         (None, several) => Err(format!("it does not say from which queue it came: {}", several.join(" or "))),
     }
+}
+
+/// Function and payload of an asynchronous event, if the letter is about one: the record of an on-failure destination, or the
+/// event itself in a dead-letter queue, which a queue's redrive policy would have marked with its source.
+fn event(functions: &[Origin], letter: &Letter) -> Option<Result<(String, String), String>> {
+    /// As [`crate::asynchronous`] writes it, after Lambda.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Record<'a> {
+        request_context: Context<'a>,
+        #[serde(borrow)]
+        request_payload: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Context<'a> {
+        function_arn: Cow<'a, str>,
+    }
+    if functions.is_empty() || letter.source.is_some() {
+        return None;
+    }
+    if letter.attribute("RequestID").is_some() {
+        return Some(match functions {
+            [only] => Ok((only.function.clone(), letter.body.clone())),
+            several => {
+                let names: Vec<&str> = several.iter().map(|origin| origin.function.as_str()).collect();
+                Err(format!("it does not say whose event it was: {}", names.join(" or ")))
+            }
+        });
+    }
+    let record: Record<'_> = serde_json::from_str(&letter.body).ok()?;
+    let arn = record.request_context.function_arn.trim_end_matches(":$LATEST");
+    let Some(origin) = functions.iter().find(|origin| origin.arn == arn) else {
+        return Some(Err(format!("it is about the function {arn}, none of whose events the template sends here")));
+    };
+    Some(match record.request_payload.map(RawValue::get) {
+        None | Some("null") => Err("the event is not in it: it was too large for the record".to_owned()),
+        Some(payload) => Ok((origin.function.clone(), payload.to_owned())),
+    })
 }
 
 /// Offsets are text in the service's records, and numbers in some others.
@@ -105,7 +155,30 @@ mod tests {
 
     fn place(queues: &[&str]) -> Place {
         let queues = queues.iter().map(|&queue| queue.to_owned()).collect();
-        Place { name: "dead".into(), store: Store::Queue { queues, mappings: Vec::new() } }
+        Place { name: "dead".into(), store: Store::Queue { queues, mappings: Vec::new(), functions: Vec::new() } }
+    }
+
+    #[test]
+    fn a_record_of_an_event_goes_back_to_its_function_with_the_payload_as_it_was() {
+        let origin = |name: &str| Origin { function: name.into(), arn: format!("arn:aws:lambda:r:0:function:{name}") };
+        let place = |functions: &[Origin]| Place {
+            name: "dead".into(),
+            store: Store::Queue { queues: vec!["q".into()], mappings: Vec::new(), functions: functions.to_vec() },
+        };
+        let record = |function: &str, payload: &str| {
+            let context = format!(r#"{{"functionArn":"arn:aws:lambda:r:0:function:{function}:$LATEST"}}"#);
+            let mut letter = Letter::default();
+            letter.body = format!(r#"{{"version":"1.0","requestContext":{context},"requestPayload":{payload}}}"#);
+            letter
+        };
+        let both = place(&[origin("F"), origin("G")]);
+        assert_eq!(route(&both, &record("G", r#"{"a": 1.0}"#)), Ok(Route::Event("G".into(), r#"{"a": 1.0}"#.into())));
+        assert!(route(&both, &record("H", "{}")).unwrap_err().contains("function:H"));
+        assert!(route(&both, &record("F", "null")).unwrap_err().contains("too large"));
+        // what a redrive policy brought here is a message, whatever it says
+        let mut redriven = record("F", "{}");
+        redriven.source = Some("arn:aws:sqs:r:0:q".into());
+        assert_eq!(route(&both, &redriven), Ok(Route::Queue("q".into())));
     }
 
     #[test]

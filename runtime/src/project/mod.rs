@@ -57,6 +57,8 @@ pub struct Project {
     pub secrets: BTreeMap<String, Secret>,
     /// `[endpoints] sqs`: where SQS answers, and who says so.
     pub sqs: Option<Given>,
+    /// `[endpoints] redis`: where the Redis answers whose streams have dead letters, and who says so.
+    pub redis: Option<Given>,
     /// `[resolve]`: values of dynamic references, by what stands after `resolve:`.
     pub resolve: BTreeMap<String, String>,
     /// `[schedules]`: expressions to use instead of the template's, by schedule; seconds are allowed here only.
@@ -95,6 +97,8 @@ pub struct Arguments {
     pub http: Option<SocketAddr>,
     /// `--sqs-endpoint URL`.
     pub sqs_endpoint: Option<String>,
+    /// `--redis-endpoint URL`.
+    pub redis_endpoint: Option<String>,
 }
 
 /// A project as far as it could be read, and everything that is wrong with it.
@@ -146,19 +150,12 @@ impl Project {
         if let Some(url) = &arguments.sqs_endpoint {
             project.sqs = Some(Given { value: url.clone(), source: "--sqs-endpoint".to_owned() });
         }
-        collect(project.check_endpoint());
-        Examined { project, problems: wrong, legible }
-    }
-
-    /// Judged last: a host may be allowed on the command line.
-    fn check_endpoint(&mut self) -> Problems {
-        let Some(given) = &mut self.sqs else { return Problems::new("") };
-        let mut problems = Problems::new(given.source.clone());
-        match safety::endpoint(&given.value, &self.allow_remote) {
-            Ok(url) => given.value = url,
-            Err(wrong) => problems.error(0, wrong),
+        if let Some(url) = &arguments.redis_endpoint {
+            project.redis = Some(Given { value: url.clone(), source: "--redis-endpoint".to_owned() });
         }
-        problems
+        collect(check(project.sqs.as_mut(), safety::endpoint, &project.allow_remote));
+        collect(check(project.redis.as_mut(), safety::redis, &project.allow_remote));
+        Examined { project, problems: wrong, legible }
     }
 
     /// Where each API listens, by logical id: its own address, else the common one with the ports counted up.
@@ -190,4 +187,19 @@ impl Project {
         }
         Ok(addresses)
     }
+}
+
+/// Judges an address by this rule, last of all: a host may be allowed on the command line.
+fn check(
+    given: Option<&mut Given>,
+    rule: impl Fn(&str, &BTreeSet<String>) -> Result<String, String>,
+    allowed: &BTreeSet<String>,
+) -> Problems {
+    let Some(given) = given else { return Problems::new("") };
+    let mut problems = Problems::new(given.source.clone());
+    match rule(&given.value, allowed) {
+        Ok(url) => given.value = url,
+        Err(wrong) => problems.error(0, wrong),
+    }
+    problems
 }

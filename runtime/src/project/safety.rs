@@ -65,6 +65,26 @@ pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, 
     Ok(url.to_owned())
 }
 
+/// Checks the URL of a Redis and that its host is this machine or allowed. What is wrong is told without the URL, which may
+/// hold a password.
+///
+/// # Errors
+/// The sentence to show.
+pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, String> {
+    let rest = url.strip_prefix("redis://").or_else(|| url.strip_prefix("rediss://"));
+    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let host = authority.map(|authority| without_port(authority.rsplit_once('@').map_or(authority, |(_, host)| host)));
+    let Some(host) = host.filter(|host| !host.is_empty()) else {
+        return Err("the address of Redis is not one. Write it such as \"redis://127.0.0.1:6379\".".to_owned());
+    };
+    if !is_this_machine(host) && !allowed.contains(host) {
+        return Err(format!(
+            "the Redis {host} is not this machine. Name a local one, or say --allow-remote {host} if that is meant."
+        ));
+    }
+    Ok(url.to_owned())
+}
+
 /// Hosts outside this machine that a variable's value names: in URLs, and in lists of `host:port`.
 /// Names kept for documentation and tests (`.test`, `.example`, `.invalid`) lead nowhere and do not count.
 pub fn remote_hosts(value: &str) -> BTreeSet<String> {
@@ -165,6 +185,18 @@ mod tests {
         assert!(broker_list("127.0.0.1:9092, kafka.corp.net:9092", &allowed).is_ok());
         for wrong in ["kafka.other.net:9092", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:0", "", ","] {
             assert!(broker_list(wrong, &allowed).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_redis_is_judged_by_its_host_and_its_password_is_never_told() {
+        let allowed = BTreeSet::from(["cache.corp.net".to_owned()]);
+        for good in ["redis://127.0.0.1:6379", "rediss://user:word@localhost/3", "redis://cache.corp.net:1"] {
+            assert_eq!(redis(good, &allowed).as_deref(), Ok(good));
+        }
+        for bad in ["http://127.0.0.1", "redis://", "redis://user:word@prod.corp.net:6379", "127.0.0.1:6379"] {
+            let why = redis(bad, &allowed).unwrap_err();
+            assert!(!why.contains("word@"), "{why}");
         }
     }
 }

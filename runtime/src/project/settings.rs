@@ -61,9 +61,13 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
     }
     clusters::read(&reader, folder, project, problems);
     if let Some(endpoints) = reader.child("endpoints", problems) {
-        endpoints.only(&["sqs"], problems);
-        let source = format!("{SETTINGS} line {}", endpoints.line("sqs"));
-        project.sqs = endpoints.text("sqs", problems).map(|url| Given { value: url.to_owned(), source });
+        endpoints.only(&["sqs", "redis"], problems);
+        let mut endpoint = |name: &str| {
+            let source = format!("{SETTINGS} line {}", endpoints.line(name));
+            endpoints.text(name, problems).map(|url| Given { value: url.to_owned(), source })
+        };
+        project.sqs = endpoint("sqs");
+        project.redis = endpoint("redis");
     }
     project.schedules = nested(&reader, "schedules", problems);
     resolve(&reader, folder, project, problems);
@@ -190,7 +194,7 @@ mod tests {
             "stack = 'shop'\nprofile = 'release'\nconcurrency = 4\nhttp = '127.0.0.1:9000'\nallow_remote = ['db.example.test']\n\
              [parameters]\nSize = 3\nZones = ['a', 'b']\n[kafka]\n'Worker.Orders' = '127.0.0.1:9092'\n\
              [resolve]\n'{{resolve:ssm:/x}}' = 'y'\n[schedules]\nSweeper.Tick = 'rate(1 second)'\n\
-             [endpoints]\nsqs = 'http://127.0.0.1:9324'\n",
+             [endpoints]\nsqs = 'http://127.0.0.1:9324'\nredis = 'redis://127.0.0.1:6379'\n",
         )
         .unwrap();
         assert_eq!(project.stack.as_deref(), Some("shop"));
@@ -201,6 +205,7 @@ mod tests {
         assert_eq!(project.resolve["ssm:/x"], "y");
         let sqs = project.sqs.unwrap();
         assert_eq!((sqs.value.as_str(), sqs.source.as_str()), ("http://127.0.0.1:9324", "usher.toml line 16"));
+        assert_eq!(project.redis.unwrap().source, "usher.toml line 17");
         assert_eq!(project.schedules["Sweeper.Tick"], "rate(1 second)");
     }
 

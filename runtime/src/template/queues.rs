@@ -67,6 +67,7 @@ pub(super) fn name(resources: &[Resource], scope: &mut Scope<'_>) {
 /// Reads every queue into the application, then looks at where their dead letters go.
 pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
     application.sqs_endpoint = scope.sqs.map(str::to_owned);
+    application.redis_endpoint = scope.redis.map(str::to_owned);
     let own: Vec<&Resource> = resources.iter().filter(|r| r.kind == KIND).collect();
     for resource in &own {
         let known: Vec<&str> = READ.iter().chain(&IGNORED).copied().collect();

@@ -24,6 +24,8 @@ pub(super) struct Scope<'t> {
     pub(super) resolve: &'t BTreeMap<String, String>,
     /// Where SQS answers.
     pub(super) sqs: Option<&'t str>,
+    /// Where the Redis of streams answers.
+    pub(super) redis: Option<&'t str>,
     parameters: Parameters,
     /// Type by logical id.
     resources: BTreeMap<&'t str, &'t str>,
@@ -41,6 +43,7 @@ impl<'t> Scope<'t> {
             mappings: root.get("Mappings"),
             resolve: &project.resolve,
             sqs: project.sqs.as_ref().map(|given| given.value.as_str()),
+            redis: project.redis.as_ref().map(|given| given.value.as_str()),
             parameters,
             resources: section.iter().map(|e| (e.key.as_str(), kind(&e.value))).collect(),
             names: BTreeMap::new(),

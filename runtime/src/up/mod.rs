@@ -1,12 +1,14 @@
 //! Ties the rooms into a running host, and takes it down again in a stated order.
 //!
 //! Start: check what cannot work and say all of it at once; ask the brokers and SQS whether they are there; make the
-//! template's queues; open the events of earlier runs; then the pool, HTTP, the Invoke API, mappings and schedules, and last a line for each thing that listens. End (`shutdown` turned): no new records, requests
-//! or schedules; what is in flight finishes and is committed, within [`PoolOptions::drain`]; then the functions end.
-//! A mapping or an API that ends by itself ends the host in the same way, as a failure.
+//! template's queues; open the events of earlier runs; then the pool, HTTP, the Invoke API, mappings and schedules, and last a line
+//! for each thing that listens. End (`shutdown` turned): no new records, requests or schedules; what is in flight finishes and is
+//! committed, within [`PoolOptions::drain`]; then the functions end. Any part that ends by itself ends the host in the same way, as
+//! a failure.
 
 mod invocations;
 mod mappings;
+mod parts;
 mod preflight;
 mod settings;
 mod surroundings;
@@ -18,10 +20,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
+use self::parts::Parts;
 use crate::control::{LogSwitch, Tuner};
 use crate::http::{self, KeySet};
 use crate::instances::{Pool, PoolOptions, epoch_ms};
@@ -29,7 +33,8 @@ use crate::invocation::Invoker;
 use crate::invoke_api::{self, Token};
 use crate::model::Application;
 use crate::tuning::{Settings, Wish};
-use crate::{control, kafka, schedule, sqs};
+use crate::waiting::turned;
+use crate::{control, kafka, schedule};
 
 pub use surroundings::{Face, missing};
 
@@ -124,35 +129,52 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
     let (events, driver) = invocations::open(&app, &options)?;
     let pool = Pool::new(&app, &options.executables, &options.pool);
     let invoker: Invoker = pool.clone();
-    let driver = tokio::spawn(driver.run(invoker.clone(), stopping.clone(), options.pool.drain));
+    let mut parts = Parts::default();
+    let driving = driver.run(invoker.clone(), stopping.clone(), options.pool.drain);
+    parts.start("asynchronous events", driving.map(Ok));
     let (api, beacon) = invocations::api(&app, &options, &invoke_api, invoker.clone(), events.clone())?;
-    let calls = tokio::spawn(invoke_api::serve(invoke_api, api, stopping.clone()));
+    let calls = invoke_api::serve(invoke_api, api, stopping.clone());
+    parts.start("Invoke API", calls.map(Ok));
 
-    let mut faces: JoinSet<Result<(), String>> = JoinSet::new();
+    let mut faces = Parts::default();
     for (api, listener) in app.apis.iter().zip(listeners.apis) {
         let (base, routes) = (api.base_path(), api.routes.len());
         tracing::info!(api = %api.id, "listening on http://{}{base} ({}, {routes} routes)", address(&listener), api.kind.name());
-        faces.spawn(http::serve(api.clone(), listener, options.keys.clone(), invoker.clone(), stopping.clone()));
+        let serving = http::serve(api.clone(), listener, options.keys.clone(), invoker.clone(), stopping.clone());
+        faces.start(format!("API {}", api.id), serving);
     }
     let enabled: Vec<_> = app.schedules.iter().filter(|schedule| schedule.enabled && options.schedules).cloned().collect();
     for schedule in &enabled {
         tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
     }
-    let (queue, until, memory) = (events.clone(), stopping.clone(), options.state.join(SCHEDULES_SEEN));
-    let schedules = tokio::spawn(async move { schedule::run(enabled, queue, Some(&memory), until).await });
+    let (queue, mut until, memory) = (events.clone(), stopping.clone(), options.state.join(SCHEDULES_SEEN));
+    let firing = async move {
+        schedule::run(enabled, queue, Some(&memory), until.clone()).await;
+        // there may be none, or none that fires again
+        turned(&mut until).await;
+    };
+    parts.start("schedules", firing.map(Ok));
     let host = mappings::Host { app: &app, options: &options, invoker: &invoker, stopping: &stopping };
     let (kafka, sqs) = (host.start_kafka()?, host.start_sqs(queues));
-    let tuners = kafka.iter().map(|handle| (handle.watch().status().mapping, handle.tuner()));
-    let tuners = tuners.chain(sqs.iter().map(|handle| (handle.watch().status().mapping, handle.tuner()))).collect();
+    let mut mappings = Parts::default();
+    let mut tuners = BTreeMap::new();
+    let mut watches = (Vec::new(), Vec::new());
+    for handle in kafka {
+        let id = handle.status().mapping;
+        watches.0.push(handle.watch());
+        tuners.insert(id.clone(), handle.tuner());
+        mappings.start(format!("mapping {id}"), handle.ended());
+    }
+    for handle in sqs {
+        let id = handle.status().mapping;
+        watches.1.push(handle.watch());
+        tuners.insert(id.clone(), handle.tuner());
+        mappings.start(format!("mapping {id}"), handle.ended());
+    }
     let log = options.log.as_ref().map_or("", |log| &log.now);
     let gathers = if options.aws_timing { kafka::SERVICE_GATHERS } else { Duration::ZERO };
     let values = Settings::new(&app, options.pool.default_concurrency, log, gathers);
-    let tuner = Arc::new(Tuner::new(values, tuners, pool.clone(), options.log.clone()));
-    let watches = (kafka.iter().map(kafka::Handle::watch).collect(), sqs.iter().map(sqs::Handle::watch).collect());
-    let mut mappings: JoinSet<Result<(), String>> = kafka.into_iter().map(kafka::Handle::ended).collect();
-    for handle in sqs {
-        mappings.spawn(handle.ended());
-    }
+    let tuner = Arc::new(Tuner::new(values, tuners, (pool.clone(), events.clone()), options.log.clone()));
     let mut following = JoinSet::new();
     if let Some((file, wishes)) = options.settings.clone() {
         settings::begin(&tuner, &wishes)?;
@@ -177,40 +199,22 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
 
     let failure = tokio::select! {
         () = shutdown => None,
-        Some(face) = faces.join_next() => Some(cause(face, "an HTTP listener ended")),
-        Some(mapping) = mappings.join_next() => Some(cause(mapping, "a mapping ended")),
+        Some(why) = faces.ended() => Some(why),
+        Some(why) = mappings.ended() => Some(why),
+        Some(why) = parts.ended() => Some(why),
     };
     if let Some(why) = &failure {
         tracing::error!("ALARM: {why}");
     }
     tracing::info!("draining: no new records, requests or schedules; what is in flight finishes");
     let _ = stop.send(true);
-    while let Some(mapping) = mappings.join_next().await {
-        if !matches!(mapping, Ok(Ok(()))) {
-            tracing::error!("{}", cause(mapping, "a mapping ended"));
-        }
-    }
-    while faces.join_next().await.is_some() {}
+    tokio::join!(mappings.drained(), faces.drained());
     // together: the pool refuses what still queues and bounds what is in flight, which the others wait for
-    let ((), schedules, events, calls) = tokio::join!(pool.shutdown(), schedules, driver, calls);
-    for (what, ended) in [("schedules", schedules), ("asynchronous events", events), ("Invoke API", calls)] {
-        if let Err(error) = ended {
-            tracing::error!(%error, what, "ended badly");
-        }
-    }
+    tokio::join!(pool.shutdown(), parts.drained());
     drop(beacon);
     following.abort_all();
     tracing::info!("stopped");
     failure.map_or(Ok(()), |why| Err(RunError::Ended(why)))
-}
-
-/// Why a part of the host ended. `quietly`: what to say of one that gave no reason.
-fn cause(ended: Result<Result<(), String>, JoinError>, quietly: &str) -> String {
-    match ended {
-        Ok(Ok(())) => quietly.to_owned(),
-        Ok(Err(why)) => why,
-        Err(error) => format!("{quietly}: {error}"),
-    }
 }
 
 struct Listeners {

@@ -175,6 +175,19 @@ pub(crate) fn values(range: std::ops::Range<usize>) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_at_any_moment_of_the_first_assignment_ends() {
+    let stages = futures::future::join_all((0..20_u64).map(async |n| {
+        let stage = Stage::new(4).await;
+        stage.produce(0, &values(0..5)).await;
+        let running = stage.start();
+        tokio::time::sleep(Duration::from_millis(n * 200)).await;
+        tokio::time::timeout(Duration::from_secs(40), running.drain()).await.map_err(|_| n)
+    }));
+    let stuck: Vec<u64> = stages.await.into_iter().filter_map(Result::err).collect();
+    assert!(stuck.is_empty(), "those drained after so many fifths of a second have not ended: {stuck:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_record_reaches_the_function_once_in_order_and_is_committed() {
     let stage = Stage::new(4).await;
     for partition in 0..4 {

@@ -1,13 +1,14 @@
 //! Dead letters on real servers: seen, and brought back.
 
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 use usher::model::{self, Destination};
 use usher::parked::{self, Replayed};
 
 use crate::operations_stage::Application;
-use crate::support::eventually;
+use crate::support::{add_function, eventually};
 use crate::{kafka, sqs_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,7 +70,7 @@ async fn records_that_a_letter_only_names_are_read_again_and_written_to_the_end_
         seen.iter().any(|letter| letter.reason == "RetryAttemptsExhausted" && letter.back_to.ends_with("1 offsets 1 to 2")),
         "{seen:?}"
     );
-    let replayed = parked::replay(&app, &place, 10).await.unwrap();
+    let replayed = parked::replay(&app, &place, 10, None).await.unwrap();
     assert_eq!((replayed.letters, replayed.records, replayed.stayed.len()), (1, 2, 1), "{replayed:?}");
     assert!(replayed.stayed[0].contains("those records are gone"), "{replayed:?}");
     assert_eq!(queues.left().await, (1, 0), "what cannot be brought back stays, and can be seen");
@@ -98,11 +99,132 @@ async fn letters_of_a_topic_come_back_once_in_order_and_within_the_limit() {
     for (limit, left) in [(2, 1), (10, 0), (10, 0)] {
         let before = parked::counted(&app).await[0].count;
         let expected = Replayed { letters: before - left, records: before - left, stayed: Vec::new() };
-        assert_eq!(parked::replay(&app, &place, limit).await.unwrap(), expected);
+        assert_eq!(parked::replay(&app, &place, limit, None).await.unwrap(), expected);
         assert_eq!(parked::counted(&app).await[0].count, left);
     }
     let running = source.start();
     let values: Vec<String> = source.eventually_seen(3).await.into_iter().map(|(_, _, value)| value).collect();
     assert_eq!(values, ["a", "b", "c"]);
     running.drain().await;
+}
+
+/// `usher` with these arguments in this project, and what it printed, whether or not it succeeded.
+fn usher(project: &std::path::Path, arguments: &[&str]) -> String {
+    let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
+    let output = usher.args(arguments).current_dir(project).stdin(Stdio::null()).env_remove("RUST_LOG").output().unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_were_given_up_are_shown_and_handed_to_their_function_again() {
+    let project = tempfile::tempdir().unwrap();
+    let (queue, seen) = (format!("host-{}", kafka::random()), project.path().join("seen"));
+    let template = format!(
+        "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  GivenUp: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-given-up}}}}
+  Dead: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-dead}}}}
+  Behave:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      CodeUri: built
+      Environment: {{Variables: {{RECORD_TO: {}}}}}
+      DeadLetterQueue: {{Type: SQS, TargetArn: !GetAtt Dead.Arn}}
+      EventInvokeConfig:
+        MaximumRetryAttempts: 0
+        DestinationConfig: {{OnFailure: {{Type: SQS, Destination: !GetAtt GivenUp.Arn}}}}
+",
+        seen.display()
+    );
+    std::fs::write(project.path().join("template.yaml"), template).unwrap();
+    std::fs::write(project.path().join("usher.toml"), format!("[endpoints]\nsqs = '{}'\n", sqs_stage::endpoint())).unwrap();
+    add_function(project.path());
+    let body = format!("fail-once:{}", project.path().join("marker").display());
+    let event = json!({ "Records": [{ "messageId": "m", "body": body, "attributes": { "ApproximateReceiveCount": "1" } }] });
+    std::fs::write(project.path().join("event.json"), event.to_string()).unwrap();
+    let up = || {
+        let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
+        usher.args(["up", "--listen", "127.0.0.1:0"]).current_dir(project.path()).stdout(Stdio::null()).spawn().unwrap()
+    };
+    let mut host = up();
+    let ask = ["invoke", "Behave", "-e", "event.json", "--async"];
+    eventually("the event is accepted", async || usher(project.path(), &ask).contains('-').then_some(())).await;
+    let places = [format!("{queue}-given-up"), format!("{queue}-dead")];
+    eventually("both places have a letter", async || {
+        let listed = usher(project.path(), &["parked", "list"]);
+        (listed.matches(" 1  from events of Behave").count() == 2).then_some(())
+    })
+    .await;
+    host.kill().unwrap();
+    host.wait().unwrap();
+    for place in &places {
+        let shown = usher(project.path(), &["parked", "show", place]);
+        assert!(shown.contains("back to function Behave, as an event") && shown.contains(&body), "{shown}");
+    }
+    let refused = usher(project.path(), &["parked", "replay", &places[0]]);
+    assert!(refused.contains("0 letters are back") && refused.contains("usher up"), "{refused}");
+
+    let mut host = up();
+    for place in &places {
+        eventually("the letter is back", async || {
+            usher(project.path(), &["parked", "replay", place]).contains("1 letters are back at their source").then_some(())
+        })
+        .await;
+    }
+    eventually("both ran", async || {
+        let seen = std::fs::read_to_string(&seen).unwrap_or_default();
+        (seen.matches(&format!("done {body}")).count() == 2).then_some(())
+    })
+    .await;
+    host.kill().unwrap();
+    host.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_a_stream_set_aside_is_shown_and_comes_back_as_it_was() {
+    let port = std::env::var("CACHE_PORT").unwrap_or_else(|_| "16380".into());
+    let url = std::env::var("CACHE_URL").unwrap_or_else(|_| format!("redis://127.0.0.1:{port}"));
+    let mut redis = redis::Client::open(url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let stream = format!("host-{}:{{jobs}}", kafka::random());
+    let dead = format!("{stream}-dead");
+    let aside: [&[u8]; 8] =
+        [b"dead:id", b"5-0", b"dead:group", b"workers", b"dead:deliveries", b"3", b"dead:reason", b"no number"];
+    let own: [&[u8]; 4] = [b"id", b"7", b"raw", b"\xff\x00"];
+    let packed = [&[0x92][..], &[0xa2], b"id", &[0xa1], b"8"].concat();
+    let letters: [Vec<&[u8]>; 4] =
+        [[&aside[..], &own[..]].concat(), [&aside[..], &[b"dead:packed", &packed]].concat(), aside.to_vec(), vec![b"id", b"9"]];
+    for letter in &letters {
+        redis::cmd("XADD").arg(&dead).arg("*").arg(letter).query_async::<()>(&mut redis).await.unwrap();
+    }
+    let project = tempfile::tempdir().unwrap();
+    std::fs::write(project.path().join("template.yaml"), "Transform: AWS::Serverless-2016-10-31\nResources: {}\n").unwrap();
+    std::fs::write(project.path().join("usher.toml"), format!("[endpoints]\nredis = '{url}'\n")).unwrap();
+    let listed = usher(project.path(), &["parked", "list"]);
+    assert!(
+        listed.lines().any(|line| line.starts_with(&dead) && line.ends_with(&format!(" 4  from stream {stream}"))),
+        "{listed}"
+    );
+    let shown = usher(project.path(), &["parked", "show", &dead]);
+    for part in [
+        "no number (entry 5-0, delivered 3 times to group workers)",
+        "id=7",
+        &format!("back to stream {stream}"),
+        "nowhere: no group",
+    ] {
+        assert!(shown.contains(part), "{part} is missing from {shown}");
+    }
+    assert!(usher(project.path(), &["parked", "replay", &dead, "--dry-run"]).contains("nothing was changed"));
+    let replayed = usher(project.path(), &["parked", "replay", &dead]);
+    assert!(replayed.contains("2 letters are back at their source (2 records), 2 stay"), "{replayed}");
+    let back: redis::streams::StreamRangeReply =
+        redis::cmd("XRANGE").arg(&stream).arg("-").arg("+").query_async(&mut redis).await.unwrap();
+    assert_eq!(back.ids.len(), 2);
+    assert_eq!((back.ids[0].get("id"), back.ids[0].get("raw")), (Some("7".to_owned()), Some(b"\xff\x00".to_vec())));
+    assert_eq!((back.ids[0].map.len(), back.ids[1].get("id")), (2, Some("8".to_owned())));
+    assert!(
+        usher(project.path(), &["parked", "replay", &dead]).contains("0 letters are back at their source (0 records), 2 stay")
+    );
+    redis::cmd("DEL").arg(&dead).arg(&stream).query_async::<()>(&mut redis).await.unwrap();
 }

@@ -114,3 +114,36 @@ async fn poison_replayed_is_parked_again_and_can_be_given_up() -> Result<()> {
     host.stop().await?;
     world.remove().await
 }
+
+#[tokio::test]
+async fn an_entry_that_the_bridge_set_aside_is_told_by_usher_and_brought_back() -> Result<()> {
+    let world = World::new().await?;
+    let host = world.up().await?;
+    let stream = format!("{}:{{program-changed}}", world.environment.prefix);
+    let mut redis = redis::Client::open(world.environment.servers.cache_url.as_str())?.get_multiplexed_async_connection().await?;
+    // no text: there can be no message of it
+    let field: (&str, &[u8]) = ("id", b"\xff");
+    redis::cmd("XADD").arg(&stream).arg("*").arg(field).query_async::<()>(&mut redis).await?;
+    let usher = async |arguments: &[&str]| -> Result<String> {
+        let words = [&["parked"], arguments].concat();
+        let output = world.environment.told(&words)?.output().await?;
+        Ok(String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?)
+    };
+    let dead = format!("{stream}-dead");
+    until("the entry is set aside", async || {
+        let listed = usher(&["list"]).await?;
+        Ok(listed.lines().any(|line| line.starts_with(&dead) && line.contains(" 1  from stream")).then_some(()))
+    })
+    .await?;
+    let shown = usher(&["show", &dead]).await?;
+    assert!(shown.contains("not UTF-8") && shown.contains(&format!("back to stream {stream}")), "{shown}");
+    let replayed = usher(&["replay", &dead]).await?;
+    assert!(replayed.contains("1 letters are back"), "{replayed}");
+    // still no text: it is set aside once more
+    until("the entry is set aside again", async || {
+        Ok(usher(&["list"]).await?.lines().any(|line| line.starts_with(&dead) && line.contains(" 1  from stream")).then_some(()))
+    })
+    .await?;
+    host.stop().await?;
+    world.remove().await
+}
