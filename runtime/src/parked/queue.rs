@@ -50,6 +50,9 @@ pub(super) async fn replay(sqs: &Sqs, place: &Place, limit: usize, host: Option<
     let mut staying: Vec<Letter> = Vec::new();
     let mut tried = 0;
     let mut outcome = Ok(());
+    // what fails at once and comes here again meanwhile is not brought back over and over
+    let there = sqs.count(&place.name).await.map_err(|error| format!("queue {}: {error}", place.name))?;
+    let limit = limit.min(there as usize);
     while tried < limit {
         let letters = match sqs.letters(&place.name, limit - tried, HIDDEN).await {
             Ok(letters) => letters,

@@ -150,7 +150,7 @@ Resources:
     };
     let mut host = up();
     let ask = ["invoke", "Behave", "-e", "event.json", "--async"];
-    eventually("the event is accepted", async || usher(project.path(), &ask).contains('-').then_some(())).await;
+    eventually("the host runs", async || (!usher(project.path(), &ask).contains("none runs here")).then_some(())).await;
     let places = [format!("{queue}-given-up"), format!("{queue}-dead")];
     eventually("both places have a letter", async || {
         let listed = usher(project.path(), &["parked", "list"]);
@@ -167,15 +167,22 @@ Resources:
     assert!(refused.contains("0 letters are back") && refused.contains("usher up"), "{refused}");
 
     let mut host = up();
+    std::fs::remove_file(project.path().join("marker")).unwrap();
+    eventually("the host runs", async || (!usher(project.path(), &ask).contains("none runs here")).then_some(())).await;
+    eventually("a second letter is there", async || {
+        let listed = usher(project.path(), &["parked", "list"]);
+        (listed.matches(" 2  from events of Behave").count() == 2).then_some(())
+    })
+    .await;
     for place in &places {
-        eventually("the letter is back", async || {
-            usher(project.path(), &["parked", "replay", place]).contains("1 letters are back at their source").then_some(())
+        eventually("the letters are back", async || {
+            usher(project.path(), &["parked", "replay", place]).contains("2 letters are back at their source").then_some(())
         })
         .await;
     }
-    eventually("both ran", async || {
+    eventually("all ran", async || {
         let seen = std::fs::read_to_string(&seen).unwrap_or_default();
-        (seen.matches(&format!("done {body}")).count() == 2).then_some(())
+        (seen.matches(&format!("done {body}")).count() == 4).then_some(())
     })
     .await;
     host.kill().unwrap();
