@@ -42,7 +42,7 @@ pub(super) type MappingConsumer = BaseConsumer<Context>;
 
 /// What librdkafka calls back into.
 pub(super) struct Context {
-    mapping: String,
+    pub(super) mapping: String,
     pub(super) topics: Vec<String>,
     start: StartingPosition,
     servers: String,
@@ -123,6 +123,14 @@ impl Context {
     }
 
     fn assign(&self, consumer: &MappingConsumer, list: &mut TopicPartitionList) {
+        // Partitions that come while the host leaves go at once. The broker must not be asked meanwhile: a consumer that closes gets
+        // no answers, and librdkafka ends the group's part behind the back of a callback that takes long, which then waits for ever.
+        if self.events.is_closed() {
+            if let Err(error) = consumer.incremental_assign(list) {
+                tracing::debug!(mapping = %self.mapping, %error, "partitions that came at the end are not taken over");
+            }
+            return;
+        }
         if let Err(error) = offsets::settle(consumer, self.start, list) {
             tracing::warn!(mapping = %self.mapping, %error, "cannot commit where the group starts; the broker's own offsets are used");
         }

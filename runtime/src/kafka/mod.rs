@@ -45,6 +45,9 @@ pub(crate) use settings::{SERVICE_GATHERS, cluster};
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};
 
+/// How long a mapping that has drained may take to leave its group. Leaving needs no more than an exchange with the broker.
+pub const LEAVING: Duration = Duration::from_secs(8);
+
 /// Chunks on their way from the polling thread to the driver.
 const CHUNKS_AHEAD: usize = 16;
 
@@ -120,6 +123,33 @@ impl Handle {
     }
 }
 
+/// Waits for the polling thread, then closes the consumer, which blocks; at most [`LEAVING`], since nothing depends on it: what is
+/// done is committed, and the broker misses a member that says nothing.
+async fn leave(polling: std::thread::JoinHandle<()>, consumer: Arc<MappingConsumer>) -> Result<(), String> {
+    let mapping = consumer.context().mapping.clone();
+    let (left, leaving) = oneshot::channel();
+    // not a blocking task, which the runtime would wait for at its end
+    let thread = std::thread::Builder::new().name(format!("close {mapping}")).spawn(move || {
+        let polled = polling.join();
+        drop(consumer);
+        // nobody waits any more
+        let _ = left.send(polled.is_ok());
+    });
+    thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+    match tokio::time::timeout(LEAVING, leaving).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(_) => Err("its polling thread panicked".to_owned()),
+        Err(_) => {
+            tracing::warn!(
+                mapping,
+                "Kafka has not let it leave its group within {} s; the group notices when its session runs out",
+                LEAVING.as_secs()
+            );
+            Ok(())
+        }
+    }
+}
+
 /// Starts a mapping. It drains when `shutdown` turns true.
 ///
 /// # Errors
@@ -164,15 +194,9 @@ pub fn start(
         // a task of its own, so that a panic in it still ends the polling thread
         let driven = tokio::spawn(driver.run(received, polling, tuned, shutdown, patience)).await;
         stop.store(true, Ordering::Relaxed);
-        let joined = tokio::task::spawn_blocking(move || {
-            let joined = polling_thread.join();
-            // its last owner closes the consumer, which blocks and must not happen in a task
-            drop(consumer);
-            joined
-        });
-        let joined = joined.await;
+        let left = leave(polling_thread, consumer).await;
         driven.map_err(|error| format!("its driver failed: {error}"))??;
-        if matches!(joined, Ok(Ok(()))) { Ok(()) } else { Err("its polling thread panicked".to_owned()) }
+        left
     });
     let watch = Watch { mapping, progress };
     Ok(Handle { watch, tune, task })
