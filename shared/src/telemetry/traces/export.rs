@@ -1,20 +1,16 @@
 //! The edge: spans as OpenTelemetry's types, and a POST of them.
 //!
 //! The wire types and their making are OpenTelemetry's own. Its exporter is not used: between attempts it puts the thread to sleep, and
-//! in here there is only one.
+//! a function has only one.
 
 use std::error::Error;
 use std::fmt::Write;
 use std::future::Future;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, Request, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{HeaderMap, HeaderValue, Method};
+use http_body_util::{BodyExt, Limited};
 use opentelemetry::trace::{Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -23,13 +19,13 @@ use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_sc
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use prost::Message;
+use tokio::sync::Mutex;
 
+use super::connection::{BoxError, Connection};
 use super::settings::TraceSettings;
 use crate::naming::Names;
 use crate::telemetry::{Kind, Span, TraceContext, Value};
 
-/// A connection that was idle for longer is not used again.
-const IDLE: Duration = Duration::from_secs(30);
 /// Bytes of an answer that are read.
 const ANSWER: usize = 64 * 1024;
 
@@ -39,21 +35,12 @@ pub(super) trait Export: Send + Sync + 'static {
     fn export(&self, spans: Vec<Span>) -> impl Future<Output = Result<u64, String>> + Send;
 }
 
-/// An HTTP client of this process, without TLS.
-pub(super) type HttpClient = Client<HttpConnector, Full<Bytes>>;
-
-/// Makes one; it connects when first used.
-pub(super) fn client() -> HttpClient {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector)
-}
-
 /// A collector that takes OTLP over HTTP.
 pub(super) struct Otlp {
-    client: HttpClient,
-    endpoint: Uri,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    /// One post at a time.
+    connection: Mutex<Connection>,
+    path: String,
+    headers: HeaderMap,
     timeout: Duration,
     resource: ResourceAttributesWithSchema,
     scope: InstrumentationScope,
@@ -67,28 +54,26 @@ impl Otlp {
             .with_attribute(KeyValue::new("deployment.environment.name", names.prefix().to_owned()))
             .with_attributes(settings.instance.iter().map(|name| KeyValue::new("service.instance.id", name.clone())))
             .build();
+        let mut headers: HeaderMap = settings.headers.iter().cloned().collect();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         Self {
-            client: client(),
-            endpoint: settings.endpoint.clone(),
-            headers: settings.headers.clone(),
+            connection: Mutex::new(Connection::to(settings.collector.clone())),
+            path: settings.path.clone(),
+            headers,
             timeout: settings.timeout,
             resource: (&resource).into(),
             scope: InstrumentationScope::builder("usher").with_version(env!("CARGO_PKG_VERSION")).build(),
         }
     }
 
-    async fn post(&self, body: Vec<u8>) -> Result<u64, String> {
-        let mut request = Request::post(self.endpoint.clone()).header(CONTENT_TYPE, "application/x-protobuf");
-        if let Some(headers) = request.headers_mut() {
-            headers.extend(self.headers.iter().cloned());
-        }
-        let request = request.body(Full::from(body)).map_err(|e| chain(&e))?;
-        let answer = self.client.request(request).await.map_err(|e| chain(&e))?;
+    async fn post(&self, body: Vec<u8>) -> Result<u64, BoxError> {
+        let mut connection = self.connection.lock().await;
+        let answer = connection.send(Method::POST, &self.path, &self.headers, body.into()).await?;
         let status = answer.status();
         // Read to its end, or the connection could not be used again.
-        let body = Limited::new(answer.into_body(), ANSWER).collect().await.map_err(|e| chain(&*e))?.to_bytes();
+        let body = Limited::new(answer.into_body(), ANSWER).collect().await?.to_bytes();
         if !status.is_success() {
-            return Err(format!("the collector answered {status}"));
+            return Err(format!("the collector answered {status}").into());
         }
         // Who answers 200 without a word, or with another than the protocol's, has taken all.
         let answer = ExportTraceServiceResponse::decode(body).unwrap_or_default();
@@ -102,7 +87,7 @@ impl Export for Otlp {
         let resource_spans = group_spans_by_resource_and_scope(spans, &self.resource);
         let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
         match tokio::time::timeout(self.timeout, self.post(body)).await {
-            Ok(result) => result,
+            Ok(result) => result.map_err(|error| chain(&*error)),
             Err(_) => Err(format!("the collector did not answer within {} ms", self.timeout.as_millis())),
         }
     }

@@ -2,19 +2,18 @@
 //!
 //! One inside the process counts; it asks for no events, and so is never called.
 
-use std::error::Error;
-
 use bytes::Bytes;
-use http::{HeaderMap, Request};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http_body_util::BodyExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
-use super::export::client;
+use super::connection::{BoxError, Connection};
 
-/// Unique among the extensions of a function.
-const NAME: &str = "usher-traces";
-const IDENTIFIER: &str = "lambda-extension-identifier";
+const NAME: HeaderName = HeaderName::from_static("lambda-extension-name");
+const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
+const REGISTER: &str = "/2020-01-01/extension/register";
+const NEXT: &str = "/2020-01-01/extension/event/next";
 
 /// Something that is told of the end of its process, as long as it lives.
 pub(super) struct Farewell {
@@ -25,21 +24,22 @@ pub(super) struct Farewell {
 
 impl Farewell {
     /// Registers with the Runtime API at `host:port`. Has to be done before the process says that it is ready.
-    pub(super) async fn register(runtime_api: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    pub(super) async fn register(runtime_api: &str) -> Result<Self, BoxError> {
         let terminate = signal(SignalKind::terminate())?;
-        let base = format!("http://{runtime_api}/2020-01-01/extension");
-        let client = client();
-        let request = Request::post(format!("{base}/register")).header("lambda-extension-name", NAME);
-        let answer = client.request(request.body(Full::from(r#"{"events":[]}"#))?).await?;
+        let mut connection = Connection::to(runtime_api.parse()?);
+        // A name that no other extension of the function has.
+        let name = HeaderMap::from_iter([(NAME, HeaderValue::from_static("usher-traces"))]);
+        let mut answer = connection.send(Method::POST, REGISTER, &name, Bytes::from_static(br#"{"events":[]}"#)).await?;
         if !answer.status().is_success() {
             return Err(format!("the Runtime API answered {}", answer.status()).into());
         }
-        let identifier = identifier(answer.headers()).ok_or("the Runtime API gave no identifier")?;
-        let next = Request::get(format!("{base}/event/next")).header(IDENTIFIER, identifier).body(Full::<Bytes>::default())?;
+        let identifier = answer.headers_mut().remove(IDENTIFIER).ok_or("the Runtime API gave no identifier")?;
+        answer.into_body().collect().await?;
+        let identifier = HeaderMap::from_iter([(IDENTIFIER, identifier)]);
         let mut question = JoinSet::new();
         question.spawn(async move {
-            if let Err(error) = client.request(next).await {
-                tracing::debug!(%error, "the extension that waits for the end");
+            if let Err(error) = connection.send(Method::GET, NEXT, &identifier, Bytes::new()).await {
+                tracing::debug!(error, "the extension that waits for the end");
             }
         });
         Ok(Self { terminate, _question: question })
@@ -49,8 +49,4 @@ impl Farewell {
     pub(super) async fn told(&mut self) {
         self.terminate.recv().await;
     }
-}
-
-fn identifier(headers: &HeaderMap) -> Option<String> {
-    headers.get(IDENTIFIER)?.to_str().ok().map(str::to_owned)
 }

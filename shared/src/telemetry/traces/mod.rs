@@ -15,6 +15,7 @@
 //! [`backlog`] is the rule: what is kept, when it is sent, who waits. [`export`] is the edge.
 
 mod backlog;
+mod connection;
 mod export;
 mod farewell;
 mod settings;

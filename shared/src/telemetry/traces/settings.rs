@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Uri};
+use http::uri::{Authority, Uri};
+use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use crate::config::Reader;
@@ -17,8 +17,10 @@ const PATH: &str = "/v1/traces";
 /// Where spans go, and how.
 #[derive(Debug, Clone)]
 pub struct TraceSettings {
-    /// Where they are posted.
-    pub(super) endpoint: Uri,
+    /// Whom they are posted to.
+    pub(super) collector: Authority,
+    /// And where there.
+    pub(super) path: String,
     /// Sent with every post.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// How long a post may take.
@@ -51,8 +53,10 @@ impl TraceSettings {
         let sampler = Sampler::read(reader);
         let named = ["OTEL_SERVICE_NAME", "AWS_LAMBDA_FUNCTION_NAME"].iter().find_map(|name| reader.optional_text(name));
         protocol?;
+        let (collector, path) = endpoint?;
         Some(Some(Self {
-            endpoint: endpoint?,
+            collector,
+            path,
             headers: headers?,
             timeout: timeout?,
             flush: flush?,
@@ -64,8 +68,8 @@ impl TraceSettings {
     }
 }
 
-/// The address to post to. A wrong one is not printed: it may hold a password.
-fn endpoint(reader: &Reader, text: &str) -> Option<Uri> {
+/// Whom to post to, and where there. A wrong address is not printed: it may hold a password.
+fn endpoint(reader: &Reader, text: &str) -> Option<(Authority, String)> {
     let uri = text.trim_end_matches('/').parse::<Uri>().ok();
     let wrong = match &uri {
         Some(uri) if uri.scheme_str() == Some("https") => "wants TLS, which is not built in",
@@ -82,14 +86,12 @@ fn endpoint(reader: &Reader, text: &str) -> Option<Uri> {
         reader.refuse(ENDPOINT, wrong, allowed);
         return None;
     }
-    let mut parts = uri?.into_parts();
-    let path = parts.path_and_query.as_ref().map_or("", PathAndQuery::path).trim_end_matches('/');
-    parts.path_and_query = format!("{path}{PATH}").parse().ok();
-    Uri::from_parts(parts).ok()
+    let uri = uri?;
+    Some((uri.authority()?.clone(), format!("{}{PATH}", uri.path().trim_end_matches('/'))))
 }
 
 /// A port that cannot be read is none to the library.
-fn port_is_one(authority: &http::uri::Authority) -> bool {
+fn port_is_one(authority: &Authority) -> bool {
     let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
     !after_host.contains(':') || authority.port_u16().is_some_and(|port| port > 0)
 }
@@ -148,7 +150,7 @@ mod tests {
             ("http://[::1]:4318/otlp/", "http://[::1]:4318/otlp/v1/traces"),
         ] {
             let settings = read(&[(ENDPOINT, given)]).expect("valid").expect("on");
-            assert_eq!(settings.endpoint.to_string(), posted);
+            assert_eq!(format!("http://{}{}", settings.collector, settings.path), posted);
             assert_eq!((settings.service.as_str(), settings.flush), ("storefront", Duration::from_millis(500)));
         }
     }
