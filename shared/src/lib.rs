@@ -18,7 +18,7 @@
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never older than what was heard of |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
 //! | [`store`] (feature `postgres`) | Postgres, the truth |
-//! | [`telemetry`] (feature `telemetry` writes) | JSON logs, metrics, trace context |
+//! | [`telemetry`] (feature `telemetry` writes, `traces` exports) | JSON logs, metrics, trace context, spans |
 //! | [`start`] (feature `telemetry`) | how every function begins: its log, then its settings |
 //!
 //! Arrows point one way: adapters use rules, never the reverse. Without features nothing here does I/O.

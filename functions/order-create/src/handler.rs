@@ -1,38 +1,42 @@
 //! One batch: read, stored, answered for, settled.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use shared::gate::Gate;
 use shared::ingest::kafka::Batch;
 use shared::store::{Arrival, Decision, Store, StoredBatch};
 use shared::telemetry::MetricLine;
+use shared::telemetry::traces::Tracer;
 use shared::worker::{Counts, Failures};
 
 use crate::settings::Settings;
 use crate::settle::{Settling, settle};
+use crate::traces;
 
 /// How long the gate may take to answer. What it does not answer stays dirty.
 const GATE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Order-create: adapters and settings. One a process.
-#[derive(Debug)]
 pub struct Creator {
     settings: Settings,
     store: Store,
     gate: Gate,
+    /// Where spans go.
+    pub tracer: Tracer,
 }
 
 impl Creator {
-    /// With real adapters; both connect when first used.
+    /// With real adapters; all connect when first used.
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
         let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
         let gate = Gate::connect(settings.redis.as_str(), settings.names.clone(), GATE_TIMEOUT)?;
-        Ok(Self { settings, store, gate })
+        let tracer = Tracer::start(settings.traces.as_ref(), &settings.names, Duration::ZERO);
+        Ok(Self { settings, store, gate, tracer })
     }
 
     /// Handles a batch and says which records are to come again. Everything it does not name is durable.
     pub async fn handle(&self, batch: &Batch) -> Failures {
-        let began = Instant::now();
+        let (began, began_at) = (Instant::now(), SystemTime::now());
         let arrivals: Vec<Arrival> = batch.records().map(Arrival::read).collect();
         let min_pay_ms = u64::try_from(self.settings.min_pay_window.as_millis()).unwrap_or(u64::MAX);
         let stored = self.store.store_orders(&arrivals, min_pay_ms).await;
@@ -41,6 +45,11 @@ impl Creator {
         let ledger = stored.dealt().ledger(batch);
         let settling = settle(&self.gate, &self.store, &stored).await;
         self.measure(&stored, ledger.counts(), &settling, store_time, began.elapsed());
+        if self.tracer.is_on() {
+            let took = (began_at, SystemTime::now());
+            self.tracer.record(traces::handled(&arrivals, &stored, took, |traceparent| self.tracer.place(traceparent)));
+        }
+        self.tracer.settle().await;
         ledger.failures()
     }
 

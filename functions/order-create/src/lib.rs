@@ -13,6 +13,7 @@
 mod handler;
 mod settings;
 mod settle;
+mod traces;
 
 pub use handler::Creator;
 pub use settings::Settings;

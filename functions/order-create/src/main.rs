@@ -12,6 +12,6 @@ async fn main() -> Result<ExitCode, Error> {
     let creator = Creator::open(settings)?;
     let creator = &creator;
     let batch = |event: LambdaEvent<Batch>| async move { Ok::<_, Error>(creator.handle(&event.payload).await) };
-    lambda_runtime::run(service_fn(batch)).await?;
+    creator.tracer.serve(lambda_runtime::run(service_fn(batch))).await?;
     Ok(ExitCode::SUCCESS)
 }

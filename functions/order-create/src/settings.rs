@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared::config::{Problems, Reader, Url};
 use shared::naming::Names;
+use shared::telemetry::traces::TraceSettings;
 
 /// Settings of one process.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Settings {
     pub connections: u32,
     /// The least time to pay that an order is given from the moment it is stored.
     pub min_pay_window: Duration,
+    /// Where spans go, if anywhere.
+    pub traces: Option<TraceSettings>,
 }
 
 impl Settings {
@@ -29,6 +32,7 @@ impl Settings {
         let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
         let pay = reader.seconds_or("PAY_WINDOW_SECONDS", 1..=86_400, 900);
         let min_pay = reader.seconds_or("MIN_PAY_WINDOW_SECONDS", 1..=86_400, 60);
+        let traces = TraceSettings::read(reader, "order-create");
         if let (Some(pay), Some(min_pay)) = (pay, min_pay)
             && min_pay > pay
         {
@@ -36,7 +40,14 @@ impl Settings {
             reader.refuse("MIN_PAY_WINDOW_SECONDS", min_pay.as_secs(), rule);
         }
         reader.finish(|| {
-            Some(Self { names: names?, redis: redis?, database: database?, connections: connections?, min_pay_window: min_pay? })
+            Some(Self {
+                names: names?,
+                redis: redis?,
+                database: database?,
+                connections: connections?,
+                min_pay_window: min_pay?,
+                traces: traces?,
+            })
         })
     }
 }

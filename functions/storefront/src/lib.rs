@@ -7,7 +7,8 @@
 //! 3. [`programs`] or [`orders`] or [`payments`] or [`api_calls`] or [`parked`]: the concern itself;
 //! 4. [`kafka`]: where an order is published, behind [`kafka::PublishOrders`];
 //! 5. [`rebuild`]: carried on by any request that finds a program's gate missing or closed;
-//! 6. [`emission`]: the call and its answer are sent on for the statistics, without being waited for.
+//! 6. [`emission`]: the call and its answer are sent on for the statistics, without being waited for;
+//! 7. [`traces`]: what its spans say, where traces are wanted.
 //!
 //! Beside the requests runs, where the settings say so, a follower: it hears of changed programs, so that what memory keeps of them is
 //! never served longer than it is right.
@@ -25,6 +26,7 @@ pub mod parked;
 pub mod payments;
 pub mod programs;
 pub mod rebuild;
+pub mod traces;
 
 mod settings;
 mod storefront;

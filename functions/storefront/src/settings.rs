@@ -7,6 +7,7 @@ use shared::config::{Problems, Reader, Secret, Url};
 use shared::message::CallInstance;
 use shared::naming::Names;
 use shared::sale::Windows;
+use shared::telemetry::traces::TraceSettings;
 
 /// Settings of one process.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Settings {
     pub webhook_tolerance: Duration,
     /// Calls of the API, and where they go.
     pub calls: CallSettings,
+    /// Where spans go, if anywhere.
+    pub traces: Option<TraceSettings>,
 }
 
 /// How calls of the API are sent.
@@ -86,6 +89,7 @@ impl Settings {
         let webhook_secret = reader.secret("PAYMENT_WEBHOOK_SECRET", 16);
         let webhook_tolerance = reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300);
         let calls = calls(reader, names.as_ref());
+        let traces = TraceSettings::read(reader, "storefront");
         reader.finish(|| {
             let names = names?;
             Some(Self {
@@ -102,6 +106,7 @@ impl Settings {
                 webhook_secret: webhook_secret?,
                 webhook_tolerance: webhook_tolerance?,
                 calls: calls?,
+                traces: traces?,
             })
         })
     }

@@ -10,16 +10,21 @@ use shared::gate::Gate;
 use shared::message::{CallId, Nonce};
 use shared::sale::ProgramStatus;
 use shared::store::Store;
+use shared::telemetry::traces::Tracer;
 use tokio::task::JoinSet;
 
 use crate::emission::{Caller, Emitter};
 use crate::http::{Call, Problem, Reply, Route};
 use crate::kafka::{KafkaOrders, PublishOrders};
 use crate::settings::Settings;
-use crate::{api_calls, orders, parked, payments, programs};
+use crate::{api_calls, orders, parked, payments, programs, traces};
 
 /// How long the gate may take to answer.
 const GATE_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Of so much time one answer waits for the export of spans at most, where answers wait at all: those of the others go with it, or while
+/// the next request is at work.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// The header of every answer that tells which process gave it.
 pub const INSTANCE_HEADER: &str = "x-instance-id";
@@ -78,6 +83,8 @@ pub struct Storefront {
     pub changes: Announcer,
     /// Where calls go; nothing where none are sent.
     pub emitter: Option<Emitter>,
+    /// Where spans go.
+    pub tracer: Tracer,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
     /// This process, by 64 random bits in hex.
@@ -100,6 +107,7 @@ impl Storefront {
         let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
         let emitter = if settings.calls.enabled { Some(Emitter::open(&settings)?) } else { None };
         let (names, streams) = (&settings.names, &settings.cache.streams);
+        let tracer = Tracer::start(settings.traces.as_ref(), names, FLUSH_EVERY);
         let link = streams.link()?;
         let programs = settings.cache.open(store.clone(), link.clone(), names);
         let changes = streams.tell_changed(link.clone(), names);
@@ -109,21 +117,33 @@ impl Storefront {
         }
         let instance = format!("{:016x}", rand::random::<u64>());
         let clock = Arc::new(SystemClock);
-        Ok(Self { gate, store, publisher, programs, changes, emitter, clock, instance, _beside: beside, settings })
+        Ok(Self { gate, store, publisher, programs, changes, emitter, tracer, clock, instance, _beside: beside, settings })
     }
 
     /// Answers one request of the gateway, whatever it is, and sends the call on.
     pub async fn answer(&self, request: Request) -> Response<Body> {
         let caller = Caller::note(&request, self.clock.now_ms());
-        let call = Call::read(request);
-        let mut response = Reply::response(self.serve(&call).await);
+        let began = SystemTime::now();
+        let mut call = Call::read(request);
+        let place = self.tracer.place(call.traceparent());
+        call.span = place.map(|place| place.context);
+        let answer = self.serve(&call).await;
+        if let Some(place) = place.filter(|place| place.context.is_sampled()) {
+            self.tracer.record([traces::request(place, &call, &answer, (began, SystemTime::now()))]);
+        }
+        let mut response = Reply::response(answer);
         if let Ok(instance) = HeaderValue::from_str(&self.instance) {
             response.headers_mut().insert(INSTANCE_HEADER, instance);
         }
         if let Some(emitter) = &self.emitter {
             emitter.emit(&caller.answered(&call, response.status().as_u16(), self.clock.call_id(), emitter.instance()));
-            emitter.settle().await;
         }
+        let called = async {
+            if let Some(emitter) = &self.emitter {
+                emitter.settle().await;
+            }
+        };
+        tokio::join!(called, self.tracer.settle());
         response
     }
 

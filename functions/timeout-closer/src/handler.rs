@@ -10,6 +10,7 @@ use shared::ingest::schedule::Tick;
 use shared::message::Shard;
 use shared::store::Store;
 use shared::telemetry::MetricLine;
+use shared::telemetry::traces::Tracer;
 
 use crate::close::{self, Outcome};
 use crate::settings::Settings;
@@ -30,6 +31,8 @@ pub struct Closer {
     pub store: Store,
     /// Where changes of programs are told.
     pub changes: Announcer,
+    /// Where spans go.
+    pub tracer: Tracer,
     swept: Mutex<Option<SystemTime>>,
     audit: sweep::Position,
 }
@@ -71,7 +74,8 @@ impl Closer {
         let gate = Gate::connect(settings.redis.as_str(), settings.names.clone(), GATE_TIMEOUT)?;
         let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
         let changes = settings.streams.tell_changed(settings.streams.link()?, &settings.names);
-        Ok(Self { settings, gate, store, changes, swept: Mutex::new(None), audit: sweep::Position::default() })
+        let tracer = Tracer::start(settings.traces.as_ref(), &settings.names, Duration::ZERO);
+        Ok(Self { settings, gate, store, changes, tracer, swept: Mutex::new(None), audit: sweep::Position::default() })
     }
 
     /// Handles one tick. `deadline`: when the process is taken away.
@@ -89,6 +93,7 @@ impl Closer {
         let swept = if is_time { self.sweep(until, &mut report).await } else { Ok(()) };
         tracing::info!(report = %serde_json::to_string(&report).unwrap_or_default(), "tick");
         self.measure(&report);
+        self.tracer.settle().await;
         closed?;
         swept?;
         Ok(report)
@@ -106,7 +111,7 @@ impl Closer {
             let is_last = claimed.claims.iter().all(|claim| claim.due_ms > began_ms);
             report.claimed += claimed.claims.len() as u64;
             let Outcome { closed, fenced, acknowledged, put_off, failed } =
-                close::run(&self.gate, &self.store, topic, claimed.claims).await?;
+                close::run(&self.gate, &self.store, &self.tracer, topic, claimed.claims).await?;
             report.outcome.closed += closed;
             report.outcome.fenced += fenced;
             report.outcome.acknowledged += acknowledged;
@@ -135,7 +140,7 @@ impl Closer {
         let Settings { sweep_limit, publish_limit, .. } = self.settings;
         // What one of them cannot do is no reason to leave the other undone.
         let published = sweep::publish(&self.store, &self.changes, publish_limit, until, &mut swept).await;
-        let ended = sweep::run(&self.gate, &self.store, sweep_limit, &self.audit, until, &mut swept).await;
+        let ended = sweep::run(&self.gate, &self.store, &self.tracer, sweep_limit, &self.audit, until, &mut swept).await;
         report.sweep = Some(swept);
         Ok(published.and(ended)?)
     }

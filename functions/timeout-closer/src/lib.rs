@@ -13,6 +13,7 @@
 pub mod close;
 pub mod handler;
 pub mod sweep;
+pub mod traces;
 
 mod settings;
 

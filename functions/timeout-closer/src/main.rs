@@ -15,6 +15,6 @@ async fn main() -> Result<ExitCode, Error> {
         let deadline = event.context.deadline();
         closer.tick(&event.payload, deadline).await.map_err(Error::from)
     };
-    lambda_runtime::run(service_fn(tick)).await?;
+    closer.tracer.serve(lambda_runtime::run(service_fn(tick))).await?;
     Ok(ExitCode::SUCCESS)
 }

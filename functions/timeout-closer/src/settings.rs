@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::cache::ProgramStreams;
 use shared::config::{Problems, Reader, Url};
 use shared::naming::Names;
+use shared::telemetry::traces::TraceSettings;
 
 /// Settings of one process.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Settings {
     pub sweep_limit: u32,
     /// Changes of programs published at a time.
     pub publish_limit: u32,
+    /// Where spans go, if anywhere.
+    pub traces: Option<TraceSettings>,
 }
 
 impl Settings {
@@ -47,6 +50,7 @@ impl Settings {
         let sweep_every = reader.seconds_or("SWEEP_EVERY_SECONDS", 1..=86_400, 60);
         let sweep_limit = reader.integer_or("SWEEP_LIMIT", 1..=10_000, 500);
         let publish_limit = reader.integer_or("PUBLISH_LIMIT", 1..=10_000, 100);
+        let traces = TraceSettings::read(reader, "timeout-closer");
         reader.finish(|| {
             let names = names?;
             Some(Self {
@@ -61,6 +65,7 @@ impl Settings {
                 sweep_every: sweep_every?,
                 sweep_limit: sweep_limit?,
                 publish_limit: publish_limit?,
+                traces: traces?,
             })
         })
     }

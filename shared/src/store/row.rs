@@ -42,7 +42,7 @@ pub struct OrderRow {
     pub version: i64,
     /// When it was stored, milliseconds since 1970.
     pub created_at_ms: i64,
-    /// W3C traceparent of the request that made it. Optional in any order.
+    /// W3C traceparent of the request that made it, or of its publish. Optional in any order.
     pub trace: Option<String>,
 }
 

@@ -25,6 +25,27 @@ impl TraceContext {
         Self { span: if span == 0 { 1 } else { span }, ..self }
     }
 
+    /// The trace's identity.
+    pub const fn trace(&self) -> u128 {
+        self.trace
+    }
+
+    /// The span's identity.
+    pub const fn span(&self) -> u64 {
+        self.span
+    }
+
+    /// Whether the trace's spans are kept.
+    pub const fn is_sampled(&self) -> bool {
+        self.sampled
+    }
+
+    /// The same, kept or not.
+    #[must_use]
+    pub const fn with_sampled(self, sampled: bool) -> Self {
+        Self { sampled, ..self }
+    }
+
     /// The caller's trace if it sent a valid one, else a new one; the span is new either way. An invalid header is never an error.
     pub fn continue_or_begin(traceparent: Option<&str>, random_trace: u128, random_span: u64) -> Self {
         match traceparent.and_then(|text| text.parse::<Self>().ok()) {

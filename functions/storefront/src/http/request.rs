@@ -7,6 +7,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use serde::de::DeserializeOwned;
 use shared::message::IdempotencyKey;
+use shared::telemetry::TraceContext;
 
 use super::Problem;
 use crate::identity::Claims;
@@ -32,6 +33,8 @@ pub struct Call {
     pub body: Vec<u8>,
     /// What the authorizer verified; empty on public routes.
     pub claims: Claims,
+    /// The span of this request, where traces are wanted.
+    pub span: Option<TraceContext>,
 }
 
 impl Call {
@@ -56,6 +59,7 @@ impl Call {
             query: query.unwrap_or_default(),
             headers: headers.collect(),
             claims: Claims::new(claims),
+            span: None,
             body: match request.into_body() {
                 Body::Text(text) => text.into_bytes(),
                 Body::Binary(bytes) => bytes,
@@ -97,10 +101,15 @@ impl Call {
     }
 
     /// Header `traceparent`, if it can travel on with the order.
-    pub fn trace(&self) -> Option<String> {
+    pub fn traceparent(&self) -> Option<&str> {
         let trace = self.headers.get("traceparent")?;
         let usable = !trace.is_empty() && trace.len() <= 128 && trace.bytes().all(|b| b.is_ascii_graphic());
-        usable.then(|| trace.clone())
+        usable.then_some(trace.as_str())
+    }
+
+    /// The traceparent of what this request causes: its own span's, else what the caller sent.
+    pub fn trace(&self) -> Option<String> {
+        self.span.map(|span| span.to_string()).or_else(|| self.traceparent().map(str::to_owned))
     }
 }
 

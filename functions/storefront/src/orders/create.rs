@@ -4,6 +4,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::message::{CategoryNo, ProgramVersion, SeatIndex};
 use shared::sale::{Program, Quote, Refusal, Status, Want, quote};
+use shared::telemetry::traces::Tracer;
 
 use super::publish::{self, Standing};
 use super::reserve::{self, Reservation, Wish};
@@ -11,6 +12,7 @@ use super::{lookup, view};
 use crate::http::{Call, Problem, Reply};
 use crate::programs;
 use crate::storefront::Storefront;
+use crate::traces::Sending;
 
 /// Rounds at most: a repeated request may find its former order void, which makes room for a new one.
 const ROUNDS: u32 = 3;
@@ -52,12 +54,14 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
         Problem::unavailable("orders cannot be taken at the moment; try again")
     })?;
     let idempotency = key.map(|key| (key, body_hash(&want)));
-    let wish = Wish { program, user, want, offer, idempotency, trace: call.trace() };
+    let sending = call.span.map(|request| Sending { request, own: Tracer::child(request) });
+    let trace = sending.map(|sending| sending.own.to_string()).or_else(|| call.trace());
+    let wish = Wish { program, user, want, offer, idempotency, trace };
     for _ in 0..ROUNDS {
         // Only an end that an earlier request came to makes room for a new order here: one publish a request, or a buyer would wait
         // for several.
         let (earlier, standing) = match reserve::reserve(shop, &wish).await? {
-            Reservation::Held(held) => (false, publish::publish(shop, &held).await?),
+            Reservation::Held(held) => (false, publish::publish(shop, &held, sending).await?),
             Reservation::Abandoning(held) => (true, publish::fence(shop, &held).await?),
             Reservation::Accepted(held) => (true, Standing::Accepted(held.request)),
             Reservation::Stored { order, nonce } => (true, lookup::stored(shop, order, nonce).await?),

@@ -4,6 +4,8 @@
 //! whether somebody else has come further; and only what was given up is fenced in Postgres, whose row then decides. Where the gate or
 //! Postgres is away nothing more is done: the reservation's delay entry finishes the job.
 
+use std::time::SystemTime;
+
 use shared::gate::{Abandon, Accepted, OrderAt, ResvState, Settle, SettleTo};
 use shared::message::OrderRequested;
 use shared::store::{Fence, OrderRow};
@@ -13,6 +15,7 @@ use super::{lookup, settle};
 use crate::http::Problem;
 use crate::kafka::Published;
 use crate::storefront::Storefront;
+use crate::traces::{self, Sending};
 
 /// How an order stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,9 +27,15 @@ pub enum Standing {
 }
 
 /// Publishes a held order.
-pub async fn publish(shop: &Storefront, held: &Held) -> Result<Standing, Problem> {
+pub async fn publish(shop: &Storefront, held: &Held, sending: Option<Sending>) -> Result<Standing, Problem> {
     let order = held.at.order;
-    match shop.publisher.publish(order, &held.message).await {
+    let began = SystemTime::now();
+    let published = shop.publisher.publish(order, &held.message).await;
+    if let Some(sending) = sending.filter(|sending| sending.own.is_sampled()) {
+        let (message, took) = ((order, held.request.trace.as_deref()), (began, SystemTime::now()));
+        shop.tracer.record([traces::publish(sending, message, &shop.settings.topic, &published, took)]);
+    }
+    match published {
         Published::Acknowledged { partition, offset, appended_ms } => {
             let place = ResvState::Accepted { partition, offset, appended_ms };
             tracing::debug!(%order, ?place, "published");

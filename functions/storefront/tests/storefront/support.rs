@@ -201,6 +201,7 @@ pub(crate) fn call(method: &str, path: &str, sub: Option<&str>, body: Option<Val
         headers: HashMap::new(),
         body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
         claims: Claims::new(claims),
+        span: None,
     }
 }
 

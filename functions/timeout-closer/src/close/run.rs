@@ -1,14 +1,17 @@
 //! Carries decisions out, for a batch of claimed entries.
 
 use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
 
 use shared::delay::{Claim, DelayError};
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
-use shared::reconcile::reconcile;
+use shared::reconcile::{Reconciled, reconcile};
 use shared::store::{CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, Store, StoreError};
+use shared::telemetry::traces::Tracer;
 
 use super::decide::{Action, LEAST_PAUSE_MS, WAIT_MS, decide};
+use crate::traces::{self, Way};
 
 /// Counts of one batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -46,10 +49,14 @@ struct Entry {
 struct Batch<'a> {
     gate: &'a Gate,
     store: &'a Store,
+    tracer: &'a Tracer,
+    began: SystemTime,
     progress: Vec<Progress>,
     outcome: Outcome,
     /// To be settled by their rows, then ended.
     settle: Vec<(Claim, OrderRow)>,
+    /// Of these, the orders that were closed just now.
+    closed: HashSet<OrderNumber>,
     /// To be ended.
     done: Vec<Claim>,
     /// To be put off, ms.
@@ -58,14 +65,17 @@ struct Batch<'a> {
 }
 
 /// Deals with every entry. One that fails is left to its lease, and says so; the others go on.
-pub async fn run(gate: &Gate, store: &Store, topic: &str, claims: Vec<Claim>) -> Result<Outcome, RunError> {
+pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claims: Vec<Claim>) -> Result<Outcome, RunError> {
     let mut batch = Batch {
         gate,
         store,
+        tracer,
+        began: SystemTime::now(),
         // Before any row is looked for: create moves it in the transaction that stores, so what it has passed and is no row, never will be.
         progress: store.progress(topic).await?,
         outcome: Outcome::default(),
         settle: Vec::new(),
+        closed: HashSet::new(),
         done: Vec::new(),
         put_off: HashMap::new(),
         waiting: Vec::new(),
@@ -138,7 +148,10 @@ impl Batch<'_> {
             match decide(closing.decision, found, &self.progress) {
                 Action::Abandon => found = Some(self.gate.abandon(at, None).await?),
                 Action::SettleRow => {
-                    self.outcome.closed += u64::from(closing.decision == CloseDecision::Closed);
+                    if closing.decision == CloseDecision::Closed {
+                        self.outcome.closed += 1;
+                        self.closed.insert(at.order);
+                    }
                     if let Some(row) = closing.row {
                         self.settle.push((claim, row));
                     }
@@ -206,11 +219,30 @@ impl Batch<'_> {
         self.waiting.push(claim);
     }
 
+    /// A span for each order that was closed, whether or not the gate could be told.
+    fn trace(&self, rows: &[OrderRow], told: &Result<Reconciled, StoreError>) {
+        if !self.tracer.is_on() {
+            return;
+        }
+        let untold: HashMap<OrderNumber, String> = match told {
+            Ok(report) => report.failed.iter().map(|(order, error)| (*order, error.to_string())).collect(),
+            Err(error) => rows.iter().map(|row| (row.number, error.to_string())).collect(),
+        };
+        let took = (self.began, SystemTime::now());
+        let span = |row: &OrderRow| {
+            let why = untold.get(&row.number).map(String::as_str);
+            traces::closed(row, Way::Entry, why, took, |traceparent| self.tracer.place(traceparent))
+        };
+        self.tracer.record(rows.iter().filter(|row| self.closed.contains(&row.number)).filter_map(span));
+    }
+
     /// Settles by the rows, then ends or puts off the entries. Settling has ended or moved most of them already: a late
     /// acknowledgement is refused, which is as good.
     async fn finish(mut self) -> Result<Outcome, RunError> {
         let rows: Vec<OrderRow> = self.settle.iter().map(|(_, row)| row.clone()).collect();
-        let report = reconcile(self.gate, self.store, &rows).await?;
+        let told = reconcile(self.gate, self.store, &rows).await;
+        self.trace(&rows, &told);
+        let report = told?;
         let failed: HashSet<OrderNumber> = report.failed.iter().map(|(order, _)| *order).collect();
         let waiting: HashSet<OrderNumber> = report.waiting.iter().copied().collect();
         for (claim, row) in std::mem::take(&mut self.settle) {

@@ -18,7 +18,10 @@ use shared::cache::AnnounceError;
 use shared::gate::{Gate, GateError};
 use shared::message::ProgramId;
 use shared::reconcile::{Reconciled, reconcile};
-use shared::store::{Store, StoreError};
+use shared::store::{OrderRow, Store, StoreError};
+use shared::telemetry::traces::Tracer;
+
+use crate::traces::{self, Way};
 
 /// Programs compared in one sweep at most.
 const PROGRAMS: u32 = 10;
@@ -74,21 +77,36 @@ pub struct Position(Mutex<Option<ProgramId>>);
 pub async fn run(
     gate: &Gate,
     store: &Store,
+    tracer: &Tracer,
     limit: u32,
     position: &Position,
     until: SystemTime,
     swept: &mut Swept,
 ) -> Result<(), SweepError> {
     // What one step cannot do is no reason to leave the others undone.
-    let closed = close_overdue(store, limit, until, swept).await;
+    let closed = close_overdue(store, tracer, limit, until, swept).await;
     let matched = match_payments(store, limit, swept).await;
     let mended = mend(gate, store, limit, position, until, swept).await;
     closed.and(matched).and(mended)
 }
 
-async fn close_overdue(store: &Store, limit: u32, until: SystemTime, swept: &mut Swept) -> Result<(), SweepError> {
+async fn close_overdue(
+    store: &Store,
+    tracer: &Tracer,
+    limit: u32,
+    until: SystemTime,
+    swept: &mut Swept,
+) -> Result<(), SweepError> {
     loop {
-        let closed = store.sweep_overdue(limit).await?.len() as u64;
+        let began = SystemTime::now();
+        let rows = store.sweep_overdue(limit).await?;
+        if tracer.is_on() {
+            let took = (began, SystemTime::now());
+            // The gate is told later, with all rows that it may not know.
+            let span = |row: &OrderRow| traces::closed(row, Way::Sweep, None, took, |traceparent| tracer.place(traceparent));
+            tracer.record(rows.iter().filter_map(span));
+        }
+        let closed = rows.len() as u64;
         swept.closed += closed;
         if closed < u64::from(limit) || SystemTime::now() >= until {
             return Ok(());

@@ -336,5 +336,6 @@ pub(crate) fn call(method: &str, path: &str, sub: &str, body: &Value) -> Call {
         headers: HashMap::new(),
         body: body.to_string().into_bytes(),
         claims: Claims::new(claims.into_iter().collect()),
+        span: None,
     }
 }

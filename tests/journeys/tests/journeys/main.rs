@@ -9,3 +9,4 @@ mod isolation;
 mod orders;
 mod parked;
 mod poison;
+mod traces;

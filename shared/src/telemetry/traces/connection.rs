@@ -1,0 +1,83 @@
+//! A kept connection to one server: HTTP/1.1 without TLS, one request at a time.
+//!
+//! A pooling client would bring HTTP/2 into every function, which weighs more than all else that traces need.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// A connection that was idle for longer is not used again: the server may be about to close it.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// What went wrong, with its causes.
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Connects when first used, and again when it must.
+pub(super) struct Connection {
+    server: Authority,
+    kept: Option<(SendRequest<Full<Bytes>>, Instant)>,
+}
+
+impl Connection {
+    /// To a server; port 80 unless it names another.
+    pub(super) const fn to(server: Authority) -> Self {
+        Self { server, kept: None }
+    }
+
+    /// Sends a request and waits for the head of its answer. Whose body is not read to its end costs the connection.
+    pub(super) async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, BoxError> {
+        let mut request = Request::new(Full::from(body));
+        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, path.parse()?, headers.clone());
+        request.headers_mut().insert(HOST, self.server.as_str().parse()?);
+        // Taken out, so that a request that is given up takes its connection with it.
+        let kept = self.kept.take().filter(|(_, used)| used.elapsed() < IDLE);
+        if let Some((mut sender, _)) = kept
+            && sender.ready().await.is_ok()
+        {
+            match sender.try_send_request(request).await {
+                Ok(answer) => {
+                    self.kept = Some((sender, Instant::now()));
+                    return Ok(answer);
+                }
+                // Closed at this very moment.
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(error.into_error().into()),
+                },
+            }
+        }
+        let mut sender = self.connect().await?;
+        let answer = sender.send_request(request).await?;
+        self.kept = Some((sender, Instant::now()));
+        Ok(answer)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, BoxError> {
+        let host = self.server.host().trim_start_matches('[').trim_end_matches(']');
+        let stream = TcpStream::connect((host, self.server.port_u16().unwrap_or(80))).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // Ends with its sender. What goes wrong the sender hears as well.
+        tokio::spawn(async { drop(connection.await) });
+        Ok(sender)
+    }
+}
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

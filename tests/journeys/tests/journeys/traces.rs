@@ -1,0 +1,166 @@
+//! One order, one trace, whoever works on it; and no order hangs on whoever collects traces.
+
+mod collector;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use journeys::{Settings, World, until};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use serde_json::json;
+use ticket_rush::host::free_address;
+use ticket_rush::shop::Want;
+
+use collector::{Collector, Manner, Seen};
+
+const LONG: Duration = Duration::from_mins(10);
+/// Just above the publish window of the journeys.
+const SHORT: Duration = Duration::from_secs(4);
+/// An answer waits so long for its spans at most, as on Lambda.
+const FLUSH: &str = "500";
+
+const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
+const CALLER: u64 = 0x00f0_67aa_0ba9_02b7;
+
+fn caller(sampled: bool) -> String {
+    format!("00-{TRACE:032x}-{CALLER:016x}-0{}", u8::from(sampled))
+}
+
+async fn world(endpoint: &str, flush: &str) -> Result<World> {
+    let parameters = vec![("OtlpEndpoint", endpoint.to_owned()), ("OtlpFlushMs", flush.to_owned())];
+    World::with(Settings { parameters, ..Settings::default() }).await
+}
+
+/// Orders one seat with a traceparent; gives the order's number.
+async fn order(world: &World, user: &str, program: &str, traceparent: &str) -> Result<String> {
+    let buyer = world.buyer(user)?;
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let request = client.post(format!("http://{}/programs/{program}/orders", world.environment.http)).bearer_auth(buyer.token);
+    let request = request.header("traceparent", traceparent).header("idempotency-key", "k1");
+    let answer = request.json(&json!({ "category": 0, "count": 1 })).send().await?.error_for_status()?;
+    assert_eq!(answer.status(), 202);
+    let body: serde_json::Value = answer.json().await?;
+    Ok(body["order"].as_str().context("an answer without an order")?.to_owned())
+}
+
+fn of_kind(spans: &[Seen], kind: SpanKind) -> Result<&Seen> {
+    let mut found = spans.iter().filter(|seen| seen.span.kind() == kind);
+    let one = found.next().with_context(|| format!("no span of kind {kind:?}"))?;
+    assert!(found.next().is_none(), "two spans of kind {kind:?}: {spans:?}");
+    Ok(one)
+}
+
+#[tokio::test]
+async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
+    let collector = Collector::start(Manner::Takes).await?;
+    let world = world(&collector.endpoint, FLUSH).await?;
+    let host = world.up().await?;
+    let program = world.sale(1, 4, SHORT, 4).await?;
+    let number = order(&world, "ann", &program, &caller(true)).await?;
+    world.until_status(&world.buyer("ann")?, &number, "closed").await?;
+    let spans = until("four spans have come", async || {
+        let spans = collector.trace(&TRACE.to_be_bytes())?;
+        Ok((spans.len() >= 4).then_some(spans))
+    })
+    .await?;
+    assert_eq!(spans.len(), 4, "{spans:?}");
+    let request = of_kind(&spans, SpanKind::Server)?;
+    let publish = of_kind(&spans, SpanKind::Producer)?;
+    let create = of_kind(&spans, SpanKind::Consumer)?;
+    let close = of_kind(&spans, SpanKind::Internal)?;
+
+    assert_eq!(request.span.parent_span_id, CALLER.to_be_bytes());
+    assert_eq!(publish.span.parent_span_id, request.span.span_id);
+    assert_eq!(create.span.parent_span_id, publish.span.span_id);
+    assert_eq!(close.span.parent_span_id, publish.span.span_id);
+    let prefix = &world.environment.prefix;
+    for (seen, service) in [(request, "storefront"), (publish, "storefront"), (create, "order-create"), (close, "timeout-closer")]
+    {
+        assert_eq!(seen.service, format!("{prefix}-{service}"));
+        assert_eq!(seen.attribute("usher.order").as_ref(), Some(&number), "{seen:?}");
+        assert_eq!(seen.span.status.clone().unwrap_or_default().code(), StatusCode::Unset, "{seen:?}");
+        assert!(seen.span.start_time_unix_nano <= seen.span.end_time_unix_nano);
+    }
+
+    let topic = format!("{prefix}-order-create");
+    assert_eq!(request.span.name, "POST /programs/{id}/orders");
+    assert_eq!(request.attribute("http.route").as_deref(), Some("/programs/{id}/orders"));
+    assert_eq!(request.attribute("http.request.method").as_deref(), Some("POST"));
+    assert_eq!(request.attribute("http.response.status_code").as_deref(), Some("202"));
+    assert_eq!((&publish.span.name, &create.span.name), (&format!("send {topic}"), &format!("process {topic}")));
+    for seen in [publish, create] {
+        assert_eq!(seen.attribute("messaging.system").as_deref(), Some("kafka"));
+        assert_eq!(seen.attribute("messaging.destination.name").as_ref(), Some(&topic));
+    }
+    assert_eq!(publish.attribute("messaging.operation.type").as_deref(), Some("send"));
+    assert_eq!(create.attribute("messaging.operation.type").as_deref(), Some("process"));
+    let place = |seen: &Seen| (seen.attribute("messaging.destination.partition.id"), seen.attribute("messaging.kafka.offset"));
+    assert_eq!(place(publish), place(create), "the record that was sent is the one that was handled");
+    assert!(place(create).0.is_some() && place(create).1.is_some());
+
+    host.stop().await?;
+    world.remove().await
+}
+
+#[tokio::test]
+async fn a_trace_that_its_caller_does_not_keep_leaves_no_span_and_the_end_of_a_process_loses_none() -> Result<()> {
+    let collector = Collector::start(Manner::Takes).await?;
+    // No answer waits: spans go by themselves, or with their process.
+    let world = world(&collector.endpoint, "0").await?;
+    let host = world.up().await?;
+    let program = world.sale(1, 4, LONG, 4).await?;
+    let unkept = order(&world, "bob", &program, &caller(false)).await?;
+    world.until_status(&world.buyer("bob")?, &unkept, "unpaid").await?;
+    let kept = TRACE + 1;
+    let number = order(&world, "ann", &program, &format!("00-{kept:032x}-{CALLER:016x}-01")).await?;
+    host.stop().await?;
+    let spans = collector.trace(&kept.to_be_bytes())?;
+    for kind in [SpanKind::Server, SpanKind::Producer] {
+        assert_eq!(of_kind(&spans, kind)?.attribute("usher.order").as_ref(), Some(&number));
+    }
+    assert!(collector.trace(&TRACE.to_be_bytes())?.is_empty(), "spans of a trace that nobody keeps");
+    world.remove().await
+}
+
+/// Orders are accepted and stored as ever; gives how often the log tells of spans that are not exported.
+async fn nobody_notices(endpoint: &str) -> Result<usize> {
+    let world = world(endpoint, FLUSH).await?;
+    let host = world.up().await?;
+    let program = world.sale(2, 10, LONG, 4).await?;
+    for n in 0..6 {
+        let (user, key) = (format!("buyer-{n}"), format!("k{n}"));
+        let buyer = world.buyer(&user)?;
+        let placed = world.order(&buyer, &program, Want::Best(1), &key).await?;
+        world.until_status(&buyer, &placed.order, "unpaid").await?;
+    }
+    assert_eq!(world.count("SELECT count(*) FROM orders").await?, 6);
+    host.stop().await?;
+    world.audited(&[]).await?;
+    let log = std::fs::read_to_string(&world.environment.log)?;
+    world.remove().await?;
+    Ok(log.matches("spans are not exported").count())
+}
+
+#[tokio::test]
+async fn a_collector_that_is_away_costs_no_order() -> Result<()> {
+    let nobody = free_address(([127, 0, 0, 1], 0).into())?;
+    assert!(nobody_notices(&format!("http://{nobody}")).await? > 0, "nobody was told of it");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_collector_that_fails_costs_no_order() -> Result<()> {
+    let collector = Collector::start(Manner::Fails).await?;
+    assert!(nobody_notices(&collector.endpoint).await? > 0, "nobody was told of it");
+    assert!(collector.requests() > 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_collector_that_never_answers_costs_no_order() -> Result<()> {
+    let collector = Collector::start(Manner::Hangs).await?;
+    nobody_notices(&collector.endpoint).await?;
+    assert!(collector.requests() > 0);
+    Ok(())
+}
