@@ -1,20 +1,24 @@
 //! The file of events: opened, read, written; and opened anew after an error, since the database takes nothing more from then on.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition, WriteTransaction};
 
 use super::entry::{Entry, EventId};
 use super::store::{Change, Stored};
 
 /// Name of the file within usher's state folder.
 pub(super) const FILE: &str = "events.redb";
+
+/// Name of the file beside it that is locked while a host runs.
+const LOCK: &str = "events.lock";
 
 /// Format of the tables; a file of another format is refused rather than misread.
 const FORMAT: u64 = 1;
@@ -26,15 +30,25 @@ const PAYLOADS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("payloads
 /// [`super::store::Answered`] as JSON: what the last try came to.
 const ANSWERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("answers");
 
-/// How a file is opened; tests put faults in between.
-pub(super) type Reach = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send>;
+/// After a failure the file is left alone for so long, or as long as the failed attempt took: opening a file that was not closed
+/// well goes through all of it, and whoever asks meanwhile is to be refused at once.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How a file is opened, making it if need be or only if it is there; tests put faults in between.
+pub(super) type Reach = Box<dyn Fn(&Path, bool) -> Result<Database, redb::Error> + Send>;
 
 /// The open file.
 pub(super) struct Disk {
     file: PathBuf,
     reach: Reach,
-    /// `None` after an error, until the next request opens it again.
+    /// Device and number of the file that was opened first: no other may take its place.
+    same: (u64, u64),
+    /// Held for as long as this lives, whether or not the file is open just now: nobody else may take it meanwhile.
+    _lock: File,
+    /// `None` after an error, until a request opens it again.
     database: Option<Database>,
+    /// Not opened again before this time, for this reason.
+    pause: Option<(Instant, String)>,
 }
 
 impl Disk {
@@ -45,32 +59,42 @@ impl Disk {
     pub(super) fn open(folder: &Path, reach: Reach) -> Result<(Self, Vec<(EventId, Entry)>), String> {
         let file = folder.join(FILE);
         let shown = file.display().to_string();
-        let wrong = |error: &dyn std::fmt::Display| {
-            format!("cannot keep accepted events in {shown}: {error}. Name another folder with --state, or move that file away")
-        };
-        make(folder).map_err(|error| wrong(&error))?;
-        let mut disk = Self { file, reach, database: None };
-        let opened = disk.unharmed(|disk| {
-            let mut database = disk.database()?;
-            prepare(&database)?;
-            let entries = entries(&database)?;
+        let open = || {
+            make(folder)?;
+            let lock = lock(folder)?;
+            let mut database = unharmed(|| Ok(reach(&file, true)?))?;
+            let entries = unharmed(|| {
+                prepare(&database)?;
+                entries(&database)
+            })?;
             // what a long backlog took is given back
-            database.compact().map_err(|error| Broken::Other(error.to_string()))?;
-            disk.database = Some(database);
-            Ok(entries)
-        });
-        // a new file's name has to outlast a power cut as well
-        let opened = opened.and_then(|entries| Ok((entries, File::open(folder).and_then(|folder| folder.sync_all())?)));
-        match opened {
-            Ok((entries, ())) => Ok((disk, entries)),
+            if let Err(error) = unharmed(|| Ok(database.compact().map_err(redb::Error::from)?)) {
+                tracing::warn!("{shown} keeps its size: {error}");
+            }
+            // a new file's name has to outlast a power cut as well
+            File::open(folder)?.sync_all()?;
+            Ok((lock, database, entries, identity(&file)?))
+        };
+        match open() {
+            Ok((lock, database, entries, same)) => {
+                Ok((Self { file, reach, same, _lock: lock, database: Some(database), pause: None }, entries))
+            }
             Err(Broken::InUse) => Err(format!(
                 "{shown} is in use: another usher runs this project. End it, or give this one a folder of its own with --state"
             )),
-            Err(Broken::Other(why)) => Err(wrong(&why)),
+            Err(Broken::Damaged(why)) => Err(format!(
+                "{shown} is damaged ({why}). Name another folder with --state; or move the file away, which gives up the events in it"
+            )),
+            Err(Broken::Format(why)) => {
+                Err(format!("{shown} {why}. Use the usher that wrote it, or name another folder with --state"))
+            }
+            Err(Broken::Other(why)) => {
+                Err(format!("cannot keep accepted events in {shown}: {why}. Mend that, or name another folder with --state"))
+            }
         }
     }
 
-    /// Makes all changes or none. They are durable when it returns. Idempotent.
+    /// Makes all changes or none. They are durable when it returns. Idempotent. After an error they may be there all the same.
     pub(super) fn change(&mut self, changes: &[&Change]) -> Result<(), String> {
         self.with(|database| commit(database, changes))
     }
@@ -83,53 +107,87 @@ impl Disk {
     /// Does the work; after an error once more, on the file opened anew: what went wrong may be over, and the old database
     /// would go on refusing everything.
     fn with<T>(&mut self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, String> {
-        let attempt = |disk: &mut Self| {
-            disk.unharmed(|disk| {
-                let database = disk.database.take().map_or_else(|| disk.database(), Ok)?;
-                let done = work(&database)?;
-                disk.database = Some(database);
+        if let Some((until, why)) = &self.pause
+            && Instant::now() < *until
+        {
+            return Err(why.clone());
+        }
+        let started = Instant::now();
+        if let Some(database) = self.database.take()
+            && let Ok(done) = unharmed(|| Ok(work(&database)?))
+        {
+            self.database = Some(database);
+            return Ok(done);
+        }
+        let anew = self.reopened().and_then(|database| {
+            let done = unharmed(|| Ok(work(&database)?))?;
+            Ok((database, done))
+        });
+        match anew {
+            Ok((database, done)) => {
+                (self.database, self.pause) = (Some(database), None);
                 Ok(done)
-            })
-        };
-        let done = attempt(self).or_else(|_| attempt(self));
-        done.map_err(|broken| match broken {
-            Broken::InUse => "another usher has opened the file meanwhile".into(),
-            Broken::Other(why) => why,
-        })
+            }
+            Err(broken) => {
+                let why = format!("{} cannot be used: {broken}. Events are refused until it can", self.file.display());
+                self.pause = Some((Instant::now() + PAUSE.max(started.elapsed()), why.clone()));
+                Err(why)
+            }
+        }
     }
 
-    fn database(&self) -> Result<Database, Broken> {
-        (self.reach)(&self.file).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => Broken::InUse,
-            other => Broken::Other(other.to_string()),
-        })
+    fn reopened(&self) -> Result<Database, Broken> {
+        if identity(&self.file).ok() != Some(self.same) {
+            return Err(Broken::Other("it was moved away or replaced; put it back, or start usher anew".into()));
+        }
+        unharmed(|| Ok((self.reach)(&self.file, false)?))
     }
+}
 
-    /// A damaged file can make the database panic; that must not end whoever asks.
-    fn unharmed<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Broken>) -> Result<T, Broken> {
-        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
-        done.unwrap_or_else(|_| Err(Broken::Other("the file is damaged".into())))
-    }
+/// A damaged file can make the database panic; that must not end whoever asks.
+fn unharmed<T>(work: impl FnOnce() -> Result<T, Broken>) -> Result<T, Broken> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(Broken::Damaged("reading it failed badly".into())))
 }
 
 /// Why something did not work.
+#[derive(Debug, thiserror::Error)]
 enum Broken {
+    #[error("another usher has it")]
     InUse,
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    #[error("it {0}")]
+    Format(String),
+    #[error("{0}")]
     Other(String),
 }
 
-impl<E: Into<redb::Error>> From<E> for Broken {
-    fn from(error: E) -> Self {
-        Self::Other(error.into().to_string())
+impl From<redb::Error> for Broken {
+    fn from(error: redb::Error) -> Self {
+        match &error {
+            redb::Error::DatabaseAlreadyOpen => Self::InUse,
+            redb::Error::Corrupted(why) => Self::Damaged(why.clone()),
+            redb::Error::UpgradeRequired(version) => Self::Format(format!("has format {version} of its database")),
+            redb::Error::Io(io) if matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+                Self::Damaged(io.to_string())
+            }
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Other(error.to_string())
     }
 }
 
 /// The file itself.
 pub(super) fn plain() -> Reach {
-    Box::new(|file| {
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(file);
-        let bytes = FileBackend::new(options.map_err(|error| DatabaseError::Storage(error.into()))?)?;
-        Database::builder().create_with_backend(bytes)
+    Box::new(|file, make| {
+        let options = OpenOptions::new().read(true).write(true).create(make).truncate(false).mode(0o600).open(file);
+        Ok(Database::builder().create_with_backend(FileBackend::new(options.map_err(redb::Error::Io)?)?)?)
     })
 }
 
@@ -145,6 +203,22 @@ fn make(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Takes the folder's events for this process, until the file is dropped.
+fn lock(folder: &Path) -> Result<File, Broken> {
+    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(LOCK));
+    let file = options?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Broken::InUse),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+fn identity(file: &Path) -> io::Result<(u64, u64)> {
+    let metadata = std::fs::metadata(file)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 fn prepare(database: &Database) -> Result<(), Broken> {
@@ -164,7 +238,7 @@ fn prepare(database: &Database) -> Result<(), Broken> {
     };
     match write()? {
         FORMAT => Ok(()),
-        other => Err(Broken::Other(format!("it has format {other}, and this usher reads format {FORMAT}"))),
+        other => Err(Broken::Format(format!("has format {other}, and this usher reads format {FORMAT}"))),
     }
 }
 
@@ -174,7 +248,7 @@ fn entries(database: &Database) -> Result<Vec<(EventId, Entry)>, Broken> {
         table.iter()?.map(|row| row.map(|(id, entry)| (id.value(), entry.value().to_vec())).map_err(Into::into)).collect()
     };
     let parse = |(id, bytes): (EventId, Vec<u8>)| {
-        Ok((id, serde_json::from_slice(&bytes).map_err(|error| Broken::Other(format!("event {id}: {error}")))?))
+        Ok((id, serde_json::from_slice(&bytes).map_err(|error| Broken::Damaged(format!("event {id}: {error}")))?))
     };
     read()?.into_iter().map(parse).collect()
 }

@@ -106,7 +106,7 @@ impl Driver {
 
     fn obey(&mut self, action: Action, invoker: &Invoker) {
         match action {
-            // the store tells of its own failures; a change that is not made lets an event run once more
+            // the store tells of its own failures, and makes up for them
             Action::Save(id, entry) => {
                 let answered = self.answers.remove(&id).filter(|_| matches!(entry.stage, Stage::Ended { .. }));
                 drop(self.store.change(vec![Change::Update(id, entry, answered)]));

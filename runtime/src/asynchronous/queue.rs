@@ -200,14 +200,17 @@ impl Queue {
         *lock(&self.0.lost).entry(function).or_default() += 1;
     }
 
-    /// What there is, by function; those without events are left out.
+    /// What there is, by function.
     pub fn stats(&self) -> Vec<AsyncStats> {
-        let of = |function: &str| AsyncStats { function: function.to_owned(), ..AsyncStats::default() };
-        let lost = lock(&self.0.lost).clone().into_iter();
-        let mut stats: BTreeMap<String, AsyncStats> =
-            lost.map(|(function, lost)| (function.clone(), AsyncStats { lost, ..of(&function) })).collect();
+        let lost = lock(&self.0.lost).clone();
+        let of = |function: &String| {
+            let lost = lost.get(function).copied().unwrap_or_default();
+            (function.clone(), AsyncStats { function: function.clone(), lost, ..AsyncStats::default() })
+        };
+        let mut stats: BTreeMap<String, AsyncStats> = self.0.functions.keys().map(of).collect();
         for (entry, running) in lock(&self.0.machine).overview() {
-            let of = stats.entry(entry.function.clone()).or_insert_with(|| of(&entry.function));
+            // events of functions that the template has no more are told of as well
+            let of = stats.entry(entry.function.clone()).or_insert_with_key(|function| of(function).1);
             match entry.stage {
                 Stage::Ended { .. } => of.delivering += 1,
                 Stage::Waiting { .. } if running => of.running += 1,

@@ -99,7 +99,7 @@ pub(super) fn attributes(entry: &Entry, condition: Condition, stored: &Stored, r
     let (code, message) = match (error, condition) {
         (Some(message), _) => ("200", message),
         (None, Condition::EventAgeExceeded) => ("429", "the event grew too old before the function could run".to_owned()),
-        (None, _) => ("429", "the function may not run: its concurrency is 0".to_owned()),
+        (None, _) => ("429", "the function may not run: its concurrency is 0, or the host's log says why".to_owned()),
     };
     let message = if message.is_empty() { "no reason given".to_owned() } else { message };
     let all = [

@@ -2,9 +2,11 @@
 //!
 //! Requests are served in the order they were made: a read sees every change that was asked for before it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,9 @@ use tokio::sync::oneshot;
 
 use super::disk::{Disk, Reach, plain};
 use super::entry::{Entry, EventId};
+
+/// How soon changes that failed are made again while nobody asks for anything.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Requests that share one commit at most.
 const MOST_AT_ONCE: usize = 1_024;
@@ -90,24 +95,68 @@ fn gone<T>() -> Result<T, String> {
 }
 
 fn serve(mut disk: Disk, requests: &Receiver<Request>) {
-    while let Ok(first) = requests.recv() {
-        let batch: Vec<Request> = std::iter::once(first).chain(requests.try_iter()).take(MOST_AT_ONCE).collect();
+    let mut owed = Owed::default();
+    loop {
+        let first = if owed.is_empty() { requests.recv().ok() } else { requests.recv_timeout(AGAIN).ok() };
+        let batch: Vec<Request> = first.into_iter().chain(requests.try_iter()).take(MOST_AT_ONCE).collect();
+        // nobody can ask any more once this is so, and what is owed is tried a last time
+        let last = batch.is_empty() && matches!(requests.try_recv(), Err(TryRecvError::Disconnected));
         let (changes, reads): (Vec<_>, Vec<_>) = batch.into_iter().partition(|request| matches!(request, Request::Change(..)));
-        let all = changes.iter().filter_map(|request| if let Request::Change(all, _) = request { Some(all) } else { None });
-        let all: Vec<&Change> = all.flatten().collect();
+        let new = changes.iter().filter_map(|request| if let Request::Change(all, _) = request { Some(all) } else { None });
+        let all: Vec<&Change> = owed.changes().chain(new.flatten()).collect();
         let done = if all.is_empty() { Ok(()) } else { disk.change(&all) };
-        if let Err(error) = &done {
-            tracing::error!("ALARM: {} changes of events are not on disk: {error}", changes.len());
+        if done.is_ok() {
+            owed = Owed::default();
         }
         for request in changes.into_iter().chain(reads) {
             // who asked may have gone
             match request {
-                Request::Change(_, reply) => drop(reply.send(done.clone())),
+                Request::Change(all, reply) => {
+                    if let Err(error) = &done {
+                        tracing::error!("ALARM: a change of events is not on disk: {error}");
+                        owed.add(all);
+                    }
+                    drop(reply.send(done.clone()));
+                }
                 Request::Read(id, reply) => {
                     let stored = disk.read(id).and_then(|stored| stored.ok_or_else(|| format!("there is no event {id}")));
                     drop(reply.send(stored));
                 }
             }
+        }
+        if last {
+            return;
+        }
+    }
+}
+
+/// Changes that failed, by event, and have to be made before any other: memory has moved on, and a later start would find events
+/// that have ended long ago. One that was refused is taken back, since the failed write may have reached the disk all the same.
+#[derive(Debug, Default)]
+struct Owed(BTreeMap<EventId, Change>);
+
+impl Owed {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.0.values()
+    }
+
+    fn add(&mut self, failed: Vec<Change>) {
+        for change in failed {
+            let (id, change) = match change {
+                Change::Add(id, ..) | Change::Remove(id) => (id, Change::Remove(id)),
+                Change::Update(id, entry, answered) => {
+                    let before = match self.0.remove(&id) {
+                        Some(Change::Update(_, _, before)) => before,
+                        _ => None,
+                    };
+                    (id, Change::Update(id, entry, answered.or(before)))
+                }
+            };
+            self.0.insert(id, change);
         }
     }
 }

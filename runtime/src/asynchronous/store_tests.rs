@@ -5,10 +5,11 @@ use std::io;
 use std::ops::Bound;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use redb::backends::FileBackend;
-use redb::{BackendError, Database, DatabaseError, StorageBackend};
+use redb::{BackendError, Database, StorageBackend};
 
 use super::super::disk::FILE;
 use super::super::entry::Stage;
@@ -48,23 +49,67 @@ async fn what_was_acknowledged_is_there_after_the_file_is_opened_again_and_nobod
     assert!(store.read(1).await.is_err());
 }
 
+/// Waits until a change is taken: after a failure the file is left alone for a moment.
+async fn taken(store: &Store, change: impl Fn() -> Vec<Change>) {
+    for _ in 0..100 {
+        if store.change(change()).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("no change is taken");
+}
+
+fn add(id: EventId) -> Vec<Change> {
+    vec![Change::Add(id, entry(&id.to_string()), Bytes::from_static(b"1"))]
+}
+
 #[tokio::test]
-async fn a_write_that_fails_is_told_and_the_next_one_is_on_disk() {
+async fn what_a_full_disk_refuses_is_not_there_and_what_it_owes_is_made_up_for() {
+    for fault in [Fault::Write, Fault::Sync] {
+        let folder = tempfile::tempdir().unwrap();
+        let broken = Arc::new(AtomicU8::new(Fault::None as u8));
+        let (store, _, thread) = Store::reaching(folder.path(), faulty(&broken)).unwrap();
+        for id in [1, 2, 3] {
+            store.change(add(id)).await.unwrap();
+        }
+        broken.store(fault as u8, Ordering::SeqCst);
+        let why = store.change(add(4)).await.unwrap_err();
+        assert!(why.contains("no space") && why.contains(FILE), "{why}");
+        // what nobody waits for: one event has ended, another has been tried
+        drop(store.change(vec![Change::Remove(1)]));
+        let answered = Answered { error: Some("no".into()), body: "1".into() };
+        drop(store.change(vec![Change::Update(2, Entry { invoked: 1, ..entry("2") }, Some(answered.clone()))]));
+        store.change(vec![Change::Update(2, Entry { invoked: 2, ..entry("2") }, None)]).await.unwrap_err();
+        broken.store(Fault::None as u8, Ordering::SeqCst);
+        taken(&store, || add(5)).await;
+        let stored = store.read(2).await.unwrap();
+        assert_eq!(stored.answered, Some(answered));
+        drop(store);
+        thread.join().unwrap();
+        let (_, found, _) = Store::open(folder.path()).unwrap();
+        let found: Vec<(EventId, u32)> = found.into_iter().map(|(id, entry)| (id, entry.invoked)).collect();
+        assert_eq!(found, [(2, 2), (3, 0), (5, 0)], "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn while_the_disk_fails_no_other_host_takes_the_events_and_no_other_file_takes_their_place() {
     let folder = tempfile::tempdir().unwrap();
-    let broken = Arc::new(AtomicBool::new(false));
-    let (store, _, thread) = Store::reaching(folder.path(), faulty(&broken)).unwrap();
-    let add = |id: EventId| vec![Change::Add(id, entry(&id.to_string()), Bytes::from_static(b"1"))];
-    store.change(add(1)).await.unwrap();
-    broken.store(true, Ordering::SeqCst);
+    let (file, away) = (folder.path().join(FILE), folder.path().join("away"));
+    let broken = Arc::new(AtomicU8::new(Fault::None as u8));
+    let (store, _, _) = Store::reaching(folder.path(), faulty(&broken)).unwrap();
+    broken.store(Fault::Write as u8, Ordering::SeqCst);
+    store.change(add(1)).await.unwrap_err();
+    let busy = Store::open(folder.path()).map(drop).unwrap_err();
+    assert!(busy.contains("another usher runs this project"), "{busy}");
+    std::fs::rename(&file, &away).unwrap();
+    broken.store(Fault::None as u8, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     let why = store.change(add(2)).await.unwrap_err();
-    assert!(why.contains("no space"), "{why}");
-    broken.store(false, Ordering::SeqCst);
-    store.change(add(3)).await.unwrap();
-    assert!(store.read(1).await.is_ok() && store.read(3).await.is_ok());
-    drop(store);
-    thread.join().unwrap();
-    let (_, found, _) = Store::open(folder.path()).unwrap();
-    assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 3]);
+    assert!(why.contains("put it back") && !file.exists(), "{why}");
+    std::fs::rename(&away, &file).unwrap();
+    taken(&store, || add(3)).await;
 }
 
 #[test]
@@ -76,22 +121,26 @@ fn a_damaged_file_is_named_and_left_as_it_is() {
     thread.join().unwrap();
     let good = std::fs::read(&file).unwrap();
     let mut seen = 0;
-    // one byte after another of what every open reads, and a file that is none
+    // one byte after another of what every open reads
     for at in (0..4096).step_by(7) {
         let mut bad = good.clone();
         bad[at] ^= 0xff;
         std::fs::write(&file, &bad).unwrap();
-        if let Err(why) = Store::open(folder.path()).map(|(store, _, thread)| {
-            drop(store);
-            thread.join()
-        }) {
-            seen += 1;
-            assert!(why.contains("events.redb") && why.contains("move that file away"), "{why}");
+        match Store::open(folder.path()) {
+            Ok((store, _, thread)) => {
+                drop(store);
+                thread.join().unwrap();
+            }
+            Err(why) => {
+                seen += 1;
+                assert!(why.contains(FILE) && why.contains("--state"), "{why}");
+            }
         }
     }
     assert!(seen > 0, "nothing was damaged");
     std::fs::write(&file, b"no database").unwrap();
-    assert!(Store::open(folder.path()).is_err());
+    let why = Store::open(folder.path()).map(drop).unwrap_err();
+    assert!(why.contains("is damaged") && why.contains("gives up the events in it"), "{why}");
     assert_eq!(std::fs::read(&file).unwrap(), b"no database");
 }
 
@@ -107,25 +156,35 @@ fn a_folder_that_was_there_keeps_what_is_in_it() {
     assert_eq!(std::fs::read_to_string(new.join(".gitignore")).unwrap(), "*\n");
 }
 
+/// What a disk refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    Write,
+    /// Only to make sure: what was written may be there.
+    Sync,
+}
+
 /// A disk that is full while `broken`.
 #[derive(Debug)]
 struct Faulty {
     bytes: FileBackend,
-    broken: Arc<AtomicBool>,
+    broken: Arc<AtomicU8>,
 }
 
-fn faulty(broken: &Arc<AtomicBool>) -> Reach {
+fn faulty(broken: &Arc<AtomicU8>) -> Reach {
     let broken = broken.clone();
-    Box::new(move |file| {
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(file);
-        let bytes = FileBackend::new(options.map_err(|error| DatabaseError::Storage(error.into()))?)?;
-        Database::builder().create_with_backend(Faulty { bytes, broken: broken.clone() })
+    Box::new(move |file, make| {
+        let options = OpenOptions::new().read(true).write(true).create(make).truncate(false).open(file);
+        let bytes = FileBackend::new(options.map_err(redb::Error::Io)?)?;
+        Ok(Database::builder().create_with_backend(Faulty { bytes, broken: broken.clone() })?)
     })
 }
 
 impl Faulty {
-    fn check(&self) -> io::Result<()> {
-        if self.broken.load(Ordering::SeqCst) { Err(io::Error::other("no space left on device")) } else { Ok(()) }
+    fn refuses(&self, fault: Fault) -> io::Result<()> {
+        let refused = self.broken.load(Ordering::SeqCst) == fault as u8;
+        if refused { Err(io::Error::other("no space left on device")) } else { Ok(()) }
     }
 }
 
@@ -139,17 +198,18 @@ impl StorageBackend for Faulty {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.check()?;
+        self.refuses(Fault::Write)?;
         self.bytes.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.check()?;
+        self.refuses(Fault::Sync)?;
+        self.refuses(Fault::Write)?;
         self.bytes.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.check()?;
+        self.refuses(Fault::Write)?;
         self.bytes.write(offset, data)
     }
 

@@ -33,10 +33,11 @@ fn application(source: &Source) -> Result<Application, Wrong> {
 
 fn list(source: &Source) -> Result<ExitCode, Wrong> {
     let app = application(source)?;
-    let counted = prepare::runtime()?.block_on(parked::counted(&app));
+    let counted = prepare::runtime()?.block_on(async { parked::counted(&app, &parked::streams(&app).await).await });
     if counted.is_empty() {
         return print(
-            "no dead letters: the application has no redrive policies, on-failure destinations or dead-letter queues\n",
+            "no place for dead letters: the application has no redrive policies, on-failure destinations or dead-letter queues, \
+             and no streams of dead letters ([endpoints] redis)\n",
         );
     }
     let mut out = String::new();
@@ -121,13 +122,15 @@ fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
 }
 
 async fn find(name: &str, app: &Application) -> Result<parked::Place, Wrong> {
-    let (places, streams) = parked::all(app).await;
-    let names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
+    let places = parked::places(app);
+    let mut names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
     if let Some(found) = places.into_iter().find(|place| place.name == name) {
         return Ok(found);
     }
-    // it may be one of those that cannot be asked for
-    streams.map_err(Wrong::failure)?;
+    if let Some(found) = parked::stream(app, name).await.map_err(Wrong::failure)? {
+        return Ok(found);
+    }
+    names.extend(parked::streams(app).await.map_err(Wrong::failure)?);
     let hint = nearest(name, names.iter().map(String::as_str)).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
     let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     Err(Wrong::configuration(format!("no source of the application fails to {name}.{hint} The places are: {all}.")))

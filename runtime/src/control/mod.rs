@@ -13,6 +13,7 @@ mod activity;
 mod client;
 mod guard;
 mod health;
+mod letters;
 mod metrics;
 mod page;
 mod routes;
@@ -35,6 +36,8 @@ use crate::instances::Pool;
 use crate::model::Application;
 use crate::observation::Observations;
 use crate::{kafka, sqs};
+
+use letters::Letters;
 
 pub use client::{Asked, Client};
 pub use tuner::{LogSwitch, SetLog, Tuner};
@@ -67,6 +70,7 @@ type Answer = http::Response<Full<Bytes>>;
 /// Serves until it is aborted; connections end with it.
 pub async fn serve(listener: TcpListener, host: Arc<Host>) {
     let mut connections = JoinSet::new();
+    let letters = Arc::new(Letters::default());
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -78,11 +82,11 @@ pub async fn serve(listener: TcpListener, host: Arc<Host>) {
             }
         };
         while connections.try_join_next().is_some() {}
-        let host = host.clone();
+        let (host, letters) = (host.clone(), letters.clone());
         connections.spawn(async move {
             let service = service_fn(|request| {
-                let host = host.clone();
-                async move { Ok::<_, Infallible>(routes::answer(request, &host).await) }
+                let (host, letters) = (host.clone(), letters.clone());
+                async move { Ok::<_, Infallible>(routes::answer(request, &host, &letters).await) }
             });
             // a client that goes away is nobody's trouble
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;

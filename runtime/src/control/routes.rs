@@ -8,8 +8,8 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::json;
 
+use super::letters::Letters;
 use super::{Answer, Host, activity, guard, health, metrics, page, status, tuner};
-use crate::parked;
 use crate::tuning::Wish;
 
 /// Bytes of a change at most.
@@ -17,7 +17,7 @@ const MOST_BYTES: usize = 16 * 1024;
 
 const PATHS: &str = "there is /_usher/ (the page), /_usher/status, /_usher/activity, /_usher/settings, /_usher/parked, /metrics, /health and /health/live";
 
-pub(super) async fn answer(request: Request<Incoming>, host: &Host) -> Answer {
+pub(super) async fn answer(request: Request<Incoming>, host: &Host, letters: &Letters) -> Answer {
     let headers = request.headers();
     if !guard::is_local(headers) {
         return message(StatusCode::FORBIDDEN, "only for programs on this machine: a loopback Host, no foreign Origin");
@@ -36,7 +36,7 @@ pub(super) async fn answer(request: Request<Incoming>, host: &Host) -> Answer {
         "/_usher/status" => json(StatusCode::OK, &status::picture(host)),
         "/_usher/activity" => json(StatusCode::OK, &activity::picture(host)),
         "/_usher/settings" => json(StatusCode::OK, &tuner::picture(&host.tuner)),
-        "/_usher/parked" => json(StatusCode::OK, &parked::counted(&host.app).await),
+        "/_usher/parked" => json(StatusCode::OK, &letters.counted(&host.app).await),
         "/_usher/token" => json(StatusCode::OK, &json!({ "token": host.token })),
         "/metrics" => {
             text("text/plain; version=0.0.4; charset=utf-8", metrics::render(&status::picture(host), &host.observations))

@@ -20,7 +20,7 @@ pub(super) struct Picture {
     /// Of Kafka.
     pub(super) mappings: Vec<MappingStatus>,
     pub(super) queues: Vec<SqsStatus>,
-    /// Asynchronous events that have not ended.
+    /// Asynchronous events, by function.
     pub(super) events: Vec<AsyncStats>,
 }
 

@@ -65,49 +65,60 @@ pub struct Replayed {
     pub stayed: Vec<String>,
 }
 
-/// Every place with its count; those of streams are found by looking through their Redis.
-pub async fn counted(app: &Application) -> Vec<Counted> {
+/// Streams of dead letters in the application's Redis, by name; none where it has none. Looks through the whole database, so ask
+/// seldom.
+///
+/// # Errors
+/// It cannot be asked, or takes too long.
+pub async fn streams(app: &Application) -> Result<Vec<String>, String> {
+    match &app.redis_endpoint {
+        Some(url) => Streams::at(url).await?.found().await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Every place of the template, and these streams, with its count.
+pub async fn counted(app: &Application, streams: &Result<Vec<String>, String>) -> Vec<Counted> {
     let mut all = Vec::new();
     for place in places(app) {
         let count = match &place.store {
             Store::Queue { .. } => count_queue(app, &place).await,
             Store::Topic { mapping, .. } => topic::count(mapping, &place.name).await,
+            // not the template's
             Store::Stream { .. } => continue,
         };
         let (count, problem) = count.map_or_else(|why| (0, Some(why)), |count| (count, None));
         all.push(Counted { from: place.from(), place: place.name, count, problem });
     }
-    if let Some(url) = &app.redis_endpoint {
-        all.extend(count_streams(url).await.unwrap_or_else(|why| {
-            vec![Counted { place: "streams".to_owned(), from: "Redis Streams".to_owned(), count: 0, problem: Some(why) }]
-        }));
-    }
+    let streams = match streams {
+        Ok(streams) => count_streams(app, streams).await,
+        Err(why) => Err(why.clone()),
+    };
+    all.extend(streams.unwrap_or_else(|why| {
+        vec![Counted { place: "streams".to_owned(), from: "Redis Streams".to_owned(), count: 0, problem: Some(why) }]
+    }));
     all
 }
 
-async fn count_streams(url: &str) -> Result<Vec<Counted>, String> {
+async fn count_streams(app: &Application, streams: &[String]) -> Result<Vec<Counted>, String> {
+    let Some(url) = app.redis_endpoint.as_ref().filter(|_| !streams.is_empty()) else { return Ok(Vec::new()) };
     let mut redis = Streams::at(url).await?;
     let mut all = Vec::new();
-    for dead in redis.found().await? {
-        let count = redis.count(&dead).await?;
-        all.push(Counted { from: format!("stream {}", streams::source(&dead)), place: dead, count, problem: None });
+    for dead in streams {
+        let count = redis.count(dead).await?;
+        all.push(Counted { from: format!("stream {}", streams::source(dead)), place: dead.clone(), count, problem: None });
     }
     Ok(all)
 }
 
-/// Every place: those that the template names, and streams of dead letters as they are found. Beside them why the Redis of the
-/// streams could not be asked.
-pub async fn all(app: &Application) -> (Vec<Place>, Result<(), String>) {
-    let mut all = places(app);
-    let Some(url) = &app.redis_endpoint else { return (all, Ok(())) };
-    let found = async { Streams::at(url).await?.found().await };
-    match found.await {
-        Ok(dead) => {
-            all.extend(dead.into_iter().map(|name| Place { name, store: Store::Stream { url: url.clone() } }));
-            (all, Ok(()))
-        }
-        Err(why) => (all, Err(why)),
-    }
+/// The stream of dead letters of this name, if there is one.
+///
+/// # Errors
+/// Redis cannot be asked.
+pub async fn stream(app: &Application, name: &str) -> Result<Option<Place>, String> {
+    let Some(url) = &app.redis_endpoint else { return Ok(None) };
+    let there = Streams::at(url).await?.has(name).await?;
+    Ok(there.then(|| Place { name: name.to_owned(), store: Store::Stream { url: url.clone() } }))
 }
 
 async fn count_queue(app: &Application, place: &Place) -> Result<u64, String> {

@@ -7,10 +7,10 @@ use crate::instances::arn;
 use crate::model::sqs::name_of;
 use crate::model::{Application, Destination, EventTarget, KafkaMapping};
 
-/// A queue or topic that holds dead letters.
+/// A queue, topic or stream that holds dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Name of the queue or topic.
+    /// Its name.
     pub name: String,
     /// What it is, and whose failures it takes.
     pub store: Store,

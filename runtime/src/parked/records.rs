@@ -25,14 +25,18 @@ impl fmt::Display for Range {
 /// Reads the ranges and writes their records to the end of their partitions, all or an error. Yields how many.
 pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
     let work = tokio::task::spawn_blocking(move || {
-        let mut count = 0;
+        let mut all = Vec::new();
         for range in &ranges {
             let consumer = consumer(&range.mapping, "usher-parked")?;
             let (low, high) = watermarks(&consumer, &range.topic, range.partition)?;
             if range.first < low || range.last >= high {
                 return Err(format!("{range}: the topic has {low} to {} by now; those records are gone", high - 1));
             }
-            let found = read(&consumer, &range.topic, range.partition, range.first, range.last, usize::MAX)?;
+            all.push(read(&consumer, &range.topic, range.partition, range.first, range.last, usize::MAX)?);
+        }
+        // only now: what is written stays written, and a letter that stays would bring it again
+        let mut count = 0;
+        for (range, found) in ranges.iter().zip(&all) {
             write(&range.mapping, found.iter().map(|message| Outgoing::copy(message, &range.topic, Some(range.partition))))?;
             count += found.len() as u64;
         }

@@ -71,14 +71,15 @@ pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
         }
         return Ok(Route::Records(ranges));
     }
-    if let Some(event) = event(functions, letter) {
+    if let Some(event) = event(functions, queues.is_empty() && mappings.is_empty(), letter) {
         return event.map(|(function, payload)| Route::Event(function, payload));
     }
     let told = letter.source.as_deref().map(name_of);
     match (told, queues.as_slice()) {
         (Some(name), _) if queues.iter().any(|queue| queue == name) => Ok(Route::Queue(name.to_owned())),
         (Some(name), _) => Err(format!("it came from queue {name}, which is not one of the template's that fail to here")),
-        (None, [only]) => Ok(Route::Queue(only.clone())),
+        (None, [only]) if functions.is_empty() => Ok(Route::Queue(only.clone())),
+        (None, [only]) => Err(format!("it does not say whether it came from queue {only} or is an event of a function")),
         (None, []) => {
             Err("it is no record of a failed batch or event of the template, and no queue of it fails to here".to_owned())
         }
@@ -87,8 +88,9 @@ pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
 }
 
 /// Function and payload of an asynchronous event, if the letter is about one: the record of an on-failure destination, or the
-/// event itself in a dead-letter queue, which a queue's redrive policy would have marked with its source.
-fn event(functions: &[Origin], letter: &Letter) -> Option<Result<(String, String), String>> {
+/// event itself in a dead-letter queue, which a queue's redrive policy would have marked with its source. `alone`: nothing else comes
+/// here.
+fn event(functions: &[Origin], alone: bool, letter: &Letter) -> Option<Result<(String, String), String>> {
     /// As [`crate::asynchronous`] writes it, after Lambda.
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -105,7 +107,9 @@ fn event(functions: &[Origin], letter: &Letter) -> Option<Result<(String, String
     if functions.is_empty() || letter.source.is_some() {
         return None;
     }
-    if letter.attribute("RequestID").is_some() {
+    let record: Option<Record<'_>> = serde_json::from_str(&letter.body).ok();
+    // an event may fill its message so that no attribute finds room
+    if letter.attribute("RequestID").is_some() || (alone && record.is_none()) {
         return Some(match functions {
             [only] => Ok((only.function.clone(), letter.body.clone())),
             several => {
@@ -114,7 +118,7 @@ fn event(functions: &[Origin], letter: &Letter) -> Option<Result<(String, String
             }
         });
     }
-    let record: Record<'_> = serde_json::from_str(&letter.body).ok()?;
+    let record = record?;
     let arn = record.request_context.function_arn.trim_end_matches(":$LATEST");
     let Some(origin) = functions.iter().find(|origin| origin.arn == arn) else {
         return Some(Err(format!("it is about the function {arn}, none of whose events the template sends here")));
@@ -175,6 +179,14 @@ mod tests {
         assert_eq!(route(&both, &record("G", r#"{"a": 1.0}"#)), Ok(Route::Event("G".into(), r#"{"a": 1.0}"#.into())));
         assert!(route(&both, &record("H", "{}")).unwrap_err().contains("function:H"));
         assert!(route(&both, &record("F", "null")).unwrap_err().contains("too large"));
+        // a dead letter without room for attributes
+        let mut bare = Letter::default();
+        bare.body = "[1]".into();
+        let mut lonely = place(&[origin("F")]);
+        assert!(route(&lonely, &bare).unwrap_err().contains("queue q or is an event"));
+        let Store::Queue { queues, .. } = &mut lonely.store else { unreachable!() };
+        queues.clear();
+        assert_eq!(route(&lonely, &bare), Ok(Route::Event("F".into(), "[1]".into())));
         // what a redrive policy brought here is a message, whatever it says
         let mut redriven = record("F", "{}");
         redriven.source = Some("arn:aws:sqs:r:0:q".into());

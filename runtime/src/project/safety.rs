@@ -71,12 +71,21 @@ pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, 
 /// # Errors
 /// The sentence to show.
 pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, String> {
-    let rest = url.strip_prefix("redis://").or_else(|| url.strip_prefix("rediss://"));
-    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    let host = authority.map(|authority| without_port(authority.rsplit_once('@').map_or(authority, |(_, host)| host)));
-    let Some(host) = host.filter(|host| !host.is_empty()) else {
-        return Err("the address of Redis is not one. Write it such as \"redis://127.0.0.1:6379\".".to_owned());
-    };
+    if url.starts_with("rediss://") {
+        return Err(
+            "usher speaks to Redis without TLS only. Give it an address that begins with redis://, of a tunnel if need be."
+                .into(),
+        );
+    }
+    let rest = url.strip_prefix("redis://").unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if rest.contains('@') && !authority.contains('@') {
+        return Err("the password in the address of Redis has a /, ? or # in it. Write %2F, %3F or %23 for it.".into());
+    }
+    let host = without_port(authority.rsplit_once('@').map_or(authority, |(_, host)| host));
+    if host.is_empty() {
+        return Err("the address of Redis is not one. Write it such as \"redis://127.0.0.1:6379\".".into());
+    }
     if !is_this_machine(host) && !allowed.contains(host) {
         return Err(format!(
             "the Redis {host} is not this machine. Name a local one, or say --allow-remote {host} if that is meant."
@@ -191,12 +200,21 @@ mod tests {
     #[test]
     fn a_redis_is_judged_by_its_host_and_its_password_is_never_told() {
         let allowed = BTreeSet::from(["cache.corp.net".to_owned()]);
-        for good in ["redis://127.0.0.1:6379", "rediss://user:word@localhost/3", "redis://cache.corp.net:1"] {
+        for good in ["redis://127.0.0.1:6379", "redis://user:word@localhost/3", "redis://cache.corp.net:1"] {
             assert_eq!(redis(good, &allowed).as_deref(), Ok(good));
         }
-        for bad in ["http://127.0.0.1", "redis://", "redis://user:word@prod.corp.net:6379", "127.0.0.1:6379"] {
+        let bad = [
+            "http://127.0.0.1",
+            "redis://",
+            "127.0.0.1:6379",
+            "redis://user:sesame@prod.corp.net:6379",
+            "redis://user:ses/ame@localhost",
+            "redis://user:ses?ame@localhost",
+            "rediss://user:sesame@localhost",
+        ];
+        for bad in bad {
             let why = redis(bad, &allowed).unwrap_err();
-            assert!(!why.contains("word@"), "{why}");
+            assert!(!["user", "ses", "ame@"].iter().any(|piece| why.contains(piece)), "{why}");
         }
     }
 }

@@ -67,7 +67,11 @@ pub async fn run(schedules: Vec<Schedule>, queue: Queue, memory: Option<&Path>, 
             seen.note(Timestamp::now());
         }
         tokio::select! {
-            ended = running.join_next() => if ended.is_none() { break },
+            ended = running.join_next() => match ended {
+                Some(Ok(())) => {}
+                Some(Err(error)) => tracing::error!(%error, "ALARM: a schedule fires no more until the host is started anew"),
+                None => break,
+            },
             () = tokio::time::sleep(LOOK_UP) => {}
         }
     }

@@ -23,7 +23,6 @@ use std::time::{Duration, SystemTime};
 use futures::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use self::parts::Parts;
 use crate::control::{LogSwitch, Tuner};
@@ -175,10 +174,11 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
     let gathers = if options.aws_timing { kafka::SERVICE_GATHERS } else { Duration::ZERO };
     let values = Settings::new(&app, options.pool.default_concurrency, log, gathers);
     let tuner = Arc::new(Tuner::new(values, tuners, (pool.clone(), events.clone()), options.log.clone()));
-    let mut following = JoinSet::new();
+    // these never end, and are dropped last
+    let mut watching = Parts::default();
     if let Some((file, wishes)) = options.settings.clone() {
         settings::begin(&tuner, &wishes)?;
-        following.spawn(settings::follow(file, tuner.clone(), wishes));
+        watching.start("following usher.toml", settings::follow(file, tuner.clone(), wishes).map(Ok));
     }
     if let Some(listener) = listeners.control {
         tracing::info!("live page on http://{}/_usher/", address(&listener));
@@ -193,7 +193,7 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
             started_ms: epoch_ms(SystemTime::now()),
             app: app.clone(),
         };
-        following.spawn(control::serve(listener, Arc::new(host)));
+        watching.start("live page", control::serve(listener, Arc::new(host)).map(Ok));
     }
     tracing::info!(functions = app.functions.len(), mappings = mappings.len(), "ready");
 
@@ -202,6 +202,7 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
         Some(why) = faces.ended() => Some(why),
         Some(why) = mappings.ended() => Some(why),
         Some(why) = parts.ended() => Some(why),
+        Some(why) = watching.ended() => Some(why),
     };
     if let Some(why) = &failure {
         tracing::error!("ALARM: {why}");
@@ -211,8 +212,7 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
     tokio::join!(mappings.drained(), faces.drained());
     // together: the pool refuses what still queues and bounds what is in flight, which the others wait for
     tokio::join!(pool.shutdown(), parts.drained());
-    drop(beacon);
-    following.abort_all();
+    drop((beacon, watching));
     tracing::info!("stopped");
     failure.map_or(Ok(()), |why| Err(RunError::Ended(why)))
 }

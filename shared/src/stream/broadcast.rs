@@ -105,7 +105,9 @@ impl Position {
     /// The position after what was seen; or the gap, if that was not everything.
     ///
     /// Redis counts all entries that were ever added to a stream. Having heard `added` of them, a reader that gets all the rest
-    /// must arrive at that count, and after any trimming, deletion or re-creation it does not.
+    /// must arrive at that count, and after any trimming, deletion or re-creation it does not. But for one case: a stream deleted and
+    /// made anew within one millisecond has the ids of the old one again, and with as many of them up to the position as had been
+    /// heard, nothing tells the two apart.
     fn judge(&self, look: &Look, asked: usize) -> Result<Self, Gap> {
         if look.replid != self.replid {
             return Err(Gap::ServerChanged);

@@ -209,18 +209,27 @@ async function change(target, name, value) {
   }
 }
 
-let before = { at: 0, parked: [] };
+let looked = 0;
+
+// Not waited for by anything else: a server of dead letters that is away takes long to say so.
+async function lookAtParked(now) {
+  if (now - looked <= 5000) return;
+  looked = now;
+  try {
+    parked(await get("/_usher/parked"));
+  } catch {
+    looked = 0; // the host is away, which refresh() tells
+  }
+}
 
 async function refresh() {
   const now = Date.now();
   const pill = $("health");
   try {
-    const look = now - before.at > 5000;
-    if (look) before.at = now;
-    const [status, seen, told, health, places] = await Promise.all([
-      get("/_usher/status"), get("/_usher/activity"), get("/_usher/settings"), get("/_usher/health"), look ? get("/_usher/parked") : before.parked,
+    lookAtParked(now);
+    const [status, seen, told, health] = await Promise.all([
+      get("/_usher/status"), get("/_usher/activity"), get("/_usher/settings"), get("/_usher/health"),
     ]);
-    before.parked = places;
     write($("stack"), status.stack || "Usher");
     document.title = `${status.stack || "application"} · Usher`;
     write($("facts"), `up ${duration(now - status.started_ms)}, process ${status.pid}, ${number(Math.round(status.memory_bytes / 1048576))} MB`);
@@ -230,7 +239,6 @@ async function refresh() {
     functions(status);
     sources(status, new Set(told.settings.filter((s) => s.setting === "paused" && s.value).map((s) => s.target)));
     activity(seen, now);
-    parked(places);
     settings(told, now);
     document.body.dataset.ready = "true";
   } catch (error) {

@@ -74,10 +74,10 @@ async fn the_stream_was_deleted_and_made_anew_with_any_number_of_entries() {
         assert_eq!(heard(&mut listener).await.len() as u32, before);
         streams.publish(100..100 + before).await;
         let _: u64 = streams.ask(&["DEL", &streams.key()]).await;
+        // Within the same millisecond the ids of the new stream may be those of the old, which nobody could tell apart.
+        tokio::time::sleep(Duration::from_millis(2)).await;
         streams.publish(200..200 + after).await;
-        // Made anew within the millisecond of its last entry, the stream ends before the position as well.
-        let Heard::Gap(gap) = hear(&mut listener).await else { panic!("{before} before, {after} after: no gap") };
-        assert!(matches!(gap, Gap::Missed | Gap::WentBack), "{gap:?}");
+        assert_eq!(hear(&mut listener).await, Heard::Gap(Gap::Missed), "{before} before, {after} after");
         streams.publish(900..901).await;
         assert_eq!(heard(&mut listener).await, [900]);
     }
