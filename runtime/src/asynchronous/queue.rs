@@ -69,6 +69,13 @@ pub struct AsyncStats {
     pub lost: u64,
 }
 
+impl AsyncStats {
+    /// Events that are not done with.
+    pub fn unfinished(&self) -> usize {
+        self.waiting + self.running + self.delivering
+    }
+}
+
 /// What is known beforehand.
 #[derive(Debug, Clone)]
 pub struct Settings {

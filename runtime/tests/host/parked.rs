@@ -213,8 +213,9 @@ async fn an_entry_that_a_stream_set_aside_is_shown_and_comes_back_as_it_was() {
         [b"dead:id", b"5-0", b"dead:group", b"workers", b"dead:deliveries", b"3", b"dead:reason", b"no number"];
     let own: [&[u8]; 4] = [b"id", b"7", b"\xff", b"\xff\x00"];
     let packed = [&[0x92][..], &[0xa2], b"id", &[0xa1], b"8"].concat();
+    // those that stay stand first
     let letters: [Vec<&[u8]>; 4] =
-        [[&aside[..], &own[..]].concat(), [&aside[..], &[b"dead:packed", &packed]].concat(), aside.to_vec(), vec![b"id", b"9"]];
+        [aside.to_vec(), vec![b"id", b"9"], [&aside[..], &own[..]].concat(), [&aside[..], &[b"dead:packed", &packed]].concat()];
     for letter in &letters {
         redis::cmd("XADD").arg(&dead).arg("*").arg(letter).query_async::<()>(&mut redis).await.unwrap();
     }
