@@ -5,7 +5,7 @@
 //! | `http` | orders accepted over HTTP: reserved in Redis and acknowledged by Kafka |
 //! | `create` | orders stored from a preloaded topic, by order-create under `usher`, and by `bare` |
 //! | `bare` | the limit: rdkafka to Postgres with nothing in between |
-//! | `isolation` | order-create beside a collector that hangs |
+//! | `isolation` | order-create beside a collector that hangs; a function beside one that hangs, crashes in a loop or floods its log |
 //! | `change` | a change of a program: from its commit until no reader serves the version before |
 //! | `events` | events from Kafka to a function that does nothing, beside what one would use instead; and the latency of one event |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
@@ -96,6 +96,7 @@ async fn run(cli: &Cli) -> Result<()> {
     }
     if asked(What::Isolation) {
         isolation::run(cli.orders).await?;
+        events::neighbours(cli.events).await?;
     }
     if asked(What::Change) {
         change::run(cli.changes).await?;

@@ -6,6 +6,7 @@
 //! `RECORD_TO` as "topic-partition offset value"; of an SQS event, whose bodies say the same, as "id receives batch done|failed body", where
 //! `dump` appends the record's JSON, and `busy:FOLDER` the number of messages that are
 //! at work with it, after one other was. `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation;
+//! `ALWAYS` = `hang`, `exit` or `flood` is what it does in every invocation;
 //! `two-at-a-time` takes two events at a time, each of which says how many `ms` it takes.
 
 use std::io::Write;
@@ -43,6 +44,14 @@ async fn main() -> Result<(), Error> {
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (event, context) = event.into_parts();
+    match std::env::var("ALWAYS").as_deref() {
+        Ok("hang") => std::future::pending().await,
+        Ok("exit") => std::process::exit(7),
+        Ok("flood") => loop {
+            println!("{}", "flood ".repeat(100));
+        },
+        _ => {}
+    }
     if event.get("records").is_some() {
         return batch(&event).await;
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ticket_rush::host::{Host, free_address};
 use tokio::process::Command;
 
@@ -16,8 +16,9 @@ pub(super) struct Running {
     folder: PathBuf,
 }
 
-/// Starts `bench/events`. `latencies`: the name of the file, within the folder, that gets them.
-pub(super) async fn start(site: &Site, group: &str, batch: u32, latencies: Option<&str>) -> Result<Running> {
+/// Starts `bench/events`. `latencies`: the name of the file, within the folder, that gets them; `neighbour`: what a second function
+/// does.
+pub(super) async fn start(site: &Site, group: &str, batch: u32, latencies: Option<&str>, neighbour: &str) -> Result<Running> {
     let folder = site.place.data().join("bench").join(format!("{}-{group}", site.topic));
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let latencies = latencies.map(|name| folder.join(name).display().to_string()).unwrap_or_default();
@@ -31,6 +32,7 @@ pub(super) async fn start(site: &Site, group: &str, batch: u32, latencies: Optio
         ("BatchSize", batch.to_string()),
         ("Instances", INSTANCES.to_string()),
         ("LatencyTo", latencies),
+        ("Neighbour", neighbour.to_owned()),
     ];
     usher.arg("--parameter-overrides");
     usher.args(parameters.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}")));
@@ -53,8 +55,16 @@ impl Running {
 }
 
 pub(super) async fn run(site: &Site, events: u64, batch: u32) -> Result<Run> {
-    let running = start(site, &format!("usher-{batch}"), batch, None).await?;
+    beside(site, events, batch, "none").await
+}
+
+/// As [`run`], beside another function that does `neighbour`.
+pub(super) async fn beside(site: &Site, events: u64, batch: u32, neighbour: &str) -> Result<Run> {
+    let group = format!("usher-{batch}-{neighbour}-{:06x}", rand::random::<u32>() >> 8);
+    let running = start(site, &group, batch, None, neighbour).await?;
     let run = through_usher(&running.host.watch(), "Noop", events, WARM).await?;
+    let other = running.host.watch().status().await?.mapping("Neighbour").map(|mapping| mapping.records_done);
+    ensure!(other.unwrap_or(0) == 0, "the other function did not misbehave: {other:?} records are done");
     running.stop().await?;
     Ok(run)
 }

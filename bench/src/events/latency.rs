@@ -25,7 +25,7 @@ const FILE: &str = "latencies";
 pub(crate) async fn run(events: u32) -> Result<()> {
     let events = events as usize + WARM;
     let site = Site::set("latency").await?;
-    let running = host::start(&site, "usher", 100, Some(FILE)).await?;
+    let running = host::start(&site, "usher", 100, Some(FILE), "none").await?;
     let stop = Arc::new(AtomicBool::new(false));
     let bare = tokio::task::spawn_blocking({
         let (site, stop) = (site.clone(), stop.clone());

@@ -5,11 +5,13 @@
 //! | `host` | the function of `bench/events` under `usher`, over the unmodified Runtime API |
 //! | `bare` | the limit: an rdkafka consumer with nothing behind it |
 //! | `peers` | Watermill (Go) and a Spring Kafka batch listener, which handle events within their own process |
+//! | `neighbours` | the function beside another that hangs, crashes in a loop or floods its log |
 //! | `latency` | one event at a time on an idle system, from its sending to its handling |
 
 mod bare;
 mod host;
 mod latency;
+mod neighbours;
 mod peers;
 
 use anyhow::Result;
@@ -21,6 +23,7 @@ use crate::preload::fill_events;
 use crate::throughput::Run;
 
 pub(crate) use latency::run as latency;
+pub(crate) use neighbours::run as neighbours;
 
 /// Bytes of a value.
 pub(crate) const VALUE: usize = 300;
@@ -53,6 +56,14 @@ impl Site {
         Ok(Self { place: Place::find()?, brokers, topic })
     }
 
+    /// With so many events in the topic.
+    async fn filled(name: &str, events: u32) -> Result<Self> {
+        let site = Self::set(name).await?;
+        let (brokers, topic) = (site.brokers.clone(), site.topic.clone());
+        tokio::task::spawn_blocking(move || fill_events(&brokers, &topic, events, VALUE)).await??;
+        Ok(site)
+    }
+
     async fn strike(&self) -> Result<()> {
         remove(&self.brokers, &self.topic).await
     }
@@ -60,9 +71,7 @@ impl Site {
 
 /// Throughput.
 pub(crate) async fn run(events: u32) -> Result<()> {
-    let site = Site::set("events").await?;
-    let (brokers, topic) = (site.brokers.clone(), site.topic.clone());
-    tokio::task::spawn_blocking(move || fill_events(&brokers, &topic, events, VALUE)).await??;
+    let site = Site::filled("events", events).await?;
     let configuration = format!(
         "{events} events of {VALUE} bytes in {PARTITIONS} partitions, lz4, one broker; the first quarter is warm-up; usher: {INSTANCES} \
          processes of one function, shared::ingest decodes, memory is kept between events (MALLOC_ variables of bench/events); CPU: of the host and its functions, or of the peer, without the broker"

@@ -16,6 +16,7 @@ mod http_kinds;
 mod instances;
 mod invoke_api;
 mod invoke_callers;
+mod isolation;
 mod kafka;
 mod kafka_discards;
 mod kafka_security;

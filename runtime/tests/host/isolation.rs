@@ -1,0 +1,101 @@
+//! Whatever one function does, another completes its work.
+
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::kafka::{Stage, free_address, values};
+use crate::support::{eventually, project};
+
+/// A host with two functions, each with a topic of its own: `Good` records what it gets, `Bad` misbehaves in every invocation.
+struct Host {
+    process: Child,
+    control: String,
+    _folder: TempDir,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Host {
+    fn start(good: &Stage, bad: &Stage, always: &str) -> Self {
+        let function = |id: &str, stage: &Stage, variables: &str| {
+            format!(
+                "  {id}:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+                 Timeout: 2\n      ReservedConcurrentExecutions: 2\n      Environment: {{Variables: {{{variables}}}}}\n      \
+                 Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            Topics: [{}]\n            \
+                 KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            BatchSize: 10\n",
+                stage.mapping.topics[0], stage.mapping.bootstrap_servers, stage.mapping.group,
+            )
+        };
+        let seen = good.folder.path().join("seen");
+        let template = format!(
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n{}{}",
+            function("Good", good, &format!("RECORD_TO: '{}'", seen.display())),
+            function("Bad", bad, &format!("ALWAYS: {always}")),
+        );
+        let folder = project(&template);
+        let control = free_address().to_string();
+        let process = Command::new(env!("CARGO_BIN_EXE_usher"))
+            .args(["up", "--control", &control])
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { process, control, _folder: folder }
+    }
+
+    async fn get(&self, path: &str) -> Option<Value> {
+        reqwest::get(format!("http://{}{path}", self.control)).await.ok()?.json().await.ok()
+    }
+}
+
+async fn completes_beside_one_that_always(does: &str, shows: &str) {
+    let (good, bad) = (Stage::new(2).await, Stage::new(2).await);
+    for partition in 0..2 {
+        bad.produce(partition, &values(0..50)).await;
+    }
+    let host = Host::start(&good, &bad, does);
+    let misbehaved = async || {
+        let seen = host.get("/_usher/activity").await?;
+        let failures = seen["failures"].as_array()?.iter().filter(|one| one["function"] == "Bad");
+        (failures.filter(|one| one["error"].to_string().contains(shows)).count() >= 2).then_some(())
+    };
+    eventually("the other misbehaves, again and again", misbehaved).await;
+    for partition in 0..2 {
+        good.produce(partition, &values(0..300)).await;
+    }
+    let records = good.eventually_seen(600).await;
+    assert_eq!(records.len(), 600, "each once");
+    for partition in 0..2 {
+        let own = records.iter().filter(|(at, _, _)| *at == partition);
+        let own: Vec<&str> = own.map(|(_, _, value)| value.as_str()).collect();
+        assert_eq!(own, values(0..300), "in order");
+    }
+    let status = host.get("/_usher/status").await.unwrap();
+    let of = |function: &str, what: &str| {
+        let mappings = status["mappings"].as_array().unwrap();
+        mappings.iter().find(|one| one["function"] == function).unwrap()[what].as_u64().unwrap()
+    };
+    assert_eq!((of("Bad", "records_done"), of("Good", "failed_batches")), (0, 0), "nothing of the other's was given up");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_completes_its_work_beside_one_that_hangs() {
+    completes_beside_one_that_always("hang", "timed out").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_completes_its_work_beside_one_that_crashes_in_a_loop() {
+    completes_beside_one_that_always("exit", "exit status 7").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_completes_its_work_beside_one_that_floods_its_log() {
+    completes_beside_one_that_always("flood", "timed out").await;
+}
