@@ -1,25 +1,18 @@
 //! Whatever one function does, another completes its work.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::kafka::{Stage, free_address, values};
-use crate::support::{eventually, project};
+use crate::support::{Killed, eventually, project};
 
 /// A host with two functions, each with a topic of its own: `Good` records what it gets, `Bad` misbehaves in every invocation.
 struct Host {
-    process: Child,
+    _process: Killed,
     control: String,
     _folder: TempDir,
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 impl Host {
@@ -47,7 +40,8 @@ impl Host {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        Self { process, control, _folder: folder }
+        let process = Killed(process);
+        Self { _process: process, control, _folder: folder }
     }
 
     async fn get(&self, path: &str) -> Option<Value> {

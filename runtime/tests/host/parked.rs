@@ -8,7 +8,7 @@ use usher::model::{self, Destination};
 use usher::parked::{self, Replayed};
 
 use crate::operations_stage::Application;
-use crate::support::{add_function, eventually};
+use crate::support::{Killed, add_function, eventually};
 use crate::{kafka, sqs_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,16 +111,6 @@ async fn letters_of_a_topic_come_back_once_in_order_and_within_the_limit() {
 /// Characters of what `usher invoke --async` prints.
 const REQUEST_ID: usize = 36;
 
-/// A host, killed when it is dropped.
-struct Running(std::process::Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// `usher` with these arguments in this project, and what it printed, whether or not it succeeded.
 fn usher(project: &std::path::Path, arguments: &[&str]) -> String {
     let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
@@ -160,7 +150,7 @@ Resources:
     let up = || {
         let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
         usher.args(["up", "--listen", "127.0.0.1:0"]).current_dir(project.path()).stdout(Stdio::null());
-        Running(usher.spawn().unwrap())
+        Killed(usher.spawn().unwrap())
     };
     let host = up();
     let ask = ["invoke", "Behave", "-e", "event.json", "--async"];

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -10,20 +10,13 @@ use tempfile::TempDir;
 use crate::kafka::{Stage, free_address, values};
 use crate::sqs_servers::{project as queue_project, usher_up};
 use crate::sqs_stage::Stage as QueueStage;
-use crate::support::{eventually, project};
+use crate::support::{Killed, eventually, project};
 
 /// A host that is killed with the test.
 struct Host {
-    process: Child,
+    process: Killed,
     status: String,
     _folder: TempDir,
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 impl Host {
@@ -49,6 +42,7 @@ impl Host {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
+        let process = Killed(process);
         Self { process, status: format!("http://{control}/_usher/status"), _folder: folder }
     }
 
@@ -81,8 +75,8 @@ async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_
         owned.iter().all(|partition| stage.folder.path().join(format!("hang-{partition}")).exists()).then_some(())
     })
     .await;
-    first.process.kill().unwrap();
-    first.process.wait().unwrap();
+    first.process.0.kill().unwrap();
+    first.process.0.wait().unwrap();
     eventually("the other owns all", async || second.owns().await.filter(|owned| owned.len() == 4)).await;
     eventually("every record is done", async || {
         let seen: BTreeSet<(i32, i64)> = stage.seen().iter().map(|seen| (seen.0, seen.1)).collect();
