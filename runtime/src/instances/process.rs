@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Instant;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -12,6 +13,10 @@ use tokio::process::{Child, Command};
 
 use super::guardian::Guardian;
 use super::logs::MAX_LINE;
+use super::pace::Pace;
+
+/// How often, in bytes, the pace of reading is looked at.
+const PACED: usize = 64 * 1024;
 
 /// A running process, leader of a group of its own. Dropping it kills the group.
 #[derive(Debug)]
@@ -92,6 +97,8 @@ impl Drop for Process {
 async fn forward(source: impl AsyncRead + Unpin, line: impl Fn(String)) {
     let mut reader = BufReader::new(source);
     let mut pending = Vec::new();
+    let mut pace = Pace::from(Instant::now());
+    let mut read = 0;
     while let Ok(chunk) = reader.fill_buf().await
         && !chunk.is_empty()
     {
@@ -102,6 +109,10 @@ async fn forward(source: impl AsyncRead + Unpin, line: impl Fn(String)) {
             line(take_line(&mut pending));
         }
         reader.consume(taken);
+        read += taken;
+        if read >= PACED {
+            tokio::time::sleep(pace.after(Instant::now(), std::mem::take(&mut read))).await;
+        }
         while pending.len() > MAX_LINE {
             let rest = pending.split_off(MAX_LINE);
             line(take_line(&mut pending));
