@@ -60,7 +60,9 @@ pub async fn follow(local: Arc<Local>, link: Link, names: Names, stream: String,
 fn hear(local: &Local, entries: &[Entry], began: Moment) {
     let changes: Result<Vec<_>, _> = entries.iter().map(|entry| ProgramChanged::read(|name| entry.text(name))).collect();
     match changes {
-        Ok(changes) => local.hear(changes, began),
+        // All that was published before `began` is known only when no more is left.
+        Ok(changes) if entries.len() < BroadcastReader::MOST => local.hear(changes, began),
+        Ok(changes) => local.hear_in_part(changes),
         // It may be about any program.
         Err(error) => {
             tracing::error!(%error, "an entry cannot be read: everything kept in memory is forgotten");

@@ -29,6 +29,11 @@ impl Local {
         self.rules().hear(changes, at);
     }
 
+    /// A read brought these changes, and more are left.
+    pub fn hear_in_part(&self, changes: impl IntoIterator<Item = ProgramChanged>) {
+        self.rules().hear_in_part(changes);
+    }
+
     /// A read failed.
     pub fn fail(&self) {
         self.rules().fail();

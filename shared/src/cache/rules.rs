@@ -70,10 +70,15 @@ impl Rules {
 
     /// A read that began at `at` succeeded and brought these changes, or none.
     pub fn hear(&mut self, changes: impl IntoIterator<Item = ProgramChanged>, at: Moment) {
+        self.hear_in_part(changes);
+        self.heard = Some(at);
+    }
+
+    /// A read brought these changes, and more are left: what is kept counts as fresh no longer than it did.
+    pub fn hear_in_part(&mut self, changes: impl IntoIterator<Item = ProgramChanged>) {
         for change in changes {
             self.raise(change);
         }
-        self.heard = Some(at);
     }
 
     /// A read failed: until one succeeds, nothing is served from memory. What is kept is still good then, if there was no gap.

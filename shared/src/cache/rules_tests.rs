@@ -85,6 +85,18 @@ fn an_instance_that_slept_serves_nothing_until_it_has_read_again_whatever_read_e
 }
 
 #[test]
+fn an_instance_that_slept_serves_nothing_until_nothing_is_left_to_read() {
+    let mut rules = following();
+    rules.begin(at(0));
+    let kept = loaded(1, rules.ticket(at(1)));
+    // It wakes, and its program's change is behind a full answer of others.
+    rules.hear_in_part([]);
+    assert!(!serves(&rules, &kept, 60_000));
+    rules.hear([changed(2)], at(60_001));
+    assert!(!serves(&rules, &kept, 60_002));
+}
+
+#[test]
 fn after_a_gap_only_what_was_loaded_since_is_served() {
     let mut rules = following();
     rules.begin(at(0));

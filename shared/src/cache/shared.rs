@@ -18,7 +18,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Programs in the cache Redis, by version. Cheap to clone.
 ///
 /// A body is put only by who missed it, under the lease that the miss gave, and only if nothing newer is known. So whoever loaded an
-/// old version before a change never puts it back: the floor refuses it, and if the server has lost the floor, it has lost the lease as well.
+/// old version before a change never puts it back: the floor refuses it, and if the server has lost its memory, it has lost the lease as
+/// well. One that lost its last second only may have kept a body below a lost floor: it lives as long as any body may.
 #[derive(Debug, Clone)]
 pub struct SharedCache {
     link: Link,

@@ -27,7 +27,8 @@ pub struct BroadcastReader {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a gap means that anything may have changed"]
 pub enum Heard {
-    /// Everything that was added since the last call, in order, as far as it fits into one answer; nothing if nothing came in time.
+    /// Everything that was added since the last call, in order, as far as it fits into one answer ([`BroadcastReader::MOST`] entries:
+    /// more may be left then); nothing if nothing came in time.
     Entries(Vec<Entry>),
     /// Something may have been missed: assume that everything changed. Reading goes on from a position that was fixed before this
     /// was told, so what is loaded now cannot be older than what will be heard.
@@ -58,6 +59,9 @@ struct Position {
 }
 
 impl BroadcastReader {
+    /// Entries of one answer at most.
+    pub const MOST: usize = BATCH;
+
     /// A reader of all that is added from now on. When this returns, the position is fixed: what is loaded after it cannot have
     /// been changed before it unheard.
     pub async fn open(link: Link, names: &Names, stream: &str) -> Result<Self, LinkError> {

@@ -15,6 +15,10 @@ const PAGE: (u64, u64) = (1_000, 100);
 /// Calls, newest first; `after` leads to the next page, which shows nothing twice and leaves nothing out, whatever is added meanwhile.
 pub async fn search(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     admit(call)?;
+    if call.query.contains_key("after") && !(call.query.contains_key("from") && call.query.contains_key("to")) {
+        // The last hour is another one by now.
+        return Err(Problem::malformed("with after, from and to must be those that the first page told"));
+    }
     let (from_ms, until_ms) = conditions::period(call, shop.clock.now_ms(), LONGEST_MS)?;
     let filter = CallFilter {
         from_ms,

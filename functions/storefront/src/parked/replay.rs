@@ -4,7 +4,7 @@
 //! parked still; whoever replays it again makes a second copy. An order bears that: it is stored once, by its number and nonce. A
 //! call of the API is counted once for each copy.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::json;
@@ -35,7 +35,14 @@ pub async fn replay(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, P
     let Asked { replays } = if call.body.is_empty() { Asked::default() } else { call.json()? };
     own(shop, id).await?;
     let lease = Duration::from_millis(shop.settings.windows.delivery_ms) + LEASE_SLACK;
+    let began = Instant::now();
     match shop.store.begin_replay(id, replays, &user, lease).await? {
+        // Somebody else may have it by the time that the brokers do, if this process stood still.
+        ReplayBegun::Yes(record) if began.elapsed() >= LEASE_SLACK / 2 => {
+            note(shop, &record, ReplayEnd::Refused("the storefront stood still meanwhile")).await;
+            let detail = "the storefront stood still for too long; the record stays parked, and can be replayed again";
+            Err(Problem::new(503, "replay_failed", "The record was not replayed", detail).retry_after(2))
+        }
         ReplayBegun::Yes(record) => put_back(shop, &record, &user).await,
         ReplayBegun::Busy(_) => Err(busy(id)),
         ReplayBegun::Differs(record) => Err(differs(&record)),

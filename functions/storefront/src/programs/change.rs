@@ -57,7 +57,11 @@ pub async fn switch(shop: &Storefront, id: &str, to: ProgramStatus, call: &Call)
     may_change(call)?;
     match shop.store.switch_sale(id_of(id)?, to).await? {
         Switched::Done(program) => Ok(done(shop, &program, call).await),
-        Switched::Already(program) => Ok(shown(shop, &program).await),
+        Switched::Already(program) => {
+            // Whoever switched it may have died before anybody heard of it.
+            shop.programs.changed(ProgramChanged { id: program.id, version: program.version }).await;
+            Ok(shown(shop, &program).await)
+        }
         Switched::NoSuchProgram => Err(missing(id)),
     }
 }

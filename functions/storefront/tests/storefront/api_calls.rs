@@ -77,6 +77,10 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
         after = format!("&after={next}");
     }
     assert_eq!(urls, ["/orders/9?x=1", "/orders/7?x=1", "/orders/5?x=1", "/orders/3?x=1", "/orders/1?x=1"]);
+    // A page without the period of the first would be one of another hour.
+    assert!(!after.is_empty());
+    let without = shop.serve(&ask(&format!("/api-calls?status=4xx&limit=2{after}"))).await;
+    assert_eq!(problem(without), (400, "malformed_request"));
     for (condition, found) in [
         ("ip=192.0.2.7", 10),
         ("ip=192.0.2.8", 0),

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use shared::message::{ProgramChanged, ProgramId};
+use shared::sale::ProgramStatus;
+use shared::store::Switched;
 use storefront::Storefront;
 use storefront::identity::Claims;
 
@@ -124,6 +126,18 @@ async fn a_stopped_sale_takes_no_new_order_in_any_instance_and_ends_none_that_ex
     assert_eq!(free(&shop, &id).await, 10);
     assert_eq!(switch(&shop, &id, "resume").await.body["version"], json!(3));
     shop.serve(&two(&id, "bob")).await.expect("on sale again");
+}
+
+#[tokio::test]
+async fn a_stop_that_nobody_heard_of_counts_once_it_is_repeated() {
+    let shop = open_with(Scripted::new([])).await;
+    let id = program(&shop).await;
+    shop.serve(&two(&id, "alice")).await.expect("accepted, and the program is remembered");
+    // Committed by an instance that died before it told anybody.
+    let program = id.parse().expect("an id");
+    assert!(matches!(shop.store.switch_sale(program, ProgramStatus::Stopped).await, Ok(Switched::Done(_))));
+    assert_eq!(switch(&shop, &id, "stop").await.body["status"], json!("stopped"));
+    assert_eq!(problem(shop.serve(&two(&id, "bob")).await), (409, "sale_stopped"));
 }
 
 #[tokio::test]

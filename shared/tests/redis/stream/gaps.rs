@@ -84,6 +84,23 @@ async fn the_stream_was_deleted_and_made_anew_with_any_number_of_entries() {
 }
 
 #[tokio::test]
+async fn the_stream_was_deleted_and_opened_anew_by_another_reader() {
+    // It stood still meanwhile, and finds as many entries as it had heard, none or some.
+    for (heard_before, after) in [(0, 0), (0, 3), (2, 0), (2, 2)] {
+        let streams = Streams::open();
+        let mut listener = streams.listener().await;
+        streams.publish(0..heard_before).await;
+        assert_eq!(heard(&mut listener).await.len() as u32, heard_before);
+        streams.publish(100..101).await;
+        let _: u64 = streams.ask(&["DEL", &streams.key()]).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let _other = streams.listener().await;
+        streams.publish(200..200 + after).await;
+        assert_eq!(hear(&mut listener).await, Heard::Gap(Gap::Missed), "{heard_before} before, {after} after");
+    }
+}
+
+#[tokio::test]
 async fn the_stream_ends_before_its_position() {
     let streams = Streams::open();
     let mut listener = streams.listener().await;
