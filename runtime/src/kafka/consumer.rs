@@ -123,15 +123,17 @@ impl Context {
     }
 
     fn assign(&self, consumer: &MappingConsumer, list: &mut TopicPartitionList) {
+        let leaves = || self.events.is_closed();
+        let settled = if leaves() { Ok(()) } else { offsets::settle(consumer, self.start, list, &leaves) };
         // Partitions that come while the host leaves go at once. The broker must not be asked meanwhile: a consumer that closes gets
         // no answers, and librdkafka ends the group's part behind the back of a callback that takes long, which then waits for ever.
-        if self.events.is_closed() {
+        if leaves() {
             if let Err(error) = consumer.incremental_assign(list) {
                 tracing::debug!(mapping = %self.mapping, %error, "partitions that came at the end are not taken over");
             }
             return;
         }
-        if let Err(error) = offsets::settle(consumer, self.start, list) {
+        if let Err(error) = settled {
             tracing::warn!(mapping = %self.mapping, %error, "cannot commit where the group starts; the broker's own offsets are used");
         }
         let partitions = self.partitions(list);

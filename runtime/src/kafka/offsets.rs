@@ -8,28 +8,42 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::model::StartingPosition;
 
-/// Each question to the broker waits this long at most.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Each question to the broker waits this long at most, and is asked again that often: a consumer's first questions get lost when
+/// they go out by the connection of the bootstrap server just as that is given up for the broker's own.
+const PATIENCE: Duration = Duration::from_secs(2);
+const QUESTIONS: usize = 5;
+
+/// Asks until there is an answer, or `leaves` says that none is wanted any more.
+fn answered<T>(leaves: &dyn Fn() -> bool, ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    for _ in 1..QUESTIONS {
+        match ask() {
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) && !leaves() => {}
+            answer => return answer,
+        }
+    }
+    ask()
+}
 
 /// Sets the offset of every partition in `assigned` that has none committed, and commits it.
 pub(super) fn settle<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     start: StartingPosition,
     assigned: &mut TopicPartitionList,
+    leaves: &dyn Fn() -> bool,
 ) -> KafkaResult<()> {
     let topics: BTreeSet<String> = assigned.elements().iter().map(|e| e.topic().to_owned()).collect();
     for topic in topics {
         let mut all = TopicPartitionList::new();
-        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE)?;
+        let metadata = answered(leaves, || consumer.fetch_metadata(Some(&topic), PATIENCE))?;
         for partition in metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions) {
             all.add_partition(&topic, partition.id());
         }
-        let committed = consumer.committed_offsets(all, PATIENCE)?;
+        let committed = answered(leaves, || consumer.committed_offsets(all.clone(), PATIENCE))?;
         let missing: Vec<i32> = committed
             .elements()
             .iter()
@@ -41,7 +55,7 @@ pub(super) fn settle<C: ConsumerContext>(
         }
         let first_time = missing.len() == committed.count();
         let position = if first_time { start } else { StartingPosition::TrimHorizon };
-        let starts = starts(consumer, &topic, &missing, position)?;
+        let starts = starts(consumer, &topic, &missing, position, leaves)?;
         consumer.commit(&starts, CommitMode::Sync)?;
         for start in starts.elements() {
             if let Some(mut element) = assigned.find_partition(&topic, start.partition()) {
@@ -57,13 +71,14 @@ fn starts<C: ConsumerContext>(
     topic: &str,
     partitions: &[i32],
     position: StartingPosition,
+    leaves: &dyn Fn() -> bool,
 ) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::new();
     if let StartingPosition::AtTimestamp(at) = position {
         for partition in partitions {
             list.add_partition_offset(topic, *partition, Offset::Offset(at))?;
         }
-        list = consumer.offsets_for_times(list, PATIENCE)?;
+        list = answered(leaves, || consumer.offsets_for_times(list.clone(), PATIENCE))?;
     }
     let mut starts = TopicPartitionList::new();
     for partition in partitions {
@@ -71,7 +86,7 @@ fn starts<C: ConsumerContext>(
         let offset = if let Some(Offset::Offset(offset)) = by_time {
             offset
         } else {
-            let (low, high) = consumer.fetch_watermarks(topic, *partition, PATIENCE)?;
+            let (low, high) = answered(leaves, || consumer.fetch_watermarks(topic, *partition, PATIENCE))?;
             if position == StartingPosition::TrimHorizon { low } else { high }
         };
         starts.add_partition_offset(topic, *partition, Offset::Offset(offset))?;
