@@ -3,7 +3,7 @@
 //! A request passes `guard` (is it from this machine, and from no foreign page?) and then goes to one of: `page` (the live page at
 //! `/_usher/`, embedded in this program), `status` (`/_usher/status`, JSON: what runs and how far it is), `activity`
 //! (`/_usher/activity`: the last invocations and failures), `metrics` (`/metrics`, for Prometheus), `health` (`/health`, `/health/live`),
-//! `tuner` (`/_usher/settings`: what is set, and changes of it), `/_usher/parked` (dead letters, counted).
+//! `tuner` (`/_usher/settings`: what is set, and changes of it), `letters` (`/_usher/parked`: dead letters, counted).
 //! `client` asks such a host from the command line.
 //!
 //! Promises: nothing that a function printed or answered is ever markup or script on the page; what changes something needs the token of

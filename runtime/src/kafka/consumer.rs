@@ -125,8 +125,8 @@ impl Context {
     fn assign(&self, consumer: &MappingConsumer, list: &mut TopicPartitionList) {
         let leaves = || self.events.is_closed();
         let settled = if leaves() { Ok(()) } else { offsets::settle(consumer, self.start, list, &leaves) };
-        // Partitions that come while the host leaves go at once. The broker must not be asked meanwhile: a consumer that closes gets
-        // no answers, and librdkafka ends the group's part behind the back of a callback that takes long, which then waits for ever.
+        // Partitions that come while the host leaves go at once, and the broker is not asked about them: a consumer that closes was
+        // seen to wait for its answer until the time was up, with the whole drain behind it. What is left is bounded by `LEAVING`.
         if leaves() {
             if let Err(error) = consumer.incremental_assign(list) {
                 tracing::debug!(mapping = %self.mapping, %error, "partitions that came at the end are not taken over");

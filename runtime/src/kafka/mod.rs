@@ -47,7 +47,7 @@ pub use status::{MappingStatus, PartitionStatus};
 
 /// How long a mapping that has drained may take to close its consumer. It needs no more than an exchange with the broker; but one that
 /// is closed while its first assignment is on its way can wait for ever within librdkafka, which ends the group's part with the
-/// answer to the assignment and then drops the answer to the revocation that was on its way as well.
+/// answer to the assignment and then drops the answer to the revocation that was on its way as well (2.12: `rd_kafka_cgrp_op_serve`).
 pub const LEAVING: Duration = Duration::from_secs(8);
 
 /// Chunks on their way from the polling thread to the driver.

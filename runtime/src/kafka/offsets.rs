@@ -13,8 +13,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::model::StartingPosition;
 
-/// Each question to the broker waits this long at most, and is asked again that often: a consumer's first questions get lost when
-/// they go out by the connection of the bootstrap server just as that is given up for the broker's own.
+/// Each question to the broker waits this long at most, and is asked that often at most: short, because a host that is told to end
+/// meanwhile waits for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 const QUESTIONS: usize = 5;
 

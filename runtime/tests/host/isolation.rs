@@ -1,12 +1,10 @@
 //! Whatever one function does, another completes its work.
 
-use std::process::{Command, Stdio};
-
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::kafka::{Stage, free_address, values};
-use crate::support::{Killed, eventually, project};
+use crate::support::{Killed, eventually, project, usher_up};
 
 /// A host with two functions, each with a topic of its own: `Good` records what it gets, `Bad` misbehaves in every invocation.
 struct Host {
@@ -34,13 +32,7 @@ impl Host {
         );
         let folder = project(&template);
         let control = free_address().to_string();
-        let process = Command::new(env!("CARGO_BIN_EXE_usher"))
-            .args(["up", "--control", &control])
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let process = Killed(process);
+        let process = usher_up(folder.path(), &["--control", &control]);
         Self { _process: process, control, _folder: folder }
     }
 

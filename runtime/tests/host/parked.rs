@@ -8,7 +8,7 @@ use usher::model::{self, Destination};
 use usher::parked::{self, Replayed};
 
 use crate::operations_stage::Application;
-use crate::support::{Killed, add_function, eventually};
+use crate::support::{add_function, eventually, usher_up};
 use crate::{kafka, sqs_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,11 +147,7 @@ Resources:
     let body = format!("fail-once:{}", project.path().join("marker").display());
     let event = json!({ "Records": [{ "messageId": "m", "body": body, "attributes": { "ApproximateReceiveCount": "1" } }] });
     std::fs::write(project.path().join("event.json"), event.to_string()).unwrap();
-    let up = || {
-        let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-        usher.args(["up", "--listen", "127.0.0.1:0"]).current_dir(project.path()).stdout(Stdio::null());
-        Killed(usher.spawn().unwrap())
-    };
+    let up = || usher_up(project.path(), &["--listen", "127.0.0.1:0"]);
     let host = up();
     let ask = ["invoke", "Behave", "-e", "event.json", "--async"];
     let accepted = async || (usher(project.path(), &ask).trim().len() == REQUEST_ID).then_some(());

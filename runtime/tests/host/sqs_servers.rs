@@ -1,7 +1,7 @@
 //! Queues through the whole host: killed, without a server, and with one that goes away.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,7 +11,7 @@ use usher::up;
 
 use crate::kafka::{free_address, random, recording};
 use crate::sqs_stage::{Stage, arn, endpoint, queue};
-use crate::support::{self, add_function, application, eventually, executables, options, state};
+use crate::support::{self, add_function, application, eventually, executables, options, state, usher_up};
 
 /// A project whose function reads the queue of a stage.
 pub(crate) fn project(stage: &Stage) -> TempDir {
@@ -28,11 +28,6 @@ pub(crate) fn project(stage: &Stage) -> TempDir {
     support::project(&template)
 }
 
-pub(crate) fn usher_up(folder: &Path, endpoint: &str) -> Child {
-    let arguments = ["up", "--sqs-endpoint", endpoint];
-    Command::new(env!("CARGO_BIN_EXE_usher")).args(arguments).current_dir(folder).stdout(Stdio::null()).spawn().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_host_loses_nothing() {
     let stage = Stage::new().await;
@@ -40,19 +35,17 @@ async fn a_killed_host_loses_nothing() {
     let mut all: Vec<String> = (0..20).map(|n| format!("message {n}")).collect();
     all[3] = format!("hang-once:{}", stage.marker("three"));
     stage.send(&all).await;
-    let mut host = usher_up(folder.path(), &stage.endpoint);
+    let host = usher_up(folder.path(), &["--sqs-endpoint", &stage.endpoint]);
     eventually("a message is being worked on", async || Path::new(&stage.marker("three")).exists().then_some(())).await;
-    host.kill().unwrap();
-    host.wait().unwrap();
-    let mut host = usher_up(folder.path(), &stage.endpoint);
+    drop(host);
+    let host = usher_up(folder.path(), &["--sqs-endpoint", &stage.endpoint]);
     eventually("every message is done", async || {
         let seen = stage.seen();
         all.iter().all(|body| seen.iter().any(|seen| seen.done && seen.body == *body)).then_some(())
     })
     .await;
     stage.eventually_empty().await;
-    host.kill().unwrap();
-    host.wait().unwrap();
+    drop(host);
 }
 
 /// An SQS server of this test's own, which it may stop.

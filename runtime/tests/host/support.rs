@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -133,6 +133,12 @@ pub(crate) async fn eventually<T: Debug>(what: &str, mut look: impl AsyncFnMut()
 /// True while the process exists (a zombie does not count).
 pub(crate) fn is_running(pid: u64) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// `usher up` with these arguments in this project.
+pub(crate) fn usher_up(project: &Path, arguments: &[&str]) -> Killed {
+    let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
+    Killed(usher.arg("up").args(arguments).current_dir(project).stdout(Stdio::null()).spawn().unwrap())
 }
 
 /// A process that is killed with the test, if it is not over by then.

@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::kafka::{Stage, free_address, values};
-use crate::sqs_servers::{project as queue_project, usher_up};
+use crate::sqs_servers::project as queue_project;
 use crate::sqs_stage::Stage as QueueStage;
-use crate::support::{Killed, eventually, project};
+use crate::support::{Killed, eventually, project, usher_up};
 
 /// A host that is killed with the test.
 struct Host {
-    process: Killed,
+    _process: Killed,
     status: String,
     _folder: TempDir,
 }
@@ -36,14 +35,8 @@ impl Host {
         );
         let folder = project(&template);
         let control = free_address().to_string();
-        let process = Command::new(env!("CARGO_BIN_EXE_usher"))
-            .args(["up", "--control", &control])
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let process = Killed(process);
-        Self { process, status: format!("http://{control}/_usher/status"), _folder: folder }
+        let process = usher_up(folder.path(), &["--control", &control]);
+        Self { _process: process, status: format!("http://{control}/_usher/status"), _folder: folder }
     }
 
     /// The partitions that it owns, if it answers.
@@ -56,7 +49,7 @@ impl Host {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_and_in_order() {
     let stage = Stage::new(4).await;
-    let (mut first, second) = (Host::start(&stage), Host::start(&stage));
+    let (first, second) = (Host::start(&stage), Host::start(&stage));
     let owned = eventually("each owns two partitions", async || {
         let (one, other) = (first.owns().await?, second.owns().await?);
         (one.len() == 2 && other.len() == 2 && one.is_disjoint(&other)).then_some(one)
@@ -75,8 +68,7 @@ async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_
         owned.iter().all(|partition| stage.folder.path().join(format!("hang-{partition}")).exists()).then_some(())
     })
     .await;
-    first.process.0.kill().unwrap();
-    first.process.0.wait().unwrap();
+    drop(first);
     eventually("the other owns all", async || second.owns().await.filter(|owned| owned.len() == 4)).await;
     eventually("every record is done", async || {
         let seen: BTreeSet<(i32, i64)> = stage.seen().iter().map(|seen| (seen.0, seen.1)).collect();
@@ -99,16 +91,14 @@ async fn of_two_hosts_with_one_queue_either_may_be_killed_and_every_message_is_h
     let mut all: Vec<String> = (0..60).map(|n| format!("message {n}")).collect();
     all[7] = format!("hang-once:{}", stage.marker("seven"));
     stage.send(&all).await;
-    let [mut first, mut second] = folders.each_ref().map(|folder| usher_up(folder.path(), &stage.endpoint));
+    let [first, second] = folders.each_ref().map(|folder| usher_up(folder.path(), &["--sqs-endpoint", &stage.endpoint]));
     eventually("a message is being worked on", async || Path::new(&stage.marker("seven")).exists().then_some(())).await;
-    first.kill().unwrap();
-    first.wait().unwrap();
+    drop(first);
     eventually("every message is done", async || {
         let seen = stage.seen();
         all.iter().all(|body| seen.iter().any(|seen| seen.done && seen.body == *body)).then_some(())
     })
     .await;
     stage.eventually_empty().await;
-    second.kill().unwrap();
-    second.wait().unwrap();
+    drop(second);
 }
