@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+/// The exit code of a command that did a part of its work; it says what is left and why.
+pub(super) const IN_PART: u8 = 3;
+
 /// One message, and the exit code that goes with it.
 #[derive(Debug)]
 pub(super) struct Wrong {

@@ -1,6 +1,7 @@
 //! The command line: what is asked for, where the log goes, and how a run ends.
 //!
-//! Exit codes: 0 done; 1 the function failed, or the host could not go on; 2 the configuration is wrong, said in one message.
+//! Exit codes: 0 done; 1 the function failed, or the host could not go on; 2 the configuration is wrong, said in one message;
+//! 3 a part of the work was done, and the rest is named with its reason.
 
 mod arguments;
 mod bridge;

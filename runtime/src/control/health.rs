@@ -10,6 +10,15 @@ pub(super) struct Health {
     status: &'static str,
     /// What is wrong, by mapping.
     problems: Vec<Problem>,
+    /// What was lost since the host started and needs an operator; it does not make the host unwell.
+    alarms: Vec<Alarm>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Alarm {
+    /// A mapping or a function.
+    of: String,
+    alarm: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -31,7 +40,19 @@ pub(super) fn judge(picture: &Picture) -> Health {
         .chain(queues)
         .filter_map(|(mapping, problem)| Some(Problem { mapping: mapping.clone(), problem: problem.clone()? }))
         .collect();
-    Health { status: if problems.is_empty() { "ok" } else { "degraded" }, problems }
+    let records = picture.mappings.iter().filter(|mapping| mapping.records_lost > 0).map(|mapping| Alarm {
+        of: mapping.mapping.clone(),
+        alarm: format!(
+            "{} records were given up, and their destination refuses to take them; the log names each",
+            mapping.records_lost
+        ),
+    });
+    let events = picture.events.iter().filter(|events| events.lost > 0).map(|events| Alarm {
+        of: events.function.clone(),
+        alarm: format!("{} asynchronous events were given up without a record; the log names each", events.lost),
+    });
+    let alarms = records.chain(events).collect();
+    Health { status: if problems.is_empty() { "ok" } else { "degraded" }, problems, alarms }
 }
 
 #[cfg(test)]
@@ -46,5 +67,12 @@ mod tests {
         let health = judge(&picture);
         assert_eq!((health.is_well(), health.problems.len(), health.problems[0].mapping.as_str()), (false, 1, "Orders"));
         assert!(judge(&Picture::default()).is_well());
+    }
+
+    #[test]
+    fn what_was_lost_is_named_and_leaves_the_host_well() {
+        let lost = MappingStatus { mapping: "Orders".into(), records_lost: 2, ..MappingStatus::default() };
+        let health = judge(&Picture { mappings: vec![lost], ..Picture::default() });
+        assert!(health.is_well() && health.alarms[0].of == "Orders" && health.alarms[0].alarm.starts_with("2 records"));
     }
 }

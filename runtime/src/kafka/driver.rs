@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::buffer::{Accepted, Buffer, Chunk};
 use super::consumer::{Event, MappingConsumer, commit, partition};
-use super::destination::{Context, GivenUp, History, Outlet, letters};
+use super::destination::{Context, Delivered, GivenUp, History, Outlet, letters};
 use super::encode;
 use super::poller::{Order, Orders};
 use super::status::Progress;
@@ -49,7 +49,7 @@ impl Clock {
 /// What a task of the driver ends with.
 enum Ended {
     Invocation(InvocationId, Result<Response, Rejected>),
-    Delivery(Partition, u64, Result<(), String>),
+    Delivery(Partition, u64, Result<Delivered, String>),
 }
 
 pub(super) struct Driver {
@@ -221,6 +221,9 @@ impl Driver {
         self.buffer.forget(partitions);
         self.history.forget(partitions);
         self.letters.retain(|partition, _| !partitions.contains(partition));
+        for partition in partitions {
+            self.progress.waits(*partition, None);
+        }
     }
 
     fn step(&mut self, input: Input<'_>) {
@@ -302,14 +305,36 @@ impl Driver {
         self.tasks.spawn(async move { Ended::Delivery(partition, letter, outlet.deliver(letters).await) });
     }
 
-    fn delivered(&mut self, partition: Partition, letter: u64, result: &Result<(), String>) {
+    fn delivered(&mut self, partition: Partition, letter: u64, result: &Result<Delivered, String>) {
         if self.letters.get(&partition) != Some(&letter) {
             return;
         }
         self.letters.remove(&partition);
-        if let (Err(why), Some(outlet)) = (result, &self.outlet) {
-            tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
-                "ALARM: {} takes no records ({why}). The partition waits, and it is tried until it does", outlet.name());
+        let name = self.outlet.as_ref().map(Outlet::name).unwrap_or_default();
+        let (mapping, topic, number) = (&self.mapping.id, &self.mapping.topics[partition.topic], partition.number);
+        match result {
+            Ok(delivered) => {
+                self.progress.waits(partition, None);
+                if delivered.reduced > 0 {
+                    self.progress.reduced.fetch_add(delivered.reduced, Ordering::Relaxed);
+                    tracing::error!(%mapping, %topic, partition = number, failure_records = delivered.reduced,
+                        "ALARM: failure records are larger than {name} takes; they went there without their payload or details");
+                }
+                for lost in &delivered.lost {
+                    self.progress.lost.fetch_add(lost.records, Ordering::Relaxed);
+                    tracing::error!(%mapping, %topic, partition = number, first = lost.about, records = lost.records,
+                        "ALARM: records are given up and lost: {name} refuses their failure record in every form ({}). Raise its limit; \
+                         the records stay in their topic as long as its retention says", lost.why);
+                }
+            }
+            Err(why) => {
+                self.progress.waits(
+                    partition,
+                    Some(format!("{name} takes no failure records ({why}); partition {number} of {topic} waits")),
+                );
+                tracing::error!(%mapping, %topic, partition = number,
+                    "ALARM: {name} takes no records ({why}). The partition waits, and it is tried until it does");
+            }
         }
         self.step(Input::Delivered(partition, result.is_ok()));
     }

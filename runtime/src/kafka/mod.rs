@@ -41,7 +41,7 @@ use poller::Orders;
 pub use question::reach;
 pub(crate) use quiet::{Deliveries, Quiet};
 pub(crate) use record::Original;
-pub(crate) use settings::{SERVICE_GATHERS, cluster};
+pub(crate) use settings::{LARGEST_REQUEST, SERVICE_GATHERS, cluster};
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};
 

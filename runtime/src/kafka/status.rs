@@ -27,6 +27,10 @@ pub struct MappingStatus {
     pub failed_batches: u64,
     /// Records given up by a limit of the mapping.
     pub records_discarded: u64,
+    /// Failure records that the destination took only without their payload or details.
+    pub failure_records_reduced: u64,
+    /// Records that were given up and whose failure record the destination refuses in every form.
+    pub records_lost: u64,
     /// Why Kafka cannot be asked just now.
     pub problem: Option<String>,
     /// The partitions this host owns.
@@ -60,9 +64,13 @@ pub(super) struct Progress {
     pub(super) batches: AtomicU64,
     pub(super) failed_batches: AtomicU64,
     pub(super) discarded: AtomicU64,
+    pub(super) reduced: AtomicU64,
+    pub(super) lost: AtomicU64,
     pub(super) away: AtomicBool,
     ends: Mutex<BTreeMap<Partition, Offset>>,
     owned: Mutex<BTreeMap<Partition, Owned>>,
+    /// Partitions that wait for their destination, and why it takes nothing.
+    waiting: Mutex<BTreeMap<Partition, String>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -83,6 +91,23 @@ impl Progress {
 
     pub(super) fn position(&self, partition: Partition, position: Offset) {
         locked(&self.owned).entry(partition).or_default().position = Some(position);
+    }
+
+    /// Why the partition waits for its destination; `None`: it does not.
+    pub(super) fn waits(&self, partition: Partition, why: Option<String>) {
+        let mut waiting = locked(&self.waiting);
+        match why {
+            Some(why) => _ = waiting.insert(partition, why),
+            None => _ = waiting.remove(&partition),
+        }
+    }
+
+    /// What is wrong now: the brokers, or a destination that takes nothing.
+    fn problem(&self) -> Option<String> {
+        if self.away.load(Ordering::Relaxed) {
+            return Some("Kafka is away; records wait there".to_owned());
+        }
+        locked(&self.waiting).values().next().cloned()
     }
 
     /// What the machine holds now; partitions that it does not name are not this host's.
@@ -114,9 +139,11 @@ impl Progress {
             records_done: self.done.load(Ordering::Relaxed),
             records_filtered: self.filtered.load(Ordering::Relaxed),
             batches: self.batches.load(Ordering::Relaxed),
-            problem: self.away.load(Ordering::Relaxed).then(|| "Kafka is away; records wait there".to_owned()),
+            problem: self.problem(),
             failed_batches: self.failed_batches.load(Ordering::Relaxed),
             records_discarded: self.discarded.load(Ordering::Relaxed),
+            failure_records_reduced: self.reduced.load(Ordering::Relaxed),
+            records_lost: self.lost.load(Ordering::Relaxed),
             partitions: partitions.collect(),
             ..MappingStatus::default()
         }

@@ -162,6 +162,8 @@ pub enum Reason {
     TooOld,
     /// A single record with which the event is beyond its limit. Only with a destination: without one it is tried.
     TooLarge,
+    /// An operator passed over it.
+    Skipped,
 }
 
 /// What to do.

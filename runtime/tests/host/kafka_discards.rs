@@ -17,7 +17,7 @@ use crate::support::eventually;
 
 impl Stage {
     /// Everything that stands in a topic, once there are so many.
-    async fn eventually_in(&self, topic: &str, count: usize) -> Vec<OwnedMessage> {
+    pub(crate) async fn eventually_in(&self, topic: &str, count: usize) -> Vec<OwnedMessage> {
         let consumer: StreamConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.mapping.bootstrap_servers)
             .set("group.id", random())

@@ -23,6 +23,8 @@ mod kafka_security;
 mod killed;
 mod operations;
 mod operations_stage;
+mod oversize;
+mod oversize_queues;
 mod page;
 mod parked;
 mod schedule;
