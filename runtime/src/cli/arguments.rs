@@ -95,9 +95,9 @@ pub(super) struct Up {
     pub(super) source: Source,
     #[command(flatten)]
     pub(super) build: Build,
-    /// Public keys (a JWKS file) for JWT authorizers
-    #[arg(long, value_name = "FILE")]
-    pub(super) jwks: Option<PathBuf>,
+    /// Public keys for JWT authorizers: a JWKS file, followed while it changes, or a URL, read again every ten minutes
+    #[arg(long, value_name = "FILE|URL")]
+    pub(super) jwks: Option<String>,
     /// Where HTTP APIs listen; each further API takes the next port [default: usher.toml's, else 127.0.0.1:18080]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) http: Option<String>,

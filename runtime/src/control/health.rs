@@ -10,7 +10,7 @@ pub(super) struct Health {
     status: &'static str,
     /// What is wrong, by mapping.
     problems: Vec<Problem>,
-    /// What was lost since the host started and needs an operator; it does not make the host unwell.
+    /// What needs an operator and does not make the host unwell: what was lost since the start, keys that cannot be read again.
     alarms: Vec<Alarm>,
 }
 
@@ -51,7 +51,11 @@ pub(super) fn judge(picture: &Picture) -> Health {
         of: events.function.clone(),
         alarm: format!("{} asynchronous events were given up without a record; the log names each", events.lost),
     });
-    let alarms = records.chain(events).collect();
+    let keys = picture.keys.iter().filter_map(|keys| {
+        let problem = keys.problem.as_deref()?;
+        Some(Alarm { of: keys.source.clone(), alarm: format!("keys for tokens stay as they were: {problem}") })
+    });
+    let alarms = records.chain(events).chain(keys).collect();
     Health { status: if problems.is_empty() { "ok" } else { "degraded" }, problems, alarms }
 }
 

@@ -2,6 +2,7 @@
 
 use super::status::Picture;
 use crate::asynchronous::AsyncStats;
+use crate::http::KeyStatus;
 use crate::instances::{FunctionStats, InstanceState};
 use crate::kafka::MappingStatus;
 use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
@@ -17,6 +18,7 @@ pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
     kafka(&mut out, &picture.mappings);
     queues(&mut out, &picture.queues);
     events(&mut out, &picture.events);
+    keys(&mut out, picture.keys.as_ref());
     printed(&mut out, &observations.series());
     out.finish()
 }
@@ -134,6 +136,13 @@ fn events(out: &mut Exposition, events: &[AsyncStats]) {
             out.sample(&name, &[("function", &of.function)], read(of));
         }
     }
+}
+
+fn keys(out: &mut Exposition, keys: Option<&KeyStatus>) {
+    let Some(keys) = keys else { return };
+    out.single("usher_jwks_keys", Kind::Gauge, "Keys that tokens are checked with.", keys.keys as u64);
+    let help = "Reads of the key set that failed; the keys before are in force.";
+    out.single("usher_jwks_refresh_failures_total", Kind::Counter, help, keys.refresh_failures);
 }
 
 /// A metric `OrdersStored` of the namespace `Shop` is the summary `emf_shop_orders_stored`, with its dimensions as labels.

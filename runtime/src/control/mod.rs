@@ -32,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::asynchronous::Queue;
+use crate::http::KeyStore;
 use crate::instances::Pool;
 use crate::model::Application;
 use crate::observation::Observations;
@@ -55,6 +56,8 @@ pub struct Host {
     pub kafka: Vec<kafka::Watch>,
     /// The mappings of queues.
     pub sqs: Vec<sqs::Watch>,
+    /// Keys for the JWT authorizers.
+    pub keys: Option<Arc<KeyStore>>,
     /// The events that nobody waits for.
     pub events: Queue,
     /// What may be changed.

@@ -26,7 +26,7 @@ use tokio::sync::watch;
 
 use self::parts::Parts;
 use crate::control::{LogSwitch, Tuner};
-use crate::http::{self, KeySet};
+use crate::http::{self, KeyStore};
 use crate::instances::{Pool, PoolOptions, epoch_ms};
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, Token};
@@ -49,7 +49,7 @@ pub struct Options {
     /// Where each HTTP API listens, by logical id; one without an address gets any free port of loopback.
     pub http: BTreeMap<String, SocketAddr>,
     /// Keys for the JWT authorizers.
-    pub keys: Option<Arc<KeySet>>,
+    pub keys: Option<Arc<KeyStore>>,
     /// False: schedules are left to another host.
     pub schedules: bool,
     /// Gather and retry at the service's pace instead of as soon as possible.
@@ -180,6 +180,9 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
         settings::begin(&tuner, &wishes)?;
         watching.start("following usher.toml", settings::follow(file, tuner.clone(), wishes).map(Ok));
     }
+    if let Some(keys) = options.keys.clone() {
+        watching.start("following the keys for tokens", async move { keys.follow().await }.map(Ok));
+    }
     if let Some(listener) = listeners.control {
         tracing::info!("live page on http://{}/_usher/", address(&listener));
         let host = control::Host {
@@ -187,6 +190,7 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
             observations: options.pool.observations.clone(),
             kafka: watches.0,
             sqs: watches.1,
+            keys: options.keys.clone(),
             events,
             tuner,
             token: hex::encode(rand::random::<[u8; 16]>()),

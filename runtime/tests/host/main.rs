@@ -17,6 +17,7 @@ mod instances;
 mod invoke_api;
 mod invoke_callers;
 mod isolation;
+mod jwks;
 mod kafka;
 mod kafka_discards;
 mod kafka_security;
