@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::operations::{Bridge, Doctor, Parked, Running, Set, Switched};
+use super::operations::{Bridge, Doctor, Offsets, Parked, Running, Set, Switched};
 use crate::faults::Plan;
 use crate::project;
 
@@ -30,10 +30,12 @@ pub(super) enum Command {
     Settings(Running),
     /// Change a setting of the running host: `usher set Orders batch-size=500`, `usher set log=debug`
     Set(Set),
-    /// Have a source of the running host start no further invocation; it stays in its consumer group
+    /// Have a source of the running host, or one partition of it, start no further invocation; it stays in its consumer group
     Pause(Switched),
-    /// Have a paused source go on
+    /// Have a paused source or partition go on
     Resume(Switched),
+    /// Where the consumer groups of Kafka mappings stand: list them, pass a record, read from elsewhere
+    Offsets(Offsets),
     /// Dead letters of the application's sources: list them, look at them, bring them back
     Parked(Parked),
     /// Say what this machine lacks for the application, and how to mend it

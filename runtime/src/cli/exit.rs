@@ -1,5 +1,6 @@
 //! How a run ends badly.
 
+use std::fmt;
 use std::process::ExitCode;
 
 /// The exit code of a command that did a part of its work; it says what is left and why.
@@ -10,6 +11,12 @@ pub(super) const IN_PART: u8 = 3;
 pub(super) struct Wrong {
     code: u8,
     message: String,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 impl Wrong {

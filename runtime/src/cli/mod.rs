@@ -9,6 +9,7 @@ mod doctor;
 mod exit;
 mod invoke;
 mod logging;
+mod offsets;
 mod operations;
 mod parked;
 mod picture;
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
         Command::Template(arguments) => picture::run(&arguments),
         Command::Settings(arguments) => settings::list(&arguments),
         Command::Set(arguments) => settings::set(&arguments),
+        Command::Offsets(arguments) => offsets::run(&arguments),
         Command::Pause(arguments) => settings::pause(&arguments, true),
         Command::Resume(arguments) => settings::pause(&arguments, false),
         Command::Parked(arguments) => parked::run(&arguments),

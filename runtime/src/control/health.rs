@@ -36,14 +36,16 @@ impl Health {
 pub(super) fn judge(picture: &Picture) -> Health {
     let kafka = picture.mappings.iter().map(|mapping| (&mapping.mapping, &mapping.problem));
     let queues = picture.queues.iter().map(|queue| (&queue.mapping, &queue.problem));
+    let destinations = picture.mappings.iter().map(|mapping| (&mapping.mapping, &mapping.destination_problem));
     let problems: Vec<Problem> = kafka
+        .chain(destinations)
         .chain(queues)
         .filter_map(|(mapping, problem)| Some(Problem { mapping: mapping.clone(), problem: problem.clone()? }))
         .collect();
     let records = picture.mappings.iter().filter(|mapping| mapping.records_lost > 0).map(|mapping| Alarm {
         of: mapping.mapping.clone(),
         alarm: format!(
-            "{} records were given up, and their destination refuses to take them; the log names each",
+            "{} records were given up for their size, and no destination holds them; the log names each",
             mapping.records_lost
         ),
     });

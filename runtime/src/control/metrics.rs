@@ -73,7 +73,12 @@ fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
             "Failure records that the destination took only without their payload or details.",
             |m| m.failure_records_reduced,
         ),
-        ("records_lost_total", Kind::Counter, "Records given up that the destination refuses in every form.", |m| m.records_lost),
+        (
+            "records_lost_total",
+            Kind::Counter,
+            "Records larger than an event, or than their destination takes in any form.",
+            |m| m.records_lost,
+        ),
         ("up", Kind::Gauge, "1 while Kafka answers.", |m| m.problem.is_none().into()),
     ];
     for (name, kind, help, read) in families {

@@ -15,6 +15,7 @@ mod guard;
 mod health;
 mod letters;
 mod metrics;
+mod offsets;
 mod page;
 mod routes;
 mod status;

@@ -1,4 +1,8 @@
-//! The task between the polling thread, the pure machine and the functions: it feeds the one and obeys the other.
+//! The task between the polling thread, the pure machine and the functions: it feeds the one and obeys the other. `given_up` sends
+//! records to the destination, `moves` has a partition read from elsewhere.
+
+mod given_up;
+mod moves;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,13 +10,15 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::consumer::CommitMode;
+use rdkafka::error::KafkaResult;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::buffer::{Accepted, Buffer, Chunk};
 use super::consumer::{Event, MappingConsumer, commit, partition};
-use super::destination::{Context, Delivered, GivenUp, History, Outlet, letters};
+use super::destination::{Context, Delivered, History, Outlet};
 use super::encode;
+use super::moves::Move;
 use super::poller::{Order, Orders};
 use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
@@ -50,6 +56,8 @@ impl Clock {
 enum Ended {
     Invocation(InvocationId, Result<Response, Rejected>),
     Delivery(Partition, u64, Result<Delivered, String>),
+    /// A move was committed, or not.
+    Move(Move, KafkaResult<()>),
 }
 
 pub(super) struct Driver {
@@ -67,6 +75,8 @@ pub(super) struct Driver {
     /// Letters on their way, by partition: an answer to any other is void.
     letters: BTreeMap<Partition, u64>,
     next_letter: u64,
+    /// Moves that the polling thread makes.
+    moving: BTreeMap<Partition, Move>,
     batches: BTreeMap<InvocationId, Vec<Slice>>,
     progress: Arc<Progress>,
     clock: Clock,
@@ -96,6 +106,7 @@ impl Driver {
             history: History::default(),
             letters: BTreeMap::new(),
             next_letter: 0,
+            moving: BTreeMap::new(),
             batches: BTreeMap::new(),
             progress,
             clock: Clock::start(),
@@ -113,6 +124,7 @@ impl Driver {
         mut events: mpsc::Receiver<Event>,
         mut polling: oneshot::Receiver<Result<(), String>>,
         mut tuned: watch::Receiver<Option<SourceSettings>>,
+        mut moves: mpsc::Receiver<Move>,
         mut shutdown: watch::Receiver<bool>,
         patience: Duration,
     ) -> Result<(), String> {
@@ -139,12 +151,17 @@ impl Driver {
                         self.step(Input::Finished(id, finish));
                     }
                     Ok(Ended::Delivery(partition, letter, result)) => self.delivered(partition, letter, &result),
+                    Ok(Ended::Move(wanted, committed)) => self.moved(wanted, committed),
                     Err(error) => tracing::error!(mapping = %self.mapping.id, %error, "ALARM: a task failed"),
                 },
                 Ok(()) = tuned.changed() => {
-                    let settings = *tuned.borrow_and_update();
-                    if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
+                    let settings = tuned.borrow_and_update().clone();
+                    if let Some(settings) = settings {
+                        self.progress.paused(settings.paused_partitions.clone());
+                        self.step(Input::Tuned(settings));
+                    }
                 }
+                Some(wanted) = moves.recv() => self.begin_move(wanted),
                 () = tokio::time::sleep_until(wake.into()) => self.step(Input::Tick),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
@@ -193,6 +210,7 @@ impl Driver {
                 self.step(Input::Lost(&partitions));
                 self.forget(&partitions);
             }
+            Event::Sought(partition, offset, result) => self.sought(partition, offset, result),
             Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
         }
         self.progress.holds(self.machine.overview());
@@ -221,6 +239,7 @@ impl Driver {
         self.buffer.forget(partitions);
         self.history.forget(partitions);
         self.letters.retain(|partition, _| !partitions.contains(partition));
+        self.moving.retain(|partition, _| !partitions.contains(partition));
         for partition in partitions {
             self.progress.waits(*partition, None);
         }
@@ -271,72 +290,15 @@ impl Driver {
             Action::Resume(partition) => self.orders.send(Order::Read(partition)),
             Action::Discard(slice, reason) => {
                 self.progress.discarded.fetch_add(slice.records as u64, Ordering::Relaxed);
+                if reason == Reason::TooLarge {
+                    self.progress.lost.fetch_add(slice.records as u64, Ordering::Relaxed);
+                }
                 tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
                     first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records discarded");
             }
             Action::SendToDestination(slice, reason) => self.send_away(&slice, reason),
             Action::Alarm(text) => tracing::error!(mapping = %self.mapping.id, "ALARM: {text}"),
         }
-    }
-
-    /// Tells the destination of records that are given up.
-    fn send_away(&mut self, slice: &Slice, reason: Reason) {
-        let Some(outlet) = self.outlet.clone() else {
-            // only a machine that was told of a destination asks for one
-            return self.step(Input::Delivered(slice.partition, false));
-        };
-        self.next_letter += 1;
-        let letter = self.next_letter;
-        let own_id = format!("{}-{letter}", self.mapping.id);
-        let given_up = GivenUp {
-            slice,
-            reason,
-            tried: self.history.of(slice),
-            records: &self.buffer.records(slice),
-            payload_size: self.buffer.event(&self.envelope, &self.mapping.topics, &[*slice]).len(),
-            own_id: &own_id,
-            now: jiff::Timestamp::from_millisecond(self.clock.now()).unwrap_or_default(),
-        };
-        let letters = letters(&self.context, &given_up, outlet.takes_each());
-        tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
-            first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records given up; they go to {}", outlet.name());
-        self.letters.insert(slice.partition, letter);
-        let partition = slice.partition;
-        self.tasks.spawn(async move { Ended::Delivery(partition, letter, outlet.deliver(letters).await) });
-    }
-
-    fn delivered(&mut self, partition: Partition, letter: u64, result: &Result<Delivered, String>) {
-        if self.letters.get(&partition) != Some(&letter) {
-            return;
-        }
-        self.letters.remove(&partition);
-        let name = self.outlet.as_ref().map(Outlet::name).unwrap_or_default();
-        let (mapping, topic, number) = (&self.mapping.id, &self.mapping.topics[partition.topic], partition.number);
-        match result {
-            Ok(delivered) => {
-                self.progress.waits(partition, None);
-                if delivered.reduced > 0 {
-                    self.progress.reduced.fetch_add(delivered.reduced, Ordering::Relaxed);
-                    tracing::error!(%mapping, %topic, partition = number, failure_records = delivered.reduced,
-                        "ALARM: failure records are larger than {name} takes; they went there without their payload or details");
-                }
-                for lost in &delivered.lost {
-                    self.progress.lost.fetch_add(lost.records, Ordering::Relaxed);
-                    tracing::error!(%mapping, %topic, partition = number, first = lost.about, records = lost.records,
-                        "ALARM: records are given up and lost: {name} refuses their failure record in every form ({}). Raise its limit; \
-                         the records stay in their topic as long as its retention says", lost.why);
-                }
-            }
-            Err(why) => {
-                self.progress.waits(
-                    partition,
-                    Some(format!("{name} takes no failure records ({why}); partition {number} of {topic} waits")),
-                );
-                tracing::error!(%mapping, %topic, partition = number,
-                    "ALARM: {name} takes no records ({why}). The partition waits, and it is tried until it does");
-            }
-        }
-        self.step(Input::Delivered(partition, result.is_ok()));
     }
 
     fn invoke(&mut self, id: InvocationId, slices: Vec<Slice>) {

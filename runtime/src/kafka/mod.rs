@@ -3,7 +3,7 @@
 //! A record passes through these files in this order: `poller` polls on a thread of its own and has `encode` write each
 //! message as JSON into a chunk (`consumer` is what librdkafka calls back into meanwhile); `buffer` holds chunks until their records are done and cuts events out of them; `driver`
 //! feeds the machine, invokes, commits, pauses; `destination` takes what is given up, `record` reads a record back out of its JSON; `offsets` decides where a new group starts; `settings` holds every
-//! setting of librdkafka with its reason; `question` asks a cluster before the start whether it lets us in; `status` shows how far it all is.
+//! setting of librdkafka with its reason; `positions` says where the group stands, and `moves` has a running mapping read from elsewhere; `lookup` reads for both; `question` asks a cluster before the start whether it lets us in; `status` shows how far it all is.
 //!
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
 //! that goes away is waited for; a drain finishes what is in flight, commits it and leaves.
@@ -13,8 +13,11 @@ mod consumer;
 mod destination;
 mod driver;
 mod encode;
+pub(crate) mod lookup;
+mod moves;
 mod offsets;
 mod poller;
+pub mod positions;
 mod question;
 mod quiet;
 mod record;
@@ -37,7 +40,9 @@ use crate::tuning::SourceSettings;
 use consumer::{Context, MappingConsumer};
 use destination::Outlet;
 use driver::Driver;
+use moves::Move;
 use poller::Orders;
+pub use positions::{PositionAction, PositionChange, Standing, Target};
 pub use question::reach;
 pub(crate) use quiet::{Deliveries, Quiet};
 pub(crate) use record::Original;
@@ -52,6 +57,9 @@ pub const LEAVING: Duration = Duration::from_secs(8);
 
 /// Chunks on their way from the polling thread to the driver.
 const CHUNKS_AHEAD: usize = 16;
+
+/// Moves of operators on their way to the driver.
+const MOVES: usize = 16;
 
 /// What a mapping needs of its host.
 #[derive(Debug, Clone)]
@@ -85,6 +93,7 @@ pub struct Handle {
 pub struct Watch {
     mapping: KafkaMapping,
     progress: Arc<Progress>,
+    moves: mpsc::Sender<Move>,
 }
 
 impl Watch {
@@ -163,6 +172,7 @@ pub fn start(
     shutdown: watch::Receiver<bool>,
 ) -> Result<Handle, String> {
     let (tune, tuned) = watch::channel(None);
+    let (moves, wanted) = mpsc::channel(MOVES);
     let outlet = mapping.on_failure.as_ref().map(|to| Outlet::new(to, settings::cluster(&mapping), limits.sqs.as_ref()));
     let outlet = outlet.transpose().map_err(|why| format!("mapping {}: {why}", mapping.id))?;
     let progress = Arc::new(Progress::default());
@@ -194,12 +204,12 @@ pub fn start(
     let patience = limits.drain;
     let task = tokio::spawn(async move {
         // a task of its own, so that a panic in it still ends the polling thread
-        let driven = tokio::spawn(driver.run(received, polling, tuned, shutdown, patience)).await;
+        let driven = tokio::spawn(driver.run(received, polling, tuned, wanted, shutdown, patience)).await;
         stop.store(true, Ordering::Relaxed);
         let left = leave(polling_thread, consumer).await;
         driven.map_err(|error| format!("its driver failed: {error}"))??;
         left
     });
-    let watch = Watch { mapping, progress };
+    let watch = Watch { mapping, progress, moves };
     Ok(Handle { watch, tune, task })
 }

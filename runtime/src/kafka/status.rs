@@ -1,6 +1,6 @@
 //! How far a mapping is, for those who watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,10 +29,13 @@ pub struct MappingStatus {
     pub records_discarded: u64,
     /// Failure records that the destination took only without their payload or details.
     pub failure_records_reduced: u64,
-    /// Records that were given up and whose failure record the destination refuses in every form.
+    /// Records that were given up although no limit of the mapping says so, and that no destination holds: larger than an event, or with a
+    /// failure record that the destination refuses in every form.
     pub records_lost: u64,
     /// Why Kafka cannot be asked just now.
     pub problem: Option<String>,
+    /// Why the destination takes no failure records at present; a partition waits for it.
+    pub destination_problem: Option<String>,
     /// The partitions this host owns.
     pub partitions: Vec<PartitionStatus>,
 }
@@ -54,6 +57,8 @@ pub struct PartitionStatus {
     pub held: usize,
     /// A slice is in flight.
     pub in_flight: bool,
+    /// An operator holds it back.
+    pub paused: bool,
 }
 
 /// Written by the polling thread and the driver, read by the status.
@@ -71,6 +76,8 @@ pub(super) struct Progress {
     owned: Mutex<BTreeMap<Partition, Owned>>,
     /// Partitions that wait for their destination, and why it takes nothing.
     waiting: Mutex<BTreeMap<Partition, String>>,
+    /// Partitions that an operator holds back.
+    paused: Mutex<BTreeSet<Partition>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -93,6 +100,11 @@ impl Progress {
         locked(&self.owned).entry(partition).or_default().position = Some(position);
     }
 
+    /// The partitions that an operator holds back from now on.
+    pub(super) fn paused(&self, partitions: BTreeSet<Partition>) {
+        *locked(&self.paused) = partitions;
+    }
+
     /// Why the partition waits for its destination; `None`: it does not.
     pub(super) fn waits(&self, partition: Partition, why: Option<String>) {
         let mut waiting = locked(&self.waiting);
@@ -100,14 +112,6 @@ impl Progress {
             Some(why) => _ = waiting.insert(partition, why),
             None => _ = waiting.remove(&partition),
         }
-    }
-
-    /// What is wrong now: the brokers, or a destination that takes nothing.
-    fn problem(&self) -> Option<String> {
-        if self.away.load(Ordering::Relaxed) {
-            return Some("Kafka is away; records wait there".to_owned());
-        }
-        locked(&self.waiting).values().next().cloned()
     }
 
     /// What the machine holds now; partitions that it does not name are not this host's.
@@ -123,6 +127,7 @@ impl Progress {
     pub(super) fn snapshot(&self, topics: &[String]) -> MappingStatus {
         let ends = locked(&self.ends).clone();
         let owned = locked(&self.owned).clone();
+        let paused = locked(&self.paused).clone();
         let partitions = owned.iter().map(|(partition, owned)| {
             let end = ends.get(partition).copied();
             PartitionStatus {
@@ -133,13 +138,15 @@ impl Progress {
                 lag: end.zip(owned.position).map(|(end, position)| (end - position).max(0)),
                 held: owned.held,
                 in_flight: owned.in_flight,
+                paused: paused.contains(partition),
             }
         });
         MappingStatus {
             records_done: self.done.load(Ordering::Relaxed),
             records_filtered: self.filtered.load(Ordering::Relaxed),
             batches: self.batches.load(Ordering::Relaxed),
-            problem: self.problem(),
+            problem: self.away.load(Ordering::Relaxed).then(|| "Kafka is away; records wait there".to_owned()),
+            destination_problem: locked(&self.waiting).values().next().cloned(),
             failed_batches: self.failed_batches.load(Ordering::Relaxed),
             records_discarded: self.discarded.load(Ordering::Relaxed),
             failure_records_reduced: self.reduced.load(Ordering::Relaxed),

@@ -1,20 +1,16 @@
 //! Kafka records, read once more and written to the end of a topic.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::route::Range;
-use crate::kafka::{Deliveries, LARGEST_REQUEST, Quiet, cluster};
+use crate::kafka::lookup::{PATIENCE, consumer, read, watermarks};
+use crate::kafka::{Deliveries, LARGEST_REQUEST, cluster};
 use crate::model::KafkaMapping;
-
-/// How long a broker may take to answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,74 +53,6 @@ pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
         }
     });
     work.await.unwrap_or_else(|error| Err(error.to_string()))
-}
-
-pub(super) fn consumer(mapping: &KafkaMapping, group: &str) -> Result<BaseConsumer<Quiet>, String> {
-    cluster(mapping)
-        .set("group.id", group)
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("isolation.level", "read_committed")
-        .set("allow.auto.create.topics", "false")
-        .create_with_context(Quiet)
-        .map_err(|error| error.to_string())
-}
-
-pub(super) fn watermarks(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<(i64, i64), String> {
-    consumer.fetch_watermarks(topic, partition, PATIENCE).map_err(|error| format!("topic {topic}: {error}"))
-}
-
-/// Records from `first` to `last` of a partition, at most `limit`.
-pub(super) fn read(
-    consumer: &BaseConsumer<Quiet>,
-    topic: &str,
-    partition: i32,
-    first: i64,
-    last: i64,
-    limit: usize,
-) -> Result<Vec<OwnedMessage>, String> {
-    let failed = |error: KafkaError| format!("topic {topic}: {error}");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(first)).map_err(failed)?;
-    consumer.assign(&list).map_err(failed)?;
-    let mut found = Vec::new();
-    let mut deadline = Instant::now() + PATIENCE;
-    while found.len() < limit {
-        if Instant::now() >= deadline {
-            return Err(format!("topic {topic}: nothing came within {} s", PATIENCE.as_secs()));
-        }
-        match consumer.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) if message.offset() > last => break,
-            Some(Ok(message)) => {
-                deadline = Instant::now() + PATIENCE;
-                let end = message.offset() == last;
-                found.push(message.detach());
-                if end {
-                    break;
-                }
-            }
-            // the last offsets may be gaps
-            Some(Err(KafkaError::PartitionEOF(_))) => break,
-            Some(Err(error)) => tracing::debug!(%error, "while reading records again"),
-            None => {}
-        }
-    }
-    Ok(found)
-}
-
-/// One record of a partition. `None`: the topic does not have it any more.
-pub(super) fn read_one(
-    consumer: &BaseConsumer<Quiet>,
-    topic: &str,
-    partition: i32,
-    offset: i64,
-) -> Result<Option<OwnedMessage>, String> {
-    let (low, high) = watermarks(consumer, topic, partition)?;
-    if offset < low || offset >= high {
-        return Ok(None);
-    }
-    let found = read(consumer, topic, partition, offset, offset, 1)?;
-    Ok(found.into_iter().find(|message| message.offset() == offset))
 }
 
 /// A record to be written.

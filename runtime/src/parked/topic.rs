@@ -6,9 +6,10 @@ use rdkafka::message::{Message as _, OwnedMessage};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::progress::{MOST_STAYING, Waiting};
-use super::records::{Outgoing, PATIENCE, consumer, read, read_one, watermarks, write};
+use super::records::{Outgoing, write};
 use super::wrapped::{Content, unwrapped};
 use super::{Replayed, Seen};
+use crate::kafka::lookup::{PATIENCE, consumer, read, read_one, watermarks};
 use crate::kafka::{Original, Quiet};
 use crate::model::KafkaMapping;
 

@@ -92,7 +92,7 @@ impl Driver {
                     Err(error) => tracing::error!(mapping = %self.mapping.id, %error, "ALARM: a task failed"),
                 },
                 Ok(()) = tuned.changed() => {
-                    let settings = *tuned.borrow_and_update();
+                    let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
                 }
                 () = until(wake) => self.step(Input::Tick),

@@ -22,6 +22,7 @@ mod kafka;
 mod kafka_discards;
 mod kafka_security;
 mod killed;
+mod offsets;
 mod operations;
 mod operations_stage;
 mod oversize;
