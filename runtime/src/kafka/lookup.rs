@@ -1,10 +1,11 @@
 //! Reads what a topic and a group have, for an operator's command: one consumer that joins no group.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Message as _, OwnedMessage};
+use rdkafka::message::{BorrowedMessage, Message as _, OwnedMessage};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::quiet::Quiet;
@@ -40,6 +41,18 @@ pub(crate) fn read(
     last: i64,
     limit: usize,
 ) -> Result<Vec<OwnedMessage>, String> {
+    read_as(consumer, (topic, partition), first..=last, limit, BorrowedMessage::detach)
+}
+
+/// As [`read`], but keeps of each record what `keep` makes of it.
+pub(crate) fn read_as<T>(
+    consumer: &BaseConsumer<Quiet>,
+    (topic, partition): (&str, i32),
+    offsets: RangeInclusive<i64>,
+    limit: usize,
+    keep: impl Fn(&BorrowedMessage<'_>) -> T,
+) -> Result<Vec<T>, String> {
+    let (first, last) = offsets.into_inner();
     let failed = |error: KafkaError| format!("topic {topic}: {error}");
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, partition, Offset::Offset(first)).map_err(failed)?;
@@ -55,7 +68,7 @@ pub(crate) fn read(
             Some(Ok(message)) => {
                 deadline = Instant::now() + PATIENCE;
                 let end = message.offset() == last;
-                found.push(message.detach());
+                found.push(keep(&message));
                 if end {
                     break;
                 }

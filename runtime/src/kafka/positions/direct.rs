@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::message::{Message as _, OwnedMessage};
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::kafka::consumer::partition;
 use crate::kafka::destination::{Context, GivenUp, Outlet, letters};
-use crate::kafka::lookup::{PATIENCE, consumer, read};
+use crate::kafka::lookup::{PATIENCE, consumer, read_as};
 use crate::kafka::quiet::Quiet;
 use crate::kafka::{encode, settings};
-use crate::mapping::{Reason, Slice};
+use crate::mapping::{Partition, Reason, Slice};
 use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
 
@@ -47,21 +47,23 @@ pub async fn skip(
     let found = tokio::task::spawn_blocking(move || {
         let consumer = consumer(&owned, &owned.group)?;
         wait_until_empty(&consumer, &owned.group)?;
-        match read(&consumer, &topic_name, number, committed, record, 1) {
+        match read_as(&consumer, (&topic_name, number), committed..=record, 1, Found::of) {
             Ok(found) => Ok(found.into_iter().next()),
             // what cannot be read is what an operator passes
             Err(_) if record == committed => Ok(None),
             Err(why) => Err(why),
         }
     });
-    let found: Option<OwnedMessage> = found.await.unwrap_or_else(|error| Err(error.to_string()))?;
-    if let Some(next) = found.as_ref().map(rdkafka::Message::offset).filter(|next| *next != record) {
+    let found: Option<Found> = found.await.unwrap_or_else(|error| Err(error.to_string()))?;
+    if let Some(next) = found.as_ref().map(|found| found.offset).filter(|next| *next != record) {
         return Err(format!("the next record of {topic}-{number} is {next}, not {record}. Skip that one, or seek"));
     }
     let to = match (&found, &mapping.on_failure) {
-        (Some(message), Some(destination)) => {
+        (Some(found), Some(destination)) => {
             let outlet = Outlet::new(destination, settings::cluster(mapping), sqs.as_ref())?;
-            deliver(mapping, function_arn, &outlet, message).await?
+            let place = partition(&mapping.topics, &topic, number);
+            let place = place.ok_or_else(|| format!("the mapping does not read topic {topic}"))?;
+            deliver(&Context { mapping: mapping.clone(), function_arn }, place, &outlet, found).await?
         }
         (Some(_), None) => "it goes nowhere: the mapping has no destination".to_owned(),
         (None, _) => "it cannot be read, so it goes nowhere".to_owned(),
@@ -72,28 +74,37 @@ pub async fn skip(
     Ok(to)
 }
 
-async fn deliver(
-    mapping: &KafkaMapping,
-    function_arn: String,
-    outlet: &Outlet,
-    message: &OwnedMessage,
-) -> Result<String, String> {
-    let place = partition(&mapping.topics, message.topic(), message.partition());
-    let place = place.ok_or_else(|| format!("the mapping does not read topic {}", message.topic()))?;
-    let mut record = Vec::new();
-    encode::record(&encode::record_start(message.topic(), message.partition()), message, &mut record);
-    let slice = Slice { partition: place, first: message.offset(), last: message.offset(), records: 1 };
+/// A record as an event has it.
+struct Found {
+    offset: i64,
+    json: Vec<u8>,
+    /// Milliseconds since 1970; negative: none.
+    time: i64,
+}
+
+impl Found {
+    fn of(message: &BorrowedMessage<'_>) -> Self {
+        let mut json = Vec::new();
+        // headers that break Kafka's format are left out: the record is passed whatever it holds
+        let headers = kafka_headers::headers(message).unwrap_or_default();
+        encode::record(&encode::record_start(message.topic(), message.partition()), message, &headers, &mut json);
+        Self { offset: message.offset(), json, time: message.timestamp().to_millis().unwrap_or(-1) }
+    }
+}
+
+async fn deliver(context: &Context, place: Partition, outlet: &Outlet, found: &Found) -> Result<String, String> {
+    let mapping = &context.mapping;
+    let slice = Slice { partition: place, first: found.offset, last: found.offset, records: 1 };
     let given_up = GivenUp {
         slice: &slice,
         reason: Reason::Skipped,
         tried: None,
-        records: &[(&record, message.timestamp().to_millis().unwrap_or(-1))],
-        payload_size: encode::envelope(mapping).len() + record.len() + encode::EVENT_END.len(),
-        own_id: &format!("{}-skip-{}", mapping.id, message.offset()),
+        records: &[(&found.json, found.time)],
+        payload_size: encode::envelope(mapping).len() + found.json.len() + encode::EVENT_END.len(),
+        own_id: &format!("{}-skip-{}", mapping.id, found.offset),
         now: Timestamp::now(),
     };
-    let context = Context { mapping: mapping.clone(), function_arn };
-    let delivered = outlet.deliver(letters(&context, &given_up, outlet.takes_each())).await;
+    let delivered = outlet.deliver(letters(context, &given_up, outlet.takes_each())).await;
     let delivered =
         delivered.map_err(|why| format!("{} takes no failure records ({why}); nothing was skipped", outlet.name()))?;
     Ok(match delivered.lost.first() {
