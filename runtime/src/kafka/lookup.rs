@@ -41,7 +41,11 @@ pub(crate) fn read(
     last: i64,
     limit: usize,
 ) -> Result<Vec<OwnedMessage>, String> {
-    read_as(consumer, (topic, partition), first..=last, limit, BorrowedMessage::detach)
+    read_as(consumer, (topic, partition), first..=last, limit, owned)
+}
+
+fn owned(message: &BorrowedMessage<'_>) -> OwnedMessage {
+    message.detach()
 }
 
 /// As [`read`], but keeps of each record what `keep` makes of it.
