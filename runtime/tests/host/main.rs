@@ -21,6 +21,7 @@ mod kafka;
 mod kafka_discards;
 mod kafka_security;
 mod killed;
+mod mixed_load;
 mod operations;
 mod operations_stage;
 mod page;
