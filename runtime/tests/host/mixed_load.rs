@@ -142,7 +142,11 @@ Resources:
             let number = |name: &str| info[name].as_str().map(|text| text.parse::<i64>().unwrap());
             let position = (number("partition").unwrap() as i32, number("offset").unwrap());
             let has_payload = record["payload"]["records"].is_object();
-            if has_payload { whole.insert(position) } else { reduced.insert(position) };
+            if has_payload {
+                whole.insert(position)
+            } else {
+                reduced.insert(position)
+            };
         }
         (whole, reduced)
     }
