@@ -33,6 +33,7 @@ pub mod project;
 pub mod schedule;
 pub mod sqs;
 pub mod template;
+pub mod state;
 pub mod tuning;
 pub mod up;
 mod waiting;

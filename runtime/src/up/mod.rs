@@ -33,6 +33,7 @@ use crate::invoke_api::{self, Token};
 use crate::model::Application;
 use crate::tuning::{Settings, Wish};
 use crate::waiting::turned;
+use crate::state::StateFolder;
 use crate::{control, kafka, schedule};
 
 pub use surroundings::{Face, missing};
@@ -58,14 +59,13 @@ pub struct Options {
     pub settings: Option<(PathBuf, Vec<Wish>)>,
     /// Changes what the host logs; `None`: nothing does.
     pub log: Option<LogSwitch>,
-    /// Folder of this host alone: accepted events, where it is found, when schedules were last looked after.
-    pub state: PathBuf,
+    /// Folder of this host alone: its identity in consumer groups (static membership), accepted events, where it is found, when
+    /// schedules were last looked after.
+    pub state: StateFolder,
     /// Where the Invoke API listens.
     pub invoke: InvokeAt,
     /// What callers of other machines must bring to the Invoke API; `None`: they are refused.
     pub token: Option<Token>,
-    /// Distinguishes this host in consumer groups across restarts (static membership): host name and project folder.
-    pub host_id: String,
 }
 
 /// An address for the Invoke API.
@@ -146,7 +146,7 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
     for schedule in &enabled {
         tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
     }
-    let (queue, mut until, memory) = (events.clone(), stopping.clone(), options.state.join(SCHEDULES_SEEN));
+    let (queue, mut until, memory) = (events.clone(), stopping.clone(), options.state.path().join(SCHEDULES_SEEN));
     let firing = async move {
         schedule::run(enabled, queue, Some(&memory), until.clone()).await;
         // there may be none, or none that fires again
