@@ -11,13 +11,14 @@ use super::ending::Ending;
 use super::exit::Wrong;
 use super::prepare;
 use crate::control::LogSwitch;
+use crate::descriptors;
 use crate::http::{self, KeySet};
 use crate::instances::PoolOptions;
 use crate::invoke_api::{LEAST_TOKEN, Token};
 use crate::model::Application;
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
-use crate::up::{self, InvokeAt, Options, RunError};
 use crate::state::StateFolder;
+use crate::up::{self, InvokeAt, Options, RunError};
 
 /// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
 pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
@@ -34,10 +35,10 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     let listen = parsed("--listen", arguments.listen.as_deref(), &mut problems);
     let token = token(arguments.token.as_deref(), listen, &mut problems);
     let http = project.http_addresses(&application).map_err(|wrong| problems.push(wrong)).unwrap_or_default();
-    let runtime = prepare::runtime()?;
     // before the ports are tried: those of the host that has the folder would be reported as well
     let claim = || StateFolder::claim(&arguments.state.folder(&arguments.source.template));
     let state = problems.is_empty().then(claim).transpose().map_err(|refused| Wrong::problems(&[refused.to_string()]))?;
+    let runtime = prepare::runtime()?;
     problems.extend(runtime.block_on(up::missing(&application, &up::faces(&application, &http, control))));
     let Some(state) = state.filter(|_| problems.is_empty()) else {
         return Err(Wrong::problems(&problems));
@@ -47,6 +48,10 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     let mut pool = PoolOptions { faults: arguments.faults.plan(), ..PoolOptions::default() };
     if !pool.faults.is_none() {
         tracing::warn!("faults on purpose: {}", pool.faults);
+    }
+    match descriptors::raise() {
+        Ok(before) => pool.open_files = Some(before),
+        Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
     }
     if let Some(most) = project.concurrency {
         pool.default_concurrency = most as usize;
