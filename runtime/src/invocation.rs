@@ -84,6 +84,15 @@ pub enum Rejected {
     /// where the limit is 0, or [`Request::start_by`] is over.
     #[error("function {0} is at its concurrency limit")]
     Throttled(String),
+    /// The host is short of open files, memory or processes, and could start no process for it. Try again later: it says
+    /// nothing of the function.
+    #[error("no process of function {function} can be started: {why}")]
+    NoCapacity {
+        /// Logical id.
+        function: String,
+        /// What is short.
+        why: String,
+    },
     /// The event is larger than [`MAX_PAYLOAD`]. A mapping's batches are exempt: their only too large event is a single
     /// record that nothing can make smaller.
     #[error("the event has {0} bytes; an invocation takes at most 6 MB")]

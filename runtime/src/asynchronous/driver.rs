@@ -208,6 +208,7 @@ impl Driver {
                 Finish::Failed
             }
             Err(Rejected::ShuttingDown) => Finish::Stopped,
+            Err(Rejected::NoCapacity { .. }) => Finish::NotBegun,
             Err(Rejected::Throttled(_)) if most > 0 => Finish::NotBegun,
             Err(rejected) => {
                 tracing::error!(function, %rejected, "an asynchronous event cannot run");

@@ -118,6 +118,9 @@ pub(super) struct Up {
     pub(super) state: State,
     #[command(flatten)]
     pub(super) faults: Faults,
+    /// Drain and end when standard input is closed, which a program that started this host does by its own end, however it ends
+    #[arg(long)]
+    pub(super) until_stdin_closes: bool,
     /// Wait as the service waits: batches of Kafka gather for half a second, retries take their time
     #[arg(long)]
     pub(super) aws_timing: bool,

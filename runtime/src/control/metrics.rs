@@ -2,6 +2,7 @@
 
 use super::status::Picture;
 use crate::asynchronous::AsyncStats;
+use crate::connections::places::PlaceStats;
 use crate::instances::{FunctionStats, InstanceState};
 use crate::kafka::MappingStatus;
 use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
@@ -17,6 +18,7 @@ pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
     kafka(&mut out, &picture.mappings);
     queues(&mut out, &picture.queues);
     events(&mut out, &picture.events);
+    connections(&mut out, &picture.connections);
     printed(&mut out, &observations.series());
     out.finish()
 }
@@ -125,6 +127,23 @@ fn events(out: &mut Exposition, events: &[AsyncStats]) {
         out.family(&name, kind, help);
         for of in events {
             out.sample(&name, &[("function", &of.function)], read(of));
+        }
+    }
+}
+
+fn connections(out: &mut Exposition, all: &[PlaceStats]) {
+    type Read = fn(&PlaceStats) -> u64;
+    let families: [(&str, Kind, &str, Read); 5] = [
+        ("usher_connections", Kind::Gauge, "Connections open now.", |p| p.open as u64),
+        ("usher_connections_limit", Kind::Gauge, "Connections at one time at most.", |p| p.limit as u64),
+        ("usher_connections_closed_total", Kind::Counter, "Connections closed to make room for others.", |p| p.closed),
+        ("usher_body_bytes", Kind::Gauge, "Bytes of request bodies held now.", |p| p.body_bytes as u64),
+        ("usher_body_bytes_limit", Kind::Gauge, "Bytes of request bodies at one time at most.", |p| p.body_limit as u64),
+    ];
+    for (name, kind, help, read) in families {
+        out.family(name, kind, help);
+        for place in all {
+            out.sample(name, &[("ports", place.ports)], read(place));
         }
     }
 }

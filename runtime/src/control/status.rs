@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Host;
 use crate::asynchronous::AsyncStats;
+use crate::connections::places::{PlaceStats, Places};
 use crate::instances::{FunctionStats, Memory, memory};
 use crate::kafka::{self, MappingStatus};
 use crate::sqs::{self, SqsStatus};
@@ -22,6 +23,8 @@ pub(super) struct Picture {
     pub(super) queues: Vec<SqsStatus>,
     /// Asynchronous events, by function.
     pub(super) events: Vec<AsyncStats>,
+    /// Connections to the host's ports, by budget.
+    pub(super) connections: Vec<PlaceStats>,
 }
 
 pub(super) fn picture(host: &Host) -> Picture {
@@ -34,5 +37,6 @@ pub(super) fn picture(host: &Host) -> Picture {
         mappings: host.kafka.iter().map(kafka::Watch::status).collect(),
         queues: host.sqs.iter().map(sqs::Watch::status).collect(),
         events: host.events.stats(),
+        connections: host.places.iter().map(Places::stats).collect(),
     }
 }

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{Notify, oneshot};
 
-use super::dispatch::{Dispatch, Job, Submitted};
+use super::dispatch::{Dispatch, Job, Reply, Submitted};
 use super::guardian::Guardian;
 use super::logs::{FunctionLog, Logs};
+use super::processes::Processes;
 use super::stats::{FunctionStats, Stats};
 use super::supervisor;
 use crate::faults::{Kill, Plan};
@@ -30,6 +31,10 @@ pub struct PoolOptions {
     pub default_concurrency: usize,
     /// An instance idle this long is retired.
     pub idle: Duration,
+    /// Processes of all functions at one time at most: what the host has open files for.
+    pub processes: usize,
+    /// Open files that a function's process may have (its soft limit); `None`: as many as this process.
+    pub open_files: Option<u64>,
     /// Time a drain waits for invocations in flight before it kills them.
     pub drain: Duration,
     /// What goes wrong on purpose.
@@ -45,6 +50,8 @@ impl Default for PoolOptions {
         Self {
             default_concurrency: DEFAULT_CONCURRENCY,
             idle: Duration::from_mins(5),
+            processes: usize::MAX,
+            open_files: None,
             drain: Duration::from_secs(20),
             logs: Logs::stdout(),
             faults: Plan::default(),
@@ -59,6 +66,10 @@ pub(super) struct Runner {
     pub(super) function: Function,
     pub(super) executable: PathBuf,
     pub(super) idle: Duration,
+    /// Open files that a process may have; `None`: as many as the host.
+    pub(super) open_files: Option<u64>,
+    /// Room for processes, shared by all functions.
+    pub(super) processes: Arc<Processes>,
     /// Stop processes between invocations.
     pub(super) freeze: bool,
     pub(super) dispatch: Dispatch,
@@ -101,12 +112,15 @@ impl Pool {
     /// Must be called within a tokio runtime's reach; `executables` is by logical id.
     pub fn new(app: &Application, executables: &BTreeMap<String, PathBuf>, options: &PoolOptions) -> Arc<Self> {
         let guardian = Arc::new(Guardian::start());
+        let processes = Processes::new(options.processes);
         let runners = app.functions.values().filter_map(|function| {
             let executable = executables.get(&function.id)?.clone();
             let limit = function.concurrency.map_or(options.default_concurrency, |limit| limit as usize);
             let runner = Runner {
                 executable,
                 idle: options.idle,
+                open_files: options.open_files,
+                processes: processes.clone(),
                 freeze: options.faults.freeze,
                 dispatch: Dispatch::new(limit),
                 log: options.logs.of(&function.id),
@@ -118,8 +132,10 @@ impl Pool {
             };
             Some((function.id.clone(), Arc::new(runner)))
         });
+        let runners: BTreeMap<String, Arc<Runner>> = runners.collect();
+        processes.serve(runners.values());
         Arc::new(Self {
-            runners: runners.collect(),
+            runners,
             draining: AtomicBool::new(false),
             drain: options.drain,
             faults: options.faults,
@@ -235,9 +251,10 @@ impl Pool {
             trace_id: request.trace_id.unwrap_or_else(new_trace_id),
             records: request.records,
             kill,
+            waits: wait_for_slot,
             reply,
         };
-        match runner.dispatch.submit(job, wait_for_slot) {
+        match runner.dispatch.submit(job) {
             Submitted::Handed | Submitted::Queued => {}
             Submitted::Start(id) => supervisor::spawn(runner.clone(), id),
             Submitted::Draining => return Err(Rejected::ShuttingDown),
@@ -257,7 +274,11 @@ impl Pool {
             None => outcome.await,
         };
         // dropped unanswered only when a drain empties the queue
-        let outcome = outcome.map_err(|_| Rejected::ShuttingDown)?;
+        let outcome = outcome.unwrap_or(Err(Rejected::ShuttingDown));
+        if matches!(outcome, Err(Rejected::NoCapacity { .. })) {
+            runner.counters.throttles.fetch_add(1, Ordering::Relaxed);
+        }
+        let outcome = outcome?;
         runner.counters.invocations.fetch_add(1, Ordering::Relaxed);
         if matches!(outcome, Outcome::Error(_)) {
             runner.counters.errors.fetch_add(1, Ordering::Relaxed);
@@ -271,8 +292,8 @@ async fn begun_by(
     latest: Instant,
     dispatch: &Dispatch,
     request_id: &str,
-    mut outcome: oneshot::Receiver<Outcome>,
-) -> Option<Result<Outcome, RecvError>> {
+    mut outcome: oneshot::Receiver<Reply>,
+) -> Option<Result<Reply, RecvError>> {
     tokio::select! {
         outcome = &mut outcome => return Some(outcome),
         () = tokio::time::sleep_until(latest.into()) => {}

@@ -346,7 +346,7 @@ impl Driver {
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
                 tracing::error!(%mapping, records, "batch failed: {rejected}");
             }
-            Err(Rejected::Throttled(_) | Rejected::ShuttingDown) => {}
+            Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {}
         }
         let failed = |slice: &Slice| match &finish {
             Finish::Answered(failures) => failures.iter().any(|failure| failure.partition == slice.partition),

@@ -20,6 +20,6 @@ pub fn verdict(
         Ok(Response { outcome: Outcome::Error(_), .. }) | Err(Rejected::NotFound(_) | Rejected::TooLarge(_)) => {
             (Finish::Failed, None)
         }
-        Err(Rejected::Throttled(_) | Rejected::ShuttingDown) => (Finish::NotInvoked, None),
+        Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => (Finish::NotInvoked, None),
     }
 }

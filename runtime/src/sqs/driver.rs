@@ -19,6 +19,9 @@ use crate::model::{Queue, SqsMapping};
 use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
 
+/// A function that the host could start no process for is tried again after so long.
+const NO_CAPACITY: Duration = Duration::from_millis(500);
+
 /// A message that is this host's for now.
 struct Held {
     id: String,
@@ -214,7 +217,8 @@ impl Driver {
         self.batches.insert(id, batch);
         Progress::add(&self.progress.batches, 1);
         let invoker = self.invoker.clone();
-        self.tasks.spawn(async move { Ended::Invocation(id, invoker.invoke(request, true).await) });
+        let latest = self.instant(start_by);
+        self.tasks.spawn(async move { Ended::Invocation(id, begun(&invoker, request, latest).await) });
     }
 
     fn settle(&mut self, verdict: Verdict, keys: &[Key]) {
@@ -264,7 +268,7 @@ impl Driver {
                 tracing::warn!(%mapping, request_id, messages, error_type = error.error_type, "batch failed: {}", error.message);
                 Finish::Failed
             }
-            Err(rejected @ Rejected::Throttled(_)) => {
+            Err(rejected @ (Rejected::Throttled(_) | Rejected::NoCapacity { .. })) => {
                 tracing::warn!(%mapping, messages, "{rejected}; the batch goes back to the queue");
                 Finish::NotInvoked
             }
@@ -281,6 +285,18 @@ impl Driver {
         let ids: Vec<(&str, Key)> = batch.iter().filter_map(|key| Some((self.held.get(key)?.id.as_str(), *key))).collect();
         let failed = failures(answer, |id| ids.iter().any(|(known, _)| *known == id))?;
         Ok(ids.into_iter().filter(|(id, _)| failed.iter().any(|failed| failed == id)).map(|(_, key)| key).collect())
+    }
+}
+
+/// Runs the function. While the host has no process for it the batch waits here until `latest`: one that is given back counts as
+/// received, and a queue that allows few receives would set it aside.
+async fn begun(invoker: &Invoker, request: Request, latest: Instant) -> Result<Response, Rejected> {
+    loop {
+        let ended = invoker.invoke(request.clone(), true).await;
+        if !matches!(ended, Err(Rejected::NoCapacity { .. })) || Instant::now() + NO_CAPACITY >= latest {
+            return ended;
+        }
+        tokio::time::sleep(NO_CAPACITY).await;
     }
 }
 

@@ -37,7 +37,7 @@ impl Host<'_> {
                 in_flight: self.concurrency(&mapping.function),
                 buffer_bytes: BUFFER_BYTES / enabled.len().max(1),
                 drain: self.options.pool.drain,
-                host_id: self.options.host_id.clone(),
+                host_id: self.options.state.host_id().to_owned(),
                 aws_timing: self.options.aws_timing,
                 sqs: self.app.sqs_endpoint.as_deref().map(Sqs::at),
                 function_arn: self.app.functions.get(&mapping.function).map(instances::arn).unwrap_or_default(),

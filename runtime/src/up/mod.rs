@@ -10,6 +10,7 @@ mod invocations;
 mod mappings;
 mod parts;
 mod preflight;
+mod room;
 mod settings;
 mod surroundings;
 
@@ -25,12 +26,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use self::parts::Parts;
+use self::room::Division;
 use crate::control::{LogSwitch, Tuner};
 use crate::http::{self, KeySet};
 use crate::instances::{Pool, PoolOptions, epoch_ms};
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, Token};
 use crate::model::Application;
+use crate::state::StateFolder;
 use crate::tuning::{Settings, Wish};
 use crate::waiting::turned;
 use crate::{control, kafka, schedule};
@@ -58,14 +61,13 @@ pub struct Options {
     pub settings: Option<(PathBuf, Vec<Wish>)>,
     /// Changes what the host logs; `None`: nothing does.
     pub log: Option<LogSwitch>,
-    /// Folder of this host alone: accepted events, where it is found, when schedules were last looked after.
-    pub state: PathBuf,
+    /// Folder of this host alone: its identity in consumer groups (static membership), accepted events, where it is found, when
+    /// schedules were last looked after.
+    pub state: StateFolder,
     /// Where the Invoke API listens.
     pub invoke: InvokeAt,
     /// What callers of other machines must bring to the Invoke API; `None`: they are refused.
     pub token: Option<Token>,
-    /// Distinguishes this host in consumer groups across restarts (static membership): host name and project folder.
-    pub host_id: String,
 }
 
 /// An address for the Invoke API.
@@ -126,27 +128,29 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
     let queues = mappings::ready(&app).await?;
     let (stop, stopping) = watch::channel(false);
     let (events, driver) = invocations::open(&app, &options)?;
-    let pool = Pool::new(&app, &options.executables, &options.pool);
+    let room = Division::of(&app, &options);
+    let pool = Pool::new(&app, &options.executables, &room.pool(&options.pool));
     let invoker: Invoker = pool.clone();
     let mut parts = Parts::default();
     let driving = driver.run(invoker.clone(), stopping.clone(), options.pool.drain);
     parts.start("asynchronous events", driving.map(Ok));
     let (api, beacon) = invocations::api(&app, &options, &invoke_api, invoker.clone(), events.clone())?;
-    let calls = invoke_api::serve(invoke_api, api, stopping.clone());
+    let calls = invoke_api::serve(invoke_api, api, room.public.clone(), stopping.clone());
     parts.start("Invoke API", calls.map(Ok));
 
     let mut faces = Parts::default();
     for (api, listener) in app.apis.iter().zip(listeners.apis) {
         let (base, routes) = (api.base_path(), api.routes.len());
         tracing::info!(api = %api.id, "listening on http://{}{base} ({}, {routes} routes)", address(&listener), api.kind.name());
-        let serving = http::serve(api.clone(), listener, options.keys.clone(), invoker.clone(), stopping.clone());
+        let places = room.public.clone();
+        let serving = http::serve_within(places, api.clone(), listener, options.keys.clone(), invoker.clone(), stopping.clone());
         faces.start(format!("API {}", api.id), serving);
     }
     let enabled: Vec<_> = app.schedules.iter().filter(|schedule| schedule.enabled && options.schedules).cloned().collect();
     for schedule in &enabled {
         tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
     }
-    let (queue, mut until, memory) = (events.clone(), stopping.clone(), options.state.join(SCHEDULES_SEEN));
+    let (queue, mut until, memory) = (events.clone(), stopping.clone(), options.state.path().join(SCHEDULES_SEEN));
     let firing = async move {
         schedule::run(enabled, queue, Some(&memory), until.clone()).await;
         // there may be none, or none that fires again
@@ -188,12 +192,13 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
             kafka: watches.0,
             sqs: watches.1,
             events,
+            places: vec![room.public.clone(), room.control.clone()],
             tuner,
             token: hex::encode(rand::random::<[u8; 16]>()),
             started_ms: epoch_ms(SystemTime::now()),
             app: app.clone(),
         };
-        watching.start("live page", control::serve(listener, Arc::new(host)).map(Ok));
+        watching.start("live page", control::serve(listener, Arc::new(host), room.control).map(Ok));
     }
     tracing::info!(functions = app.functions.len(), mappings = mappings.len(), "ready");
 

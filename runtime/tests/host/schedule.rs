@@ -11,7 +11,7 @@ use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Respo
 use usher::model::{Function, Schedule, ScheduleKind};
 use usher::{asynchronous, schedule, up};
 
-use crate::support::{application, eventually, executables, function, options, state};
+use crate::support::{application, claimed, eventually, executables, function, options, state};
 
 /// Fails the first invocation; tells of all.
 struct FailsOnce(mpsc::UnboundedSender<Value>, std::sync::atomic::AtomicBool);
@@ -119,10 +119,9 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         settings: None,
         log: None,
         schedules: true,
-        state: state(),
+        state: claimed(),
         invoke: up::InvokeAt::Given(([127, 0, 0, 1], 0).into()),
         token: None,
-        host_id: "schedules".into(),
     };
     let (stop, stopped) = oneshot::channel::<()>();
     let host = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));
