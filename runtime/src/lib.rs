@@ -32,6 +32,7 @@ pub mod parked;
 pub mod project;
 pub mod schedule;
 pub mod sqs;
+pub mod supervision;
 pub mod template;
 pub mod tuning;
 pub mod up;
