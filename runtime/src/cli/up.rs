@@ -18,7 +18,8 @@ use crate::invoke_api::{LEAST_TOKEN, Token};
 use crate::model::Application;
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
 use crate::state::StateFolder;
-use crate::up::{self, InvokeAt, Options, RunError};
+use crate::supervision::Registry;
+use crate::up::{self, InvokeAt, Options};
 
 /// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
 pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
@@ -45,7 +46,12 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     };
     let executables = prepare::binaries(&application, &project, &arguments.build, &[])?;
 
-    let mut pool = PoolOptions { faults: arguments.faults.plan(), ..PoolOptions::default() };
+    let panics = arguments.faults.panics();
+    if !panics.is_empty() {
+        tracing::warn!("faults on purpose: a panic in {}", panics.join(", "));
+    }
+    let parts = Registry::panicking(panics.iter().cloned());
+    let mut pool = PoolOptions { faults: arguments.faults.plan(), parts, ..PoolOptions::default() };
     if !pool.faults.is_none() {
         tracing::warn!("faults on purpose: {}", pool.faults);
     }
@@ -123,10 +129,7 @@ async fn serve(application: Application, options: Options, until_stdin_closes: b
     };
     tokio::select! {
         ended = up::run(application, options, stopping) => {
-            ended.map(|()| ExitCode::SUCCESS).map_err(|error| match error {
-                RunError::Start(error) => Wrong::configuration(error.to_string()),
-                RunError::Ended(_) => Wrong::failure(error.to_string()),
-            })
+            ended.map(|()| ExitCode::SUCCESS).map_err(|error| Wrong::configuration(error.to_string()))
         }
         () = told => Err(Wrong::failure("told twice: ended without draining; unfinished records come again")),
     }

@@ -7,6 +7,7 @@ use crate::instances::{FunctionStats, InstanceState};
 use crate::kafka::MappingStatus;
 use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
 use crate::sqs::SqsStatus;
+use crate::supervision::PartStatus;
 
 pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
     let mut out = Exposition::default();
@@ -19,6 +20,7 @@ pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
     queues(&mut out, &picture.queues);
     events(&mut out, &picture.events);
     connections(&mut out, &picture.connections);
+    parts(&mut out, &picture.parts);
     printed(&mut out, &observations.series());
     out.finish()
 }
@@ -144,6 +146,23 @@ fn connections(out: &mut Exposition, all: &[PlaceStats]) {
         out.family(name, kind, help);
         for place in all {
             out.sample(name, &[("ports", place.ports)], read(place));
+        }
+    }
+}
+
+fn parts(out: &mut Exposition, parts: &[PartStatus]) {
+    type Read = fn(&PartStatus) -> u64;
+    let families: [(&str, Kind, &str, Read); 2] = [
+        ("restarts_total", Kind::Counter, "Starts of a part after its first: it had ended by an error or a panic.", |p| {
+            p.restarts
+        }),
+        ("up", Kind::Gauge, "1 while a part runs; 0 until it has run for 10 s after a restart.", |p| p.up.into()),
+    ];
+    for (name, kind, help, read) in families {
+        let name = format!("usher_part_{name}");
+        out.family(&name, kind, help);
+        for part in parts {
+            out.sample(&name, &[("part", &part.part)], read(part));
         }
     }
 }

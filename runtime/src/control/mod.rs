@@ -33,6 +33,7 @@ use crate::connections::{self, Rules};
 use crate::instances::Pool;
 use crate::model::Application;
 use crate::observation::Observations;
+use crate::supervision::Registry;
 use crate::{kafka, sqs};
 
 use letters::Letters;
@@ -57,6 +58,8 @@ pub struct Host {
     pub events: Queue,
     /// Connections of all ports.
     pub(crate) places: Vec<Places>,
+    /// What the host is made of.
+    pub parts: Registry,
     /// What may be changed.
     pub tuner: Arc<Tuner>,
     /// What a change must bring along; random, of this run.
