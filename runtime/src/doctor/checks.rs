@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::{Finding, Level};
+use super::{Finding, Level, redis};
 use crate::instances::DEFAULT_CONCURRENCY;
 use crate::model::{Application, Code, Destination};
 use crate::project::Project;
@@ -55,6 +55,7 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     let well = "servers answer and ports are free";
     found.extend(Finding::each(well, Level::Fail, up::missing(app, &faces).await));
     found.extend(topics(app).await);
+    found.extend(redis::servers(app).await);
     found.extend(keys(project, app));
     if project.control.is_none() {
         let text =
