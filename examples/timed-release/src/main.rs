@@ -1,6 +1,7 @@
 //! Tables on hold: the delay queue shown on its own. See README.md beside this folder.
 
 mod check;
+mod clock;
 mod evening;
 mod floor;
 mod waiter;

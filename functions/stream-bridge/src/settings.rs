@@ -50,7 +50,7 @@ impl Settings {
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let mode = mode(reader);
         let names = reader.names();
-        let redis = reader.url("REDIS_CACHE_URL", &["redis", "rediss"]);
+        let redis = reader.redis_url("REDIS_CACHE_URL");
         let stream = reader.text_or("STREAM", "program-changed");
         let group = reader.text_or("STREAM_GROUP", "stream-bridge");
         let queue_url = reader.url("QUEUE_URL", &["http", "https"]);

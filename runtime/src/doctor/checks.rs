@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Finding, Level};
+use super::{Finding, Level, redis};
 use crate::descriptors::{Needs, allowed_at_most};
 use crate::instances::DEFAULT_CONCURRENCY;
 use crate::model::{Application, Code, Destination};
@@ -51,6 +51,7 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     let well = "servers answer and ports are free";
     found.extend(Finding::each(well, Level::Fail, up::missing(app, &faces).await));
     found.extend(topics(app).await);
+    found.extend(redis::servers(app).await);
     found.extend(keys(project, app));
     if project.control.is_none() {
         let text =

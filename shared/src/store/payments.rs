@@ -1,7 +1,6 @@
 //! Payments: recorded once by the provider's reference, applied to the order they find unpaid, else kept to be refunded.
 
-use sqlx::PgConnection;
-
+use super::pool::PgConnection;
 use super::repeat::Repeat;
 use super::row::bounded;
 use super::{OrderRow, Store, StoreError};

@@ -9,7 +9,7 @@ pub enum ErrorClass {
     Conflict,
     /// It took too long and was cancelled.
     Cancelled,
-    /// The server is away, closing, full or out of a resource.
+    /// The server is away, closing, full, out of a resource, or takes no writes.
     Unavailable,
     /// Anything else. Treated like [`Self::Unavailable`], but somebody should look.
     Unknown,
@@ -39,7 +39,8 @@ impl ErrorClass {
             ("40001" | "40P01", _) => Self::Conflict,
             ("57014", _) => Self::Cancelled,
             (_, Some("22" | "23")) => Self::Data,
-            (_, Some("08" | "53" | "57")) => Self::Unavailable,
+            // 25006, a read-only transaction: the connection leads to a standby. The next one may not.
+            ("25006", _) | (_, Some("08" | "53" | "57")) => Self::Unavailable,
             _ => Self::Unknown,
         }
     }
