@@ -1,7 +1,7 @@
 //! What the sweep compares and mends in the gate: the map, its owners, its numbers, the buyers' tickets.
 
-use shared::gate::{Epoch, Gate, Install, ProgramRef, Reserved};
-use shared::sale::{Program, Status};
+use shared::gate::Reserved;
+use shared::sale::Status;
 
 use crate::stage::{APPENDED_MS, Stage, hall, tick, with};
 
@@ -142,19 +142,12 @@ async fn an_older_copy_of_redis_locks_no_buyer_out() {
     .await;
 }
 
-/// Puts a program into the gate.
-async fn install(gate: &Gate, program: &Program) {
-    let loader = Epoch::new(rand::random());
-    assert!(matches!(gate.install_begin(program, Some("{}"), &loader, 60_000).await, Ok(Install::Mine { .. })));
-    assert_eq!(gate.install_open(ProgramRef::from(program), &loader).await, Ok(true));
-}
-
 #[tokio::test]
 async fn every_program_has_its_turn_whatever_process_sweeps() {
     with(1, |stage| async move {
         for _ in 0..12 {
             let program = stage.store.create_program(hall(1), None).await.expect("created");
-            install(&stage.gate, &program).await;
+            stage.install_program(&program).await;
             let head = stage.names.shard_key(program.shard, format!("program:{}:head", program.id));
             let _: u64 = stage.redis(&["HSET", &head, "free:0", "3"]).await;
         }

@@ -3,6 +3,7 @@
 mod auditing;
 mod clocks;
 mod closing;
+mod filling;
 mod outage;
 mod publishing;
 mod settings;
