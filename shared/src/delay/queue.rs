@@ -5,7 +5,7 @@ use crate::message::{BadValue, Shard};
 use crate::naming::Names;
 
 use super::scripts;
-use super::types::{Due, Entry, MAX_BODY_BYTES, NewEntry, Parked, Replayed, Scheduled, Stats};
+use super::types::{Due, Entry, MAX_BODY_BYTES, NewEntry, Scheduled, Stats};
 
 /// Entries in one run of a script: enough to make its fixed cost small, few enough not to hold Redis up (a few milliseconds).
 pub(super) const BATCH: usize = 500;
@@ -114,28 +114,6 @@ impl DelayQueue {
             all.oldest_overdue_ms = all.oldest_overdue_ms.max(one.oldest_overdue_ms);
         }
         Ok(all)
-    }
-
-    /// Entries put aside, the oldest first: at most `limit` (up to 500) after the first `skip`.
-    pub async fn parked(&self, shard: Shard, skip: u64, limit: u32) -> Result<Vec<Parked>, LinkError> {
-        let mut reply = self.link.run(self.call(&scripts::PARKED, shard).arg(skip).arg(limit)).await?;
-        let mut parked = Vec::with_capacity(reply.left() / 5);
-        while let Some(id) = reply.next_word()? {
-            let (body, attempts, reason) = (reply.word()?, reply.parse()?, reply.word()?);
-            parked.push(Parked { id, body, attempts, reason, parked_ms: reply.parse()? });
-        }
-        Ok(parked)
-    }
-
-    /// Lets a parked entry wait again, its attempts forgotten.
-    pub async fn replay(&self, shard: Shard, id: &str, due: Due) -> Result<Replayed, LinkError> {
-        let mut reply = self.link.run(self.call(&scripts::REPLAY, shard).arg(id).arg(due)).await?;
-        match reply.word()?.as_str() {
-            "DONE" => Ok(Replayed::Done),
-            "NOTPARKED" => Ok(Replayed::NotParked),
-            "EXISTS" => Ok(Replayed::Existing),
-            other => Err(reply.odd(other)),
-        }
     }
 
     /// A call of a verb: every script of the queue is given the key of its due times.
