@@ -1,4 +1,4 @@
-//! The five scripts (install-map in six parts), the search for an earlier order, and a look at the header.
+//! The five scripts (install-map in six parts), the search for an earlier order, a look at the header, and two that audit.
 
 use std::sync::LazyLock;
 
@@ -40,6 +40,8 @@ scripts! {
     INSTALL_KEYS = "install_keys";
     INSTALL_OPEN = "install_open";
     LOOK = "look";
+    AUDIT = "audit";
+    TICKETS = "tickets";
 }
 
 #[cfg(test)]
