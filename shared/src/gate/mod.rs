@@ -8,7 +8,8 @@
 //! 3. [`Gate::settle`]: Postgres has decided; the gate is made to agree, as often as one likes;
 //! 4. [`Gate::install_begin`], [`Gate::install_merge`], [`Gate::install_open`]: a gate that lost its memory, or woke up with another
 //!    one, is filled again behind closed doors;
-//! 5. [`Gate::reservation`], [`Gate::availability`], [`Gate::seat_map`], [`Gate::taken`] only look.
+//! 5. [`Gate::wait_begin`], [`Gate::wait_end`]: of the requests that wait for their order a bounded number;
+//! 6. [`Gate::reservation`], [`Gate::availability`], [`Gate::seat_map`], [`Gate::taken`] only look.
 //!
 //! Promises, kept by the scripts under `lua/`:
 //!
@@ -19,7 +20,8 @@
 //! - one order's changes to seats, reservation and timeout entry are one step. Redis may lose any of it, but only together with all
 //!   that came after.
 //!
-//! Every script is given the program's header as its one key and derives the others within its hash tag. Keys: docs/redis.md.
+//! Every script is given one key, the program's header unless it says otherwise, and derives the others within its hash tag. Keys:
+//! docs/redis.md.
 
 mod install;
 mod look;
@@ -29,6 +31,7 @@ mod reserve;
 mod scripts;
 mod types;
 mod verbs;
+mod waiting;
 
 pub use crate::link::LinkError as GateError;
 pub use install::{Epoch, Install, InstallState, LiveOrder, Merged};
@@ -37,3 +40,4 @@ pub use orders::{Abandon, Accepted, Settle, SettleTo, Settled};
 pub use reserve::{Reserve, Reserved};
 pub use types::{OrderAt, ProgramRef, ResvState, TIMEOUT_QUEUE, TimeoutJob};
 pub use verbs::Gate;
+pub use waiting::WaitBegun;

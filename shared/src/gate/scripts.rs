@@ -1,4 +1,5 @@
-//! The five scripts (install-map in three parts), the search for an earlier order, and a look at the header.
+//! The five scripts (install-map in three parts), the search for an earlier order, a look at the header, and places for requests that
+//! wait.
 
 use std::sync::LazyLock;
 
@@ -36,6 +37,8 @@ scripts! {
     INSTALL_MERGE = "install_merge";
     INSTALL_OPEN = "install_open";
     LOOK = "look";
+    WAIT_BEGIN = "wait_begin";
+    WAIT_END = "wait_end";
 }
 
 #[cfg(test)]
@@ -47,7 +50,9 @@ mod tests {
         for script in ALL {
             let first = script.source().lines().next().unwrap_or_default();
             match script.name() {
-                "gate/reserve" | "gate/install_begin" | "gate/install_merge" | "gate/install_open" => assert_eq!(first, "#!lua"),
+                "gate/reserve" | "gate/install_begin" | "gate/install_merge" | "gate/install_open" | "gate/wait_begin" => {
+                    assert_eq!(first, "#!lua");
+                }
                 "gate/look" => assert_eq!(first, "#!lua flags=no-writes"),
                 name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
             }

@@ -15,4 +15,5 @@ mod private;
 mod reserve;
 mod stage;
 mod stream;
+mod waiting;
 mod worker;

@@ -8,7 +8,7 @@ use shared::telemetry::traces::Tracer;
 
 use super::publish::{self, Standing};
 use super::reserve::{self, Reservation, Wish};
-use super::{lookup, view};
+use super::{lookup, view, waiting};
 use crate::http::{Call, Problem, Reply};
 use crate::programs;
 use crate::storefront::Storefront;
@@ -67,7 +67,7 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
             Reservation::Stored { order, nonce } => (true, lookup::stored(shop, order, nonce).await?),
         };
         let standing = match standing {
-            Standing::Accepted(request) => lookup::wait(shop, request, wait, earlier).await,
+            Standing::Accepted(request) => waiting::wait(shop, request, wait, earlier).await,
             stored @ Standing::Row(_) => stored,
         };
         match standing {

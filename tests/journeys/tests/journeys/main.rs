@@ -10,3 +10,4 @@ mod orders;
 mod parked;
 mod poison;
 mod traces;
+mod waiting;
