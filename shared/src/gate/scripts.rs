@@ -1,4 +1,4 @@
-//! The five scripts (install-map in three parts), the search for an earlier order, a look at the header, and places for requests that
+//! The five scripts (install-map in six parts), the search for an earlier order, a look at the header, and places for requests that
 //! wait.
 
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::delay;
 use crate::link::{self, Script};
 
-const FRAGMENTS: [(&str, &str); 8] = [
+const FRAGMENTS: [(&str, &str); 9] = [
     ("delay/clock", delay::FRAGMENTS[0].1),
     ("delay/entry", delay::FRAGMENTS[1].1),
     link::SERVER_FRAGMENT,
@@ -15,6 +15,7 @@ const FRAGMENTS: [(&str, &str); 8] = [
     ("gate/seats", include_str!("lua/seats.lua")),
     ("gate/best", include_str!("lua/best.lua")),
     ("gate/live", include_str!("lua/live.lua")),
+    ("gate/many", include_str!("lua/many.lua")),
 ];
 
 macro_rules! scripts {
@@ -33,8 +34,11 @@ scripts! {
     ACCEPT = "accept";
     ABANDON = "abandon";
     SETTLE = "settle";
+    INSTALL_CLAIM = "install_claim";
     INSTALL_BEGIN = "install_begin";
+    INSTALL_RENEW = "install_renew";
     INSTALL_MERGE = "install_merge";
+    INSTALL_KEYS = "install_keys";
     INSTALL_OPEN = "install_open";
     LOOK = "look";
     WAIT_BEGIN = "wait_begin";
@@ -50,8 +54,9 @@ mod tests {
         for script in ALL {
             let first = script.source().lines().next().unwrap_or_default();
             match script.name() {
-                "gate/reserve" | "gate/install_begin" | "gate/install_merge" | "gate/install_open" | "gate/wait_begin" => {
-                    assert_eq!(first, "#!lua");
+                "gate/install_renew" => assert_eq!(first, "#!lua flags=allow-oom"),
+                name if matches!(name, "gate/reserve" | "gate/wait_begin") || name.starts_with("gate/install_") => {
+                    assert_eq!(first, "#!lua", "{name}")
                 }
                 "gate/look" => assert_eq!(first, "#!lua flags=no-writes"),
                 name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
