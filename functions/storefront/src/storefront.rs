@@ -168,6 +168,8 @@ impl Storefront {
             Route::Orders => orders::mine(self, call).await,
             Route::CancelOrder(number) => orders::cancel(self, &number, call).await,
             Route::Payment => payments::receive(self, call).await,
+            Route::Payments => payments::list(self, call).await,
+            Route::RefundedPayment(id) => payments::refunded(self, &id, call).await,
             Route::ApiCalls => api_calls::search(self, call).await,
             Route::ApiStatistics => api_calls::statistics(self, call).await,
             Route::ParkedList => parked::list(self, call).await,
