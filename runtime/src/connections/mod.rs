@@ -37,6 +37,8 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 /// A client that takes nothing of its answer for so long is given up. More than the times for heads and bodies, which have
 /// answers of their own.
 const STALLED: Duration = Duration::from_secs(35);
+/// While the host drains, a client that makes it wait is given up after so long.
+const STALLED_AT_THE_END: Duration = Duration::from_secs(5);
 /// Most bytes of a request's head (the services: 10,240 in all; here with room for tools that send more).
 const HEAD_BYTES: usize = 64 * 1024;
 /// After a failed accept: what is short does not come back faster by trying at once.
@@ -166,13 +168,15 @@ async fn connection<H, F>(
     let mut serving = std::pin::pin!(builder.serve_connection(io, service));
     let mut draining = false;
     let mut closed = std::pin::pin!(closed);
-    let mut stalled = std::pin::pin!(stalled(&place, timed));
+    let mut stalled = std::pin::pin!(waited(&place, timed.then_some(STALLED)));
+    let mut held_up = std::pin::pin!(waited(&place, timed.then_some(STALLED_AT_THE_END)));
     let result = loop {
         tokio::select! {
             result = serving.as_mut() => break result,
             // the sender stays with the place, so this is a word to close
             _ = &mut closed => return,
             () = &mut stalled => return tracing::debug!(%client, "a client took nothing of its answer; its connection is closed"),
+            () = &mut held_up, if draining => return tracing::debug!(%client, "a client holds up the drain; its connection is closed"),
             () = turned(&mut shutdown), if !draining => {
                 draining = true;
                 serving.as_mut().graceful_shutdown();
@@ -184,16 +188,11 @@ async fn connection<H, F>(
     }
 }
 
-/// Resolves when the connection has waited for its client too long.
-async fn stalled(place: &Place, timed: bool) {
-    if !timed {
-        return std::future::pending().await;
-    }
+/// Resolves when the connection has waited for its client so long; `None`: never.
+async fn waited(place: &Place, limit: Option<Duration>) {
+    let Some(limit) = limit else { return std::future::pending().await };
     loop {
-        let left = match place.waiting_since() {
-            Some(since) => STALLED.saturating_sub(since.elapsed()),
-            None => STALLED,
-        };
+        let left = place.waiting_since().map_or(limit, |since| limit.saturating_sub(since.elapsed()));
         if left.is_zero() {
             return;
         }

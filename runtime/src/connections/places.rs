@@ -49,6 +49,8 @@ struct State {
     waiting: BTreeSet<(Instant, u64)>,
     bytes: usize,
     closed: u64,
+    /// Connections that are being closed to make room: they count until they are gone.
+    closing: usize,
     /// No room was found since the budget was last at three quarters: said once.
     short: bool,
 }
@@ -88,11 +90,18 @@ impl Places {
     pub(crate) fn stats(&self) -> PlaceStats {
         let Shared { ports, limit, body_limit, .. } = *self.0;
         let state = self.0.state();
-        PlaceStats { ports, open: state.held.len(), limit, closed: state.closed, body_bytes: state.bytes, body_limit }
+        PlaceStats {
+            ports,
+            open: state.held.len() + state.closing,
+            limit,
+            closed: state.closed,
+            body_bytes: state.bytes,
+            body_limit,
+        }
     }
 
     /// Takes a place for a new connection, and what says that it is to be closed. Where there is none, the connection that has
-    /// waited longest for its client is closed; while none waits, this does.
+    /// waited longest for its client is closed, and this waits until it is gone; while none waits, this does.
     pub(crate) async fn take(&self) -> (Place, oneshot::Receiver<()>) {
         loop {
             let changed = self.0.changed.notified();
@@ -105,10 +114,14 @@ impl Places {
 
     pub(crate) fn try_take(&self, now: Instant) -> Option<(Place, oneshot::Receiver<()>)> {
         let mut state = self.0.state();
-        if state.held.len() >= self.0.limit {
+        if state.held.len() + state.closing >= self.0.limit {
             self.0.say_short(&mut state, || format!("all {} connections are in use", self.0.limit));
-            state.close_longest(|_, _| true)?;
-        } else if state.held.len() < self.0.limit / 4 * 3 && state.bytes < self.0.body_limit / 4 * 3 {
+            if state.closing == 0 {
+                state.close_longest(|_, _| true)?;
+            }
+            return None;
+        }
+        if state.held.len() < self.0.limit / 4 * 3 && state.bytes < self.0.body_limit / 4 * 3 {
             state.short = false;
         }
         state.next += 1;
@@ -180,7 +193,11 @@ impl Place {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.shared.state().leave(self.id);
+        let mut state = self.shared.state();
+        if state.leave(self.id).is_none() {
+            state.closing -= 1;
+        }
+        drop(state);
         self.shared.changed.notify_waiters();
     }
 }
@@ -221,12 +238,13 @@ impl State {
         Some(held)
     }
 
-    /// Closes the connection that has waited longest of those that `may` go. Its place is free at once.
+    /// Closes the connection that has waited longest of those that `may` go. Its bytes are free at once, its place when it is gone.
     fn close_longest(&mut self, may: impl Fn(&Held, Instant) -> bool) -> Option<()> {
         let found = self.waiting.iter().find(|(since, id)| self.held.get(id).is_some_and(|held| may(held, *since)));
         let (_, id) = *found?;
         let held = self.leave(id)?;
         self.closed += 1;
+        self.closing += 1;
         // a connection that has just ended is not there to receive it
         let _ = held.close.send(());
         Some(())

@@ -17,9 +17,12 @@ fn the_longest_waiting_connection_makes_room() {
     let (second, mut second_closed) = places.try_take(now + SECOND).unwrap();
     // the client of the first took something of its answer: the other one has waited longer
     first.progressed(now + 2 * SECOND);
-    let (_third, _closed) = places.try_take(now + 3 * SECOND).unwrap();
+    assert!(places.try_take(now + 3 * SECOND).is_none());
     assert!(second_closed.try_recv().is_ok() && first_closed.try_recv().is_err());
     assert!(!second.works(), "a closed connection begins nothing");
+    assert!(places.try_take(now + 3 * SECOND).is_none(), "it still has its open file");
+    drop(second);
+    let (_third, _closed) = places.try_take(now + 3 * SECOND).unwrap();
     let stats = places.stats();
     assert_eq!((stats.open, stats.limit, stats.closed), (2, 2, 1));
 }
@@ -32,6 +35,8 @@ fn a_request_at_work_is_never_closed() {
     assert!(places.try_take(now).is_none());
     assert!(closed.try_recv().is_err());
     place.waits(now);
+    assert!(places.try_take(now).is_none() && closed.try_recv().is_ok());
+    drop(place);
     assert!(places.try_take(now).is_some());
 }
 

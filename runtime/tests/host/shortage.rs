@@ -120,9 +120,9 @@ async fn idle_connections_never_stop_the_host() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_without_open_files_loses_no_event() {
-    let host = Host::start("-n 96").await;
+    let host = Host::start("-n 64").await;
     for _ in 0..24 {
-        assert_eq!(host.send(&json!({ "do": "sleep", "ms": 700 })).await, StatusCode::ACCEPTED);
+        assert_eq!(host.send(&json!({ "do": "sleep", "ms": 400 })).await, StatusCode::ACCEPTED);
     }
     host.until_run(24).await;
 }
