@@ -53,7 +53,7 @@ pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
 pub use dealt::Dealt;
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};
-pub use lookup::{Counts, Progress};
+pub use lookup::{Counts, LiveOrders, Progress};
 pub use migrate::Migrated;
 pub use parked::{
     Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt, ReplayBegun, ReplayEnd, ToReplay,
