@@ -10,7 +10,7 @@
 //!    that lost its memory, or woke up with another one, is filled again while it is closed;
 //! 5. [`Gate::audit`] and [`Gate::mend_tickets`]: the sweep compares all of it, a part at a time, and mends it;
 //! 6. [`Gate::wait_begin`], [`Gate::wait_end`]: of the requests that wait for their order a bounded number;
-//! 6. [`Gate::reservation`], [`Gate::availability`], [`Gate::seat_map`], [`Gate::taken`] only look.
+//! 7. [`Gate::reservation`], [`Gate::availability`], [`Gate::seat_map`], [`Gate::taken`] only look.
 //!
 //! Promises, kept by the scripts under `lua/`:
 //!

@@ -13,7 +13,7 @@ use crate::worker::ErrorClass;
 const LIMIT: Duration = Duration::from_mins(11);
 
 /// All migrations, in order: never changed once released, only added to.
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") },
     Migration { version: 2, name: "outbox", sql: include_str!("migrations/0002_outbox.sql") },
     Migration { version: 3, name: "api_calls", sql: include_str!("migrations/0003_api_calls.sql") },
