@@ -32,7 +32,7 @@ pub struct MappingStatus {
     /// Records that were given up although no limit of the mapping says so, and that no destination holds: larger than an event, or with a
     /// failure record that the destination refuses in every form.
     pub records_lost: u64,
-    /// Why Kafka cannot be asked just now.
+    /// Why records are not read: Kafka is away, or reports an error of a partition or of the whole mapping.
     pub problem: Option<String>,
     /// Why the destination takes no failure records at present; a partition waits for it.
     pub destination_problem: Option<String>,
@@ -74,6 +74,8 @@ pub(super) struct Progress {
     pub(super) away: AtomicBool,
     ends: Mutex<BTreeMap<Partition, Offset>>,
     owned: Mutex<BTreeMap<Partition, Owned>>,
+    /// What keeps a partition, or all of them (`None`), from being read.
+    problems: Mutex<BTreeMap<Option<Partition>, String>>,
     /// Partitions that wait for their destination, and why it takes nothing.
     waiting: Mutex<BTreeMap<Partition, String>>,
     /// Partitions that an operator holds back.
@@ -92,6 +94,23 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Progress {
+    /// Another consumer begins: nothing is known of it yet. What was counted stays.
+    pub(super) fn restarted(&self) {
+        self.away.store(false, Ordering::Relaxed);
+        locked(&self.owned).clear();
+        locked(&self.problems).clear();
+        locked(&self.waiting).clear();
+    }
+
+    /// Kafka reports this error of a partition, or of the whole mapping, until it is over (`None`).
+    pub(super) fn problem(&self, of: Option<Partition>, problem: Option<String>) {
+        let mut problems = locked(&self.problems);
+        match problem {
+            Some(problem) => drop(problems.insert(of, problem)),
+            None => drop(problems.remove(&of)),
+        }
+    }
+
     pub(super) fn end(&self, partition: Partition, end: Offset) {
         locked(&self.ends).insert(partition, end);
     }
@@ -128,6 +147,8 @@ impl Progress {
         let ends = locked(&self.ends).clone();
         let owned = locked(&self.owned).clone();
         let paused = locked(&self.paused).clone();
+        let away = self.away.load(Ordering::Relaxed).then(|| "Kafka is away; records wait there".to_owned());
+        let problem = away.or_else(|| locked(&self.problems).values().next().cloned());
         let partitions = owned.iter().map(|(partition, owned)| {
             let end = ends.get(partition).copied();
             PartitionStatus {
@@ -145,7 +166,7 @@ impl Progress {
             records_done: self.done.load(Ordering::Relaxed),
             records_filtered: self.filtered.load(Ordering::Relaxed),
             batches: self.batches.load(Ordering::Relaxed),
-            problem: self.away.load(Ordering::Relaxed).then(|| "Kafka is away; records wait there".to_owned()),
+            problem,
             destination_problem: locked(&self.waiting).values().next().cloned(),
             failed_batches: self.failed_batches.load(Ordering::Relaxed),
             records_discarded: self.discarded.load(Ordering::Relaxed),

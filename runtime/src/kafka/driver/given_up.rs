@@ -1,6 +1,7 @@
 //! Records that are given up, on their way to the destination.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::{Driver, Ended};
 use crate::kafka::destination::{Delivered, GivenUp, Outlet, letters};
@@ -42,6 +43,7 @@ impl Driver {
         let (mapping, topic, number) = (&self.mapping.id, &self.mapping.topics[partition.topic], partition.number);
         match result {
             Ok(delivered) => {
+                self.undelivered.over(&partition);
                 self.progress.waits(partition, None);
                 if delivered.reduced > 0 {
                     self.progress.reduced.fetch_add(delivered.reduced, Ordering::Relaxed);
@@ -60,8 +62,10 @@ impl Driver {
                     partition,
                     Some(format!("{name} takes no failure records ({why}); partition {number} of {topic} waits")),
                 );
-                tracing::error!(%mapping, %topic, partition = number,
-                    "ALARM: {name} takes no records ({why}). The partition waits, and it is tried until it does");
+                if let Some(times) = self.undelivered.failed(Instant::now(), partition, why) {
+                    tracing::error!(%mapping, %topic, partition = number, times,
+                        "ALARM: {name} takes no records ({why}). The partition waits, and it is tried until it does");
+                }
             }
         }
         self.step(Input::Delivered(partition, result.is_ok()));
