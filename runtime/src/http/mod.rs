@@ -70,7 +70,7 @@ pub(crate) async fn serve_within(
     places: Places,
     api: Api,
     listener: TcpListener,
-    keys: Option<Arc<KeySet>>,
+    keys: Option<Arc<KeyStore>>,
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), String> {

@@ -204,7 +204,10 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
         });
     }
     if let Some(keys) = options.keys.clone() {
-        watching.start("following the keys for tokens", async move { keys.follow().await }.map(Ok));
+        watching.supervise(registry.part("keys for tokens"), &stopping, move || {
+            let keys = keys.clone();
+            async move { keys.follow().await }.map(Ok)
+        });
     }
     if let Some(listener) = listeners.control {
         tracing::info!("live page on http://{}/_usher/", address(&listener));
