@@ -81,9 +81,9 @@ impl Settings {
     /// Reads all of them, or says everything that is wrong.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
-        let redis = reader.url("REDIS_GATE_URL", &["redis", "rediss"]);
+        let redis = reader.redis_url("REDIS_GATE_URL");
         let cache = CacheSettings::read(reader);
-        let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+        let database = reader.postgres_url("DATABASE_URL");
         let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
         let brokers = reader.brokers("KAFKA_BROKERS");
         let security = security(reader);

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::problems::{Problem, Problems};
-use super::values::{Secret, Url};
+use super::values::{Secret, Url, tls_of_postgres, tls_of_redis};
 use crate::naming::Names;
 
 /// The variables of a process. Every `None` it answers has been noted as a problem, except those of `optional_*`.
@@ -173,6 +173,25 @@ impl Reader {
             self.refuse(variable, "is no such address (not shown, it may hold a password)", allowed);
         }
         url
+    }
+
+    /// The address of a Redis. One that asks for TLS is refused: TLS is not built in.
+    pub fn redis_url(&self, variable: &str) -> Option<Url> {
+        self.url_without_tls(variable, &["redis"], tls_of_redis)
+    }
+
+    /// The address of a Postgres. One that asks for TLS is refused: TLS is not built in.
+    pub fn postgres_url(&self, variable: &str) -> Option<Url> {
+        self.url_without_tls(variable, &["postgres", "postgresql"], tls_of_postgres)
+    }
+
+    fn url_without_tls(&self, variable: &str, schemes: &[&str], tls: impl Fn(&str) -> Option<&str>) -> Option<Url> {
+        if let Some(asks) = self.optional_text(variable).as_deref().and_then(tls) {
+            let allowed = format!("an address like {}://host..., of a TLS tunnel if need be", schemes[0]);
+            self.refuse(variable, format_args!("asks for TLS ({asks}), which is not built in"), allowed);
+            return None;
+        }
+        self.url(variable, schemes)
     }
 
     /// `host:port`, several separated by commas, as Kafka clients take them.

@@ -25,7 +25,7 @@ fn good_settings_are_read_with_their_defaults() {
         ("PAYMENT_WEBHOOK_SECRET", "0123456789abcdef"),
     ]);
     let names = reader.names();
-    let url = reader.url("REDIS_GATE_URL", &["redis", "rediss"]);
+    let url = reader.redis_url("REDIS_GATE_URL");
     let brokers = reader.brokers("KAFKA_BROKERS");
     let window = reader.seconds_or("PAY_WINDOW_SECONDS", 1..=86_400, 900);
     let lease = reader.milliseconds_or("LEASE_MS", 100..=60_000, 5_000);
@@ -46,7 +46,7 @@ fn every_problem_is_named_at_once_with_what_is_allowed() {
     let _ = reader.names();
     let _ = reader.integer_or("CLAIM_LIMIT", 1..=1_000_u32, 100);
     let _ = reader.milliseconds_or("LEASE_MS", 100..=60_000, 5_000);
-    let _ = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+    let _ = reader.postgres_url("DATABASE_URL");
     let _ = reader.brokers("KAFKA_BROKERS");
     reader.refuse("PUBLISH_WINDOW_MS", "is longer than the pay window", "at most PAY_WINDOW_SECONDS");
     assert_eq!(
@@ -176,5 +176,24 @@ proptest! {
         let bounds = -500..=1_i64 << 40;
         prop_assert_eq!(reader.integer("N", bounds.clone()), bounds.contains(&n).then_some(n));
         prop_assert_eq!(reader.finish(|| Some(())).is_ok(), bounds.contains(&n));
+    }
+}
+
+#[test]
+fn addresses_that_ask_for_tls_are_refused() {
+    let refused = |postgres: &str| {
+        let reader = Reader::new([("DATABASE_URL", postgres), ("REDIS_CACHE_URL", "rediss://user:hush@cache:6380")]);
+        assert!(reader.redis_url("REDIS_CACHE_URL").is_none());
+        let _ = reader.postgres_url("DATABASE_URL");
+        let problems = problems(&reader);
+        assert!(problems.contains("REDIS_CACHE_URL asks for TLS (rediss://), which is not built in"), "{problems}");
+        assert!(!problems.contains("hush"), "{problems}");
+        problems.contains("DATABASE_URL asks for TLS (")
+    };
+    for asks in ["sslmode=require", "a=b&sslmode=verify-full", "sslrootcert=/x.pem", "ssl=true", "channel_binding=require"] {
+        assert!(refused(&format!("postgres://u:hush@db/x?{asks}")), "{asks}");
+    }
+    for plain in ["postgres://u:hush@db/x", "postgres://u:hush@db/x?sslmode=disable", "postgres://u:hush@db/x?sslmode=Prefer"] {
+        assert!(!refused(plain), "{plain}");
     }
 }

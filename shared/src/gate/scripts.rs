@@ -1,5 +1,5 @@
-//! The five scripts (install-map in six parts), the search for an earlier order, a look at the header, and places for requests that
-//! wait.
+//! The five scripts (install-map in six parts), the search for an earlier order, a look at the header, two that audit, and places for
+//! requests that wait.
 
 use std::sync::LazyLock;
 
@@ -41,6 +41,8 @@ scripts! {
     INSTALL_KEYS = "install_keys";
     INSTALL_OPEN = "install_open";
     LOOK = "look";
+    AUDIT = "audit";
+    TICKETS = "tickets";
     WAIT_BEGIN = "wait_begin";
     WAIT_END = "wait_end";
 }

@@ -102,6 +102,7 @@ fn decide(row: Option<&OrderRow>, nonce: Nonce, payment_waiting: bool) -> CloseD
     match row.status {
         Status::Closed => CloseDecision::Closed,
         Status::Unpaid if payment_waiting => CloseDecision::PaymentWaiting,
+        // Its time may have come between the attempt and the look, or another transaction was busy with it: it is closed next time.
         Status::Unpaid => CloseDecision::NotYet { remaining_ms: row.remaining_ms.unwrap_or_default().max(1) },
         other => CloseDecision::Final(other),
     }

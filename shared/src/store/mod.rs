@@ -21,6 +21,8 @@
 //! - Where a change finds no row, a later statement says why; an answer that contradicts it repeats the change (`repeat`).
 //! - Writers lock orders ascending by number, then seats; a deadlock or a serialization failure is repeated here.
 //! - An orphaned transaction ends itself: every connection carries timeouts and keepalives.
+//! - Every wait for Postgres is bounded here too (`pool`): a connection on which nothing is answered, or that leads to a server which
+//!   takes no writes (SQLSTATE 25006, 57P0x), is closed and replaced. A commit whose answer is lost may have been made.
 //! - Statements are `.sql` files, each opening with its contract.
 
 pub mod api_calls;
@@ -41,6 +43,7 @@ mod parked;
 mod parts;
 mod payment_book;
 mod payments;
+mod pool;
 mod program_changes;
 mod programs;
 mod progress;
@@ -67,11 +70,11 @@ pub use payments::{Paid, Payment, PaymentResult};
 pub use program_changes::{Changed, Switched};
 pub use row::OrderRow;
 
-use sqlx::PgPool;
+use self::pool::Pool;
 
 /// One environment's schema in Postgres. Cheap to clone; connects when first used.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: PgPool,
+    pool: Pool,
     schema: String,
 }

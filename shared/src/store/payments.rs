@@ -5,8 +5,9 @@
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{PgConnection, Postgres, Row};
+use sqlx::{Postgres, Row};
 
+use super::pool::PgConnection;
 use super::repeat::{Repeat, Rounds};
 use super::row::bounded;
 use super::{OrderRow, Store, StoreError};

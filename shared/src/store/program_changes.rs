@@ -1,7 +1,6 @@
 //! Changes of what is on sale: each one transaction, and the outbox row in it.
 
-use sqlx::PgConnection;
-
+use super::pool::PgConnection;
 use super::repeat::{Repeat, Rounds};
 use super::row::bounded;
 use super::{Store, StoreError, outbox, programs};

@@ -2,12 +2,15 @@
 //! Every test has a schema of its own, dropped at its end.
 
 mod environment;
+#[path = "../relay/mod.rs"]
+mod relay;
 
 mod calls;
 mod calls_queries;
 mod changing;
 mod closing;
 mod create;
+mod failover;
 mod interleaved;
 mod lookups;
 mod meeting;

@@ -111,6 +111,13 @@ impl Store {
         }))
     }
 
+    /// Whether the record parked from this place may still be stored: it was put back, and create has not read the copy yet; or it is
+    /// being put back; or an attempt ended without an answer less than ten minutes ago.
+    pub async fn is_replay_on_its_way(&self, topic: &str, partition: i32, offset: i64) -> Result<bool, StoreError> {
+        let query = sqlx::query_scalar(include_str!("../sql/parked_on_its_way.sql")).bind(topic).bind(partition).bind(offset);
+        Ok(query.fetch_one(&self.pool).await?)
+    }
+
     /// Notes how an attempt has ended. Answers whether this call was the first to do so.
     pub async fn end_replay(&self, replay: &ToReplay, end: &ReplayEnd<'_>) -> Result<bool, StoreError> {
         let (outcome, place, note) = match end {

@@ -2,6 +2,7 @@
 
 mod calls;
 mod configuration;
+mod demo;
 mod faults;
 mod identity;
 mod invoke;
