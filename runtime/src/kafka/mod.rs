@@ -153,7 +153,7 @@ pub fn start(
         .map_err(|why| format!("mapping {}: {why}", mapping.id))?;
     let watch = Watch { mapping, progress: source.progress.clone(), moves };
     let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
-    limits.parts.knows(Source::polling_name(&watch.mapping.id));
+    limits.parts.add_thread(Source::polling_name(&watch.mapping.id));
     let task = tokio::spawn(supervise(part, shutdown, move || source.clone().run()));
     Ok(Handle { watch, tune, task })
 }
