@@ -80,6 +80,7 @@ impl Stage {
             unit_price_cents: category.price,
             amount_cents: category.price.times(seats.len()).expect("amount"),
             idempotency_key: None,
+            idempotency_hash: None,
             pay_by_ms: 4_000_000_000_000,
             trace: None,
         }

@@ -17,6 +17,6 @@ pub use order_requested::{Invalid, OrderRequested};
 pub use program_changed::{BadChange, ProgramChanged};
 pub use stream_entry::StreamEntry;
 pub use values::{
-    BadValue, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, CategoryNo, Cents, IdempotencyKey,
+    BadValue, BodyHash, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, CategoryNo, Cents, IdempotencyKey,
     MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex, Shard, TraceId, UserId,
 };

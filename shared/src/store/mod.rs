@@ -12,6 +12,7 @@
 //! | `sweep` | what a crash left behind: overdue and dirty orders |
 //! | [`api_calls`] | a batch of API calls, in one transaction ([`Store::collect_calls`]); queries; retention |
 //! | `lookup` | orders and the progress of create, for those who only look |
+//! | `named` | orders by their clients' keys, for a gate that has lost its keys |
 //! | `parked` | records set aside: listed, shown, put back, given up |
 //!
 //! Promises:
@@ -33,6 +34,7 @@ mod error;
 mod fence;
 mod lookup;
 mod migrate;
+mod named;
 mod outbox;
 mod park;
 mod parked;
@@ -55,6 +57,7 @@ pub use error::StoreError;
 pub use fence::{Fence, Fenced};
 pub use lookup::{Counts, LiveOrders, Progress};
 pub use migrate::Migrated;
+pub use named::NamedRow;
 pub use parked::{
     Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt, ReplayBegun, ReplayEnd, ToReplay,
 };

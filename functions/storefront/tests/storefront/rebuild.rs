@@ -8,7 +8,7 @@ use shared::message::{OrderNumber, OrderRequested};
 use shared::sale::Status;
 use storefront::kafka::{EndOffsets, PublishOrders, Published};
 
-use crate::support::{Scripted, free, keyed, open_with, problem, program, redis_url, settings, store, two};
+use crate::support::{Scripted, call, free, keyed, open_with, problem, program, redis_url, settings, store, two};
 
 async fn redis() -> MultiplexedConnection {
     let client = redis::Client::open(redis_url()).expect("an address");
@@ -173,4 +173,58 @@ async fn progress_beyond_the_end_of_a_topic_made_anew_opens_nothing() {
     publisher.ends.lock().expect("whole").insert(0, 10);
     lose(&shop).await;
     assert_eq!(problem(shop.serve(&two(&id, "bob")).await), (503, "loading"));
+}
+
+#[tokio::test]
+async fn a_key_leads_to_its_order_after_a_loss() {
+    let publisher = Scripted::new([]);
+    let shop = open_with(publisher.clone()).await;
+    let id = program(&shop).await;
+    let alices = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("accepted");
+    let bobs = shop.serve(&keyed(two(&id, "bob"), "k")).await.expect("accepted");
+    let sent = publisher.sent.lock().expect("whole").clone();
+    store(&shop, &sent[0], 0).await;
+    store(&shop, &sent[1], 1).await;
+    let cancel = format!("/orders/{}/cancel", bobs.body["order"].as_str().expect("a number"));
+    shop.serve(&call("POST", &cancel, Some("bob"), None)).await.expect("cancelled");
+    publisher.ends.lock().expect("whole").insert(0, 2);
+    lose(&shop).await;
+
+    let again = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("the same order");
+    assert_eq!((again.status, &again.body["status"]), (201, &json!("unpaid")));
+    assert_eq!((&again.body["order"], &again.body["seats"]), (&alices.body["order"], &alices.body["seats"]));
+    let mut other = keyed(two(&id, "alice"), "k");
+    other.body = json!({"category": 0, "count": 3}).to_string().into_bytes();
+    assert_eq!(problem(shop.serve(&other).await), (422, "idempotency_key_reused"));
+    // An order that has ended is still what its key stands for.
+    let again = shop.serve(&keyed(two(&id, "bob"), "k")).await.expect("the same order");
+    assert_eq!((&again.body["order"], &again.body["status"]), (&bobs.body["order"], &json!("cancelled")));
+    assert_eq!(publisher.sent.lock().expect("whole").len(), 2, "no second order of either");
+    assert_eq!(free(&shop, &id).await, 8);
+}
+
+#[tokio::test]
+async fn a_rejected_duplicate_names_its_original() {
+    let publisher = Scripted::new([]);
+    let shop = open_with(publisher.clone()).await;
+    let id = program(&shop).await;
+    let wish = keyed(two(&id, "alice"), "k");
+    let first = shop.serve(&wish).await.expect("accepted").body["order"].clone();
+    let sent = publisher.sent.lock().expect("whole").clone();
+    store(&shop, &sent[0], 0).await;
+    // The gate forgets the key, as after its time is over.
+    let mut redis = redis().await;
+    for key in keys(&mut redis, shop.settings.names.prefix()).await.into_iter().filter(|key| key.contains(":idem:")) {
+        let _: u64 = redis::cmd("DEL").arg(key).query_async(&mut redis).await.expect("deletes");
+    }
+    let second = shop.serve(&wish).await.expect("accepted");
+    assert_ne!(second.body["order"], first);
+    let sent = publisher.sent.lock().expect("whole").clone();
+    store(&shop, &sent[1], 1).await;
+    let look = call("GET", second.location.as_deref().expect("a place"), Some("alice"), None);
+    let seen = shop.serve(&look).await.expect("hers").body;
+    assert_eq!((&seen["status"], &seen["reason"]), (&json!("rejected"), &json!("duplicate")));
+    assert_eq!(seen["duplicate_of"], first);
+    let again = shop.serve(&wish).await.expect_err("rejected");
+    assert_eq!((again.status, again.code, &again.extras["duplicate_of"]), (409, "rejected", &first));
 }

@@ -129,6 +129,7 @@ impl Stage {
             unit_price_cents: Cents::new(PRICE).expect("valid"),
             amount_cents: Cents::new(PRICE * seats.len() as i64).expect("valid"),
             idempotency_key: None,
+            idempotency_hash: None,
             pay_by_ms: ms as i64 + self.program.pay_window_ms,
             trace: None,
         }
