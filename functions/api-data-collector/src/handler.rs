@@ -48,6 +48,7 @@ impl Collector {
             .count("CallsRepeated", collected.repeated)
             .count("CallsParked", counts.parked as u64)
             .count("CallsToRetry", counts.failed as u64)
+            .count("ProgressGaps", collected.gaps.len() as u64)
             .count("CallsForgotten", forgotten.calls)
             .count("StatisticsForgotten", forgotten.minutes)
             .milliseconds("CollectTime", store.as_secs_f64() * 1e3)

@@ -1,11 +1,13 @@
 //! Filling the gate for a program that it has lost, or that has just been created.
 //!
-//! 1. The map is installed closed, with Kafka's end offsets of now: only a storefront can ask for those.
-//! 2. Create must have passed these offsets: then every order accepted before the loss is a row.
+//! 1. A barrier is appended to every partition, which only a storefront can do, and the map is installed closed with their offsets.
+//! 2. Create must have passed the barriers: then every order accepted before the loss is a row ([`caught_up`]).
 //! 3. The live rows are merged, and the gate opens, unless another has begun anew meanwhile.
 //!
 //! One request carries this on at a time, by a short lease, for a bounded time; all others are told to come back. Whatever a dead
 //! one left, the next begins again: merging twice is merging once.
+
+mod caught_up;
 
 use std::time::Duration;
 
@@ -14,18 +16,15 @@ use shared::message::OrderNumber;
 use shared::reconcile::reconcile;
 use shared::sale::Program;
 use shared::store::OrderRow;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
+
+pub use caught_up::OwnBarriers;
 
 use crate::http::Problem;
-use crate::kafka::EndOffsets;
 use crate::storefront::Storefront;
 
 /// A loader that says nothing for so long has died. Renewed by every page.
 const LEASE_MS: u64 = 3_000;
-/// How long one request waits for create.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How often it looks.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long one request merges.
 const WORK: Duration = Duration::from_secs(20);
 /// Rows read at a time: each reading looks at all of the program's seats.
@@ -56,57 +55,20 @@ pub async fn carry_on(shop: &Storefront, program: &Program) -> Result<Progress, 
     let epoch = Epoch::new(rand::random());
     let mut begun = shop.gate.install_begin(program, None, &epoch, LEASE_MS).await?;
     if begun == Install::EndsNeeded {
-        let ends = json(&ends(shop).await?);
+        let ends = caught_up::append_barriers(shop).await?;
         begun = shop.gate.install_begin(program, Some(&ends), &epoch, LEASE_MS).await?;
     }
     match begun {
         Install::AlreadyOpen => return Ok(Progress::Open),
         Install::Busy { .. } | Install::EndsNeeded => return Ok(Progress::Loading),
         Install::Mine { ends } => {
-            if !create_has_passed(shop, &ends).await? {
+            if !caught_up::create_has_passed(shop, &ends).await? {
                 tracing::info!(program = %program.id, "the gate waits for create");
                 return Ok(Progress::Loading);
             }
         }
     }
     fill(shop, program, &epoch).await
-}
-
-async fn ends(shop: &Storefront) -> Result<EndOffsets, Problem> {
-    shop.publisher.end_offsets().await.map_err(|e| {
-        tracing::error!(error = e, "end offsets");
-        Problem::unavailable("the program's seats have to be loaded, and that needs the brokers; try again")
-    })
-}
-
-/// Looks for a while whether create has dealt with all that was in Kafka when the filling began.
-async fn create_has_passed(shop: &Storefront, ends: &str) -> Result<bool, Problem> {
-    let mut wanted: EndOffsets = serde_json::from_str(ends).unwrap_or_else(|e| {
-        // Whatever it was, waiting for the ends of now is waiting for more.
-        tracing::error!(error = %e, ends, "the gate holds end offsets that cannot be read");
-        EndOffsets::new()
-    });
-    if wanted.is_empty() && ends != "{}" {
-        wanted = self::ends(shop).await?;
-    }
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let progress = shop.store.progress(&shop.settings.topic).await?;
-        let next = |partition| progress.iter().find(|p| p.partition == partition).map_or(0, |p| p.next_offset);
-        wanted.retain(|partition, end| next(*partition) < *end);
-        if wanted.is_empty() {
-            // Progress beyond the end is that of a topic since made anew: what stands in the new one has not been read.
-            let now = if ends == "{}" { EndOffsets::new() } else { self::ends(shop).await? };
-            return Ok(!now.iter().any(|(partition, end)| *end > 0 && next(*partition) > *end));
-        }
-        if Instant::now() >= deadline {
-            // A topic that was made anew ends earlier than it did: no more can be asked of create.
-            let now = self::ends(shop).await?;
-            wanted.retain(|partition, _| next(*partition) < now.get(partition).copied().unwrap_or(0));
-            return Ok(wanted.is_empty());
-        }
-        sleep(LOOK_EVERY).await;
-    }
 }
 
 async fn fill(shop: &Storefront, program: &Program, epoch: &Epoch) -> Result<Progress, Problem> {
@@ -155,9 +117,4 @@ fn live(row: &OrderRow) -> Option<LiveOrder> {
         seats: row.seats.clone(),
         due_in_ms: (row.status == shared::sale::Status::Unpaid).then(|| row.remaining_ms.unwrap_or(0).max(0) as u64),
     })
-}
-
-/// `{"0":12,"1":7}`
-fn json(ends: &EndOffsets) -> String {
-    serde_json::to_string(ends).unwrap_or_else(|_| unreachable!("a map of numbers is JSON"))
 }

@@ -7,11 +7,12 @@ use super::{Store, StoreError};
 use crate::worker::ErrorClass;
 
 /// All migrations, in order: never changed once released, only added to.
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") },
     Migration { version: 2, name: "outbox", sql: include_str!("migrations/0002_outbox.sql") },
     Migration { version: 3, name: "api_calls", sql: include_str!("migrations/0003_api_calls.sql") },
     Migration { version: 4, name: "parked", sql: include_str!("migrations/0004_parked.sql") },
+    Migration { version: 5, name: "barriers", sql: include_str!("migrations/0005_barriers.sql") },
 ];
 
 struct Migration {

@@ -3,11 +3,13 @@
 
 mod environment;
 
+mod barriers;
 mod calls;
 mod calls_queries;
 mod changing;
 mod closing;
 mod create;
+mod gaps;
 mod lookups;
 mod migrations;
 mod model;

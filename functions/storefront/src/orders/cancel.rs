@@ -5,7 +5,7 @@ use shared::sale::Status;
 use shared::store::{Cancel, Fenced, OrderRow};
 
 use super::lookup::{missing, parse};
-use super::{publish, settle, view};
+use super::{absent, publish, settle, view};
 use crate::http::{Call, Problem, Reply};
 use crate::storefront::Storefront;
 
@@ -44,7 +44,12 @@ fn is_cancelled(row: &OrderRow) -> bool {
 }
 
 async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<Fenced, Problem> {
-    let reservation = shop.gate.reservation(number).await?.filter(|r| r.user == *user).ok_or_else(|| missing(number))?;
+    let Some(reservation) = shop.gate.reservation(number).await? else {
+        return Ok(Fenced::Existing(absent::find(shop, number).await?));
+    };
+    if reservation.user != *user {
+        return Err(missing(number));
+    }
     let request: OrderRequested = serde_json::from_str(&reservation.message).map_err(|_| Problem::unknown(number))?;
     Ok(shop.store.fence(&publish::fence_of(&request, "cancelled")).await?)
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 use shared::gate::ResvState;
 use shared::message::{Nonce, OrderNumber, OrderRequested};
+use shared::store::OrderRow;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::publish::Standing;
-use super::view;
+use super::{absent, view};
 use crate::http::{Call, Problem, Reply};
 use crate::storefront::Storefront;
 
@@ -19,14 +20,21 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(15), Duration::from_m
 pub async fn get(shop: &Storefront, number: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     let number = parse(number)?;
+    let answer = |row: &OrderRow| {
+        if row.user.as_ref() == Some(&user) { Ok(Reply::ok(view::row(row))) } else { Err(missing(number)) }
+    };
     if let Some(row) = shop.store.order(number).await? {
-        return if row.user.as_ref() == Some(&user) { Ok(Reply::ok(view::row(&row))) } else { Err(missing(number)) };
+        return answer(&row);
     }
-    let reservation = shop.gate.reservation(number).await?.filter(|r| r.user == user).ok_or_else(|| missing(number))?;
+    let Some(reservation) = shop.gate.reservation(number).await? else {
+        return answer(&absent::find(shop, number).await?);
+    };
+    if reservation.user != user {
+        return Err(missing(number));
+    }
     let Ok(request) = serde_json::from_str::<OrderRequested>(&reservation.message) else {
         // Stored between the two looks: its message is gone, its row is there.
-        let row = shop.store.order(number).await?.filter(|row| row.user.as_ref() == Some(&user));
-        return row.map(|row| Reply::ok(view::row(&row))).ok_or_else(|| missing(number));
+        return answer(&shop.store.order(number).await?.ok_or_else(|| missing(number))?);
     };
     let status = match reservation.state {
         ResvState::Accepted { .. } | ResvState::Stored => "accepted",

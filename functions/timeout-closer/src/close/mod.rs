@@ -6,5 +6,5 @@
 mod decide;
 mod run;
 
-pub use decide::{Action, decide};
+pub use decide::{Action, Create, decide};
 pub use run::{Outcome, RunError, run};

@@ -7,10 +7,10 @@ use shared::delay::{Claim, DelayError};
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
 use shared::reconcile::{Reconciled, reconcile};
-use shared::store::{CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, Store, StoreError};
+use shared::store::{BarrierWait, CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, Store, StoreError};
 use shared::telemetry::traces::Tracer;
 
-use super::decide::{Action, LEAST_PAUSE_MS, WAIT_MS, decide};
+use super::decide::{Action, Create, LEAST_PAUSE_MS, WAIT_MS, decide};
 use crate::traces::{self, Way};
 
 /// Counts of one batch.
@@ -62,6 +62,12 @@ struct Batch<'a> {
     /// To be put off, ms.
     put_off: HashMap<String, u64>,
     waiting: Vec<Claim>,
+    /// Name of the topic of orders.
+    topic: &'a str,
+    /// Orders with a passed barrier behind them. Read before any row as well, for the same reason as `progress`.
+    passed: HashSet<(OrderNumber, Nonce)>,
+    /// Accepted orders that a barrier is requested for.
+    barriers: Vec<BarrierWait>,
 }
 
 /// Deals with every entry. One that fails is left to its lease, and says so; the others go on.
@@ -79,6 +85,9 @@ pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claim
         done: Vec::new(),
         put_off: HashMap::new(),
         waiting: Vec::new(),
+        topic,
+        passed: HashSet::new(),
+        barriers: Vec::new(),
     };
     let mut entries: HashMap<OrderNumber, Entry> = HashMap::with_capacity(claims.len());
     for claim in claims {
@@ -89,6 +98,8 @@ pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claim
             Err(error) => batch.fail(&claim.id, &error),
         }
     }
+    let numbers: Vec<OrderNumber> = entries.keys().copied().collect();
+    batch.passed = store.behind_barriers(&numbers).await?;
     for closing in close(store, entries.values().map(|e| (e.at.order, e.at.nonce)).collect()).await {
         if let Some(entry) = entries.remove(&closing.number) {
             let id = entry.claim.id.clone();
@@ -144,8 +155,9 @@ impl Batch<'_> {
     async fn one(&mut self, entry: Entry, closing: Closing) -> Result<(), RunError> {
         let Entry { claim, at } = entry;
         let mut found = None;
+        let passed_barrier = self.passed.contains(&(at.order, at.nonce));
         loop {
-            match decide(closing.decision, found, &self.progress) {
+            match decide(closing.decision, found, Create { progress: &self.progress, passed_barrier }) {
                 Action::Abandon => found = Some(self.gate.abandon(at, None).await?),
                 Action::SettleRow => {
                     if closing.decision == CloseDecision::Closed {
@@ -169,6 +181,12 @@ impl Batch<'_> {
                         tracing::warn!(order = %at.order, why, "put off");
                     }
                     self.put_off(claim, pause_ms);
+                    return Ok(());
+                }
+                Action::AwaitBarrier { partition } => {
+                    tracing::warn!(order = %at.order, partition, "put off: order-create is behind, or the order's record is lost");
+                    self.barriers.push(BarrierWait { number: at.order, nonce: at.nonce, partition });
+                    self.put_off(claim, WAIT_MS);
                     return Ok(());
                 }
                 Action::Fence { reason, alarm } => {
@@ -239,6 +257,7 @@ impl Batch<'_> {
     /// Settles by the rows, then ends or puts off the entries. Settling has ended or moved most of them already: a late
     /// acknowledgement is refused, which is as good.
     async fn finish(mut self) -> Result<Outcome, RunError> {
+        self.store.request_barriers(self.topic, &self.barriers).await?;
         let rows: Vec<OrderRow> = self.settle.iter().map(|(_, row)| row.clone()).collect();
         let told = reconcile(self.gate, self.store, &rows).await;
         self.trace(&rows, &told);
