@@ -8,6 +8,7 @@
 //! | `isolation` | order-create beside a collector that hangs; a function beside one that hangs, crashes in a loop or floods its log |
 //! | `change` | a change of a program: from its commit until no reader serves the version before |
 //! | `events` | events from Kafka to a function that does nothing, beside what one would use instead; and the latency of one event |
+//! | `filling` | a gate that lost its memory, filled again from Postgres |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
 //! | `throughput` | how fast a host works a topic off |
 //! | `cpu` | CPU seconds of processes, from /proc |
@@ -21,6 +22,7 @@ mod create;
 mod delay;
 mod events;
 mod figures;
+mod filling;
 mod http;
 mod isolation;
 mod preload;
@@ -48,6 +50,9 @@ struct Cli {
     /// Orders in the preloaded topic.
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(20_000..=2_000_000))]
     orders: u32,
+    /// Seats of the hall whose gate is filled, each an order of its own.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1_000..=200_000))]
+    seats: u32,
     /// Entries of the delay queue.
     #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1_000..=2_000_000))]
     entries: u32,
@@ -69,6 +74,7 @@ enum What {
     Create,
     Isolation,
     Change,
+    Filling,
     Delay,
     Events,
     Latency,
@@ -100,6 +106,9 @@ async fn run(cli: &Cli) -> Result<()> {
     }
     if asked(What::Change) {
         change::run(cli.changes).await?;
+    }
+    if asked(What::Filling) {
+        filling::run(cli.seats).await?;
     }
     if asked(What::Delay) {
         delay::run(cli.entries).await?;

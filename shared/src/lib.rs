@@ -18,6 +18,7 @@
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never older than what was heard of |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
 //! | [`store`] (feature `postgres`) | Postgres, the truth |
+//! | `reconcile`, `refill` (features `redis` and `postgres`) | the gate made to agree with rows of Postgres; filled from them after a loss |
 //! | [`telemetry`] (feature `telemetry` writes, `traces` exports) | JSON logs, metrics, trace context, spans |
 //! | [`start`] (feature `telemetry`) | how every function begins: its log, then its settings |
 //!
@@ -38,6 +39,8 @@ pub mod message;
 pub mod naming;
 #[cfg(all(feature = "redis", feature = "postgres"))]
 pub mod reconcile;
+#[cfg(all(feature = "redis", feature = "postgres"))]
+pub mod refill;
 pub mod sale;
 #[cfg(feature = "sqs")]
 pub mod sqs;

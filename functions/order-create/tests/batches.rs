@@ -6,7 +6,7 @@ use std::time::Duration;
 use order_create::{Creator, Settings};
 use serde_json::{Value, json};
 use shared::config::Reader;
-use shared::gate::{Epoch, Gate, Install, ProgramRef, Reserve, Reserved, ResvState};
+use shared::gate::{Claim, Epoch, Gate, Install, ProgramRef, Reserve, Reserved, ResvState, Start};
 use shared::ingest::kafka::Batch;
 use shared::message::{Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::naming::Names;
@@ -42,7 +42,10 @@ async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl F
     let new = NewProgram::new("Autumn tour".into(), vec![category], 900_000, 6).expect("valid");
     let program = store.create_program(new, None).await.expect("postgres");
     let epoch = Epoch::new(rand::random());
-    let begun = gate.install_begin(&program, Some("{}"), &epoch, 60_000).await.expect("redis");
+    let claim = gate.install_claim(ProgramRef::from(&program), &epoch, 60_000).await.expect("redis");
+    let Claim::Granted(grant) = claim else { panic!("no grant but {claim:?}") };
+    let start = Start { grant: &grant, ends: "{}" };
+    let begun = gate.install_begin(&program, Some(start), &epoch, 60_000).await.expect("redis");
     assert!(matches!(begun, Install::Mine { .. }), "{begun:?}");
     assert!(gate.install_open(ProgramRef::from(&program), &epoch).await.expect("redis"));
 

@@ -1,4 +1,5 @@
-//! One tick: due entries in batches until none is due or the deadline is near, then the sweep if it is time for one.
+//! One tick: due entries in batches until none is due or the deadline is near, then gates that are being filled, then the sweep if it is
+//! time for one.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -8,11 +9,13 @@ use shared::cache::Announcer;
 use shared::gate::{Gate, GateError};
 use shared::ingest::schedule::Tick;
 use shared::message::Shard;
+use shared::refill::RefillError;
 use shared::store::Store;
 use shared::telemetry::MetricLine;
 use shared::telemetry::traces::Tracer;
 
 use crate::close::{self, Outcome};
+use crate::fill::{self, Fillings};
 use crate::settings::Settings;
 use crate::sweep::{self, Swept};
 
@@ -45,6 +48,8 @@ pub struct Report {
     /// What became of them.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// Gates that are being filled.
+    pub fillings: Fillings,
     /// What the sweep did, if it was time for one.
     pub sweep: Option<Swept>,
     /// Entries were due still when time ran out.
@@ -63,6 +68,9 @@ pub enum TickError {
     /// Redis is away.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// A gate could not be filled further.
+    #[error(transparent)]
+    Refill(#[from] RefillError),
     /// The sweep ended early.
     #[error(transparent)]
     Sweep(#[from] sweep::SweepError),
@@ -90,13 +98,23 @@ impl Closer {
         // A sweep heals what the entries cannot lead to, so it does not depend on them; nor may many of them take all its time.
         let is_time = self.is_time_to_sweep(began);
         let closed = self.close_due(if is_time { began + time / 2 } else { until }, &mut report).await;
+        let filled = self.fill(until, &mut report).await;
         let swept = if is_time { self.sweep(until, &mut report).await } else { Ok(()) };
         tracing::info!(report = %serde_json::to_string(&report).unwrap_or_default(), "tick");
         self.measure(&report);
         self.tracer.settle().await;
         closed?;
+        filled?;
         swept?;
         Ok(report)
+    }
+
+    /// For at most half of the time that is left: the sweep needs some, too.
+    async fn fill(&self, until: SystemTime, report: &mut Report) -> Result<(), TickError> {
+        let now = SystemTime::now();
+        let until = now + until.duration_since(now).unwrap_or_default() / 2;
+        let late = || SystemTime::now() >= until;
+        Ok(fill::run(&self.gate, &self.store, &self.settings.topic, &late, &mut report.fillings).await?)
     }
 
     /// What was due when the tick began. What becomes due meanwhile, entries put off by this tick among it, is the next one's.
@@ -152,7 +170,9 @@ impl Closer {
             .count("OrdersClosed", outcome.closed)
             .count("OrdersFenced", outcome.fenced)
             .count("TimeoutsPutOff", outcome.put_off)
-            .count("TimeoutsFailed", outcome.failed);
+            .count("TimeoutsFailed", outcome.failed)
+            .count("GatesFilling", report.fillings.found)
+            .count("GatesOpened", report.fillings.opened);
         if let Some(swept) = &report.sweep {
             line = line
                 .count("SweepClosed", swept.closed)

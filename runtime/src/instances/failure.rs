@@ -57,7 +57,8 @@ pub(super) fn reported(header: Option<&str>, body: Bytes) -> FunctionError {
         error_type: Option<String>,
         error_message: Option<String>,
     }
-    let parsed: Option<Reported> = serde_json::from_slice(&body).ok();
+    // a message in another encoding than UTF-8 still says most of what it should
+    let parsed: Option<Reported> = serde_json::from_str(&String::from_utf8_lossy(&body)).ok();
     let (error_type, message) = parsed.map_or((None, None), |r| (r.error_type, r.error_message));
     FunctionError {
         error_type: error_type.or_else(|| header.map(str::to_owned)).unwrap_or_else(|| "Unhandled".to_owned()),
@@ -110,5 +111,11 @@ mod tests {
     fn an_error_that_is_not_json_takes_its_type_from_the_header() {
         let error = reported(Some("Runtime.Odd"), Bytes::from_static(b"boom"));
         assert_eq!(error.error_type, "Runtime.Odd");
+    }
+
+    #[test]
+    fn an_error_outside_utf8_keeps_type_and_message() {
+        let error = reported(None, Bytes::from_static(b"{\"errorType\":\"Oops\",\"errorMessage\":\"M\xfcller\"}"));
+        assert_eq!((error.error_type.as_str(), error.message.as_str()), ("Oops", "M\u{fffd}ller"));
     }
 }

@@ -169,8 +169,9 @@ async fn extension_error(request: Request<Incoming>, instance: &Instance) -> Rep
     accepted()
 }
 
+/// Bytes that are not UTF-8 become U+FFFD: an invocation id that cannot be read is another invocation's, not none.
 fn header<B>(request: &Request<B>, name: &str) -> Option<String> {
-    request.headers().get(name)?.to_str().ok().map(str::to_owned)
+    Some(String::from_utf8_lossy(request.headers().get(name)?.as_bytes()).into_owned())
 }
 
 /// The body does not fit, or its sender died within it.

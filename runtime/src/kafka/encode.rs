@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use kafka_headers::Header;
 use rdkafka::Timestamp;
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::Message;
 
 use crate::model::{KafkaKind, KafkaMapping};
 
@@ -19,8 +20,9 @@ pub(super) fn record_start(topic: &str, partition: i32) -> Vec<u8> {
 
 /// Appends `message` as one element of the event's array. `start`: its partition's [`record_start`].
 ///
-/// A null key or value is left out, as the service does. Header bytes are signed, as Java sees them.
-pub(super) fn record(start: &[u8], message: &impl Message, out: &mut Vec<u8>) {
+/// A null key or value is left out, as the service does. Header bytes are signed, as Java sees them. A name that is not UTF-8 is decoded
+/// as Java decodes it: U+FFFD replaces what is not.
+pub(super) fn record(start: &[u8], message: &impl Message, headers: &[Header<'_>], out: &mut Vec<u8>) {
     let (timestamp, kind) = match message.timestamp() {
         Timestamp::CreateTime(at) => (at, "CREATE_TIME"),
         Timestamp::LogAppendTime(at) => (at, "LOG_APPEND_TIME"),
@@ -36,19 +38,17 @@ pub(super) fn record(start: &[u8], message: &impl Message, out: &mut Vec<u8>) {
     base64_field(b",\"key\":\"", message.key(), out);
     base64_field(b",\"value\":\"", message.payload(), out);
     out.extend_from_slice(b",\"headers\":[");
-    if let Some(headers) = message.headers() {
-        for (index, header) in headers.iter().enumerate() {
-            out.extend_from_slice(if index > 0 { b",{" } else { b"{" });
-            text(header.key, out);
-            out.extend_from_slice(b":[");
-            for (index, byte) in header.value.unwrap_or_default().iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                number(byte.cast_signed(), out);
+    for (index, header) in headers.iter().enumerate() {
+        out.extend_from_slice(if index > 0 { b",{" } else { b"{" });
+        text(&String::from_utf8_lossy(header.name), out);
+        out.extend_from_slice(b":[");
+        for (index, byte) in header.value.unwrap_or_default().iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
             }
-            out.extend_from_slice(b"]}");
+            number(byte.cast_signed(), out);
         }
+        out.extend_from_slice(b"]}");
     }
     out.extend_from_slice(b"]}");
 }
@@ -105,20 +105,22 @@ pub(super) const PARTITION_END: u8 = b']';
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
+    use rdkafka::message::OwnedMessage;
     use serde_json::{Value, json};
 
-    fn encoded(message: &OwnedMessage) -> Value {
+    fn encoded(message: &OwnedMessage, headers: &[Header<'_>]) -> Value {
         let mut out = Vec::new();
-        record(&record_start(message.topic(), message.partition()), message, &mut out);
+        record(&record_start(message.topic(), message.partition()), message, headers, &mut out);
         serde_json::from_slice(&out).unwrap()
     }
 
     #[test]
     fn a_record_reads_as_the_service_writes_it() {
-        let headers = OwnedHeaders::new()
-            .insert(Header { key: "trace", value: Some(&[0x41_u8, 0x80, 0xff][..]) })
-            .insert(Header::<&[u8]> { key: "empty \"quoted\"", value: None });
+        let headers = [
+            Header { name: b"trace", value: Some(&[0x41, 0x80, 0xff]) },
+            Header { name: b"empty \"quoted\"", value: None },
+            Header { name: b"tr\xe4ce", value: Some(b"") },
+        ];
         let message = OwnedMessage::new(
             Some(b"hello".to_vec()),
             Some(vec![0, 255]),
@@ -126,15 +128,15 @@ mod tests {
             Timestamp::LogAppendTime(1_545_084_650_987),
             3,
             15,
-            Some(headers),
+            None,
         );
         let expected = json!({
             "topic": "orders.v1", "partition": 3, "offset": 15,
             "timestamp": 1_545_084_650_987_i64, "timestampType": "LOG_APPEND_TIME",
             "key": "AP8=", "value": "aGVsbG8=",
-            "headers": [{"trace": [65, -128, -1]}, {"empty \"quoted\"": []}],
+            "headers": [{"trace": [65, -128, -1]}, {"empty \"quoted\"": []}, {"tr\u{fffd}ce": []}],
         });
-        assert_eq!(encoded(&message), expected);
+        assert_eq!(encoded(&message, &headers), expected);
     }
 
     #[test]
@@ -143,6 +145,6 @@ mod tests {
         let expected = json!({
             "topic": "t", "partition": 0, "offset": 1, "timestamp": -1, "timestampType": "NO_TIMESTAMP_TYPE", "headers": [],
         });
-        assert_eq!(encoded(&message), expected);
+        assert_eq!(encoded(&message, &[]), expected);
     }
 }

@@ -20,7 +20,6 @@ use tokio::sync::mpsc::Sender;
 use super::buffer::Chunk;
 use super::consumer::{Change, Context, Event, MappingConsumer, partition};
 use super::encode;
-use crate::filter::Filters;
 use crate::mapping::Partition;
 
 /// A chunk is handed on when it has this many bytes: what a body should have, and enough to make the hand-over cheap.
@@ -198,7 +197,7 @@ impl Poller<'_> {
             self.since = Instant::now();
         }
         let chunk = self.open.entry(partition).or_insert_with(|| Chunk::reusing(self.spare.pop().unwrap_or_default()));
-        if !append(chunk, start, &message, self.context.filters.as_ref()) {
+        if !append(chunk, start, &message, self.context) {
             self.context.progress.filtered.fetch_add(1, Ordering::Relaxed);
         }
         if chunk.bytes() >= CHUNK_BYTES || chunk.len() >= self.batch {
@@ -244,12 +243,17 @@ impl Poller<'_> {
 }
 
 /// Adds a message to its chunk; of one that the filters drop only the offset, and then says false.
-fn append(chunk: &mut Chunk, start: &[u8], message: &impl Message, filters: Option<&Filters>) -> bool {
-    if filters.is_some_and(|filters| !filters.keep(message.payload())) {
+fn append(chunk: &mut Chunk, start: &[u8], message: &BorrowedMessage<'_>, context: &Context) -> bool {
+    if context.filters.as_ref().is_some_and(|filters| !filters.keep(message.payload())) {
         chunk.skip(message.offset());
         return false;
     }
+    let headers = kafka_headers::headers(message).unwrap_or_else(|error| {
+        tracing::error!(mapping = %context.mapping, topic = message.topic(), partition = message.partition(), offset = message.offset(),
+            "ALARM: the headers of a record break Kafka's format ({error}); the function gets the record without them");
+        Vec::new()
+    });
     let time = message.timestamp().to_millis().unwrap_or(-1);
-    chunk.push(message.offset(), time, |out| encode::record(start, message, out));
+    chunk.push(message.offset(), time, |out| encode::record(start, message, &headers, out));
     true
 }

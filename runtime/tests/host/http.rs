@@ -128,6 +128,20 @@ async fn a_function_sees_the_request_as_payload_format_2_documents() {
 }
 
 #[tokio::test]
+async fn a_header_outside_ascii_is_never_treated_as_absent() {
+    let server = serve(&[("GET /", "Echo")]).await;
+    let mut headers = HeaderMap::new();
+    headers.append("Cookie", HeaderValue::from_bytes("name=Gr\u{f6}\u{df}e; other=1".as_bytes()).unwrap());
+    headers.append("User-Agent", HeaderValue::from_bytes(b"M\xfcller").unwrap());
+    headers.append("X-Forwarded-For", HeaderValue::from_bytes(b"1.2.3.4, \xff").unwrap());
+    let response = Client::new().get(&server.url).headers(headers).send().await.unwrap();
+    let event = response.json::<Value>().await.unwrap()["event"].clone();
+    assert_eq!(event["cookies"], json!(["name=Gr\u{f6}\u{df}e", "other=1"]));
+    assert_eq!(event["requestContext"]["http"]["userAgent"], "M\u{fffd}ller");
+    assert_eq!(event["headers"]["x-forwarded-for"], "1.2.3.4, \u{fffd}, 127.0.0.1");
+}
+
+#[tokio::test]
 async fn bytes_travel_as_base64_both_ways() {
     let server = serve(&[("POST /echo", "Echo"), ("POST /say", "Say")]).await;
     let client = Client::new();

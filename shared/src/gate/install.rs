@@ -1,121 +1,48 @@
-//! Step 7: filling a gate that lost its memory, behind closed doors.
+//! Step 7: the verbs that fill a gate that lost its memory, while it is closed. [`crate::refill`] calls them in their order.
 //!
-//! Begin installs the map closed, keeping the seats of reservations that Postgres may not know yet. Merge adds what Postgres says.
-//! Open lets buyers in, if nobody began anew meanwhile. One loader works at a time; when its lease runs out another carries on.
+//! Claim dates the beginning. Begin installs the map closed, keeping the seats of reservations that Postgres may not know yet. Merge
+//! adds what Postgres says. Open lets buyers in, if no other filling has begun meanwhile. One loader works at a time; when its lease
+//! runs out, or it gives the filling back, another continues at the position that it noted.
 
-use std::fmt;
-use std::fmt::Write as _;
+use redis::cmd;
 
 use crate::link::{Call, LinkError};
-use crate::message::{CategoryNo, Nonce, OrderNumber, SeatIndex, UserId};
+use crate::message::Shard;
 use crate::sale::{Layout, Program};
 
+use super::filling::{Claim, Epoch, Grant, Install, LiveOrder, Merged, NamedOrder, Start};
 use super::scripts;
 use super::types::{ProgramRef, parse_owner, seat_list};
 use super::verbs::Gate;
 
-/// Orders merged in one run of the script.
-const MERGE_BATCH: usize = 100;
-
-/// One filling of the gate by one loader: 128 random bits. Another beginning makes it stale.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Epoch(String);
-
-impl Epoch {
-    /// From 128 random bits.
-    pub fn new(random: u128) -> Self {
-        let mut text = String::with_capacity(32);
-        let _ = write!(text, "{random:032x}");
-        Self(text)
-    }
-}
-
-impl fmt::Display for Epoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What a beginning came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Install {
-    /// The filling is the caller's until its lease ends.
-    Mine {
-        /// The end offsets that `progress` must pass before Postgres is read: those of whoever began.
-        ends: String,
-    },
-    /// Another loader is at it.
-    Busy {
-        /// Its lease ends in so many ms.
-        lease_left_ms: u64,
-    },
-    /// Nothing to do.
-    AlreadyOpen,
-    /// The gate is to be filled from nothing, and only who knows Kafka's end offsets can begin that.
-    EndsNeeded,
-}
-
-/// How a program stands in the gate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InstallState {
-    /// Not there.
-    Absent,
-    /// There, but filled on another server (a restart, a failover): to be filled again.
-    Replaced,
-    /// Being filled.
-    Loading {
-        /// Kafka's end offsets when it began.
-        ends: String,
-        /// The loader's lease ends in so many ms; 0 when it has ended.
-        lease_left_ms: u64,
-    },
-    /// Open.
-    Open,
-}
-
-/// An order that Postgres says has its seats.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveOrder {
-    /// Its number.
-    pub order: OrderNumber,
-    /// Its nonce.
-    pub nonce: Nonce,
-    /// Its buyer.
-    pub user: UserId,
-    /// Its category.
-    pub category: CategoryNo,
-    /// Its seats.
-    pub seats: Vec<SeatIndex>,
-    /// Payment is due in so many ms; nothing once it is paid.
-    pub due_in_ms: Option<u64>,
-}
-
-/// What merging did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Merged {
-    /// All are in, tombstoned ones excepted.
-    Done {
-        /// Orders that held a seat which Postgres gave to another: reconcile each.
-        displaced: Vec<(OrderNumber, Nonce)>,
-        /// Orders left out because the installed map does not have their seats: raise an alarm.
-        outside: Vec<OrderNumber>,
-    },
-    /// The filling is not the caller's any more.
-    Stale,
-}
+/// Orders merged, and keys restored, in one run of a script: Redis does nothing else for some 3 ms.
+const MERGE_BATCH: usize = 500;
 
 impl Gate {
-    /// Begins to fill the gate, or carries on what another loader left. `ends`: Kafka's end offsets now (JSON), if the caller knows.
+    /// Claims the right to begin a filling from nothing. Whatever the caller reads from Kafka after this, and before it begins, covers
+    /// all that the gate may have lost.
+    pub async fn install_claim(&self, program: ProgramRef, loader: &Epoch, lease_ms: u64) -> Result<Claim, LinkError> {
+        let call = Call::new(&scripts::INSTALL_CLAIM, &self.head_key(program)).arg(&loader.0).arg(lease_ms);
+        let mut reply = self.link.run(call).await?;
+        match reply.word()?.as_str() {
+            "GRANTED" => Ok(Claim::Granted(Grant(reply.word()?))),
+            "BUSY" => Ok(Claim::Busy { lease_left_ms: reply.parse()? }),
+            other => Err(reply.odd(other)),
+        }
+    }
+
+    /// Continues a filling that no loader is at; with a `start`, begins one from nothing where the gate needs that.
     pub async fn install_begin(
         &self,
         program: &Program,
-        ends: Option<&str>,
+        start: Option<Start<'_>>,
         loader: &Epoch,
         lease_ms: u64,
     ) -> Result<Install, LinkError> {
         let mut call = Call::new(&scripts::INSTALL_BEGIN, &self.head_key(program.into()))
             .arg(&loader.0)
-            .arg(ends.unwrap_or_default())
+            .arg(start.map_or("", |start| start.ends))
+            .arg(start.map_or("", |start| start.grant.0.as_str()))
             .arg(lease_ms);
         for category in &program.categories {
             call.push(category.no.get());
@@ -123,16 +50,29 @@ impl Gate {
         }
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
-            "MINE" => Ok(Install::Mine { ends: reply.word()? }),
+            "MINE" => Ok(Install::Mine { ends: reply.word()?, position: reply.word()? }),
             "BUSY" => Ok(Install::Busy { lease_left_ms: reply.parse()? }),
             "OPEN" => Ok(Install::AlreadyOpen),
             "ENDS" => Ok(Install::EndsNeeded),
+            "LOST" => Ok(Install::GrantLost),
             other => Err(reply.odd(other)),
         }
     }
 
-    /// Adds live orders of Postgres to a filling, and renews its lease. May be repeated. Needs a call even where no order is live
-    /// only if the lease is to be renewed.
+    /// Renews the lease of a filling and notes how far it has come (at most 64 bytes, the loader's own text). 1 ms gives the filling
+    /// back. Answers whether the filling is still the caller's.
+    pub async fn install_renew(
+        &self,
+        program: ProgramRef,
+        loader: &Epoch,
+        lease_ms: u64,
+        position: Option<&str>,
+    ) -> Result<bool, LinkError> {
+        let call = Call::new(&scripts::INSTALL_RENEW, &self.head_key(program)).arg(&loader.0).arg(lease_ms);
+        Ok(self.link.run(call.arg(position.unwrap_or_default())).await?.parse::<u8>()? == 1)
+    }
+
+    /// Adds live orders of Postgres to a filling, and renews its lease. May be repeated. Orders whose seats lie side by side cost least.
     pub async fn install_merge(
         &self,
         program: ProgramRef,
@@ -168,10 +108,56 @@ impl Gate {
         Ok(Merged::Done { displaced, outside })
     }
 
+    /// Restores what clients' keys named, and renews the lease. May be repeated. Answers whether the filling is still the caller's.
+    pub async fn install_keys(
+        &self,
+        program: ProgramRef,
+        loader: &Epoch,
+        lease_ms: u64,
+        keys: &[NamedOrder],
+    ) -> Result<bool, LinkError> {
+        for batch in keys.chunks(MERGE_BATCH) {
+            let mut call = Call::new(&scripts::INSTALL_KEYS, &self.head_key(program)).arg(&loader.0).arg(lease_ms);
+            for named in batch {
+                call.push(named.user.as_str());
+                call.push(named.key.as_str());
+                call.push(named.order.to_string());
+                call.push(named.nonce.to_string());
+                call.push(&named.body_hash);
+                call.push(named.ttl_ms);
+            }
+            if self.link.run(call).await?.parse::<u8>()? != 1 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Opens the gate, if the filling is still the caller's and the server the same. Answers whether it is open by this filling.
     pub async fn install_open(&self, program: ProgramRef, loader: &Epoch) -> Result<bool, LinkError> {
         let call = Call::new(&scripts::INSTALL_OPEN, &self.head_key(program)).arg(&loader.0);
         Ok(self.link.run(call).await?.parse::<u8>()? == 1)
+    }
+}
+
+impl Gate {
+    /// The programs that are being filled, in no order: their barriers are recorded, so any function can continue.
+    pub async fn fillings(&self) -> Result<Vec<ProgramRef>, LinkError> {
+        let shards: Vec<Shard> = Shard::all().collect();
+        let members = |shard: &Shard| {
+            let mut command = cmd("SMEMBERS");
+            command.arg(self.names.shard_key(*shard, "filling"));
+            command
+        };
+        let replies = self.link.read("fillings", shards.iter().map(members).collect()).await?;
+        let mut programs = Vec::new();
+        for (shard, mut reply) in shards.into_iter().zip(replies) {
+            while let Some(id) = reply.next_word()? {
+                let id = id.parse().map_err(|e| reply.odd(&format!("{id:?}: {e}")))?;
+                programs.push(ProgramRef { id, shard });
+            }
+        }
+        Ok(programs)
     }
 }
 

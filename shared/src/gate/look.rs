@@ -8,7 +8,7 @@ use crate::link::{Call, LinkError, Reply};
 use crate::message::{CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId};
 use crate::sale::Category;
 
-use super::install::InstallState;
+use super::filling::InstallState;
 use super::types::{ProgramRef, ResvState, parse_owner, parse_seats};
 use super::verbs::Gate;
 use super::{map, scripts};

@@ -6,8 +6,8 @@
 //!    [`Gate::recall`] finds the order of a repeated request where a new one would be refused;
 //! 2. [`Gate::accept`]: the message is in Kafka; or [`Gate::abandon`]: nobody knows, so nobody may send it again;
 //! 3. [`Gate::settle`]: Postgres has decided; the gate is made to agree, as often as one likes;
-//! 4. [`Gate::install_begin`], [`Gate::install_merge`], [`Gate::install_open`]: a gate that lost its memory, or woke up with another
-//!    one, is filled again behind closed doors;
+//! 4. [`Gate::install_claim`], [`Gate::install_begin`], [`Gate::install_merge`], [`Gate::install_keys`], [`Gate::install_open`]: a gate
+//!    that lost its memory, or woke up with another one, is filled again while it is closed;
 //! 5. [`Gate::reservation`], [`Gate::availability`], [`Gate::seat_map`], [`Gate::taken`] only look.
 //!
 //! Promises, kept by the scripts under `lua/`:
@@ -21,6 +21,7 @@
 //!
 //! Every script is given the program's header as its one key and derives the others within its hash tag. Keys: docs/redis.md.
 
+mod filling;
 mod install;
 mod look;
 mod map;
@@ -31,7 +32,7 @@ mod types;
 mod verbs;
 
 pub use crate::link::LinkError as GateError;
-pub use install::{Epoch, Install, InstallState, LiveOrder, Merged};
+pub use filling::{Claim, Epoch, Grant, Install, InstallState, LiveOrder, Merged, NamedOrder, Start};
 pub use look::{Availability, Reservation, Taken, TakenPage};
 pub use orders::{Abandon, Accepted, Settle, SettleTo, Settled};
 pub use reserve::{Reserve, Reserved};

@@ -1,11 +1,11 @@
-//! The five scripts (install-map in three parts), the search for an earlier order, and a look at the header.
+//! The five scripts (install-map in six parts), the search for an earlier order, and a look at the header.
 
 use std::sync::LazyLock;
 
 use crate::delay;
 use crate::link::{self, Script};
 
-const FRAGMENTS: [(&str, &str); 8] = [
+const FRAGMENTS: [(&str, &str); 9] = [
     ("delay/clock", delay::FRAGMENTS[0].1),
     ("delay/entry", delay::FRAGMENTS[1].1),
     link::SERVER_FRAGMENT,
@@ -14,6 +14,7 @@ const FRAGMENTS: [(&str, &str); 8] = [
     ("gate/seats", include_str!("lua/seats.lua")),
     ("gate/best", include_str!("lua/best.lua")),
     ("gate/live", include_str!("lua/live.lua")),
+    ("gate/many", include_str!("lua/many.lua")),
 ];
 
 macro_rules! scripts {
@@ -32,8 +33,11 @@ scripts! {
     ACCEPT = "accept";
     ABANDON = "abandon";
     SETTLE = "settle";
+    INSTALL_CLAIM = "install_claim";
     INSTALL_BEGIN = "install_begin";
+    INSTALL_RENEW = "install_renew";
     INSTALL_MERGE = "install_merge";
+    INSTALL_KEYS = "install_keys";
     INSTALL_OPEN = "install_open";
     LOOK = "look";
 }
@@ -47,7 +51,8 @@ mod tests {
         for script in ALL {
             let first = script.source().lines().next().unwrap_or_default();
             match script.name() {
-                "gate/reserve" | "gate/install_begin" | "gate/install_merge" | "gate/install_open" => assert_eq!(first, "#!lua"),
+                "gate/install_renew" => assert_eq!(first, "#!lua flags=allow-oom"),
+                name if name == "gate/reserve" || name.starts_with("gate/install_") => assert_eq!(first, "#!lua", "{name}"),
                 "gate/look" => assert_eq!(first, "#!lua flags=no-writes"),
                 name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
             }

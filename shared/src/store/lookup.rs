@@ -2,8 +2,9 @@
 
 use sqlx::Row;
 
+use super::row::bounded;
 use super::{OrderRow, Store, StoreError};
-use crate::message::{OrderNumber, ProgramId, UserId};
+use crate::message::{OrderNumber, ProgramId, SeatIndex, UserId};
 
 /// How far create has come in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub struct Progress {
     pub next_offset: i64,
     /// The greatest log-append time dealt with, milliseconds since 1970.
     pub appended_ms: Option<i64>,
+}
+
+/// A page of the orders that hold seats of a program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LiveOrders {
+    /// Each once, by its first seat. May be empty although there are more: a page may consist of later seats of one order.
+    pub orders: Vec<OrderRow>,
+    /// The next page begins after this seat; nothing after the last.
+    pub next: Option<SeatIndex>,
 }
 
 /// Numbers to watch: each is an invariant or a backlog.
@@ -57,16 +67,21 @@ impl Store {
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
-    /// The orders that hold seats of a program, ascending by number, from above `after` on.
-    pub async fn live_orders(
-        &self,
-        program: ProgramId,
-        after: Option<OrderNumber>,
-        limit: u32,
-    ) -> Result<Vec<OrderRow>, StoreError> {
-        let after = after.map_or(0, OrderNumber::get);
-        let query = sqlx::query(include_str!("sql/orders_live.sql")).bind(program.get()).bind(after).bind(i64::from(limit));
-        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+    /// The orders that hold seats of a program, by their first seats: of at most `seats` taken seats above `after`.
+    pub async fn live_orders(&self, program: ProgramId, after: Option<SeatIndex>, seats: u32) -> Result<LiveOrders, StoreError> {
+        let after = after.map_or(-1, |seat| seat.get() as i32);
+        let query = sqlx::query(include_str!("sql/orders_live.sql")).bind(program.get()).bind(after).bind(i64::from(seats));
+        let rows = query.fetch_all(&self.pool).await?;
+        let mut orders = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if row.try_get::<Option<i64>, _>("number")?.is_some() {
+                orders.push(OrderRow::read(row)?);
+            }
+        }
+        let full = rows.last().filter(|_| rows.len() == seats as usize);
+        let last = full.map(|row| row.try_get::<i32, _>("seat")).transpose()?;
+        let next = bounded(last.map(|seat| SeatIndex::new(seat as u32)).transpose())?;
+        Ok(LiveOrders { orders, next })
     }
 
     /// How far create has come, ascending by partition. A partition nothing was read from has no entry.

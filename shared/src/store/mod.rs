@@ -59,7 +59,7 @@ pub use dealt::Dealt;
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};
 pub use gaps::{Gap, GapRow};
-pub use lookup::{Counts, Progress};
+pub use lookup::{Counts, LiveOrders, Progress};
 pub use migrate::Migrated;
 pub use parked::{
     Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt, ReplayBegun, ReplayEnd, ToReplay,

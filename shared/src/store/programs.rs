@@ -9,13 +9,25 @@ use crate::message::{CategoryNo, Cents, ProgramChanged, ProgramId, ProgramVersio
 use crate::sale::{Category, Layout, NewProgram, Program};
 
 impl Store {
-    /// Stores a new program. `shard`: where the gate keeps it, [`Program::usual_shard`] if nothing is said. Its first version stands in the
-    /// outbox: somebody may remember that there was no such program.
+    /// Stores a new program. `shard`: where the gate keeps it, [`Program::usual_shard`] if nothing is said.
     pub async fn create_program(&self, new: NewProgram, shard: Option<Shard>) -> Result<Program, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let id: i64 = sqlx::query_scalar(include_str!("sql/program_identity.sql")).fetch_one(&mut *tx).await?;
+        let program = self.identify_program(new, shard).await?;
+        self.add_program(&program).await?;
+        Ok(program)
+    }
+
+    /// Gives a new program its identity and its shard, as in [`Store::create_program`], and stores nothing.
+    pub async fn identify_program(&self, new: NewProgram, shard: Option<Shard>) -> Result<Program, StoreError> {
+        let query = sqlx::query_scalar(include_str!("sql/program_identity.sql"));
+        let id: i64 = query.fetch_one(&self.pool).await?;
         let id = bounded(ProgramId::new(id))?;
-        let program = new.stored(id, shard.unwrap_or_else(|| Program::usual_shard(id)));
+        Ok(new.stored(id, shard.unwrap_or_else(|| Program::usual_shard(id))))
+    }
+
+    /// Stores a program that has an identity of its own. Its first version stands in the outbox: a reader may remember that there was no
+    /// such program.
+    pub async fn add_program(&self, program: &Program) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
         sqlx::query(include_str!("sql/program_create.sql"))
             .bind(program.id.get())
             .bind(i16::from(program.shard.get()))
@@ -35,9 +47,9 @@ impl Store {
             .bind(program.categories.iter().map(|c| c.price.get()).collect::<Vec<_>>())
             .execute(&mut *tx)
             .await?;
-        outbox::note(&mut tx, ProgramChanged { id, version: program.version }).await?;
+        outbox::note(&mut tx, ProgramChanged { id: program.id, version: program.version }).await?;
         tx.commit().await?;
-        Ok(program)
+        Ok(())
     }
 
     /// Programs and where the gate keeps them, ascending by identity, from above `after` on.

@@ -1,29 +1,32 @@
 //! Step 7: filling the gate.
 
-use shared::gate::{Abandon, Epoch, Install, InstallState, LiveOrder, Merged, Reserved, SettleTo, Settled};
+use shared::gate::{Abandon, Claim, Epoch, Grant, Install, InstallState, LiveOrder, Merged, Reserved, SettleTo, Settled, Start};
 
 use super::private::Private;
-use super::stage::{ENDS, Stage, best, category, chosen, seat, settle_to, uid};
+use super::stage::{ENDS, Stage, best, category, chosen, mine, seat, settle_to, uid};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out() {
     let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
     let (first, second) = (Epoch::new(1), Epoch::new(2));
-    let begin = async |ends, loader, lease| stage.gate.install_begin(&stage.program, ends, loader, lease).await.expect("answers");
+    let begin = async |loader, lease| stage.gate.install_begin(&stage.program, None, loader, lease).await.expect("answers");
     assert_eq!(stage.gate.install_state(stage.at_program()).await, Ok(InstallState::Absent));
-    assert_eq!(begin(None, &first, 60_000).await, Install::EndsNeeded);
-    assert_eq!(begin(Some(ENDS), &first, 60_000).await, Install::Mine { ends: ENDS.into() });
-    assert!(matches!(begin(Some("{}"), &second, 60_000).await, Install::Busy { lease_left_ms: 1..=60_001 }));
+    assert_eq!(begin(&first, 60_000).await, Install::EndsNeeded);
+    assert_eq!(stage.begin(ENDS, &first, 60_000).await, mine(""));
+    assert!(matches!(stage.begin("{}", &second, 60_000).await, Install::Busy { lease_left_ms: 1..=60_001 }));
     assert_eq!(stage.gate.reserve(&stage.wish(stage.order(), "bob", best(1))).await, Ok(Reserved::Loading));
-    assert_eq!(begin(None, &first, 1).await, Install::Mine { ends: ENDS.into() }, "a repeat renews the lease");
+    assert_eq!(stage.gate.install_renew(stage.at_program(), &first, 60_000, Some("half")).await, Ok(true));
+    assert_eq!(begin(&first, 1).await, mine("half"), "a repeat renews the lease");
     let taken_over = loop {
-        match begin(None, &second, 60_000).await {
+        match begin(&second, 60_000).await {
             Install::Busy { .. } => {}
             other => break other,
         }
     };
-    assert_eq!(taken_over, Install::Mine { ends: ENDS.into() }, "with the end offsets of whoever began");
+    assert_eq!(taken_over, mine("half"), "with the end offsets of the first, and where it stopped");
     let program = stage.at_program();
+    assert_eq!(stage.gate.fillings().await, Ok(vec![program]));
+    assert_eq!(stage.gate.install_renew(program, &first, 60_000, Some("all")).await, Ok(false));
     assert_eq!(stage.gate.install_merge(program, &first, 60_000, &[]).await, Ok(Merged::Stale));
     assert_eq!(stage.gate.install_open(program, &first).await, Ok(false));
     assert_eq!(stage.gate.install_open(program, &second).await, Ok(true));
@@ -33,14 +36,46 @@ async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out
         Ok(Merged::Stale),
         "open: settle is the only way now"
     );
-    assert_eq!(begin(Some(ENDS), &first, 60_000).await, Install::AlreadyOpen);
+    assert_eq!(begin(&first, 60_000).await, Install::AlreadyOpen);
+    assert_eq!(stage.gate.fillings().await, Ok(vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_install_delayed_past_a_loss_is_refused() {
+    let mut server = Private::start(&[]);
+    let stage = Stage::at(&server.url(), &[(1, 10)]).await;
+    let (slow, other) = (Epoch::new(1), Epoch::new(2));
+    let late = async |grant: &Grant, ends| {
+        let start = Start { grant, ends };
+        stage.gate.install_begin(&stage.program, Some(start), &slow, 60_000).await.expect("answers")
+    };
+    // What a request has read, end offsets or that the program is new, holds for the gate that it claimed, and for no later one.
+    let grant = stage.claim(&slow).await;
+    server.run(&["FLUSHALL"]);
+    assert_eq!(late(&grant, "{}").await, Install::GrantLost);
+    // Even if the claim itself comes a second time.
+    assert_ne!(stage.claim(&slow).await, grant);
+    assert_eq!(late(&grant, ENDS).await, Install::GrantLost);
+    let grant = stage.claim(&slow).await;
+    tokio::task::block_in_place(|| server.restart());
+    assert_eq!(late(&grant, "{}").await, Install::GrantLost, "the server may have gone back in time");
+
+    let grant = stage.claim(&slow).await;
+    let busy = stage.gate.install_claim(stage.at_program(), &other, 60_000).await;
+    assert!(matches!(busy, Ok(Claim::Busy { lease_left_ms: 1..=60_000 })), "{busy:?}");
+    assert_eq!(late(&grant, ENDS).await, mine(""));
+    assert_eq!(late(&grant, ENDS).await, mine(""), "repeated");
+    assert_eq!(stage.gate.install_open(stage.at_program(), &slow).await, Ok(true));
+    server.run(&["FLUSHALL"]);
+    assert_eq!(late(&grant, ENDS).await, Install::GrantLost, "a grant begins one filling");
+    assert_eq!(stage.gate.install_open(stage.at_program(), &slow).await, Ok(false));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn merging_brings_in_what_postgres_says_but_nothing_that_has_ended_or_does_not_exist() {
     let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
     let loader = Epoch::new(1);
-    stage.gate.install_begin(&stage.program, Some(ENDS), &loader, 60_000).await.expect("answers");
+    assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
     let (live, ended, odd) = (stage.order(), stage.order(), stage.order());
     let gone = stage.gate.settle(&settle_to(ended, SettleTo::Gone { forget_key: false })).await;
     assert_eq!(gone, Ok(Settled::Done { displaced: vec![], freed: 0 }), "settle works behind closed doors");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
-use shared::gate::{Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, Settle, SettleTo};
+use shared::gate::{Claim, Epoch, Gate, Grant, Install, OrderAt, ProgramRef, Reserve, Reserved, Settle, SettleTo, Start};
 use shared::message::{
     CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex, Shard, UserId,
 };
@@ -55,9 +55,22 @@ impl Stage {
 
     pub(crate) async fn install(&self) {
         let loader = Epoch::new(rand::random());
-        let begun = self.gate.install_begin(&self.program, Some(ENDS), &loader, 60_000).await;
-        assert_eq!(begun, Ok(Install::Mine { ends: ENDS.into() }));
+        assert_eq!(self.begin(ENDS, &loader, 60_000).await, mine(""));
         assert_eq!(self.gate.install_open(self.at_program(), &loader).await, Ok(true));
+    }
+
+    /// Claims the filling and begins it.
+    pub(crate) async fn begin(&self, ends: &str, loader: &Epoch, lease_ms: u64) -> Install {
+        let grant = self.claim(loader).await;
+        let start = Start { grant: &grant, ends };
+        self.gate.install_begin(&self.program, Some(start), loader, lease_ms).await.expect("answers")
+    }
+
+    pub(crate) async fn claim(&self, loader: &Epoch) -> Grant {
+        match self.gate.install_claim(self.at_program(), loader, 60_000).await {
+            Ok(Claim::Granted(grant)) => grant,
+            other => panic!("no grant but {other:?}"),
+        }
     }
 
     pub(crate) fn at_program(&self) -> ProgramRef {
@@ -175,6 +188,11 @@ impl Drop for Stage {
             eprintln!("keys of {pattern} are left behind: {error}");
         }
     }
+}
+
+/// A filling of one's own, from [`ENDS`] on.
+pub(crate) fn mine(position: &str) -> Install {
+    Install::Mine { ends: ENDS.into(), position: position.into() }
 }
 
 fn program(halls: Halls<'_>) -> Program {

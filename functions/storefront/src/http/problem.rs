@@ -5,6 +5,7 @@ use std::fmt::Display;
 use serde_json::{Map, Value, json};
 use shared::gate::GateError;
 use shared::message::BadValue;
+use shared::refill::RefillError;
 use shared::store::StoreError;
 
 /// A refused or failed request.
@@ -122,6 +123,15 @@ impl From<GateError> for Problem {
     fn from(e: GateError) -> Self {
         tracing::error!(error = %e, "gate");
         Self::unavailable("the gate cannot be reached; try again")
+    }
+}
+
+impl From<RefillError> for Problem {
+    fn from(e: RefillError) -> Self {
+        match e {
+            RefillError::Store(e) => e.into(),
+            RefillError::Gate(e) => e.into(),
+        }
     }
 }
 

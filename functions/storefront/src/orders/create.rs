@@ -60,21 +60,27 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
     for _ in 0..ROUNDS {
         // Only an end that an earlier request came to makes room for a new order here: one publish a request, or a buyer would wait
         // for several.
-        let (earlier, standing) = match reserve::reserve(shop, &wish).await? {
+        let reservation = reserve::reserve(shop, &wish).await?;
+        let repeated = matches!(&reservation, Reservation::Held(held) if held.attempt > 1);
+        let (earlier, standing) = match reservation {
             Reservation::Held(held) => (false, publish::publish(shop, &held, sending).await?),
             Reservation::Abandoning(held) => (true, publish::fence(shop, &held).await?),
             Reservation::Accepted(held) => (true, Standing::Accepted(held.request)),
             Reservation::Stored { order, nonce } => (true, lookup::stored(shop, order, nonce).await?),
         };
         let standing = match standing {
-            Standing::Accepted(request) => lookup::wait(shop, request, wait, earlier).await,
+            // An earlier request may have ended as a void row that the gate did not keep: publishing again does not revive it.
+            Standing::Accepted(request) => lookup::wait(shop, request, wait, earlier || repeated).await,
             stored @ Standing::Row(_) => stored,
         };
         match standing {
             Standing::Accepted(request) => return Ok(view::accepted(&request)),
             // The former order of this key came to nothing, and its key was forgotten with it.
             Standing::Row(row) if row.status == Status::Void && earlier => super::settle(shop, &row).await,
-            Standing::Row(row) if row.status == Status::Void => return Err(Problem::publish_failed()),
+            Standing::Row(row) if row.status == Status::Void => {
+                super::settle(shop, &row).await;
+                return Err(Problem::publish_failed());
+            }
             Standing::Row(row) => return view::placed(&row),
         }
     }

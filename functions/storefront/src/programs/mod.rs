@@ -54,7 +54,7 @@ struct WantedCategory {
     price_cents: Cents,
 }
 
-/// `POST /programs`: stored first, then installed in the gate; a crash in between is mended by the first buyer.
+/// `POST /programs`: claimed in the gate, stored, then installed there; a crash in between is mended by the first buyer.
 pub async fn create(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("programs:write")?;
@@ -65,10 +65,14 @@ pub async fn create(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     let categories = categories.into_iter().map(category).collect();
     let new = NewProgram::new(title, categories, pay_window_ms, user_limit.unwrap_or(shop.settings.user_limit))
         .map_err(|e| Problem::new(422, "invalid_program", "The program cannot be created as it is", e))?;
-    let program = shop.store.create_program(new, None).await?;
+    let program = shop.store.identify_program(new, None).await?;
+    let claimed = rebuild::claim_new(shop, &program).await;
+    shop.store.add_program(&program).await?;
     change::tell(shop, &program, call).await;
-    // Nobody can have ordered from it yet: there is nothing in Kafka to wait for. If the gate is away, its first buyer does this.
-    if let Err(problem) = rebuild::install_new(shop, &program).await {
+    // No order can name it before it is stored: there is nothing in Kafka to wait for. If the gate is away, its first buyer does this.
+    if let Some(new) = claimed
+        && let Err(problem) = rebuild::install_new(shop, &program, &new).await
+    {
         tracing::warn!(program = %program.id, why = problem.detail, "the new program is not in the gate yet");
     }
     Ok(Reply::at(201, format!("/programs/{}", program.id), view(&program, None)))

@@ -107,6 +107,33 @@ async fn an_abandoned_reservation_is_fenced_by_its_repetition_which_then_orders_
 }
 
 #[tokio::test]
+async fn a_repeated_request_for_a_void_order_is_refused() {
+    let publisher = Scripted::new([None]);
+    let shop = open_with(publisher.clone()).await;
+    let id = program(&shop).await;
+    let wish = keyed(two(&id, "alice"), "k");
+    die_while_publishing(&shop, &wish, &publisher, 1).await;
+    let first = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0]).expect("a message");
+    // Made void, and the gate is not settled.
+    let fence = shared::store::Fence {
+        number: first.order,
+        nonce: first.nonce,
+        user: Some(first.user),
+        program: Some(first.program),
+        category: Some(first.category),
+        seats: first.seats,
+        key: first.idempotency_key,
+        reason: "abandoned",
+    };
+    shop.store.fence(&fence).await.expect("Postgres runs");
+    assert_eq!(problem(shop.serve(&wish).await), (503, "publish_failed"));
+    assert_eq!(free(&shop, &id).await, 10);
+    let reply = shop.serve(&wish).await.expect("a new order");
+    assert_eq!(reply.status, 202);
+    assert_ne!(reply.body["order"], json!(first.order));
+}
+
+#[tokio::test]
 async fn without_brokers_a_buyer_is_told_to_come_back_and_the_seats_are_free_again() {
     let shop = open_with(nowhere()).await;
     let id = program(&shop).await;

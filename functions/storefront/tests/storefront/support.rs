@@ -17,6 +17,9 @@ use storefront::identity::Claims;
 use storefront::kafka::{KafkaOrders, Logs, Offsets, PublishOrders, Published};
 use storefront::{Settings, Storefront};
 
+/// When the scripted broker appends barriers: later than anything else.
+const BARRIER_MS: i64 = 1_800_000_000_001;
+
 /// Key of the payment provider in tests.
 pub(crate) const SECRET: &str = "a secret of the tests";
 
@@ -188,7 +191,7 @@ impl PublishOrders for Scripted {
             *end - 1
         };
         self.barriers.lock().expect("no test panics here").push((partition, offset, barrier.clone()));
-        Published::Acknowledged { partition, offset, appended_ms: 1_800_000_000_000 }
+        Published::Acknowledged { partition, offset, appended_ms: BARRIER_MS }
     }
 
     async fn logs(&self) -> Result<Logs, String> {
@@ -258,8 +261,8 @@ pub(crate) async fn store(shop: &Storefront, message: &str, offset: i64) {
     assert_eq!(batch.unfinished, None);
 }
 
-/// Plays order-create for all barriers so far, which the broker appended at this time.
-pub(crate) async fn pass_barriers(shop: &Storefront, publisher: &Scripted, appended_ms: i64) {
+/// Plays order-create for all barriers so far.
+pub(crate) async fn pass_barriers(shop: &Storefront, publisher: &Scripted) {
     let barriers = publisher.barriers.lock().expect("whole").clone();
     for (partition, offset, barrier) in barriers {
         let value = barrier.encode();
@@ -267,7 +270,7 @@ pub(crate) async fn pass_barriers(shop: &Storefront, publisher: &Scripted, appen
             topic: &shop.settings.topic,
             partition,
             offset,
-            appended_ms: Some(appended_ms),
+            appended_ms: Some(BARRIER_MS),
             key: None,
             value: Some(value.as_bytes()),
             message: Err(shared::worker::Reason::new("no order")),

@@ -15,7 +15,7 @@ use shared::store::{OrderRow, Store};
 
 use super::SweepError;
 
-/// Rows read at a time: every page of live orders looks at all of the program's seats.
+/// Orders, or taken seats, read at a time.
 const PAGE: usize = 5_000;
 /// A re-armed entry is due after so long: what is on its way right now arrives first.
 const REARM_MS: u64 = 2_000;
@@ -73,9 +73,7 @@ pub(super) async fn compare(
     }
     let mut after = None;
     loop {
-        let rows = store.live_orders(program.id, after, PAGE as u32).await?;
-        let Some(last) = rows.last() else { break };
-        after = Some(last.number);
+        let page = store.live_orders(program.id, after, PAGE as u32).await?;
         if late() {
             return Ok((0, 0));
         }
@@ -83,7 +81,11 @@ pub(super) async fn compare(
             let has = owners.get(&(row.number, row.nonce));
             row.seats.iter().any(|seat| !has.is_some_and(|seats| seats.contains(seat)))
         };
-        wrong.extend(rows.into_iter().filter(lacks));
+        wrong.extend(page.orders.into_iter().filter(lacks));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
     }
     unknown.truncate(limit as usize);
     let rearmed = rearm(gate, store, program, &unknown).await?;

@@ -1,6 +1,7 @@
 //! The timeout-closer over real Redis and Postgres: each test in an environment of its own.
 
 mod closing;
+mod filling;
 mod lost;
 mod outage;
 mod publishing;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use redis::FromRedisValue;
 use shared::config::Reader;
 use shared::delay::Due;
-use shared::gate::{Accepted, Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, TIMEOUT_QUEUE};
+use shared::gate::{Accepted, Claim, Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, Start, TIMEOUT_QUEUE};
 use shared::ingest::schedule::Tick;
 use shared::message::{Barrier, Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::naming::Names;
@@ -78,10 +78,19 @@ impl Stage {
 
     /// Puts the program into the gate, all seats free but those of reservations.
     pub(crate) async fn install(&self) {
-        let loader = Epoch::new(rand::random());
-        let begun = self.gate.install_begin(&self.program, Some("{}"), &loader, 60_000).await;
-        assert_eq!(begun, Ok(Install::Mine { ends: "{}".into() }));
+        let loader = self.begin("{}").await;
         assert_eq!(self.gate.install_open(self.at_program(), &loader).await, Ok(true));
+    }
+
+    /// Begins to fill the gate from nothing, as a storefront does that then dies. Its lease does not run out by itself.
+    pub(crate) async fn begin(&self, ends: &str) -> Epoch {
+        let loader = Epoch::new(rand::random());
+        let claim = self.gate.install_claim(self.at_program(), &loader, 60_000).await;
+        let Ok(Claim::Granted(grant)) = claim else { panic!("no grant but {claim:?}") };
+        let start = Start { grant: &grant, ends };
+        let begun = self.gate.install_begin(&self.program, Some(start), &loader, 60_000).await;
+        assert!(matches!(begun, Ok(Install::Mine { .. })), "{begun:?}");
+        loader
     }
 
     pub(crate) fn at_program(&self) -> ProgramRef {

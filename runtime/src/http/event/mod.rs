@@ -4,6 +4,7 @@
 mod v1;
 mod v2;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -39,14 +40,17 @@ pub(super) struct Parts<'r> {
 }
 
 impl Parts<'_> {
-    fn header(&self, name: impl http::header::AsHeaderName) -> &str {
-        self.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("")
+    /// The first header of this name, empty where there is none. Bytes that are not UTF-8 become U+FFFD, as everywhere in the event: a
+    /// header that came is never treated as absent.
+    fn header(&self, name: impl http::header::AsHeaderName) -> Cow<'_, str> {
+        self.headers.get(name).map_or(Cow::Borrowed(""), |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()))
     }
 
     /// The host that the client asked, without a port.
-    fn domain(&self) -> &str {
+    fn domain(&self) -> String {
         let host = self.header(HOST);
-        host.rsplit_once(':').map_or(host, |(name, port)| if port.parse::<u16>().is_ok() { name } else { host })
+        let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map(|(name, _)| name.to_owned());
+        name.unwrap_or_else(|| host.into_owned())
     }
 
     /// `24/Nov/2026:12:00:00 +0000`
@@ -60,7 +64,7 @@ pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
     match &parts.api.kind {
         ApiKind::Http | ApiKind::FunctionUrl => v2::build(parts),
         ApiKind::Rest(rest) => {
-            v1::build(parts, media::is_binary(&rest.binary_media_types, parts.header(http::header::CONTENT_TYPE)))
+            v1::build(parts, media::is_binary(&rest.binary_media_types, &parts.header(http::header::CONTENT_TYPE)))
         }
     }
 }

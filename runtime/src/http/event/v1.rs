@@ -59,7 +59,7 @@ fn context(parts: &Parts<'_>) -> Value {
         "accountId": ACCOUNT,
         "apiId": api.id,
         "domainName": domain,
-        "domainPrefix": domain.split('.').next().unwrap_or(domain),
+        "domainPrefix": domain.split('.').next().unwrap_or(&domain),
         "extendedRequestId": parts.request_id,
         "httpMethod": parts.method,
         "identity": {

@@ -67,12 +67,12 @@ struct Http<'r> {
 
 /// The event as JSON.
 pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
-    let (body, is_base64_encoded) = body(parts.body, parts.header(CONTENT_TYPE));
+    let (body, is_base64_encoded) = body(parts.body, &parts.header(CONTENT_TYPE));
     let route_key = match parts.route_path {
         "$default" => "$default".to_owned(),
         path => format!("{} {path}", parts.route_method),
     };
-    let (api, domain) = (parts.api, parts.domain());
+    let (api, domain, user_agent) = (parts.api, parts.domain(), parts.header(USER_AGENT));
     let event = Event {
         version: "2.0",
         route_key: &route_key,
@@ -86,14 +86,14 @@ pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
             api_id: &api.id,
             authentication: (api.kind == ApiKind::FunctionUrl).then_some(()),
             authorizer: parts.granted.map(authorizer),
-            domain_name: domain,
-            domain_prefix: domain.split('.').next().unwrap_or(domain),
+            domain_name: &domain,
+            domain_prefix: domain.split('.').next().unwrap_or(&domain),
             http: Http {
                 method: parts.method,
                 path: parts.path,
                 protocol: parts.protocol,
                 source_ip: parts.source_ip,
-                user_agent: parts.header(USER_AGENT),
+                user_agent: &user_agent,
             },
             request_id: parts.request_id,
             route_key: &route_key,
@@ -130,8 +130,9 @@ fn is_text(content_type: &str) -> bool {
 }
 
 fn cookies(headers: &HeaderMap) -> Vec<String> {
-    let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(';')).map(|cookie| cookie.trim().to_owned()).filter(|cookie| !cookie.is_empty()).collect()
+    let values = headers.get_all(COOKIE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let cookies = values.flat_map(|value| value.split(';').map(|cookie| cookie.trim().to_owned()).collect::<Vec<_>>());
+    cookies.filter(|cookie| !cookie.is_empty()).collect()
 }
 
 /// Names in lower case, several values joined by commas, cookies apart.

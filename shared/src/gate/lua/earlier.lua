@@ -12,7 +12,8 @@ local function earlier_order(user, key, body_hash, window, owner)
   local named = key ~= '' and redis.call('GET', idem_key(user, key))
   if not named then return nil end
   local its_order, its_nonce, its_hash = string.match(named, '^(%d+):(%x+):(%x*)$')
-  if its_hash ~= body_hash then return { 'KEYREUSED' } end
+  -- The hash is '' of a key restored from a row that was stored before rows knew it: any body leads to the order.
+  if its_hash ~= '' and its_hash ~= body_hash then return { 'KEYREUSED' } end
   local its_owner, resv = its_order .. ':' .. its_nonce, resv_key(its_order)
   if redis.call('HGET', resv, 'nonce') ~= its_nonce then return { 'ENDED', its_owner } end
   if its_owner == owner then return kept('HELD', owner, resv) end

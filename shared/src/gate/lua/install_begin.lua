@@ -2,24 +2,29 @@
 -- Begins to fill the gate of a program, closed; or carries on where another loader's lease has run out. Filling keeps the seats of
 -- reservations that Postgres may not know yet (held, accepted, abandoning) and forgets all others: Postgres will name them.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
--- ARGV  1 loader: 32 hex digits, 2 Kafka's end offsets or '', 3 lease ms, then category, first:rows:row_len:chunk_rows:chunks, repeated
--- Gives MINE ends | BUSY ms-left | OPEN (nothing to do) | ENDS (only who knows Kafka's end offsets can begin)
+-- ARGV  1 loader: 32 hex digits, 2 the places of barriers in Kafka or '', 3 the grant of install_claim under which they were appended, or '', 4 lease
+--       ms, then category, first:rows:row_len:chunk_rows:chunks, repeated
+-- Gives MINE ends position | BUSY ms-left | OPEN (nothing to do) | ENDS (to be filled from nothing: barriers are needed)
+--       | LOST (the gate does not hold this grant: the barriers may be older than the loss; nothing changed)
 -- Cost  the whole program in one step: about 1.5 us a seat that has an owner, little for the others. Once per loss of Redis.
 --       Refused under memory pressure, before any write.
--- Idempotent: the same loader gets MINE again, its lease renewed, nothing emptied.
+-- Idempotent: the same loader gets MINE again, its lease renewed, nothing emptied. The position of a filling is what the loader before
+-- noted by install_renew: '' at first, and opaque here.
 --@include delay/clock
 --@include delay/entry
 --@include link/server
 --@include gate/keys
 --@include gate/seats
-local loader, ends, lease_ms = ARGV[1], ARGV[2], whole(ARGV[3])
+local loader, ends, grant, lease_ms = ARGV[1], ARGV[2], ARGV[3], whole(ARGV[4])
 local replid = server_replid()
-local head = redis.call('HMGET', head_key, 'state', 'replid', 'epoch', 'lease', 'ends')
+local head = redis.call('HMGET', head_key, 'state', 'replid', 'epoch', 'lease', 'ends', 'position')
 if not is_nonce(loader) then return bad('the loader must be 32 hex digits') end
-if not ends or not lease_ms or lease_ms < 1 then return bad('end offsets (or empty) and a lease in ms are needed') end
-if #ARGV < 5 or #ARGV % 2 == 0 then return bad('a category and its layout are needed, for each category') end
+if not ends or not grant or not lease_ms or lease_ms < 1 then
+  return bad('end offsets and a grant (or both empty) and a lease in ms are needed')
+end
+if #ARGV < 6 or #ARGV % 2 == 1 then return bad('a category and its layout are needed, for each category') end
 local halls = {}
-for at = 4, #ARGV, 2 do
+for at = 5, #ARGV, 2 do
   local layout = layout_of(ARGV[at + 1])
   if not layout or not string.match(ARGV[at], '^%d+$') or layout.span < 1 or layout.chunks ~= math.ceil(layout.seats / layout.span) then
     return bad('category ' .. ARGV[at] .. ' has no valid layout')
@@ -41,13 +46,21 @@ end
 
 local lease_end = string.format('%.0f', now_up + lease_ms)
 if head[1] and head[2] == replid and sound() then
-  if head[1] == 'open' then return { 'OPEN' } end
+  if head[1] == 'open' then
+    redis.call('SREM', filling_key, program_id)
+    return { 'OPEN' }
+  end
   local left = (tonumber(head[4]) or 0) - now
   if head[3] ~= loader and left > 0 then return { 'BUSY', string.format('%.0f', left) } end
   redis.call('HSET', head_key, 'epoch', loader, 'lease', lease_end)
-  return { 'MINE', head[5] or '' }
+  redis.call('SADD', filling_key, program_id)
+  return { 'MINE', head[5] or '', head[6] or '' }
 end
-if ends == '' then return { 'ENDS' } end
+if ends == '' then
+  redis.call('SREM', filling_key, program_id)
+  return { 'ENDS' }
+end
+if redis.call('GET', claim_key) ~= grant or string.match(grant, ':(%x+)$') ~= replid then return { 'LOST' } end
 
 -- Who keeps seats: looked up once per order.
 local fates, owners, none = {}, redis.call('HGETALL', owner_key), {}
@@ -79,7 +92,7 @@ for at = 1, #owners, 2 do
   end
 end
 
-redis.call('DEL', head_key)
+redis.call('DEL', head_key, claim_key)
 redis.call('UNLINK', owner_key)
 for at = 1, #kept, 500 do redis.call('HSET', owner_key, unpack(kept, at, math.min(at + 499, #kept))) end
 for _, its in pairs(fates) do
@@ -118,4 +131,5 @@ for _, hall in ipairs(halls) do
   redis.call('HSET', head_key, 'free:' .. hall.cat, free, 'layout:' .. hall.cat, hall.text)
 end
 redis.call('HSET', head_key, 'state', 'loading', 'epoch', loader, 'replid', replid, 'ends', ends, 'lease', lease_end)
-return { 'MINE', ends }
+redis.call('SADD', filling_key, program_id)
+return { 'MINE', ends, '' }

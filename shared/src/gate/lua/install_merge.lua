@@ -4,21 +4,23 @@
 -- ARGV  1 loader, 2 lease ms, then order, nonce, user, category, seats, due in ms or '', repeated
 -- Gives DONE 'order,order' (left out: the map does not have their seats) displaced-order:nonce ...
 --       | STALE (the filling is not the caller's, or the map is damaged: nothing changed)
--- Cost  the chunks of the orders' seats. Refused under memory pressure, before any write.
--- Idempotent. Orders that have ended (tombstones) are left out.
+-- Cost  each chunk of the orders' seats once, and two commands an order: about 6 us for an order whose neighbours come with it.
+--       Refused under memory pressure, before any write.
+-- Idempotent. Orders that have ended (tombstones) are left out. Of two orders that name one seat the later one has it.
 --@include delay/clock
 --@include delay/entry
 --@include link/server
 --@include gate/keys
 --@include gate/seats
---@include gate/live
+--@include gate/many
 local head = redis.call('HMGET', head_key, 'state', 'epoch', 'replid')
 if head[1] ~= 'loading' or head[2] ~= ARGV[1] or head[3] ~= server_replid() then return { 'STALE' } end
 local lease_ms = whole(ARGV[2])
 if not lease_ms or lease_ms < 1 then return bad('a lease in ms is needed') end
-if #ARGV % 6 ~= 2 then return bad('order, nonce, user, category, seats, due are needed for each order') end
+if #ARGV % 6 ~= 2 or #ARGV > 6002 then return bad('order, nonce, user, category, seats, due are needed, for at most 1,000 orders') end
 
-local orders, outside, layouts = {}, {}, {}
+-- What is asked for.
+local named, tombs, outside, layouts = {}, {}, {}, {}
 for at = 3, #ARGV, 6 do
   local o = { order = ARGV[at], nonce = ARGV[at + 1], user = ARGV[at + 2], cat = ARGV[at + 3], seats = seat_list(ARGV[at + 4]) }
   o.due_ms = whole(ARGV[at + 5])
@@ -26,22 +28,87 @@ for at = 3, #ARGV, 6 do
     return bad('order ' .. o.order .. ' must have a number, a nonce, a user and 1 to 20 ascending seats')
   end
   if not o.due_ms and ARGV[at + 5] ~= '' then return bad('order ' .. o.order .. ' is due at no number of ms') end
+  o.me = o.order .. ':' .. o.nonce
   layouts[o.cat] = layouts[o.cat] or layout_of(redis.call('HGET', head_key, 'layout:' .. o.cat))
-  local opened, problem
-  if layouts[o.cat] then opened, problem = open_seats(o.cat, layouts[o.cat], o.seats) end
-  if problem == 'DAMAGED' then return { 'STALE' } end
-  if opened then orders[#orders + 1] = o else outside[#outside + 1] = o.order end
+  local layout = layouts[o.cat]
+  if layout and o.seats[1] >= layout.first and o.seats[#o.seats] < layout.first + layout.seats then
+    named[#named + 1], tombs[#tombs + 1] = o, tomb_key(o.order)
+  else
+    outside[#outside + 1] = o.order
+  end
+end
+local ended = #tombs > 0 and redis.call('MGET', unpack(tombs)) or {}
+local orders, ids, resvs = {}, {}, {}
+for n, o in ipairs(named) do
+  if ended[n] ~= o.nonce then
+    orders[#orders + 1], ids[#ids + 1], resvs[#resvs + 1] = o, o.order, resv_key(o.order)
+  end
 end
 
-local reply = { 'DONE', table.concat(outside, ',') }
+-- Whose each seat is to be, and the chunks of them all: seats ascend by category.
+local first, holder, halls, displaced, seen = {}, {}, {}, {}, {}
+local function displace(owner)
+  if not seen[owner] then
+    seen[owner] = true
+    displaced[#displaced + 1] = owner
+  end
+end
 for _, o in ipairs(orders) do
-  if redis.call('GET', tomb_key(o.order)) ~= o.nonce then
-    -- Opened anew: an order before it may have changed the chunk.
-    local chunks = open_seats(o.cat, layouts[o.cat], o.seats)
-    for _, owner in ipairs(force_live(o.order, o.nonce, o.user, o.cat, layouts[o.cat], o.seats, chunks, o.due_ms)) do
-      reply[#reply + 1] = owner
+  halls[o.cat] = halls[o.cat] or {}
+  for _, seat in ipairs(o.seats) do
+    if not holder[seat] then
+      table.insert(halls[o.cat], seat)
+      first[seat] = o.me
+    elseif holder[seat] ~= o.me then
+      displace(holder[seat])
+    end
+    holder[seat] = o.me
+  end
+end
+local opened = {}
+for cat, seats in pairs(halls) do
+  table.sort(seats)
+  local chunks = open_seats(cat, layouts[cat], seats)
+  if not chunks then return { 'STALE' } end
+  opened[cat] = chunks
+end
+
+-- Nothing above this line writes, nothing below it can fail.
+for cat, seats in pairs(halls) do
+  local owners = {}
+  for n, owner in ipairs(in_slices('HMGET', owner_key, seats)) do
+    local seat = seats[n]
+    if owner and owner ~= first[seat] then displace(owner) end
+    if owner ~= holder[seat] then owners[#owners + 1], owners[#owners + 2] = seat, holder[seat] end
+  end
+  for _, chunk in ipairs(opened[cat]) do
+    local at = {}
+    for _, place in ipairs(chunk.at) do
+      if chunk.bytes:byte(place) ~= 49 then at[#at + 1] = place end
+    end
+    set_seats(cat, layouts[cat], chunk, at, '1')
+  end
+  in_slices('HSET', owner_key, owners)
+end
+local survivors = #resvs > 0 and redis.call('EXISTS', unpack(resvs)) or 0
+local entries, due_ids, bodies, dues = #ids > 0 and redis.call('HMGET', timeouts.job, unpack(ids)) or {}, {}, {}, {}
+for n, o in ipairs(orders) do
+  redis.call('HSET', user_key(o.user), o.order, #o.seats)
+  if survivors > 0 and redis.call('HGET', resvs[n], 'nonce') == o.nonce then
+    redis.call('HSET', resvs[n], 'state', 'stored')
+    redis.call('HDEL', resvs[n], 'message')
+    redis.call('PEXPIRE', resvs[n], (o.due_ms or 0) + 3600000)
+  end
+  -- An entry of another order that has the same number is left alone.
+  local job = timeout_job(o.nonce)
+  if not entries[n] or entries[n] == job then
+    if o.due_ms then
+      due_ids[#due_ids + 1], bodies[#bodies + 1], dues[#dues + 1] = o.order, job, now_up + o.due_ms
+    elseif entries[n] then
+      delay_cancel(timeouts, o.order)
     end
   end
 end
+delay_put_many(timeouts, due_ids, bodies, dues)
 redis.call('HSET', head_key, 'lease', string.format('%.0f', now_up + lease_ms))
-return reply
+return { 'DONE', table.concat(outside, ','), unpack(displaced) }

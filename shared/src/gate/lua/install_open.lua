@@ -12,5 +12,6 @@
 local head = redis.call('HMGET', head_key, 'state', 'epoch', 'replid')
 if not head[1] or head[2] ~= ARGV[1] or head[3] ~= server_replid() then return { 0 } end
 redis.call('HSET', head_key, 'state', 'open')
-redis.call('HDEL', head_key, 'lease')
+redis.call('HDEL', head_key, 'lease', 'position')
+redis.call('SREM', filling_key, program_id)
 return { 1 }

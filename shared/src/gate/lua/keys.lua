@@ -6,6 +6,9 @@ if not shard_root then return bad('the key must be the header of a program') end
 
 local program_root = head_key:sub(1, -5)
 local owner_key = program_root .. 'owner'
+local claim_key = program_root .. 'claim'
+-- The programs of the shard that are being filled.
+local filling_key = shard_root .. 'filling'
 local timeouts = delay_queue(shard_root .. 'delay:order-timeout:due')
 
 local function user_key(user) return program_root .. 'user:' .. user end

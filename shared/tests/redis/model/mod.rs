@@ -3,15 +3,18 @@
 mod compare;
 mod plain;
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shared::gate::{Abandon, Accepted, Epoch, Install, LiveOrder, Merged, OrderAt, Settle, SettleTo, Settled};
+use shared::message::{Nonce, OrderNumber};
 use shared::sale::Want;
 
 use compare::compare;
 use plain::{Model, indexes, key_text, state_of};
 
-use crate::stage::{ENDS, Stage, category, idem, nonce, number, uid};
+use crate::stage::{ENDS, Stage, category, idem, mine, nonce, number, uid};
 
 /// Two categories: one of a single short chunk, one of three chunks (four rows of 500 each).
 const HALLS: &[(u32, u32)] = &[(3, 7), (9, 500)];
@@ -155,8 +158,7 @@ async fn refill(stage: &Stage, model: &mut Model) {
     let () = stage.ask(&["DEL", &stage.program_key("head")]).await;
     let loader = Epoch::new(rand::random());
     assert_eq!(stage.gate.install_begin(&stage.program, None, &loader, 60_000).await, Ok(Install::EndsNeeded));
-    let begun = stage.gate.install_begin(&stage.program, Some(ENDS), &loader, 60_000).await;
-    assert_eq!(begun, Ok(Install::Mine { ends: ENDS.into() }));
+    assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
     model.begin();
     let rows = std::mem::take(&mut model.rows);
     let orders: Vec<LiveOrder> = rows
@@ -178,8 +180,16 @@ async fn refill(stage: &Stage, model: &mut Model) {
         }
     }
     let merged = stage.gate.install_merge(program, &loader, 60_000, &orders).await;
-    assert_eq!(merged, Ok(Merged::Done { displaced, outside: vec![] }));
+    let Ok(Merged::Done { displaced: found, outside }) = merged else { panic!("{merged:?}") };
+    // Merged together, each displaced order is named once.
+    let once = |orders: Vec<_>| orders.into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(once(found.iter().map(named).collect()), once(displaced.iter().map(named).collect()));
+    assert_eq!(outside, vec![]);
     assert_eq!(stage.gate.install_open(program, &loader).await, Ok(true));
+}
+
+fn named((order, nonce): &(OrderNumber, Nonce)) -> (OrderNumber, [u8; 16]) {
+    (*order, nonce.bytes())
 }
 
 #[test]

@@ -244,7 +244,7 @@ impl World {
     }
 
     async fn live(&self) -> Vec<OrderRow> {
-        self.shop.store.live_orders(self.program.id, None, 1_000).await.expect("Postgres runs")
+        self.shop.store.live_orders(self.program.id, None, 1_000).await.expect("Postgres runs").orders
     }
 
     async fn owned(&self) -> BTreeSet<(SeatIndex, OrderNumber, [u8; 16])> {

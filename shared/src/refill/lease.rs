@@ -1,0 +1,46 @@
+//! The loader's lease: renewed while Postgres is read, given back when time runs out.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use super::position::Position;
+use super::{LEASE_MS, RefillError};
+use crate::gate::{Epoch, Gate, ProgramRef};
+use crate::store::StoreError;
+
+/// How often the lease is renewed while a page is read.
+const RENEW_EVERY: Duration = Duration::from_millis(LEASE_MS / 3);
+
+/// The right of one loader to fill one program.
+pub(super) struct Lease<'a> {
+    pub(super) gate: &'a Gate,
+    pub(super) at: ProgramRef,
+    pub(super) loader: &'a Epoch,
+}
+
+impl Lease<'_> {
+    /// Waits for a reading of Postgres, and renews the lease as long as that takes. A lease that is lost meanwhile shows in what the
+    /// loader writes next.
+    pub(super) async fn during<T>(&self, reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, RefillError> {
+        let mut reading = pin!(reading);
+        loop {
+            tokio::select! {
+                read = &mut reading => return Ok(read?),
+                () = tokio::time::sleep(RENEW_EVERY) => {
+                    self.gate.install_renew(self.at, self.loader, LEASE_MS, None).await?;
+                }
+            }
+        }
+    }
+
+    /// Renews the lease and notes the position. Answers whether the filling is still this loader's.
+    pub(super) async fn note(&self, position: &Position) -> Result<bool, RefillError> {
+        Ok(self.gate.install_renew(self.at, self.loader, LEASE_MS, Some(&position.to_string())).await?)
+    }
+
+    /// Another loader may continue at once.
+    pub(super) async fn give_back(&self) -> Result<(), RefillError> {
+        self.gate.install_renew(self.at, self.loader, 1, None).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! How far a filling has come, as its header keeps it.
+
+use std::fmt;
+
+use crate::message::SeatIndex;
+
+/// All before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Position {
+    /// Reservations that survived are being settled: the gate's cursor over the owners of seats.
+    Kept(u64),
+    /// Orders are being merged: those whose first seat is above this one are left.
+    Seats(Option<SeatIndex>),
+    /// Nothing is left but to open.
+    Done,
+}
+
+impl Position {
+    /// Where every filling begins.
+    pub(super) const FIRST: Self = Self::Kept(0);
+
+    /// Reads what [`fmt::Display`] wrote; empty is the first. Nothing for any other text.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let seat = |n: &str| n.parse().ok().and_then(|n| SeatIndex::new(n).ok());
+        match text.split_once(':') {
+            None if text.is_empty() => Some(Self::FIRST),
+            None if text == "done" => Some(Self::Done),
+            Some(("kept", cursor)) => cursor.parse().ok().map(Self::Kept),
+            Some(("seats", "")) => Some(Self::Seats(None)),
+            Some(("seats", after)) => seat(after).map(|seat| Self::Seats(Some(seat))),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kept(cursor) => write!(f, "kept:{cursor}"),
+            Self::Seats(None) => f.write_str("seats:"),
+            Self::Seats(Some(after)) => write!(f, "seats:{after}"),
+            Self::Done => f.write_str("done"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_reads_back_and_another_text_is_none() {
+        let seat = SeatIndex::new(199_999).ok();
+        for position in [Position::Kept(u64::MAX), Position::Seats(None), Position::Seats(seat), Position::Done] {
+            assert_eq!(Position::read(&position.to_string()), Some(position));
+        }
+        assert_eq!(Position::read(""), Some(Position::FIRST));
+        for text in ["kept", "kept:", "seats:x", "seats:1000000", "done:", "later:1"] {
+            assert_eq!(Position::read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The orders that hold seats, merged by their first seats: neighbours come together, which is what merging many at once is quick at.
+
+use super::position::Position;
+use super::{Filling, LEASE_MS, RefillError, Step};
+use crate::gate::{LiveOrder, Merged};
+use crate::message::{OrderNumber, SeatIndex};
+use crate::reconcile::reconcile;
+use crate::sale::Status;
+use crate::store::OrderRow;
+
+/// Taken seats read at a time.
+const PAGE: u32 = 2_000;
+
+impl Filling<'_> {
+    /// One page.
+    pub(super) async fn merge_seats(&self, after: Option<SeatIndex>) -> Result<Step, RefillError> {
+        let page = self.lease.during(self.store.live_orders(self.program.id, after, PAGE)).await?;
+        let orders: Vec<LiveOrder> = page.orders.iter().filter_map(live).collect();
+        if !orders.is_empty() {
+            match self.gate.install_merge(self.at, self.lease.loader, LEASE_MS, &orders).await? {
+                Merged::Stale => return Ok(Step::Stale),
+                Merged::Done { displaced, outside } => {
+                    if !outside.is_empty() {
+                        let program = self.program.id;
+                        tracing::error!(alarm = "order_outside_map", %program, ?outside, "stored orders have seats that the program does not");
+                    }
+                    self.reconcile_displaced(displaced.into_iter().map(|(order, _)| order).collect()).await?;
+                }
+            }
+        }
+        Ok(Step::To(page.next.map_or(Position::Done, |last| Position::Seats(Some(last)))))
+    }
+
+    /// Orders that lost a seat to one that Postgres gave it to: settled by their rows, before the position moves past them.
+    async fn reconcile_displaced(&self, displaced: Vec<OrderNumber>) -> Result<(), RefillError> {
+        if displaced.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(program = %self.program.id, orders = displaced.len(), "orders lost their seats to stored ones");
+        let rows = self.lease.during(self.store.orders(&displaced)).await?;
+        self.lease.during(reconcile(self.gate, self.store, &rows)).await?;
+        Ok(())
+    }
+}
+
+/// Only a fence lacks any of this, and a fence is not live.
+fn live(row: &OrderRow) -> Option<LiveOrder> {
+    Some(LiveOrder {
+        order: row.number,
+        nonce: row.nonce,
+        user: row.user.clone()?,
+        category: row.category?,
+        seats: row.seats.clone(),
+        due_in_ms: (row.status == Status::Unpaid).then(|| row.remaining_ms.unwrap_or(0).max(0) as u64),
+    })
+}
