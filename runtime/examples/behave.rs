@@ -1,7 +1,7 @@
 //! A function for the host's own tests: it does what its event, or its environment, tells it to.
 //!
 //! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn" | "record" | "call", ...}` direct one invocation.
-//! In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
+//! A request to an API is answered with 200 and its own body. In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
 //! misbehave until the file NAME exists, and create it; `always-fail` and `always-partial` do every time; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
 //! `RECORD_TO` as "topic-partition offset value"; of an SQS event, whose bodies say the same, as "id receives batch done|failed body", where
 //! `dump` appends the record's JSON, and `busy:FOLDER` the number of messages that are
@@ -57,6 +57,9 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     }
     if let Some(records) = event["Records"].as_array() {
         return messages(records).await;
+    }
+    if event["requestContext"]["http"].is_object() {
+        return Ok(json!({ "statusCode": 200, "body": event["body"] }));
     }
     match event["do"].as_str().unwrap_or_default() {
         "echo" => {

@@ -7,6 +7,7 @@ use lambda_http::http::{HeaderValue, Response};
 use lambda_http::{Body, Error, Request};
 use shared::cache::{Announcer, ProgramCache, follow};
 use shared::gate::Gate;
+use shared::link::Keeps;
 use shared::message::{CallId, Nonce};
 use shared::sale::ProgramStatus;
 use shared::store::Store;
@@ -23,6 +24,9 @@ use crate::{api_calls, gaps, orders, parked, payments, programs, traces};
 
 /// How long the gate may take to answer.
 const GATE_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long Postgres may be silent during a statement of a request: longer than `lock_timeout`, much shorter than a request may take.
+const STORE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Of so much time one answer waits for the export of spans at most, where answers wait at all: those of the others go with it, or while
 /// the next request is at work.
@@ -111,6 +115,7 @@ impl Storefront {
     pub fn with_publisher(settings: Settings, publisher: Arc<dyn PublishOrders>) -> Result<Self, Error> {
         let gate = Gate::connect(settings.redis.as_str(), settings.names.clone(), GATE_TIMEOUT)?;
         let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
+        let store = store.answering_within(STORE_TIMEOUT);
         let emitter = if settings.calls.enabled { Some(Emitter::open(&settings)?) } else { None };
         let (names, streams) = (&settings.names, &settings.cache.streams);
         let tracer = Tracer::start(settings.traces.as_ref(), names, FLUSH_EVERY);
@@ -118,6 +123,8 @@ impl Storefront {
         let programs = settings.cache.open(store.clone(), link.clone(), names);
         let changes = streams.tell_changed(link.clone(), names);
         let mut beside = JoinSet::new();
+        beside.spawn(gate.link().clone().watch_eviction(Keeps::Gate));
+        beside.spawn(link.clone().watch_eviction(Keeps::Cache));
         if let Some(block) = settings.cache.block() {
             beside.spawn(follow(programs.local(), link, names.clone(), streams.evicted.clone(), block));
         }
@@ -182,6 +189,8 @@ impl Storefront {
             Route::Orders => orders::mine(self, call).await,
             Route::CancelOrder(number) => orders::cancel(self, &number, call).await,
             Route::Payment => payments::receive(self, call).await,
+            Route::Payments => payments::list(self, call).await,
+            Route::RefundedPayment(id) => payments::refunded(self, &id, call).await,
             Route::ApiCalls => api_calls::search(self, call).await,
             Route::ApiStatistics => api_calls::statistics(self, call).await,
             Route::ParkedList => parked::list(self, call).await,

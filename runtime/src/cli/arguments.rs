@@ -118,6 +118,9 @@ pub(super) struct Up {
     pub(super) state: State,
     #[command(flatten)]
     pub(super) faults: Faults,
+    /// Drain and end when standard input is closed, which a program that started this host does by its own end, however it ends
+    #[arg(long)]
+    pub(super) until_stdin_closes: bool,
     /// Wait as the service waits: batches of Kafka gather for half a second, retries take their time
     #[arg(long)]
     pub(super) aws_timing: bool,
@@ -157,13 +160,22 @@ pub(super) struct Faults {
     /// Chooses who is hit; the same seed hits the same invocations [default: random, shown at the start]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Panic once in this part of the host, a second after its start: `mapping Orders`, `polling Orders`, `schedule Tick`,
+    /// `function Worker`, `asynchronous events`, as /_usher/status names them; may be repeated
+    #[arg(long, value_name = "PART", hide = true)]
+    panic: Vec<String>,
 }
 
 impl Faults {
     /// In the words of the faults room.
     pub(super) fn plan(&self) -> Plan {
-        let Self { duplicate, kill, delay, freeze, seed } = *self;
+        let Self { duplicate, kill, delay, freeze, seed, .. } = *self;
         Plan { seed: seed.unwrap_or_else(|| u64::from(rand::random::<u32>())), duplicate, kill, delay, freeze }
+    }
+
+    /// Parts of the host that panic once.
+    pub(super) fn panics(&self) -> &[String] {
+        &self.panic
     }
 }
 

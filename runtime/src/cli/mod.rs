@@ -5,6 +5,7 @@
 mod arguments;
 mod bridge;
 mod doctor;
+mod ending;
 mod exit;
 mod invoke;
 mod logging;

@@ -2,10 +2,12 @@
 
 use super::status::Picture;
 use crate::asynchronous::AsyncStats;
+use crate::connections::places::PlaceStats;
 use crate::instances::{FunctionStats, InstanceState};
 use crate::kafka::MappingStatus;
 use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
 use crate::sqs::SqsStatus;
+use crate::supervision::PartStatus;
 
 pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
     let mut out = Exposition::default();
@@ -17,6 +19,8 @@ pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
     kafka(&mut out, &picture.mappings);
     queues(&mut out, &picture.queues);
     events(&mut out, &picture.events);
+    connections(&mut out, &picture.connections);
+    parts(&mut out, &picture.parts);
     printed(&mut out, &observations.series());
     out.finish()
 }
@@ -125,6 +129,40 @@ fn events(out: &mut Exposition, events: &[AsyncStats]) {
         out.family(&name, kind, help);
         for of in events {
             out.sample(&name, &[("function", &of.function)], read(of));
+        }
+    }
+}
+
+fn connections(out: &mut Exposition, all: &[PlaceStats]) {
+    type Read = fn(&PlaceStats) -> u64;
+    let families: [(&str, Kind, &str, Read); 5] = [
+        ("usher_connections", Kind::Gauge, "Connections open now.", |p| p.open as u64),
+        ("usher_connections_limit", Kind::Gauge, "Connections at one time at most.", |p| p.limit as u64),
+        ("usher_connections_closed_total", Kind::Counter, "Connections closed to make room for others.", |p| p.closed),
+        ("usher_body_bytes", Kind::Gauge, "Bytes of request bodies held now.", |p| p.body_bytes as u64),
+        ("usher_body_bytes_limit", Kind::Gauge, "Bytes of request bodies at one time at most.", |p| p.body_limit as u64),
+    ];
+    for (name, kind, help, read) in families {
+        out.family(name, kind, help);
+        for place in all {
+            out.sample(name, &[("ports", place.ports)], read(place));
+        }
+    }
+}
+
+fn parts(out: &mut Exposition, parts: &[PartStatus]) {
+    type Read = fn(&PartStatus) -> u64;
+    let families: [(&str, Kind, &str, Read); 2] = [
+        ("restarts_total", Kind::Counter, "Starts of a part after its first: it had ended by an error or a panic.", |p| {
+            p.restarts
+        }),
+        ("up", Kind::Gauge, "1 while a part runs; 0 until it has run for 10 s after a restart.", |p| p.up.into()),
+    ];
+    for (name, kind, help, read) in families {
+        let name = format!("usher_part_{name}");
+        out.family(&name, kind, help);
+        for part in parts {
+            out.sample(&name, &[("part", &part.part)], read(part));
         }
     }
 }

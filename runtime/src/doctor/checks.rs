@@ -6,9 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::resource::{Resource, getrlimit};
-
-use super::{Finding, Level};
+use super::{Finding, Level, redis};
+use crate::descriptors::{Needs, allowed_at_most};
 use crate::instances::DEFAULT_CONCURRENCY;
 use crate::model::{Application, Code, Destination};
 use crate::project::Project;
@@ -16,9 +15,6 @@ use crate::{build, kafka, up};
 
 /// How long a broker may take to tell its topics.
 const PATIENCE: Duration = Duration::from_secs(8);
-
-/// Descriptors that one instance takes of the host: two pipes, a listener, a connection and some to spare.
-const PER_INSTANCE: u64 = 8;
 
 /// What is examined: an application as far as it could be read.
 #[derive(Debug)]
@@ -55,6 +51,7 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     let well = "servers answer and ports are free";
     found.extend(Finding::each(well, Level::Fail, up::missing(app, &faces).await));
     found.extend(topics(app).await);
+    found.extend(redis::servers(app).await);
     found.extend(keys(project, app));
     if project.control.is_none() {
         let text =
@@ -154,18 +151,18 @@ fn keys(project: &Project, app: &Application) -> Vec<Finding> {
     Finding::each("keys for the JWT authorizers", Level::Fail, problems)
 }
 
+/// `usher up` raises its own limit as far as it may.
 fn descriptors(project: &Project, app: &Application) -> Finding {
-    let usual = project.concurrency.unwrap_or(DEFAULT_CONCURRENCY as u32);
-    let instances: u64 = app.functions.values().map(|function| u64::from(function.concurrency.unwrap_or(usual))).sum();
-    let wanted = instances * PER_INSTANCE + 256;
-    match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((soft, _)) if soft >= wanted => {
-            Finding::new(Level::Ok, format!("{soft} open files allowed, about {wanted} may be needed"))
-        }
-        Ok((soft, _)) => Finding::new(
+    let usual = project.concurrency.map_or(DEFAULT_CONCURRENCY, |most| most as usize);
+    let needs = Needs::of(app, usual);
+    let (wanted, processes) = (needs.wanted(), needs.processes);
+    match allowed_at_most() {
+        Ok(hard) if hard >= wanted => Finding::new(Level::Ok, format!("{hard} open files allowed, about {wanted} may be needed")),
+        Ok(hard) => Finding::new(
             Level::Warn,
             format!(
-                "{soft} open files allowed, and {instances} instances may need about {wanted}. Run ulimit -n {wanted}, or lower concurrency"
+                "{hard} open files allowed, and {processes} processes may need about {wanted}; what is beyond is throttled. Raise the hard \
+                 limit (ulimit -Hn {wanted}), or lower concurrency"
             ),
         ),
         Err(error) => Finding::new(Level::Warn, format!("the limit of open files is not known: {error}")),

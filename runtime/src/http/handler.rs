@@ -1,13 +1,11 @@
 //! One request from its head to its answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderName, HeaderValue};
 use http::request::Parts as Head;
 use http::{Method, Request};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
@@ -17,11 +15,9 @@ use super::refusal::{Refusal, Reply};
 use super::router::{Found, Router};
 use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
 use crate::connections::Peers;
+use crate::connections::body::Unread;
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
 use crate::model::{Api, ApiKind, Route};
-
-/// A body must have come by then.
-const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// What all requests to one API share.
 pub(super) struct Handler {
@@ -80,7 +76,7 @@ impl Handler {
         };
         let granted =
             self.authorize(head, found.route, now).map_err(|denied| Refusal::Denied(denied, found.route.scopes.clone()))?;
-        let body = read(body).await?;
+        let body = peers.body(body, MAX_BODY).await?;
         let trace_id = trace_id(head, now);
         let payload = event::build(&event::Parts {
             api: &self.api,
@@ -187,13 +183,14 @@ impl Handler {
     }
 }
 
-/// The whole body, bounded in size and in time.
-async fn read(body: Incoming) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-        Ok(Err(_)) => Err(Refusal::BadRequest),
-        Err(_) => Err(Refusal::SlowRequest),
+impl From<Unread> for Refusal {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => Self::TooLarge,
+            Unread::Slow => Self::SlowRequest,
+            Unread::Broken(_) => Self::BadRequest,
+            Unread::NoRoom => Self::NoRoom,
+        }
     }
 }
 

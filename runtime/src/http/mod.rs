@@ -27,7 +27,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::connections::{self, Limits};
+use crate::connections::places::Places;
+use crate::connections::{self, Rules};
 use crate::invocation::Invoker;
 use crate::model::Api;
 
@@ -38,12 +39,15 @@ pub use keys::KeySet;
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// Requests in flight may take as long as the longest route once the host drains.
-const LIMITS: Limits = Limits { connections: 4096, drain: Some(Duration::from_secs(30)) };
+const DRAIN: Duration = Duration::from_secs(30);
 
-/// Serves one API on an open listener until `shutdown` turns true, then finishes the requests in flight and returns.
+/// Connections and bytes of bodies where an API is served by itself.
+const ALONE: (usize, usize) = (512, 64 * 1024 * 1024);
+
+/// Serves one API by itself: see [`serve_within`].
 ///
 /// # Errors
-/// A route with an authorizer and no key set is refused before anything is served.
+/// As [`serve_within`].
 pub async fn serve(
     api: Api,
     listener: TcpListener,
@@ -51,8 +55,25 @@ pub async fn serve(
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), String> {
+    serve_within(Places::new("HTTP", ALONE.0, ALONE.1), api, listener, keys, invoker, shutdown).await
+}
+
+/// Serves one API on an open listener, within a budget of connections that other ports share, until `shutdown` turns true; then
+/// finishes the requests in flight and returns.
+///
+/// # Errors
+/// A route with an authorizer and no key set is refused before anything is served.
+pub(crate) async fn serve_within(
+    places: Places,
+    api: Api,
+    listener: TcpListener,
+    keys: Option<Arc<KeySet>>,
+    invoker: Invoker,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), String> {
     let handler = Arc::new(handler::Handler::new(api, keys, invoker)?);
-    connections::serve(listener, LIMITS, shutdown, move |request, peers| {
+    let rules = Rules { drain: Some(DRAIN), ..Rules::default() };
+    connections::serve(listener, places, rules, shutdown, move |request, peers| {
         let handler = handler.clone();
         async move { handler.handle(request, peers).await }
     })

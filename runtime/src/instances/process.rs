@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 use super::guardian::Guardian;
 use super::logs::MAX_LINE;
 use super::pace::Pace;
+use crate::descriptors;
 
 /// How often, in bytes, the pace of reading is looked at.
 const PACED: usize = 64 * 1024;
@@ -27,10 +28,11 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `executable` in its own folder, with this environment and no other.
+    /// Starts `executable` in its own folder, with this environment and no other, and with this soft limit of open files.
     pub(super) fn start(
         executable: &Path,
         environment: BTreeMap<String, String>,
+        open_files: Option<u64>,
         guardian: &Arc<Guardian>,
     ) -> std::io::Result<Self> {
         let child = Command::new(executable)
@@ -47,6 +49,10 @@ impl Process {
             .spawn()?;
         let group = child.id().ok_or_else(|| std::io::Error::other("the process has no id"))?;
         guardian.watch(group);
+        // one that has ended already has no limit to set, and its end is noticed elsewhere
+        if let Some(Err(error)) = open_files.map(|soft| descriptors::restore(group, soft)) {
+            tracing::debug!(%error, pid = group, "a function's process keeps the host's limit of open files");
+        }
         Ok(Self { child, group, guardian: guardian.clone() })
     }
 

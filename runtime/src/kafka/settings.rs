@@ -119,10 +119,20 @@ mod tests {
     use super::*;
     use crate::kafka::destination::tests::mapping;
     use crate::model::KafkaKind;
+    use crate::supervision::Registry;
 
     fn limits(aws_timing: bool) -> Limits {
         let (host_id, function_arn) = (String::new(), String::new());
-        Limits { in_flight: 1, buffer_bytes: 1, drain: Duration::ZERO, host_id, aws_timing, sqs: None, function_arn }
+        Limits {
+            in_flight: 1,
+            buffer_bytes: 1,
+            drain: Duration::ZERO,
+            host_id,
+            aws_timing,
+            sqs: None,
+            function_arn,
+            parts: Registry::default(),
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct MappingStatus {
     pub failed_batches: u64,
     /// Records given up by a limit of the mapping.
     pub records_discarded: u64,
-    /// Why Kafka cannot be asked just now.
+    /// Why records are not read: Kafka is away, or reports an error of a partition or of the whole mapping.
     pub problem: Option<String>,
     /// The partitions this host owns.
     pub partitions: Vec<PartitionStatus>,
@@ -63,6 +63,8 @@ pub(super) struct Progress {
     pub(super) away: AtomicBool,
     ends: Mutex<BTreeMap<Partition, Offset>>,
     owned: Mutex<BTreeMap<Partition, Owned>>,
+    /// What keeps a partition, or all of them (`None`), from being read.
+    problems: Mutex<BTreeMap<Option<Partition>, String>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -77,6 +79,22 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Progress {
+    /// Another consumer begins: nothing is known of it yet. What was counted stays.
+    pub(super) fn restarted(&self) {
+        self.away.store(false, Ordering::Relaxed);
+        locked(&self.owned).clear();
+        locked(&self.problems).clear();
+    }
+
+    /// Kafka reports this error of a partition, or of the whole mapping, until it is over (`None`).
+    pub(super) fn problem(&self, of: Option<Partition>, problem: Option<String>) {
+        let mut problems = locked(&self.problems);
+        match problem {
+            Some(problem) => drop(problems.insert(of, problem)),
+            None => drop(problems.remove(&of)),
+        }
+    }
+
     pub(super) fn end(&self, partition: Partition, end: Offset) {
         locked(&self.ends).insert(partition, end);
     }
@@ -98,6 +116,8 @@ impl Progress {
     pub(super) fn snapshot(&self, topics: &[String]) -> MappingStatus {
         let ends = locked(&self.ends).clone();
         let owned = locked(&self.owned).clone();
+        let away = self.away.load(Ordering::Relaxed).then(|| "Kafka is away; records wait there".to_owned());
+        let problem = away.or_else(|| locked(&self.problems).values().next().cloned());
         let partitions = owned.iter().map(|(partition, owned)| {
             let end = ends.get(partition).copied();
             PartitionStatus {
@@ -114,7 +134,7 @@ impl Progress {
             records_done: self.done.load(Ordering::Relaxed),
             records_filtered: self.filtered.load(Ordering::Relaxed),
             batches: self.batches.load(Ordering::Relaxed),
-            problem: self.away.load(Ordering::Relaxed).then(|| "Kafka is away; records wait there".to_owned()),
+            problem,
             failed_batches: self.failed_batches.load(Ordering::Relaxed),
             records_discarded: self.discarded.load(Ordering::Relaxed),
             partitions: partitions.collect(),

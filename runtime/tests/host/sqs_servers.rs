@@ -11,7 +11,7 @@ use usher::up;
 
 use crate::kafka::{free_address, random, recording};
 use crate::sqs_stage::{Stage, arn, endpoint, queue};
-use crate::support::{self, add_function, application, eventually, executables, options, state, usher_up};
+use crate::support::{self, add_function, application, claimed, eventually, executables, options, usher_up};
 
 /// A project whose function reads the queue of a stage.
 pub(crate) fn project(stage: &Stage) -> TempDir {
@@ -190,9 +190,8 @@ fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
         log: None,
         schedules: true,
         aws_timing: false,
-        state: state(),
+        state: claimed(),
         invoke: up::InvokeAt::Given(([127, 0, 0, 1], 0).into()),
         token: None,
-        host_id: random(),
     }
 }

@@ -44,6 +44,11 @@ impl Dealt<'_> {
         ledger
     }
 
+    /// How many records come again because other transactions were in the way, of `records` in all.
+    pub fn contended(&self, records: usize) -> u64 {
+        self.unfinished.filter(|rest| rest.error.class.is_contention()).map_or(0, |rest| (records - rest.from) as u64)
+    }
+
     /// Tells of what somebody should look at.
     pub fn raise_alarms(&self, batch: &Batch) {
         for (at, reason) in self.parked {
@@ -67,8 +72,10 @@ impl Dealt<'_> {
         }
         if let Some(rest) = self.unfinished {
             let records = batch.len() - rest.from;
-            if rest.error.class.next_step() == (NextStep::RetryLater { alarm: false }) {
-                tracing::warn!(error = %rest.error, records, "to be delivered again");
+            let class = rest.error.class;
+            // A deadlock that repeats is contention as well, although each one alone is tried again at once.
+            if class.is_contention() || class.next_step() == (NextStep::RetryLater { alarm: false }) {
+                tracing::warn!(error = %rest.error, records, contention = class.is_contention(), "to be delivered again");
             } else {
                 tracing::error!(alarm = "store_failed", error = %rest.error, records, "to be delivered again");
             }

@@ -8,9 +8,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
 
+use super::pool::PgConnection;
 use super::{Store, StoreError};
 use crate::message::UserId;
 

@@ -66,6 +66,25 @@ async fn live_orders_are_those_that_hold_seats() {
 }
 
 #[tokio::test]
+async fn counts_read_nothing_that_is_done_with() {
+    with(|env| async move {
+        env.run(
+            "INSERT INTO payments (reference, order_number, amount_cents, status)
+             SELECT 'p' || n, n, 100, CASE WHEN n <= 3 THEN 'to_refund' ELSE 'applied' END FROM generate_series(1, 20000) n;
+             ANALYZE payments",
+        )
+        .await;
+        assert_eq!(env.store.counts().await.expect("postgres").to_refund, 3);
+        let counts = include_str!("../../src/store/sql/counts.sql");
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {counts}"));
+        let plan: Vec<String> = sqlx::query_scalar(explain).fetch_all(&env.raw).await.expect("a plan");
+        let scans: Vec<_> = plan.iter().filter(|line| line.contains("Seq Scan on payments")).collect();
+        assert!(scans.is_empty(), "{plan:#?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn counts_tell_what_waits() {
     with(|env| async move {
         assert_eq!(env.store.counts().await.expect("postgres"), Counts::default());

@@ -27,6 +27,10 @@ pub enum Route {
     CancelOrder(String),
     /// `POST /payments`
     Payment,
+    /// `GET /payments`
+    Payments,
+    /// `POST /payments/{id}/refunded`
+    RefundedPayment(String),
     /// `GET /api-calls`
     ApiCalls,
     /// `GET /api-calls/statistics`
@@ -60,7 +64,9 @@ impl Route {
             ["orders"] => (Self::Orders, "GET"),
             ["orders", number] => (Self::Order((*number).to_owned()), "GET"),
             ["orders", number, "cancel"] => (Self::CancelOrder((*number).to_owned()), "POST"),
+            ["payments"] if method == "GET" => (Self::Payments, "GET"),
             ["payments"] => (Self::Payment, "POST"),
+            ["payments", id, "refunded"] => (Self::RefundedPayment((*id).to_owned()), "POST"),
             ["api-calls"] => (Self::ApiCalls, "GET"),
             ["api-calls", "statistics"] => (Self::ApiStatistics, "GET"),
             ["parked"] => (Self::ParkedList, "GET"),
@@ -91,7 +97,8 @@ impl Route {
             Self::Order(_) => "/orders/{number}",
             Self::Orders => "/orders",
             Self::CancelOrder(_) => "/orders/{number}/cancel",
-            Self::Payment => "/payments",
+            Self::Payment | Self::Payments => "/payments",
+            Self::RefundedPayment(_) => "/payments/{id}/refunded",
             Self::ApiCalls => "/api-calls",
             Self::ApiStatistics => "/api-calls/statistics",
             Self::ParkedList => "/parked",
@@ -121,6 +128,8 @@ mod tests {
         assert_eq!(Route::of("GET", "/orders/9"), Ok(Route::Order("9".into())));
         assert_eq!(Route::of("POST", "/orders/9/cancel"), Ok(Route::CancelOrder("9".into())));
         assert_eq!(Route::of("POST", "/payments"), Ok(Route::Payment));
+        assert_eq!(Route::of("GET", "/payments"), Ok(Route::Payments));
+        assert_eq!(Route::of("POST", "/payments/3/refunded"), Ok(Route::RefundedPayment("3".into())));
         assert_eq!(Route::of("GET", "/api-calls"), Ok(Route::ApiCalls));
         assert_eq!(Route::of("GET", "/api-calls/statistics"), Ok(Route::ApiStatistics));
         assert_eq!(Route::of("GET", "/parked"), Ok(Route::ParkedList));
@@ -148,6 +157,8 @@ mod tests {
             ("GET", "/orders"),
             ("POST", "/orders/{number}/cancel"),
             ("POST", "/payments"),
+            ("GET", "/payments"),
+            ("POST", "/payments/{id}/refunded"),
             ("GET", "/api-calls"),
             ("GET", "/api-calls/statistics"),
             ("GET", "/gaps"),

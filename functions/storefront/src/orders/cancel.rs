@@ -14,11 +14,7 @@ pub async fn cancel(shop: &Storefront, number: &str, call: &Call) -> Result<Repl
     let user = call.claims.user()?;
     let number = parse(number)?;
     let decided = match shop.store.cancel(number, &user).await? {
-        // On its way: the fence keeps it from ever being stored. If create is quicker, there is a row to cancel.
-        Cancel::NoRow => match fence(shop, number, &user).await? {
-            Fenced::New(row) => Cancel::Cancelled(row),
-            Fenced::Existing(_) => shop.store.cancel(number, &user).await?,
-        },
+        Cancel::NoRow => fence(shop, number, &user).await?,
         decided => decided,
     };
     match decided {
@@ -43,13 +39,23 @@ fn is_cancelled(row: &OrderRow) -> bool {
     matches!(row.status, Status::Cancelled | Status::Void)
 }
 
-async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<Fenced, Problem> {
-    let Some(reservation) = shop.gate.reservation(number).await? else {
-        return Ok(Fenced::Existing(absent::find(shop, number).await?));
-    };
-    if reservation.user != *user {
-        return Err(missing(number));
+/// Ends an order that is on its way: the fence keeps it from ever being stored. Where create has been quicker, there is a row to
+/// cancel: the fence finds it, or the reservation is gone or without its message because the gate was told of it.
+async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<Cancel, Problem> {
+    let reservation = shop.gate.reservation(number).await?.filter(|r| r.user == *user);
+    let request = reservation.as_ref().and_then(|r| serde_json::from_str::<OrderRequested>(&r.message).ok());
+    if let Some(request) = request
+        && let Fenced::New(row) = shop.store.fence(&publish::fence_of(&request, "cancelled")).await?
+    {
+        return Ok(Cancel::Cancelled(row));
     }
-    let request: OrderRequested = serde_json::from_str(&reservation.message).map_err(|_| Problem::unknown(number))?;
-    Ok(shop.store.fence(&publish::fence_of(&request, "cancelled")).await?)
+    match shop.store.cancel(number, user).await? {
+        // The gate knows the order and Postgres does not, nor is there a message to fence it by.
+        Cancel::NoRow if reservation.is_some() => Err(Problem::unknown(number)),
+        Cancel::NoRow => {
+            absent::find(shop, number).await?;
+            Ok(shop.store.cancel(number, user).await?)
+        }
+        decided => Ok(decided),
+    }
 }

@@ -8,7 +8,7 @@ use shared::telemetry::traces::Tracer;
 
 use super::publish::{self, Standing};
 use super::reserve::{self, Reservation, Wish};
-use super::{lookup, view};
+use super::{lookup, view, waiting};
 use crate::http::{Call, Problem, Reply};
 use crate::programs;
 use crate::storefront::Storefront;
@@ -70,7 +70,7 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
         };
         let standing = match standing {
             // An earlier request may have ended as a void row that the gate did not keep: publishing again does not revive it.
-            Standing::Accepted(request) => lookup::wait(shop, request, wait, earlier || repeated).await,
+            Standing::Accepted(request) => waiting::wait(shop, request, wait, earlier || repeated).await,
             stored @ Standing::Row(_) => stored,
         };
         match standing {

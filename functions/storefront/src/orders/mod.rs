@@ -10,12 +10,14 @@ mod lookup;
 pub mod publish;
 pub mod reserve;
 mod view;
+mod waiting;
 
 pub use cancel::cancel;
 pub use create::create;
 pub use lookup::{get, mine};
 use shared::reconcile::reconcile;
 use shared::store::OrderRow;
+pub use waiting::WaitSettings;
 
 use crate::storefront::Storefront;
 

@@ -7,9 +7,12 @@ use shared::store::OrderRow;
 
 use crate::http::{Problem, Reply, time};
 
-/// 202: the order will reach a final state.
+/// When a buyer looks at an accepted order first, seconds after it was accepted.
+const LOOK_AFTER: u32 = 1;
+
+/// 202: the order will reach a final state, to be looked up at its place.
 pub(super) fn accepted(request: &OrderRequested) -> Reply {
-    Reply::at(202, format!("/orders/{}", request.order), self::request(request, "accepted"))
+    Reply::at(202, format!("/orders/{}", request.order), self::request(request, "accepted")).retry_after(LOOK_AFTER)
 }
 
 /// The answer to a request for an order that is a row by now.

@@ -14,3 +14,5 @@ mod publish;
 mod rebuild;
 mod settings;
 mod support;
+mod unreadable;
+mod waiting;

@@ -12,7 +12,7 @@ use shared::config::Reader;
 use shared::message::{Barrier, OrderNumber, OrderRequested};
 use shared::store::Arrival;
 use sqlx::Connection;
-use storefront::http::{Call, Problem, Reply};
+use storefront::http::{Call, Fields, Problem, Reply};
 use storefront::identity::Claims;
 use storefront::kafka::{KafkaOrders, Logs, Offsets, PublishOrders, Published};
 use storefront::{Settings, Storefront};
@@ -213,12 +213,18 @@ pub(crate) fn call(method: &str, path: &str, sub: Option<&str>, body: Option<Val
     Call {
         method: method.to_owned(),
         path: path.to_owned(),
-        query: query.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
-        headers: HashMap::new(),
+        query: query.split('&').filter_map(|pair| pair.split_once('=')).collect(),
+        headers: Fields::default(),
         body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
         claims: Claims::new(claims),
         span: None,
     }
+}
+
+/// The same by an operator with these scopes.
+pub(crate) fn by(sub: &str, scope: &str, method: &str, path: &str, body: Option<Value>) -> Call {
+    let claims = [("sub", sub), ("scope", scope)].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    Call { claims: Claims::new(claims.into()), ..call(method, path, None, body) }
 }
 
 /// The same with an Idempotency-Key.

@@ -1,5 +1,7 @@
 //! The timeout-closer over real Redis and Postgres: each test in an environment of its own.
 
+mod auditing;
+mod clocks;
 mod closing;
 mod filling;
 mod lost;

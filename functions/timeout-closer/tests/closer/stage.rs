@@ -78,17 +78,26 @@ impl Stage {
 
     /// Puts the program into the gate, all seats free but those of reservations.
     pub(crate) async fn install(&self) {
-        let loader = self.begin("{}").await;
-        assert_eq!(self.gate.install_open(self.at_program(), &loader).await, Ok(true));
+        self.install_program(&self.program).await;
+    }
+
+    /// Puts any program into the gate.
+    pub(crate) async fn install_program(&self, program: &Program) {
+        let loader = self.begin_program(program, "{}").await;
+        assert_eq!(self.gate.install_open(ProgramRef::from(program), &loader).await, Ok(true));
     }
 
     /// Begins to fill the gate from nothing, as a storefront does that then dies. Its lease does not run out by itself.
     pub(crate) async fn begin(&self, ends: &str) -> Epoch {
+        self.begin_program(&self.program, ends).await
+    }
+
+    async fn begin_program(&self, program: &Program, ends: &str) -> Epoch {
         let loader = Epoch::new(rand::random());
-        let claim = self.gate.install_claim(self.at_program(), &loader, 60_000).await;
+        let claim = self.gate.install_claim(ProgramRef::from(program), &loader, 60_000).await;
         let Ok(Claim::Granted(grant)) = claim else { panic!("no grant but {claim:?}") };
         let start = Start { grant: &grant, ends };
-        let begun = self.gate.install_begin(&self.program, Some(start), &loader, 60_000).await;
+        let begun = self.gate.install_begin(program, Some(start), &loader, 60_000).await;
         assert!(matches!(begun, Ok(Install::Mine { .. })), "{begun:?}");
         loader
     }
@@ -97,8 +106,8 @@ impl Stage {
         ProgramRef::from(&self.program)
     }
 
-    /// A process of the closer's, with other settings where given.
-    pub(crate) fn closer(&self, more: &[(&str, &str)]) -> Closer {
+    /// The variables of a process of the closer's, with others where given.
+    pub(crate) fn variables(&self, more: &[(&str, &str)]) -> HashMap<String, String> {
         let mut vars: HashMap<String, String> = HashMap::from([
             ("ENV_PREFIX".to_owned(), self.names.prefix().to_owned()),
             ("REDIS_GATE_URL".to_owned(), redis_url()),
@@ -106,7 +115,13 @@ impl Stage {
             ("DATABASE_URL".to_owned(), database_url()),
         ]);
         vars.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        Closer::open(Settings::read(&Reader::new(vars)).expect("settings of a test are valid")).expect("opens")
+        vars
+    }
+
+    /// A process of the closer's, with other settings where given.
+    pub(crate) fn closer(&self, more: &[(&str, &str)]) -> Closer {
+        let settings = Settings::read(&Reader::new(self.variables(more)));
+        Closer::open(settings.expect("settings of a test are valid")).expect("opens")
     }
 
     /// One tick of a new process: the first of a process always sweeps.
@@ -140,6 +155,17 @@ impl Stage {
 
     /// What the gate says to a request.
     pub(crate) async fn ask(&self, request: &OrderRequested) -> Reserved {
+        self.reserve(request, Want::seats(request.category, request.seats.clone()).expect("valid")).await
+    }
+
+    /// What the gate says to a request for the best seats.
+    pub(crate) async fn ask_best(&self, count: u32) -> Reserved {
+        let request = self.request("best", &[0]);
+        let want = Want::best(request.category, count).expect("valid");
+        self.reserve(&request, want).await
+    }
+
+    async fn reserve(&self, request: &OrderRequested, want: Want) -> Reserved {
         let text = serde_json::to_string(&OrderRequested { seats: vec![], ..request.clone() }).expect("JSON");
         let (head, tail) = text.split_once("\"seats\":[").expect("a message has seats");
         let wish = Reserve {
@@ -147,7 +173,7 @@ impl Stage {
             order: request.order,
             nonce: request.nonce,
             user: request.user.clone(),
-            want: Want::seats(request.category, request.seats.clone()).expect("valid"),
+            want,
             unit_price: request.unit_price_cents,
             user_limit: 1_000,
             idempotency: None,
@@ -235,6 +261,11 @@ impl Stage {
         self.due(request).await;
     }
 
+    /// The wait that its timeout entry was given is over; its attempts are remembered.
+    pub(crate) async fn wait_over(&self, request: &OrderRequested) {
+        let _: u64 = self.redis(&["ZADD", &self.queue_key("due"), "XX", "1", &request.order.to_string()]).await;
+    }
+
     /// Its timeout entry is due, whatever Postgres says. Answers whether it has one.
     pub(crate) async fn due(&self, request: &OrderRequested) -> bool {
         let id = request.order.to_string();
@@ -318,7 +349,7 @@ impl Stage {
 /// One tick with a minute of time.
 pub(crate) async fn tick(closer: &Closer) -> Result<Report, TickError> {
     let tick = Tick { at_ms: Some(1), id: None };
-    closer.tick(&tick, SystemTime::now() + Duration::from_secs(60)).await
+    closer.tick(&tick, Duration::from_secs(60)).await
 }
 
 /// A program of rows of ten seats.

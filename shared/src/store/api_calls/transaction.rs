@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
 use super::columns::{add, keep};
 use super::plan::{News, Plan, Standing, Step};
@@ -10,6 +10,7 @@ use super::{CollectedBatch, Store, StoreError};
 use crate::api_stats::{Caps, Labels, Minute, RollUp, counted_at_ms};
 use crate::store::gaps::{self, Gap};
 use crate::store::park::park;
+use crate::store::pool::PgConnection;
 use crate::store::progress::Mark;
 
 type Where = (String, i32);

@@ -1,11 +1,11 @@
 //! Requests as arrays, one a column, bound once a statement. The layouts are those of the statements in `sql/create_*.sql`.
 
-use sqlx::PgConnection;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
 use super::plan::Request;
 use crate::store::StoreError;
+use crate::store::pool::PgConnection;
 
 /// Columns of `orders`.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
 use super::columns::{Orders, Seats};
 use super::plan::{Match, Plan, Request, compare};
@@ -11,6 +11,7 @@ use super::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
 use crate::message::{OrderNumber, OrderRequested};
 use crate::sale::{Status, stored_pay_by};
 use crate::store::park::park;
+use crate::store::pool::PgConnection;
 use crate::store::progress::{Mark, advance};
 use crate::store::row::{bounded, nonce};
 use crate::store::{Gap, barriers, gaps};
