@@ -243,7 +243,7 @@ impl<'a> Load<'a> {
         let fenced = tokio::task::spawn_blocking(move || {
             let probe: BaseConsumer = config.clone().create().unwrap();
             let groups = probe.fetch_group_list(Some(&group), SECONDS).unwrap();
-            let members = groups.groups().iter().flat_map(|group| group.members());
+            let members = groups.groups().iter().flat_map(rdkafka::groups::GroupInfo::members);
             // Kafka names a static member by its instance and a UUID
             let instance = members.map(|member| member.id()[..member.id().len() - 37].to_owned()).next()?;
             config.set("group.id", &group).set("group.instance.id", instance).set("enable.auto.commit", "false");
