@@ -1,7 +1,7 @@
 //! Filling a gate from Postgres, in pages, by whichever process has the time: a request, or the timeout-closer's tick.
 //!
 //! ```text
-//! claimed and begun by a storefront, which alone reads Kafka's end offsets (wait: order-create must have passed them)
+//! claimed and begun by a storefront, which alone appends to Kafka (wait: order-create must have passed its barriers)
 //!   --kept--> reservations that survived in the gate, settled where their rows say that they have ended
 //!   --seats-> the orders that hold seats, by their first seats, with the clients' keys that lead to them
 //!   --keys--> the keys that lead to orders which have ended
@@ -25,7 +25,7 @@ use crate::gate::{Epoch, Gate, GateError, ProgramRef};
 use crate::sale::Program;
 use crate::store::{Store, StoreError};
 
-pub use wait::has_passed;
+pub use wait::{BarrierPlace, Barriers, has_passed};
 
 use lease::Lease;
 use position::Position;

@@ -15,6 +15,8 @@
 //! | `lookup` | orders and the progress of create, for those who only look |
 //! | `named` | orders by their clients' keys, for a gate that has lost its keys |
 //! | `parked` | records set aside: listed, shown, put back, given up |
+//! | `barriers` | what proves that an accepted order is lost |
+//! | `gaps` | offsets that a consumer never received: kept, listed, closed |
 //!
 //! Promises:
 //! - Every change of an order is one conditional UPDATE; nothing is read first and written later.
@@ -30,12 +32,14 @@ pub mod api_calls;
 pub mod create;
 
 mod arrival;
+mod barriers;
 mod cancel;
 mod close;
 mod connect;
 mod dealt;
 mod error;
 mod fence;
+mod gaps;
 mod lookup;
 mod migrate;
 mod named;
@@ -55,12 +59,14 @@ mod sweep;
 
 pub use api_calls::{CallFilter, CallPlace, CallRow, CollectedBatch, Forgotten, GroupBy, GroupSums, SumFilter};
 pub use arrival::Arrival;
+pub use barriers::BarrierWait;
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing};
 pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
 pub use dealt::Dealt;
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};
+pub use gaps::{Gap, GapRow};
 pub use lookup::{Counts, LiveOrders, Progress};
 pub use migrate::Migrated;
 pub use named::NamedRow;
