@@ -2,7 +2,7 @@
 //!
 //! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn" | "record" | "call", ...}` direct one invocation.
 //! A request to an API is answered with 200 and its own body. In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
-//! misbehave until the file NAME exists, and create it; what begins with `always-fail`, and `always-partial`, do every time; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
+//! misbehave until the file NAME exists, and create it; what begins with `always-fail` or `always-partial` does every time; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
 //! `RECORD_TO` as "topic-partition offset value"; of an SQS event, whose bodies say the same, as "id receives batch done|failed body", where
 //! `dump` appends the record's JSON, and `busy:FOLDER` the number of messages that are
 //! at work with it, after one other was. `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation;
@@ -111,7 +111,7 @@ async fn batch(event: &Value) -> Result<Value, Error> {
             if value.starts_with("always-fail") {
                 return Err("as told".into());
             }
-            if value == "always-partial" || misbehaves(&value).await? {
+            if value.starts_with("always-partial") || misbehaves(&value).await? {
                 failures.push(json!({ "itemIdentifier": { "partition": partition, "offset": offset } }));
             } else {
                 let said = if value == "dump" { one.to_string() } else { value };

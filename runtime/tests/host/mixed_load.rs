@@ -136,7 +136,16 @@ Resources:
         let (mut whole, mut reduced) = (BTreeSet::new(), BTreeSet::new());
         while whole.len() < sent.failing.len() || reduced.len() < sent.oversize.len() {
             let next = tokio::time::timeout(Duration::from_secs(60), consumer.recv()).await;
-            let message = next.expect("the destination has a failure record for each failing record").unwrap();
+            let Ok(message) = next else {
+                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+                let (failing, oversize) = (sent.failing.len(), sent.oversize.len());
+                panic!(
+                    "the destination has {} of {failing} and {} of {oversize}; the host's log:\n{log}",
+                    whole.len(),
+                    reduced.len()
+                );
+            };
+            let message = message.unwrap();
             let record: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
             if let Some(records) = record["payload"]["records"].as_object() {
                 whole.extend(records.values().flat_map(|records| records.as_array().unwrap()).map(position));
