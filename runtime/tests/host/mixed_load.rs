@@ -138,18 +138,22 @@ Resources:
             let next = tokio::time::timeout(Duration::from_secs(60), consumer.recv()).await;
             let message = next.expect("the destination has a failure record for each failing record").unwrap();
             let record: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
-            let info = &record["KafkaBatchInfo"]["recordInfo"];
-            let number = |name: &str| info[name].as_str().map(|text| text.parse::<i64>().unwrap());
-            let position = (number("partition").unwrap() as i32, number("offset").unwrap());
-            let has_payload = record["payload"]["records"].is_object();
-            if has_payload {
-                whole.insert(position)
+            if let Some(records) = record["payload"]["records"].as_object() {
+                whole.extend(records.values().flat_map(|records| records.as_array().unwrap()).map(position));
             } else {
-                reduced.insert(position)
-            };
+                reduced.insert(position(&record["payloadOmitted"]));
+            }
         }
         (whole, reduced)
     }
+}
+
+/// Where a record stood, as the event and the failure record name it.
+fn position(of: &Value) -> Position {
+    let number = |name: &str| of[name].as_i64().or_else(|| of[name].as_str()?.parse().ok());
+    let both = number("partition").zip(number("offset"));
+    let (partition, offset) = both.unwrap_or_else(|| panic!("{of} names partition and offset"));
+    (partition as i32, offset)
 }
 
 /// What produces the load, with its connections.
