@@ -191,6 +191,10 @@ impl Poller<'_> {
         let topic = &self.context.topics[partition.topic];
         let sought = self.consumer.seek(topic, partition.number, rdkafka::Offset::Offset(offset), SEEK);
         let sought = sought.map_err(|error| error.to_string());
+        if sought.is_ok() {
+            // what could not be read lies elsewhere
+            self.trouble.went(partition, self.context);
+        }
         self.events.blocking_send(Event::Sought(partition, offset, sought)).map_err(|_| End::Over)
     }
 

@@ -127,10 +127,10 @@ fn remedy(code: RDKafkaErrorCode) -> &'static str {
     use RDKafkaErrorCode as Code;
     match code {
         Code::NotImplemented => {
-            "This build of librdkafka has no such codec; have the producer use another, and pass over what is there"
+            "This build of librdkafka has no such codec; have the producer use another, and pass over the batch: usher offsets seek"
         }
         Code::BadMessage | Code::BadCompression | Code::InvalidMessage | Code::InvalidMessageSize => {
-            "The batch is damaged in the broker's log; pass over it, or restore the log"
+            "The batch is damaged in the broker's log; restore the log, or pass over the batch: usher offsets seek"
         }
         Code::UnknownTopic | Code::UnknownTopicOrPartition => {
             "Create the topic, or correct its name in the template; it is read once it is there"

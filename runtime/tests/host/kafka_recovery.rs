@@ -147,6 +147,19 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
     }
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
     assert_eq!(log.matches("cannot be read").count(), 1, "{log}");
+
+    // an operator passes over the batch
+    stage.produce(0, &["behind the batch".to_owned()]).await;
+    let seek = ["offsets", "seek", "Behave.Records", "--partition", "0", "--to", "50", "--apply", "--control"];
+    let mut usher = std::process::Command::new(env!("CARGO_BIN_EXE_usher"));
+    let output = usher.args(seek).arg(control.to_string()).current_dir(folder.path()).env_remove("RUST_LOG").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let passed = (0, 50, "behind the batch".to_owned());
+    eventually("the partition is read again", async || stage.seen().contains(&passed).then_some(())).await;
+    eventually("/health is well", async || {
+        (reqwest::get(format!("http://{control}/health")).await.ok()?.status() == 200).then_some(())
+    })
+    .await;
 }
 
 /// An application with the stage's mapping.

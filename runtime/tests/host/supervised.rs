@@ -77,8 +77,7 @@ async fn a_panic_in_each_part_stops_no_other() {
     })
     .await;
     let answer = reqwest::get(format!("http://{http}/")).await.unwrap();
-    // the function does not know what to do with an HTTP event, and says so
-    assert_eq!(answer.status(), 500);
+    assert_eq!(answer.status(), 200);
     eventually("/health is well again", async || {
         (reqwest::get(format!("http://{control}/health")).await.ok()?.status() == 200).then_some(())
     })
