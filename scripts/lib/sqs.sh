@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # SQS on one's own machine: ElasticMQ. Queues and messages are kept on disk, so that a kill loses neither, as the service
-# loses none. Its limits are relaxed, unless SQS_LIMITS says strict: it would refuse messages over 256 KiB, which the service takes up to
-# 1 MiB.
+# loses none. Its limits are relaxed, unless SQS_LIMITS says strict: characters that the service refuses are taken as well.
 
 SQS_VERSION=1.7.1
 SQS_JARS=$TOOLS/elasticmq-$SQS_VERSION

@@ -62,7 +62,7 @@ impl Application {
     fn refused(&self, arguments: &[&str]) -> String {
         let output = self.usher(arguments);
         assert!(!output.status.success(), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stderr).unwrap()
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     }
 
     /// The state of a partition as the host shows it.

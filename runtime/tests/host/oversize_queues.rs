@@ -1,6 +1,15 @@
-//! Records of asynchronous events that a queue does not take as they are. The server is strict: 256 KiB a message.
+//! Records of asynchronous events that a queue does not take as they are.
 
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use usher::sqs::Sqs;
 
 use crate::kafka::{free_address, random};
@@ -8,12 +17,50 @@ use crate::sqs_servers::OwnServer;
 use crate::sqs_stage::client;
 use crate::support::{add_function, eventually, usher_up};
 
-/// More than the server takes in one message, less than an event may have.
+/// More than the queues take in one message, less than an event may have.
 const LARGE: usize = 400_000;
+
+/// Bytes that the queues take, as `MaximumMessageSize` has it.
+const LIMIT: usize = 262_144;
+
+/// How SQS refuses a longer message.
+const TOO_LONG: &str = r#"{"__type":"com.amazonaws.sqs#InvalidParameterValue","message":"One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."}"#;
+
+/// A server whose queues have a smaller `MaximumMessageSize`, which the test server does not know: it passes all else on.
+async fn smaller(server: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (here, server) = (format!("http://{}", listener.local_addr().unwrap()), server.to_owned());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let server = server.clone();
+            let service = service_fn(move |request| pass_on(server.clone(), request));
+            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    here
+}
+
+async fn pass_on(server: String, request: http::Request<Incoming>) -> Result<http::Response<Full<Bytes>>, Infallible> {
+    let (mut head, body) = request.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    if body.len() > LIMIT {
+        return Ok(http::Response::builder().status(400).body(Full::from(TOO_LONG)).unwrap());
+    }
+    head.headers.remove(HOST);
+    head.headers.remove(CONTENT_LENGTH);
+    let passed = reqwest::Client::new().request(head.method, format!("{server}{}", head.uri)).headers(head.headers).body(body);
+    let answer = passed.send().await.unwrap();
+    let mut response = http::Response::builder().status(answer.status());
+    if let Some(kind) = answer.headers().get(CONTENT_TYPE) {
+        response = response.header(CONTENT_TYPE, kind);
+    }
+    Ok(response.body(Full::from(answer.bytes().await.unwrap())).unwrap())
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_oversize_event_leaves_its_record_and_blocks_none() {
     let server = OwnServer::strict();
+    let endpoint = smaller(&server.endpoint()).await;
     let project = tempfile::tempdir().unwrap();
     let (queue, invoke, control) = (format!("host-{}", random()), free_address(), free_address());
     let template = format!(
@@ -34,7 +81,7 @@ Resources:
 "
     );
     std::fs::write(project.path().join("template.yaml"), template).unwrap();
-    let settings = format!("control = '{control}'\n[endpoints]\nsqs = '{}'\n", server.endpoint());
+    let settings = format!("control = '{control}'\n[endpoints]\nsqs = '{endpoint}'\n");
     std::fs::write(project.path().join("usher.toml"), settings).unwrap();
     add_function(project.path());
     let host = usher_up(project.path(), &["--listen", &invoke.to_string()]);

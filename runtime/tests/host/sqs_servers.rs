@@ -60,7 +60,7 @@ impl OwnServer {
         Self::with("relaxed")
     }
 
-    /// One that takes 256 KiB in a message, and no characters that the service refuses.
+    /// One that refuses the characters that the service refuses.
     pub(crate) fn strict() -> Self {
         Self::with("strict")
     }
