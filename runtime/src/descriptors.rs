@@ -49,7 +49,10 @@ impl Needs {
 
     /// The limit with which nothing is short: every process, and as many connections as processes, but 256 at least.
     pub(crate) fn wanted(&self) -> u64 {
-        self.own() + self.processes * PER_PROCESS + self.processes.clamp(256, MOST_CONNECTIONS)
+        let processes = self.processes * PER_PROCESS;
+        // connections get a quarter in any case
+        let connections = self.processes.clamp(256, MOST_CONNECTIONS).max(processes.div_ceil(3));
+        self.own() + processes + connections
     }
 }
 
