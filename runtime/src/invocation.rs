@@ -65,11 +65,14 @@ pub struct FunctionError {
 }
 
 impl FunctionError {
-    /// The function did not fail: the host ended it while it drained.
+    /// The function did not fail: the host ended it, while it drained or by a fault of its own.
     pub fn is_of_the_hosts_end(&self) -> bool {
-        self.message.ends_with(ENDED_BY_HOST)
+        [ENDED_BY_HOST, BROKEN_OFF].iter().any(|end| self.message.ends_with(end))
     }
 }
+
+/// How a message ends that tells of a process that the host lost.
+pub(crate) const BROKEN_OFF: &str = "signal: killed (a fault of the host)";
 
 /// How a message ends that tells of a process that the host ended.
 pub(crate) const ENDED_BY_HOST: &str = "signal: killed (the host shut down)";

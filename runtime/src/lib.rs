@@ -34,6 +34,7 @@ pub mod project;
 pub mod schedule;
 pub mod sqs;
 pub mod state;
+pub mod supervision;
 pub mod template;
 pub mod tuning;
 pub mod up;

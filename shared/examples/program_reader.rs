@@ -34,7 +34,7 @@ impl Truth for Counting {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reader = Reader::from_env();
     let names = reader.names();
-    let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+    let database = reader.postgres_url("DATABASE_URL");
     let cache = CacheSettings::read(&reader);
     let (names, database, cache) = reader.finish(|| Some((names?, database?, cache?)))?;
 

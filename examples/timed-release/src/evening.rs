@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use redis::aio::MultiplexedConnection;
 use shared::delay::{DelayQueue, Due, Replayed, Scheduled, Stats, shard_of};
 use shared::link::Link;
 use shared::message::Shard;
@@ -15,8 +14,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::check::{Promise, Release, faults};
+use crate::clock::RedisClock;
 use crate::floor::{Floor, Released};
-use crate::waiter::{Told, Waiter, redis_ms};
+use crate::waiter::{Told, Waiter};
 
 /// Tables, how long they are held, ms, and what is written on the note.
 const HOLDS: [(&str, u64, &str); 12] = [
@@ -43,12 +43,12 @@ pub(crate) async fn run(url: &str) -> Result<Vec<String>> {
     let link = Link::open(url, Duration::from_secs(5))?;
     let names = Names::new(&format!("holds-{:06x}", rand::random::<u32>() >> 8))?;
     let queue = DelayQueue::new(link, names, "table-holds")?;
-    let redis = redis::Client::open(url)?.get_multiplexed_async_connection().await;
-    let redis = redis.context("Redis does not answer; set REDIS_URL, or start one: scripts/servers start redis")?;
+    let clock = RedisClock::connect(url).await;
+    let clock = clock.context("Redis does not answer; set REDIS_URL, or start one: scripts/servers start redis")?;
     let (tell, told) = mpsc::unbounded_channel();
     let mut evening = Evening {
         queue,
-        redis,
+        clock,
         floor: Arc::new(Floor::default()),
         glasses: Arc::default(),
         promises: BTreeMap::new(),
@@ -66,7 +66,7 @@ pub(crate) async fn run(url: &str) -> Result<Vec<String>> {
 
 struct Evening {
     queue: DelayQueue,
-    redis: MultiplexedConnection,
+    clock: RedisClock,
     floor: Arc<Floor>,
     glasses: Arc<AtomicBool>,
     promises: BTreeMap<String, Promise>,
@@ -88,7 +88,7 @@ impl Evening {
             name,
             floor: self.floor.clone(),
             glasses: self.glasses.clone(),
-            redis: self.redis.clone(),
+            clock: self.clock.clone(),
             tell: tell.clone(),
             falls_over,
         };
@@ -119,7 +119,7 @@ impl Evening {
 
     async fn hold(&mut self, table: &'static str, hold_ms: u64, note: &str) -> Result<()> {
         self.floor.hold(table);
-        self.promises.insert(table.to_owned(), Promise::Until(redis_ms(&self.redis).await? + hold_ms));
+        self.promises.insert(table.to_owned(), Promise::Until(self.clock.now_ms().await? + hold_ms));
         let scheduled = self.queue.schedule(shard_of(table), table, note, Due::In(hold_ms)).await?;
         ensure!(scheduled == Scheduled::New, "{table} was held already");
         Ok(())
@@ -127,7 +127,7 @@ impl Evening {
 
     /// The guest calls: a little longer.
     async fn extend(&mut self, table: &'static str, hold_ms: u64) -> Result<()> {
-        self.promises.insert(table.to_owned(), Promise::Until(redis_ms(&self.redis).await? + hold_ms));
+        self.promises.insert(table.to_owned(), Promise::Until(self.clock.now_ms().await? + hold_ms));
         ensure!(
             self.queue.reschedule(shard_of(table), table, Due::In(hold_ms)).await?,
             "{table} was released before its guest called"

@@ -11,6 +11,7 @@ use shared::worker::{Backoff, Outcome, Reason};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::clock::RedisClock;
 use crate::floor::{Floor, Released};
 
 /// How long the tables of a waiter that fell over stay on hold beyond their time.
@@ -33,7 +34,7 @@ pub(crate) struct Waiter {
     pub(crate) floor: Arc<Floor>,
     /// Found: what is illegible can be read.
     pub(crate) glasses: Arc<AtomicBool>,
-    pub(crate) redis: redis::aio::MultiplexedConnection,
+    pub(crate) clock: RedisClock,
     pub(crate) tell: mpsc::UnboundedSender<Told>,
     /// The table over which this one falls.
     pub(crate) falls_over: Option<&'static str>,
@@ -54,7 +55,7 @@ impl Handle for Waiter {
             self.told(Told::Fails(self.name, job, "the sign sticks"));
             return Outcome::Retry(Reason::new("the sign sticks"));
         }
-        let now_ms = match redis_ms(&self.redis).await {
+        let now_ms = match self.clock.now_ms().await {
             Ok(now_ms) => now_ms,
             Err(error) => return Outcome::Retry(Reason::new(error)),
         };
@@ -103,10 +104,4 @@ impl Shift {
         drop(self.stop);
         Ok(self.task.await?)
     }
-}
-
-/// Redis' clock, milliseconds, rounded down.
-pub(crate) async fn redis_ms(redis: &redis::aio::MultiplexedConnection) -> redis::RedisResult<u64> {
-    let (seconds, micros): (u64, u64) = redis::cmd("TIME").query_async(&mut redis.clone()).await?;
-    Ok(seconds * 1000 + micros / 1000)
 }

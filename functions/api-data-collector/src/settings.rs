@@ -41,7 +41,7 @@ impl Settings {
     /// Reads all of them, or says everything that is wrong.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
-        let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+        let database = reader.postgres_url("DATABASE_URL");
         let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
         let routes = reader.integer_or("API_ROUTES_PER_MINUTE", 1..=10_000, 100);
         let clients = reader.integer_or("API_CLIENTS_PER_MINUTE", 1..=10_000, 50);

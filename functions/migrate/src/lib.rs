@@ -16,7 +16,7 @@ impl Settings {
     /// Reads all of them, or says everything that is wrong.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
-        let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+        let database = reader.postgres_url("DATABASE_URL");
         reader.finish(|| Some(Self { names: names?, database: database? }))
     }
 }

@@ -27,8 +27,8 @@ impl Settings {
     /// Reads all of them, or says everything that is wrong.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
-        let redis = reader.url("REDIS_GATE_URL", &["redis", "rediss"]);
-        let database = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+        let redis = reader.redis_url("REDIS_GATE_URL");
+        let database = reader.postgres_url("DATABASE_URL");
         let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
         let pay = reader.seconds_or("PAY_WINDOW_SECONDS", 1..=86_400, 900);
         let min_pay = reader.seconds_or("MIN_PAY_WINDOW_SECONDS", 1..=86_400, 60);

@@ -7,20 +7,26 @@ use lambda_http::http::{HeaderValue, Response};
 use lambda_http::{Body, Error, Request};
 use shared::cache::{Announcer, ProgramCache, follow};
 use shared::gate::Gate;
+use shared::link::Keeps;
 use shared::message::{CallId, Nonce};
 use shared::sale::ProgramStatus;
 use shared::store::Store;
 use shared::telemetry::traces::Tracer;
 use tokio::task::JoinSet;
 
+use crate::barriers::{LastLook, append_requested_beside};
 use crate::emission::{Caller, Emitter};
 use crate::http::{Call, Problem, Reply, Route};
 use crate::kafka::{KafkaOrders, PublishOrders};
+use crate::rebuild::OwnBarriers;
 use crate::settings::Settings;
-use crate::{api_calls, orders, parked, payments, programs, traces};
+use crate::{api_calls, gaps, orders, parked, payments, programs, traces};
 
 /// How long the gate may take to answer.
 const GATE_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long Postgres may be silent during a statement of a request: longer than `lock_timeout`, much shorter than a request may take.
+const STORE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Of so much time one answer waits for the export of spans at most, where answers wait at all: those of the others go with it, or while
 /// the next request is at work.
@@ -77,6 +83,10 @@ pub struct Storefront {
     pub store: Store,
     /// Where orders go.
     pub publisher: Arc<dyn PublishOrders>,
+    /// Barriers that this process appended to the orders' topic.
+    pub barriers: OwnBarriers,
+    /// When requests for further ones were looked for.
+    pub barrier_look: LastLook,
     /// Programs, through the caches.
     pub programs: ProgramCache<Store>,
     /// Where changes of programs are told.
@@ -105,6 +115,7 @@ impl Storefront {
     pub fn with_publisher(settings: Settings, publisher: Arc<dyn PublishOrders>) -> Result<Self, Error> {
         let gate = Gate::connect(settings.redis.as_str(), settings.names.clone(), GATE_TIMEOUT)?;
         let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
+        let store = store.answering_within(STORE_TIMEOUT);
         let emitter = if settings.calls.enabled { Some(Emitter::open(&settings)?) } else { None };
         let (names, streams) = (&settings.names, &settings.cache.streams);
         let tracer = Tracer::start(settings.traces.as_ref(), names, FLUSH_EVERY);
@@ -112,12 +123,28 @@ impl Storefront {
         let programs = settings.cache.open(store.clone(), link.clone(), names);
         let changes = streams.tell_changed(link.clone(), names);
         let mut beside = JoinSet::new();
+        beside.spawn(gate.link().clone().watch_eviction(Keeps::Gate));
+        beside.spawn(link.clone().watch_eviction(Keeps::Cache));
         if let Some(block) = settings.cache.block() {
             beside.spawn(follow(programs.local(), link, names.clone(), streams.evicted.clone(), block));
         }
         let instance = format!("{:016x}", rand::random::<u64>());
         let clock = Arc::new(SystemClock);
-        Ok(Self { gate, store, publisher, programs, changes, emitter, tracer, clock, instance, _beside: beside, settings })
+        Ok(Self {
+            settings,
+            gate,
+            store,
+            publisher,
+            barriers: OwnBarriers::default(),
+            barrier_look: LastLook::default(),
+            programs,
+            changes,
+            emitter,
+            tracer,
+            clock,
+            instance,
+            _beside: beside,
+        })
     }
 
     /// Answers one request of the gateway, whatever it is, and sends the call on.
@@ -127,6 +154,7 @@ impl Storefront {
         let mut call = Call::read(request);
         let place = self.tracer.place(call.traceparent());
         call.span = place.map(|place| place.context);
+        append_requested_beside(self);
         let answer = self.serve(&call).await;
         if let Some(place) = place.filter(|place| place.context.is_sampled()) {
             self.tracer.record([traces::request(place, &call, &answer, (began, SystemTime::now()))]);
@@ -161,12 +189,16 @@ impl Storefront {
             Route::Orders => orders::mine(self, call).await,
             Route::CancelOrder(number) => orders::cancel(self, &number, call).await,
             Route::Payment => payments::receive(self, call).await,
+            Route::Payments => payments::list(self, call).await,
+            Route::RefundedPayment(id) => payments::refunded(self, &id, call).await,
             Route::ApiCalls => api_calls::search(self, call).await,
             Route::ApiStatistics => api_calls::statistics(self, call).await,
             Route::ParkedList => parked::list(self, call).await,
             Route::Parked(id) => parked::show(self, &id, call).await,
             Route::ReplayParked(id) => parked::replay(self, &id, call).await,
             Route::DiscardParked(id) => parked::discard(self, &id, call).await,
+            Route::Gaps => gaps::list(self, call).await,
+            Route::CloseGap(id) => gaps::close(self, &id, call).await,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! `checks` looks; what it finds is data ([`Finding`]), which the command line prints. Nothing is changed, started or built.
 
 mod checks;
+mod redis;
 
 use std::fmt;
 

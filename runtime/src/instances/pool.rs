@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot::error::RecvError;
@@ -20,6 +20,7 @@ use crate::faults::{Kill, Plan};
 use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
 use crate::model::{Application, Function};
 use crate::observation::{FunctionObserver, Observations};
+use crate::supervision::{Backoff, Part, Registry};
 
 /// Instances of a function at most, where neither the template nor usher.toml says a number.
 pub(crate) const DEFAULT_CONCURRENCY: usize = 16;
@@ -43,6 +44,8 @@ pub struct PoolOptions {
     pub logs: Logs,
     /// Where what happens is counted and remembered.
     pub observations: Observations,
+    /// Where the parts of the host are registered, each function's processes among them.
+    pub parts: Registry,
 }
 
 impl Default for PoolOptions {
@@ -56,6 +59,7 @@ impl Default for PoolOptions {
             logs: Logs::stdout(),
             faults: Plan::default(),
             observations: Observations::default(),
+            parts: Registry::default(),
         }
     }
 }
@@ -77,6 +81,9 @@ pub(super) struct Runner {
     pub(super) observer: FunctionObserver,
     pub(super) counters: Counters,
     pub(super) guardian: Arc<Guardian>,
+    /// The tasks that watch its processes, as a part of the host.
+    pub(super) part: Part,
+    pub(super) backoff: Mutex<Backoff>,
     /// Rings when an instance ended.
     pub(super) ended: Notify,
 }
@@ -115,6 +122,8 @@ impl Pool {
         let processes = Processes::new(options.processes);
         let runners = app.functions.values().filter_map(|function| {
             let executable = executables.get(&function.id)?.clone();
+            let part = options.parts.part(format!("function {}", function.id));
+            part.started(Instant::now());
             let limit = function.concurrency.map_or(options.default_concurrency, |limit| limit as usize);
             let runner = Runner {
                 executable,
@@ -127,6 +136,8 @@ impl Pool {
                 observer: options.observations.of(&function.id),
                 counters: Counters::default(),
                 guardian: guardian.clone(),
+                part,
+                backoff: Mutex::default(),
                 ended: Notify::new(),
                 function: function.clone(),
             };

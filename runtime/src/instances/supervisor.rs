@@ -2,7 +2,7 @@
 
 use std::io;
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
@@ -20,6 +20,7 @@ use super::process::Process;
 use super::runtime_api;
 use crate::descriptors::is_shortage;
 use crate::invocation::{FunctionError, Outcome, Rejected};
+use crate::supervision::{panic_text, with_fault};
 
 /// Time for initialisation before the process is started anew (Lambda's limit).
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,7 +68,16 @@ pub(super) fn spawn(runner: Arc<Runner>, id: u64) {
             let instance = Instance::new(id, runner.clone());
             runner.dispatch.started(&instance);
             next = if let Some(_room) = runner.processes.room().await {
-                supervise(&instance).await
+                // a task of its own: what panics in it ends this instance alone
+                let supervised = {
+                    let instance = instance.clone();
+                    with_fault(runner.part.clone(), async move { supervise(&instance).await })
+                };
+                let begun = Instant::now();
+                match tokio::spawn(supervised).await {
+                    Ok(next) => next,
+                    Err(error) => broken_off(&instance, panic_text(error), begun.elapsed()).await,
+                }
             } else {
                 no_capacity(&instance, "all processes that the limit of open files allows are at work; raise it (ulimit -Hn)")
             };
@@ -84,6 +94,28 @@ fn no_capacity(instance: &Instance, why: &str) -> Option<u64> {
     let reply = || Err(Rejected::NoCapacity { function: function.clone(), why: why.to_owned() });
     runner.dispatch.no_room(instance.id, &reply);
     None
+}
+
+/// The supervisor of an instance panicked. Its process went with it; what it had in flight counts as not tried, and comes again. A
+/// successor, if jobs wait for one, starts after a pause.
+async fn broken_off(instance: &Arc<Instance>, why: String, ran: Duration) -> Option<u64> {
+    let runner = &instance.runner;
+    let why = format!("the supervisor of a process of {}: {why}", runner.function.id);
+    runner.part.ended(&why);
+    let pause = runner.backoff.lock().unwrap_or_else(PoisonError::into_inner).pause(ran);
+    tracing::error!(
+        part = runner.part.name(),
+        "ALARM: {why}. What it had in flight counts as not tried; the next process may start in {} ms",
+        pause.as_millis()
+    );
+    instance.condemn();
+    let next = runner.dispatch.ended(instance.id, instance.is_ready(), None);
+    instance.fail_all(failure::broken_off);
+    if next.is_some() {
+        tokio::time::sleep(pause).await;
+    }
+    runner.part.started(Instant::now());
+    next
 }
 
 async fn supervise(instance: &Arc<Instance>) -> Option<u64> {

@@ -41,6 +41,7 @@ pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::L
 const HOST_ID: &str = "x-usher-host";
 
 /// What the API needs of its host.
+#[derive(Clone)]
 pub struct Api {
     /// By logical id.
     pub functions: BTreeMap<String, Function>,

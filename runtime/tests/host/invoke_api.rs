@@ -23,7 +23,7 @@ pub(crate) struct Host {
     pub(crate) url: String,
     pub(crate) state: PathBuf,
     stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<Result<(), up::RunError>>,
+    running: JoinHandle<Result<(), up::StartError>>,
 }
 
 impl Host {

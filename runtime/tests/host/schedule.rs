@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use usher::instances::PoolOptions;
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
 use usher::model::{Function, Schedule, ScheduleKind};
+use usher::supervision::Registry;
 use usher::{asynchronous, schedule, up};
 
 use crate::support::{application, claimed, eventually, executables, function, options, state};
@@ -60,7 +61,7 @@ async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile
     let (sent, mut seen) = mpsc::unbounded_channel();
     let (stop, stopping) = watch::channel(false);
     let events = queue(FailsOnce(sent, false.into()), &stopping);
-    let running = tokio::spawn(schedule::run(vec![schedule, disabled], events, None, stopping));
+    let running = tokio::spawn(schedule::run(vec![schedule, disabled], events, None, Registry::default(), stopping));
 
     let mut events = Vec::new();
     while events.len() < 4 {
@@ -86,7 +87,7 @@ async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
     let (_stop, stopping) = watch::channel(false);
     let events = queue(FailsOnce(sent, true.into()), &stopping);
     // ends by itself: nothing is left to fire
-    schedule::run(vec![schedule], events.clone(), Some(&memory), stopping).await;
+    schedule::run(vec![schedule], events.clone(), Some(&memory), Registry::default(), stopping).await;
     eventually("what was fired has run", async || events.stats().iter().all(|of| of.unfinished() == 0).then_some(())).await;
     let mut times = Vec::new();
     while let Ok(event) = seen.try_recv() {

@@ -34,26 +34,6 @@ async fn up_serves_its_status_and_drains_when_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mapping_that_cannot_go_on_ends_the_host_with_the_reason() {
-    let mut stage = Stage::new(1).await;
-    stage.produce(0, &values(0..1)).await;
-    let mut app = application(recording(&stage.folder));
-    app.kafka.push(stage.mapping.clone());
-    let options = up_options(free_address());
-    options.state.host_id().clone_into(&mut stage.limits.host_id);
-    let host = tokio::spawn(up::run(app, options, std::future::pending()));
-    stage.eventually_seen(1).await;
-    // the same member of the group once more: the broker shuts the first one out
-    let usurper = stage.start();
-    let error = host.await.unwrap().unwrap_err();
-    assert!(
-        matches!(&error, up::RunError::Ended(why) if why.contains("BehaveEvents") && why.contains("same identity")),
-        "{error}"
-    );
-    usurper.drain().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_that_is_missing_at_the_start_is_named_in_one_message() {
     let stage = Stage::new(1).await;
     let mut app = application(recording(&stage.folder));

@@ -32,7 +32,7 @@ pub struct ProgramStreams {
 impl ProgramStreams {
     /// Reads all of them; nothing if some are wrong, which the reader then knows.
     pub fn read(reader: &Reader) -> Option<Self> {
-        let redis = reader.url("REDIS_CACHE_URL", &["redis", "rediss"]);
+        let redis = reader.redis_url("REDIS_CACHE_URL");
         let timeout = reader.milliseconds_or("CACHE_TIMEOUT_MS", 10..=10_000, 250);
         let changed = reader.text_or("PROGRAM_CHANGED_STREAM", "program-changed");
         let evicted = reader.text_or("PROGRAM_EVICTED_STREAM", "program-evicted");

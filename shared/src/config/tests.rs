@@ -25,7 +25,7 @@ fn good_settings_are_read_with_their_defaults() {
         ("PAYMENT_WEBHOOK_SECRET", "0123456789abcdef"),
     ]);
     let names = reader.names();
-    let url = reader.url("REDIS_GATE_URL", &["redis", "rediss"]);
+    let url = reader.redis_url("REDIS_GATE_URL");
     let brokers = reader.brokers("KAFKA_BROKERS");
     let window = reader.seconds_or("PAY_WINDOW_SECONDS", 1..=86_400, 900);
     let lease = reader.milliseconds_or("LEASE_MS", 100..=60_000, 5_000);
@@ -46,7 +46,7 @@ fn every_problem_is_named_at_once_with_what_is_allowed() {
     let _ = reader.names();
     let _ = reader.integer_or("CLAIM_LIMIT", 1..=1_000_u32, 100);
     let _ = reader.milliseconds_or("LEASE_MS", 100..=60_000, 5_000);
-    let _ = reader.url("DATABASE_URL", &["postgres", "postgresql"]);
+    let _ = reader.postgres_url("DATABASE_URL");
     let _ = reader.brokers("KAFKA_BROKERS");
     reader.refuse("PUBLISH_WINDOW_MS", "is longer than the pay window", "at most PAY_WINDOW_SECONDS");
     assert_eq!(
@@ -83,6 +83,37 @@ fn a_blank_value_is_a_missing_one() {
     let reader = Reader::new([("ENV_PREFIX", "  ")]);
     assert_eq!(reader.names(), None);
     assert!(problems(&reader).contains("ENV_PREFIX is missing"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_no_text_is_a_problem() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    let value = OsString::from_vec(vec![b'1', 0xe4]);
+    let names = ["A", "B", "C", "D", "E"];
+    let reader = Reader::of_os(names.map(|name| (OsString::from(name), value.clone())));
+    let _ = reader.text_or("A", "default");
+    let _ = reader.integer_or("B", 1..=9_u32, 1);
+    let _ = reader.switch_or("C", false);
+    let _ = reader.text("D", "some text");
+    let _ = reader.secrets("E", &["A"], 1);
+    let text = problems(&reader);
+    assert_eq!(text.lines().count(), 1 + names.len(), "{text}");
+    assert!(names.iter().all(|name| text.contains(&format!("{name} is not UTF-8"))), "{text}");
+}
+
+#[test]
+fn the_next_secret_may_be_missing_but_not_short() {
+    let secrets = |next: &str| {
+        let reader = Reader::new([("NOW", "0123456789abcdef"), ("NEXT", next)]);
+        let secrets = reader.secrets("NOW", &["NEXT"], 16);
+        reader.finish(|| secrets).map(|secrets| secrets.len()).map_err(|problems| problems.to_string())
+    };
+    assert_eq!(secrets(""), Ok(1));
+    assert_eq!(secrets("0123456789abcdeF"), Ok(2));
+    assert!(secrets("hunter2").is_err_and(|text| text.contains("NEXT is too short") && !text.contains("hunter2")));
 }
 
 #[test]
@@ -145,5 +176,24 @@ proptest! {
         let bounds = -500..=1_i64 << 40;
         prop_assert_eq!(reader.integer("N", bounds.clone()), bounds.contains(&n).then_some(n));
         prop_assert_eq!(reader.finish(|| Some(())).is_ok(), bounds.contains(&n));
+    }
+}
+
+#[test]
+fn addresses_that_ask_for_tls_are_refused() {
+    let refused = |postgres: &str| {
+        let reader = Reader::new([("DATABASE_URL", postgres), ("REDIS_CACHE_URL", "rediss://user:hush@cache:6380")]);
+        assert!(reader.redis_url("REDIS_CACHE_URL").is_none());
+        let _ = reader.postgres_url("DATABASE_URL");
+        let problems = problems(&reader);
+        assert!(problems.contains("REDIS_CACHE_URL asks for TLS (rediss://), which is not built in"), "{problems}");
+        assert!(!problems.contains("hush"), "{problems}");
+        problems.contains("DATABASE_URL asks for TLS (")
+    };
+    for asks in ["sslmode=require", "a=b&sslmode=verify-full", "sslrootcert=/x.pem", "ssl=true", "channel_binding=require"] {
+        assert!(refused(&format!("postgres://u:hush@db/x?{asks}")), "{asks}");
+    }
+    for plain in ["postgres://u:hush@db/x", "postgres://u:hush@db/x?sslmode=disable", "postgres://u:hush@db/x?sslmode=Prefer"] {
+        assert!(!refused(plain), "{plain}");
     }
 }

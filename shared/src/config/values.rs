@@ -45,6 +45,26 @@ impl Url {
     }
 }
 
+/// The scheme by which an address of Redis asks for TLS.
+pub(super) fn tls_of_redis(url: &str) -> Option<&str> {
+    let scheme = "rediss://";
+    url.starts_with(scheme).then_some(scheme)
+}
+
+/// The name of the parameter by which an address of Postgres asks for TLS. With certificates but without a mode the driver would go on in plain text.
+pub(super) fn tls_of_postgres(url: &str) -> Option<&str> {
+    let (_, parameters) = url.split_once('?')?;
+    let parameters = parameters.split(['&', '#']).map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+    let asks = |&(name, value): &(&str, &str)| {
+        let plain = ["disable", "allow", "prefer"].iter().any(|mode| value.eq_ignore_ascii_case(mode));
+        match name {
+            "sslmode" | "ssl-mode" | "channel_binding" => !plain,
+            name => name.starts_with("ssl") || name == "requiressl",
+        }
+    };
+    parameters.filter(asks).map(|(name, _)| name).next()
+}
+
 /// Without user, password and parameters. Where a password was not escaped, so that it cannot be told where it ends, the scheme only.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

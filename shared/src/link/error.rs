@@ -1,6 +1,10 @@
 //! What can go wrong between a verb and Redis.
 
+use std::time::Duration;
+
 use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use super::unfit::is_unfit;
 
 /// Why Redis did not carry out a verb. A verb that changes something may nevertheless have been carried out when the answer was
 /// lost ([`LinkError::Unavailable`]); repeating it is safe.
@@ -17,6 +21,13 @@ pub enum LinkError {
     Protocol(String),
 }
 
+impl LinkError {
+    /// Nothing was answered in time.
+    pub(super) fn silent(waited: Duration) -> Self {
+        Self::Unavailable(format!("no answer within {} ms", waited.as_millis()))
+    }
+}
+
 impl From<RedisError> for LinkError {
     fn from(error: RedisError) -> Self {
         let text = error.to_string();
@@ -24,19 +35,14 @@ impl From<RedisError> for LinkError {
             error.kind(),
             ErrorKind::Io
                 | ErrorKind::Server(
-                    ServerErrorKind::BusyLoading
-                        | ServerErrorKind::TryAgain
-                        | ServerErrorKind::ClusterDown
-                        | ServerErrorKind::MasterDown
-                        | ServerErrorKind::ReadOnly
-                        | ServerErrorKind::NoScript
-                        | ServerErrorKind::Moved
-                        | ServerErrorKind::Ask,
+                    ServerErrorKind::TryAgain | ServerErrorKind::NoScript | ServerErrorKind::Moved | ServerErrorKind::Ask,
                 )
         );
         match error.code() {
             Some("OOM") => Self::OutOfMemory,
-            code if passing || matches!(code, Some("BUSY" | "MISCONF" | "NOREPLICAS" | "UNBLOCKED")) => Self::Unavailable(text),
+            Some("BUSY" | "MISCONF" | "UNBLOCKED") => Self::Unavailable(text),
+            Some(code) if passing || is_unfit(code, error.detail()) => Self::Unavailable(text),
+            None if passing => Self::Unavailable(text),
             _ => Self::Protocol(text),
         }
     }

@@ -3,24 +3,26 @@
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, Value};
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, Value};
 
 use super::connection::is_noscript;
 use super::script::Call;
-use super::{LinkError, Reply};
+use super::unfit::refusal;
+use super::{Link, LinkError, Reply};
 
 /// One connection, used by one reader at a time. Made on first use; given up after any error, and when a read is abandoned: what the
-/// server would still answer to that read must not be taken for the answer to the next.
+/// server would still answer to that read must not be taken for the answer to the next. Given up together with the link's shared
+/// connection as well: both lead to the same server, and whichever finds it of no use speaks for the other.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    client: Client,
-    response_timeout: Duration,
-    connection: Option<MultiplexedConnection>,
+    link: Link,
+    /// The connection, and the number of the link's shared one when it was made.
+    connection: Option<(MultiplexedConnection, u64)>,
 }
 
 impl Waiting {
-    pub(super) fn new(client: Client, response_timeout: Duration) -> Self {
-        Self { client, response_timeout, connection: None }
+    pub(super) fn new(link: Link) -> Self {
+        Self { link, connection: None }
     }
 
     /// Runs a command that the server may hold for `block`, and a script right behind it in the same round trip.
@@ -32,12 +34,13 @@ impl Waiting {
         block: Duration,
         then: Option<Call>,
     ) -> Result<(Value, Option<Reply>), LinkError> {
-        let most = block + self.response_timeout;
-        let kept = self.connection.take();
+        let most = block + self.link.response_timeout();
+        let number = *self.link.numbers().borrow();
+        let kept = self.connection.take().filter(|(_, made_at)| *made_at == number);
         let work = async {
             let mut open = match kept {
-                Some(open) => open,
-                None => self.client.get_multiplexed_async_connection_with_config(&self.config()).await?,
+                Some((open, _)) => open,
+                None => self.link.client().get_multiplexed_async_connection_with_config(&self.config()).await?,
             };
             let mut pipeline = Pipeline::with_capacity(2);
             pipeline.add_command(command);
@@ -55,10 +58,15 @@ impl Waiting {
             Ok::<_, LinkError>((open, values))
         };
         let Ok(done) = tokio::time::timeout(most, work).await else {
-            return Err(LinkError::Unavailable(format!("no answer within {} ms", most.as_millis())));
+            let error = LinkError::silent(most);
+            self.link.replace(number, &error);
+            return Err(error);
         };
         let (open, values) = done?;
-        self.connection = Some(open);
+        match refusal(&values) {
+            Some(error) => self.link.replace(number, error),
+            None => self.connection = Some((open, number)),
+        }
         let mut values = values.into_iter();
         let first = values.next().ok_or_else(|| LinkError::Protocol("no answer to a command".into()))?;
         let reply = match then {
@@ -73,7 +81,7 @@ impl Waiting {
 
     fn config(&self) -> AsyncConnectionConfig {
         // The bound of each read is ours: only we know how long it may wait.
-        AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(Some(self.response_timeout))
+        AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(Some(self.link.response_timeout()))
     }
 }
 

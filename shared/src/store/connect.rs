@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
+use super::pool::Pool;
 use super::{Store, StoreError};
 use crate::naming::Names;
 use crate::worker::ErrorClass;
 
-/// How long to wait for a connection: Postgres being away is to be known soon, a short queue is to pass.
-const ACQUIRE: Duration = Duration::from_secs(3);
-/// A connection idle for longer is asked whether it still stands before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// Idle connections beyond the first need are given back to Postgres.
-const IDLE: Duration = Duration::from_mins(1);
+/// How long Postgres may be silent during a statement: somewhat longer than it may work on one (`statement_timeout` below).
+pub(super) const LIMIT: Duration = Duration::from_secs(17);
 
 /// Set on each connection as it starts. The server's keepalives notice a client that vanished without a word: its transaction, and the
 /// locks in it, end within half a minute instead of hours.
@@ -34,30 +31,28 @@ const SESSION: [(&str, &str); 9] = [
 impl Store {
     /// Prepares a pool of at most `connections` (1 or more); nothing connects before the first use.
     ///
-    /// `url`: `postgres://user:password@host:port/database`. Fails only if the URL cannot be read.
+    /// `url`: `postgres://user:password@host:port/database`. Fails only if the URL cannot be read, or asks for TLS.
     pub fn connect(url: &str, names: &Names, connections: u32) -> Result<Self, StoreError> {
         let schema = names.schema();
         let options: PgConnectOptions = url.parse().map_err(unreadable)?;
+        if matches!(options.get_ssl_mode(), PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull) {
+            let message = "the database URL, or PGSSLMODE, asks for TLS (sslmode), which is not built in".to_owned();
+            let hint = "; leave sslmode out, and give the address of a TLS tunnel if need be";
+            return Err(StoreError { class: ErrorClass::Unknown, sqlstate: None, message, hint });
+        }
         let options = options
             .application_name(names.prefix())
             .options(SESSION)
             .options([("search_path", schema.as_str())])
             .disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(connections.max(1))
-            .acquire_timeout(ACQUIRE)
-            .idle_timeout(IDLE)
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > TRUSTED_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(options);
-        Ok(Self { pool, schema })
+        Ok(Self { pool: Pool::new(options, connections, LIMIT), schema })
+    }
+
+    /// The same store for a caller that cannot wait as long as Postgres may work: a connection on which nothing is answered for `limit`
+    /// is closed, and the statement is answered with [`ErrorClass::Unavailable`]. More than `lock_timeout`, which is 5 s.
+    #[must_use]
+    pub fn answering_within(self, limit: Duration) -> Self {
+        Self { pool: self.pool.within(limit), ..self }
     }
 
     /// Ends all connections, after those in use are given back.

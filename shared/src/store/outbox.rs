@@ -3,8 +3,9 @@
 //! A row is written by the transaction that makes the change, so that no crash can come between them. Whoever made the change publishes it
 //! and says so; what was left behind the sweep publishes. An entry may so be published twice: that is harmless, losing one is not.
 
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
+use super::pool::PgConnection;
 use super::row::bounded;
 use super::{Store, StoreError};
 use crate::message::{ProgramChanged, ProgramId, ProgramVersion};

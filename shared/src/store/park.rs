@@ -1,8 +1,8 @@
 //! Records that can never be stored, kept as the bytes they came as.
 
 use sha2::{Digest, Sha256};
-use sqlx::PgConnection;
 
+use super::pool::PgConnection;
 use super::{Arrival, StoreError};
 use crate::worker::Reason;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
 
-use crate::link::{Call, Link, LinkError, Reply, Waiting};
+use crate::link::{Call, Link, LinkError, Reply, Waiting, stream_is_gone};
 use crate::naming::Names;
 use crate::worker::Backoff;
 
@@ -211,9 +211,8 @@ impl GroupReader {
         command.arg("GROUP").arg(&self.group).arg(&self.consumer).arg("COUNT").arg(self.settings.batch);
         command.arg("BLOCK").arg(wait_ms(block)).arg("STREAMS").arg(&self.key).arg(">");
         let (value, _) = self.waiting.run(command, block, None).await?;
-        // Redis 7.0 says UNBLOCKED to those who wait while the stream is deleted.
         if let Value::ServerError(error) = &value
-            && matches!(error.code(), "NOGROUP" | "UNBLOCKED")
+            && (error.code() == "NOGROUP" || stream_is_gone(error))
         {
             return Ok(Read::NoGroup);
         }
@@ -240,7 +239,7 @@ impl GroupReader {
             let call = self.call(&scripts::GROUP_NEXT).arg(self.settings.batch);
             let (woken, after) = self.waiting.run(wake, block, Some(call)).await?;
             match woken {
-                Value::ServerError(error) if error.code() == "UNBLOCKED" => return Ok(Read::NoGroup),
+                Value::ServerError(error) if stream_is_gone(&error) => return Ok(Read::NoGroup),
                 woken => drop(woken.extract_error()?),
             }
             reply = after.ok_or_else(|| LinkError::Protocol("no answer to a call".into()))?;

@@ -7,12 +7,16 @@
 mod cache;
 mod cluster;
 mod delay;
+mod failover;
 mod install;
 mod model;
 mod orders;
 mod outage;
 mod private;
+#[path = "../relay/mod.rs"]
+mod relay;
 mod reserve;
 mod stage;
 mod stream;
+mod waiting;
 mod worker;

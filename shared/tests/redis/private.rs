@@ -57,6 +57,11 @@ impl Private {
         redis::cmd(words[0]).arg(&words[1..]).exec(&mut self.connection()).unwrap_or_else(|e| panic!("{words:?}: {e}"));
     }
 
+    /// What it answers.
+    pub(crate) fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        redis::cmd(words[0]).arg(&words[1..]).query(&mut self.connection()).unwrap_or_else(|e| panic!("{words:?}: {e}"))
+    }
+
     fn connection(&self) -> redis::Connection {
         redis::Client::open(self.url()).and_then(|client| client.get_connection()).expect("connects")
     }

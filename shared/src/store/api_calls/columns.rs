@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::PgConnection;
-
 use crate::api_stats::{RollUp, counted_at_ms};
 use crate::message::{ApiCall, CallId, TraceId, UserId};
+use crate::store::pool::PgConnection;
 use crate::store::{Arrival, StoreError};
 
 /// Adds the sums of all sources.

@@ -7,6 +7,7 @@ use sqlx::postgres::PgRow;
 
 use super::{Store, StoreError};
 use crate::message::{CallId, TraceId};
+use crate::store::connect::LIMIT;
 
 /// What is looked for. All conditions must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +89,7 @@ impl Store {
             .bind(after.map(|place| place.source))
             .bind(after.map(|place| place.offset))
             .bind(i64::from(limit))
-            .fetch_all(&self.pool)
+            .fetch_all(&self.pool.within(LIMIT))
             .await?;
         rows.iter().map(CallRow::read).collect()
     }

@@ -7,6 +7,7 @@ use sqlx::postgres::PgRow;
 
 use super::{Store, StoreError};
 use crate::api_stats::{Aggregate, BUCKETS, Minute};
+use crate::store::connect::LIMIT;
 
 /// Which calls are added up. All conditions must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Store {
             .bind(by.status)
             .bind(by.client)
             .bind(i64::from(limit))
-            .fetch_all(&self.pool)
+            .fetch_all(&self.pool.within(LIMIT))
             .await?;
         rows.iter().map(GroupSums::read).collect()
     }

@@ -1,6 +1,7 @@
 //! Redis Streams against real Redis.
 
 mod broadcast;
+mod failover;
 mod gaps;
 mod group;
 mod poison;

@@ -8,6 +8,7 @@ use shared::link::Link;
 use shared::worker::Outcome;
 use tokio::sync::mpsc;
 
+use super::super::failover::{Pair, TIMEOUT};
 use super::super::private::Private;
 use super::super::stage::Stage;
 use super::{LATER, PAST, Running, next, queue, schedule, settings, telling, until_listening};
@@ -105,5 +106,20 @@ async fn a_worker_outlives_a_restart_of_redis_and_hears_again_afterwards() {
     assert_eq!(next(&mut seen).await.id, "after");
     assert_eq!(other.reschedule(shard_of("kept"), "kept", Due::In(3)).await, Ok(true));
     assert_eq!(next(&mut seen).await.id, "kept");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_behind_a_silent_connection_is_woken_again() {
+    let pair = Pair::start().await;
+    let (handler, mut seen) = telling();
+    let worker = Running::start(&pair.queue(), settings(), handler);
+    let elsewhere = Link::open(&pair.old.url(), TIMEOUT).expect("a usable address");
+    let other = DelayQueue::new(elsewhere, pair.names.clone(), "jobs").expect("a valid name");
+    other.schedule(shard_of("first"), "first", "x", Due::In(0)).await.expect("answers");
+    assert_eq!(next(&mut seen).await.id, "first");
+    pair.relay.silence();
+    other.schedule(shard_of("second"), "second", "x", Due::In(0)).await.expect("answers");
+    assert_eq!(next(&mut seen).await.id, "second");
     worker.stop().await;
 }

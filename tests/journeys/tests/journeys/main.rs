@@ -11,3 +11,4 @@ mod orders;
 mod parked;
 mod poison;
 mod traces;
+mod waiting;

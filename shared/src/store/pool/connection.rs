@@ -1,0 +1,101 @@
+//! A connection in use.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
+use sqlx::{Either, Error, Execute, Executor, SqlStr};
+use tokio::time::timeout;
+
+use super::{Doubt, unfit};
+
+/// Runs statements as the type of the same name in sqlx does, each bounded; see [`super`].
+#[derive(Debug)]
+pub(in crate::store) struct PgConnection {
+    /// Nothing after it was closed.
+    kept: Option<PoolConnection<Postgres>>,
+    limit: Duration,
+    doubt: Doubt,
+}
+
+impl PgConnection {
+    pub(super) fn new(connection: PoolConnection<Postgres>, limit: Duration, doubt: Doubt) -> Self {
+        Self { kept: Some(connection), limit, doubt }
+    }
+
+    /// Runs a query to its end. The limit is on the silence between two answers: a long result may take longer.
+    pub(super) async fn collect<'q, E>(&mut self, query: E) -> Result<Vec<Either<PgQueryResult, PgRow>>, Error>
+    where
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let connection = self.kept.as_deref_mut().ok_or_else(unfit::closed)?;
+        let (mut answers, mut found) = (connection.fetch_many(query), Vec::new());
+        let result = loop {
+            match timeout(self.limit, answers.next()).await {
+                Ok(Some(Ok(answer))) => found.push(answer),
+                Ok(Some(Err(error))) => break Err(error),
+                Ok(None) => break Ok(found),
+                Err(_) => break Err(unfit::silent(self.limit)),
+            }
+        };
+        drop(answers);
+        self.examined(result)
+    }
+
+    /// Takes the connection out, to give it back.
+    pub(super) fn take(&mut self) -> Option<PoolConnection<Postgres>> {
+        self.kept.take()
+    }
+
+    /// Closes the connection if the result says that it is of no use.
+    fn examined<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &result
+            && unfit::is_unfit(error)
+        {
+            self.doubt.cast();
+            // Taken out of the pool first: the pool would wait for the answer before it closes the socket.
+            drop(self.kept.take().map(PoolConnection::detach));
+        }
+        result
+    }
+}
+
+impl<'c> Executor<'c> for &'c mut PgConnection {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        stream::once(self.collect(query)).map_ok(|found| stream::iter(found).map(Ok)).try_flatten().boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        Box::pin(async move {
+            let connection = self.kept.as_deref_mut().ok_or_else(unfit::closed)?;
+            let row = timeout(self.limit, connection.fetch_optional(query)).await;
+            let row = row.unwrap_or_else(|_| Err(unfit::silent(self.limit)));
+            self.examined(row)
+        })
+    }
+
+    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, Error>>
+    where
+        'c: 'e,
+    {
+        Box::pin(async move {
+            let connection = self.kept.as_deref_mut().ok_or_else(unfit::closed)?;
+            let statement = timeout(self.limit, connection.prepare_with(sql, parameters)).await;
+            let statement = statement.unwrap_or_else(|_| Err(unfit::silent(self.limit)));
+            self.examined(statement)
+        })
+    }
+}
