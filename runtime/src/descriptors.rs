@@ -162,10 +162,12 @@ mod tests {
 
     #[test]
     fn a_wanted_limit_leaves_nothing_short() {
-        for processes in [1, 16, 130, 2_000] {
-            let needs = needs(processes);
-            let plan = plan(needs.wanted(), &needs);
-            assert!(plan.processes as u64 >= processes && plan.connections + plan.control >= 256, "{plan:?}");
+        for (kafka, queues) in [(0, 0), (2, 1), (20, 9)] {
+            for processes in 1..10_000 {
+                let needs = Needs { processes, kafka, queues };
+                let plan = plan(needs.wanted(), &needs);
+                assert!(plan.processes as u64 >= processes && plan.connections + plan.control >= 256, "{needs:?} {plan:?}");
+            }
         }
     }
 
