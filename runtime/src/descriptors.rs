@@ -49,7 +49,10 @@ impl Needs {
 
     /// The limit with which nothing is short: every process, and as many connections as processes, but 256 at least.
     pub(crate) fn wanted(&self) -> u64 {
-        self.own() + self.processes * PER_PROCESS + self.processes.clamp(256, MOST_CONNECTIONS)
+        let processes = self.processes * PER_PROCESS;
+        // connections get a quarter in any case
+        let connections = self.processes.clamp(256, MOST_CONNECTIONS).max(processes.div_ceil(3));
+        self.own() + processes + connections
     }
 }
 
@@ -159,10 +162,12 @@ mod tests {
 
     #[test]
     fn a_wanted_limit_leaves_nothing_short() {
-        for processes in [1, 16, 130, 2_000] {
-            let needs = needs(processes);
-            let plan = plan(needs.wanted(), &needs);
-            assert!(plan.processes as u64 >= processes && plan.connections + plan.control >= 256, "{plan:?}");
+        for (kafka, queues) in [(0, 0), (2, 1), (20, 9)] {
+            for processes in 1..10_000 {
+                let needs = Needs { processes, kafka, queues };
+                let plan = plan(needs.wanted(), &needs);
+                assert!(plan.processes as u64 >= processes && plan.connections + plan.control >= 256, "{needs:?} {plan:?}");
+            }
         }
     }
 

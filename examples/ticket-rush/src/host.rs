@@ -156,7 +156,8 @@ impl Host {
                 Some(http) => tokio::net::TcpStream::connect(http).await.is_ok(),
                 None => true,
             };
-            if api && self.watch.status().await.is_ok() {
+            // where a port was taken meanwhile, another host answers until this one has ended
+            if api && self.watch.status().await.is_ok_and(|status| Some(status.pid) == self.child.id()) {
                 return Ok(());
             }
             if Instant::now() > deadline {

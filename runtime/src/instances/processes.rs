@@ -9,6 +9,10 @@ use super::pool::Runner;
 
 /// How long a start waits for the end of a process that was idle and is ended for it.
 const ROOM: Duration = Duration::from_secs(1);
+/// How long it waits for a process to become idle: one that has answered asks for its next event within a shorter time.
+const SOON: Duration = Duration::from_millis(250);
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A shortage that lasts is said again after so long.
 const SAID_AGAIN: Duration = Duration::from_secs(10);
@@ -34,11 +38,18 @@ impl Processes {
 
     /// Room for one more process, free again when the permit is dropped. `None`: every process is at work.
     pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(room) = self.free.clone().try_acquire_owned() {
-            return Some(room);
-        }
-        if !self.end_idle() {
-            return None;
+        let given_up = Instant::now() + SOON;
+        loop {
+            if let Ok(room) = self.free.clone().try_acquire_owned() {
+                return Some(room);
+            }
+            if self.end_idle() {
+                break;
+            }
+            if Instant::now() >= given_up {
+                return None;
+            }
+            tokio::time::sleep(LOOK).await;
         }
         tokio::time::timeout(ROOM, self.free.clone().acquire_owned()).await.ok()?.ok()
     }

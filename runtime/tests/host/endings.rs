@@ -20,8 +20,12 @@ Resources:
 /// A host that serves, with a pipe for its standard input.
 async fn serving(project: &TempDir, arguments: &[&str]) -> Killed {
     let control = free_address().to_string();
-    let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-    usher.args(["up", "--control", &control, "--listen", "127.0.0.1:0"]).args(arguments).current_dir(project.path());
+    // a test run under nohup ignores SIGHUP, and its children would, too
+    let mut usher = Command::new("env");
+    usher
+        .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_usher"), "up", "--control", &control, "--listen", "127.0.0.1:0"])
+        .args(arguments)
+        .current_dir(project.path());
     let host = Killed(usher.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
     eventually("it serves", async || reqwest::get(format!("http://{control}/health/live")).await.ok().map(drop)).await;
     host

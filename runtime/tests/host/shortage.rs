@@ -168,7 +168,7 @@ fn narrow() -> Arc<Pool> {
     let mut app = application(function(&[]));
     app.functions.insert("Other".into(), Function { id: "Other".into(), ..function(&[]) });
     let executables = ["Behave", "Other"].map(|id| (id.to_owned(), behave()));
-    Pool::new(&app, &executables.into(), &PoolOptions { processes: 1, ..PoolOptions::default() })
+    Pool::new(&app, &executables.into(), &PoolOptions { processes: 1, drain: Duration::ZERO, ..PoolOptions::default() })
 }
 
 fn event(function: &str, event: &Value) -> Request {

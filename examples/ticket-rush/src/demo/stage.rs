@@ -49,8 +49,6 @@ impl Stage {
         let runs = environment.place.data().join("demo");
         let folder = runs.join(&environment.prefix);
         forget_earlier(&environment, &runs).await?;
-        environment.http = free_address(environment.http)?;
-        environment.control = free_address(environment.control)?;
         environment.log = folder.join("usher.log");
         // of this run alone: its lock says whether the environment's host lives
         environment.state = folder.join("state");
@@ -66,6 +64,9 @@ impl Stage {
         let journal = Journal::create(&folder)?;
         say::title(&format!("Environment \"{}\"", environment.prefix));
         let keys = prepare(&environment, say::done).await?;
+        // as late as can be: nothing holds them until the host listens
+        environment.http = free_address(environment.http)?;
+        environment.control = free_address(environment.control)?;
         let shop = Shop::new(&format!("http://{}", environment.http), WEBHOOK_SECRET, journal)?;
         Ok(Self { environment, folder, keys, shop, _claimed: (checkout, owned) })
     }

@@ -12,7 +12,11 @@ use tempfile::TempDir;
 use ticket_rush::place::{Place, Servers};
 use ticket_rush::remove::remove;
 use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
+
+/// Two demos that start in the same moment would choose the same free ports.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// A demo's data folder, and the demo that runs there.
 struct Demo {
@@ -86,6 +90,7 @@ async fn has_tables(environment: &str) -> Result<bool> {
 
 #[tokio::test]
 async fn a_second_demo_leaves_the_first_alone() -> Result<()> {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let mut demo = Demo::start().await?;
     let (host, environment) = (demo.host().await?, demo.environment()?);
     let second = timeout(Duration::from_secs(30), command(&demo.place, demo.data.path())?.output()).await??;
@@ -108,6 +113,7 @@ async fn a_second_demo_leaves_the_first_alone() -> Result<()> {
 
 #[tokio::test]
 async fn a_killed_demo_takes_its_host_along() -> Result<()> {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let mut demo = Demo::start().await?;
     let host = demo.host().await?;
     demo.running.kill().await?;
