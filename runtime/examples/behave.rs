@@ -1,8 +1,8 @@
 //! A function for the host's own tests: it does what its event, or its environment, tells it to.
 //!
 //! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn" | "record" | "call", ...}` direct one invocation.
-//! In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
-//! misbehave until the file NAME exists, and create it; `always-fail` and `always-partial` do every time; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
+//! A request to an API is answered with 200 and its own body. In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
+//! misbehave until the file NAME exists, and create it; what begins with `always-fail`, and `always-partial`, do every time; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
 //! `RECORD_TO` as "topic-partition offset value"; of an SQS event, whose bodies say the same, as "id receives batch done|failed body", where
 //! `dump` appends the record's JSON, and `busy:FOLDER` the number of messages that are
 //! at work with it, after one other was. `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation;
@@ -58,6 +58,9 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     if let Some(records) = event["Records"].as_array() {
         return messages(records).await;
     }
+    if event["requestContext"]["http"].is_object() {
+        return Ok(json!({ "statusCode": 200, "body": event["body"] }));
+    }
     match event["do"].as_str().unwrap_or_default() {
         "echo" => {
             println!("echo {}", event["text"]);
@@ -105,7 +108,7 @@ async fn batch(event: &Value) -> Result<Value, Error> {
             let bytes = base64::engine::general_purpose::STANDARD.decode(one["value"].as_str().unwrap_or_default())?;
             let value = String::from_utf8(bytes)?;
             let offset = &one["offset"];
-            if value == "always-fail" {
+            if value.starts_with("always-fail") {
                 return Err("as told".into());
             }
             if value == "always-partial" || misbehaves(&value).await? {

@@ -65,11 +65,14 @@ pub struct FunctionError {
 }
 
 impl FunctionError {
-    /// The function did not fail: the host ended it while it drained.
+    /// The function did not fail: the host ended it, while it drained or by a fault of its own.
     pub fn is_of_the_hosts_end(&self) -> bool {
-        self.message.ends_with(ENDED_BY_HOST)
+        [ENDED_BY_HOST, BROKEN_OFF].iter().any(|end| self.message.ends_with(end))
     }
 }
+
+/// How a message ends that tells of a process that the host lost.
+pub(crate) const BROKEN_OFF: &str = "signal: killed (a fault of the host)";
 
 /// How a message ends that tells of a process that the host ended.
 pub(crate) const ENDED_BY_HOST: &str = "signal: killed (the host shut down)";
@@ -84,6 +87,15 @@ pub enum Rejected {
     /// where the limit is 0, or [`Request::start_by`] is over.
     #[error("function {0} is at its concurrency limit")]
     Throttled(String),
+    /// The host is short of open files, memory or processes, and could start no process for it. Try again later: it says
+    /// nothing of the function.
+    #[error("no process of function {function} can be started: {why}")]
+    NoCapacity {
+        /// Logical id.
+        function: String,
+        /// What is short.
+        why: String,
+    },
     /// The event is larger than [`MAX_PAYLOAD`]. A mapping's batches are exempt: their only too large event is a single
     /// record that nothing can make smaller.
     #[error("the event has {0} bytes; an invocation takes at most 6 MB")]

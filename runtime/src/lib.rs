@@ -4,7 +4,7 @@
 //! `document` reads YAML and TOML without losing the lines; `template` and `project` resolve what the user wrote into one [`model::Application`];
 //! `build` makes the binaries; `instances` runs them as processes over the Lambda Runtime API;
 //! `filter` decides which records a function gets to see; `mapping` is the pure event source mapping machine of streams and `kafka` its adapter; `sqs` has queues, their machine
-//! and its adapter; `schedule`, `http` and `invoke_api` are the other faces that invoke functions, `asynchronous` holds the events that nobody waits for; `connections` is HTTP for both faces; `faults` plans what goes wrong on purpose; `observation` keeps what happens, `tuning` what may
+//! and its adapter; `schedule`, `http` and `invoke_api` are the other faces that invoke functions, `asynchronous` holds the events that nobody waits for; `connections` is HTTP for every port; `descriptors` divides the open files; `state` is the folder of one host; `faults` plans what goes wrong on purpose; `observation` keeps what happens, `tuning` what may
 //! change while it does, `control` shows and takes both; `up` ties them into a running host and drains it; `parked` brings dead letters back,
 //! `bridge` copies a topic to a queue, `doctor` looks at the machine; `cli` is the door.
 //!
@@ -16,6 +16,7 @@ pub mod build;
 pub mod cli;
 mod connections;
 pub mod control;
+mod descriptors;
 pub mod doctor;
 pub mod document;
 pub mod faults;
@@ -32,6 +33,8 @@ pub mod parked;
 pub mod project;
 pub mod schedule;
 pub mod sqs;
+pub mod state;
+pub mod supervision;
 pub mod template;
 pub mod tuning;
 pub mod up;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::place::{Place, Servers};
@@ -89,10 +89,12 @@ impl Environment {
     }
 }
 
-/// A running `usher up`. Dropped, it is killed, and its functions with it.
+/// A running `usher up`. Dropped, it is killed, and its functions with it; it drains and ends if this process is killed.
 #[derive(Debug)]
 pub struct Host {
     child: Child,
+    /// The host ends with its standard input, which this process closes by any end of its own.
+    _input: Option<ChildStdin>,
     watch: Watch,
     log: PathBuf,
 }
@@ -118,12 +120,13 @@ impl Host {
     pub async fn start(mut usher: Command, control: SocketAddr, http: Option<SocketAddr>, log: &Path) -> Result<Self> {
         let output = File::options().create(true).append(true).open(log);
         let output = output.with_context(|| format!("{} cannot be written", log.display()))?;
-        usher.arg("--control").arg(control.to_string()).stdin(Stdio::null());
+        usher.arg("--control").arg(control.to_string()).arg("--until-stdin-closes").stdin(Stdio::piped());
         // A group of its own, so that Ctrl-C reaches it only through us.
         usher.stdout(output.try_clone()?).stderr(output).process_group(0).kill_on_drop(true);
-        let child = usher.spawn().context("usher could not be started")?;
+        let mut child = usher.spawn().context("usher could not be started")?;
+        let input = child.stdin.take();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-        let mut host = Self { child, watch: Watch { control, client }, log: log.to_owned() };
+        let mut host = Self { child, _input: input, watch: Watch { control, client }, log: log.to_owned() };
         host.serving(http).await?;
         Ok(host)
     }

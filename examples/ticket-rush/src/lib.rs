@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`place`] | where things are: checkout, programs, servers |
 //! | [`keys`] | the key set that signs buyers' tokens, and the tokens |
+//! | [`checkout`] | one run at a time in a checkout and in an environment |
+//! | [`ending`] | signals that end a run in order |
 //! | [`topics`] | Kafka topics made as the system needs them |
 //! | [`host`] | `usher` as a child process: invoke, up, stop, kill |
 //! | [`fault`] | a function killed while it works |
@@ -16,6 +18,8 @@
 //!
 //! It uses nothing of the system's own code: what it sends is what any client would send.
 
+pub mod checkout;
+pub mod ending;
 pub mod fault;
 pub mod host;
 pub mod journal;

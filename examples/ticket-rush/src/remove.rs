@@ -4,14 +4,18 @@ use anyhow::{Context, Result, ensure};
 use redis::aio::MultiplexedConnection;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, raw_sql};
 
+use crate::checkout::Owned;
 use crate::place::Servers;
 use crate::prepare::{calls_topic, orders_topic};
 use crate::topics;
 
-/// Removes what [`prepare`](crate::prepare::prepare) and a run left. Safe to repeat.
+/// Removes what [`prepare`](crate::prepare::prepare) and a run left. Safe to repeat. An error where another process has the
+/// environment, of which nothing is removed then.
 pub async fn remove(servers: &Servers, prefix: &str) -> Result<()> {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     ensure!(!prefix.is_empty() && prefix.chars().all(letters), "{prefix:?} is no environment prefix");
+    let owned = Owned::claim(servers, prefix).await?;
+    ensure!(owned.is_some(), "environment {prefix} is in use by another process; nothing of it was removed");
     let mut db = PgConnection::connect(&servers.database_url).await.context("PostgreSQL does not answer")?;
     let schema = prefix.replace('-', "_");
     raw_sql(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))).execute(&mut db).await?;

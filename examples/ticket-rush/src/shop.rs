@@ -216,6 +216,7 @@ impl Shop {
         let answer = self.send("POST /payments", request).await;
         let line = json!({
             "order": order, "reference": reference, "amount_cents": amount_cents, "http": answer.http, "result": answer.text("result"),
+            "code": answer.code(),
         });
         self.journal.write("pay", line);
         answer

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::json;
+use ticket_rush::checkout::{Checkout, Owned};
+use ticket_rush::ending::Ending;
 use ticket_rush::host::Environment;
 use ticket_rush::prepare::prepare;
 
@@ -13,9 +15,17 @@ use crate::say;
 const DAY: Duration = Duration::from_hours(24);
 
 pub(crate) async fn run(environment: Environment) -> Result<()> {
+    let mut ending = Ending::listen()?;
+    let _checkout = Checkout::claim(&environment.place.data())?;
+    let owned = Owned::claim(&environment.servers, &environment.prefix).await?;
+    ensure!(
+        owned.is_some(),
+        "environment {} is in use by another process on these servers; give another --env",
+        environment.prefix
+    );
     say::title(&format!("Environment \"{}\"", environment.prefix));
-    let keys = prepare(&environment, say::done).await?;
-    let mut host = environment.up().await?;
+    let keys = ending.unless(prepare(&environment, say::done)).await?;
+    let mut host = ending.unless(environment.up()).await?;
     let api = format!("http://{}", environment.http);
     say::done(&format!("usher serves {api}, its log is {}", environment.log.display()));
 
@@ -70,7 +80,7 @@ curl -sS http://{control}/_usher/status
     say::line("Ctrl-C stops it.");
     tokio::select! {
         ended = host.ended() => anyhow::bail!("usher ended by itself ({}): see {}", ended?, environment.log.display()),
-        signal = tokio::signal::ctrl_c() => signal?,
+        _ = ending.told() => {}
     }
     say::line("stopping: what is in flight is finished first");
     host.stop().await?;

@@ -4,6 +4,7 @@ mod check;
 mod clock;
 mod evening;
 mod floor;
+mod operator;
 mod waiter;
 
 use std::process::ExitCode;
@@ -12,6 +13,17 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     let url = std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty());
     let url = url.unwrap_or_else(|| "redis://127.0.0.1:16379".to_owned());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if !arguments.is_empty() {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        return match operator::run(&url, &arguments).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("timed-release: {error:#}");
+                ExitCode::from(2)
+            }
+        };
+    }
     match evening::run(&url).await {
         Ok(faults) if faults.is_empty() => {
             println!("Nothing was lost, nothing was early.");

@@ -38,16 +38,26 @@ impl Collector {
             None => self.keeper.forget(&self.store, &self.settings.retention).await,
             Some(_) => Forgotten::default(),
         };
-        self.measure(&collected, ledger.counts(), forgotten, store_time, began.elapsed());
+        let contended = collected.dealt().contended(batch.len());
+        self.measure(&collected, (ledger.counts(), contended), forgotten, store_time, began.elapsed());
         ledger.failures()
     }
 
-    fn measure(&self, collected: &CollectedBatch, counts: Counts, forgotten: Forgotten, store: Duration, all: Duration) {
+    fn measure(
+        &self,
+        collected: &CollectedBatch,
+        (counts, contended): (Counts, u64),
+        forgotten: Forgotten,
+        store: Duration,
+        all: Duration,
+    ) {
         MetricLine::new(&self.settings.names)
             .count("CallsAdded", collected.added)
             .count("CallsRepeated", collected.repeated)
             .count("CallsParked", counts.parked as u64)
             .count("CallsToRetry", counts.failed as u64)
+            .count("ProgressGaps", collected.gaps.len() as u64)
+            .count("CallsContended", contended)
             .count("CallsForgotten", forgotten.calls)
             .count("StatisticsForgotten", forgotten.minutes)
             .milliseconds("CollectTime", store.as_secs_f64() * 1e3)

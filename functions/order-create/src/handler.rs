@@ -44,7 +44,8 @@ impl Creator {
         stored.dealt().raise_alarms(batch);
         let ledger = stored.dealt().ledger(batch);
         let settling = settle(&self.gate, &self.store, &stored).await;
-        self.measure(&stored, ledger.counts(), &settling, store_time, began.elapsed());
+        let contended = stored.dealt().contended(batch.len());
+        self.measure(&stored, (ledger.counts(), contended), &settling, store_time, began.elapsed());
         if self.tracer.is_on() {
             let took = (began_at, SystemTime::now());
             self.tracer.record(traces::handled(&arrivals, &stored, took, |traceparent| self.tracer.place(traceparent)));
@@ -53,7 +54,14 @@ impl Creator {
         ledger.failures()
     }
 
-    fn measure(&self, stored: &StoredBatch<'_>, counts: Counts, settling: &Settling, store: Duration, all: Duration) {
+    fn measure(
+        &self,
+        stored: &StoredBatch<'_>,
+        (counts, contended): (Counts, u64),
+        settling: &Settling,
+        store: Duration,
+        all: Duration,
+    ) {
         let of = |wanted: fn(&Decision) -> bool| stored.orders.iter().filter(|order| wanted(&order.decision)).count() as u64;
         MetricLine::new(&self.settings.names)
             .count("OrdersCreated", of(|d| *d == Decision::Created))
@@ -61,6 +69,8 @@ impl Creator {
             .count("OrdersRepeated", of(|d| *d == Decision::AlreadyThere))
             .count("RecordsParked", counts.parked as u64)
             .count("RecordsToRetry", counts.failed as u64)
+            .count("ProgressGaps", stored.gaps.len() as u64)
+            .count("RecordsContended", contended)
             .count("OrdersUnsettled", settling.unsettled as u64)
             .count("PaymentsMatched", settling.paid as u64)
             .milliseconds("StoreTime", store.as_secs_f64() * 1e3)

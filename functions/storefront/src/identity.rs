@@ -25,14 +25,15 @@ impl Claims {
         UserId::new(sub.as_str()).map_err(|e| Problem::unauthorized(format!("the token's sub cannot be used: {e}")))
     }
 
-    /// Refuses a token without this scope (claim `scope`, separated by blanks).
-    pub fn require_scope(&self, wanted: &str) -> Result<(), Problem> {
+    /// Whether the token has this scope (claim `scope`, separated by blanks).
+    pub fn has_scope(&self, wanted: &str) -> bool {
         let scopes = self.0.get("scope").map_or("", String::as_str);
-        if scopes.split(' ').any(|scope| scope == wanted) {
-            Ok(())
-        } else {
-            Err(Problem::forbidden(format!("this needs a token with scope {wanted}")))
-        }
+        scopes.split(' ').any(|scope| scope == wanted)
+    }
+
+    /// Refuses a token without this scope.
+    pub fn require_scope(&self, wanted: &str) -> Result<(), Problem> {
+        if self.has_scope(wanted) { Ok(()) } else { Err(Problem::forbidden(format!("this needs a token with scope {wanted}"))) }
     }
 }
 

@@ -9,6 +9,8 @@ use shared::naming::Names;
 use shared::sale::Windows;
 use shared::telemetry::traces::TraceSettings;
 
+use crate::orders::WaitSettings;
+
 /// Settings of one process.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -32,10 +34,12 @@ pub struct Settings {
     pub windows: Windows,
     /// Tickets of one buyer, where a program sets no limit.
     pub user_limit: u32,
-    /// Key of the payment provider's signatures.
-    pub webhook_secret: Secret,
+    /// Keys of the payment provider's signatures, at least one: the one in use, and the next while keys are changed.
+    pub webhook_secrets: Vec<Secret>,
     /// How old, or how far ahead, a signed notification may be.
     pub webhook_tolerance: Duration,
+    /// Bounds on requests that wait for their order to be stored.
+    pub waiting: WaitSettings,
     /// Calls of the API, and where they go.
     pub calls: CallSettings,
     /// Where spans go, if anywhere.
@@ -86,8 +90,9 @@ impl Settings {
         let topic = reader.text_or("ORDERS_TOPIC", "order-create");
         let windows = windows(reader);
         let user_limit = reader.integer_or("USER_LIMIT_DEFAULT", 1..=1000, 6);
-        let webhook_secret = reader.secret("PAYMENT_WEBHOOK_SECRET", 16);
+        let webhook_secrets = reader.secrets("PAYMENT_WEBHOOK_SECRET", &["PAYMENT_WEBHOOK_SECRET_NEXT"], 16);
         let webhook_tolerance = reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300);
+        let waiting = waiting(reader);
         let calls = calls(reader, names.as_ref());
         let traces = TraceSettings::read(reader, "storefront");
         reader.finish(|| {
@@ -103,8 +108,9 @@ impl Settings {
                 security: security?,
                 windows: windows?,
                 user_limit: user_limit?,
-                webhook_secret: webhook_secret?,
+                webhook_secrets: webhook_secrets?,
                 webhook_tolerance: webhook_tolerance?,
+                waiting: waiting?,
                 calls: calls?,
                 traces: traces?,
             })
@@ -131,6 +137,14 @@ fn windows(reader: &Reader) -> Option<Windows> {
             None
         }
     }
+}
+
+/// A share of all instances, rounded down: with few of them none waits.
+fn waiting(reader: &Reader) -> Option<WaitSettings> {
+    let instances = reader.integer_or("STOREFRONT_CONCURRENCY", 0..=1_000_000_u32, 100);
+    let percent = reader.integer_or("ORDER_WAIT_PERCENT", 0..=75_u32, 25);
+    let stall = reader.milliseconds_or("ORDER_WAIT_STALL_MS", 100..=60_000, 10_000);
+    Some(WaitSettings { places: instances? * percent? / 100, stall: stall? })
 }
 
 fn calls(reader: &Reader, names: Option<&Names>) -> Option<CallSettings> {

@@ -26,8 +26,8 @@ pub(crate) fn request(place: Place, call: &Call, answer: &Result<Reply, Problem>
         (method, Some(template)) => format!("{method} {template}"),
         (method, None) => method.to_owned(),
     };
-    let scheme = match call.headers.get("x-forwarded-proto").map(String::as_str) {
-        Some("http") => "http",
+    let scheme = match call.headers.get("x-forwarded-proto") {
+        Ok(Some("http")) => "http",
         _ => "https",
     };
     let status = answer.as_ref().map_or_else(|problem| problem.status, |reply| reply.status);

@@ -1,6 +1,6 @@
 //! A run: reads, forwards, acknowledges, until it is to stop.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use shared::ingest::schedule::Tick;
 use shared::link::{Link, LinkError};
@@ -75,12 +75,12 @@ impl Bridge {
         Ok(Self { settings, link, queue })
     }
 
-    /// The run of one tick: until shortly before `deadline`, when the process is taken away (half-way, should the margin be longer).
-    pub async fn tick(&self, tick: &Tick, deadline: SystemTime) -> Result<Report, NotATick> {
+    /// The run of one tick: until shortly before the process is taken away, `time` from now (half-way, should the margin be longer).
+    /// It is measured by the monotonic clock, so no clock that is set or runs ahead shortens it.
+    pub async fn tick(&self, tick: &Tick, time: Duration) -> Result<Report, NotATick> {
         if tick.at_ms.is_none() {
             return Err(NotATick);
         }
-        let time = deadline.duration_since(SystemTime::now()).unwrap_or_default();
         let until = Instant::now() + time.saturating_sub(self.settings.stop_margin.min(time / 2));
         Ok(self.run(&Stop::at(until)).await)
     }

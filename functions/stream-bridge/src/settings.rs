@@ -41,6 +41,8 @@ pub struct Settings {
     pub sqs_timeout: Duration,
     /// For a FIFO queue: the field whose value is the message group.
     pub fifo_field: Option<String>,
+    /// How long the process has for one tick, as its template says.
+    pub timeout: Duration,
     /// A run ends so long before its process is taken away.
     pub stop_margin: Duration,
 }
@@ -60,6 +62,7 @@ impl Settings {
         let max_deliveries = reader.integer_or("MAX_DELIVERIES", 1..=1_000, 5);
         let sqs_timeout = reader.milliseconds_or("SQS_TIMEOUT_MS", 100..=30_000, 5_000);
         let stop_margin = reader.milliseconds_or("STOP_MARGIN_MS", 100..=60_000, 8_000);
+        let timeout = reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 75);
         let fifo_field = reader.optional_text("FIFO_GROUP_FIELD");
         if let Some((margin, sqs)) = stop_margin.zip(sqs_timeout) {
             let needed = sqs + 2 * REDIS_TIMEOUT;
@@ -93,6 +96,7 @@ impl Settings {
                 queue_url: queue_url?.as_str().to_owned(),
                 sqs_timeout: sqs_timeout?,
                 fifo_field,
+                timeout: timeout?,
                 stop_margin: stop_margin?,
             })
         })

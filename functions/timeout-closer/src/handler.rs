@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use shared::cache::Announcer;
 use shared::gate::{Gate, GateError};
@@ -37,7 +37,6 @@ pub struct Closer {
     /// Where spans go.
     pub tracer: Tracer,
     swept: Mutex<Option<SystemTime>>,
-    audit: sweep::Position,
 }
 
 /// What a tick did: its answer, its line in the log, its metrics.
@@ -83,20 +82,20 @@ impl Closer {
         let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
         let changes = settings.streams.tell_changed(settings.streams.link()?, &settings.names);
         let tracer = Tracer::start(settings.traces.as_ref(), &settings.names, Duration::ZERO);
-        Ok(Self { settings, gate, store, changes, tracer, swept: Mutex::new(None), audit: sweep::Position::default() })
+        Ok(Self { settings, gate, store, changes, tracer, swept: Mutex::new(None) })
     }
 
-    /// Handles one tick. `deadline`: when the process is taken away.
-    pub async fn tick(&self, tick: &Tick, deadline: SystemTime) -> Result<Report, TickError> {
+    /// Handles one tick. `time`: how long from now until the process is taken away. It is measured by the monotonic clock, so no
+    /// clock that is set or runs ahead shortens it.
+    pub async fn tick(&self, tick: &Tick, time: Duration) -> Result<Report, TickError> {
         if tick.at_ms.is_none() {
             return Err(TickError::NotATick);
         }
         let mut report = Report::default();
-        let began = SystemTime::now();
-        let time = deadline.duration_since(began).unwrap_or_default();
+        let began = Instant::now();
         let until = began + time.saturating_sub(MARGIN.min(time / 4));
         // A sweep heals what the entries cannot lead to, so it does not depend on them; nor may many of them take all its time.
-        let is_time = self.is_time_to_sweep(began);
+        let is_time = self.is_time_to_sweep(SystemTime::now());
         let closed = self.close_due(if is_time { began + time / 2 } else { until }, &mut report).await;
         let filled = self.fill(until, &mut report).await;
         let swept = if is_time { self.sweep(until, &mut report).await } else { Ok(()) };
@@ -110,20 +109,20 @@ impl Closer {
     }
 
     /// For at most half of the time that is left: the sweep needs some, too.
-    async fn fill(&self, until: SystemTime, report: &mut Report) -> Result<(), TickError> {
-        let now = SystemTime::now();
-        let until = now + until.duration_since(now).unwrap_or_default() / 2;
-        let late = || SystemTime::now() >= until;
+    async fn fill(&self, until: Instant, report: &mut Report) -> Result<(), TickError> {
+        let now = Instant::now();
+        let until = now + until.saturating_duration_since(now) / 2;
+        let late = || Instant::now() >= until;
         Ok(fill::run(&self.gate, &self.store, &self.settings.topic, &late, &mut report.fillings).await?)
     }
 
     /// What was due when the tick began. What becomes due meanwhile, entries put off by this tick among it, is the next one's.
-    async fn close_due(&self, until: SystemTime, report: &mut Report) -> Result<(), TickError> {
+    async fn close_due(&self, until: Instant, report: &mut Report) -> Result<(), TickError> {
         let Settings { claim_limit, lease, topic, .. } = &self.settings;
         let shards: Vec<Shard> = Shard::all().collect();
         let queue = self.gate.timeouts();
         let mut began_ms = None;
-        while SystemTime::now() < until {
+        while Instant::now() < until {
             let claimed = queue.claim(&shards, *claim_limit, lease.as_millis() as u64).await?;
             let began_ms = *began_ms.get_or_insert(claimed.now_ms);
             let is_last = claimed.claims.iter().all(|claim| claim.due_ms > began_ms);
@@ -145,7 +144,7 @@ impl Closer {
 
     fn is_time_to_sweep(&self, now: SystemTime) -> bool {
         let mut last = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back must not put sweeps off.
+        // The wall clock, since the other one stands still while Lambda freezes the process. One that was set back must not put sweeps off.
         let is_time = last.is_none_or(|last| now.duration_since(last).map_or(true, |age| age >= self.settings.sweep_every));
         if is_time {
             *last = Some(now);
@@ -153,12 +152,12 @@ impl Closer {
         is_time
     }
 
-    async fn sweep(&self, until: SystemTime, report: &mut Report) -> Result<(), TickError> {
+    async fn sweep(&self, until: Instant, report: &mut Report) -> Result<(), TickError> {
         let mut swept = Swept::default();
         let Settings { sweep_limit, publish_limit, .. } = self.settings;
         // What one of them cannot do is no reason to leave the other undone.
         let published = sweep::publish(&self.store, &self.changes, publish_limit, until, &mut swept).await;
-        let ended = sweep::run(&self.gate, &self.store, &self.tracer, sweep_limit, &self.audit, until, &mut swept).await;
+        let ended = sweep::run(&self.gate, &self.store, &self.tracer, sweep_limit, until, &mut swept).await;
         report.sweep = Some(swept);
         Ok(published.and(ended)?)
     }
@@ -181,6 +180,8 @@ impl Closer {
                 .count("SweepUnsettled", swept.unsettled)
                 .count("SweepRearmed", swept.rearmed)
                 .count("SweepMended", swept.mended)
+                .count("SweepRecounted", swept.recounted)
+                .count("SweepTickets", swept.tickets)
                 .count("SweepPublished", swept.published)
                 .count("SweepUnpublished", swept.unpublished)
                 .count("ParkedRecords", swept.parked)

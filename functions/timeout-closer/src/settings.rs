@@ -20,6 +20,8 @@ pub struct Settings {
     pub database: Url,
     /// Connections to it at most.
     pub connections: u32,
+    /// How long the process has for one tick, as its template says.
+    pub timeout: Duration,
     /// Full name of the topic of orders, whose progress decides what is past.
     pub topic: String,
     /// Entries claimed at a time.
@@ -44,6 +46,7 @@ impl Settings {
         let streams = ProgramStreams::read(reader);
         let database = reader.postgres_url("DATABASE_URL");
         let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
+        let timeout = reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 55);
         let topic = reader.text_or("ORDERS_TOPIC", "order-create");
         let claim_limit = reader.integer_or("CLAIM_LIMIT", 1..=10_000, 256);
         let lease = reader.milliseconds_or("LEASE_MS", 1_000..=900_000, 30_000);
@@ -60,6 +63,7 @@ impl Settings {
                 streams: streams?,
                 database: database?,
                 connections: connections?,
+                timeout: timeout?,
                 claim_limit: claim_limit?,
                 lease: lease?,
                 sweep_every: sweep_every?,

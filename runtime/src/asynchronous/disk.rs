@@ -1,8 +1,8 @@
 //! The file of events: opened, read, written; and opened anew after an error, since the database takes nothing more from then on.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, StorageError, Ta
 
 use super::entry::{Entry, EventId};
 use super::store::{Change, Stored};
+use crate::state;
 
 /// Name of the file within usher's state folder.
 pub(super) const FILE: &str = "events.redb";
@@ -60,8 +61,8 @@ impl Disk {
         let file = folder.join(FILE);
         let shown = file.display().to_string();
         let open = || {
-            make(folder)?;
-            let lock = lock(folder)?;
+            state::make(folder)?;
+            let lock = state::lock(&folder.join(LOCK))?;
             let mut database = unharmed(|| Ok(reach(&file, true)?))?;
             let entries = unharmed(|| {
                 prepare(&database)?;
@@ -177,6 +178,15 @@ impl From<redb::Error> for Broken {
     }
 }
 
+impl From<TryLockError> for Broken {
+    fn from(error: TryLockError) -> Self {
+        match error {
+            TryLockError::WouldBlock => Self::InUse,
+            TryLockError::Error(error) => error.into(),
+        }
+    }
+}
+
 impl From<io::Error> for Broken {
     fn from(error: io::Error) -> Self {
         Self::Other(error.to_string())
@@ -189,31 +199,6 @@ pub(super) fn plain() -> Reach {
         let options = OpenOptions::new().read(true).write(true).create(make).truncate(false).mode(0o600).open(file);
         Ok(Database::builder().create_with_backend(FileBackend::new(options.map_err(redb::Error::Io)?)?)?)
     })
-}
-
-/// Makes the folder, and a new one no part of anybody's source.
-fn make(folder: &Path) -> io::Result<()> {
-    let new = !folder.exists();
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    if !new {
-        return Ok(());
-    }
-    match OpenOptions::new().write(true).create_new(true).open(folder.join(".gitignore")) {
-        Ok(mut ignore) => ignore.write_all(b"*\n"),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Takes the folder's events for this process, until the file is dropped.
-fn lock(folder: &Path) -> Result<File, Broken> {
-    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(LOCK));
-    let file = options?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Broken::InUse),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-    }
 }
 
 fn identity(file: &Path) -> io::Result<(u64, u64)> {

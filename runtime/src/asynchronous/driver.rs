@@ -1,6 +1,7 @@
 //! The task between the store, the pure machine and the functions: it feeds the one and obeys the other.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,12 @@ use tokio::task::JoinSet;
 
 use super::entry::{Entry, EventId, Millis, Stage, Target};
 use super::machine::{Action, Finish, Input, Machine};
-use super::outlet::shown;
+use super::outlet::{Sent, shown};
 use super::queue::{Event, MAX_EVENT, Queue, Settings, lock, now};
-use super::store::{Answered, Change, Store};
+use super::store::{Answered, Change, Found, Store};
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+use crate::observation::Repeats;
+use crate::supervision::panic_text;
 use crate::waiting::{turned, until};
 
 /// What a task of the driver ends with.
@@ -21,21 +24,32 @@ enum Ended {
     Try(EventId, Result<Response, Rejected>),
     /// The event could not even be read.
     Unread(EventId, String),
-    Letter(EventId, Target, Result<(), String>),
+    Letter(EventId, Target, Result<Sent, String>),
 }
 
-/// Runs what was accepted.
-#[derive(Debug)]
+/// Runs what was accepted. A clone that runs after one that panicked goes on with the same events.
+#[derive(Debug, Clone)]
 pub struct Driver {
     machine: Arc<Mutex<Machine>>,
     store: Store,
     settings: Settings,
     queue: Queue,
-    found: Vec<(EventId, Entry)>,
-    arriving: mpsc::UnboundedReceiver<Input>,
+    /// Of an earlier host, oldest last, as far as no run has taken them.
+    found: Arc<Mutex<Found>>,
+    /// There was a run before.
+    ran: Arc<AtomicBool>,
+    /// Held by the run of now.
+    arriving: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Input>>>,
+}
+
+/// One run of a driver.
+struct Run {
+    driver: Driver,
     tasks: JoinSet<Ended>,
     /// What tries that just ended came to, until the machine has said whether that is kept.
     answers: BTreeMap<EventId, Answered>,
+    /// Records that destinations did not take.
+    refused: Repeats<Target>,
 }
 
 impl Driver {
@@ -47,57 +61,90 @@ impl Driver {
         found: Vec<(EventId, Entry)>,
         arriving: mpsc::UnboundedReceiver<Input>,
     ) -> Self {
-        Self { machine, store, settings, queue, found, arriving, tasks: JoinSet::new(), answers: BTreeMap::new() }
+        let found = Arc::new(Mutex::new(found.into_iter().rev().collect()));
+        Self {
+            machine,
+            store,
+            settings,
+            queue,
+            found,
+            ran: Arc::default(),
+            arriving: Arc::new(tokio::sync::Mutex::new(arriving)),
+        }
     }
 
     /// Runs until `shutdown` turns true and what runs then has ended, or `patience` is over. The rest stays on disk.
-    pub async fn run(mut self, invoker: Invoker, mut shutdown: watch::Receiver<bool>, patience: Duration) {
-        self.tell_of_the_found();
-        for (id, entry) in std::mem::take(&mut self.found) {
-            self.step(Input::Accepted(id, entry), &invoker);
-        }
-        let mut deadline: Option<tokio::time::Instant> = None;
-        while deadline.is_none() || !self.tasks.is_empty() {
-            let wake = lock(&self.machine).wake().filter(|_| deadline.is_none());
-            tokio::select! {
-                Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(ended) => self.ended(ended, &invoker),
-                    // a task has nothing to panic about; the event runs again after the next start
-                    Err(error) => tracing::error!(%error, "ALARM: a task failed"),
-                },
-                Some(input) = self.arriving.recv() => self.step(input, &invoker),
-                () = until(wake.map(instant)) => self.step(Input::Tick, &invoker),
-                () = turned(&mut shutdown), if deadline.is_none() => {
-                    deadline = Some(tokio::time::Instant::now() + patience);
-                    self.step(Input::Drain, &invoker);
-                }
-                () = until(deadline) => break,
-            }
-        }
-        let left = lock(&self.machine).len();
-        if left > 0 {
-            tracing::info!(events = left, "asynchronous events wait on disk for the next start");
-        }
-        // everything that was asked of the store is on disk after this
-        let _ = self.store.change(Vec::new()).await;
+    ///
+    /// # Errors
+    /// What broke off. Another run goes on with every event.
+    pub async fn run(self, invoker: Invoker, shutdown: watch::Receiver<bool>, patience: Duration) -> Result<(), String> {
+        let arriving = self.arriving.clone();
+        let mut arriving = arriving.lock().await;
+        let run = Run { driver: self, tasks: JoinSet::new(), answers: BTreeMap::new(), refused: Repeats::default() };
+        run.until_drained(&mut arriving, &invoker, shutdown, patience).await
     }
 
-    fn tell_of_the_found(&self) {
-        if !self.found.is_empty() {
-            tracing::info!(events = self.found.len(), "asynchronous events of an earlier run go on");
+    fn tell_of_the_found(&self, found: &[(EventId, Entry)]) {
+        if !found.is_empty() {
+            tracing::info!(events = found.len(), "asynchronous events of an earlier run go on");
         }
         let mut gone: BTreeMap<&str, usize> = BTreeMap::new();
-        for (_, entry) in self.found.iter().filter(|(_, entry)| !self.settings.policies.contains_key(&entry.function)) {
+        for (_, entry) in found.iter().filter(|(_, entry)| !self.settings.policies.contains_key(&entry.function)) {
             *gone.entry(&entry.function).or_default() += 1;
         }
         for (function, events) in gone {
             tracing::warn!(function, events, "the template has this function no more; its events are kept and do not run");
         }
     }
+}
+
+impl Run {
+    async fn until_drained(
+        mut self,
+        arriving: &mut mpsc::UnboundedReceiver<Input>,
+        invoker: &Invoker,
+        mut shutdown: watch::Receiver<bool>,
+        patience: Duration,
+    ) -> Result<(), String> {
+        if self.driver.ran.swap(true, Ordering::Relaxed) {
+            // what the run before had begun is unknown
+            self.step(Input::Restarted, invoker);
+        } else {
+            self.driver.tell_of_the_found(&lock(&self.driver.found));
+        }
+        let next = |found: &Mutex<Found>| lock(found).pop();
+        while let Some((id, entry)) = next(&self.driver.found) {
+            self.step(Input::Accepted(id, entry), invoker);
+        }
+        let mut deadline: Option<tokio::time::Instant> = None;
+        while deadline.is_none() || !self.tasks.is_empty() {
+            let wake = lock(&self.driver.machine).wake().filter(|_| deadline.is_none());
+            tokio::select! {
+                Some(ended) = self.tasks.join_next() => match ended {
+                    Ok(ended) => self.ended(ended, invoker),
+                    Err(error) => return Err(panic_text(error)),
+                },
+                Some(input) = arriving.recv() => self.step(input, invoker),
+                () = until(wake.map(instant)) => self.step(Input::Tick, invoker),
+                () = turned(&mut shutdown), if deadline.is_none() => {
+                    deadline = Some(tokio::time::Instant::now() + patience);
+                    self.step(Input::Drain, invoker);
+                }
+                () = until(deadline) => break,
+            }
+        }
+        let left = lock(&self.driver.machine).len();
+        if left > 0 {
+            tracing::info!(events = left, "asynchronous events wait on disk for the next start");
+        }
+        // everything that was asked of the store is on disk after this
+        let _ = self.driver.store.change(Vec::new()).await;
+        Ok(())
+    }
 
     fn step(&mut self, input: Input, invoker: &Invoker) {
         let mut actions = Vec::new();
-        lock(&self.machine).step(now(), input, &mut actions);
+        lock(&self.driver.machine).step(now(), input, &mut actions);
         for action in actions {
             self.obey(action, invoker);
         }
@@ -109,9 +156,9 @@ impl Driver {
             // the store tells of its own failures, and makes up for them
             Action::Save(id, entry) => {
                 let answered = self.answers.remove(&id).filter(|_| matches!(entry.stage, Stage::Ended { .. }));
-                drop(self.store.change(vec![Change::Update(id, entry, answered)]));
+                drop(self.driver.store.change(vec![Change::Update(id, entry, answered)]));
             }
-            Action::Forget(id) => drop(self.store.change(vec![Change::Remove(id)])),
+            Action::Forget(id) => drop(self.driver.store.change(vec![Change::Remove(id)])),
             Action::Lost(function, request_id, condition) => {
                 tracing::error!(
                     function,
@@ -119,7 +166,7 @@ impl Driver {
                     condition = condition.word(),
                     "ALARM: an event is given up and lost; an OnFailure destination would have taken it"
                 );
-                self.queue.lost(function);
+                self.driver.queue.lost(function);
             }
             Action::Invoke(id) => self.invoke(id, invoker.clone()),
             Action::Deliver(id, target) => self.deliver(id, target),
@@ -127,10 +174,10 @@ impl Driver {
     }
 
     fn invoke(&mut self, id: EventId, invoker: Invoker) {
-        let Some(entry) = lock(&self.machine).entry(id).cloned() else { return };
-        let max_age = self.settings.policies.get(&entry.function).map_or(0, |policy| policy.max_age);
+        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else { return };
+        let max_age = self.driver.settings.policies.get(&entry.function).map_or(0, |policy| policy.max_age);
         let start_by = Instant::now() + Duration::from_millis((entry.accepted + max_age - now()).max(0) as u64);
-        let store = self.store.clone();
+        let store = self.driver.store.clone();
         self.tasks.spawn(async move {
             let payload = match store.read(id).await {
                 Ok(stored) => stored.payload,
@@ -147,15 +194,15 @@ impl Driver {
     }
 
     fn deliver(&mut self, id: EventId, target: Target) {
-        let Some(entry) = lock(&self.machine).entry(id).cloned() else { return };
-        let (store, outlet, queue) = (self.store.clone(), self.settings.outlet.clone(), self.queue.clone());
+        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else { return };
+        let (store, outlet, queue) = (self.driver.store.clone(), self.driver.settings.outlet.clone(), self.driver.queue.clone());
         self.tasks.spawn(async move {
             let sent = async {
                 let stored = store.read(id).await?;
                 let Target::Function(function) = &target else { return outlet.send(&target, &entry, &stored).await };
-                let payload = Bytes::from(outlet.document(&entry, &stored, MAX_EVENT));
+                let payload = Bytes::from(outlet.documents(&entry, &stored, MAX_EVENT).into_iter().next().unwrap_or_default());
                 let event = Event { function: function.clone(), payload, trace_id: entry.trace_id.clone() };
-                queue.accept(event).await.map(drop).map_err(|why| why.to_string())
+                queue.accept(event).await.map(|_| Sent::Taken).map_err(|why| why.to_string())
             };
             let sent = sent.await;
             Ended::Letter(id, target, sent)
@@ -170,11 +217,13 @@ impl Driver {
                 Input::Finished(id, Finish::NotBegun)
             }
             Ended::Letter(id, target, sent) => {
-                if let Err(why) = &sent {
-                    tracing::error!(
-                        "ALARM: {} does not take the record of an event ({why}); it is kept, and tried until it is taken",
-                        shown(&target)
-                    );
+                if sent.is_ok() {
+                    self.refused.over(&target);
+                }
+                match &sent {
+                    Ok(Sent::Taken) => {}
+                    Ok(Sent::Refused(why)) => self.given_up(id, &target, why),
+                    Err(why) => self.not_taken(&target, why),
                 }
                 Input::Delivered(id, target, sent.is_ok())
             }
@@ -182,10 +231,33 @@ impl Driver {
         self.step(input, invoker);
     }
 
+    /// A destination refuses a record in every form: waiting would change nothing.
+    fn given_up(&self, id: EventId, target: &Target, why: &str) {
+        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else { return };
+        tracing::error!(
+            function = entry.function,
+            request_id = entry.request_id,
+            "ALARM: an event's record is given up and lost: {} refuses it in every form ({why}). Raise MaximumMessageSize of the queue",
+            shown(target)
+        );
+        self.driver.queue.lost(entry.function);
+    }
+
+    /// A destination takes nothing at present.
+    fn not_taken(&mut self, target: &Target, why: &str) {
+        if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
+            tracing::error!(
+                times,
+                "ALARM: {} does not take the record of an event ({why}); it is kept, and tried until it is taken",
+                shown(target)
+            );
+        }
+    }
+
     /// What the end of a try means; what it came to is remembered for the record.
     fn judge(&mut self, id: EventId, result: Result<Response, Rejected>) -> Finish {
-        let Some((function, most)) = lock(&self.machine).entry(id).map(|entry| {
-            (entry.function.clone(), self.settings.policies.get(&entry.function).map_or(0, |policy| policy.concurrency))
+        let Some((function, most)) = lock(&self.driver.machine).entry(id).map(|entry| {
+            (entry.function.clone(), self.driver.settings.policies.get(&entry.function).map_or(0, |policy| policy.concurrency))
         }) else {
             return Finish::Never;
         };
@@ -208,6 +280,7 @@ impl Driver {
                 Finish::Failed
             }
             Err(Rejected::ShuttingDown) => Finish::Stopped,
+            Err(Rejected::NoCapacity { .. }) => Finish::NotBegun,
             Err(Rejected::Throttled(_)) if most > 0 => Finish::NotBegun,
             Err(rejected) => {
                 tracing::error!(function, %rejected, "an asynchronous event cannot run");

@@ -64,6 +64,8 @@ pub enum Input {
     Tick,
     /// Begin nothing more.
     Drain,
+    /// Who applied the actions is gone: what was begun counts as not begun.
+    Restarted,
 }
 
 /// How a try ended.
@@ -159,6 +161,7 @@ impl Machine {
             }
             Input::Tick => {}
             Input::Drain => self.draining = true,
+            Input::Restarted => self.restarted(),
         }
         self.look_at_the_clock(now, actions);
         if !self.draining {
@@ -201,6 +204,18 @@ impl Machine {
             }
         }
         self.entries.insert(id, entry);
+    }
+
+    /// As after a start: every event waits for its time, or for its destinations.
+    fn restarted(&mut self) {
+        self.lines.clear();
+        self.timers.clear();
+        self.outgoing.clear();
+        self.refused.clear();
+        self.delivering = 0;
+        for (id, entry) in std::mem::take(&mut self.entries) {
+            self.accepted(id, entry);
+        }
     }
 
     fn finished(&mut self, now: Millis, id: EventId, finish: Finish, actions: &mut Vec<Action>) {

@@ -254,3 +254,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_begun_before_a_restart_begins_again() {
+    let mut machine = machine(policy());
+    assert_eq!(step(&mut machine, 0, Input::Accepted(1, entry(0))), [Action::Invoke(1)]);
+    let stage = Stage::Ended { condition: Condition::Success, at: 0, targets: vec![Target::Queue("told".into())] };
+    let told = Action::Deliver(2, Target::Queue("told".into()));
+    step(&mut machine, 0, Input::Accepted(2, Entry { stage, ..entry(0) }));
+    assert_eq!(step(&mut machine, 10, Input::Restarted), [Action::Invoke(1), told]);
+    assert_eq!(step(&mut machine, 20, Input::Finished(1, Finish::Answered)), [Action::Forget(1)]);
+}

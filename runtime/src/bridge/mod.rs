@@ -12,7 +12,7 @@ mod cut;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -21,6 +21,7 @@ use rdkafka::message::{Message as _, OwnedMessage};
 use tokio::runtime::Handle;
 
 use crate::kafka::Quiet;
+use crate::observation::Repeats;
 use crate::sqs::Sqs;
 pub use cut::{MOST_BYTES, Outgoing, calls, message};
 
@@ -63,9 +64,9 @@ pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u6
         .map_err(unusable)?;
     consumer.subscribe(&[&route.topic]).map_err(unusable)?;
     let fifo = crate::model::sqs::is_fifo(&route.queue);
-    let mut copied = 0;
+    let (mut copied, mut errors) = (0, Repeats::default());
     while !stop.load(Ordering::Relaxed) {
-        let records = read(&consumer).map_err(unusable)?;
+        let records = read(&consumer, &mut errors).map_err(unusable)?;
         let Some(last) = records.last() else { continue };
         // what came before a record that cannot be sent is copied all the same
         let (mut messages, mut wrong) = (Vec::with_capacity(records.len()), None);
@@ -103,15 +104,22 @@ pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u6
 }
 
 /// What is there, up to a handful; waits for the first.
-fn read(consumer: &BaseConsumer<Quiet>) -> Result<Vec<OwnedMessage>, KafkaError> {
+fn read(consumer: &BaseConsumer<Quiet>, errors: &mut Repeats<()>) -> Result<Vec<OwnedMessage>, KafkaError> {
     let mut records = Vec::new();
     while records.len() < HANDFUL {
         let wait = if records.is_empty() { POLL } else { Duration::ZERO };
         match consumer.poll(wait) {
-            Some(Ok(record)) => records.push(record.detach()),
+            Some(Ok(record)) => {
+                if let Some(errors) = errors.over(&()) {
+                    tracing::info!(errors, "Kafka is read again");
+                }
+                records.push(record.detach());
+            }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
             Some(Err(error)) => {
-                tracing::warn!(%error, "Kafka cannot be read just now; it is tried until it can");
+                if let Some(times) = errors.failed(Instant::now(), (), &error.to_string()) {
+                    tracing::warn!(%error, times, "Kafka cannot be read just now; it is tried until it can");
+                }
                 std::thread::sleep(POLL);
             }
             None => break,

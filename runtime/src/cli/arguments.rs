@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::operations::{Bridge, Doctor, Parked, Running, Set, Switched};
+use super::operations::{Bridge, Doctor, Offsets, Parked, Running, Set, Switched};
 use crate::faults::Plan;
 use crate::project;
 
@@ -30,10 +30,12 @@ pub(super) enum Command {
     Settings(Running),
     /// Change a setting of the running host: `usher set Orders batch-size=500`, `usher set log=debug`
     Set(Set),
-    /// Have a source of the running host start no further invocation; it stays in its consumer group
+    /// Have a source of the running host, or one partition of it, start no further invocation; it stays in its consumer group
     Pause(Switched),
-    /// Have a paused source go on
+    /// Have a paused source or partition go on
     Resume(Switched),
+    /// Where the consumer groups of Kafka mappings stand: list them, pass a record, read from elsewhere
+    Offsets(Offsets),
     /// Dead letters of the application's sources: list them, look at them, bring them back
     Parked(Parked),
     /// Say what this machine lacks for the application, and how to mend it
@@ -95,9 +97,9 @@ pub(super) struct Up {
     pub(super) source: Source,
     #[command(flatten)]
     pub(super) build: Build,
-    /// Public keys (a JWKS file) for JWT authorizers
-    #[arg(long, value_name = "FILE")]
-    pub(super) jwks: Option<PathBuf>,
+    /// Public keys for JWT authorizers: a JWKS file, followed while it changes, or a URL, read again every ten minutes
+    #[arg(long, value_name = "FILE|URL")]
+    pub(super) jwks: Option<String>,
     /// Where HTTP APIs listen; each further API takes the next port [default: usher.toml's, else 127.0.0.1:18080]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) http: Option<String>,
@@ -118,6 +120,9 @@ pub(super) struct Up {
     pub(super) state: State,
     #[command(flatten)]
     pub(super) faults: Faults,
+    /// Drain and end when standard input is closed, which a program that started this host does by its own end, however it ends
+    #[arg(long)]
+    pub(super) until_stdin_closes: bool,
     /// Wait as the service waits: batches of Kafka gather for half a second, retries take their time
     #[arg(long)]
     pub(super) aws_timing: bool,
@@ -157,13 +162,22 @@ pub(super) struct Faults {
     /// Chooses who is hit; the same seed hits the same invocations [default: random, shown at the start]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Panic once in this part of the host, a second after its start: `mapping Orders`, `polling Orders`, `schedule Tick`,
+    /// `function Worker`, `asynchronous events`, as /_usher/status names them; may be repeated
+    #[arg(long, value_name = "PART", hide = true)]
+    panic: Vec<String>,
 }
 
 impl Faults {
     /// In the words of the faults room.
     pub(super) fn plan(&self) -> Plan {
-        let Self { duplicate, kill, delay, freeze, seed } = *self;
+        let Self { duplicate, kill, delay, freeze, seed, .. } = *self;
         Plan { seed: seed.unwrap_or_else(|| u64::from(rand::random::<u32>())), duplicate, kill, delay, freeze }
+    }
+
+    /// Parts of the host that panic once.
+    pub(super) fn panics(&self) -> &[String] {
+        &self.panic
     }
 }
 

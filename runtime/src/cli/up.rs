@@ -1,24 +1,25 @@
 //! `usher up`.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::arguments::{Switch, Up};
+use super::ending::Ending;
 use super::exit::Wrong;
 use super::prepare;
 use crate::control::LogSwitch;
-use crate::http::{self, KeySet};
+use crate::descriptors;
+use crate::http::{self, KeyStore, Refresh};
 use crate::instances::PoolOptions;
 use crate::invoke_api::{LEAST_TOKEN, Token};
-use crate::model::Application;
+use crate::model::{Api, Application};
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
-use crate::up::{self, InvokeAt, Options, RunError};
+use crate::state::StateFolder;
+use crate::supervision::Registry;
+use crate::up::{self, InvokeAt, Options};
 
 /// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
 pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
@@ -29,22 +30,34 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     let (project, application, found) = prepare::examine(&arguments.source.template, &project_arguments);
     problems.extend(found);
     prepare::warn(&application);
-    let keys = keys(&project, &application, &mut problems);
     let control = control.or(project.control);
     problems.extend(control.and_then(open_to_others));
     let listen = parsed("--listen", arguments.listen.as_deref(), &mut problems);
     let token = token(arguments.token.as_deref(), listen, &mut problems);
     let http = project.http_addresses(&application).map_err(|wrong| problems.push(wrong)).unwrap_or_default();
+    // before the ports are tried: those of the host that has the folder would be reported as well
+    let claim = || StateFolder::claim(&arguments.state.folder(&arguments.source.template));
+    let state = problems.is_empty().then(claim).transpose().map_err(|refused| Wrong::problems(&[refused.to_string()]))?;
     let runtime = prepare::runtime()?;
+    let keys = runtime.block_on(keys(&project, &application, &mut problems));
     problems.extend(runtime.block_on(up::missing(&application, &up::faces(&application, &http, control))));
-    if !problems.is_empty() {
+    let Some(state) = state.filter(|_| problems.is_empty()) else {
         return Err(Wrong::problems(&problems));
-    }
+    };
     let executables = prepare::binaries(&application, &project, &arguments.build, &[])?;
 
-    let mut pool = PoolOptions { faults: arguments.faults.plan(), ..PoolOptions::default() };
+    let panics = arguments.faults.panics();
+    if !panics.is_empty() {
+        tracing::warn!("faults on purpose: a panic in {}", panics.join(", "));
+    }
+    let parts = Registry::panicking(panics.iter().cloned());
+    let mut pool = PoolOptions { faults: arguments.faults.plan(), parts, ..PoolOptions::default() };
     if !pool.faults.is_none() {
         tracing::warn!("faults on purpose: {}", pool.faults);
+    }
+    match descriptors::raise() {
+        Ok(before) => pool.open_files = Some(before),
+        Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
     }
     if let Some(most) = project.concurrency {
         pool.default_concurrency = most as usize;
@@ -59,12 +72,11 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         log: Some(log),
         schedules: arguments.schedules == Switch::On,
         aws_timing: arguments.aws_timing,
-        state: arguments.state.folder(&arguments.source.template),
+        state,
         invoke: listen.map_or(InvokeAt::Anywhere, InvokeAt::Given),
         token,
-        host_id: host_id(&arguments.source.template),
     };
-    runtime.block_on(serve(application, options))
+    runtime.block_on(serve(application, options, arguments.until_stdin_closes))
 }
 
 /// An address of the command line.
@@ -101,16 +113,15 @@ fn token(written: Option<&str>, listen: Option<SocketAddr>, problems: &mut Vec<S
     token
 }
 
-/// Runs until the first signal, then drains; a second one ends everything at once.
-async fn serve(application: Application, options: Options) -> Result<ExitCode, Wrong> {
-    let deaf = |error: std::io::Error| Wrong::failure(format!("cannot listen for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
+/// Runs until it is told to end, then drains; told a second time, it ends at once.
+async fn serve(application: Application, options: Options, until_stdin_closes: bool) -> Result<ExitCode, Wrong> {
+    let mut ending =
+        Ending::listen(until_stdin_closes).map_err(|error| Wrong::failure(format!("cannot listen for signals: {error}")))?;
     let (stop, stopping) = oneshot::channel();
-    let signals = async {
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    let told = async {
+        ending.told().await;
         let _ = stop.send(());
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        ending.told().await;
     };
     let stopping = async {
         // An error means that nobody waits for signals any more, which ends the run as well.
@@ -118,35 +129,22 @@ async fn serve(application: Application, options: Options) -> Result<ExitCode, W
     };
     tokio::select! {
         ended = up::run(application, options, stopping) => {
-            ended.map(|()| ExitCode::SUCCESS).map_err(|error| match error {
-                RunError::Start(error) => Wrong::configuration(error.to_string()),
-                RunError::Ended(_) => Wrong::failure(error.to_string()),
-            })
+            ended.map(|()| ExitCode::SUCCESS).map_err(|error| Wrong::configuration(error.to_string()))
         }
-        () = signals => Err(Wrong::failure("told twice: ended without draining; unfinished records come again")),
+        () = told => Err(Wrong::failure("told twice: ended without draining; unfinished records come again")),
     }
-}
-
-/// Stable across restarts, different for two checkouts or machines.
-fn host_id(template: &Path) -> String {
-    let machine = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let folder = std::path::absolute(template).unwrap_or_else(|_| template.to_path_buf());
-    let hash = Sha256::digest(folder.display().to_string());
-    format!("{}-{}", machine.trim(), hex::encode(&hash[..4]))
 }
 
 /// The keys for the APIs' authorizers, which every guarded API must have.
-fn keys(project: &Project, application: &Application, problems: &mut Vec<String>) -> Option<Arc<KeySet>> {
-    let needed = application.apis.iter().any(|api| api.routes.iter().any(|route| route.authorizer.is_some()));
-    let file = project.jwks.as_deref().filter(|_| needed);
-    match file.map(KeySet::load).transpose() {
-        Ok(keys) => {
-            problems.extend(application.apis.iter().filter_map(|api| http::check(api, keys.as_ref()).err()));
-            keys.map(Arc::new)
-        }
-        Err(wrong) => {
-            problems.push(wrong);
-            None
-        }
+async fn keys(project: &Project, application: &Application, problems: &mut Vec<String>) -> Option<Arc<KeyStore>> {
+    let guarded = |api: &Api| api.routes.iter().any(|route| route.authorizer.is_some());
+    if !application.apis.iter().any(guarded) {
+        return None;
     }
+    let Some(source) = project.jwks.clone() else {
+        problems.extend(application.apis.iter().filter_map(|api| http::check(api, false).err()));
+        return None;
+    };
+    let loaded = KeyStore::load(source, Refresh::default()).await;
+    loaded.map(Arc::new).map_err(|wrong| problems.push(wrong)).ok()
 }

@@ -15,26 +15,27 @@ mod guard;
 mod health;
 mod letters;
 mod metrics;
+mod offsets;
 mod page;
 mod routes;
 mod status;
 mod tuner;
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 
 use crate::asynchronous::Queue;
+use crate::connections::places::Places;
+use crate::connections::{self, Rules};
+use crate::http::KeyStore;
 use crate::instances::Pool;
 use crate::model::Application;
 use crate::observation::Observations;
+use crate::supervision::Registry;
 use crate::{kafka, sqs};
 
 use letters::Letters;
@@ -55,8 +56,14 @@ pub struct Host {
     pub kafka: Vec<kafka::Watch>,
     /// The mappings of queues.
     pub sqs: Vec<sqs::Watch>,
+    /// Keys for the JWT authorizers.
+    pub keys: Option<Arc<KeyStore>>,
     /// The events that nobody waits for.
     pub events: Queue,
+    /// Connections of all ports.
+    pub(crate) places: Vec<Places>,
+    /// What the host is made of.
+    pub parts: Registry,
     /// What may be changed.
     pub tuner: Arc<Tuner>,
     /// What a change must bring along; random, of this run.
@@ -67,29 +74,14 @@ pub struct Host {
 
 type Answer = http::Response<Full<Bytes>>;
 
-/// Serves until it is aborted; connections end with it.
-pub async fn serve(listener: TcpListener, host: Arc<Host>) {
-    let mut connections = JoinSet::new();
+/// Serves until it is aborted; connections end with it. `places`: a budget of its own, so that this port can be reached however
+/// many connections there are to others.
+pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>, places: Places) {
     let letters = Arc::new(Letters::default());
-    loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // out of file descriptors, most likely: spinning would not bring any back
-                tracing::warn!(%error, "a connection to the status could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        while connections.try_join_next().is_some() {}
+    let (_live, never) = watch::channel(false);
+    connections::serve(listener, places, Rules::default(), never, move |request, peers| {
         let (host, letters) = (host.clone(), letters.clone());
-        connections.spawn(async move {
-            let service = service_fn(|request| {
-                let (host, letters) = (host.clone(), letters.clone());
-                async move { Ok::<_, Infallible>(routes::answer(request, &host, &letters).await) }
-            });
-            // a client that goes away is nobody's trouble
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
+        async move { routes::answer(request, &peers, &host, &letters).await }
+    })
+    .await;
 }

@@ -3,34 +3,38 @@
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::json;
 
 use super::letters::Letters;
-use super::{Answer, Host, activity, guard, health, metrics, page, status, tuner};
-use crate::tuning::Wish;
+use super::{Answer, Host, activity, guard, health, metrics, offsets, page, status, tuner};
+use crate::connections::Peers;
+use crate::connections::body::Unread;
 
 /// Bytes of a change at most.
 const MOST_BYTES: usize = 16 * 1024;
 
+/// What a POST may change.
+const CHANGES: [&str; 2] = ["/_usher/settings", "/_usher/offsets"];
+
 const PATHS: &str = "there is /_usher/ (the page), /_usher/status, /_usher/activity, /_usher/settings, /_usher/parked, /metrics, /health and /health/live";
 
-pub(super) async fn answer(request: Request<Incoming>, host: &Host, letters: &Letters) -> Answer {
+pub(super) async fn answer(request: Request<Incoming>, peers: &Peers, host: &Host, letters: &Letters) -> Answer {
     let headers = request.headers();
     if !guard::is_local(headers) {
         return message(StatusCode::FORBIDDEN, "only for programs on this machine: a loopback Host, no foreign Origin");
     }
     let path = request.uri().path().to_owned();
-    if path == "/_usher/settings" && request.method() == Method::POST {
+    if request.method() == Method::POST && CHANGES.contains(&path.as_str()) {
         if !guard::has_token(headers, &host.token) {
             return message(StatusCode::FORBIDDEN, "a change needs the header x-usher-token, with the token of /_usher/token");
         }
-        return change(request, host).await;
+        return change(&path, request, peers, host).await;
     }
     if request.method() != Method::GET {
-        return message(StatusCode::METHOD_NOT_ALLOWED, "GET only; POST /_usher/settings changes something");
+        return message(StatusCode::METHOD_NOT_ALLOWED, "GET only; POST /_usher/settings and /_usher/offsets change something");
     }
     match path.as_str() {
         "/_usher/status" => json(StatusCode::OK, &status::picture(host)),
@@ -52,21 +56,37 @@ pub(super) async fn answer(request: Request<Incoming>, host: &Host, letters: &Le
     }
 }
 
-async fn change(request: Request<Incoming>, host: &Host) -> Answer {
+async fn change(path: &str, request: Request<Incoming>, peers: &Peers, host: &Host) -> Answer {
     let who = request.headers().get("x-usher-who").and_then(|who| who.to_str().ok()).unwrap_or("http");
     let who = crate::observation::shortened(who, 60);
-    let body = match Limited::new(request.into_body(), MOST_BYTES).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) => return message(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
-    };
-    let wish: Wish = match serde_json::from_slice(&body) {
-        Ok(wish) => wish,
-        Err(error) => {
-            return message(StatusCode::BAD_REQUEST, &format!("not a change ({error}): target, setting and value, all text"));
+    let body = match peers.body(request.into_body(), MOST_BYTES).await {
+        Ok(body) => body,
+        Err(unread) => {
+            let status = match unread {
+                Unread::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                Unread::Slow => StatusCode::REQUEST_TIMEOUT,
+                Unread::Broken(_) => StatusCode::BAD_REQUEST,
+                Unread::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            return message(status, &format!("the body cannot be read: {unread}"));
         }
     };
-    match host.tuner.wish(&who, &wish) {
-        Ok(change) => json(StatusCode::OK, &json!({ "change": change })),
+    if path == "/_usher/offsets" {
+        return match serde_json::from_slice(&body) {
+            Ok(change) => outcome(offsets::change(host, &who, &change).await),
+            Err(error) => message(StatusCode::BAD_REQUEST, &format!("not a move of a consumer group: {error}")),
+        };
+    }
+    match serde_json::from_slice(&body) {
+        Ok(wish) => outcome(host.tuner.wish(&who, &wish).map(|change| json!({ "change": change }))),
+        Err(error) => message(StatusCode::BAD_REQUEST, &format!("not a change ({error}): target, setting and value, all text")),
+    }
+}
+
+/// What a change came to, or why it was refused.
+fn outcome(result: Result<impl Serialize, String>) -> Answer {
+    match result {
+        Ok(answer) => json(StatusCode::OK, &answer),
         Err(why) => message(StatusCode::UNPROCESSABLE_ENTITY, &why),
     }
 }

@@ -1,12 +1,17 @@
 //! What runs, how far the sources are, what is in flight.
 
+use std::time::Instant;
+
 use serde::Serialize;
 
 use super::Host;
 use crate::asynchronous::AsyncStats;
+use crate::connections::places::{PlaceStats, Places};
+use crate::http::{KeyStatus, KeyStore};
 use crate::instances::{FunctionStats, Memory, memory};
 use crate::kafka::{self, MappingStatus};
 use crate::sqs::{self, SqsStatus};
+use crate::supervision::PartStatus;
 
 /// `GET /_usher/status`.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -22,6 +27,12 @@ pub(super) struct Picture {
     pub(super) queues: Vec<SqsStatus>,
     /// Asynchronous events, by function.
     pub(super) events: Vec<AsyncStats>,
+    /// Connections to the host's ports, by budget.
+    pub(super) connections: Vec<PlaceStats>,
+    /// What the host is made of; each part is started again when it ends.
+    pub(super) parts: Vec<PartStatus>,
+    /// Keys for the JWT authorizers, where there are any.
+    pub(super) keys: Option<KeyStatus>,
 }
 
 pub(super) fn picture(host: &Host) -> Picture {
@@ -34,5 +45,8 @@ pub(super) fn picture(host: &Host) -> Picture {
         mappings: host.kafka.iter().map(kafka::Watch::status).collect(),
         queues: host.sqs.iter().map(sqs::Watch::status).collect(),
         events: host.events.stats(),
+        connections: host.places.iter().map(Places::stats).collect(),
+        parts: host.parts.status(Instant::now()),
+        keys: host.keys.as_deref().map(KeyStore::status),
     }
 }

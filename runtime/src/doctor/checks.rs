@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::resource::{Resource, getrlimit};
-
 use super::{Finding, Level, redis};
+use crate::descriptors::{Needs, allowed_at_most};
+use crate::http::{KeyStore, Refresh};
 use crate::instances::DEFAULT_CONCURRENCY;
 use crate::model::{Application, Code, Destination};
 use crate::project::Project;
@@ -16,9 +16,6 @@ use crate::{build, kafka, up};
 
 /// How long a broker may take to tell its topics.
 const PATIENCE: Duration = Duration::from_secs(8);
-
-/// Descriptors that one instance takes of the host: two pipes, a listener, a connection and some to spare.
-const PER_INSTANCE: u64 = 8;
 
 /// What is examined: an application as far as it could be read.
 #[derive(Debug)]
@@ -56,7 +53,7 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     found.extend(Finding::each(well, Level::Fail, up::missing(app, &faces).await));
     found.extend(topics(app).await);
     found.extend(redis::servers(app).await);
-    found.extend(keys(project, app));
+    found.extend(keys(project, app).await);
     if project.control.is_none() {
         let text =
             "no control address: no live page, no /metrics, no usher set. Write control = \"127.0.0.1:18090\" into usher.toml";
@@ -142,31 +139,31 @@ async fn topics(app: &Application) -> Vec<Finding> {
     found
 }
 
-fn keys(project: &Project, app: &Application) -> Vec<Finding> {
+async fn keys(project: &Project, app: &Application) -> Vec<Finding> {
     let guarded = |api: &&crate::model::Api| api.routes.iter().any(|route| route.authorizer.is_some());
     let apis: Vec<_> = app.apis.iter().filter(guarded).collect();
     if apis.is_empty() {
         return Vec::new();
     }
-    let problems = match project.jwks.as_deref().map(crate::http::KeySet::load).transpose() {
-        Ok(keys) => apis.iter().filter_map(|api| crate::http::check(api, keys.as_ref()).err()).collect(),
-        Err(wrong) => vec![wrong],
+    let problems = match project.jwks.clone() {
+        None => apis.iter().filter_map(|api| crate::http::check(api, false).err()).collect(),
+        Some(source) => KeyStore::load(source, Refresh::default()).await.err().into_iter().collect(),
     };
     Finding::each("keys for the JWT authorizers", Level::Fail, problems)
 }
 
+/// `usher up` raises its own limit as far as it may.
 fn descriptors(project: &Project, app: &Application) -> Finding {
-    let usual = project.concurrency.unwrap_or(DEFAULT_CONCURRENCY as u32);
-    let instances: u64 = app.functions.values().map(|function| u64::from(function.concurrency.unwrap_or(usual))).sum();
-    let wanted = instances * PER_INSTANCE + 256;
-    match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((soft, _)) if soft >= wanted => {
-            Finding::new(Level::Ok, format!("{soft} open files allowed, about {wanted} may be needed"))
-        }
-        Ok((soft, _)) => Finding::new(
+    let usual = project.concurrency.map_or(DEFAULT_CONCURRENCY, |most| most as usize);
+    let needs = Needs::of(app, usual);
+    let (wanted, processes) = (needs.wanted(), needs.processes);
+    match allowed_at_most() {
+        Ok(hard) if hard >= wanted => Finding::new(Level::Ok, format!("{hard} open files allowed, about {wanted} may be needed")),
+        Ok(hard) => Finding::new(
             Level::Warn,
             format!(
-                "{soft} open files allowed, and {instances} instances may need about {wanted}. Run ulimit -n {wanted}, or lower concurrency"
+                "{hard} open files allowed, and {processes} processes may need about {wanted}; what is beyond is throttled. Raise the hard \
+                 limit (ulimit -Hn {wanted}), or lower concurrency"
             ),
         ),
         Err(error) => Finding::new(Level::Warn, format!("the limit of open files is not known: {error}")),

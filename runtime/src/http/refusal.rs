@@ -4,7 +4,7 @@
 //! `docs/conformance/http.md`.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 
@@ -38,6 +38,8 @@ pub(super) enum Refusal {
     Throttled,
     /// The function is not there, or the host ends.
     Unreachable,
+    /// The host is short of memory for bodies, or of open files or processes. To be tried again.
+    NoRoom,
     /// A fault of this host.
     Internal,
 }
@@ -47,6 +49,7 @@ impl From<&Rejected> for Refusal {
         match rejected {
             Rejected::TooLarge(_) => Self::TooLarge,
             Rejected::Throttled(_) => Self::Throttled,
+            Rejected::NoCapacity { .. } => Self::NoRoom,
             Rejected::NotFound(_) => Self::Internal,
             Rejected::ShuttingDown => Self::Unreachable,
         }
@@ -66,6 +69,9 @@ impl Refusal {
         {
             reply.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
+        if *self == Self::NoRoom {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         reply
     }
 }
@@ -79,7 +85,7 @@ fn http_api(refusal: &Refusal) -> Reply {
         Refusal::SlowRequest => (408, "Request Timeout"),
         Refusal::TooLarge => (413, "Request Entity Too Large"),
         Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::Internal => (500, "Internal Server Error"),
-        Refusal::TooSlow | Refusal::Throttled | Refusal::Unreachable => (503, "Service Unavailable"),
+        Refusal::TooSlow | Refusal::Throttled | Refusal::Unreachable | Refusal::NoRoom => (503, "Service Unavailable"),
     };
     message(status, text)
 }
@@ -95,6 +101,7 @@ fn rest_api(refusal: &Refusal) -> Reply {
         Refusal::TooLarge => (413, "Request Too Long", "RequestTooLongException"),
         Refusal::FunctionFailed | Refusal::BadAnswer => (502, "Internal server error", "InternalServerErrorException"),
         Refusal::TooSlow => (504, "Endpoint request timed out", "InternalServerErrorException"),
+        Refusal::NoRoom => (503, "Service Unavailable", "ServiceUnavailableException"),
         Refusal::Throttled | Refusal::Unreachable | Refusal::Internal => {
             (500, "Internal server error", "InternalServerErrorException")
         }
@@ -114,7 +121,7 @@ fn function_url(refusal: &Refusal) -> Reply {
         Refusal::TooLarge => message(413, "Request Entity Too Large"),
         Refusal::Throttled => message(429, "Rate Exceeded."),
         Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::TooSlow => text(502, "Internal Server Error"),
-        Refusal::Unreachable => text(503, "Service Unavailable"),
+        Refusal::Unreachable | Refusal::NoRoom => text(503, "Service Unavailable"),
         Refusal::Internal => text(500, "Internal Server Error"),
     }
 }
@@ -217,6 +224,14 @@ mod tests {
             said(413, "Request Entity Too Large"),
         ];
         assert_eq!(column(&ApiKind::FunctionUrl).await, expected);
+    }
+
+    #[test]
+    fn a_host_without_room_is_asked_again_later() {
+        for kind in [ApiKind::Http, ApiKind::Rest(RestApi::default()), ApiKind::FunctionUrl] {
+            let reply = Refusal::NoRoom.reply(&kind);
+            assert_eq!((reply.status().as_u16(), &reply.headers()[RETRY_AFTER]), (503, &HeaderValue::from_static("1")));
+        }
     }
 
     #[test]

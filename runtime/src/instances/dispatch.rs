@@ -5,13 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::instance::Instance;
 use crate::faults::Kill;
-use crate::invocation::{FunctionError, Outcome};
+use crate::invocation::{Outcome, Rejected};
+
+/// How an accepted invocation ended; an error where it was never begun.
+pub(super) type Reply = Result<Outcome, Rejected>;
 
 /// An accepted invocation.
 #[derive(Debug)]
@@ -21,7 +25,9 @@ pub(super) struct Job {
     pub(super) trace_id: String,
     pub(super) records: usize,
     pub(super) kill: Option<Kill>,
-    pub(super) reply: oneshot::Sender<Outcome>,
+    /// Its caller waits for a busy instance rather than be refused.
+    pub(super) waits: bool,
+    pub(super) reply: oneshot::Sender<Reply>,
 }
 
 /// What a waiting `next` call receives.
@@ -124,8 +130,8 @@ impl Dispatch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a job. `wait`: queue it at the limit rather than refuse it, unless the limit is 0.
-    pub(super) fn submit(&self, job: Job, wait: bool) -> Submitted {
+    /// Takes a job. One that waits is queued at the limit rather than refused, unless the limit is 0.
+    pub(super) fn submit(&self, job: Job) -> Submitted {
         let mut state = self.state();
         if state.draining {
             return Submitted::Draining;
@@ -148,7 +154,7 @@ impl Dispatch {
             state.queue.push_back(job);
             return Submitted::Start(state.announce());
         }
-        if covered || wait {
+        if covered || job.waits {
             state.queue.push_back(job);
             return Submitted::Queued;
         }
@@ -198,14 +204,9 @@ impl Dispatch {
     }
 
     /// An instance ended. Returns the number of one to start if jobs wait that nobody will take.
-    /// `init_failed`: it never became ready; the oldest job pays for it with that error, or a function that cannot
-    /// start would be started for ever.
-    pub(super) fn ended(
-        &self,
-        instance: u64,
-        initialised: bool,
-        init_failed: Option<&dyn Fn(&str) -> FunctionError>,
-    ) -> Option<u64> {
+    /// `never_ready`: it never became ready; the oldest job is answered with that, or a function that cannot start would be
+    /// started for ever.
+    pub(super) fn ended(&self, instance: u64, initialised: bool, never_ready: Option<&dyn Fn(&str) -> Reply>) -> Option<u64> {
         let mut state = self.state();
         state.instances.remove(&instance);
         state.idle.retain(|slot| slot.instance.id != instance);
@@ -214,13 +215,31 @@ impl Dispatch {
             state.starting = state.starting.saturating_sub(1);
         }
         state.queue.retain(|job| !job.reply.is_closed());
-        if let Some(failure) = init_failed
+        if let Some(reply) = never_ready
             && let Some(job) = state.queue.pop_front()
         {
-            let error = failure(&job.request_id);
-            let _ = job.reply.send(Outcome::Error(error));
+            let reply = reply(&job.request_id);
+            let _ = job.reply.send(reply);
         }
         state.cover()
+    }
+
+    /// The host has no room for an announced instance. Jobs that wait do so for the function's other instances; where there are
+    /// none, and for jobs that do not wait, this is the answer. No further instance is announced before one of these ends, or a job
+    /// comes.
+    pub(super) fn no_room(&self, instance: u64, reply: &dyn Fn() -> Reply) {
+        let mut state = self.state();
+        state.instances.remove(&instance);
+        state.starting = state.starting.saturating_sub(1);
+        let alone = state.instances.is_empty();
+        let (stay, refused): (VecDeque<Job>, VecDeque<Job>) =
+            std::mem::take(&mut state.queue).into_iter().partition(|job| job.waits && !alone);
+        state.queue = stay;
+        drop(state);
+        for job in refused {
+            // one whose caller gave up is not there to receive it
+            let _ = job.reply.send(reply());
+        }
     }
 
     /// An instance is about to answer and will ask for its next event.
@@ -258,6 +277,13 @@ impl Dispatch {
         let mut state = self.state();
         state.idle.clear();
         state.instances.clear();
+    }
+
+    /// The instance that has been idle longest, and since when.
+    pub(super) fn longest_idle(&self) -> Option<(Instant, Arc<Instance>)> {
+        let state = self.state();
+        let idle = state.idle.iter().filter_map(|slot| Some((slot.instance.idle_since()?, slot.instance.clone())));
+        idle.min_by_key(|(since, _)| *since)
     }
 
     pub(super) fn instances(&self) -> Vec<Arc<Instance>> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::invocation::{ENDED_BY_HOST, FunctionError};
+use crate::invocation::{BROKEN_OFF, ENDED_BY_HOST, FunctionError};
 
 /// Most bytes of an answer: 6 MiB and the 100 bytes that the service grants on top.
 pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
@@ -47,6 +47,11 @@ pub(super) fn response_too_large() -> FunctionError {
 /// The host is draining and would not wait longer.
 pub(super) fn killed_by_shutdown(request_id: &str) -> FunctionError {
     exited(request_id, ENDED_BY_HOST)
+}
+
+/// The host lost the process by a fault of its own.
+pub(super) fn broken_off(request_id: &str) -> FunctionError {
+    exited(request_id, BROKEN_OFF)
 }
 
 /// What the function itself reported over the Runtime API, its body untouched.

@@ -1,6 +1,8 @@
 //! One process and what it owes: its invocations in flight, its deadlines, its end.
 //!
-//! The state that the Runtime API's handlers and the supervisor share. It starts and ends nothing itself.
+//! The state that the Runtime API's handlers and the supervisor share; `view` says what it is now. It starts and ends nothing itself.
+
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,13 +10,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::dispatch::{Assignment, Job, Slot};
+use super::dispatch::{Assignment, Job, Reply, Slot};
 use super::failure;
 use super::freezer::Freezer;
 use super::logs::Line;
 use super::observed;
 use super::pool::Runner;
-use super::stats::{InFlightStats, InstanceState, InstanceStats};
 use super::supervisor::Due;
 use crate::faults::Kill;
 use crate::invocation::{FunctionError, Outcome};
@@ -29,7 +30,7 @@ struct InFlight {
     records: usize,
     init: Option<Duration>,
     kill: Option<Kill>,
-    reply: oneshot::Sender<Outcome>,
+    reply: oneshot::Sender<Reply>,
 }
 
 #[derive(Debug)]
@@ -121,7 +122,7 @@ impl Instance {
         if state.stopping || hand.is_closed() {
             return Err(job);
         }
-        let Job { request_id, payload, trace_id, records, kill, reply } = job;
+        let Job { request_id, payload, trace_id, records, kill, waits, reply } = job;
         let invocation_id = super::pool::new_id();
         let assignment = Assignment {
             request_id: request_id.clone(),
@@ -141,7 +142,7 @@ impl Instance {
             if let Some(entry) = state.in_flight.remove(&request_id) {
                 state.init = entry.init;
                 let reply = entry.reply;
-                return Err(Job { request_id, payload, trace_id, records, kill, reply });
+                return Err(Job { request_id, payload, trace_id, records, kill, waits, reply });
             }
             return Ok(());
         }
@@ -249,7 +250,7 @@ impl Instance {
         let error = if let Outcome::Error(error) = &outcome { Some(error) } else { None };
         self.runner.observer.ended(observed::ended(request_id, entry.records, duration, init, error));
         // a closed channel: the caller gave up waiting
-        let _ = entry.reply.send(outcome);
+        let _ = entry.reply.send(Ok(outcome));
         let log = &self.runner.log;
         log.write(Some(request_id), Line::End);
         log.write(Some(request_id), Line::Report { duration, init, memory_mb: self.runner.function.memory_mb, pid });
@@ -336,59 +337,6 @@ impl Instance {
         for (id, entry) in failed {
             let error = error(&id);
             self.close_failed(&mut self.state(), &id, entry, error);
-        }
-    }
-
-    pub(super) fn is_ready(&self) -> bool {
-        self.state().ready
-    }
-
-    pub(super) fn is_busy(&self) -> bool {
-        !self.state().in_flight.is_empty()
-    }
-
-    pub(super) fn has_extensions(&self) -> bool {
-        !self.state().extensions.is_empty()
-    }
-
-    pub(super) fn init_error(&self) -> Option<FunctionError> {
-        self.state().init_error.clone()
-    }
-
-    /// The request that a line of output most likely belongs to: the only one in flight, else the last that was (a pipe is
-    /// read later than the answer that followed what was written to it).
-    pub(super) fn current_request(&self) -> Option<Arc<str>> {
-        let state = self.state();
-        match state.in_flight.len() {
-            0 => state.last_request.clone(),
-            1 => state.in_flight.keys().next().cloned(),
-            _ => None,
-        }
-    }
-
-    pub(super) fn stats(&self) -> InstanceStats {
-        let state = self.state();
-        let in_flight = state
-            .in_flight
-            .iter()
-            .map(|(id, entry)| InFlightStats {
-                request_id: id.to_string(),
-                records: entry.records,
-                running_ms: entry.started.elapsed().as_millis() as u64,
-            })
-            .collect::<Vec<_>>();
-        InstanceStats {
-            id: self.id,
-            pid: state.pid,
-            state: match () {
-                () if state.stopping => InstanceState::Stopping,
-                () if !state.ready => InstanceState::Starting,
-                () if in_flight.is_empty() => InstanceState::Idle,
-                () => InstanceState::Busy,
-            },
-            invocations: state.invocations,
-            errors: state.errors,
-            in_flight,
         }
     }
 }

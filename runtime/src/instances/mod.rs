@@ -2,7 +2,7 @@
 //!
 //! An invocation passes through these files in this order:
 //! [`pool`] finds the function; `dispatch` gives the job to a waiting instance, starts another or queues it;
-//! `process` starts executables in an environment of their own, and reads what they print, no faster than `pace` allows; `runtime_api` answers the process' HTTP calls;
+//! `processes` says whether there is room for one more; `process` starts executables in an environment of their own, and reads what they print, no faster than `pace` allows; `runtime_api` answers the process' HTTP calls;
 //! `instance` is what one process owes; `supervisor` watches over it: deadlines, exit, idleness; `failure` words what went wrong as Lambda does;
 //! `logs` carries what the process prints, and `tail` the end of it to a caller who asked; `freezer` stops processes between
 //! invocations where [`crate::faults`] says so; `stats` shows it all, `observed` tells those who watch; `guardian` leaves nobody behind if the host is killed.
@@ -22,6 +22,7 @@ mod pace;
 mod peer;
 mod pool;
 mod process;
+mod processes;
 mod runtime_api;
 mod stats;
 mod supervisor;

@@ -3,22 +3,24 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{Notify, oneshot};
 
-use super::dispatch::{Dispatch, Job, Submitted};
+use super::dispatch::{Dispatch, Job, Reply, Submitted};
 use super::guardian::Guardian;
 use super::logs::{FunctionLog, Logs};
+use super::processes::Processes;
 use super::stats::{FunctionStats, Stats};
 use super::supervisor;
 use crate::faults::{Kill, Plan};
 use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
 use crate::model::{Application, Function};
 use crate::observation::{FunctionObserver, Observations};
+use crate::supervision::{Backoff, Part, Registry};
 
 /// Instances of a function at most, where neither the template nor usher.toml says a number.
 pub(crate) const DEFAULT_CONCURRENCY: usize = 16;
@@ -30,6 +32,10 @@ pub struct PoolOptions {
     pub default_concurrency: usize,
     /// An instance idle this long is retired.
     pub idle: Duration,
+    /// Processes of all functions at one time at most: what the host has open files for.
+    pub processes: usize,
+    /// Open files that a function's process may have (its soft limit); `None`: as many as this process.
+    pub open_files: Option<u64>,
     /// Time a drain waits for invocations in flight before it kills them.
     pub drain: Duration,
     /// What goes wrong on purpose.
@@ -38,6 +44,8 @@ pub struct PoolOptions {
     pub logs: Logs,
     /// Where what happens is counted and remembered.
     pub observations: Observations,
+    /// Where the parts of the host are registered, each function's processes among them.
+    pub parts: Registry,
 }
 
 impl Default for PoolOptions {
@@ -45,10 +53,13 @@ impl Default for PoolOptions {
         Self {
             default_concurrency: DEFAULT_CONCURRENCY,
             idle: Duration::from_mins(5),
+            processes: usize::MAX,
+            open_files: None,
             drain: Duration::from_secs(20),
             logs: Logs::stdout(),
             faults: Plan::default(),
             observations: Observations::default(),
+            parts: Registry::default(),
         }
     }
 }
@@ -59,6 +70,10 @@ pub(super) struct Runner {
     pub(super) function: Function,
     pub(super) executable: PathBuf,
     pub(super) idle: Duration,
+    /// Open files that a process may have; `None`: as many as the host.
+    pub(super) open_files: Option<u64>,
+    /// Room for processes, shared by all functions.
+    pub(super) processes: Arc<Processes>,
     /// Stop processes between invocations.
     pub(super) freeze: bool,
     pub(super) dispatch: Dispatch,
@@ -66,6 +81,9 @@ pub(super) struct Runner {
     pub(super) observer: FunctionObserver,
     pub(super) counters: Counters,
     pub(super) guardian: Arc<Guardian>,
+    /// The tasks that watch its processes, as a part of the host.
+    pub(super) part: Part,
+    pub(super) backoff: Mutex<Backoff>,
     /// Rings when an instance ended.
     pub(super) ended: Notify,
 }
@@ -101,25 +119,34 @@ impl Pool {
     /// Must be called within a tokio runtime's reach; `executables` is by logical id.
     pub fn new(app: &Application, executables: &BTreeMap<String, PathBuf>, options: &PoolOptions) -> Arc<Self> {
         let guardian = Arc::new(Guardian::start());
+        let processes = Processes::new(options.processes);
         let runners = app.functions.values().filter_map(|function| {
             let executable = executables.get(&function.id)?.clone();
+            let part = options.parts.part(format!("function {}", function.id));
+            part.started(Instant::now());
             let limit = function.concurrency.map_or(options.default_concurrency, |limit| limit as usize);
             let runner = Runner {
                 executable,
                 idle: options.idle,
+                open_files: options.open_files,
+                processes: processes.clone(),
                 freeze: options.faults.freeze,
                 dispatch: Dispatch::new(limit),
                 log: options.logs.of(&function.id),
                 observer: options.observations.of(&function.id),
                 counters: Counters::default(),
                 guardian: guardian.clone(),
+                part,
+                backoff: Mutex::default(),
                 ended: Notify::new(),
                 function: function.clone(),
             };
             Some((function.id.clone(), Arc::new(runner)))
         });
+        let runners: BTreeMap<String, Arc<Runner>> = runners.collect();
+        processes.serve(runners.values());
         Arc::new(Self {
-            runners: runners.collect(),
+            runners,
             draining: AtomicBool::new(false),
             drain: options.drain,
             faults: options.faults,
@@ -235,9 +262,10 @@ impl Pool {
             trace_id: request.trace_id.unwrap_or_else(new_trace_id),
             records: request.records,
             kill,
+            waits: wait_for_slot,
             reply,
         };
-        match runner.dispatch.submit(job, wait_for_slot) {
+        match runner.dispatch.submit(job) {
             Submitted::Handed | Submitted::Queued => {}
             Submitted::Start(id) => supervisor::spawn(runner.clone(), id),
             Submitted::Draining => return Err(Rejected::ShuttingDown),
@@ -257,7 +285,11 @@ impl Pool {
             None => outcome.await,
         };
         // dropped unanswered only when a drain empties the queue
-        let outcome = outcome.map_err(|_| Rejected::ShuttingDown)?;
+        let outcome = outcome.unwrap_or(Err(Rejected::ShuttingDown));
+        if matches!(outcome, Err(Rejected::NoCapacity { .. })) {
+            runner.counters.throttles.fetch_add(1, Ordering::Relaxed);
+        }
+        let outcome = outcome?;
         runner.counters.invocations.fetch_add(1, Ordering::Relaxed);
         if matches!(outcome, Outcome::Error(_)) {
             runner.counters.errors.fetch_add(1, Ordering::Relaxed);
@@ -271,8 +303,8 @@ async fn begun_by(
     latest: Instant,
     dispatch: &Dispatch,
     request_id: &str,
-    mut outcome: oneshot::Receiver<Outcome>,
-) -> Option<Result<Outcome, RecvError>> {
+    mut outcome: oneshot::Receiver<Reply>,
+) -> Option<Result<Reply, RecvError>> {
     tokio::select! {
         outcome = &mut outcome => return Some(outcome),
         () = tokio::time::sleep_until(latest.into()) => {}

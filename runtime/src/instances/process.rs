@@ -1,6 +1,7 @@
 //! Starting and ending a function's process.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::process::{Child, Command};
 use super::guardian::Guardian;
 use super::logs::MAX_LINE;
 use super::pace::Pace;
+use crate::descriptors;
 
 /// How often, in bytes, the pace of reading is looked at.
 const PACED: usize = 64 * 1024;
@@ -27,10 +29,11 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `executable` in its own folder, with this environment and no other.
+    /// Starts `executable` in its own folder, with this environment and no other, and with this soft limit of open files.
     pub(super) fn start(
         executable: &Path,
         environment: BTreeMap<String, String>,
+        open_files: Option<u64>,
         guardian: &Arc<Guardian>,
     ) -> std::io::Result<Self> {
         let child = Command::new(executable)
@@ -47,6 +50,10 @@ impl Process {
             .spawn()?;
         let group = child.id().ok_or_else(|| std::io::Error::other("the process has no id"))?;
         guardian.watch(group);
+        // one that has ended already has no limit to set, and its end is noticed elsewhere
+        if let Some(Err(error)) = open_files.map(|soft| descriptors::restore(group, soft)) {
+            tracing::debug!(%error, pid = group, "a function's process keeps the host's limit of open files");
+        }
         Ok(Self { child, group, guardian: guardian.clone() })
     }
 
@@ -56,6 +63,7 @@ impl Process {
 
     /// Hands every line of standard output and standard error to `line`, until both are closed.
     pub(super) fn forward_output(&mut self, line: impl Fn(String) + Clone + Send + 'static) {
+        let line = guarded(line);
         if let Some(out) = self.child.stdout.take() {
             tokio::spawn(forward(out, line.clone()));
         }
@@ -91,6 +99,15 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         self.guardian.forget(self.group);
+    }
+}
+
+/// A line that makes its reader panic is lost, and no other: without a reader the pipe would fill up and the function stand still.
+fn guarded(line: impl Fn(String) + Clone) -> impl Fn(String) + Clone {
+    move |text| {
+        if catch_unwind(AssertUnwindSafe(|| line(text))).is_err() {
+            tracing::error!("ALARM: a line that a function printed made the host's reader panic; the line is lost");
+        }
     }
 }
 
@@ -166,5 +183,17 @@ mod tests {
         assert_eq!(&lines[..3], ["one", "", "two \u{fffd}"]);
         assert_eq!(lines[3].len(), MAX_LINE);
         assert_eq!(lines[4], "xxx");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_breaks_its_reader_loses_no_other() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let seen = lines.clone();
+        let line = guarded(move |line: String| {
+            assert_ne!(line, "bad", "on purpose");
+            seen.lock().unwrap().push(line);
+        });
+        forward(&b"one\nbad\ntwo\n"[..], line).await;
+        assert_eq!(*lines.lock().unwrap(), ["one", "two"]);
     }
 }

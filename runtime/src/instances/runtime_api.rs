@@ -4,63 +4,48 @@
 //! `next` waits for a job; `response` and `error` answer it; `init/error` says why the function cannot start.
 //! An answer is acknowledged as soon as it is read: whatever follows from it happens elsewhere.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::dispatch::Assignment;
 use super::environment::{ACCOUNT, arn};
 use super::failure::{self, MAX_RESPONSE};
 use super::instance::Instance;
 use super::peer;
+use crate::connections::places::Places;
+use crate::connections::{self, Rules};
 use crate::invocation::Outcome;
 
 type Reply = Response<Full<Bytes>>;
 
-/// Accepts the process' connections until the task is dropped.
-pub(super) async fn serve(listener: TcpListener, instance: Arc<Instance>) {
-    let Ok(local) = listener.local_addr() else { return };
-    let mut connections = JoinSet::new();
-    loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // out of file descriptors, most likely: spinning would not bring any back
-                tracing::warn!(%error, "a function's connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        while connections.try_join_next().is_some() {}
-        if !peer::is_same_user(peer, local) {
-            tracing::warn!(%peer, "refused a connection of another user to a function's Runtime API");
-            continue;
-        }
-        connections.spawn(serve_connection(stream, instance.clone(), local));
-    }
+/// Connections of one process at one time: one for each event that it takes at a time, with some to spare.
+const MOST_CONNECTIONS: usize = 64;
+
+/// Serves the process' connections until the task is dropped; `never` stays false until then.
+pub(super) async fn serve(listener: TcpListener, instance: Arc<Instance>, never: watch::Receiver<bool>) {
+    let places = Places::new("Runtime API", MOST_CONNECTIONS, usize::MAX);
+    let rules = Rules { timed: false, admits: of_this_user, ..Rules::default() };
+    connections::serve(listener, places, rules, never, move |request, _| {
+        let instance = instance.clone();
+        async move { route(request, &instance).await }
+    })
+    .await;
 }
 
-async fn serve_connection(stream: TcpStream, instance: Arc<Instance>, local: SocketAddr) {
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let instance = instance.clone();
-        async move { Ok::<_, Infallible>(route(request, &instance).await) }
-    });
-    // an error here is the process' end, which the supervisor sees for itself
-    if let Err(error) = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
-        tracing::trace!(%error, %local, "a function's connection ended");
+fn of_this_user(client: SocketAddr, server: SocketAddr) -> bool {
+    let own = peer::is_same_user(client, server);
+    if !own {
+        tracing::warn!(%client, "refused a connection of another user to a function's Runtime API");
     }
+    own
 }
 
 async fn route(request: Request<Incoming>, instance: &Arc<Instance>) -> Reply {

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::dispatch::Reply;
 use super::environment;
 use super::failure;
 use super::instance::Instance;
@@ -16,7 +18,9 @@ use super::observed;
 use super::pool::Runner;
 use super::process::Process;
 use super::runtime_api;
-use crate::invocation::FunctionError;
+use crate::descriptors::is_shortage;
+use crate::invocation::{FunctionError, Outcome, Rejected};
+use crate::supervision::{panic_text, with_fault};
 
 /// Time for initialisation before the process is started anew (Lambda's limit).
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,6 +56,8 @@ enum End {
     Killed,
     Stopped,
     CannotStart(String),
+    /// The host is short of something that a start needs.
+    NoCapacity(String),
 }
 
 /// Runs instance `id` from its start to its end, and starts a successor if jobs still wait.
@@ -61,15 +67,60 @@ pub(super) fn spawn(runner: Arc<Runner>, id: u64) {
         while let Some(id) = next {
             let instance = Instance::new(id, runner.clone());
             runner.dispatch.started(&instance);
-            runner.counters.cold_start();
-            next = supervise(&instance).await;
+            next = if let Some(_room) = runner.processes.room().await {
+                // a task of its own: what panics in it ends this instance alone
+                let supervised = {
+                    let instance = instance.clone();
+                    with_fault(runner.part.clone(), async move { supervise(&instance).await })
+                };
+                let begun = Instant::now();
+                match tokio::spawn(supervised).await {
+                    Ok(next) => next,
+                    Err(error) => broken_off(&instance, panic_text(error), begun.elapsed()).await,
+                }
+            } else {
+                no_capacity(&instance, "all processes that the limit of open files allows are at work; raise it (ulimit -Hn)")
+            };
             runner.ended.notify_waiters();
         }
     });
 }
 
+/// Gives an instance up that the host has no process for; nothing is started in its stead.
+fn no_capacity(instance: &Instance, why: &str) -> Option<u64> {
+    let (runner, function) = (&instance.runner, &instance.runner.function.id);
+    instance.condemn();
+    runner.processes.short(function, why);
+    let reply = || Err(Rejected::NoCapacity { function: function.clone(), why: why.to_owned() });
+    runner.dispatch.no_room(instance.id, &reply);
+    None
+}
+
+/// The supervisor of an instance panicked. Its process went with it; what it had in flight counts as not tried, and comes again. A
+/// successor, if jobs wait for one, starts after a pause.
+async fn broken_off(instance: &Arc<Instance>, why: String, ran: Duration) -> Option<u64> {
+    let runner = &instance.runner;
+    let why = format!("the supervisor of a process of {}: {why}", runner.function.id);
+    runner.part.ended(&why);
+    let pause = runner.backoff.lock().unwrap_or_else(PoisonError::into_inner).pause(ran);
+    tracing::error!(
+        part = runner.part.name(),
+        "ALARM: {why}. What it had in flight counts as not tried; the next process may start in {} ms",
+        pause.as_millis()
+    );
+    instance.condemn();
+    let next = runner.dispatch.ended(instance.id, instance.is_ready(), None);
+    instance.fail_all(failure::broken_off);
+    if next.is_some() {
+        tokio::time::sleep(pause).await;
+    }
+    runner.part.started(Instant::now());
+    next
+}
+
 async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
     let runner = &instance.runner;
+    runner.counters.cold_start();
     // a first initialisation that takes too long is tried again as part of the invocation that waits for it
     let mut end = run(instance, INIT_TIMEOUT).await;
     if matches!(end, End::InitTimeout) {
@@ -84,16 +135,19 @@ async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
         );
         end = run(instance, runner.function.timeout).await;
     }
+    if let End::NoCapacity(why) = &end {
+        return no_capacity(instance, why);
+    }
     let failure = |request_id: &str| describe(&end, instance, request_id);
     // of an invocation that waited for this instance and never began nobody else tells
     let never_began = |request_id: &str| {
         let error = failure(request_id);
         runner.observer.ended(observed::ended(request_id, 0, Duration::ZERO, None, Some(&error)));
-        error
+        Ok(Outcome::Error(error))
     };
     let ready = instance.is_ready();
     let on_purpose = matches!(end, End::Stopped | End::Idle) && instance.init_error().is_none();
-    let blame: Option<&dyn Fn(&str) -> FunctionError> = if ready || on_purpose { None } else { Some(&never_began) };
+    let blame: Option<&dyn Fn(&str) -> Reply> = if ready || on_purpose { None } else { Some(&never_began) };
     // gives its place free before anybody learns of its end and tries again
     instance.condemn();
     let next = runner.dispatch.ended(instance.id, ready, blame);
@@ -111,13 +165,18 @@ fn describe(end: &End, instance: &Instance, request_id: &str) -> FunctionError {
         End::Killed => failure::exited(request_id, "signal: killed"),
         End::InitTimeout | End::Deadline => failure::timed_out(request_id, instance.runner.function.timeout),
         End::Idle | End::Stopped => failure::killed_by_shutdown(request_id),
-        End::CannotStart(why) => failure::cannot_start(request_id, why),
+        End::CannotStart(why) | End::NoCapacity(why) => failure::cannot_start(request_id, why),
     }
 }
 
 async fn run(instance: &Arc<Instance>, init_limit: Duration) -> End {
     let (mut process, listener) = match start(instance).await {
         Ok(started) => started,
+        Err(error) if is_shortage(&error) => {
+            // what an idle process holds is there for the next try
+            instance.runner.processes.end_idle();
+            return End::NoCapacity(error.to_string());
+        }
         Err(error) => {
             let why = format!("cannot run {}: {error}", instance.runner.executable.display());
             instance.runner.log.write(None, Line::Output { text: why.clone() });
@@ -126,8 +185,9 @@ async fn run(instance: &Arc<Instance>, init_limit: Duration) -> End {
     };
     // dropped with this function: no connection outlives its process
     let mut connections = JoinSet::new();
-    connections.spawn(runtime_api::serve(listener, instance.clone()));
-    let end = watch(instance, &mut process, init_limit).await;
+    let (_live, never) = watch::channel(false);
+    connections.spawn(runtime_api::serve(listener, instance.clone(), never));
+    let end = watch_over(instance, &mut process, init_limit).await;
     let graceful = matches!(end, End::Idle | End::Stopped) && instance.has_extensions();
     if graceful {
         process.terminate();
@@ -147,7 +207,7 @@ async fn start(instance: &Arc<Instance>) -> io::Result<(Process, TcpListener)> {
     // variables that are not UTF-8 cannot be passed on and are of no use to a function
     let host = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let environment = environment::build(&runner.function, &runner.executable, listener.local_addr()?, &stream, host);
-    let mut process = Process::start(&runner.executable, environment, &runner.guardian)?;
+    let mut process = Process::start(&runner.executable, environment, runner.open_files, &runner.guardian)?;
     instance.process_started(process.pid());
     let weak = Arc::downgrade(instance);
     let (log, observer) = (runner.log.clone(), runner.observer.clone());
@@ -159,7 +219,7 @@ async fn start(instance: &Arc<Instance>) -> io::Result<(Process, TcpListener)> {
     Ok((process, listener))
 }
 
-async fn watch(instance: &Instance, process: &mut Process, init_limit: Duration) -> End {
+async fn watch_over(instance: &Instance, process: &mut Process, init_limit: Duration) -> End {
     loop {
         let wake = match instance.check(Instant::now(), init_limit, instance.runner.idle) {
             Due::At(instant) => instant,

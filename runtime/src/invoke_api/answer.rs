@@ -41,6 +41,7 @@ impl From<Rejected> for Error {
         match rejected {
             Rejected::NotFound(name) => Self::NoFunction(name),
             Rejected::Throttled(_) => Self::Throttled("ReservedFunctionConcurrentInvocationLimitExceeded".into()),
+            Rejected::NoCapacity { .. } => Self::Throttled("ConcurrentInvocationLimitExceeded".into()),
             Rejected::TooLarge(_) => Self::TooLarge(MAX_PAYLOAD),
             Rejected::ShuttingDown => Self::Service(rejected.to_string()),
         }

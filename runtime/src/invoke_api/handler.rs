@@ -1,10 +1,7 @@
 //! One request from its head to its answer.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::value::RawValue;
 
@@ -14,23 +11,21 @@ use super::request::{self, Kind, Wanted};
 use super::{Api, HOST_ID, admission};
 use crate::asynchronous::{Event, MAX_EVENT};
 use crate::connections::Peers;
+use crate::connections::body::Unread;
 use crate::instances::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
 use crate::model::Function;
 
-/// A body must have come by then.
-const BODY_TIME: Duration = Duration::from_secs(30);
-
 /// Answers a request; there is always an answer.
 pub(super) async fn handle(api: &Api, request: Request<Incoming>, peers: Peers) -> Reply {
-    serve(api, request, peers).await.unwrap_or_else(|error| {
+    serve(api, request, &peers).await.unwrap_or_else(|error| {
         tracing::debug!(?error, "a call of the Invoke API was refused");
         error.reply()
     })
 }
 
 /// Nothing of the body is read before the caller is admitted.
-async fn serve(api: &Api, request: Request<Incoming>, peers: Peers) -> Result<Reply, Error> {
+async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<Reply, Error> {
     let (head, body) = request.into_parts();
     admission::admit(peers.client.ip(), peers.server.ip(), &head.headers, api.token.as_ref()).map_err(Error::Refused)?;
     if head.headers.get(HOST_ID).is_some_and(|id| id.as_bytes() != api.host_id.as_bytes()) {
@@ -45,7 +40,7 @@ async fn serve(api: &Api, request: Request<Incoming>, peers: Peers) -> Result<Re
         }
     })?;
     let trace_id = head.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let payload = payload(body, if kind == Kind::Asynchronous { MAX_EVENT } else { MAX_PAYLOAD }).await?;
+    let payload = payload(peers, body, if kind == Kind::Asynchronous { MAX_EVENT } else { MAX_PAYLOAD }).await?;
     match kind {
         Kind::Dry => Ok(answer::taken(StatusCode::NO_CONTENT, &new_id())),
         Kind::Asynchronous => {
@@ -73,13 +68,12 @@ async fn invoke(api: &Api, function: &Function, payload: Bytes, trace_id: Option
 }
 
 /// The event, which is JSON; none at all counts as `{}`.
-async fn payload(body: Incoming, most: usize) -> Result<Bytes, Error> {
-    let body = match tokio::time::timeout(BODY_TIME, Limited::new(body, most).collect()).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Error::TooLarge(most)),
-        Ok(Err(error)) => return Err(Error::NotJson(error.to_string())),
-        Err(_) => return Err(Error::NotJson(format!("it did not come within {} s", BODY_TIME.as_secs()))),
-    };
+async fn payload(peers: &Peers, body: Incoming, most: usize) -> Result<Bytes, Error> {
+    let body = peers.body(body, most).await.map_err(|unread| match unread {
+        Unread::TooLarge => Error::TooLarge(most),
+        Unread::NoRoom => Error::Throttled("CallerRateLimitExceeded".into()),
+        Unread::Slow | Unread::Broken(_) => Error::NotJson(unread.to_string()),
+    })?;
     if body.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }

@@ -24,7 +24,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::asynchronous::Queue;
-use crate::connections::{self, Limits};
+use crate::connections::places::Places;
+use crate::connections::{self, Rules};
 use crate::instances::Logs;
 use crate::invocation::Invoker;
 use crate::model::Function;
@@ -40,6 +41,7 @@ pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::L
 const HOST_ID: &str = "x-usher-host";
 
 /// What the API needs of its host.
+#[derive(Clone)]
 pub struct Api {
     /// By logical id.
     pub functions: BTreeMap<String, Function>,
@@ -55,14 +57,11 @@ pub struct Api {
     pub host_id: String,
 }
 
-/// How long the requests of a drain take is for the pool to say, which ends what runs.
-const LIMITS: Limits = Limits { connections: 1024, drain: None };
-
 /// Serves until `shutdown` turns true, then finishes the requests in flight. Those of invocations that the pool ends are
-/// answered as well.
-pub async fn serve(listener: TcpListener, api: Api, shutdown: watch::Receiver<bool>) {
+/// answered as well: how long the requests of a drain take is for the pool to say.
+pub(crate) async fn serve(listener: TcpListener, api: Api, places: Places, shutdown: watch::Receiver<bool>) {
     let api = Arc::new(api);
-    connections::serve(listener, LIMITS, shutdown, move |request, peers| {
+    connections::serve(listener, places, Rules::default(), shutdown, move |request, peers| {
         let api = api.clone();
         async move { handler::handle(&api, request, peers).await }
     })

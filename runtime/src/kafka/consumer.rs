@@ -35,6 +35,8 @@ pub(super) enum Event {
     /// Answer with what is done; it is committed before the partitions go.
     Revoked(Vec<Partition>, mpsc::Sender<Vec<(Partition, Offset)>>),
     Lost(Vec<Partition>),
+    /// The partition is read from this offset on, or cannot be; records from before came before.
+    Sought(Partition, Offset, Result<(), String>),
     CommitFailed(Vec<Partition>),
 }
 
@@ -52,6 +54,8 @@ pub(super) struct Context {
     /// The consumer that this is the context of.
     own: OnceLock<Weak<MappingConsumer>>,
     changes: Mutex<Vec<Change>>,
+    /// What librdkafka said of the last error.
+    reason: Mutex<Option<String>>,
 }
 
 /// A partition that came, with the queue of what is fetched of it, or went.
@@ -72,7 +76,13 @@ impl Context {
             progress,
             own: OnceLock::new(),
             changes: Mutex::default(),
+            reason: Mutex::default(),
         }
+    }
+
+    /// What librdkafka said of the error that the last poll returned.
+    pub(super) fn reason(&self) -> Option<String> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Tells it whose context it is: before the first poll.
@@ -183,14 +193,13 @@ impl ClientContext for Context {
         }
     }
 
+    /// Every error that a poll returns comes by here first, on the same thread: here is its reason, there its partition.
     fn error(&self, error: KafkaError, reason: &str) {
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AllBrokersDown) => self.broker_is(true),
-            Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) => {
-                tracing::debug!(mapping = %self.mapping, reason, "a connection to Kafka failed");
-            }
-            _ => tracing::warn!(mapping = %self.mapping, %error, reason, "Kafka reports an error"),
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.broker_is(true);
         }
+        tracing::debug!(mapping = %self.mapping, %error, reason, "Kafka reports an error");
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
     }
 
     fn stats(&self, statistics: Statistics) {

@@ -1,55 +1,44 @@
-//! The task between the polling thread, the pure machine and the functions: it feeds the one and obeys the other.
+//! The task between the polling thread, the pure machine and the functions: it feeds the one and obeys the other. `given_up` sends
+//! records to the destination, `moves` has a partition read from elsewhere.
+
+mod given_up;
+mod moves;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use rdkafka::consumer::CommitMode;
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::KafkaResult;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::buffer::{Accepted, Buffer, Chunk};
+use super::clock::Clock;
 use super::consumer::{Event, MappingConsumer, commit, partition};
-use super::destination::{Context, GivenUp, History, Outlet, letters};
+use super::destination::{Context, Delivered, History, Outlet};
 use super::encode;
-use super::poller::{Order, Orders};
+use super::moves::Move;
+use super::poller::{Broken, Order, Orders};
 use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
-use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Millis, Offset, Partition, Reason, Settings, Slice, verdict};
+use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Offset, Partition, Reason, Settings, Slice, verdict};
 use crate::model::KafkaMapping;
+use crate::observation::Repeats;
+use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
 
 /// The status need not be fresher than this.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Milliseconds since 1970 that only step forward.
-#[derive(Debug)]
-struct Clock {
-    started: Instant,
-    epoch: Millis,
-}
-
-impl Clock {
-    fn start() -> Self {
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as Millis;
-        Self { started: Instant::now(), epoch }
-    }
-
-    fn now(&self) -> Millis {
-        self.epoch + self.started.elapsed().as_millis() as Millis
-    }
-
-    fn instant(&self, at: Millis) -> Instant {
-        self.started + Duration::from_millis((at - self.epoch).max(0) as u64)
-    }
-}
-
 /// What a task of the driver ends with.
 enum Ended {
     Invocation(InvocationId, Result<Response, Rejected>),
-    Delivery(Partition, u64, Result<(), String>),
+    Delivery(Partition, u64, Result<Delivered, String>),
+    /// A move was committed, or not.
+    Move(Move, KafkaResult<()>),
 }
 
 pub(super) struct Driver {
@@ -67,6 +56,10 @@ pub(super) struct Driver {
     /// Letters on their way, by partition: an answer to any other is void.
     letters: BTreeMap<Partition, u64>,
     next_letter: u64,
+    /// Deliveries that failed.
+    undelivered: Repeats<Partition>,
+    /// Moves that the polling thread makes.
+    moving: BTreeMap<Partition, Move>,
     batches: BTreeMap<InvocationId, Vec<Slice>>,
     progress: Arc<Progress>,
     clock: Clock,
@@ -96,6 +89,8 @@ impl Driver {
             history: History::default(),
             letters: BTreeMap::new(),
             next_letter: 0,
+            undelivered: Repeats::default(),
+            moving: BTreeMap::new(),
             batches: BTreeMap::new(),
             progress,
             clock: Clock::start(),
@@ -107,15 +102,17 @@ impl Driver {
     /// `polling` resolves when the polling thread ends, with its reason, or without one if it panicked.
     ///
     /// # Errors
-    /// The polling thread's end, without which there is nothing more to do. What is done is committed then, too.
+    /// Why the polling thread ended, without which there is nothing more to do. Batches in flight are waited for then, too, so that the
+    /// records are not at the function twice at one time; what is done is committed if the consumer still can.
     pub(super) async fn run(
         mut self,
         mut events: mpsc::Receiver<Event>,
-        mut polling: oneshot::Receiver<Result<(), String>>,
+        mut polling: oneshot::Receiver<Result<(), Broken>>,
         mut tuned: watch::Receiver<Option<SourceSettings>>,
+        moves: &mut mpsc::Receiver<Move>,
         mut shutdown: watch::Receiver<bool>,
         patience: Duration,
-    ) -> Result<(), String> {
+    ) -> Result<(), Broken> {
         let mut result = Ok(());
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut shown = Instant::now();
@@ -129,22 +126,23 @@ impl Driver {
                 // the consumer holds a sender as well, so this channel does not end with the thread
                 Some(event) = events.recv() => self.happened(event),
                 ended = &mut polling => {
-                    let why = ended.unwrap_or_else(|_| Err("its polling thread panicked".to_owned())).err();
-                    result = Err(why.unwrap_or_else(|| "its polling thread ended".to_owned()));
+                    let why = ended.unwrap_or_else(|_| Err(Broken::Other("its polling thread panicked".to_owned()))).err();
+                    result = Err(why.unwrap_or_else(|| Broken::Other("its polling thread ended".to_owned())));
+                    self.finish(patience).await;
                     break;
                 }
-                Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(Ended::Invocation(id, result)) => {
-                        let finish = self.judge(id, &result);
-                        self.step(Input::Finished(id, finish));
-                    }
-                    Ok(Ended::Delivery(partition, letter, result)) => self.delivered(partition, letter, &result),
-                    Err(error) => tracing::error!(mapping = %self.mapping.id, %error, "ALARM: a task failed"),
+                Some(ended) = self.tasks.join_next() => if let Err(broken) = self.ended(ended) {
+                    result = Err(broken);
+                    break;
                 },
                 Ok(()) = tuned.changed() => {
-                    let settings = *tuned.borrow_and_update();
-                    if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
+                    let settings = tuned.borrow_and_update().clone();
+                    if let Some(settings) = settings {
+                        self.progress.paused(settings.paused_partitions.clone());
+                        self.step(Input::Tuned(settings));
+                    }
                 }
+                Some(wanted) = moves.recv() => self.begin_move(wanted),
                 () = tokio::time::sleep_until(wake.into()) => self.step(Input::Tick),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
@@ -163,12 +161,38 @@ impl Driver {
         let done = self.step_for_commit(Input::Flush);
         let (consumer, topics) = (self.consumer.clone(), self.mapping.topics.clone());
         let committed = tokio::task::spawn_blocking(move || {
-            if done.is_empty() { Ok(()) } else { commit(&consumer, &topics, &done, CommitMode::Sync) }
+            // a consumer with a fatal error commits nothing; its records are read again
+            let nothing = done.is_empty() || consumer.client().fatal_error().is_some();
+            if nothing { Ok(()) } else { commit(&consumer, &topics, &done, CommitMode::Sync) }
         });
         if let Ok(Err(error)) = committed.await {
             tracing::warn!(mapping = %self.mapping.id, %error, "the last commit failed; those records will be read again");
         }
         result
+    }
+
+    /// Waits, `patience` at most, for batches in flight; begins none.
+    async fn finish(&mut self, patience: Duration) {
+        self.step(Input::Drain);
+        let deadline = tokio::time::Instant::now() + patience;
+        while !self.batches.is_empty() {
+            let ended = tokio::time::timeout_at(deadline, self.tasks.join_next()).await;
+            let Ok(Some(Ok(()))) = ended.map(|ended| ended.map(|ended| self.ended(ended))) else { return };
+        }
+    }
+
+    /// The end of a task. One that panicked ends the run: nothing else would end its batch.
+    fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) -> Result<(), Broken> {
+        match ended {
+            Ok(Ended::Invocation(id, result)) => {
+                let finish = self.judge(id, &result);
+                self.step(Input::Finished(id, finish));
+            }
+            Ok(Ended::Delivery(partition, letter, result)) => self.delivered(partition, letter, &result),
+            Ok(Ended::Move(wanted, committed)) => self.moved(wanted, committed),
+            Err(error) => return Err(Broken::Other(panic_text(error))),
+        }
+        Ok(())
     }
 
     fn happened(&mut self, event: Event) {
@@ -193,6 +217,7 @@ impl Driver {
                 self.step(Input::Lost(&partitions));
                 self.forget(&partitions);
             }
+            Event::Sought(partition, offset, result) => self.sought(partition, offset, result),
             Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
         }
         self.progress.holds(self.machine.overview());
@@ -221,6 +246,10 @@ impl Driver {
         self.buffer.forget(partitions);
         self.history.forget(partitions);
         self.letters.retain(|partition, _| !partitions.contains(partition));
+        self.moving.retain(|partition, _| !partitions.contains(partition));
+        for partition in partitions {
+            self.progress.waits(*partition, None);
+        }
     }
 
     fn step(&mut self, input: Input<'_>) {
@@ -248,6 +277,11 @@ impl Driver {
     fn obey(&mut self, action: Action) {
         match action {
             Action::Invoke(id, slices) => self.invoke(id, slices),
+            // librdkafka would keep it and send it once Kafka is back, perhaps for a membership that is over by then
+            Action::Commit(offsets) if self.progress.away.load(Ordering::Relaxed) => {
+                let partitions: Vec<Partition> = offsets.iter().map(|(partition, _)| *partition).collect();
+                self.step(Input::CommitFailed(&partitions));
+            }
             Action::Commit(offsets) => {
                 if let Err(error) = commit(&self.consumer, &self.mapping.topics, &offsets, CommitMode::Async) {
                     tracing::debug!(mapping = %self.mapping.id, %error, "a commit could not be sent; it is made again");
@@ -268,50 +302,15 @@ impl Driver {
             Action::Resume(partition) => self.orders.send(Order::Read(partition)),
             Action::Discard(slice, reason) => {
                 self.progress.discarded.fetch_add(slice.records as u64, Ordering::Relaxed);
+                if reason == Reason::TooLarge {
+                    self.progress.lost.fetch_add(slice.records as u64, Ordering::Relaxed);
+                }
                 tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
                     first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records discarded");
             }
             Action::SendToDestination(slice, reason) => self.send_away(&slice, reason),
             Action::Alarm(text) => tracing::error!(mapping = %self.mapping.id, "ALARM: {text}"),
         }
-    }
-
-    /// Tells the destination of records that are given up.
-    fn send_away(&mut self, slice: &Slice, reason: Reason) {
-        let Some(outlet) = self.outlet.clone() else {
-            // only a machine that was told of a destination asks for one
-            return self.step(Input::Delivered(slice.partition, false));
-        };
-        self.next_letter += 1;
-        let letter = self.next_letter;
-        let own_id = format!("{}-{letter}", self.mapping.id);
-        let given_up = GivenUp {
-            slice,
-            reason,
-            tried: self.history.of(slice),
-            records: &self.buffer.records(slice),
-            payload_size: self.buffer.event(&self.envelope, &self.mapping.topics, &[*slice]).len(),
-            own_id: &own_id,
-            now: jiff::Timestamp::from_millisecond(self.clock.now()).unwrap_or_default(),
-        };
-        let letters = letters(&self.context, &given_up, outlet.takes_each());
-        tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
-            first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records given up; they go to {}", outlet.name());
-        self.letters.insert(slice.partition, letter);
-        let partition = slice.partition;
-        self.tasks.spawn(async move { Ended::Delivery(partition, letter, outlet.deliver(letters).await) });
-    }
-
-    fn delivered(&mut self, partition: Partition, letter: u64, result: &Result<(), String>) {
-        if self.letters.get(&partition) != Some(&letter) {
-            return;
-        }
-        self.letters.remove(&partition);
-        if let (Err(why), Some(outlet)) = (result, &self.outlet) {
-            tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
-                "ALARM: {} takes no records ({why}). The partition waits, and it is tried until it does", outlet.name());
-        }
-        self.step(Input::Delivered(partition, result.is_ok()));
     }
 
     fn invoke(&mut self, id: InvocationId, slices: Vec<Slice>) {
@@ -346,7 +345,7 @@ impl Driver {
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
                 tracing::error!(%mapping, records, "batch failed: {rejected}");
             }
-            Err(Rejected::Throttled(_) | Rejected::ShuttingDown) => {}
+            Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {}
         }
         let failed = |slice: &Slice| match &finish {
             Finish::Answered(failures) => failures.iter().any(|failure| failure.partition == slice.partition),

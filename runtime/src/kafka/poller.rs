@@ -4,23 +4,24 @@
 //! group would think this host dead. Records come by a queue per partition.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
 use rdkafka::consumer::Consumer;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::mpsc::Sender;
 
 use super::buffer::Chunk;
 use super::consumer::{Change, Context, Event, MappingConsumer, partition};
 use super::encode;
-use crate::mapping::Partition;
+use super::trouble::Trouble;
+use crate::mapping::{Offset, Partition};
 
 /// A chunk is handed on when it has this many bytes: what a body should have, and enough to make the hand-over cheap.
 const CHUNK_BYTES: usize = 512 * 1024;
@@ -31,6 +32,9 @@ const CHUNK_WAIT: Duration = Duration::from_millis(5);
 /// How long the thread sleeps when there is nothing: a record or an order wakes it, a rebalance does not.
 const REST: Duration = Duration::from_millis(20);
 
+/// How long a seek may take: librdkafka's own threads do it, without the brokers.
+const SEEK: Duration = Duration::from_secs(5);
+
 /// What the driver tells the polling thread.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -40,6 +44,8 @@ pub(super) enum Order {
     Hold(Partition),
     /// Read on.
     Read(Partition),
+    /// Read from this offset on, and say so with [`Event::Sought`].
+    Seek(Partition, Offset),
 }
 
 /// The driver's way to the polling thread.
@@ -51,11 +57,34 @@ pub(super) struct Orders {
 
 impl Orders {
     pub(super) fn send(&self, order: Order) {
-        let wakes = matches!(order, Order::Read(_));
+        let wakes = matches!(order, Order::Read(_) | Order::Seek(..));
         // the thread is gone only at the very end
         let _ = self.orders.send(order);
         if wakes {
             self.thread.unpark();
+        }
+    }
+}
+
+/// A thread that is to panic on purpose does so after this time: it is at work by then.
+const BEFORE_THE_PANIC: Duration = Duration::from_secs(1);
+
+/// Why a consumer cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// Its membership was taken over: by another process of the same name, or by its own next one while a broker was away.
+    Fenced,
+    /// Anything else.
+    Other(String),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fenced => {
+                f.write_str("the group has given its membership to another consumer of the same identity; it joins again")
+            }
+            Self::Other(why) => f.write_str(why),
         }
     }
 }
@@ -66,7 +95,7 @@ enum End {
     /// The driver takes nothing more: the host is ending.
     Over,
     /// The consumer cannot go on.
-    Failed(String),
+    Broken(Broken),
 }
 
 /// What is fetched of a partition, and how each of its records begins.
@@ -76,6 +105,7 @@ struct Queue {
 }
 
 struct Poller<'a> {
+    consumer: &'a MappingConsumer,
     context: &'a Arc<Context>,
     events: &'a Sender<Event>,
     /// Records of a chunk at most.
@@ -86,9 +116,10 @@ struct Poller<'a> {
     /// When the oldest of them was begun.
     since: Instant,
     spare: Vec<Vec<u8>>,
+    trouble: Trouble,
 }
 
-/// Polls until `stop`, or until the driver is gone.
+/// Polls until `stop`, or until the driver is gone. `panics`: it panics on purpose.
 ///
 /// # Errors
 /// Why the consumer cannot go on.
@@ -98,8 +129,10 @@ pub(super) fn poll(
     orders: &mpsc::Receiver<Order>,
     stop: &AtomicBool,
     batch: usize,
-) -> Result<(), String> {
+    panics: bool,
+) -> Result<(), Broken> {
     let mut poller = Poller {
+        consumer,
         context: consumer.context(),
         events,
         batch,
@@ -108,14 +141,16 @@ pub(super) fn poll(
         open: BTreeMap::new(),
         since: Instant::now(),
         spare: Vec::new(),
+        trouble: Trouble::default(),
     };
+    let begun = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        poller.obey(orders);
-        match poller.turn(consumer) {
+        assert!(!panics || begun.elapsed() < BEFORE_THE_PANIC, "on purpose: --panic");
+        match poller.obey(orders).and_then(|()| poller.turn()) {
             Ok(true) => {}
             Ok(false) => std::thread::park_timeout(REST),
             Err(End::Over) => break,
-            Err(End::Failed(why)) => return Err(why),
+            Err(End::Broken(broken)) => return Err(broken),
         }
     }
     Ok(())
@@ -123,8 +158,8 @@ pub(super) fn poll(
 
 impl Poller<'_> {
     /// Takes what there is, and hands on what is full or has waited long enough. Whether there was anything.
-    fn turn(&mut self, consumer: &MappingConsumer) -> Result<bool, End> {
-        let own = consumer.poll(Duration::ZERO);
+    fn turn(&mut self) -> Result<bool, End> {
+        let own = self.consumer.poll(Duration::ZERO);
         self.follow();
         let mut busy = own.is_some();
         if let Some(message) = own {
@@ -134,17 +169,29 @@ impl Poller<'_> {
         if !busy || self.since.elapsed() >= CHUNK_WAIT {
             self.flush()?;
         }
+        self.trouble.look(Instant::now(), self.context);
         Ok(busy)
     }
 
-    fn obey(&mut self, orders: &mpsc::Receiver<Order>) {
+    fn obey(&mut self, orders: &mpsc::Receiver<Order>) -> Result<(), End> {
         while let Ok(order) = orders.try_recv() {
             match order {
+                Order::Seek(partition, offset) => self.seek(partition, offset)?,
                 Order::Reuse(memory) => self.spare.push(memory),
                 Order::Hold(partition) => _ = self.held.insert(partition),
                 Order::Read(partition) => _ = self.held.remove(&partition),
             }
         }
+        Ok(())
+    }
+
+    /// Has the consumer fetch from elsewhere. librdkafka drops what it has fetched; what was read before is handed on first.
+    fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), End> {
+        self.hand_on(partition)?;
+        let topic = &self.context.topics[partition.topic];
+        let sought = self.consumer.seek(topic, partition.number, rdkafka::Offset::Offset(offset), SEEK);
+        let sought = sought.map_err(|error| error.to_string());
+        self.events.blocking_send(Event::Sought(partition, offset, sought)).map_err(|_| End::Over)
     }
 
     /// Takes over what a rebalance has brought. What was read of a partition that went is not for the driver any more.
@@ -153,12 +200,14 @@ impl Poller<'_> {
             match change {
                 Change::Came(partition, queue) => {
                     self.open.remove(&partition);
+                    self.trouble.came(partition, self.context);
                     let start = encode::record_start(&self.context.topics[partition.topic], partition.number);
                     self.queues.insert(partition, Queue { fetched: queue, start });
                 }
                 Change::Went(partition) => {
                     self.queues.remove(&partition);
                     self.open.remove(&partition);
+                    self.trouble.went(partition, self.context);
                 }
             }
         }
@@ -187,7 +236,7 @@ impl Poller<'_> {
 
     /// Adds a message to its partition's chunk, and hands the chunk on when it is full. `start`: its [`encode::record_start`].
     fn take(&mut self, partition: Partition, start: &[u8], message: KafkaResult<BorrowedMessage<'_>>) -> Result<(), End> {
-        let Some(message) = self.sound(message)? else { return Ok(()) };
+        let Some(message) = self.sound(Some(partition), message)? else { return Ok(()) };
         // the log began anew within one fetch: a chunk's offsets only rise
         let again = self.open.get(&partition).and_then(Chunk::end).is_some_and(|last| last >= message.offset());
         if again {
@@ -206,23 +255,32 @@ impl Poller<'_> {
         Ok(())
     }
 
-    /// The message, if it is one.
-    fn sound<'m>(&self, message: KafkaResult<BorrowedMessage<'m>>) -> Result<Option<BorrowedMessage<'m>>, End> {
-        match message {
-            Ok(message) => Ok(Some(message)),
-            Err(KafkaError::MessageConsumptionFatal(code)) => {
-                Err(End::Failed(format!("its consumer cannot go on ({code}); another host may use the same identity")))
+    /// The message, if it is one; an error is reported. `partition`: whose queue it came by; `None`: the consumer's own.
+    fn sound<'m>(
+        &mut self,
+        partition: Option<Partition>,
+        message: KafkaResult<BorrowedMessage<'m>>,
+    ) -> Result<Option<BorrowedMessage<'m>>, End> {
+        let error = match message {
+            Ok(message) => {
+                self.trouble.over(partition, self.context);
+                return Ok(Some(message));
             }
-            Err(error) => {
-                self.context.error(error, "while polling");
-                Ok(None)
-            }
+            Err(error) => error,
+        };
+        if let Some((code, why)) = self.consumer.client().fatal_error() {
+            return Err(End::Broken(match code {
+                RDKafkaErrorCode::FencedInstanceId => Broken::Fenced,
+                code => Broken::Other(format!("its consumer cannot go on ({code}: {why})")),
+            }));
         }
+        self.trouble.failed(Instant::now(), partition, &error, self.consumer);
+        Ok(None)
     }
 
     /// What comes by the consumer's own queue: errors, and perhaps a record that came before its partition's queue.
     fn take_own(&mut self, message: KafkaResult<BorrowedMessage<'_>>) -> Result<(), End> {
-        let Some(message) = self.sound(message)? else { return Ok(()) };
+        let Some(message) = self.sound(None, message)? else { return Ok(()) };
         let Some(partition) = partition(&self.context.topics, message.topic(), message.partition()) else { return Ok(()) };
         let start = encode::record_start(message.topic(), message.partition());
         self.take(partition, &start, Ok(message))
@@ -230,6 +288,7 @@ impl Poller<'_> {
 
     fn hand_on(&mut self, partition: Partition) -> Result<(), End> {
         let Some(chunk) = self.open.remove(&partition) else { return Ok(()) };
+        self.trouble.read(partition, chunk.end());
         self.events.blocking_send(Event::Records(partition, chunk)).map_err(|_| End::Over)
     }
 

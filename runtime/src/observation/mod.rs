@@ -3,7 +3,7 @@
 //! An invocation that ends passes through these files: `observations` counts it, `histogram` keeps how long such took,
 //! `recent` the last of them and the last failures. A line that a function prints passes through `emf`, which reads
 //! metrics in `CloudWatch`'s embedded format out of it, and `series`, which adds them up. `exposition` writes any of it as
-//! Prometheus reads it. The control room asks for a snapshot whenever somebody looks.
+//! Prometheus reads it. `repeats` says which of the errors that repeat are logged. The control room asks for a snapshot whenever somebody looks.
 //!
 //! Promises: memory is bounded, whatever functions print and however they fail; nobody who is observed waits for those
 //! who look, beyond a short lock.
@@ -13,6 +13,7 @@ mod exposition;
 mod histogram;
 mod observations;
 mod recent;
+mod repeats;
 mod series;
 
 pub use emf::{Point, points};
@@ -20,4 +21,5 @@ pub use exposition::{Exposition, Kind};
 pub use histogram::{BOUNDS, Histogram};
 pub use observations::{Durations, Ended, Failure, FunctionObserver, Observations};
 pub use recent::{Recent, shortened};
+pub use repeats::{FIRST_AGAIN, LONGEST_AGAIN, Repeats};
 pub use series::{MOST_SERIES, Series, Summed};

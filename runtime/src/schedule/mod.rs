@@ -14,6 +14,7 @@ mod seen;
 mod tests;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::asynchronous::{Event, Queue};
 use crate::model::Schedule;
+use crate::supervision::{Registry, supervise};
 
 use seen::Seen;
 
@@ -37,27 +39,24 @@ const TOO_LATE: Duration = Duration::from_mins(1);
 /// Events of one function that have not ended; at so many a firing is dropped with a warning, as the queue would grow for ever.
 const MOST_UNFINISHED: usize = 100;
 
-/// Fires every enabled schedule until `shutdown` turns true.
+/// Fires every enabled schedule until `shutdown` turns true. Each is a part of its own in `parts`: one that fails holds back no other.
 ///
 /// `memory` is the file that says when a host last did; what would have fired since is told once, and not made up for.
-pub async fn run(schedules: Vec<Schedule>, queue: Queue, memory: Option<&Path>, shutdown: watch::Receiver<bool>) {
+pub async fn run(
+    schedules: Vec<Schedule>,
+    queue: Queue,
+    memory: Option<&Path>,
+    parts: Registry,
+    shutdown: watch::Receiver<bool>,
+) {
     let start = Timestamp::now();
     let mut running = JoinSet::new();
     let seen = memory.map(Seen::at);
     let last = seen.as_ref().and_then(Seen::last);
     for schedule in schedules.into_iter().filter(|schedule| schedule.enabled) {
-        match (Expression::parse(&schedule.expression), zone(&schedule.timezone)) {
-            (Ok(expression), Ok(zone)) => {
-                let missed = last.map_or(0, |last| seen::missed(&schedule, &expression, &zone, last, start));
-                if missed > 0 {
-                    let count = seen::shown(missed);
-                    tracing::warn!(schedule = schedule.id, count, "missed while no host ran; missed times are not made up for");
-                }
-                running.spawn(one(schedule, expression, zone, start, queue.clone(), shutdown.clone()));
-            }
-            // The template room refuses these; a schedule made elsewhere is told and left out.
-            (Err(wrong), _) | (_, Err(wrong)) => tracing::error!(schedule = schedule.id, "{} {wrong}", schedule.expression),
-        }
+        let part = parts.part(format!("schedule {}", schedule.id));
+        let firing = Firing { schedule, start, last, handled: Arc::default(), queue: queue.clone(), shutdown: shutdown.clone() };
+        running.spawn(supervise(part, shutdown.clone(), move || firing.clone().run()));
     }
     if running.is_empty() {
         return;
@@ -68,8 +67,9 @@ pub async fn run(schedules: Vec<Schedule>, queue: Queue, memory: Option<&Path>, 
         }
         tokio::select! {
             ended = running.join_next() => match ended {
-                Some(Ok(())) => {}
-                Some(Err(error)) => tracing::error!(%error, "ALARM: a schedule fires no more until the host is started anew"),
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(why))) => tracing::error!("{why}"),
+                Some(Err(error)) => tracing::error!(%error, "a schedule ended"),
                 None => break,
             },
             () = tokio::time::sleep(LOOK_UP) => {}
@@ -77,41 +77,85 @@ pub async fn run(schedules: Vec<Schedule>, queue: Queue, memory: Option<&Path>, 
     }
 }
 
-async fn one(
+/// One schedule, over all of its runs.
+#[derive(Debug, Clone)]
+struct Firing {
     schedule: Schedule,
-    expression: Expression,
-    zone: TimeZone,
+    /// When this host began.
     start: Timestamp,
+    /// When an earlier host last looked after the schedules.
+    last: Option<Timestamp>,
+    /// Up to when the schedule was looked after by this host; a run that follows a panic goes on from there.
+    handled: Arc<Mutex<Option<Timestamp>>>,
     queue: Queue,
-    mut shutdown: watch::Receiver<bool>,
-) {
-    // Rates count from StartDate; whatever is due at that very moment fires.
-    let (beat, mut last) = match schedule.start {
-        Some(date) => (date, start.max(date - jiff::SignedDuration::from_nanos(1))),
-        None => (start, start),
-    };
-    let is_over = |due: &Timestamp| schedule.end.is_some_and(|end| *due > end);
-    while let Some(due) = expression.next(beat, last, &zone).filter(|due| !is_over(due)) {
-        if !wait_until(due, &mut shutdown).await {
-            break;
+    shutdown: watch::Receiver<bool>,
+}
+
+impl Firing {
+    fn handled(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.handled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(mut self) -> Result<(), String> {
+        let schedule = self.schedule.clone();
+        let (expression, zone) = match (Expression::parse(&schedule.expression), zone(&schedule.timezone)) {
+            (Ok(expression), Ok(zone)) => (expression, zone),
+            // the template's reader refuses these; one that was made elsewhere never fires
+            (Err(wrong), _) | (_, Err(wrong)) => {
+                tracing::error!(schedule = schedule.id, "{} {wrong}", schedule.expression);
+                return Ok(());
+            }
+        };
+        // Rates count from StartDate; whatever is due at that very moment fires.
+        let (beat, begin) = match schedule.start {
+            Some(date) => (date, self.start.max(date - jiff::SignedDuration::from_nanos(1))),
+            None => (self.start, self.start),
+        };
+        let handled = *self.handled();
+        if handled.is_none() {
+            *self.handled() = Some(begin);
+            self.tell_of_the_missed(&expression, &zone);
         }
-        last = due;
-        let now = Timestamp::now();
+        let mut last = handled.unwrap_or(begin);
+        let is_over = |due: &Timestamp| schedule.end.is_some_and(|end| *due > end);
+        while let Some(due) = expression.next(beat, last, &zone).filter(|due| !is_over(due)) {
+            if !wait_until(due, &mut self.shutdown).await {
+                break;
+            }
+            last = self.due(due).await;
+            *self.handled() = Some(last);
+        }
+        Ok(())
+    }
+
+    fn tell_of_the_missed(&self, expression: &Expression, zone: &TimeZone) {
+        let missed = self.last.map_or(0, |last| seen::missed(&self.schedule, expression, zone, last, self.start));
+        if missed > 0 {
+            let count = seen::shown(missed);
+            tracing::warn!(schedule = self.schedule.id, count, "missed while no host ran; missed times are not made up for");
+        }
+    }
+
+    /// Fires, unless it is too late or too many events wait. Returns up to when the schedule is looked after by this.
+    async fn due(&self, due: Timestamp) -> Timestamp {
+        let (schedule, now) = (&self.schedule, Timestamp::now());
         if now.duration_since(due) > jiff::SignedDuration::try_from(TOO_LATE).unwrap_or_default() {
             tracing::warn!(schedule = schedule.id, %due, "missed: this machine was away; missed times are not made up for");
-            last = now;
-        } else if queue.unfinished(&schedule.function) >= MOST_UNFINISHED {
+            return now;
+        }
+        if self.queue.unfinished(&schedule.function) >= MOST_UNFINISHED {
             tracing::warn!(
                 schedule = schedule.id,
                 "not fired: {MOST_UNFINISHED} earlier events of {} have not ended",
                 schedule.function
             );
-        } else {
-            let event = Event { function: schedule.function.clone(), payload: payload::event(&schedule, due), trace_id: None };
-            if let Err(why) = queue.accept(event).await {
-                tracing::error!(schedule = schedule.id, "ALARM: not fired: {why}");
-            }
+            return due;
         }
+        let event = Event { function: schedule.function.clone(), payload: payload::event(schedule, due), trace_id: None };
+        if let Err(why) = self.queue.accept(event).await {
+            tracing::error!(schedule = schedule.id, "ALARM: not fired: {why}");
+        }
+        due
     }
 }
 

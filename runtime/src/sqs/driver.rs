@@ -16,8 +16,13 @@ use super::settlement::{Verdict, settle};
 use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
 use crate::model::{Queue, SqsMapping};
+use crate::observation::Repeats;
+use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
+
+/// A function that the host could start no process for is tried again after so long.
+const NO_CAPACITY: Duration = Duration::from_millis(500);
 
 /// A message that is this host's for now.
 struct Held {
@@ -46,6 +51,8 @@ pub(super) struct Driver {
     next_key: Key,
     batches: BTreeMap<InvocationId, Vec<Key>>,
     tasks: JoinSet<Ended>,
+    /// Requests for messages that failed.
+    unanswered: Repeats<()>,
     started: Instant,
 }
 
@@ -69,17 +76,21 @@ impl Driver {
             next_key: 0,
             batches: BTreeMap::new(),
             tasks: JoinSet::new(),
+            unanswered: Repeats::default(),
             started: Instant::now(),
         }
     }
 
     /// Runs until `shutdown` turns true and everything in flight then has ended and the queue knows, or `patience` is over.
+    ///
+    /// # Errors
+    /// What broke off.
     pub(super) async fn run(
         mut self,
         mut tuned: watch::Receiver<Option<SourceSettings>>,
         mut shutdown: watch::Receiver<bool>,
         patience: Duration,
-    ) {
+    ) -> Result<(), String> {
         let mut deadline: Option<tokio::time::Instant> = None;
         self.step(Input::Tick);
         self.progress.holds(self.machine.overview());
@@ -88,11 +99,11 @@ impl Driver {
             tokio::select! {
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(ended) => self.ended(ended),
-                    // a task has nothing to panic about; what it held comes again from the queue
-                    Err(error) => tracing::error!(mapping = %self.mapping.id, %error, "ALARM: a task failed"),
+                    // what it held comes again from the queue
+                    Err(error) => return Err(panic_text(error)),
                 },
                 Ok(()) = tuned.changed() => {
-                    let settings = *tuned.borrow_and_update();
+                    let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
                 }
                 () = until(wake) => self.step(Input::Tick),
@@ -102,11 +113,12 @@ impl Driver {
                 }
                 () = until(deadline) => {
                     tracing::warn!(mapping = %self.mapping.id, "messages still in flight at the end of the drain come again when their visibility is over");
-                    return;
+                    return Ok(());
                 }
             }
             self.progress.holds(self.machine.overview());
         }
+        Ok(())
     }
 
     fn now(&self) -> Millis {
@@ -128,8 +140,9 @@ impl Driver {
     fn ended(&mut self, ended: Ended) {
         match ended {
             Ended::Receive(id, Ok(messages)) => {
-                if self.progress.problem(None) {
-                    tracing::info!(mapping = %self.mapping.id, "{} answers again", self.mapping.queue_name());
+                self.progress.problem(None);
+                if let Some(errors) = self.unanswered.over(&()) {
+                    tracing::info!(errors, mapping = %self.mapping.id, "{} answers again", self.mapping.queue_name());
                 }
                 Progress::add(&self.progress.received, messages.len());
                 let (messages, dropped): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| self.wants(message));
@@ -138,8 +151,10 @@ impl Driver {
                 self.step(Input::Received(id, messages));
             }
             Ended::Receive(id, Err(why)) => {
-                if !self.progress.problem(Some(why.to_string())) {
-                    tracing::warn!(mapping = %self.mapping.id, "{} at {} cannot be asked: {why}. It is tried until it can", self.mapping.queue_name(), self.sqs.endpoint());
+                let why = why.to_string();
+                self.progress.problem(Some(why.clone()));
+                if let Some(times) = self.unanswered.failed(Instant::now(), (), &why) {
+                    tracing::warn!(times, mapping = %self.mapping.id, "{} at {} cannot be asked: {why}. It is tried until it can", self.mapping.queue_name(), self.sqs.endpoint());
                 }
                 self.step(Input::ReceiveFailed(id));
             }
@@ -184,9 +199,12 @@ impl Driver {
             Action::Receive { id, most, wait } => {
                 let (sqs, mapping, queues) = (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
                 self.tasks.spawn(async move {
-                    let received = sqs.receive(mapping.queue_name(), most, wait).await;
-                    if received == Err(Wrong::NoQueue) {
-                        restore(&sqs, &queues).await;
+                    let mut received = sqs.receive(mapping.queue_name(), most, wait).await;
+                    // the server answers and has lost the queue, as one without a disk does when it is restarted
+                    if received == Err(Wrong::NoQueue)
+                        && let Err(why) = queues::ensure(&sqs, &queues).await
+                    {
+                        received = Err(Wrong::Other(why));
                     }
                     Ended::Receive(id, received)
                 });
@@ -214,7 +232,8 @@ impl Driver {
         self.batches.insert(id, batch);
         Progress::add(&self.progress.batches, 1);
         let invoker = self.invoker.clone();
-        self.tasks.spawn(async move { Ended::Invocation(id, invoker.invoke(request, true).await) });
+        let latest = self.instant(start_by);
+        self.tasks.spawn(async move { Ended::Invocation(id, begun(&invoker, request, latest).await) });
     }
 
     fn settle(&mut self, verdict: Verdict, keys: &[Key]) {
@@ -260,11 +279,12 @@ impl Driver {
                     Finish::Failed
                 }
             },
+            Ok(Response { outcome: Outcome::Error(error), .. }) if error.is_of_the_hosts_end() => Finish::NotInvoked,
             Ok(Response { outcome: Outcome::Error(error), request_id }) => {
                 tracing::warn!(%mapping, request_id, messages, error_type = error.error_type, "batch failed: {}", error.message);
                 Finish::Failed
             }
-            Err(rejected @ Rejected::Throttled(_)) => {
+            Err(rejected @ (Rejected::Throttled(_) | Rejected::NoCapacity { .. })) => {
                 tracing::warn!(%mapping, messages, "{rejected}; the batch goes back to the queue");
                 Finish::NotInvoked
             }
@@ -284,9 +304,14 @@ impl Driver {
     }
 }
 
-/// The server answers and has lost the queue, as one without a disk does when it is restarted.
-async fn restore(sqs: &Sqs, queues: &[Queue]) {
-    if let Err(why) = queues::ensure(sqs, queues).await {
-        tracing::warn!("{why}");
+/// Runs the function. While the host has no process for it the batch waits here until `latest`: one that is given back counts as
+/// received, and a queue that allows few receives would set it aside.
+async fn begun(invoker: &Invoker, request: Request, latest: Instant) -> Result<Response, Rejected> {
+    loop {
+        let ended = invoker.invoke(request.clone(), true).await;
+        if !matches!(ended, Err(Rejected::NoCapacity { .. })) || Instant::now() + NO_CAPACITY >= latest {
+            return ended;
+        }
+        tokio::time::sleep(NO_CAPACITY).await;
     }
 }

@@ -17,6 +17,7 @@ mod notes;
 mod queues;
 mod settlement;
 mod status;
+pub(crate) mod text;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use tokio::task::JoinHandle;
 
 use crate::invocation::{Invoker, MAX_PAYLOAD};
 use crate::model::{Queue, SqsMapping};
+use crate::supervision::{Registry, supervise};
 use crate::tuning::SourceSettings;
 pub use client::{Sqs, Wrong};
 use driver::Driver;
@@ -58,6 +60,8 @@ pub struct Limits {
     pub visibility: Duration,
     /// Time a drain waits for batches in flight.
     pub drain: Duration,
+    /// Where the mapping is registered as a part of its host.
+    pub parts: Registry,
 }
 
 /// A running mapping.
@@ -65,7 +69,7 @@ pub struct Limits {
 pub struct Handle {
     watch: Watch,
     tune: watch::Sender<Option<SourceSettings>>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), String>>,
 }
 
 /// A view of a mapping, for the status.
@@ -106,9 +110,9 @@ impl Handle {
     /// Waits until the mapping has drained.
     ///
     /// # Errors
-    /// It ended badly. Says which mapping and why.
+    /// It could not drain. Says which mapping and why.
     pub async fn ended(self) -> Result<(), String> {
-        self.task.await.map_err(|error| format!("mapping {} reads no more: {error}", self.watch.mapping.id))
+        self.task.await.unwrap_or_else(|error| Err(format!("mapping {}: {error}", self.watch.mapping.id)))
     }
 }
 
@@ -122,12 +126,25 @@ pub fn start(
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Handle {
-    let progress = Arc::new(Progress::default());
-    let machine = Machine::new(settings(&mapping, limits));
-    let watch = Watch { mapping: Arc::new(mapping), progress: progress.clone() };
-    let driver = Driver::new(watch.mapping.clone(), machine, sqs, queues, invoker, progress);
+    let (settings, drain) = (settings(&mapping, limits), limits.drain);
+    let watch = Watch { mapping: Arc::new(mapping), progress: Arc::default() };
     let (tune, tuned) = watch::channel(None);
-    let task = tokio::spawn(driver.run(tuned, shutdown, limits.drain));
+    let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
+    let run = {
+        let (watch, shutdown) = (watch.clone(), shutdown.clone());
+        move || {
+            let machine = Machine::new(settings.clone());
+            let (mapping, progress) = (watch.mapping.clone(), watch.progress.clone());
+            let driver = Driver::new(mapping, machine, sqs.clone(), queues.clone(), invoker.clone(), progress);
+            let mut tuned = tuned.clone();
+            if tuned.borrow().is_some() {
+                // what was set during an earlier run holds for this one, too
+                tuned.mark_changed();
+            }
+            driver.run(tuned, shutdown.clone(), drain)
+        }
+    };
+    let task = tokio::spawn(supervise(part, shutdown, run));
     Handle { watch, tune, task }
 }
 

@@ -63,10 +63,9 @@ impl Progress {
         *self.overview.lock().unwrap_or_else(PoisonError::into_inner) = overview;
     }
 
-    /// Sets or clears the problem; says whether there was one before.
-    pub(super) fn problem(&self, problem: Option<String>) -> bool {
-        let mut place = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *place, problem).is_some()
+    /// Sets or clears the problem.
+    pub(super) fn problem(&self, problem: Option<String>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 
     pub(super) fn snapshot(&self) -> SqsStatus {

@@ -40,7 +40,7 @@ pub(super) fn tell_functions(app: &mut Application, listener: &TcpListener) {
 /// The events of this state folder.
 pub(super) fn open(app: &Application, options: &Options) -> Result<(Queue, Driver), StartError> {
     let settings = Settings::of(app, options.pool.default_concurrency, options.aws_timing);
-    asynchronous::open(&options.state, &settings).map_err(StartError)
+    asynchronous::open(options.state.path(), &settings).map_err(StartError)
 }
 
 /// The API, and the file by which it is found.
@@ -51,9 +51,9 @@ pub(super) fn api(
     invoker: Invoker,
     queue: Queue,
 ) -> Result<(Api, Beacon), StartError> {
-    let wrong = |error: std::io::Error| StartError(format!("cannot write to {}: {error}", options.state.display()));
+    let wrong = |error: std::io::Error| StartError(format!("cannot write to {}: {error}", options.state.path().display()));
     let (address, host_id) = (listener.local_addr().map_err(wrong)?, new_id());
-    let beacon = Beacon::light(&options.state, &host_id, address).map_err(wrong)?;
+    let beacon = Beacon::light(options.state.path(), &host_id, address).map_err(wrong)?;
     tracing::info!("Invoke API on http://{address} (aws lambda invoke --endpoint-url http://{address} ...)");
     let (functions, logs, token) = (app.functions.clone(), options.pool.logs.clone(), options.token.clone());
     Ok((Api { functions, invoker, queue, logs, token, host_id }, beacon))

@@ -37,10 +37,11 @@ impl Host<'_> {
                 in_flight: self.concurrency(&mapping.function),
                 buffer_bytes: BUFFER_BYTES / enabled.len().max(1),
                 drain: self.options.pool.drain,
-                host_id: self.options.host_id.clone(),
+                host_id: self.options.state.host_id().to_owned(),
                 aws_timing: self.options.aws_timing,
                 sqs: self.app.sqs_endpoint.as_deref().map(Sqs::at),
                 function_arn: self.app.functions.get(&mapping.function).map(instances::arn).unwrap_or_default(),
+                parts: self.options.pool.parts.clone(),
             };
             let handle = kafka::start((*mapping).clone(), &limits, self.invoker.clone(), self.stopping.clone()).map_err(StartError)?;
             tracing::info!(mapping = %mapping.id, "reads {} at {} as group {} for {}", mapping.topics.join(", "), mapping.bootstrap_servers, mapping.group, mapping.function);
@@ -58,6 +59,7 @@ impl Host<'_> {
                 timeout: self.app.functions.get(&mapping.function).map_or(Duration::ZERO, |function| function.timeout),
                 visibility: visibility.get(mapping.queue_name()).copied().unwrap_or_default(),
                 drain: self.options.pool.drain,
+                parts: self.options.pool.parts.clone(),
             };
             tracing::info!(mapping = %mapping.id, "reads {} at {} for {}", mapping.queue_name(), sqs.endpoint(), mapping.function);
             sqs::start(mapping.clone(), &limits, sqs.clone(), queues.clone(), self.invoker.clone(), self.stopping.clone())

@@ -3,13 +3,15 @@
 //! Start: check what cannot work and say all of it at once; ask the brokers and SQS whether they are there; make the
 //! template's queues; open the events of earlier runs; then the pool, HTTP, the Invoke API, mappings and schedules, and last a line
 //! for each thing that listens. End (`shutdown` turned): no new records, requests or schedules; what is in flight finishes and is
-//! committed, within [`PoolOptions::drain`]; then the functions end. Any part that ends by itself ends the host in the same way, as
-//! a failure.
+//! committed, within [`PoolOptions::drain`]; then the functions end. A part that ends by itself is started again
+//! ([`crate::supervision`]); the host and every other part go on.
 
 mod invocations;
 mod mappings;
 mod parts;
+mod port;
 mod preflight;
+mod room;
 mod settings;
 mod surroundings;
 
@@ -18,19 +20,22 @@ use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use self::parts::Parts;
+use self::port::Port;
+use self::room::Division;
 use crate::control::{LogSwitch, Tuner};
-use crate::http::{self, KeySet};
+use crate::http::{self, KeyStore};
 use crate::instances::{Pool, PoolOptions, epoch_ms};
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, Token};
 use crate::model::Application;
+use crate::state::StateFolder;
 use crate::tuning::{Settings, Wish};
 use crate::waiting::turned;
 use crate::{control, kafka, schedule};
@@ -49,7 +54,7 @@ pub struct Options {
     /// Where each HTTP API listens, by logical id; one without an address gets any free port of loopback.
     pub http: BTreeMap<String, SocketAddr>,
     /// Keys for the JWT authorizers.
-    pub keys: Option<Arc<KeySet>>,
+    pub keys: Option<Arc<KeyStore>>,
     /// False: schedules are left to another host.
     pub schedules: bool,
     /// Gather and retry at the service's pace instead of as soon as possible.
@@ -58,14 +63,13 @@ pub struct Options {
     pub settings: Option<(PathBuf, Vec<Wish>)>,
     /// Changes what the host logs; `None`: nothing does.
     pub log: Option<LogSwitch>,
-    /// Folder of this host alone: accepted events, where it is found, when schedules were last looked after.
-    pub state: PathBuf,
+    /// Folder of this host alone: its identity in consumer groups (static membership), accepted events, where it is found, when
+    /// schedules were last looked after.
+    pub state: StateFolder,
     /// Where the Invoke API listens.
     pub invoke: InvokeAt,
     /// What callers of other machines must bring to the Invoke API; `None`: they are refused.
     pub token: Option<Token>,
-    /// Distinguishes this host in consumer groups across restarts (static membership): host name and project folder.
-    pub host_id: String,
 }
 
 /// An address for the Invoke API.
@@ -102,23 +106,11 @@ const SCHEDULES_SEEN: &str = "schedules-seen";
 #[error("{0}")]
 pub struct StartError(pub String);
 
-/// Why a host ended badly.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// It did not start: what it was told cannot work.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// It ran, until a part of it ended that nothing here starts anew.
-    #[error("{0}. The host drained and ended; start it again once the cause is gone")]
-    Ended(String),
-}
-
 /// Runs the application until `shutdown` completes, then drains and returns. Dropping the future instead kills what is left.
 ///
 /// # Errors
-/// Before anything has started, one message that names everything that is missing or cannot work. Later, after a drain,
-/// the part that could not go on.
-pub async fn run(mut app: Application, options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+/// Before anything has started, one message that names everything that is missing or cannot work.
+pub async fn run(mut app: Application, options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
     preflight::check(&app, &options).await?;
     let listeners = bind(&app, &options).await?;
     let invoke_api = invocations::listen(options.invoke).await?;
@@ -126,33 +118,61 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
     let queues = mappings::ready(&app).await?;
     let (stop, stopping) = watch::channel(false);
     let (events, driver) = invocations::open(&app, &options)?;
-    let pool = Pool::new(&app, &options.executables, &options.pool);
+    let room = Division::of(&app, &options);
+    let pool = Pool::new(&app, &options.executables, &room.pool(&options.pool));
     let invoker: Invoker = pool.clone();
+    let registry = options.pool.parts.clone();
     let mut parts = Parts::default();
-    let driving = driver.run(invoker.clone(), stopping.clone(), options.pool.drain);
-    parts.start("asynchronous events", driving.map(Ok));
+    parts.supervise(registry.part("asynchronous events"), &stopping, {
+        let (invoker, stopping, drain) = (invoker.clone(), stopping.clone(), options.pool.drain);
+        move || driver.clone().run(invoker.clone(), stopping.clone(), drain)
+    });
     let (api, beacon) = invocations::api(&app, &options, &invoke_api, invoker.clone(), events.clone())?;
-    let calls = invoke_api::serve(invoke_api, api, stopping.clone());
-    parts.start("Invoke API", calls.map(Ok));
+    let mut ports = vec![Port::of(invoke_api)?];
+    parts.supervise(registry.part("Invoke API"), &stopping, {
+        let (port, places, stopping) = (ports[0].clone(), room.public.clone(), stopping.clone());
+        move || {
+            let (api, listener, places, stopping) = (api.clone(), port.listener(), places.clone(), stopping.clone());
+            async move {
+                invoke_api::serve(listener?, api, places, stopping).await;
+                Ok(())
+            }
+        }
+    });
 
     let mut faces = Parts::default();
     for (api, listener) in app.apis.iter().zip(listeners.apis) {
         let (base, routes) = (api.base_path(), api.routes.len());
         tracing::info!(api = %api.id, "listening on http://{}{base} ({}, {routes} routes)", address(&listener), api.kind.name());
-        let serving = http::serve(api.clone(), listener, options.keys.clone(), invoker.clone(), stopping.clone());
-        faces.start(format!("API {}", api.id), serving);
+        let port = Port::of(listener)?;
+        ports.push(port.clone());
+        let (api, places, keys, invoker, serving) =
+            (api.clone(), room.public.clone(), options.keys.clone(), invoker.clone(), stopping.clone());
+        faces.supervise(registry.part(format!("API {}", api.id)), &stopping, move || {
+            let (api, places, keys, invoker, serving) =
+                (api.clone(), places.clone(), keys.clone(), invoker.clone(), serving.clone());
+            let listener = port.listener();
+            async move { http::serve_within(places, api, listener?, keys, invoker, serving).await }
+        });
     }
     let enabled: Vec<_> = app.schedules.iter().filter(|schedule| schedule.enabled && options.schedules).cloned().collect();
     for schedule in &enabled {
         tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
     }
-    let (queue, mut until, memory) = (events.clone(), stopping.clone(), options.state.join(SCHEDULES_SEEN));
-    let firing = async move {
-        schedule::run(enabled, queue, Some(&memory), until.clone()).await;
-        // there may be none, or none that fires again
-        turned(&mut until).await;
-    };
-    parts.start("schedules", firing.map(Ok));
+    parts.supervise(registry.part("schedules"), &stopping, {
+        let (queue, stopping, memory) = (events.clone(), stopping.clone(), options.state.path().join(SCHEDULES_SEEN));
+        let registry = registry.clone();
+        move || {
+            let (enabled, queue, memory, registry) = (enabled.clone(), queue.clone(), memory.clone(), registry.clone());
+            let mut until = stopping.clone();
+            async move {
+                schedule::run(enabled, queue, Some(&memory), registry, until.clone()).await;
+                // there may be none, or none that fires again
+                turned(&mut until).await;
+                Ok(())
+            }
+        }
+    });
     let host = mappings::Host { app: &app, options: &options, invoker: &invoker, stopping: &stopping };
     let (kafka, sqs) = (host.start_kafka()?, host.start_sqs(queues));
     let mut mappings = Parts::default();
@@ -178,7 +198,16 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
     let mut watching = Parts::default();
     if let Some((file, wishes)) = options.settings.clone() {
         settings::begin(&tuner, &wishes)?;
-        watching.start("following usher.toml", settings::follow(file, tuner.clone(), wishes).map(Ok));
+        let tuner = tuner.clone();
+        watching.supervise(registry.part("settings of usher.toml"), &stopping, move || {
+            settings::follow(file.clone(), tuner.clone(), wishes.clone()).map(Ok)
+        });
+    }
+    if let Some(keys) = options.keys.clone() {
+        watching.supervise(registry.part("keys for tokens"), &stopping, move || {
+            let keys = keys.clone();
+            async move { keys.follow().await }.map(Ok)
+        });
     }
     if let Some(listener) = listeners.control {
         tracing::info!("live page on http://{}/_usher/", address(&listener));
@@ -187,34 +216,41 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
             observations: options.pool.observations.clone(),
             kafka: watches.0,
             sqs: watches.1,
+            keys: options.keys.clone(),
             events,
+            places: vec![room.public.clone(), room.control.clone()],
+            parts: registry.clone(),
             tuner,
             token: hex::encode(rand::random::<[u8; 16]>()),
             started_ms: epoch_ms(SystemTime::now()),
             app: app.clone(),
         };
-        watching.start("live page", control::serve(listener, Arc::new(host)).map(Ok));
+        let (host, port, places) = (Arc::new(host), Port::of(listener)?, room.control);
+        watching.supervise(registry.part("live page"), &stopping, move || {
+            let (host, listener, places) = (host.clone(), port.listener(), places.clone());
+            async move {
+                control::serve(listener?, host, places).await;
+                Ok(())
+            }
+        });
     }
     tracing::info!(functions = app.functions.len(), mappings = mappings.len(), "ready");
 
-    let failure = tokio::select! {
-        () = shutdown => None,
-        Some(why) = faces.ended() => Some(why),
-        Some(why) = mappings.ended() => Some(why),
-        Some(why) = parts.ended() => Some(why),
-        Some(why) = watching.ended() => Some(why),
-    };
-    if let Some(why) = &failure {
-        tracing::error!("ALARM: {why}");
+    for name in registry.unknown_faults() {
+        let known: Vec<String> = registry.status(Instant::now()).into_iter().map(|part| part.part).collect();
+        tracing::error!("--panic {name:?} names no part of this host. Name one of: {}", known.join(", "));
     }
+
+    shutdown.await;
     tracing::info!("draining: no new records, requests or schedules; what is in flight finishes");
     let _ = stop.send(true);
+    ports.iter().for_each(Port::close);
     tokio::join!(mappings.drained(), faces.drained());
     // together: the pool refuses what still queues and bounds what is in flight, which the others wait for
     tokio::join!(pool.shutdown(), parts.drained());
     drop((beacon, watching));
     tracing::info!("stopped");
-    failure.map_or(Ok(()), |why| Err(RunError::Ended(why)))
+    Ok(())
 }
 
 struct Listeners {

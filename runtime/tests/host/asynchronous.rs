@@ -229,7 +229,7 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
         eventually("it is being worked on", async || marker.exists().then_some(())).await;
         stop.send(true).unwrap();
         pool.shutdown().await;
-        running.await.unwrap();
+        running.await.unwrap().unwrap();
         assert!(matches!(pool.stats().functions[0].errors, 1), "the process was ended");
     }
     let pool = Pool::new(&app, &executables(), &options().0);

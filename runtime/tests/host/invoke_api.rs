@@ -23,7 +23,7 @@ pub(crate) struct Host {
     pub(crate) url: String,
     pub(crate) state: PathBuf,
     stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<Result<(), up::RunError>>,
+    running: JoinHandle<Result<(), up::StartError>>,
 }
 
 impl Host {
@@ -36,7 +36,7 @@ impl Host {
         let token = token.map(|token| Token::new(token).unwrap());
         let options =
             up::Options { invoke: up::InvokeAt::Given(address), token, executables: executables(), ..up_options(free_address()) };
-        let state = options.state.clone();
+        let state = options.state.path().to_owned();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));
         let url = format!("http://127.0.0.1:{}", address.port());
@@ -161,7 +161,7 @@ async fn a_function_calls_another_through_its_host_and_files_are_for_this_user_a
     let event = json!({ "do": "call", "function": "stack-Behave", "event": { "do": "echo", "text": "from within" } });
     let answer: Value = host.call("Behave", &[], event.to_string()).await.json().await.unwrap();
     assert_eq!(answer["event"]["text"], "from within", "{answer}");
-    for file in ["events.redb", "host.json"] {
+    for file in ["events.redb", "host.json", "host.lock", "host-id"] {
         let mode = std::fs::metadata(host.state.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }

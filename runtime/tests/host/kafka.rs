@@ -1,7 +1,6 @@
 //! Real Kafka, real functions: nothing lost, order kept, commits only for what is done.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,9 @@ use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::kafka::{self, Handle, Limits};
 use usher::model::{Function, KafkaKind, KafkaMapping, Security, StartingPosition};
+use usher::supervision::Registry;
 
+use crate::own_kafka::OwnKafka;
 use crate::support::{eventually, function, pool};
 
 /// The shared broker.
@@ -81,6 +82,7 @@ impl Stage {
             sqs: None,
             aws_timing: false,
             function_arn: "arn:behave".into(),
+            parts: Registry::default(),
         };
         Self { brokers, mapping, folder, pool, limits }
     }
@@ -305,70 +307,6 @@ async fn retries_that_run_out_give_up_the_record_and_go_on() {
     assert_eq!(stage.committed(0).await, Some(8));
 }
 
-/// A Kafka of this test's own, which it may stop.
-pub(crate) struct OwnKafka {
-    data: TempDir,
-    port: u16,
-    controller: u16,
-    /// For logins, and for client certificates.
-    secured: Option<[u16; 2]>,
-}
-
-impl OwnKafka {
-    fn start() -> Self {
-        Self::with(None)
-    }
-
-    /// With encrypted listeners as well.
-    pub(crate) fn secured() -> Self {
-        Self::with(Some([free_address().port(), free_address().port()]))
-    }
-
-    fn with(secured: Option<[u16; 2]>) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let kafka = Self { data, port: free_address().port(), controller: free_address().port(), secured };
-        kafka.script("start");
-        kafka
-    }
-
-    pub(crate) fn brokers(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
-    /// Servers that ask for a login, and those that ask for a certificate.
-    pub(crate) fn secured_brokers(&self) -> [String; 2] {
-        self.secured.unwrap().map(|port| format!("127.0.0.1:{port}"))
-    }
-
-    /// A file of its certificates.
-    pub(crate) fn pem(&self, name: &str) -> String {
-        std::fs::read_to_string(self.data.path().join("kafka/tls").join(name)).unwrap()
-    }
-
-    fn script(&self, command: &str) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/servers");
-        let mut command_line = Command::new(script);
-        for (name, port) in ["KAFKA_SASL_PORT", "KAFKA_MTLS_PORT"].into_iter().zip(self.secured.into_iter().flatten()) {
-            command_line.env(name, port.to_string());
-        }
-        let output = command_line
-            .args([command, "kafka"])
-            .env("USHER_DATA", self.data.path())
-            .env("KAFKA_PORT", self.port.to_string())
-            .env("KAFKA_CONTROLLER_PORT", self.controller.to_string())
-            .env_remove("USHER_SERVERS")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "scripts/servers {command} kafka: {}", String::from_utf8_lossy(&output.stderr));
-    }
-}
-
-impl Drop for OwnKafka {
-    fn drop(&mut self) {
-        self.script("stop");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost() {
     let kafka = OwnKafka::start();
@@ -376,8 +314,8 @@ async fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost() {
     stage.produce(0, &values(0..10)).await;
     let running = stage.start();
     stage.eventually_seen(10).await;
-    kafka.script("stop");
-    kafka.script("start");
+    kafka.stop();
+    kafka.start_again();
     stage.produce(0, &values(10..20)).await;
     stage.produce(1, &values(20..30)).await;
     stage.eventually_seen(30).await;

@@ -9,7 +9,8 @@ use usher::model::Security;
 use usher::project::{Arguments, Project};
 use usher::template;
 
-use crate::kafka::{OwnKafka, Stage, values};
+use crate::kafka::{Stage, values};
+use crate::own_kafka::OwnKafka;
 use crate::template::function;
 
 const PATIENCE: Duration = Duration::from_secs(20);

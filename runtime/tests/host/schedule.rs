@@ -9,9 +9,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use usher::instances::PoolOptions;
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
 use usher::model::{Function, Schedule, ScheduleKind};
+use usher::supervision::Registry;
 use usher::{asynchronous, schedule, up};
 
-use crate::support::{application, eventually, executables, function, options, state};
+use crate::support::{application, claimed, eventually, executables, function, options, state};
 
 /// Fails the first invocation; tells of all.
 struct FailsOnce(mpsc::UnboundedSender<Value>, std::sync::atomic::AtomicBool);
@@ -60,7 +61,7 @@ async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile
     let (sent, mut seen) = mpsc::unbounded_channel();
     let (stop, stopping) = watch::channel(false);
     let events = queue(FailsOnce(sent, false.into()), &stopping);
-    let running = tokio::spawn(schedule::run(vec![schedule, disabled], events, None, stopping));
+    let running = tokio::spawn(schedule::run(vec![schedule, disabled], events, None, Registry::default(), stopping));
 
     let mut events = Vec::new();
     while events.len() < 4 {
@@ -86,7 +87,7 @@ async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
     let (_stop, stopping) = watch::channel(false);
     let events = queue(FailsOnce(sent, true.into()), &stopping);
     // ends by itself: nothing is left to fire
-    schedule::run(vec![schedule], events.clone(), Some(&memory), stopping).await;
+    schedule::run(vec![schedule], events.clone(), Some(&memory), Registry::default(), stopping).await;
     eventually("what was fired has run", async || events.stats().iter().all(|of| of.unfinished() == 0).then_some(())).await;
     let mut times = Vec::new();
     while let Ok(event) = seen.try_recv() {
@@ -119,10 +120,9 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         settings: None,
         log: None,
         schedules: true,
-        state: state(),
+        state: claimed(),
         invoke: up::InvokeAt::Given(([127, 0, 0, 1], 0).into()),
         token: None,
-        host_id: "schedules".into(),
     };
     let (stop, stopped) = oneshot::channel::<()>();
     let host = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));

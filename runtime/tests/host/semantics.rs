@@ -12,7 +12,7 @@ use usher::sqs::mapping as queue;
 const P: Partition = Partition { topic: 0, number: 0 };
 
 /// What goes wrong: record 2 of four is the cause, where one is.
-const FAILURES: [&str; 11] = [
+const FAILURES: [&str; 12] = [
     "function error",
     "timeout",
     "crash",
@@ -20,6 +20,7 @@ const FAILURES: [&str; 11] = [
     "malformed response",
     "partial response: 2 failed",
     "throttled three times",
+    "no process three times",
     "record too old",
     "destination down twice",
     "revoked in flight",
@@ -66,6 +67,7 @@ fn result(failure: &str) -> Result<Response, Rejected> {
             Outcome::Answer(Bytes::from_static(br#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":2}}]}"#))
         }
         "throttled three times" => return Err(Rejected::Throttled("F".into())),
+        "no process three times" => return Err(Rejected::NoCapacity { function: "F".into(), why: "open files".into() }),
         other => {
             let error_type = match other {
                 "timeout" => "Sandbox.Timedout",
@@ -127,7 +129,7 @@ impl Run<'_> {
                 }
                 let harmless = ["record too old", "revoked in flight", "broker gone at the commit"].contains(&self.failure)
                     || !(slice.first..=slice.last).contains(&2)
-                    || (self.failure == "throttled three times" && !self.trouble("throttled three times", 3));
+                    || (self.failure.ends_with(" three times") && !self.trouble(self.failure, 3));
                 let answer = if harmless {
                     Ok(Response { request_id: "r".into(), outcome: Outcome::Answer(Bytes::from_static(b"{}")) })
                 } else {
@@ -173,6 +175,7 @@ fn why(reason: Reason) -> &'static str {
         Reason::RetriesExhausted => "retries",
         Reason::TooOld => "age",
         Reason::TooLarge => "size",
+        Reason::Skipped => "skipped",
     }
 }
 

@@ -11,7 +11,7 @@ use usher::up;
 
 use crate::kafka::{free_address, random, recording};
 use crate::sqs_stage::{Stage, arn, endpoint, queue};
-use crate::support::{self, add_function, application, eventually, executables, options, state, usher_up};
+use crate::support::{self, add_function, application, claimed, eventually, executables, options, usher_up};
 
 /// A project whose function reads the queue of a stage.
 pub(crate) fn project(stage: &Stage) -> TempDir {
@@ -49,19 +49,29 @@ async fn a_killed_host_loses_nothing() {
 }
 
 /// An SQS server of this test's own, which it may stop.
-struct OwnServer {
+pub(crate) struct OwnServer {
     data: TempDir,
     port: u16,
+    limits: &'static str,
 }
 
 impl OwnServer {
     fn start() -> Self {
-        let server = Self { data: tempfile::tempdir().unwrap(), port: free_address().port() };
+        Self::with("relaxed")
+    }
+
+    /// One that takes 256 KiB in a message, and no characters that the service refuses.
+    pub(crate) fn strict() -> Self {
+        Self::with("strict")
+    }
+
+    fn with(limits: &'static str) -> Self {
+        let server = Self { data: tempfile::tempdir().unwrap(), port: free_address().port(), limits };
         server.script("start");
         server
     }
 
-    fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
@@ -71,6 +81,7 @@ impl OwnServer {
             .args([command, "sqs"])
             .env("USHER_DATA", self.data.path())
             .env("SQS_PORT", self.port.to_string())
+            .env("SQS_LIMITS", self.limits)
             .env_remove("USHER_SERVERS")
             .output()
             .unwrap();
@@ -190,9 +201,8 @@ fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
         log: None,
         schedules: true,
         aws_timing: false,
-        state: state(),
+        state: claimed(),
         invoke: up::InvokeAt::Given(([127, 0, 0, 1], 0).into()),
         token: None,
-        host_id: random(),
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::model::{Function, Queue, Redrive, SqsMapping};
 use usher::sqs::{self, Handle, Limits, Sqs};
+use usher::supervision::Registry;
 
 use crate::kafka::{random, recording};
 use crate::support::{eventually, invoke, pool};
@@ -114,8 +115,13 @@ impl Stage {
         };
         let folder = tempfile::tempdir().unwrap();
         let pool = pool(recording(&folder));
-        let limits =
-            Limits { concurrency: 4, timeout: Duration::from_secs(1), visibility: VISIBILITY, drain: Duration::from_secs(20) };
+        let limits = Limits {
+            concurrency: 4,
+            timeout: Duration::from_secs(1),
+            visibility: VISIBILITY,
+            drain: Duration::from_secs(20),
+            parts: Registry::default(),
+        };
         // warm: what a cold start takes on a busy machine is not the subject
         invoke(&pool, json!({ "do": "echo" })).await;
         Self { client: client(&endpoint), endpoint, sqs, queues, mapping, folder, pool, limits }

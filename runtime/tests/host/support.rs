@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use usher::instances::{Logs, Pool, PoolOptions};
 use usher::invocation::{Invoke, Outcome, Request, Response};
 use usher::model::{Application, Code, Function};
+use usher::state::StateFolder;
 
 /// The executable of `examples/behave.rs`, built beside this test.
 pub(crate) fn behave() -> PathBuf {
@@ -61,6 +62,11 @@ pub(crate) fn executables() -> BTreeMap<String, PathBuf> {
 /// A state folder of this test's own, within the target folder.
 pub(crate) fn state() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("state-{:016x}", rand::random::<u64>()))
+}
+
+/// The same, taken for a host.
+pub(crate) fn claimed() -> StateFolder {
+    StateFolder::claim(&state()).unwrap()
 }
 
 /// A log that the test can read.

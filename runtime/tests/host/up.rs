@@ -4,8 +4,8 @@ use tokio::sync::oneshot;
 use usher::model::KafkaMapping;
 use usher::up;
 
-use crate::kafka::{Stage, free_address, random, recording, values};
-use crate::support::{application, eventually, executables, options, state};
+use crate::kafka::{Stage, free_address, recording, values};
+use crate::support::{application, claimed, eventually, executables, options};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn up_serves_its_status_and_drains_when_told() {
@@ -31,26 +31,6 @@ async fn up_serves_its_status_and_drains_when_told() {
     stop.send(()).unwrap();
     host.await.unwrap().unwrap();
     assert_eq!(stage.committed(1).await, Some(25));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mapping_that_cannot_go_on_ends_the_host_with_the_reason() {
-    let mut stage = Stage::new(1).await;
-    stage.produce(0, &values(0..1)).await;
-    let mut app = application(recording(&stage.folder));
-    app.kafka.push(stage.mapping.clone());
-    let options = up_options(free_address());
-    stage.limits.host_id.clone_from(&options.host_id);
-    let host = tokio::spawn(up::run(app, options, std::future::pending()));
-    stage.eventually_seen(1).await;
-    // the same member of the group once more: the broker shuts the first one out
-    let usurper = stage.start();
-    let error = host.await.unwrap().unwrap_err();
-    assert!(
-        matches!(&error, up::RunError::Ended(why) if why.contains("BehaveEvents") && why.contains("same identity")),
-        "{error}"
-    );
-    usurper.drain().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -82,9 +62,8 @@ pub(crate) fn up_options(control: std::net::SocketAddr) -> up::Options {
         log: None,
         schedules: true,
         aws_timing: false,
-        state: state(),
+        state: claimed(),
         invoke: up::InvokeAt::Given(([127, 0, 0, 1], 0).into()),
         token: None,
-        host_id: random(),
     }
 }

@@ -1,7 +1,8 @@
 //! Asks for variables one by one and remembers what was wrong.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -17,6 +18,8 @@ use crate::naming::Names;
 #[derive(Debug)]
 pub struct Reader {
     vars: BTreeMap<String, String>,
+    /// Variables that are there and are no text.
+    unreadable: BTreeSet<String>,
     problems: RefCell<Vec<Problem>>,
 }
 
@@ -24,12 +27,30 @@ impl Reader {
     /// Over given variables.
     pub fn new<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Self {
         let vars = vars.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        Self { vars, problems: RefCell::default() }
+        Self { vars, unreadable: BTreeSet::new(), problems: RefCell::default() }
     }
 
-    /// Over the environment of this process: the only I/O of this room. Variables that are not UTF-8 count as missing.
+    /// Over the environment of this process: the only I/O of this room.
     pub fn from_env() -> Self {
-        Self::new(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))))
+        Self::of_os(std::env::vars_os())
+    }
+
+    /// Over variables as the system has them. One whose value is not UTF-8 is a problem once it is read; never a missing one, whose
+    /// default would be taken.
+    pub fn of_os(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut reader = Self::new::<String, String>([]);
+        // No setting has a name that is not UTF-8.
+        for (name, value) in vars.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))) {
+            match value.into_string() {
+                Ok(value) => {
+                    reader.vars.insert(name, value);
+                }
+                Err(_) => {
+                    reader.unreadable.insert(name);
+                }
+            }
+        }
+        reader
     }
 
     /// The settings, if every question was answered; else every problem.
@@ -50,16 +71,26 @@ impl Reader {
 
     /// A text that may be missing.
     pub fn optional_text(&self, variable: &str) -> Option<String> {
+        if self.unreadable.contains(variable) {
+            self.refuse_once(variable, "is not UTF-8", "text in UTF-8");
+        }
         self.vars.get(variable).map(|v| v.trim()).filter(|v| !v.is_empty()).map(str::to_owned)
     }
 
     /// A text that must be there. `allowed` says what it is for, should it be missing.
     pub fn text(&self, variable: &str, allowed: &str) -> Option<String> {
         let text = self.optional_text(variable);
-        if text.is_none() {
+        if text.is_none() && !self.unreadable.contains(variable) {
             self.refuse(variable, "is missing", allowed);
         }
         text
+    }
+
+    /// A variable may be read by several methods.
+    fn refuse_once(&self, variable: &str, wrong: &str, allowed: &str) {
+        if self.problems.borrow().iter().all(|problem| problem.variable != variable) {
+            self.refuse(variable, wrong, allowed);
+        }
     }
 
     /// A text, else the default.
@@ -76,6 +107,14 @@ impl Reader {
             return None;
         }
         Some(Secret::new(secret))
+    }
+
+    /// Secrets of one use, each of at least `min_bytes`: the first must be there, the others may be missing.
+    pub fn secrets(&self, variable: &str, others: &[&str], min_bytes: usize) -> Option<Vec<Secret>> {
+        let others = others.iter().filter(|other| self.optional_text(other).is_some());
+        // All are read before any is missed, so that every problem is noted.
+        let secrets: Vec<_> = std::iter::once(&variable).chain(others).map(|name| self.secret(name, min_bytes)).collect();
+        secrets.into_iter().collect()
     }
 
     /// A whole number in bounds.

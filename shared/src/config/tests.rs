@@ -85,6 +85,37 @@ fn a_blank_value_is_a_missing_one() {
     assert!(problems(&reader).contains("ENV_PREFIX is missing"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_no_text_is_a_problem() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    let value = OsString::from_vec(vec![b'1', 0xe4]);
+    let names = ["A", "B", "C", "D", "E"];
+    let reader = Reader::of_os(names.map(|name| (OsString::from(name), value.clone())));
+    let _ = reader.text_or("A", "default");
+    let _ = reader.integer_or("B", 1..=9_u32, 1);
+    let _ = reader.switch_or("C", false);
+    let _ = reader.text("D", "some text");
+    let _ = reader.secrets("E", &["A"], 1);
+    let text = problems(&reader);
+    assert_eq!(text.lines().count(), 1 + names.len(), "{text}");
+    assert!(names.iter().all(|name| text.contains(&format!("{name} is not UTF-8"))), "{text}");
+}
+
+#[test]
+fn the_next_secret_may_be_missing_but_not_short() {
+    let secrets = |next: &str| {
+        let reader = Reader::new([("NOW", "0123456789abcdef"), ("NEXT", next)]);
+        let secrets = reader.secrets("NOW", &["NEXT"], 16);
+        reader.finish(|| secrets).map(|secrets| secrets.len()).map_err(|problems| problems.to_string())
+    };
+    assert_eq!(secrets(""), Ok(1));
+    assert_eq!(secrets("0123456789abcdeF"), Ok(2));
+    assert!(secrets("hunter2").is_err_and(|text| text.contains("NEXT is too short") && !text.contains("hunter2")));
+}
+
 #[test]
 fn wrong_addresses_are_refused_without_being_printed() {
     for bad in [

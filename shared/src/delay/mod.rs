@@ -8,6 +8,9 @@
 //!    [`DelayQueue::extend`] buys a slow one time. All four are fenced: they do nothing unless the lease is still the worker's;
 //! 4. [`DelayQueue::reschedule`] and [`DelayQueue::cancel`] change it by id at any moment, and end any lease on it.
 //!
+//! An operator looks at what waits and at what was put aside, and replays or drops that: [`DelayQueue::all_pending`],
+//! [`DelayQueue::all_parked`], [`DelayQueue::replay`], [`DelayQueue::drop_parked`].
+//!
 //! A [`Worker`] does 2 and 3 over and over: sleeps until something is due, runs handlers, extends their leases. The verbs are there for who
 //! wants to do it otherwise, on a tick for example.
 //!
@@ -15,6 +18,7 @@
 //! names its shard ([`shard_of`] an id, where nothing else decides). Each verb is one Lua script of O(log n), in a file under `lua/`; verbs that take many entries send them in
 //! batches, all batches in one round trip. Keys: docs/redis.md.
 
+mod inspect;
 mod queue;
 mod scripts;
 mod shard;
@@ -23,8 +27,11 @@ mod worker;
 mod worker_verbs;
 
 pub use crate::link::LinkError as DelayError;
+pub use inspect::OnShard;
 pub use queue::DelayQueue;
 pub(crate) use scripts::FRAGMENTS;
 pub use shard::shard_of;
-pub use types::{Claim, Claimed, Due, Entry, Fenced, MAX_BODY_BYTES, NewEntry, Parked, Replayed, Scheduled, Stats};
+pub use types::{
+    Claim, Claimed, Due, Entry, Fenced, MAX_BODY_BYTES, MAX_PARKED, NewEntry, Parked, Pending, Replayed, Scheduled, Stats,
+};
 pub use worker::{Handle, Job, Tally, Worker, WorkerSettings};

@@ -5,7 +5,7 @@ use crate::message::{BadValue, Shard};
 use crate::naming::Names;
 
 use super::scripts;
-use super::types::{Due, Entry, MAX_BODY_BYTES, NewEntry, Parked, Replayed, Scheduled, Stats};
+use super::types::{Due, Entry, MAX_BODY_BYTES, NewEntry, Scheduled, Stats};
 
 /// Entries in one run of a script: enough to make its fixed cost small, few enough not to hold Redis up (a few milliseconds).
 pub(super) const BATCH: usize = 500;
@@ -84,6 +84,19 @@ impl DelayQueue {
         Ok(Some(Entry { body, due_ms, attempts, leased: reply.parse::<u8>()? == 1 }))
     }
 
+    /// Which of these ids have an entry, waiting or leased, in one round trip. Answers in the order asked.
+    pub async fn exist(&self, shard: Shard, ids: &[String]) -> Result<Vec<bool>, LinkError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut scores = redis::cmd("ZMSCORE");
+        scores.arg(self.key(shard, "due")).arg(ids);
+        let Some(mut reply) = self.link.read("exist", vec![scores]).await?.pop() else {
+            return Err(LinkError::Protocol("no answer to ZMSCORE".into()));
+        };
+        ids.iter().map(|_| Ok(!reply.word()?.is_empty())).collect()
+    }
+
     /// Counts one shard.
     pub async fn stats(&self, shard: Shard) -> Result<Stats, LinkError> {
         stats(&mut self.link.run(self.call(&scripts::STATS, shard)).await?)
@@ -103,36 +116,24 @@ impl DelayQueue {
         Ok(all)
     }
 
-    /// Entries put aside, the oldest first: at most `limit` (up to 500) after the first `skip`.
-    pub async fn parked(&self, shard: Shard, skip: u64, limit: u32) -> Result<Vec<Parked>, LinkError> {
-        let mut reply = self.link.run(self.call(&scripts::PARKED, shard).arg(skip).arg(limit)).await?;
-        let mut parked = Vec::with_capacity(reply.left() / 5);
-        while let Some(id) = reply.next_word()? {
-            let (body, attempts, reason) = (reply.word()?, reply.parse()?, reply.word()?);
-            parked.push(Parked { id, body, attempts, reason, parked_ms: reply.parse()? });
-        }
-        Ok(parked)
-    }
-
-    /// Lets a parked entry wait again, its attempts forgotten.
-    pub async fn replay(&self, shard: Shard, id: &str, due: Due) -> Result<Replayed, LinkError> {
-        let mut reply = self.link.run(self.call(&scripts::REPLAY, shard).arg(id).arg(due)).await?;
-        match reply.word()?.as_str() {
-            "DONE" => Ok(Replayed::Done),
-            "NOTPARKED" => Ok(Replayed::NotParked),
-            "EXISTS" => Ok(Replayed::Existing),
-            other => Err(reply.odd(other)),
-        }
-    }
-
     /// A call of a verb: every script of the queue is given the key of its due times.
     pub(super) fn call(&self, script: &'static Script, shard: Shard) -> Call {
-        Call::new(script, &self.names.shard_key(shard, format_args!("delay:{}:due", self.queue)))
+        Call::new(script, &self.key(shard, "due"))
+    }
+
+    /// The bodies by id, for the audit of who has an entry.
+    pub(crate) fn jobs_key(&self, shard: Shard) -> String {
+        self.key(shard, "job")
+    }
+
+    /// One of the queue's keys on a shard.
+    pub(super) fn key(&self, shard: Shard, part: &str) -> String {
+        self.names.shard_key(shard, format_args!("delay:{}:{part}", self.queue))
     }
 
     /// Where the queue's scripts publish that something is due earlier than all before it (`lua/entry.lua` derives the same name).
     pub(super) fn wake_channel(&self, shard: Shard) -> String {
-        self.names.shard_key(shard, format_args!("delay:{}:wake", self.queue))
+        self.key(shard, "wake")
     }
 
     /// Runs a verb over many entries: grouped by shard, in batches, in one round trip; answers in the order of the entries.

@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 use crate::link::Script;
 
 /// Fragments by the name that `--@include` lines use.
-pub(crate) const FRAGMENTS: [(&str, &str); 3] = [
+pub(crate) const FRAGMENTS: [(&str, &str); 4] = [
     ("delay/clock", include_str!("lua/clock.lua")),
     ("delay/entry", include_str!("lua/entry.lua")),
     ("delay/held", include_str!("lua/held.lua")),
+    ("delay/aside", include_str!("lua/aside.lua")),
 ];
 
 macro_rules! verbs {
@@ -34,6 +35,7 @@ verbs! {
     PEEK = "peek";
     STATS = "stats";
     PARKED = "parked";
+    PENDING = "pending";
 }
 
 #[cfg(test)]
@@ -46,7 +48,7 @@ mod tests {
             let first = script.source().lines().next().unwrap_or_default();
             match script.name() {
                 "delay/schedule" => assert_eq!(first, "#!lua"),
-                "delay/peek" | "delay/stats" | "delay/parked" => assert_eq!(first, "#!lua flags=no-writes"),
+                "delay/peek" | "delay/stats" | "delay/parked" | "delay/pending" => assert_eq!(first, "#!lua flags=no-writes"),
                 name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
             }
         }

@@ -7,6 +7,9 @@ use crate::message::Shard;
 /// Longest body of an entry, in bytes: what is larger belongs into a store, with its key in the entry.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// Most entries of a queue that may be put aside on one shard. They are kept until an operator replays or drops them.
+pub const MAX_PARKED: u32 = 10_000;
+
 /// When an entry is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
@@ -87,6 +90,8 @@ pub enum Fenced {
     Done,
     /// Nothing was changed: the lease is no longer the caller's. The entry was claimed by another, rescheduled, cancelled, or ended.
     Stale,
+    /// Nothing was changed: [`MAX_PARKED`] entries are put aside on the shard. Only park answers so; the lease is the caller's still.
+    Full,
 }
 
 /// An entry as it stands.
@@ -100,6 +105,15 @@ pub struct Entry {
     pub attempts: u32,
     /// Whether a worker holds it (or held it and died).
     pub leased: bool,
+}
+
+/// An entry of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Its identity.
+    pub id: String,
+    /// The entry.
+    pub entry: Entry,
 }
 
 /// Counts of one shard of a queue.
@@ -118,8 +132,10 @@ pub struct Stats {
 /// An entry put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
-    /// Its identity.
+    /// Its identity. Several entries of one id may be put aside.
     pub id: String,
+    /// Tells it from others of its id: 16 hex digits. Empty for one that was put aside before there were marks.
+    pub mark: String,
     /// What was scheduled with it.
     pub body: String,
     /// How many attempts were made.
@@ -135,8 +151,10 @@ pub struct Parked {
 pub enum Replayed {
     /// The entry waits again.
     Done,
-    /// No entry of that id is parked.
+    /// No entry of that id (and mark) is parked.
     NotParked,
+    /// Several entries of that id are parked: say which, by its mark.
+    Several,
     /// An entry of that id waits already; the parked one stays where it is.
     Existing,
 }

@@ -82,7 +82,7 @@ impl DelayQueue {
         self.fenced(&scripts::RETRY, claims, |n| Some(pause_ms(&claims[n]))).await
     }
 
-    /// Puts an entry aside for a person to look at.
+    /// Puts an entry aside for an operator to look at. Its body is kept also if others of its id are aside.
     pub async fn park(&self, claim: &Claim, reason: &str) -> Result<Fenced, LinkError> {
         one(self.fenced(&scripts::PARK, std::slice::from_ref(claim), |_| Some(reason)).await?)
     }
@@ -99,7 +99,11 @@ impl DelayQueue {
         claims: &[impl Borrow<Claim>],
         extra: impl Fn(usize) -> Option<A>,
     ) -> Result<Vec<Fenced>, LinkError> {
-        let read = |reply: &mut Reply| Ok(if reply.parse::<u8>()? == 1 { Fenced::Done } else { Fenced::Stale });
+        let read = |reply: &mut Reply| match reply.parse::<u8>()? {
+            1 => Ok(Fenced::Done),
+            2 => Ok(Fenced::Full),
+            _ => Ok(Fenced::Stale),
+        };
         let claim = |n: usize| -> &Claim { claims[n].borrow() };
         let shard_of = |n: usize| claim(n).shard;
         self.by_shard(

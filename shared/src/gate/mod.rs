@@ -8,7 +8,9 @@
 //! 3. [`Gate::settle`]: Postgres has decided; the gate is made to agree, as often as one likes;
 //! 4. [`Gate::install_claim`], [`Gate::install_begin`], [`Gate::install_merge`], [`Gate::install_keys`], [`Gate::install_open`]: a gate
 //!    that lost its memory, or woke up with another one, is filled again while it is closed;
-//! 5. [`Gate::reservation`], [`Gate::availability`], [`Gate::seat_map`], [`Gate::taken`] only look.
+//! 5. [`Gate::audit`] and [`Gate::mend_tickets`]: the sweep compares all of it, a part at a time, and mends it;
+//! 6. [`Gate::wait_begin`], [`Gate::wait_end`]: of the requests that wait for their order a bounded number;
+//! 7. [`Gate::reservation`], [`Gate::availability`], [`Gate::seat_map`], [`Gate::taken`] only look.
 //!
 //! Promises, kept by the scripts under `lua/`:
 //!
@@ -19,8 +21,10 @@
 //! - one order's changes to seats, reservation and timeout entry are one step. Redis may lose any of it, but only together with all
 //!   that came after.
 //!
-//! Every script is given the program's header as its one key and derives the others within its hash tag. Keys: docs/redis.md.
+//! Every script is given one key, the program's header unless it says otherwise, and derives the others within its hash tag. Keys:
+//! docs/redis.md.
 
+mod audit;
 mod filling;
 mod install;
 mod look;
@@ -28,13 +32,18 @@ mod map;
 mod orders;
 mod reserve;
 mod scripts;
+mod tickets;
 mod types;
 mod verbs;
+mod waiting;
 
 pub use crate::link::LinkError as GateError;
+pub use audit::{Audit, AuditedChunk, Release};
 pub use filling::{Claim, Epoch, Grant, Install, InstallState, LiveOrder, Merged, NamedOrder, Start};
 pub use look::{Availability, Reservation, Taken, TakenPage};
 pub use orders::{Abandon, Accepted, Settle, SettleTo, Settled};
 pub use reserve::{Reserve, Reserved};
+pub use tickets::{BuyerPage, BuyerTickets, StoredTickets, TicketCount};
 pub use types::{OrderAt, ProgramRef, ResvState, TIMEOUT_QUEUE, TimeoutJob};
 pub use verbs::Gate;
+pub use waiting::WaitBegun;

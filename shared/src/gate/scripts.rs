@@ -1,4 +1,5 @@
-//! The five scripts (install-map in six parts), the search for an earlier order, and a look at the header.
+//! The five scripts (install-map in six parts), the search for an earlier order, a look at the header, two that audit, and places for
+//! requests that wait.
 
 use std::sync::LazyLock;
 
@@ -40,6 +41,10 @@ scripts! {
     INSTALL_KEYS = "install_keys";
     INSTALL_OPEN = "install_open";
     LOOK = "look";
+    AUDIT = "audit";
+    TICKETS = "tickets";
+    WAIT_BEGIN = "wait_begin";
+    WAIT_END = "wait_end";
 }
 
 #[cfg(test)]
@@ -52,7 +57,9 @@ mod tests {
             let first = script.source().lines().next().unwrap_or_default();
             match script.name() {
                 "gate/install_renew" => assert_eq!(first, "#!lua flags=allow-oom"),
-                name if name == "gate/reserve" || name.starts_with("gate/install_") => assert_eq!(first, "#!lua", "{name}"),
+                name if matches!(name, "gate/reserve" | "gate/wait_begin") || name.starts_with("gate/install_") => {
+                    assert_eq!(first, "#!lua", "{name}");
+                }
                 "gate/look" => assert_eq!(first, "#!lua flags=no-writes"),
                 name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
             }

@@ -67,6 +67,9 @@ impl Link {
 
     /// Runs plain commands, which must be fit to be repeated, in one round trip; the first that fails fails all.
     pub(crate) async fn read(&self, what: &'static str, commands: Vec<Cmd>) -> Result<Vec<Reply>, LinkError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut pipeline = Pipeline::with_capacity(commands.len());
         for command in commands {
             pipeline.add_command(command);

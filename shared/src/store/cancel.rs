@@ -1,8 +1,9 @@
 //! The buyer ends an unpaid order.
 
-use super::repeat::Repeat;
+use super::repeat::{Repeat, Rounds};
 use super::{OrderRow, Store, StoreError};
 use crate::message::{OrderNumber, UserId};
+use crate::sale::Status;
 
 /// What became of a cancellation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,30 +12,38 @@ pub enum Cancel {
     Cancelled(OrderRow),
     /// The order was no longer unpaid (cancelled before, paid, closed, ...).
     AlreadyFinal(OrderRow),
-    /// Somebody else's order (or a fence without a buyer).
+    /// Another buyer's order (or a fence without a buyer).
     NotYours,
     /// No such order is stored (yet).
     NoRow,
 }
 
 impl Store {
-    /// unpaid -> cancelled, if the order is this buyer's.
+    /// unpaid -> cancelled, if the order is this buyer's. An order that create commits meanwhile is cancelled as well.
     pub async fn cancel(&self, number: OrderNumber, user: &UserId) -> Result<Cancel, StoreError> {
+        let mut rounds = Rounds::default();
+        loop {
+            if let Some(row) = self.cancel_repeated(number, user).await? {
+                return Ok(Cancel::Cancelled(row));
+            }
+            let Some(row) = self.order(number).await? else { return Ok(Cancel::NoRow) };
+            if row.user.as_ref() != Some(user) {
+                return Ok(Cancel::NotYours);
+            }
+            if !rounds.again(row.status == Status::Unpaid) {
+                return Ok(Cancel::AlreadyFinal(row));
+            }
+        }
+    }
+
+    async fn cancel_repeated(&self, number: OrderNumber, user: &UserId) -> Result<Option<OrderRow>, StoreError> {
         let mut repeat = Repeat::default();
-        let changed = loop {
+        loop {
             let result = self.cancel_once(number, user).await;
             if !repeat.again(&result) {
-                break result?;
+                return result;
             }
-        };
-        if let Some(row) = changed {
-            return Ok(Cancel::Cancelled(row));
         }
-        Ok(match self.order(number).await? {
-            None => Cancel::NoRow,
-            Some(row) if row.user.as_ref() == Some(user) => Cancel::AlreadyFinal(row),
-            Some(_) => Cancel::NotYours,
-        })
     }
 
     async fn cancel_once(&self, number: OrderNumber, user: &UserId) -> Result<Option<OrderRow>, StoreError> {

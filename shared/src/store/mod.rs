@@ -9,14 +9,19 @@
 //! | `outbox` | changes that are committed and not yet published |
 //! | [`create`] | a batch of requested orders, in one transaction ([`Store::store_orders`]) |
 //! | `payments`, `cancel`, `fence`, `close` | one conditional change each |
+//! | `payment_book` | payments as operators see them, and what was refunded |
 //! | `sweep` | what a crash left behind: overdue and dirty orders |
 //! | [`api_calls`] | a batch of API calls, in one transaction ([`Store::collect_calls`]); queries; retention |
 //! | `lookup` | orders and the progress of create, for those who only look |
+//! | `named` | orders by their clients' keys, for a gate that has lost its keys |
 //! | `parked` | records set aside: listed, shown, put back, given up |
+//! | `barriers` | what proves that an accepted order is lost |
+//! | `gaps` | offsets that a consumer never received: kept, listed, closed |
 //!
 //! Promises:
 //! - Every change of an order is one conditional UPDATE; nothing is read first and written later.
 //! - Every change leaves the order *dirty* until somebody has told the gate ([`Store::clear_dirty`], [`Store::clear_batch`]).
+//! - Where a change finds no row, a later statement says why; an answer that contradicts it repeats the change (`repeat`).
 //! - Writers lock orders ascending by number, then seats; a deadlock or a serialization failure is repeated here.
 //! - An orphaned transaction ends itself: every connection carries timeouts and keepalives.
 //! - Every wait for Postgres is bounded here too (`pool`): a connection on which nothing is answered, or that leads to a server which
@@ -27,18 +32,22 @@ pub mod api_calls;
 pub mod create;
 
 mod arrival;
+mod barriers;
 mod cancel;
 mod close;
 mod connect;
 mod dealt;
 mod error;
 mod fence;
+mod gaps;
 mod lookup;
 mod migrate;
+mod named;
 mod outbox;
 mod park;
 mod parked;
 mod parts;
+mod payment_book;
 mod payments;
 mod pool;
 mod program_changes;
@@ -50,18 +59,22 @@ mod sweep;
 
 pub use api_calls::{CallFilter, CallPlace, CallRow, CollectedBatch, Forgotten, GroupBy, GroupSums, SumFilter};
 pub use arrival::Arrival;
+pub use barriers::BarrierWait;
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing};
 pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
 pub use dealt::Dealt;
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};
+pub use gaps::{Gap, GapRow};
 pub use lookup::{Counts, LiveOrders, Progress};
 pub use migrate::Migrated;
+pub use named::NamedRow;
 pub use parked::{
     Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt, ReplayBegun, ReplayEnd, ToReplay,
 };
 pub use parts::Unfinished;
+pub use payment_book::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refund, Refunded};
 pub use payments::{Paid, Payment, PaymentResult};
 pub use program_changes::{Changed, Switched};
 pub use row::OrderRow;

@@ -1,7 +1,14 @@
 //! Payments: recorded once by the provider's reference, applied to the order they find unpaid, else kept to be refunded.
+//!
+//! A payment is its reference, its order and its amount. A reference that comes back with another order or amount is another payment:
+//! it is kept as a row of its own and pays nothing, since what the provider means by it is unknown and the money is there.
+
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{Postgres, Row};
 
 use super::pool::PgConnection;
-use super::repeat::Repeat;
+use super::repeat::{Repeat, Rounds};
 use super::row::bounded;
 use super::{OrderRow, Store, StoreError};
 use crate::message::{Cents, OrderNumber};
@@ -22,8 +29,17 @@ pub struct Payment {
 pub enum PaymentResult {
     /// It made its order paid.
     Applied,
-    /// This reference was recorded before; nothing changed.
+    /// This payment (reference, order and amount) was recorded before; nothing changed.
     Duplicate,
+    /// The reference was another payment's: kept beside that one, and the money goes back.
+    ReferenceReused {
+        /// Kept by this call. Else the very same payment was recorded before.
+        new: bool,
+        /// The order that the reference stands for.
+        first_order: OrderNumber,
+        /// The amount that the reference stands for.
+        first_amount: Cents,
+    },
     /// There is no such order yet; kept until there is.
     Unmatched,
     /// The order was no longer unpaid: the money goes back.
@@ -51,46 +67,54 @@ impl Store {
                 break result?;
             }
         };
-        let (mut result, order) = self.payment(&payment.reference).await?;
-        if result == PaymentResult::Unmatched {
-            // The order may have been committed since this payment's transaction looked for it, and its own look may have come before this
-            // payment's commit: a fresh statement sees whichever came second.
-            self.match_payments(&[order]).await?;
-            (result, _) = self.payment(&payment.reference).await?;
+        let mut rounds = Rounds::default();
+        loop {
+            let mut result = self.outcome(payment, new).await?;
+            if result == PaymentResult::Unmatched {
+                // The order may have been committed since this payment's transaction looked for it, and its own look may have come before
+                // this payment's commit: a fresh statement sees whichever came second.
+                self.match_payments(&[payment.order]).await?;
+                result = self.outcome(payment, new).await?;
+            }
+            let row = self.order(payment.order).await?;
+            // The order was committed after that statement, and before the row was read.
+            if rounds.again(result == PaymentResult::Unmatched && row.is_some()) {
+                continue;
+            }
+            let known = !new && !matches!(result, PaymentResult::ReferenceReused { .. });
+            return Ok(Paid { result: if known { PaymentResult::Duplicate } else { result }, row });
         }
-        let result = if new { result } else { PaymentResult::Duplicate };
-        Ok(Paid { result, row: self.order(order).await? })
     }
 
-    /// Records a payment and lets it meet its order, in one transaction. Whether the reference was new.
+    /// Records a payment and lets it meet its order, in one transaction. Whether this call made its row.
     async fn record(&self, payment: &Payment) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let recorded = sqlx::query(include_str!("sql/payment_record.sql"))
-            .bind(&payment.reference)
-            .bind(payment.order.get())
-            .bind(payment.amount.get())
-            .execute(&mut *tx)
-            .await?;
-        let new = recorded.rows_affected() > 0;
-        if new {
+        let first = bind(include_str!("sql/payment_record.sql"), payment).execute(&mut *tx).await?;
+        let new = if first.rows_affected() > 0 {
             apply(&mut tx, &[payment.order.get()]).await?;
-        }
+            true
+        } else {
+            bind(include_str!("sql/payment_reused.sql"), payment).execute(&mut *tx).await?.rows_affected() > 0
+        };
         tx.commit().await?;
         Ok(new)
     }
 
-    /// What became of a recorded payment, and the order it is for.
-    async fn payment(&self, reference: &str) -> Result<(PaymentResult, OrderNumber), StoreError> {
-        let query = sqlx::query_as(include_str!("sql/payment_status.sql")).bind(reference);
-        let (status, order): (String, i64) = query.fetch_one(&self.pool).await?;
-        let result = match status.as_str() {
+    /// What became of a recorded payment. `new`: its row was made by this call.
+    async fn outcome(&self, payment: &Payment, new: bool) -> Result<PaymentResult, StoreError> {
+        let row = bind(include_str!("sql/payment_status.sql"), payment).fetch_one(&self.pool).await?;
+        let first_order = bounded(OrderNumber::new(row.try_get("first_order")?))?;
+        let first_amount = bounded(Cents::new(row.try_get("first_amount")?))?;
+        if (first_order, first_amount) != (payment.order, payment.amount) {
+            return Ok(PaymentResult::ReferenceReused { new, first_order, first_amount });
+        }
+        Ok(match row.try_get::<&str, _>("status")? {
             "applied" => PaymentResult::Applied,
             "unmatched" => PaymentResult::Unmatched,
             "amount_differs" => PaymentResult::AmountDiffers,
-            // On its way back, or back already.
+            // To be refunded, or refunded already.
             _ => PaymentResult::ToRefund,
-        };
-        Ok((result, bounded(OrderNumber::new(order))?))
+        })
     }
 
     /// Lets orders and payments that were stored at the same moment find each other. To be called after the commit that stored either side.
@@ -110,6 +134,11 @@ impl Store {
         // Two statements, each whole by itself: no transaction around them.
         apply(&mut *self.pool.acquire().await?, numbers).await
     }
+}
+
+/// A statement whose arguments are reference, order and amount.
+fn bind<'q>(sql: &'static str, payment: &'q Payment) -> Query<'q, Postgres, PgArguments> {
+    sqlx::query(sql).bind(&payment.reference).bind(payment.order.get()).bind(payment.amount.get())
 }
 
 /// Orders that can be paid are; then what waits without hope is marked to go back. Each in a statement of its own, so that the second sees

@@ -1,7 +1,7 @@
 //! Changes of what is on sale: each one transaction, and the outbox row in it.
 
 use super::pool::PgConnection;
-use super::repeat::Repeat;
+use super::repeat::{Repeat, Rounds};
 use super::row::bounded;
 use super::{Store, StoreError, outbox, programs};
 use crate::message::{CategoryNo, ProgramChanged, ProgramId, ProgramVersion};
@@ -39,11 +39,16 @@ impl Store {
         expected: ProgramVersion,
         change: &ProgramChange,
     ) -> Result<Changed, StoreError> {
-        let mut repeat = Repeat::default();
+        let (mut repeat, mut rounds) = (Repeat::default(), Rounds::default());
         loop {
             let result = self.update_once(id, expected, change).await;
-            if !repeat.again(&result) {
-                return result;
+            if repeat.again(&result) {
+                continue;
+            }
+            let changed = result?;
+            // The version that was expected was committed between the UPDATE and the look at the version.
+            if !rounds.again(changed == Changed::VersionDiffers(expected)) {
+                return Ok(changed);
             }
         }
     }
@@ -77,11 +82,16 @@ impl Store {
 
     /// Stops the sale (no new orders; those that exist run their course) or resumes it.
     pub async fn switch_sale(&self, id: ProgramId, to: ProgramStatus) -> Result<Switched, StoreError> {
-        let mut repeat = Repeat::default();
+        let (mut repeat, mut rounds) = (Repeat::default(), Rounds::default());
         loop {
             let result = self.switch_once(id, to).await;
-            if !repeat.again(&result) {
-                return result;
+            if repeat.again(&result) {
+                continue;
+            }
+            let switched = result?;
+            // The sale was as wanted when the UPDATE looked, and has been switched back since.
+            if !rounds.again(matches!(&switched, Switched::Already(program) if program.status != to)) {
+                return Ok(switched);
             }
         }
     }

@@ -18,3 +18,23 @@ impl Repeat {
         again
     }
 }
+
+/// How often a change is tried whose explanation contradicts it.
+const MAX_ROUNDS: u32 = 8;
+
+/// Bounds the rounds of a change that is explained by a later statement.
+///
+/// A conditional UPDATE that finds no row is followed by a SELECT that says why. Between the two, another transaction may commit the
+/// very row that the UPDATE looked for: then the SELECT shows a row that the UPDATE would have changed, and explains nothing. The
+/// change is tried again. States only advance, so a second round nearly always decides; the bound is for what changes back and forth.
+#[derive(Debug, Default)]
+pub(super) struct Rounds(u32);
+
+impl Rounds {
+    /// Whether to try the change again: its condition holds (`contradicts`) although it found no row.
+    pub(super) fn again(&mut self, contradicts: bool) -> bool {
+        let again = contradicts && self.0 < MAX_ROUNDS;
+        self.0 += u32::from(again);
+        again
+    }
+}

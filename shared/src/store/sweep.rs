@@ -3,7 +3,7 @@
 use super::repeat::Repeat;
 use super::row::bounded;
 use super::{OrderRow, Store, StoreError, UnsettledBatch};
-use crate::message::OrderNumber;
+use crate::message::{OrderNumber, ProgramId, SeatIndex};
 
 /// For so long a committed batch is create's own business; then the sweep takes it for left behind. Adopting one early only costs work.
 const ADOPT_AFTER_MS: i64 = 10_000;
@@ -59,6 +59,28 @@ impl Store {
                 return result.map(|_| ());
             }
         }
+    }
+
+    /// The orders that hold seats of a program from `first` to `last`.
+    pub async fn holders(&self, program: ProgramId, first: SeatIndex, last: SeatIndex) -> Result<Vec<OrderNumber>, StoreError> {
+        let query = sqlx::query_scalar(include_str!("sql/seats_held.sql"))
+            .bind(program.get())
+            .bind(first.get() as i32)
+            .bind(last.get() as i32);
+        let numbers: Vec<i64> = query.fetch_one(&self.pool).await?;
+        bounded(numbers.into_iter().map(OrderNumber::new).collect())
+    }
+
+    /// Where a round of the sweep goes on, as [`Store::note_sweep_position`] noted it; nothing before the first.
+    pub async fn sweep_position(&self, round: &str) -> Result<Option<String>, StoreError> {
+        let query = sqlx::query_scalar(include_str!("sql/sweep_position.sql")).bind(round);
+        Ok(query.fetch_optional(&self.pool).await?)
+    }
+
+    /// Notes where a round of the sweep goes on, for the next process that sweeps.
+    pub async fn note_sweep_position(&self, round: &str, position: &str) -> Result<(), StoreError> {
+        sqlx::query(include_str!("sql/sweep_position_note.sql")).bind(round).bind(position).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Looks for payments that wait for an order which is stored meanwhile, up to `limit` of them, oldest first. Returns the orders that

@@ -7,6 +7,9 @@ pub enum ErrorClass {
     Data,
     /// Two transactions in each other's way; one gave up.
     Conflict,
+    /// It waited for a lock for longer than it may (55P03), or its own transaction stood still for too long (25P03, 25P04): many
+    /// transactions at once, and nothing wrong with any of them. Waiting took seconds, so the next attempt comes later.
+    Busy,
     /// It took too long and was cancelled.
     Cancelled,
     /// The server is away, closing, full, out of a resource, or takes no writes.
@@ -37,6 +40,7 @@ impl ErrorClass {
         let Some(state) = state else { return Self::Unavailable };
         match (state, state.get(..2)) {
             ("40001" | "40P01", _) => Self::Conflict,
+            ("55P03" | "25P03" | "25P04", _) => Self::Busy,
             ("57014", _) => Self::Cancelled,
             (_, Some("22" | "23")) => Self::Data,
             // 25006, a read-only transaction: the connection leads to a standby. The next one may not.
@@ -45,13 +49,18 @@ impl ErrorClass {
         }
     }
 
+    /// Whether other transactions were in the way: it passes by itself, however often it is counted.
+    pub const fn is_contention(self) -> bool {
+        matches!(self, Self::Conflict | Self::Busy)
+    }
+
     /// What to do next.
     pub const fn next_step(self) -> NextStep {
         match self {
             Self::Data => NextStep::Bisect,
             Self::Conflict => NextStep::RetryNow,
             Self::Cancelled => NextStep::Halve,
-            Self::Unavailable => NextStep::RetryLater { alarm: false },
+            Self::Busy | Self::Unavailable => NextStep::RetryLater { alarm: false },
             Self::Unknown => NextStep::RetryLater { alarm: true },
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::delay::{Claim, Claimed, DelayQueue, Due, Fenced, NewEntry, Parked, Replayed, Scheduled, Stats};
+use shared::delay::{Claim, Claimed, DelayQueue, Due, Fenced, MAX_PARKED, NewEntry, Parked, Replayed, Scheduled, Stats};
 use shared::message::Shard;
 
 use super::stage::Stage;
@@ -153,6 +153,77 @@ async fn parked_entries_are_listed_with_their_reason_and_can_be_replayed() {
     assert_eq!(queue.replay(shard(1), "a", PAST).await, Ok(Replayed::NotParked));
     let again = claim(&queue, 60_000).await;
     assert_eq!((again.body.as_str(), again.attempt), ("body", 1));
+}
+
+/// Schedules an entry, claims it and puts it aside.
+async fn put_aside(queue: &DelayQueue, id: &str, body: &str) -> Fenced {
+    queue.schedule(shard(1), id, body, PAST).await.expect("answers");
+    let held = claim(queue, 60_000).await;
+    queue.park(&held, &format!("{body} is odd")).await.expect("answers")
+}
+
+#[tokio::test]
+async fn an_entry_parked_twice_keeps_both_bodies() {
+    let (_stage, queue) = queue().await;
+    assert_eq!(put_aside(&queue, "a", "first").await, Fenced::Done);
+    assert_eq!(put_aside(&queue, "a", "second").await, Fenced::Done);
+    let parked = queue.parked_of(shard(1), "a").await.expect("answers");
+    let bodies: BTreeSet<&str> = parked.iter().map(|parked| parked.body.as_str()).collect();
+    assert_eq!(bodies, BTreeSet::from(["first", "second"]));
+    assert_eq!(queue.stats(shard(1)).await.map(|stats| stats.parked), Ok(2));
+    assert_eq!(queue.replay(shard(1), "a", PAST).await, Ok(Replayed::Several));
+    let first = parked.iter().find(|parked| parked.body == "first").expect("kept");
+    assert_eq!(queue.replay_marked(shard(1), "a", &first.mark, PAST).await, Ok(Replayed::Done));
+    assert_eq!(claim(&queue, 60_000).await.body, "first");
+    assert_eq!(queue.drop_parked(shard(1), "a", &first.mark).await, Ok(false), "it is not aside any more");
+    let second = parked.iter().find(|parked| parked.body == "second").expect("kept");
+    assert_eq!(queue.drop_parked(shard(1), "a", &second.mark).await, Ok(true));
+    assert_eq!(queue.parked(shard(1), 0, 10).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn an_entry_parked_by_an_earlier_version_is_replayed() {
+    let (stage, queue) = queue().await;
+    let base = stage.names.shard_key(shard(1), format!("delay:{}:parked", queue.name()));
+    let _: u64 = stage.ask(&["ZADD", &base, "7", "a"]).await;
+    for (part, value) in [("job", "body"), ("why", "3:odd")] {
+        let _: u64 = stage.ask(&["HSET", &format!("{base}-{part}"), "a", value]).await;
+    }
+    let parked = queue.parked(shard(1), 0, 10).await.expect("answers");
+    assert_eq!((parked[0].mark.as_str(), parked[0].body.as_str(), parked[0].attempts), ("", "body", 3));
+    assert_eq!(queue.replay(shard(1), "a", PAST).await, Ok(Replayed::Done));
+    assert_eq!(queue.parked(shard(1), 0, 10).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn a_full_parking_place_loses_no_entry() {
+    let (stage, queue) = queue().await;
+    let base = stage.names.shard_key(shard(1), format!("delay:{}:parked", queue.name()));
+    let old: Vec<String> = (0..MAX_PARKED).map(|n| format!("old-{n}")).collect();
+    let words = ["ZADD", &base].into_iter().chain(old.iter().flat_map(|id| ["1", id.as_str()]));
+    let _: u64 = stage.ask(&words.collect::<Vec<_>>()).await;
+    queue.schedule(shard(1), "a", "body", PAST).await.expect("answers");
+    let held = claim(&queue, 60_000).await;
+    assert_eq!(queue.park(&held, "odd").await, Ok(Fenced::Full));
+    assert_eq!(queue.retry(&held, 60_000).await, Ok(Fenced::Done), "the lease is the caller's still");
+    assert!(queue.peek(shard(1), "a").await.expect("answers").is_some());
+    assert_eq!(queue.drop_parked(shard(1), "old-7", "").await, Ok(true));
+    assert_eq!(put_aside(&queue, "b", "body").await, Fenced::Done);
+}
+
+#[tokio::test]
+async fn pending_entries_are_listed_by_time() {
+    let (_stage, queue) = queue().await;
+    for (id, due) in [("late", Due::In(90_000)), ("soon", Due::In(30_000)), ("now", PAST)] {
+        queue.schedule(shard(1), id, &format!("body of {id}"), due).await.expect("answers");
+    }
+    queue.schedule(shard(2), "between", "body", Due::In(60_000)).await.expect("answers");
+    let held = claim(&queue, 10_000).await;
+    let all = queue.all_pending(&[shard(1), shard(2)], 3).await.expect("answers");
+    let seen: Vec<_> = all.iter().map(|(at, one)| (at.get(), one.id.as_str(), one.entry.leased, one.entry.attempts)).collect();
+    assert_eq!(seen, [(1, held.id.as_str(), true, 1), (1, "soon", false, 0), (2, "between", false, 0)]);
+    let page = queue.pending(shard(1), 2, 10).await.expect("answers");
+    assert_eq!((page.len(), page[0].entry.body.as_str()), (1, "body of late"));
 }
 
 #[tokio::test]

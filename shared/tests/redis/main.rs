@@ -18,4 +18,5 @@ mod relay;
 mod reserve;
 mod stage;
 mod stream;
+mod waiting;
 mod worker;

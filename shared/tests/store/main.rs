@@ -5,18 +5,23 @@ mod environment;
 #[path = "../relay/mod.rs"]
 mod relay;
 
+mod barriers;
 mod calls;
 mod calls_queries;
 mod changing;
 mod closing;
 mod create;
 mod failover;
+mod gaps;
+mod interleaved;
 mod lookups;
+mod meeting;
 mod migrations;
 mod model;
 mod outage;
 mod parked;
 mod paying;
+mod payment_book;
 mod poison;
 mod races;
 mod reconciling;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use shared::message::UserId;
 use shared::naming::Names;
 use shared::store::Store;
-use shared::worker::ErrorClass;
+use shared::worker::{ErrorClass, NextStep};
 
 use crate::environment::{MIN_PAY_MS, TOPIC, arrival, order, with};
 
@@ -43,6 +43,26 @@ async fn a_connection_lost_between_uses_is_replaced_without_an_error() {
         let one = order("alice", 7, &[1]);
         let mut rows = env.create_when_back(&one).await;
         assert_eq!(rows.pop().map(|row| row.number), Some(one.order));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lock_held_too_long_is_contention_not_an_alarm() {
+    with(|env| async move {
+        let (first, second) = (order("alice", 7, &[1]), order("bob", 7, &[2]));
+        env.create(std::slice::from_ref(&first)).await;
+        let mut other = env.raw.begin().await.expect("postgres");
+        sqlx::query("SELECT FROM progress FOR UPDATE").execute(&mut *other).await.expect("statement");
+        let arrivals = [arrival(0, 1, &second)];
+        let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
+        let error = stored.unfinished.clone().expect("the lock is another's").error;
+        assert_eq!((error.sqlstate.as_deref(), error.class), (Some("55P03"), ErrorClass::Busy), "{error}");
+        assert_eq!(error.class.next_step(), NextStep::RetryLater { alarm: false });
+        assert_eq!(stored.dealt().contended(1), 1);
+        other.rollback().await.expect("ends");
+        let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
+        assert_eq!((stored.unfinished, stored.orders.len()), (None, 1));
     })
     .await;
 }

@@ -64,6 +64,19 @@ pub(crate) struct Paid {
     pub amount_cents: i64,
     pub http: u16,
     pub result: Option<String>,
+    pub code: Option<String>,
+}
+
+impl Paid {
+    /// The answer says that the payment is on record.
+    pub(crate) fn recorded(&self) -> bool {
+        self.http == 200 || self.reused()
+    }
+
+    /// The answer says that the reference is another payment's, and that this one is to be refunded.
+    pub(crate) fn reused(&self) -> bool {
+        self.http == 409 && self.code.as_deref() == Some("payment_reference_reused")
+    }
 }
 
 /// Everything that clients wrote down.

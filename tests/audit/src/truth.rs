@@ -103,7 +103,7 @@ pub(crate) struct Truth {
     pub programs: Vec<Program>,
     pub orders: BTreeMap<String, Order>,
     pub seats: Vec<SeatRow>,
-    pub payments: BTreeMap<String, Payment>,
+    pub payments: Vec<Payment>,
     pub parked: Vec<Parked>,
     /// Orders stored of which the gate has not been told.
     pub unsettled: Vec<String>,
@@ -112,6 +112,11 @@ pub(crate) struct Truth {
 impl Truth {
     pub(crate) fn live(&self) -> impl Iterator<Item = &Order> {
         self.orders.values().filter(|o| o.live())
+    }
+
+    /// The row of a payment: a reference may be several payments.
+    pub(crate) fn payment(&self, reference: &str, order: &str, amount_cents: i64) -> Option<&Payment> {
+        self.payments.iter().find(|p| p.reference == reference && p.order == order && p.amount_cents == amount_cents)
     }
 
     pub(crate) fn order_keys(&self) -> BTreeSet<&str> {
@@ -185,7 +190,7 @@ async fn tables(db: &mut PgConnection) -> Result<Truth> {
         programs,
         orders: orders.into_iter().map(|o| (o.number.clone(), o)).collect(),
         seats,
-        payments: payments.into_iter().map(|p| (p.reference.clone(), p)).collect(),
+        payments,
         parked,
         unsettled,
     })

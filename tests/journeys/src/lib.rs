@@ -5,6 +5,7 @@
 //! prefix and ports, so all may run at once. It waits for conditions, each with a deadline, and never for time to pass.
 
 mod calls;
+mod orders;
 mod patience;
 mod private_kafka;
 mod world;

@@ -84,6 +84,11 @@ async fn seats_come_back(rush: &Rush, seats: &[u32]) -> Result<Duration> {
     }
 }
 
+/// Has Kafka run again, wherever the faults broke off.
+pub(crate) async fn mend(place: &Place) -> Result<()> {
+    servers(place, "start").await
+}
+
 async fn servers(place: &Place, verb: &str) -> Result<()> {
     let script = place.file("scripts/servers");
     let output = Command::new(&script).args([verb, "kafka"]).current_dir(&place.root).output().await;

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use ticket_rush::ending::Ending;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -37,10 +38,15 @@ const USER_LIMIT: u32 = 6;
 
 pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     let began = Instant::now();
-    let stage = Stage::set(DELIVERY).await?;
-    let host = stage.environment.up().await?;
+    let mut ending = Ending::listen()?;
+    let stage = ending.unless(Stage::set(DELIVERY)).await?;
+    let host = ending.unless(stage.environment.up()).await?;
     say::done(&format!("usher serves http://{} (its log: {})", stage.environment.http, stage.environment.log.display()));
-    let result = tell(&options, &stage, &host.watch()).await;
+    let result = ending.unless(tell(&options, &stage, &host.watch())).await;
+    if result.is_err() && options.faults {
+        // It may have ended while Kafka was stopped on purpose.
+        faults::mend(&stage.environment.place).await?;
+    }
     // Whatever happened, end in order: what is in flight is finished first.
     let stopped = host.stop().await;
     let told_right = result?;
@@ -48,7 +54,8 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     say::done("usher drained and stopped");
 
     say::title("Audit: client logs against PostgreSQL and Redis");
-    let passed = stage.audit()?.status().await.context("the audit cannot be run")?.success();
+    let audit = async { stage.audit()?.status().await.context("the audit cannot be run") };
+    let passed = ending.unless(audit).await?.success();
     println!("\n{} s in all. Client log: {}", began.elapsed().as_secs(), stage.folder.join("clients.jsonl").display());
     if passed && told_right {
         say::done("The audit passed.");

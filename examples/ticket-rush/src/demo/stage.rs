@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use ticket_rush::checkout::{Checkout, Owned, host_of};
 use ticket_rush::host::{Environment, free_address};
 use ticket_rush::journal::Journal;
 use ticket_rush::keys::Keys;
@@ -34,20 +35,25 @@ pub(crate) struct Stage {
     pub folder: PathBuf,
     keys: Keys,
     shop: Shop,
+    /// Held until the audit is over.
+    _claimed: (Checkout, Owned),
 }
 
 impl Stage {
     /// A fresh environment, ready for `usher up`.
     pub(crate) async fn set(delivery: Duration) -> Result<Self> {
         let mut environment = crate::environment("demo")?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        environment.prefix = format!("demo-{now}");
+        // before anything else: what follows takes earlier environments off the servers
+        let checkout = Checkout::claim(&environment.place.data())?;
+        let owned = claim(&mut environment).await?;
         let runs = environment.place.data().join("demo");
         let folder = runs.join(&environment.prefix);
         forget_earlier(&environment, &runs).await?;
         environment.http = free_address(environment.http)?;
         environment.control = free_address(environment.control)?;
         environment.log = folder.join("usher.log");
+        // of this run alone: its lock says whether the environment's host lives
+        environment.state = folder.join("state");
         let parameters = [
             ("PayWindowSeconds", 20),
             ("MinPayWindowSeconds", 10),
@@ -61,7 +67,7 @@ impl Stage {
         say::title(&format!("Environment \"{}\"", environment.prefix));
         let keys = prepare(&environment, say::done).await?;
         let shop = Shop::new(&format!("http://{}", environment.http), WEBHOOK_SECRET, journal)?;
-        Ok(Self { environment, folder, keys, shop })
+        Ok(Self { environment, folder, keys, shop, _claimed: (checkout, owned) })
     }
 
     /// Opens the sale; also gives a buyer who comes at a bad moment.
@@ -114,7 +120,20 @@ impl Stage {
     }
 }
 
-/// Takes earlier runs off the servers; their logs stay. The last run can so be looked at until the next one begins.
+/// Names the environment by the time, and by a later second where a run of another checkout has that name on these servers.
+async fn claim(environment: &mut Environment) -> Result<Owned> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    for second in now..now + 10 {
+        environment.prefix = format!("demo-{second}");
+        if let Some(owned) = Owned::claim(&environment.servers, &environment.prefix).await? {
+            return Ok(owned);
+        }
+    }
+    bail!("ten runs began on these servers in this second; try again")
+}
+
+/// Takes earlier runs off the servers; their logs stay. The last run can so be looked at until the next one begins. One whose host
+/// lives is left alone.
 async fn forget_earlier(environment: &Environment, runs: &Path) -> Result<()> {
     let Ok(entries) = fs::read_dir(runs) else { return Ok(()) };
     for entry in entries {
@@ -123,6 +142,10 @@ async fn forget_earlier(environment: &Environment, runs: &Path) -> Result<()> {
         if let Some(prefix) =
             folder.file_name().and_then(|n| n.to_str()).filter(|n| n.starts_with("demo-") && !forgotten.exists())
         {
+            if let Some(process) = host_of(&folder.join("state"))? {
+                say::line(&format!("environment {prefix} is left alone: its host still runs (process {process})"));
+                continue;
+            }
             remove(&environment.servers, prefix).await?;
             fs::write(&forgotten, "").context("an earlier run's folder cannot be written")?;
         }

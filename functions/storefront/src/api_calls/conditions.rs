@@ -29,7 +29,7 @@ pub(super) fn period(call: &Call, now_ms: u64, longest_ms: i64) -> Result<(i64, 
 
 /// `status=404`, or `status=4xx` for all of a kind.
 pub(super) fn status(call: &Call) -> Result<Option<RangeInclusive<u16>>, Problem> {
-    let Some(text) = call.query.get("status") else { return Ok(None) };
+    let Some(text) = call.parameter("status")? else { return Ok(None) };
     let wrong = || Problem::malformed("status must be 100 to 599, or 1xx to 5xx");
     let number = |text: &str| text.parse::<u16>().map_err(|_| wrong());
     let range = if let Some(class) = text.strip_suffix("xx") {
@@ -46,15 +46,15 @@ pub(super) fn status(call: &Call) -> Result<Option<RangeInclusive<u16>>, Problem
 
 /// `route=GET /orders/{number}`: method and template, as statistics show them.
 pub(super) fn route(call: &Call) -> Result<Option<String>, Problem> {
-    let Some(route) = call.query.get("route") else { return Ok(None) };
+    let Some(route) = call.parameter("route")? else { return Ok(None) };
     let fits = !route.is_empty() && route.len() <= 145 && route.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-    if fits { Ok(Some(route.clone())) } else { Err(Problem::malformed("route must look like GET /orders/{number}")) }
+    if fits { Ok(Some(route.to_owned())) } else { Err(Problem::malformed("route must look like GET /orders/{number}")) }
 }
 
 /// `url=/orders?limit=20`, or `url=/programs/7*` for all that begin so.
 pub(super) fn url(call: &Call) -> Result<Option<RangeInclusive<String>>, Problem> {
-    let Some(text) = call.query.get("url") else { return Ok(None) };
-    let (start, prefix) = text.strip_suffix('*').map_or((text.as_str(), false), |start| (start, true));
+    let Some(text) = call.parameter("url")? else { return Ok(None) };
+    let (start, prefix) = text.strip_suffix('*').map_or((text, false), |start| (start, true));
     let url = CallUrl::new(start).map_err(|e| Problem::malformed(format_args!("url, before a * at its end: {e}")))?;
     // Behind every url that begins so: urls are visible ASCII.
     let end = if prefix { format!("{url}\u{7f}") } else { url.to_string() };
@@ -63,20 +63,20 @@ pub(super) fn url(call: &Call) -> Result<Option<RangeInclusive<String>>, Problem
 
 /// `ip=192.0.2.7`
 pub(super) fn ip(call: &Call) -> Result<Option<IpAddr>, Problem> {
-    let ip = call.query.get("ip").map(|text| text.parse::<IpAddr>());
+    let ip = call.parameter("ip")?.map(str::parse::<IpAddr>);
     let ip = ip.transpose().map_err(|_| Problem::malformed("ip must be an IPv4 or IPv6 address"))?;
     Ok(ip.map(|ip| ip.to_canonical()))
 }
 
 /// `user=alice`
 pub(super) fn user(call: &Call) -> Result<Option<String>, Problem> {
-    let user = call.query.get("user").map(|text| UserId::new(text.as_str()));
+    let user = call.parameter("user")?.map(UserId::new);
     Ok(user.transpose().map_err(Problem::malformed)?.map(String::from))
 }
 
 /// `client=curl`
 pub(super) fn client(call: &Call) -> Result<Option<String>, Problem> {
-    let client = call.query.get("client").map(|text| CallClient::new(text.as_str()));
+    let client = call.parameter("client")?.map(CallClient::new);
     Ok(client.transpose().map_err(Problem::malformed)?.map(String::from))
 }
 
@@ -87,7 +87,7 @@ mod tests {
     const NOW: u64 = 1_795_000_000_000;
 
     fn asked(query: &[(&str, &str)]) -> Call {
-        Call { query: query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..Call::default() }
+        Call { query: query.iter().copied().collect(), ..Call::default() }
     }
 
     #[test]

@@ -15,7 +15,7 @@ const PAGE: (u64, u64) = (1_000, 100);
 /// Calls, newest first; `after` leads to the next page, which shows nothing twice and leaves nothing out, whatever is added meanwhile.
 pub async fn search(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     admit(call)?;
-    if call.query.contains_key("after") && !(call.query.contains_key("from") && call.query.contains_key("to")) {
+    if call.query.contains("after") && !(call.query.contains("from") && call.query.contains("to")) {
         // The last hour is another one by now.
         return Err(Problem::malformed("with after, from and to must be those that the first page told"));
     }
@@ -30,7 +30,7 @@ pub async fn search(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
         user: conditions::user(call)?,
     };
     let limit = call.number("limit", 1, PAGE.0)?.unwrap_or(PAGE.1) as u32;
-    let after = call.query.get("after").map(|text| {
+    let after = call.parameter("after")?.map(|text| {
         place::read(text).ok_or_else(|| Problem::malformed("after must be what the page before said, as it said it"))
     });
     let rows = shop.store.search_calls(&filter, after.transpose()?, limit).await?;

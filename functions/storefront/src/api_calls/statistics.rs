@@ -43,11 +43,11 @@ pub async fn statistics(shop: &Storefront, call: &Call) -> Result<Reply, Problem
     Ok(Reply::ok(body))
 }
 
-/// `by=minute,route`: any of four, in any order.
+/// `by=minute,route`: any of four, in any order; none where the parameter is absent.
 fn by(call: &Call) -> Result<GroupBy, Problem> {
     let mut by = GroupBy::default();
-    for name in call.query.get("by").map_or("", String::as_str).split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        match name {
+    for name in call.parameter("by")?.into_iter().flat_map(|names| names.split(',')) {
+        match name.trim() {
             "minute" => by.minute = true,
             "route" => by.route = true,
             "status" => by.status = true,
@@ -91,10 +91,12 @@ mod tests {
 
     #[test]
     fn groups_are_asked_for_by_name_in_any_order() {
-        let by = |text: &str| by(&Call { query: [("by".to_owned(), text.to_owned())].into(), ..Call::default() });
-        assert_eq!(by(""), Ok(GroupBy::default()));
+        let by = |text: &str| by(&Call { query: [("by", text)].into_iter().collect(), ..Call::default() });
+        assert_eq!(super::by(&Call::default()), Ok(GroupBy::default()));
         assert_eq!(by("status, minute"), Ok(GroupBy { minute: true, status: true, ..GroupBy::default() }));
         assert_eq!(by("route,client"), Ok(GroupBy { route: true, client: true, ..GroupBy::default() }));
-        assert_eq!(by("url").map_err(|p| p.status), Err(400));
+        for bad in ["url", "", "minute,", "minute,,route"] {
+            assert_eq!(by(bad).map_err(|p| p.status), Err(400), "{bad:?}");
+        }
     }
 }

@@ -14,6 +14,8 @@ pub struct Reply {
     pub status: u16,
     /// Where the thing lives.
     pub location: Option<String>,
+    /// Seconds after which a look at that place makes sense.
+    pub retry_after: Option<u32>,
     /// The thing, JSON.
     pub body: Value,
 }
@@ -21,18 +23,25 @@ pub struct Reply {
 impl Reply {
     /// 200 with a body.
     pub fn ok(body: Value) -> Self {
-        Self { status: 200, location: None, body }
+        Self { status: 200, location: None, retry_after: None, body }
     }
 
     /// Another status, with the place of the thing.
     pub fn at(status: u16, location: String, body: Value) -> Self {
-        Self { status, location: Some(location), body }
+        Self { status, location: Some(location), retry_after: None, body }
+    }
+
+    /// The same with a time to look at it, in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// The response of either.
     pub fn response(result: Result<Self, Problem>) -> Response<Body> {
         let (status, kind, location, retry_after, body) = match result {
-            Ok(reply) => (reply.status, "application/json", reply.location, None, reply.body),
+            Ok(reply) => (reply.status, "application/json", reply.location, reply.retry_after, reply.body),
             Err(problem) => (problem.status, "application/problem+json", None, problem.retry_after, problem.body()),
         };
         let mut response = Response::builder().status(status).header(CONTENT_TYPE, kind).header(CACHE_CONTROL, "no-store");

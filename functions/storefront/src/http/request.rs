@@ -1,6 +1,8 @@
 //! A request, read once and bounded.
 
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use lambda_http::request::RequestContext;
@@ -9,7 +11,7 @@ use serde::de::DeserializeOwned;
 use shared::message::IdempotencyKey;
 use shared::telemetry::TraceContext;
 
-use super::Problem;
+use super::{Fields, Problem, Unreadable};
 use crate::identity::Claims;
 
 /// Largest body taken, bytes: the largest program has 100 categories of 100 characters.
@@ -19,16 +21,19 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 pub const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// What a handler sees of a request. Nothing in it is trusted but the claims.
+///
+/// What is there and cannot be read is refused by the handler that reads it, never taken as absent: a request without its key, or
+/// without its condition, is another request. The one exception is `traceparent`, as W3C Trace Context says.
 #[derive(Debug, Clone, Default)]
 pub struct Call {
     /// `GET`, ...
     pub method: String,
     /// Without stage and query.
     pub path: String,
-    /// Query parameters; of repeated ones the first.
-    pub query: HashMap<String, String>,
-    /// Headers, names in lower case; of repeated ones the first. Values that are not visible ASCII are left out.
-    pub headers: HashMap<String, String>,
+    /// Query parameters, decoded.
+    pub query: Fields,
+    /// Headers, names in lower case.
+    pub headers: Fields,
     /// The body as sent.
     pub body: Vec<u8>,
     /// What the authorizer verified; empty on public routes.
@@ -46,18 +51,21 @@ impl Call {
             }
             _ => HashMap::new(),
         };
-        let query = request.query_string_parameters_ref().map(|query| {
-            let names: Vec<&str> = query.iter().map(|(name, _)| name).collect();
-            names.into_iter().filter_map(|n| Some((n.to_owned(), query.first(n)?.to_owned()))).collect()
-        });
-        let headers = request.headers();
-        let headers =
-            headers.keys().filter_map(|name| Some((name.as_str().to_owned(), headers.get(name)?.to_str().ok()?.to_owned())));
+        let mut query = Fields::default();
+        for (name, value) in request.query_string_parameters_ref().into_iter().flat_map(|query| query.iter()) {
+            // What the event's decoder puts in place of bytes that are not UTF-8. No parameter takes that character.
+            let readable = !value.contains(char::REPLACEMENT_CHARACTER);
+            query.add(name, if readable { Ok(value.to_owned()) } else { Err(Unreadable::NotUtf8) });
+        }
+        let mut headers = Fields::default();
+        for (name, value) in request.headers() {
+            headers.add(name.as_str(), value.to_str().map(str::to_owned).map_err(|_| Unreadable::NotAscii));
+        }
         Self {
             method: request.method().as_str().to_owned(),
             path: request.raw_http_path().to_owned(),
-            query: query.unwrap_or_default(),
-            headers: headers.collect(),
+            query,
+            headers,
             claims: Claims::new(claims),
             span: None,
             body: match request.into_body() {
@@ -80,10 +88,26 @@ impl Call {
         serde_json::from_slice(&self.body).map_err(|e| Problem::malformed(format_args!("the body cannot be used: {e}")))
     }
 
+    /// A header by its name in lower case; nothing where the request has none.
+    pub fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
+        self.headers.get(name).map_err(|why| Problem::malformed(format_args!("header {name} {why}")))
+    }
+
+    /// A query parameter; nothing where the request has none.
+    pub fn parameter(&self, name: &str) -> Result<Option<&str>, Problem> {
+        self.query.get(name).map_err(|why| Problem::malformed(format_args!("query parameter {name} {why}")))
+    }
+
+    /// A query parameter of a kind.
+    pub fn parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
+        let value = self.parameter(name)?.map(str::parse).transpose();
+        value.map_err(|e| Problem::malformed(format_args!("query parameter {name}: {e}")))
+    }
+
     /// Header `Idempotency-Key`.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
-        let key = self.headers.get("idempotency-key").map(|key| IdempotencyKey::new(key.as_str()));
-        key.transpose().map_err(|e| Problem::malformed(format_args!("Idempotency-Key: {e}")))
+        let key = self.header("idempotency-key")?.map(IdempotencyKey::new);
+        key.transpose().map_err(|e| Problem::malformed(format_args!("header idempotency-key: {e}")))
     }
 
     /// Query parameter `wait`, seconds.
@@ -93,18 +117,19 @@ impl Call {
 
     /// A whole number in the query.
     pub fn number(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>, Problem> {
-        let Some(text) = self.query.get(name) else { return Ok(None) };
+        let Some(text) = self.parameter(name)? else { return Ok(None) };
         match text.parse() {
             Ok(n) if (least..=most).contains(&n) => Ok(Some(n)),
             _ => Err(Problem::malformed(format_args!("{name} must be a whole number from {least} to {most}"))),
         }
     }
 
-    /// Header `traceparent`, if it can travel on with the order.
+    /// Header `traceparent`, if it can travel on with the order. One that cannot be read begins a new trace and refuses nothing, as the
+    /// processing model of W3C Trace Context demands.
     pub fn traceparent(&self) -> Option<&str> {
-        let trace = self.headers.get("traceparent")?;
+        let trace = self.headers.get("traceparent").ok()??;
         let usable = !trace.is_empty() && trace.len() <= 128 && trace.bytes().all(|b| b.is_ascii_graphic());
-        usable.then_some(trace.as_str())
+        usable.then_some(trace)
     }
 
     /// The traceparent of what this request causes: its own span's, else what the caller sent.
@@ -118,7 +143,7 @@ mod tests {
     use super::*;
 
     fn with_query(name: &str, value: &str) -> Call {
-        Call { query: HashMap::from([(name.to_owned(), value.to_owned())]), ..Call::default() }
+        Call { query: [(name, value)].into_iter().collect(), ..Call::default() }
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub enum Route {
     CancelOrder(String),
     /// `POST /payments`
     Payment,
+    /// `GET /payments`
+    Payments,
+    /// `POST /payments/{id}/refunded`
+    RefundedPayment(String),
     /// `GET /api-calls`
     ApiCalls,
     /// `GET /api-calls/statistics`
@@ -39,6 +43,10 @@ pub enum Route {
     ReplayParked(String),
     /// `POST /parked/{id}/discard`
     DiscardParked(String),
+    /// `GET /gaps`
+    Gaps,
+    /// `POST /gaps/{id}/close`
+    CloseGap(String),
 }
 
 impl Route {
@@ -56,13 +64,17 @@ impl Route {
             ["orders"] => (Self::Orders, "GET"),
             ["orders", number] => (Self::Order((*number).to_owned()), "GET"),
             ["orders", number, "cancel"] => (Self::CancelOrder((*number).to_owned()), "POST"),
+            ["payments"] if method == "GET" => (Self::Payments, "GET"),
             ["payments"] => (Self::Payment, "POST"),
+            ["payments", id, "refunded"] => (Self::RefundedPayment((*id).to_owned()), "POST"),
             ["api-calls"] => (Self::ApiCalls, "GET"),
             ["api-calls", "statistics"] => (Self::ApiStatistics, "GET"),
             ["parked"] => (Self::ParkedList, "GET"),
             ["parked", id] => (Self::Parked((*id).to_owned()), "GET"),
             ["parked", id, "replay"] => (Self::ReplayParked((*id).to_owned()), "POST"),
             ["parked", id, "discard"] => (Self::DiscardParked((*id).to_owned()), "POST"),
+            ["gaps"] => (Self::Gaps, "GET"),
+            ["gaps", id, "close"] => (Self::CloseGap((*id).to_owned()), "POST"),
             _ => return Err(Problem::not_found("no_such_route", format_args!("there is nothing at {path}"))),
         };
         if method == allowed {
@@ -85,13 +97,16 @@ impl Route {
             Self::Order(_) => "/orders/{number}",
             Self::Orders => "/orders",
             Self::CancelOrder(_) => "/orders/{number}/cancel",
-            Self::Payment => "/payments",
+            Self::Payment | Self::Payments => "/payments",
+            Self::RefundedPayment(_) => "/payments/{id}/refunded",
             Self::ApiCalls => "/api-calls",
             Self::ApiStatistics => "/api-calls/statistics",
             Self::ParkedList => "/parked",
             Self::Parked(_) => "/parked/{id}",
             Self::ReplayParked(_) => "/parked/{id}/replay",
             Self::DiscardParked(_) => "/parked/{id}/discard",
+            Self::Gaps => "/gaps",
+            Self::CloseGap(_) => "/gaps/{id}/close",
         }
     }
 }
@@ -113,12 +128,16 @@ mod tests {
         assert_eq!(Route::of("GET", "/orders/9"), Ok(Route::Order("9".into())));
         assert_eq!(Route::of("POST", "/orders/9/cancel"), Ok(Route::CancelOrder("9".into())));
         assert_eq!(Route::of("POST", "/payments"), Ok(Route::Payment));
+        assert_eq!(Route::of("GET", "/payments"), Ok(Route::Payments));
+        assert_eq!(Route::of("POST", "/payments/3/refunded"), Ok(Route::RefundedPayment("3".into())));
         assert_eq!(Route::of("GET", "/api-calls"), Ok(Route::ApiCalls));
         assert_eq!(Route::of("GET", "/api-calls/statistics"), Ok(Route::ApiStatistics));
         assert_eq!(Route::of("GET", "/parked"), Ok(Route::ParkedList));
         assert_eq!(Route::of("GET", "/parked/3"), Ok(Route::Parked("3".into())));
         assert_eq!(Route::of("POST", "/parked/3/replay"), Ok(Route::ReplayParked("3".into())));
         assert_eq!(Route::of("POST", "/parked/3/discard"), Ok(Route::DiscardParked("3".into())));
+        assert_eq!(Route::of("GET", "/gaps"), Ok(Route::Gaps));
+        assert_eq!(Route::of("POST", "/gaps/3/close"), Ok(Route::CloseGap("3".into())));
         assert_eq!(Route::of("GET", "/").map_err(|p| p.status), Err(404));
         assert_eq!(Route::of("GET", "/programs/7/orders/1").map_err(|p| p.status), Err(404));
         assert_eq!(Route::of("DELETE", "/programs/7").map_err(|p| p.status), Err(405));
@@ -138,8 +157,12 @@ mod tests {
             ("GET", "/orders"),
             ("POST", "/orders/{number}/cancel"),
             ("POST", "/payments"),
+            ("GET", "/payments"),
+            ("POST", "/payments/{id}/refunded"),
             ("GET", "/api-calls"),
             ("GET", "/api-calls/statistics"),
+            ("GET", "/gaps"),
+            ("POST", "/gaps/{id}/close"),
         ] {
             assert_eq!(Route::of(method, path).map(|route| route.template()), Ok(path));
         }

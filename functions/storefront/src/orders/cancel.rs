@@ -5,7 +5,7 @@ use shared::sale::Status;
 use shared::store::{Cancel, Fenced, OrderRow};
 
 use super::lookup::{missing, parse};
-use super::{publish, settle, view};
+use super::{absent, publish, settle, view};
 use crate::http::{Call, Problem, Reply};
 use crate::storefront::Storefront;
 
@@ -14,11 +14,7 @@ pub async fn cancel(shop: &Storefront, number: &str, call: &Call) -> Result<Repl
     let user = call.claims.user()?;
     let number = parse(number)?;
     let decided = match shop.store.cancel(number, &user).await? {
-        // On its way: the fence keeps it from ever being stored. If create is quicker, there is a row to cancel.
-        Cancel::NoRow => match fence(shop, number, &user).await? {
-            Fenced::New(row) => Cancel::Cancelled(row),
-            Fenced::Existing(_) => shop.store.cancel(number, &user).await?,
-        },
+        Cancel::NoRow => fence(shop, number, &user).await?,
         decided => decided,
     };
     match decided {
@@ -43,8 +39,23 @@ fn is_cancelled(row: &OrderRow) -> bool {
     matches!(row.status, Status::Cancelled | Status::Void)
 }
 
-async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<Fenced, Problem> {
-    let reservation = shop.gate.reservation(number).await?.filter(|r| r.user == *user).ok_or_else(|| missing(number))?;
-    let request: OrderRequested = serde_json::from_str(&reservation.message).map_err(|_| Problem::unknown(number))?;
-    Ok(shop.store.fence(&publish::fence_of(&request, "cancelled")).await?)
+/// Ends an order that is on its way: the fence keeps it from ever being stored. Where create has been quicker, there is a row to
+/// cancel: the fence finds it, or the gate has settled it, and its message or the whole reservation is gone.
+async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<Cancel, Problem> {
+    let reservation = shop.gate.reservation(number).await?.filter(|r| r.user == *user);
+    let request = reservation.as_ref().and_then(|r| serde_json::from_str::<OrderRequested>(&r.message).ok());
+    if let Some(request) = request
+        && let Fenced::New(row) = shop.store.fence(&publish::fence_of(&request, "cancelled")).await?
+    {
+        return Ok(Cancel::Cancelled(row));
+    }
+    match shop.store.cancel(number, user).await? {
+        // The gate has a reservation and Postgres no row, and there is no message to fence it by.
+        Cancel::NoRow if reservation.is_some() => Err(Problem::unknown(number)),
+        Cancel::NoRow => {
+            absent::find(shop, number).await?;
+            Ok(shop.store.cancel(number, user).await?)
+        }
+        decided => Ok(decided),
+    }
 }

@@ -1,46 +1,66 @@
-//! Looking orders up. An order is shown to its buyer; for anybody else it does not exist.
+//! Looking orders up. An order is shown to its buyer and to operators (scope `orders:read`); for any other caller it does not exist.
 
-use std::time::Duration;
-
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::gate::ResvState;
-use shared::message::{Nonce, OrderNumber, OrderRequested};
-use tokio::time::{Instant, sleep, timeout_at};
+use shared::message::{Nonce, OrderNumber, OrderRequested, UserId};
+use shared::store::{OrderRow, PaymentFilter};
 
 use super::publish::Standing;
-use super::view;
+use super::{absent, view};
 use crate::http::{Call, Problem, Reply};
+use crate::payments;
 use crate::storefront::Storefront;
 
-/// First and longest pause between two looks at Postgres.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(15), Duration::from_millis(250));
+/// Payments of an order that an operator sees with it.
+const SHOWN_PAYMENTS: u32 = 20;
 
-/// `GET /orders/{number}`
+/// `GET /orders/{number}`. An operator sees whose it is and what was paid for it as well.
 pub async fn get(shop: &Storefront, number: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     let number = parse(number)?;
-    if let Some(row) = shop.store.order(number).await? {
-        return if row.user.as_ref() == Some(&user) { Ok(Reply::ok(view::row(&row))) } else { Err(missing(number)) };
+    if !call.claims.has_scope("orders:read") {
+        return find(shop, number, |buyer| buyer == Some(&user)).await.map(|(_, order)| Reply::ok(order));
     }
-    let reservation = shop.gate.reservation(number).await?.filter(|r| r.user == user).ok_or_else(|| missing(number))?;
-    let Ok(request) = serde_json::from_str::<OrderRequested>(&reservation.message) else {
-        // Stored between the two looks: its message is gone, its row is there.
-        let row = shop.store.order(number).await?.filter(|row| row.user.as_ref() == Some(&user));
-        return row.map(|row| Reply::ok(view::row(&row))).ok_or_else(|| missing(number));
+    let filter = PaymentFilter { order: Some(number), ..PaymentFilter::default() };
+    let paid = shop.store.payments(&filter, None, SHOWN_PAYMENTS).await?;
+    let (buyer, mut order) = find(shop, number, |_| true).await?;
+    order["user"] = json!(buyer);
+    order["payments"] = paid.iter().map(payments::view).collect();
+    Ok(Reply::ok(order))
+}
+
+/// An order's buyer, where known, and what is shown of it: stored or on its way.
+async fn find(
+    shop: &Storefront,
+    number: OrderNumber,
+    shown_to: impl Fn(Option<&UserId>) -> bool,
+) -> Result<(Option<UserId>, Value), Problem> {
+    let shown = |row: OrderRow| shown_to(row.user.as_ref()).then(|| (row.user.clone(), view::row(&row)));
+    if let Some(row) = shop.store.order(number).await? {
+        return shown(row).ok_or_else(|| missing(number));
+    }
+    let Some(reservation) = shop.gate.reservation(number).await? else {
+        return shown(absent::find(shop, number).await?).ok_or_else(|| missing(number));
     };
-    let status = match reservation.state {
+    let reservation = Some(reservation).filter(|r| shown_to(Some(&r.user)));
+    let waiting = reservation.and_then(|r| Some((serde_json::from_str::<OrderRequested>(&r.message).ok()?, r.state)));
+    let Some((request, state)) = waiting else {
+        // Stored between the two looks: its message is gone, or its reservation if it has ended since. Its row is there.
+        return shop.store.order(number).await?.and_then(shown).ok_or_else(|| missing(number));
+    };
+    let status = match state {
         ResvState::Accepted { .. } | ResvState::Stored => "accepted",
         ResvState::Held | ResvState::Abandoning => "pending",
     };
-    Ok(Reply::ok(view::request(&request, status)))
+    let order = view::request(&request, status);
+    Ok((Some(request.user), order))
 }
 
 /// `GET /orders?limit=20&before=NUMBER`: mine, newest first.
 pub async fn mine(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
-    let before = call.query.get("before").map(|text| text.parse::<OrderNumber>());
-    let before = before.transpose().map_err(|e| Problem::malformed(format_args!("before: {e}")))?;
+    let before = call.parsed::<OrderNumber>("before")?;
     let rows = shop.store.orders_of(&user, before, limit).await?;
     let next = rows.last().filter(|_| rows.len() == limit as usize).map(|row| row.number);
     Ok(Reply::ok(json!({ "orders": rows.iter().map(view::row).collect::<Vec<_>>(), "before": next })))
@@ -55,33 +75,6 @@ pub(super) async fn stored(shop: &Storefront, order: OrderNumber, nonce: Nonce) 
             tracing::error!(%order, %error, "no row to answer by");
             Err(Problem::unknown(order))
         }
-    }
-}
-
-/// Looks until an accepted order is stored, or the time is up. Postgres being away shortens nothing that was promised.
-///
-/// `earlier`: the order is of an earlier request, and its row may be there before the gate knows. It is looked for once even without
-/// time to wait, so that nobody is told less than a look at the order has told them.
-pub(super) async fn wait(shop: &Storefront, request: OrderRequested, time: Duration, earlier: bool) -> Standing {
-    if time.is_zero() && !earlier {
-        return Standing::Accepted(request);
-    }
-    let deadline = Instant::now() + time;
-    let mut pause = PAUSE.0;
-    let mut look_until = if earlier { deadline.max(Instant::now() + PAUSE.1) } else { deadline };
-    loop {
-        match timeout_at(look_until, shop.store.order(request.order)).await {
-            Ok(Ok(Some(row))) if row.nonce == request.nonce => return Standing::Row(row),
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(order = %request.order, %error, "while waiting"),
-            Err(_) => return Standing::Accepted(request),
-        }
-        if Instant::now() + pause >= deadline {
-            return Standing::Accepted(request);
-        }
-        sleep(pause).await;
-        pause = (pause * 2).min(PAUSE.1);
-        look_until = deadline;
     }
 }
 

@@ -3,18 +3,21 @@
 //! A new order passes through [`create`] (what is wanted, and what it costs), [`reserve`] (the gate holds its seats) and [`publish`]
 //! (the broker has it, or its end is made sure of). Only then is it answered, by [`view`].
 
+mod absent;
 mod cancel;
 mod create;
 mod lookup;
 pub mod publish;
 pub mod reserve;
 mod view;
+mod waiting;
 
 pub use cancel::cancel;
 pub use create::create;
 pub use lookup::{get, mine};
 use shared::reconcile::reconcile;
 use shared::store::OrderRow;
+pub use waiting::WaitSettings;
 
 use crate::storefront::Storefront;
 

@@ -2,7 +2,6 @@
 //!
 //! Reading needs the scope `parked:read`, [`replay`] and [`discard`] need `parked:write`. Whatever is done is kept with who did it.
 
-mod cursor;
 mod discard;
 mod replay;
 mod view;
@@ -13,9 +12,11 @@ use shared::store::{ParkedId, ParkedState};
 pub use discard::discard;
 pub use replay::replay;
 
-use crate::http::{Call, Problem, Reply};
+use crate::http::{Call, Cursor, Problem, Reply};
 use crate::storefront::Storefront;
-use cursor::Cursor;
+
+/// Marks the cursors of this list, newest first.
+const LIST: u8 = 1;
 
 /// Most bytes shown of a key, and of a value. In JSON within JSON a byte may become seven, and an answer is 6 MB at most.
 const MAX_SHOWN_BYTES: u32 = 384 * 1024;
@@ -27,16 +28,15 @@ pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("parked:read")?;
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
-    let topic = call.query.get("topic").map(|topic| checked_topic(topic)).transpose()?;
-    let state = call.query.get("state").map(|state| state.parse::<ParkedState>());
-    let state = state.transpose().map_err(|e| Problem::malformed(format_args!("state: {e}")))?;
-    let after = call.query.get("after").map(|text| text.parse::<Cursor>());
-    let after = after.transpose().map_err(|e| Problem::malformed(format_args!("after: {e}")))?;
+    let topic = call.parameter("topic")?.map(checked_topic).transpose()?;
+    let state = call.parsed::<ParkedState>("state")?;
+    let after = call.parsed::<Cursor<LIST>>("after")?.map(|Cursor(id)| ParkedId::new(id));
+    let after = after.transpose().map_err(|e| Problem::malformed(format_args!("query parameter after: {e}")))?;
     // One more than is shown tells whether there is another page.
-    let mut records = shop.store.parked(topic, state, after.map(|Cursor(id)| id), limit + 1).await?;
+    let mut records = shop.store.parked(topic, state, after, limit + 1).await?;
     let more = records.len() > limit as usize;
     records.truncate(limit as usize);
-    let next = records.last().filter(|_| more).map(|record| Cursor(record.id).to_string());
+    let next = records.last().filter(|_| more).map(|record| Cursor::<LIST>(record.id.get()).to_string());
     Ok(Reply::ok(json!({ "records": records.iter().map(view::record).collect::<Vec<_>>(), "after": next })))
 }
 

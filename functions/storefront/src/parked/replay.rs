@@ -20,6 +20,7 @@ use crate::storefront::Storefront;
 const LEASE_SLACK: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
 struct Asked {
     /// How often the record was replayed, as far as the caller knows.
     #[serde(default)]

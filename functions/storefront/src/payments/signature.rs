@@ -1,11 +1,17 @@
 //! The payment provider's signature: `v1=` and the hex of HMAC-SHA256 over `timestamp.body`.
+//!
+//! Both sides may be in the middle of a change of keys: the header may carry several signatures, `v1=A,v1=B`, and the storefront may
+//! know several keys. One signature by one key is enough. Elements of another scheme, such as `v0=` or `v2=`, are skipped.
 
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Why a notification is not believed. The same answer for all, so that a forger learns nothing.
+/// Signatures in one header at most.
+const MAX_SIGNATURES: usize = 8;
+
+/// Why a notification is refused. The caller learns none of it, so that a forger learns nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Forged {
     /// A header is missing or cannot be read.
@@ -15,23 +21,32 @@ pub enum Forged {
     #[error("the timestamp is outside of the tolerance")]
     Stale,
     /// Another key, or another text.
-    #[error("the signature is not the text's")]
+    #[error("no signature is the text's by any of the keys")]
     Mismatch,
 }
 
-/// Checks one notification. `now`: seconds since 1970; the comparison takes the same time whatever differs.
+/// Checks one notification. `now`: seconds since 1970. The comparison takes the same time whichever key or signature fits.
 pub fn check(
-    secret: &[u8],
+    keys: &[&[u8]],
     timestamp: Option<&str>,
-    signature: Option<&str>,
+    signatures: Option<&str>,
     body: &[u8],
     now: u64,
     tolerance: Duration,
 ) -> Result<(), Forged> {
-    let (timestamp, signature) = timestamp.zip(signature).ok_or(Forged::Malformed)?;
+    let (timestamp, signatures) = timestamp.zip(signatures).ok_or(Forged::Malformed)?;
     let signed_at: u64 = timestamp.parse().map_err(|_| Forged::Malformed)?;
-    let signature = signature.strip_prefix("v1=").and_then(|s| hex::decode(s).ok()).ok_or(Forged::Malformed)?;
-    mac(secret, timestamp, body).verify_slice(&signature).map_err(|_| Forged::Mismatch)?;
+    let signatures = read(signatures).ok_or(Forged::Malformed)?;
+    let mut fits = false;
+    for key in keys {
+        let mac = mac(key, timestamp, body);
+        for signature in &signatures {
+            fits |= mac.clone().verify_slice(signature).is_ok();
+        }
+    }
+    if !fits {
+        return Err(Forged::Mismatch);
+    }
     // After the signature, so that the answer tells only the key's owner anything about clocks.
     if now.abs_diff(signed_at) > tolerance.as_secs() {
         return Err(Forged::Stale);
@@ -39,13 +54,29 @@ pub fn check(
     Ok(())
 }
 
-/// The signature of a notification, as the provider makes it.
-pub fn sign(secret: &[u8], timestamp: u64, body: &[u8]) -> String {
-    format!("v1={}", hex::encode(mac(secret, &timestamp.to_string(), body).finalize().into_bytes()))
+/// The signatures of scheme `v1`, at least one. Nothing if any element of the header is malformed.
+fn read(header: &str) -> Option<Vec<Vec<u8>>> {
+    let mut signatures = Vec::new();
+    for (count, element) in header.split(',').enumerate() {
+        let (scheme, value) = element.trim_matches([' ', '\t']).split_once('=')?;
+        let version = scheme.strip_prefix('v').filter(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit()))?;
+        if count == MAX_SIGNATURES || value.is_empty() {
+            return None;
+        }
+        if version == "1" {
+            signatures.push(hex::decode(value).ok()?);
+        }
+    }
+    (!signatures.is_empty()).then_some(signatures)
 }
 
-fn mac(secret: &[u8], timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+/// The signature of a notification, as the provider makes it.
+pub fn sign(key: &[u8], timestamp: u64, body: &[u8]) -> String {
+    format!("v1={}", hex::encode(mac(key, &timestamp.to_string(), body).finalize().into_bytes()))
+}
+
+fn mac(key: &[u8], timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
     mac.update(timestamp.as_bytes());
     mac.update(b".");
     mac.update(body);
@@ -57,11 +88,12 @@ mod tests {
     use super::*;
 
     const KEY: &[u8] = b"a key of some length";
+    const NEXT: &[u8] = b"the key after that one";
     const BODY: &[u8] = br#"{"reference":"r"}"#;
     const TOLERANCE: Duration = Duration::from_secs(300);
 
     fn checked(timestamp: &str, signature: &str, body: &[u8], now: u64) -> Result<(), Forged> {
-        check(KEY, Some(timestamp), Some(signature), body, now, TOLERANCE)
+        check(&[KEY], Some(timestamp), Some(signature), body, now, TOLERANCE)
     }
 
     #[test]
@@ -74,7 +106,43 @@ mod tests {
         assert_eq!(checked("1000", &good[..20], BODY, 1000), Err(Forged::Malformed));
         assert_eq!(checked("1000", "v1=00", BODY, 1000), Err(Forged::Mismatch));
         assert_eq!(checked("1000", good.trim_start_matches("v1="), BODY, 1000), Err(Forged::Malformed));
-        assert_eq!(check(KEY, None, Some(&good), BODY, 1000, TOLERANCE), Err(Forged::Malformed));
+        assert_eq!(check(&[KEY], None, Some(&good), BODY, 1000, TOLERANCE), Err(Forged::Malformed));
+    }
+
+    #[test]
+    fn one_signature_by_one_key_is_enough() {
+        let (good, next) = (sign(KEY, 1000, BODY), sign(NEXT, 1000, BODY));
+        let forged = sign(b"another", 1000, BODY);
+        for header in
+            [format!("{good},{forged}"), format!("{forged},{good}"), format!("{forged}, {good}"), format!("v0=abc,{good},v2=xyz")]
+        {
+            assert_eq!(checked("1000", &header, BODY, 1000), Ok(()), "{header}");
+        }
+        let both = |header: &str| check(&[KEY, NEXT], Some("1000"), Some(header), BODY, 1000, TOLERANCE);
+        assert_eq!((both(&good), both(&next), both(&format!("{forged},{next}"))), (Ok(()), Ok(()), Ok(())));
+        assert_eq!((both(&forged), both(&format!("{forged},{forged}"))), (Err(Forged::Mismatch), Err(Forged::Mismatch)));
+        assert_eq!(checked("1000", &next, BODY, 1000), Err(Forged::Mismatch), "a key that is not known yet");
+    }
+
+    #[test]
+    fn a_malformed_element_refuses_the_whole_header() {
+        let good = sign(KEY, 1000, BODY);
+        let many = [good.as_str(); MAX_SIGNATURES + 1].join(",");
+        for header in [
+            "",
+            ",",
+            &format!("{good},"),
+            &format!(",{good}"),
+            &format!("{good},v1="),
+            &format!("{good},v1=0g"),
+            &format!("{good},{}", &good[3..]),
+            &format!("{good};{good}"),
+            &format!("{good},t=1000"),
+            "v2=abc",
+            &many,
+        ] {
+            assert_eq!(checked("1000", header, BODY, 1000), Err(Forged::Malformed), "{header}");
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn missing(id: &str) -> Problem {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wanted {
     title: String,
     categories: Vec<WantedCategory>,
@@ -47,6 +48,7 @@ struct Wanted {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct WantedCategory {
     name: String,
     rows: u32,

@@ -1,8 +1,11 @@
 //! The storefront over real Redis, Postgres and Kafka: each test in an environment of its own.
 
 mod api_calls;
+mod catching_up;
 mod changes;
+mod create;
 mod emission;
+mod gaps;
 mod orders;
 mod parked;
 mod payments;
@@ -11,3 +14,5 @@ mod publish;
 mod rebuild;
 mod settings;
 mod support;
+mod unreadable;
+mod waiting;

@@ -9,18 +9,12 @@ use shared::store::Arrival;
 use shared::worker::Reason;
 use storefront::Storefront;
 use storefront::http::Call;
-use storefront::identity::Claims;
 use storefront::kafka::Published;
 
-use crate::support::{Scripted, call, open, open_with, problem, until};
+use crate::support::{Scripted, by, call, open, open_with, problem, until};
 
 /// Somebody who may do everything with parked records.
 const BOTH: &str = "parked:read parked:write";
-
-fn by(sub: &str, scope: &str, method: &str, path: &str, body: Option<Value>) -> Call {
-    let claims = [("sub", sub), ("scope", scope)].map(|(k, v)| (k.to_owned(), v.to_owned()));
-    Call { claims: Claims::new(claims.into()), ..call(method, path, None, body) }
-}
 
 fn get(path: &str) -> Call {
     by("ops", BOTH, "GET", path, None)

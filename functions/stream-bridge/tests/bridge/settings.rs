@@ -26,6 +26,7 @@ fn everything_that_is_wrong_is_named_at_once() {
         ("MAX_DELIVERIES", "0"),
         ("SQS_TIMEOUT_MS", "soon"),
         ("STOP_MARGIN_MS", "-1"),
+        ("FUNCTION_TIMEOUT_SECONDS", "0"),
     ];
     let problems = read(&vars).expect_err("nothing is right");
     for (name, _) in vars {

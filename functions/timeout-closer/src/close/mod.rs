@@ -4,7 +4,10 @@
 //! was given up there is fenced, in transaction B. Then the row decides, the gate is settled by it, and the entry is ended.
 
 mod decide;
+mod notes;
 mod run;
+mod wait;
 
-pub use decide::{Action, decide};
+pub use decide::{Action, Found, decide};
 pub use run::{Outcome, RunError, run};
+pub use wait::Wait;

@@ -7,10 +7,12 @@ use shared::delay::{Claim, DelayError};
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
 use shared::reconcile::{Reconciled, reconcile};
-use shared::store::{CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, Store, StoreError};
+use shared::store::{BarrierWait, CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, Store, StoreError};
 use shared::telemetry::traces::Tracer;
 
-use super::decide::{Action, LEAST_PAUSE_MS, WAIT_MS, decide};
+use super::decide::{Action, Found, decide};
+use super::notes::Notes;
+use super::wait::Wait;
 use crate::traces::{self, Way};
 
 /// Counts of one batch.
@@ -50,6 +52,7 @@ struct Batch<'a> {
     gate: &'a Gate,
     store: &'a Store,
     tracer: &'a Tracer,
+    topic: &'a str,
     began: SystemTime,
     progress: Vec<Progress>,
     outcome: Outcome,
@@ -62,6 +65,11 @@ struct Batch<'a> {
     /// To be put off, ms.
     put_off: HashMap<String, u64>,
     waiting: Vec<Claim>,
+    notes: Notes,
+    /// Orders with a passed barrier behind them. Read before any row as well, for the same reason as `progress`.
+    passed: HashSet<(OrderNumber, Nonce)>,
+    /// Accepted orders that a barrier is requested for.
+    barriers: Vec<BarrierWait>,
 }
 
 /// Deals with every entry. One that fails is left to its lease, and says so; the others go on.
@@ -70,6 +78,7 @@ pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claim
         gate,
         store,
         tracer,
+        topic,
         began: SystemTime::now(),
         // Before any row is looked for: create moves it in the transaction that stores, so what it has passed and is no row, never will be.
         progress: store.progress(topic).await?,
@@ -79,6 +88,9 @@ pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claim
         done: Vec::new(),
         put_off: HashMap::new(),
         waiting: Vec::new(),
+        notes: Notes::default(),
+        passed: HashSet::new(),
+        barriers: Vec::new(),
     };
     let mut entries: HashMap<OrderNumber, Entry> = HashMap::with_capacity(claims.len());
     for claim in claims {
@@ -89,7 +101,9 @@ pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claim
             Err(error) => batch.fail(&claim.id, &error),
         }
     }
-    for closing in close(store, entries.values().map(|e| (e.at.order, e.at.nonce)).collect()).await {
+    let numbers: Vec<OrderNumber> = entries.keys().copied().collect();
+    batch.passed = store.behind_barriers(&numbers).await?;
+    for closing in batch.close(entries.values().map(|e| (e.at.order, e.at.nonce)).collect()).await {
         if let Some(entry) = entries.remove(&closing.number) {
             let id = entry.claim.id.clone();
             if let Err(error) = batch.one(entry, closing).await {
@@ -98,7 +112,9 @@ pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claim
         }
     }
     batch.outcome.failed += entries.len() as u64;
-    batch.finish().await
+    let ended = batch.finish().await;
+    batch.notes.log();
+    ended
 }
 
 /// The order of an entry. A body that cannot be read is made up for by the reservation.
@@ -115,38 +131,42 @@ async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateErr
     Ok(gate.reservation(order).await?.map(|r| at(r.program, r.nonce)))
 }
 
-/// Transaction A, for all at once; where that fails, one by one: a bad row must not hold up the others.
-async fn close(store: &Store, orders: Vec<(OrderNumber, Nonce)>) -> Vec<Closing> {
-    if orders.is_empty() {
-        return Vec::new();
-    }
-    match store.close_due(&orders).await {
-        Ok(closed) => return closed,
-        Err(error) => tracing::warn!(%error, orders = orders.len(), "not closed together; one by one"),
-    }
-    let mut closed = Vec::with_capacity(orders.len());
-    for order in orders {
-        match store.close_due(&[order]).await {
-            Ok(one) => closed.extend(one),
-            Err(error) => tracing::error!(order = %order.0, %error, "not closed"),
-        }
-    }
-    closed
-}
-
 impl Batch<'_> {
+    /// Transaction A, for all at once; where that fails, one by one: a bad row must not hold up the others. Orders without an answer
+    /// have failed.
+    async fn close(&mut self, orders: Vec<(OrderNumber, Nonce)>) -> Vec<Closing> {
+        if orders.is_empty() {
+            return Vec::new();
+        }
+        match self.store.close_due(&orders).await {
+            Ok(closed) => return closed,
+            Err(error) => tracing::warn!(%error, orders = orders.len(), "not closed together; one by one"),
+        }
+        let mut closed = Vec::with_capacity(orders.len());
+        for order in orders {
+            match self.store.close_due(&[order]).await {
+                Ok(one) => closed.extend(one),
+                Err(error) => self.notes.failed(&order.0.to_string(), &error),
+            }
+        }
+        closed
+    }
+
     fn fail(&mut self, id: &str, error: &dyn std::fmt::Display) {
-        tracing::warn!(order = id, %error, "left to its lease");
+        self.notes.failed(id, error);
         self.outcome.failed += 1;
     }
 
     /// Decides about one entry until nothing more is to be asked, and does what only concerns this one.
     async fn one(&mut self, entry: Entry, closing: Closing) -> Result<(), RunError> {
         let Entry { claim, at } = entry;
-        let mut found = None;
+        let mut found = Found { passed_barrier: self.passed.contains(&(at.order, at.nonce)), ..Found::default() };
         loop {
             match decide(closing.decision, found, &self.progress) {
-                Action::Abandon => found = Some(self.gate.abandon(at, None).await?),
+                Action::Abandon => found.gate = Some(self.gate.abandon(at, None).await?),
+                Action::LookForReplay { partition, offset } => {
+                    found.replay = Some(self.store.is_replay_on_its_way(self.topic, partition, offset).await?);
+                }
                 Action::SettleRow => {
                     if closing.decision == CloseDecision::Closed {
                         self.outcome.closed += 1;
@@ -160,20 +180,26 @@ impl Batch<'_> {
                 Action::MatchPayment => {
                     match self.store.match_payments(&[at.order]).await?.into_iter().find(|row| row.number == at.order) {
                         Some(row) => self.settle.push((claim, row)),
-                        None => self.put_off(claim, LEAST_PAUSE_MS),
+                        None => self.put_off(claim, Wait::Ms(0)),
                     }
                     return Ok(());
                 }
-                Action::PutOff { pause_ms, alarm } => {
-                    if let Some(why) = alarm {
-                        tracing::warn!(order = %at.order, why, "put off");
+                Action::PutOff { wait, why } => {
+                    if let Some(why) = why {
+                        self.notes.put_off(&claim.id, why);
                     }
-                    self.put_off(claim, pause_ms);
+                    self.put_off(claim, wait);
+                    return Ok(());
+                }
+                Action::AwaitBarrier { partition } => {
+                    self.notes.put_off(&claim.id, "order-create is behind, or the order's record is lost");
+                    self.barriers.push(BarrierWait { number: at.order, nonce: at.nonce, partition });
+                    self.put_off(claim, Wait::Backoff);
                     return Ok(());
                 }
                 Action::Fence { reason, alarm } => {
                     if alarm {
-                        tracing::error!(alarm = "order_fenced", order = %at.order, reason, "an order that was never stored is fenced");
+                        self.notes.fenced(&claim.id, reason);
                     }
                     return self.fence(claim, at, reason).await;
                 }
@@ -209,13 +235,13 @@ impl Batch<'_> {
         let settle = Settle { at, user: None, key: None, seats: None, to: SettleTo::Gone { forget_key: true } };
         match self.gate.settle(&settle).await? {
             Settled::Done { .. } | Settled::Tombstoned => self.done.push(claim),
-            Settled::SeatsUnknown | Settled::NoSuchSeat | Settled::NotInstalled => self.put_off(claim, WAIT_MS),
+            Settled::SeatsUnknown | Settled::NoSuchSeat | Settled::NotInstalled => self.put_off(claim, Wait::Backoff),
         }
         Ok(())
     }
 
-    fn put_off(&mut self, claim: Claim, pause_ms: u64) {
-        self.put_off.insert(claim.id.clone(), pause_ms);
+    fn put_off(&mut self, claim: Claim, wait: Wait) {
+        self.put_off.insert(claim.id.clone(), wait.pause_ms(claim.attempt));
         self.waiting.push(claim);
     }
 
@@ -238,7 +264,8 @@ impl Batch<'_> {
 
     /// Settles by the rows, then ends or puts off the entries. Settling has ended or moved most of them already: a late
     /// acknowledgement is refused, which is as good.
-    async fn finish(mut self) -> Result<Outcome, RunError> {
+    async fn finish(&mut self) -> Result<Outcome, RunError> {
+        self.store.request_barriers(self.topic, &self.barriers).await?;
         let rows: Vec<OrderRow> = self.settle.iter().map(|(_, row)| row.clone()).collect();
         let told = reconcile(self.gate, self.store, &rows).await;
         self.trace(&rows, &told);
@@ -249,7 +276,7 @@ impl Batch<'_> {
             if failed.contains(&row.number) {
                 self.outcome.failed += 1;
             } else if waiting.contains(&row.number) {
-                self.put_off(claim, WAIT_MS);
+                self.put_off(claim, Wait::Backoff);
             } else {
                 self.done.push(claim);
             }
@@ -258,7 +285,7 @@ impl Batch<'_> {
         let ended = |n: Result<Vec<_>, DelayError>| n.map(|answers| answers.len() as u64);
         self.outcome.acknowledged += ended(queue.ack_many(&self.done).await)?;
         let pauses = &self.put_off;
-        let pause = |claim: &Claim| pauses.get(&claim.id).copied().unwrap_or(WAIT_MS);
+        let pause = |claim: &Claim| pauses.get(&claim.id).copied().unwrap_or_else(|| Wait::Backoff.pause_ms(claim.attempt));
         self.outcome.put_off += ended(queue.retry_many(&self.waiting, pause).await)?;
         Ok(self.outcome)
     }

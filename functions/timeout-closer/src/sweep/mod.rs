@@ -4,27 +4,27 @@
 //! - payments and orders that were stored at the same moment and have not seen each other;
 //! - rows whose last change the gate may not know;
 //! - changes of programs that were committed and never published ([`publish`]);
-//! - program by program, in turn: seats that the gate and Postgres disagree about ([`seats`]).
+//! - buyers' tickets that count orders which have ended ([`tickets`]);
+//! - chunk by chunk, over all programs in turn: seats that the gate and Postgres disagree about, and numbers of the gate that are not what
+//!   its seats say ([`seats`]).
 
+mod chunk;
+mod differences;
 mod outbox;
+mod position;
 mod seats;
+mod tickets;
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 pub use outbox::publish;
 use shared::cache::AnnounceError;
 use shared::gate::{Gate, GateError};
-use shared::message::ProgramId;
 use shared::reconcile::{Reconciled, reconcile};
 use shared::store::{OrderRow, Store, StoreError};
 use shared::telemetry::traces::Tracer;
 
 use crate::traces::{self, Way};
-
-/// Programs compared in one sweep at most.
-const PROGRAMS: u32 = 10;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -41,6 +41,10 @@ pub struct Swept {
     pub rearmed: u64,
     /// Orders whose seats the gate and Postgres disagreed about.
     pub mended: u64,
+    /// Numbers of the gate that were not what its seats say: free seats, longest runs.
+    pub recounted: u64,
+    /// Orders that counted wrongly towards their buyers' limits.
+    pub tickets: u64,
     /// Changes of programs published that their makers had not.
     pub published: u64,
     /// Changes of programs that the stream did not take: the next sweep tries again.
@@ -69,34 +73,23 @@ pub enum SweepError {
     Announce(#[from] AnnounceError),
 }
 
-/// The program compared last.
-#[derive(Debug, Default)]
-pub struct Position(Mutex<Option<ProgramId>>);
-
 /// One sweep, in pages of `limit` rows; nothing is begun after `until`. `swept` tells how far it came, also when it ends early.
 pub async fn run(
     gate: &Gate,
     store: &Store,
     tracer: &Tracer,
     limit: u32,
-    position: &Position,
-    until: SystemTime,
+    until: Instant,
     swept: &mut Swept,
 ) -> Result<(), SweepError> {
     // What one step cannot do is no reason to leave the others undone.
     let closed = close_overdue(store, tracer, limit, until, swept).await;
     let matched = match_payments(store, limit, swept).await;
-    let mended = mend(gate, store, limit, position, until, swept).await;
+    let mended = mend(gate, store, limit, until, swept).await;
     closed.and(matched).and(mended)
 }
 
-async fn close_overdue(
-    store: &Store,
-    tracer: &Tracer,
-    limit: u32,
-    until: SystemTime,
-    swept: &mut Swept,
-) -> Result<(), SweepError> {
+async fn close_overdue(store: &Store, tracer: &Tracer, limit: u32, until: Instant, swept: &mut Swept) -> Result<(), SweepError> {
     loop {
         let began = SystemTime::now();
         let rows = store.sweep_overdue(limit).await?;
@@ -108,7 +101,7 @@ async fn close_overdue(
         }
         let closed = rows.len() as u64;
         swept.closed += closed;
-        if closed < u64::from(limit) || SystemTime::now() >= until {
+        if closed < u64::from(limit) || Instant::now() >= until {
             return Ok(());
         }
     }
@@ -116,6 +109,7 @@ async fn close_overdue(
 
 async fn match_payments(store: &Store, limit: u32, swept: &mut Swept) -> Result<(), SweepError> {
     swept.matched = store.sweep_payments(limit).await?.len() as u64;
+    store.forget_barrier_waits().await?;
     let counts = store.counts().await?;
     swept.parked = counts.parked.max(0) as u64;
     swept.overdue = counts.overdue.max(0) as u64;
@@ -131,24 +125,18 @@ async fn match_payments(store: &Store, limit: u32, swept: &mut Swept) -> Result<
 }
 
 /// What needs the gate. One that is away is asked once: each row would wait for its own answer.
-async fn mend(
-    gate: &Gate,
-    store: &Store,
-    limit: u32,
-    position: &Position,
-    until: SystemTime,
-    swept: &mut Swept,
-) -> Result<(), SweepError> {
+async fn mend(gate: &Gate, store: &Store, limit: u32, until: Instant, swept: &mut Swept) -> Result<(), SweepError> {
     gate.ping().await?;
     settle_dirty(gate, store, limit, until, swept).await?;
-    compare(gate, store, limit, position, until, swept).await
+    let tickets = tickets::compare(gate, store, until, swept).await;
+    tickets.and(seats::compare(gate, store, limit, until, swept).await)
 }
 
 /// Every row the gate may not know, those just changed among them. Rows that have to wait for their program stay dirty, and must not
 /// hide those behind them: so all pages are looked at, not only the first.
-async fn settle_dirty(gate: &Gate, store: &Store, limit: u32, until: SystemTime, swept: &mut Swept) -> Result<(), SweepError> {
+async fn settle_dirty(gate: &Gate, store: &Store, limit: u32, until: Instant, swept: &mut Swept) -> Result<(), SweepError> {
     let mut after = None;
-    while SystemTime::now() < until {
+    while Instant::now() < until {
         let dirty = store.dirty(after, limit).await?;
         let Some(last) = dirty.last() else { break };
         after = Some(last.number);
@@ -161,41 +149,6 @@ async fn settle_dirty(gate: &Gate, store: &Store, limit: u32, until: SystemTime,
         }
     }
     Ok(())
-}
-
-async fn compare(
-    gate: &Gate,
-    store: &Store,
-    limit: u32,
-    position: &Position,
-    until: SystemTime,
-    swept: &mut Swept,
-) -> Result<(), SweepError> {
-    let after = *position.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let programs = store.programs_after(after, PROGRAMS).await?;
-    let mut last = None;
-    let mut outcome = Ok(());
-    for (id, shard) in &programs {
-        if SystemTime::now() >= until {
-            break;
-        }
-        match seats::compare(gate, store, shared::gate::ProgramRef { id: *id, shard: *shard }, limit, until).await {
-            Ok((rearmed, mended)) => {
-                swept.rearmed += rearmed;
-                swept.mended += mended;
-            }
-            // One program that cannot be compared must not hide those behind it.
-            Err(error) => {
-                tracing::error!(program = %id, %error, "ALARM: a program's seats cannot be compared");
-                outcome = outcome.and(Err(error));
-            }
-        }
-        last = Some(*id);
-    }
-    // After the last program the first is next.
-    let all_seen = programs.len() < PROGRAMS as usize && last == programs.last().map(|(id, _)| *id);
-    *position.0.lock().unwrap_or_else(PoisonError::into_inner) = if all_seen { None } else { last.or(after) };
-    outcome
 }
 
 fn warn(report: &Reconciled) {

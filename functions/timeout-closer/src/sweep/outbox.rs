@@ -1,6 +1,6 @@
 //! Changes of programs that were committed and not published: whoever made them died in between, or the stream was away.
 
-use std::time::SystemTime;
+use std::time::Instant;
 
 use shared::cache::Announcer;
 use shared::store::Store;
@@ -14,7 +14,7 @@ pub async fn publish(
     store: &Store,
     changes: &Announcer,
     limit: u32,
-    until: SystemTime,
+    until: Instant,
     swept: &mut Swept,
 ) -> Result<(), SweepError> {
     loop {
@@ -37,7 +37,7 @@ pub async fn publish(
             swept.unpublished = (left.len() - told.len()) as u64;
             return Err(error.into());
         }
-        if left.len() < limit as usize || SystemTime::now() >= until {
+        if left.len() < limit as usize || Instant::now() >= until {
             store.forget_published(limit).await?;
             return Ok(());
         }

@@ -77,16 +77,34 @@ async fn a_row_that_postgres_refuses_to_close_holds_nobody_else_up() {
 }
 
 #[tokio::test]
+async fn a_locked_row_holds_no_other_order_up() {
+    with(1, |stage| async move {
+        let (locked, free) = (stage.unpaid("alice", &[1], 0).await, stage.unpaid("bob", &[2], 1).await);
+        stage.overdue(&locked).await;
+        stage.overdue(&free).await;
+        let mut other = stage.raw.begin().await.expect("Postgres runs");
+        let lock = sqlx::query("SELECT FROM orders WHERE number = $1 FOR UPDATE").bind(locked.order.get());
+        lock.execute(&mut *other).await.expect("statement");
+        let report = stage.tick().await;
+        assert_eq!((report.outcome.closed, report.outcome.put_off, report.outcome.failed), (1, 1, 0));
+        assert_eq!((stage.status(&locked).await, stage.status(&free).await), (Some(Status::Unpaid), Some(Status::Closed)));
+        other.rollback().await.expect("ends");
+        stage.wait_over(&locked).await;
+        assert_eq!(stage.tick().await.outcome.closed, 1);
+        assert_eq!(stage.free().await, 10);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn without_time_nothing_is_begun_and_without_a_tick_neither() {
     with(1, |stage| async move {
         let order = stage.held("alice", &[3, 4]).await;
         stage.due(&order).await;
         let closer = stage.closer(&[]);
-        let now = std::time::SystemTime::now();
-        let report = closer.tick(&Tick { at_ms: Some(1), id: None }, now).await.expect("no error");
+        let report = closer.tick(&Tick { at_ms: Some(1), id: None }, Duration::ZERO).await.expect("no error");
         assert_eq!((report.claimed, report.unfinished), (0, true));
-        let deadline = now + Duration::from_secs(60);
-        let error = closer.tick(&Tick::default(), deadline).await.expect_err("no tick").to_string();
+        let error = closer.tick(&Tick::default(), Duration::from_secs(60)).await.expect_err("no tick").to_string();
         assert!(error.contains("no tick"), "{error}");
         assert_eq!(stage.free().await, 8);
     })

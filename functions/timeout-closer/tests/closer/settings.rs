@@ -10,6 +10,7 @@ fn everything_that_is_wrong_is_named_at_once() {
         ("REDIS_GATE_URL", "http://127.0.0.1"),
         ("REDIS_CACHE_URL", "http://127.0.0.1"),
         ("DB_CONNECTIONS", "0"),
+        ("FUNCTION_TIMEOUT_SECONDS", "0"),
         ("CLAIM_LIMIT", "many"),
         ("LEASE_MS", "1"),
         ("SWEEP_EVERY_SECONDS", "-1"),
@@ -34,6 +35,6 @@ fn what_has_a_usual_value_need_not_be_said() {
     let settings = Settings::read(&Reader::new(vars)).expect("enough");
     assert_eq!(settings.topic, "demo-order-create");
     assert_eq!((settings.claim_limit, settings.sweep_limit, settings.connections), (256, 500, 2));
-    assert_eq!((settings.lease.as_secs(), settings.sweep_every.as_secs()), (30, 60));
+    assert_eq!((settings.lease.as_secs(), settings.sweep_every.as_secs(), settings.timeout.as_secs()), (30, 60, 55));
     assert!(!format!("{settings:?}").contains("usher:usher"), "no password in logs");
 }

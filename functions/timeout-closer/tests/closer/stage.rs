@@ -10,7 +10,7 @@ use shared::config::Reader;
 use shared::delay::Due;
 use shared::gate::{Accepted, Claim, Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, Start, TIMEOUT_QUEUE};
 use shared::ingest::schedule::Tick;
-use shared::message::{Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
+use shared::message::{Barrier, Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::naming::Names;
 use shared::reconcile::reconcile;
 use shared::sale::{NewCategory, NewProgram, Program, Status, Want};
@@ -78,17 +78,26 @@ impl Stage {
 
     /// Puts the program into the gate, all seats free but those of reservations.
     pub(crate) async fn install(&self) {
-        let loader = self.begin("{}").await;
-        assert_eq!(self.gate.install_open(self.at_program(), &loader).await, Ok(true));
+        self.install_program(&self.program).await;
+    }
+
+    /// Puts any program into the gate.
+    pub(crate) async fn install_program(&self, program: &Program) {
+        let loader = self.begin_program(program, "{}").await;
+        assert_eq!(self.gate.install_open(ProgramRef::from(program), &loader).await, Ok(true));
     }
 
     /// Begins to fill the gate from nothing, as a storefront does that then dies. Its lease does not run out by itself.
     pub(crate) async fn begin(&self, ends: &str) -> Epoch {
+        self.begin_program(&self.program, ends).await
+    }
+
+    async fn begin_program(&self, program: &Program, ends: &str) -> Epoch {
         let loader = Epoch::new(rand::random());
-        let claim = self.gate.install_claim(self.at_program(), &loader, 60_000).await;
+        let claim = self.gate.install_claim(ProgramRef::from(program), &loader, 60_000).await;
         let Ok(Claim::Granted(grant)) = claim else { panic!("no grant but {claim:?}") };
         let start = Start { grant: &grant, ends };
-        let begun = self.gate.install_begin(&self.program, Some(start), &loader, 60_000).await;
+        let begun = self.gate.install_begin(program, Some(start), &loader, 60_000).await;
         assert!(matches!(begun, Ok(Install::Mine { .. })), "{begun:?}");
         loader
     }
@@ -97,8 +106,8 @@ impl Stage {
         ProgramRef::from(&self.program)
     }
 
-    /// A process of the closer's, with other settings where given.
-    pub(crate) fn closer(&self, more: &[(&str, &str)]) -> Closer {
+    /// The variables of a process of the closer's, with others where given.
+    pub(crate) fn variables(&self, more: &[(&str, &str)]) -> HashMap<String, String> {
         let mut vars: HashMap<String, String> = HashMap::from([
             ("ENV_PREFIX".to_owned(), self.names.prefix().to_owned()),
             ("REDIS_GATE_URL".to_owned(), redis_url()),
@@ -106,7 +115,13 @@ impl Stage {
             ("DATABASE_URL".to_owned(), database_url()),
         ]);
         vars.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        Closer::open(Settings::read(&Reader::new(vars)).expect("settings of a test are valid")).expect("opens")
+        vars
+    }
+
+    /// A process of the closer's, with other settings where given.
+    pub(crate) fn closer(&self, more: &[(&str, &str)]) -> Closer {
+        let settings = Settings::read(&Reader::new(self.variables(more)));
+        Closer::open(settings.expect("settings of a test are valid")).expect("opens")
     }
 
     /// One tick of a new process: the first of a process always sweeps.
@@ -129,6 +144,7 @@ impl Stage {
             unit_price_cents: Cents::new(PRICE).expect("valid"),
             amount_cents: Cents::new(PRICE * seats.len() as i64).expect("valid"),
             idempotency_key: None,
+            idempotency_hash: None,
             pay_by_ms: ms as i64 + self.program.pay_window_ms,
             trace: None,
         }
@@ -140,6 +156,17 @@ impl Stage {
 
     /// What the gate says to a request.
     pub(crate) async fn ask(&self, request: &OrderRequested) -> Reserved {
+        self.reserve(request, Want::seats(request.category, request.seats.clone()).expect("valid")).await
+    }
+
+    /// What the gate says to a request for the best seats.
+    pub(crate) async fn ask_best(&self, count: u32) -> Reserved {
+        let request = self.request("best", &[0]);
+        let want = Want::best(request.category, count).expect("valid");
+        self.reserve(&request, want).await
+    }
+
+    async fn reserve(&self, request: &OrderRequested, want: Want) -> Reserved {
         let text = serde_json::to_string(&OrderRequested { seats: vec![], ..request.clone() }).expect("JSON");
         let (head, tail) = text.split_once("\"seats\":[").expect("a message has seats");
         let wish = Reserve {
@@ -147,7 +174,7 @@ impl Stage {
             order: request.order,
             nonce: request.nonce,
             user: request.user.clone(),
-            want: Want::seats(request.category, request.seats.clone()).expect("valid"),
+            want,
             unit_price: request.unit_price_cents,
             user_limit: 1_000,
             idempotency: None,
@@ -192,6 +219,27 @@ impl Stage {
         assert_eq!(stored.unfinished, None);
     }
 
+    /// Plays a storefront that appends the requested barrier of partition 0, and create that reads it at this offset. Whether one was
+    /// requested.
+    pub(crate) async fn pass_barrier(&self, offset: i64, appended_ms: i64) -> bool {
+        let topic = self.names.topic("order-create");
+        let token = Nonce::new(rand::random());
+        let claimed = self.store.claim_barriers(&topic, token).await.expect("Postgres runs");
+        let value = Barrier::new(token).encode();
+        let arrival = Arrival {
+            topic: &topic,
+            partition: 0,
+            offset,
+            appended_ms: Some(appended_ms),
+            key: None,
+            value: Some(value.as_bytes()),
+            message: Err(shared::worker::Reason::new("no order")),
+        };
+        let stored = self.store.store_orders(std::slice::from_ref(&arrival), 60_000).await;
+        assert_eq!((stored.unfinished, stored.parked), (None, vec![]));
+        !claimed.is_empty()
+    }
+
     /// A stored unpaid order that the gate knows.
     pub(crate) async fn unpaid(&self, user: &str, seats: &[u32], offset: i64) -> OrderRequested {
         let request = self.accepted(user, seats, offset).await;
@@ -212,6 +260,11 @@ impl Stage {
         let update = "UPDATE orders SET pay_by = now() - interval '1 second' WHERE number = $1";
         sqlx::query(update).bind(request.order.get()).execute(&self.raw).await.expect("statement");
         self.due(request).await;
+    }
+
+    /// The wait that its timeout entry was given is over; its attempts are remembered.
+    pub(crate) async fn wait_over(&self, request: &OrderRequested) {
+        let _: u64 = self.redis(&["ZADD", &self.queue_key("due"), "XX", "1", &request.order.to_string()]).await;
     }
 
     /// Its timeout entry is due, whatever Postgres says. Answers whether it has one.
@@ -297,7 +350,7 @@ impl Stage {
 /// One tick with a minute of time.
 pub(crate) async fn tick(closer: &Closer) -> Result<Report, TickError> {
     let tick = Tick { at_ms: Some(1), id: None };
-    closer.tick(&tick, SystemTime::now() + Duration::from_secs(60)).await
+    closer.tick(&tick, Duration::from_secs(60)).await
 }
 
 /// A program of rows of ten seats.

@@ -1,9 +1,11 @@
 //! Orders that have no row when their entry is due.
 
 use shared::gate::{Abandon, ResvState};
+use shared::message::UserId;
 use shared::sale::Status;
+use shared::store::{ReplayBegun, ReplayEnd};
 
-use crate::stage::{APPENDED_MS, with};
+use crate::stage::{APPENDED_MS, Stage, with};
 
 #[tokio::test]
 async fn the_held_order_of_a_dead_storefront_is_fenced_before_its_seats_are_free() {
@@ -109,6 +111,79 @@ async fn an_accepted_order_that_create_has_passed_was_parked_and_is_void() {
         let row = stage.row(&order).await.expect("fenced");
         assert_eq!((row.status, row.reason.as_deref()), (Status::Void, Some("parked")));
         assert_eq!(stage.free().await, 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn waiting_for_order_create_backs_off_by_attempt() {
+    with(1, |stage| async move {
+        let order = stage.accepted("alice", &[3, 4], 5).await;
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            stage.wait_over(&order).await;
+            assert_eq!(stage.tick().await.outcome.put_off, 1);
+            waits.push((stage.due_in_ms(&order).await + 1_999) / 2_000 * 2);
+        }
+        assert_eq!(waits, [2, 4, 8, 16, 30, 30], "s");
+        // Once create has stored it, its entry is due when payment is.
+        stage.create(Some(&order), 5, APPENDED_MS).await;
+        stage.settle(&order).await;
+        assert!(stage.due_in_ms(&order).await > 800_000);
+    })
+    .await;
+}
+
+/// An operator puts back the newest parked record, which the brokers append at this offset; nothing: no answer comes.
+async fn put_back(stage: &Stage, offset: Option<i64>) {
+    let parked = stage.store.parked(None, None, None, 1).await.expect("Postgres runs").remove(0);
+    let operator = UserId::new("operator").expect("valid");
+    let lease = std::time::Duration::from_secs(60);
+    let begun = stage.store.begin_replay(parked.id, parked.replays, &operator, lease).await.expect("Postgres runs");
+    let ReplayBegun::Yes(replay) = begun else { panic!("{begun:?}") };
+    if let Some(offset) = offset {
+        let end = ReplayEnd::Published { partition: 0, offset };
+        assert!(stage.store.end_replay(&replay, &end).await.expect("Postgres runs"));
+    }
+}
+
+#[tokio::test]
+async fn a_replayed_order_is_not_void_while_it_waits() {
+    with(1, |stage| async move {
+        let order = stage.accepted("alice", &[3, 4], 5).await;
+        stage.create(None, 5, APPENDED_MS).await;
+        for offset in [None, Some(9)] {
+            put_back(&stage, offset).await;
+            stage.due(&order).await;
+            let report = stage.tick().await;
+            assert_eq!((report.outcome.fenced, report.outcome.put_off), (0, 1), "{offset:?}");
+            stage.run("UPDATE parked SET busy_until = NULL").await;
+            // Only the attempt that was published counts from here on.
+            stage.run("UPDATE parked_replays SET began_at = now() - interval '1 hour'").await;
+        }
+        stage.create(Some(&order), 9, APPENDED_MS).await;
+        stage.due(&order).await;
+        stage.tick().await;
+        assert_eq!((stage.status(&order).await, stage.free().await), (Some(Status::Unpaid), 8));
+        assert!(stage.due_in_ms(&order).await > 800_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_whose_replay_is_parked_again_ends() {
+    with(1, |stage| async move {
+        let order = stage.accepted("alice", &[3, 4], 5).await;
+        stage.create(None, 5, APPENDED_MS).await;
+        put_back(&stage, Some(6)).await;
+        stage.create(None, 6, APPENDED_MS).await;
+        put_back(&stage, Some(8)).await;
+        stage.due(&order).await;
+        assert_eq!(stage.tick().await.outcome.fenced, 0, "the copy of the copy is not read yet");
+        stage.create(None, 8, APPENDED_MS).await;
+        stage.due(&order).await;
+        assert_eq!(stage.tick().await.outcome.fenced, 1);
+        assert_eq!((stage.status(&order).await, stage.free().await), (Some(Status::Void), 10));
     })
     .await;
 }

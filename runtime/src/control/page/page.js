@@ -132,6 +132,17 @@ function activity(seen, now) {
   });
 }
 
+function parts(status) {
+  const row = () => element("li", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "pill" })), element("span", { className: "soft" }));
+  list($("parts"), ".rows", status.parts.filter((p) => !p.up || p.restarts > 0), (p) => p.part, row, (node, p) => {
+    write(node.querySelector(".grow"), p.part);
+    const state = node.querySelector(".pill");
+    write(state, `${p.up ? "runs" : "ended"}, ${plural(p.restarts, "restart")}`);
+    mark(state, p.up ? "pill good" : "pill bad");
+    write(node.lastElementChild, p.problem ?? "");
+  });
+}
+
 function parked(places) {
   const row = () => element("li", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "pill" })), element("span", { className: "soft" }));
   list($("parked"), ".rows", places, (p) => p.place, row, (node, p) => {
@@ -234,10 +245,12 @@ async function refresh() {
     document.title = `${status.stack || "application"} · Usher`;
     write($("facts"), `up ${duration(now - status.started_ms)}, process ${status.pid}, ${number(Math.round(status.memory_bytes / 1048576))} MB`);
     const troubles = health.problems.length;
-    write(pill, troubles ? `${plural(troubles, "source")} away` : "all sources answer");
+    write(pill, troubles ? plural(troubles, "problem") : "all sources answer");
+    pill.title = health.problems.map((p) => `${p.mapping ?? p.part}: ${p.problem}`).join("\n");
     mark(pill, troubles ? "pill bad" : "pill good");
     functions(status);
     sources(status, new Set(told.settings.filter((s) => s.setting === "paused" && s.value).map((s) => s.target)));
+    parts(status);
     activity(seen, now);
     settings(told, now);
     document.body.dataset.ready = "true";

@@ -1,19 +1,23 @@
 #!lua flags=allow-oom
--- Makes a parked entry a waiting one again, its attempts forgotten.
+-- Makes an entry that was put aside a waiting one again, its attempts forgotten; or drops it.
 -- KEYS  1 `...:delay:<queue>:due`
--- ARGV  1 id, 2 due ('+ms' from now or '@ms')
--- Gives 'DONE', 'NOTPARKED', or 'EXISTS' (an entry of that id waits already; the parked one stays)
--- Cost  O(log n). Repeated, it answers NOTPARKED and changes nothing.
+-- ARGV  1 id, 2 mark ('' for one without) or '*' (the only one of the id), 3 due ('+ms' from now or '@ms') or 'drop'
+-- Gives 'DONE', 'NOTPARKED', 'SEVERAL' (of that id: name a mark), or 'EXISTS' (an entry of that id waits already); all but DONE
+--       changed nothing
+-- Cost  O(log n); with '*' O(parked). Repeated, it answers NOTPARKED and changes nothing.
 --@include delay/clock
 --@include delay/entry
-local id, due = ARGV[1], due_at(ARGV[2])
-if not id or not due then return bad('expected id and due (+ms or @ms)') end
+--@include delay/aside
+local id, mark, drop = ARGV[1], ARGV[2], ARGV[3] == 'drop'
+local due = due_at(ARGV[3])
+if not id or not mark or not (due or drop) then return bad('expected id, mark and due (+ms or @ms) or drop') end
 local queue = delay_queue(KEYS[1])
-local parked = queue.base .. 'parked'
-if not redis.call('ZSCORE', parked, id) then return { 'NOTPARKED' } end
-local body = redis.call('HGET', parked .. '-job', id) or ''
-if delay_schedule(queue, { id }, { body }, { due })[1] == 0 then return { 'EXISTS' } end
-redis.call('ZREM', parked, id)
-redis.call('HDEL', parked .. '-job', id)
-redis.call('HDEL', parked .. '-why', id)
+local found = parked_of(queue, id, mark ~= '*' and mark or nil)
+if #found == 0 then return { 'NOTPARKED' } end
+if #found > 1 then return { 'SEVERAL' } end
+if not drop then
+  local body = redis.call('HGET', queue.base .. 'parked-job', found[1]) or ''
+  if delay_schedule(queue, { id }, { body }, { due })[1] == 0 then return { 'EXISTS' } end
+end
+parked_forget(queue, found[1])
 return { 'DONE' }

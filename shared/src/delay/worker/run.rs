@@ -26,6 +26,8 @@ use crate::worker::{Backoff, Outcome, Reason};
 
 /// How often it looks at all shards while wakes cannot be heard.
 const DEAF_LOOK: Duration = Duration::from_millis(100);
+/// An entry that cannot be put aside, since too many are, is handled again after so long, in ms.
+const FULL_PAUSE_MS: u64 = 60_000;
 /// Wakes that wait for the loop; more wait in Redis.
 const WAKES: usize = 1024;
 /// Pauses while Redis does not answer.
@@ -297,6 +299,22 @@ impl<H: Handle> Loop<H> {
                 self.tally.late += 1;
                 return;
             }
+            // Nothing is lost: the entry stays, and is tried again rarely.
+            (_, Fenced::Full) => {
+                tracing::error!(
+                    alarm = "parked_full",
+                    queue,
+                    id,
+                    attempt,
+                    "not put aside, too many are; tried again later. Replay or drop entries of this queue"
+                );
+                self.ends.push(End {
+                    claim: end.claim.clone(),
+                    verdict: Verdict::Retry { pause_ms: FULL_PAUSE_MS },
+                    unsure: false,
+                });
+                return;
+            }
             (Verdict::Park(reason), Fenced::Done) => {
                 tracing::error!(alarm = "entry_parked", queue, id, attempt, %reason, "put aside");
             }
@@ -333,7 +351,7 @@ impl<H: Handle> Loop<H> {
                     held.renewed = asked;
                 }
             }
-            Fenced::Stale => {
+            Fenced::Stale | Fenced::Full => {
                 // Unless it has just ended: then its end says what became of it.
                 if let Some(held) = self.held.remove(&id) {
                     tracing::info!(

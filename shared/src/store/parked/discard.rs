@@ -2,6 +2,7 @@
 
 use super::{ParkedId, ParkedRecord};
 use crate::message::UserId;
+use crate::store::repeat::Rounds;
 use crate::store::{Store, StoreError};
 
 /// Who gave a record up.
@@ -31,13 +32,22 @@ pub enum Discarded {
 impl Store {
     /// parked -> discarded.
     pub async fn discard(&self, id: ParkedId, by: &UserId, why: &str) -> Result<Discarded, StoreError> {
-        let query = sqlx::query(include_str!("../sql/parked_discard.sql")).bind(id.get()).bind(by.as_str()).bind(why);
-        query.execute(&self.pool).await?;
-        let Some(found) = self.parked_record(id, 0, 0).await? else { return Ok(Discarded::Missing) };
-        Ok(match found.record {
-            record if record.discarded.is_some() => Discarded::Yes(record),
-            record if record.replays > 0 => Discarded::Replayed(record),
-            record => Discarded::Busy(record),
-        })
+        let mut rounds = Rounds::default();
+        loop {
+            let query = sqlx::query(include_str!("../sql/parked_discard.sql")).bind(id.get()).bind(by.as_str()).bind(why);
+            query.execute(&self.pool).await?;
+            let Some(found) = self.parked_record(id, 0, 0).await? else { return Ok(Discarded::Missing) };
+            let record = found.record;
+            if record.discarded.is_some() {
+                return Ok(Discarded::Yes(record));
+            }
+            if record.replays > 0 {
+                return Ok(Discarded::Replayed(record));
+            }
+            // The replay that was under way has ended since, without a record on the topic.
+            if !rounds.again(!record.busy) {
+                return Ok(Discarded::Busy(record));
+            }
+        }
     }
 }

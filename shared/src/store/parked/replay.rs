@@ -8,6 +8,7 @@ use sqlx::Row;
 
 use super::{ParkedId, ParkedRecord};
 use crate::message::UserId;
+use crate::store::repeat::Rounds;
 use crate::store::{Store, StoreError};
 
 /// Whether a replay may go ahead.
@@ -66,6 +67,33 @@ impl Store {
         asked_by: &UserId,
         lease: Duration,
     ) -> Result<ReplayBegun, StoreError> {
+        let mut rounds = Rounds::default();
+        loop {
+            if let Some(begun) = self.begin_replay_once(id, replays, asked_by, lease).await? {
+                return Ok(ReplayBegun::Yes(begun));
+            }
+            let Some(found) = self.parked_record(id, 0, 0).await? else { return Ok(ReplayBegun::Missing) };
+            let record = found.record;
+            if record.discarded.is_some() {
+                return Ok(ReplayBegun::Discarded(record));
+            }
+            if record.replays != replays {
+                return Ok(ReplayBegun::Differs(record));
+            }
+            // What was in the way has ended since.
+            if !rounds.again(!record.busy) {
+                return Ok(ReplayBegun::Busy(record));
+            }
+        }
+    }
+
+    async fn begin_replay_once(
+        &self,
+        id: ParkedId,
+        replays: u32,
+        asked_by: &UserId,
+        lease: Duration,
+    ) -> Result<Option<ToReplay>, StoreError> {
         let row = sqlx::query(include_str!("../sql/parked_replay_begin.sql"))
             .bind(id.get())
             .bind(i32::try_from(replays).unwrap_or(i32::MAX))
@@ -73,22 +101,21 @@ impl Store {
             .bind(lease.as_millis() as i64)
             .fetch_optional(&self.pool)
             .await?;
-        if let Some(row) = row {
-            return Ok(ReplayBegun::Yes(ToReplay {
-                id,
-                attempt: row.try_get::<i32, _>("attempts")? as u32,
-                topic: row.try_get("topic")?,
-                key: row.try_get("key")?,
-                value: row.try_get("value")?,
-            }));
-        }
-        let Some(found) = self.parked_record(id, 0, 0).await? else { return Ok(ReplayBegun::Missing) };
-        Ok(match found.record {
-            record if record.discarded.is_some() => ReplayBegun::Discarded(record),
-            record if record.replays != replays => ReplayBegun::Differs(record),
-            // Whatever was in the way a moment ago.
-            record => ReplayBegun::Busy(record),
-        })
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(ToReplay {
+            id,
+            attempt: row.try_get::<i32, _>("attempts")? as u32,
+            topic: row.try_get("topic")?,
+            key: row.try_get("key")?,
+            value: row.try_get("value")?,
+        }))
+    }
+
+    /// Whether the record parked from this place may still be stored: it was put back, and create has not read the copy yet; or it is
+    /// being put back; or an attempt ended without an answer less than ten minutes ago.
+    pub async fn is_replay_on_its_way(&self, topic: &str, partition: i32, offset: i64) -> Result<bool, StoreError> {
+        let query = sqlx::query_scalar(include_str!("../sql/parked_on_its_way.sql")).bind(topic).bind(partition).bind(offset);
+        Ok(query.fetch_one(&self.pool).await?)
     }
 
     /// Notes how an attempt has ended. Answers whether this call was the first to do so.

@@ -1,5 +1,5 @@
 -- Numbers to watch: invariants and backlogs.
--- Arguments: none. Result: one row. Cost: partial indexes, and a count of the payments to refund.
+-- Arguments: none. Result: one row. Cost: partial indexes of what is open: nothing that is done with is read.
 SELECT (SELECT count(*) FROM orders WHERE status = 'unpaid' AND pay_by <= now()) AS overdue,
        (SELECT count(*) FROM orders WHERE dirty) + (SELECT COALESCE(sum(cardinality(numbers)), 0) FROM unsettled)::bigint AS dirty,
        (SELECT count(*) FROM payments WHERE status = 'unmatched') AS unmatched_payments,

@@ -19,7 +19,7 @@ o AS (
 ),
 applied AS (
     UPDATE payments p SET status = 'applied' FROM waiting w, o
-    WHERE w.order_number = o.number AND p.reference = w.reference
+    WHERE w.order_number = o.number AND p.order_number = w.order_number AND p.reference = w.reference AND p.status = 'unmatched'
 )
 SELECT o.number, o.nonce, o.user_id, o.program, o.category, o.seats, o.unit_price_cents, o.amount_cents, o.idempotency_key, o.status,
        o.reason, o.duplicate_of, epoch_ms(o.pay_by) AS pay_by_ms, epoch_ms(o.pay_by) - epoch_ms(now()) AS remaining_ms, o.version,

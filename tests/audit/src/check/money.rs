@@ -1,6 +1,6 @@
 //! Money: what buyers paid is what orders took plus what is to be given back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, World};
 use crate::truth::Payment;
@@ -13,7 +13,7 @@ fn to_give_back(payment: &Payment) -> bool {
 pub(super) fn orders_paid_exactly(world: &World) -> Check {
     let mut check = Check::new("money", "a paid order has one payment of its amount, any other none");
     let mut applied: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-    for payment in world.truth.payments.values().filter(|p| p.status == "applied") {
+    for payment in world.truth.payments.iter().filter(|p| p.status == "applied") {
         applied.entry(&payment.order).or_default().push(payment.amount_cents);
         let known = world.truth.orders.contains_key(&payment.order);
         check.look(
@@ -44,28 +44,34 @@ pub(super) fn orders_paid_exactly(world: &World) -> Check {
 /// Every payment that was answered is a row with the same order and amount; no row comes from nowhere.
 pub(super) fn payments_kept(world: &World) -> Check {
     let mut check = Check::new("money", "every payment made is on record, and no other");
-    let mut made = BTreeMap::new();
+    let mut made = BTreeSet::new();
     for payment in world.log.payments() {
-        made.insert(payment.reference.as_str(), payment);
-        if payment.http != 200 {
+        made.insert((payment.reference.as_str(), payment.order.as_str(), payment.amount_cents));
+        if !payment.recorded() {
             continue;
         }
-        let kept = world.truth.payments.get(&payment.reference);
-        let right = kept.is_some_and(|row| row.order == payment.order && row.amount_cents == payment.amount_cents);
-        check.look((!right).then(|| match kept {
-            None => format!("payment {} of {} for order {} is lost", payment.reference, payment.amount_cents, payment.order),
-            Some(row) => format!(
-                "payment {} of {} for order {} is on record as {} for {}",
-                payment.reference, payment.amount_cents, payment.order, row.amount_cents, row.order
-            ),
+        let (reference, order, amount) = (&payment.reference, &payment.order, payment.amount_cents);
+        let kept = world.truth.payment(reference, order, amount);
+        let another = world.truth.payments.iter().find(|row| row.reference == *reference);
+        check.look(kept.is_none().then(|| match another {
+            None => format!("payment {reference} of {amount} for order {order} is lost"),
+            Some(row) => {
+                let (its_amount, its_order) = (row.amount_cents, &row.order);
+                format!("payment {reference} of {amount} for order {order} is on record as {its_amount} for {its_order}")
+            }
         }));
+        let pays = payment.reused() && kept.is_some_and(|row| !to_give_back(row));
+        check.look(
+            pays.then(|| format!("payment {reference} of {amount} for order {order} was refused and is not to be refunded")),
+        );
     }
     let numbers = world.truth.order_keys();
     let programs = world.log.programs();
-    for row in world.truth.payments.values() {
+    for row in &world.truth.payments {
         let order = world.truth.orders.get(&row.order);
         let ours = order.is_none_or(|o| o.program.as_deref().is_none_or(|p| programs.contains(p)));
-        let known = made.contains_key(row.reference.as_str()) || (numbers.contains(row.order.as_str()) && !ours);
+        let known = made.contains(&(row.reference.as_str(), row.order.as_str(), row.amount_cents))
+            || (numbers.contains(row.order.as_str()) && !ours);
         check.look((!known).then(|| format!("payment {} for order {} was made by nobody", row.reference, row.order)));
     }
     check
@@ -85,14 +91,15 @@ pub(super) fn paid_stays_paid(world: &World) -> Check {
 pub(super) fn adds_up(world: &World) -> Check {
     let mut check = Check::new("money", "money adds up");
     let orders: i64 = world.truth.orders.values().filter(|o| o.was_paid()).map(|o| o.amount_cents).sum();
-    let rows = || world.truth.payments.values();
+    let rows = || world.truth.payments.iter();
     let applied: i64 = rows().filter(|p| p.status == "applied").map(|p| p.amount_cents).sum();
     let back: i64 = rows().filter(|p| to_give_back(p)).map(|p| p.amount_cents).sum();
     let all: i64 = rows().map(|p| p.amount_cents).sum();
     check.look((orders != applied).then(|| format!("paid orders cost {orders} cents, applied payments are {applied}")));
     check.look((applied + back != all).then(|| format!("{all} cents on record, {applied} applied, {back} to give back")));
     for payment in world.log.payments().filter(|p| p.http == 200 && p.result.as_deref() == Some("applied")) {
-        let row = world.truth.payments.get(&payment.reference).map_or("lost", |p| p.status.as_str());
+        let row = world.truth.payment(&payment.reference, &payment.order, payment.amount_cents);
+        let row = row.map_or("lost", |p| p.status.as_str());
         check.look((row != "applied").then(|| format!("payment {} was told applied and is {row}", payment.reference)));
     }
     check
@@ -101,7 +108,7 @@ pub(super) fn adds_up(world: &World) -> Check {
 /// Once the run is over a payment waits only for an order that never came.
 pub(super) fn none_unmatched(world: &World) -> Check {
     let mut check = Check::new("money", "no payment still waits for an order that exists");
-    for payment in world.truth.payments.values() {
+    for payment in &world.truth.payments {
         let waits = payment.status == "unmatched" && world.truth.orders.contains_key(&payment.order);
         check.look(waits.then(|| format!("payment {} for order {} is unmatched", payment.reference, payment.order)));
     }

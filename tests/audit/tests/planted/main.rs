@@ -125,6 +125,14 @@ async fn finds_a_late_payment_that_was_swallowed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn finds_a_payment_of_a_reused_reference_that_was_dropped() -> Result<()> {
+    let world = World::clean().await?;
+    let reused = r#"{"t":9,"event":"pay","order":"102","reference":"p1","amount_cents":1000,"http":409,"code":"payment_reference_reused"}"#;
+    world.log(&format!("{reused}\n"))?;
+    must_find(world, "every payment made is on record", "payment p1 of 1000 for order 102 is on record as 2000 for 101").await
+}
+
+#[tokio::test]
 async fn finds_a_paid_order_that_was_closed() -> Result<()> {
     let world = World::clean().await?;
     world.sql("UPDATE orders SET status = 'closed' WHERE number = 102").await?;

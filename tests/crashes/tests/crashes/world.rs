@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use cache_invalidator::Invalidator;
 use futures::FutureExt;
@@ -19,7 +19,7 @@ use shared::sale::{Program, Status};
 use shared::store::OrderRow;
 use sqlx::{AssertSqlSafe, PgPool};
 use storefront::Storefront;
-use storefront::http::{Call, Problem, Reply};
+use storefront::http::{Call, Fields, Problem, Reply};
 use storefront::identity::Claims;
 use timeout_closer::Closer;
 
@@ -106,7 +106,9 @@ impl World {
     pub(crate) fn wish(&self, key: Option<&str>) -> Call {
         let path = format!("/programs/{}/orders", self.program.id);
         let mut call = call("POST", &path, "alice", &json!({"category": 0, "count": 2}));
-        call.headers.extend(key.map(|key| ("idempotency-key".to_owned(), key.to_owned())));
+        if let Some(key) = key {
+            call.headers.insert("idempotency-key", key);
+        }
         call
     }
 
@@ -317,8 +319,7 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> 
 
 /// One tick with a minute of time.
 pub(crate) async fn tick(closer: &Closer) -> timeout_closer::Report {
-    let deadline = SystemTime::now() + Duration::from_secs(60);
-    closer.tick(&Tick { at_ms: Some(1), id: None }, deadline).await.expect("the servers run")
+    closer.tick(&Tick { at_ms: Some(1), id: None }, Duration::from_secs(60)).await.expect("the servers run")
 }
 
 /// The order of an answer.
@@ -332,8 +333,8 @@ pub(crate) fn call(method: &str, path: &str, sub: &str, body: &Value) -> Call {
     Call {
         method: method.to_owned(),
         path: path.to_owned(),
-        query: HashMap::new(),
-        headers: HashMap::new(),
+        query: Fields::default(),
+        headers: Fields::default(),
         body: body.to_string().into_bytes(),
         claims: Claims::new(claims.into_iter().collect()),
         span: None,

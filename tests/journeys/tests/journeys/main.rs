@@ -2,6 +2,7 @@
 
 mod calls;
 mod configuration;
+mod demo;
 mod faults;
 mod identity;
 mod invoke;
@@ -10,3 +11,4 @@ mod orders;
 mod parked;
 mod poison;
 mod traces;
+mod waiting;

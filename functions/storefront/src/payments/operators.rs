@@ -1,0 +1,88 @@
+//! Payments as operators see them. Reading needs the scope `payments:read`, recording a refund `payments:write`.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::message::OrderNumber;
+use shared::store::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refunded};
+
+use super::checked_reference;
+use crate::http::{Call, Cursor, Problem, Reply, time};
+use crate::storefront::Storefront;
+
+/// Marks the cursors of this list, newest first.
+const LIST: u8 = 2;
+
+/// Longest note on a refund, characters.
+const MAX_NOTE: usize = 200;
+
+/// `GET /payments?state=&order=&reference=&after=&limit=`: newest first. `after` of the answer leads on, and is null on the last page.
+pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
+    call.claims.user()?;
+    call.claims.require_scope("payments:read")?;
+    let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
+    let filter = PaymentFilter {
+        state: call.parsed::<PaymentState>("state")?,
+        order: call.parsed::<OrderNumber>("order")?,
+        reference: call.parameter("reference")?.map(checked_reference).transpose()?.map(str::to_owned),
+    };
+    let after = call.parsed::<Cursor<LIST>>("after")?.map(|Cursor(id)| PaymentId::new(id));
+    let after = after.transpose().map_err(|e| Problem::malformed(format_args!("query parameter after: {e}")))?;
+    // One more than is shown tells whether there is another page.
+    let mut payments = shop.store.payments(&filter, after, limit + 1).await?;
+    let more = payments.len() > limit as usize;
+    payments.truncate(limit as usize);
+    let next = payments.last().filter(|_| more).map(|payment| Cursor::<LIST>(payment.id.get()).to_string());
+    Ok(Reply::ok(json!({ "payments": payments.iter().map(view).collect::<Vec<_>>(), "after": next })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    note: String,
+}
+
+/// `POST /payments/{id}/refunded`: an operator has sent the money back. Repeating it is harmless; the first note stays.
+pub async fn refunded(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
+    let user = call.claims.user()?;
+    call.claims.require_scope("payments:write")?;
+    let missing = || Problem::not_found("no_such_payment", format_args!("there is no payment {id}"));
+    let id: PaymentId = id.parse().map_err(|_| missing())?;
+    let Asked { note } = call.json()?;
+    let note = note.trim();
+    if note.is_empty() || note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
+        let detail =
+            format_args!("note: 1 to {MAX_NOTE} characters on one line are expected, such as the refund's reference").to_string();
+        return Err(Problem::new(422, "invalid_refund", "A refund is recorded with a note", detail));
+    }
+    match shop.store.refunded(id, &user, note).await? {
+        Refunded::Yes(payment) => {
+            tracing::info!(payment = %id, order = %payment.order, by = user.as_str(), "refunded");
+            Ok(Reply::ok(view(&payment)))
+        }
+        Refunded::NotDue(payment) => {
+            let state = payment.state.as_str();
+            let detail = format!("payment {id} is {state}; only to_refund and amount_differs are refunded");
+            Err(Problem::new(409, "not_to_refund", "The payment is not to be refunded", detail).with("state", state))
+        }
+        Refunded::Missing => Err(missing()),
+    }
+}
+
+/// A payment as JSON.
+pub(crate) fn view(payment: &PaymentRow) -> Value {
+    let mut view = json!({
+        "id": payment.id.to_string(),
+        "reference": payment.reference,
+        "order": payment.order,
+        "amount_cents": payment.amount,
+        "state": payment.state.as_str(),
+        "reference_reused": payment.reused,
+        "received_at": time(payment.received_ms),
+        "order_status": payment.for_order.map(|(status, _)| status.as_str()),
+        "order_amount_cents": payment.for_order.and_then(|(_, amount)| amount),
+    });
+    if let Some(refund) = &payment.refund {
+        view["refunded"] = json!({ "by": refund.by, "note": refund.note, "at": time(refund.at_ms) });
+    }
+    view
+}

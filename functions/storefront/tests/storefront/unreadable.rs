@@ -1,0 +1,222 @@
+//! What a request carries and what cannot be read is refused, never taken as absent: every header, query parameter, path segment, claim
+//! and member of a body that a route reads, through events as the gateway sends them.
+
+use lambda_http::Request;
+use serde_json::{Value, json};
+use storefront::Storefront;
+
+use crate::support::{Scripted, free, open_with, program};
+
+/// A request with a token that may do everything.
+struct Asked<'a> {
+    method: &'a str,
+    path: &'a str,
+    query: &'a str,
+    headers: Value,
+    claims: Value,
+    body: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(method: &'a str, path: &'a str) -> Self {
+        let scope = "programs:write parked:read parked:write api-calls:read payments:read payments:write";
+        Self { method, path, query: "", headers: json!({}), claims: json!({"sub": "alice", "scope": scope}), body: None }
+    }
+
+    fn request(&self) -> Request {
+        let route = format!("{} {}", self.method, self.path);
+        let event = json!({
+            "version": "2.0", "routeKey": route, "rawPath": self.path, "rawQueryString": self.query, "headers": self.headers,
+            "requestContext": {
+                "accountId": "000000000000", "apiId": "api", "domainName": "shop.example", "domainPrefix": "api",
+                "http": {"method": self.method, "path": self.path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7", "userAgent": "t"},
+                "requestId": "r", "routeKey": route, "stage": "$default", "time": "22/Nov/2026:18:00:00 +0000",
+                "timeEpoch": 1_795_370_400_000_i64, "authorizer": {"jwt": {"claims": self.claims, "scopes": null}},
+            },
+            "body": self.body, "isBase64Encoded": false,
+        });
+        lambda_http::request::from_str(&event.to_string()).expect("an event of the gateway")
+    }
+
+    async fn status(&self, shop: &Storefront) -> u16 {
+        shop.answer(self.request()).await.status().as_u16()
+    }
+}
+
+const ORDER: &str = r#"{"category":0,"count":1}"#;
+
+#[tokio::test]
+async fn an_idempotency_key_that_cannot_be_read_makes_no_order() {
+    let publisher = Scripted::new([]);
+    let shop = open_with(publisher.clone()).await;
+    let id = program(&shop).await;
+    let path = format!("/programs/{id}/orders");
+    let with = |key: &str| Asked { headers: json!({"idempotency-key": key}), body: Some(ORDER), ..Asked::new("POST", &path) };
+    for key in ["größe-1", "\u{1f39f}", "a b", " ", "", "a\tb", &"k".repeat(65), "\u{e4}", "\u{fffd}"] {
+        assert_eq!(with(key).status(&shop).await, 400, "{key:?}");
+    }
+    let sent = publisher.sent.lock().expect("whole").len();
+    assert_eq!((sent, free(&shop, &id).await), (0, 10));
+    assert_eq!(with("groesse-1").status(&shop).await, 202);
+}
+
+#[tokio::test]
+async fn a_query_parameter_that_cannot_be_read_is_refused() {
+    let shop = open_with(Scripted::new([])).await;
+    let seats = format!("/programs/{}/seats", program(&shop).await);
+    let orders = format!("/programs/{}/orders", program(&shop).await);
+    // Every parameter that a route reads, with a value that it takes.
+    let routes = [
+        ("GET", seats.as_str(), vec![("category", "0")]),
+        ("POST", &orders, vec![("wait", "0")]),
+        ("GET", "/orders", vec![("limit", "5"), ("before", "4611686018427387905")]),
+        ("GET", "/parked", vec![("limit", "5"), ("topic", "a-topic"), ("state", "parked"), ("after", "AQAAAAAAAAAB")]),
+        (
+            "GET",
+            "/payments",
+            vec![
+                ("limit", "5"),
+                ("state", "unmatched"),
+                ("order", "4611686018427387905"),
+                ("reference", "r"),
+                ("after", "AgAAAAAAAAAB"),
+            ],
+        ),
+        (
+            "GET",
+            "/api-calls",
+            vec![
+                ("from", "2026-11-24T18:00:00Z"),
+                ("to", "2026-11-24T19:00:00Z"),
+                ("ip", "192.0.2.7"),
+                ("route", "GET%20/orders"),
+                ("url", "/orders"),
+                ("status", "404"),
+                ("user", "alice"),
+                ("limit", "5"),
+            ],
+        ),
+        (
+            "GET",
+            "/api-calls/statistics",
+            vec![
+                ("from", "2026-11-24T18:00:00Z"),
+                ("to", "2026-11-24T19:00:00Z"),
+                ("route", "GET%20/orders"),
+                ("status", "4xx"),
+                ("client", "curl"),
+                ("by", "route,status"),
+            ],
+        ),
+    ];
+    for (method, path, parameters) in routes {
+        let good: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let ask = async |query: String| {
+            let body = (method == "POST").then_some(ORDER);
+            Asked { query: &query, body, ..Asked::new(method, path) }.status(&shop).await
+        };
+        let taken = ask(good.join("&")).await;
+        assert!(matches!(taken, 200 | 202), "{path}?{}: {taken}", good.join("&"));
+        for (at, (name, value)) in parameters.iter().enumerate() {
+            for bad in [
+                format!("{name}="),
+                name.to_string(),
+                format!("{name}=%FF"),
+                format!("{name}=%E4{value}"),
+                format!("{name}={value}&{name}={value}"),
+            ] {
+                let mut query = good.clone();
+                query[at] = bad;
+                let query = query.join("&");
+                assert_eq!(ask(query.clone()).await, 400, "{path}?{query}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_path_segment_that_is_no_identity_leads_nowhere() {
+    let shop = open_with(Scripted::new([])).await;
+    for bad in ["x", "0", "01", "-1", "%FF", "1%00", "9223372036854775808", "größe"] {
+        for (method, path, body) in [
+            ("GET", format!("/programs/{bad}"), None),
+            ("GET", format!("/programs/{bad}/seats"), None),
+            ("POST", format!("/programs/{bad}/stop"), None),
+            ("POST", format!("/programs/{bad}/orders"), Some(ORDER)),
+            ("GET", format!("/orders/{bad}"), None),
+            ("POST", format!("/orders/{bad}/cancel"), None),
+            ("GET", format!("/parked/{bad}"), None),
+            ("POST", format!("/parked/{bad}/replay"), None),
+            ("POST", format!("/parked/{bad}/discard"), Some(r#"{"why":"w"}"#)),
+            ("POST", format!("/payments/{bad}/refunded"), Some(r#"{"note":"n"}"#)),
+        ] {
+            assert_eq!(Asked { body, ..Asked::new(method, &path) }.status(&shop).await, 404, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_cannot_be_read_is_no_claim() {
+    let shop = open_with(Scripted::new([])).await;
+    for sub in ["", " ", "a b", "größe", &"s".repeat(129)] {
+        let asked = Asked { claims: json!({"sub": sub, "scope": "programs:write"}), ..Asked::new("GET", "/orders") };
+        assert_eq!(asked.status(&shop).await, 401, "{sub:?}");
+    }
+    for scope in ["", "parked:rea", "[parked:read]", "parked:read,parked:write", "PARKED:READ", "parked:read\u{a0}x"] {
+        let asked = Asked { claims: json!({"sub": "alice", "scope": scope}), ..Asked::new("GET", "/parked") };
+        assert_eq!(asked.status(&shop).await, 403, "{scope:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_with_what_cannot_be_read_is_refused() {
+    let shop = open_with(Scripted::new([])).await;
+    let id = program(&shop).await;
+    let (orders, change) = (format!("/programs/{id}/orders"), format!("/programs/{id}"));
+    let hall = r#"{"name":"A","rows":1,"seats_per_row":1,"price_cents":1}"#;
+    let with = |more: &str| format!(r#"{{"title":"T","categories":[{hall}],{more}}}"#);
+    for (method, path, body) in [
+        ("POST", orders.as_str(), r#"{"category":0,"count":1,"cuont":2}"#.to_owned()),
+        ("POST", &orders, r#"{"category":0,"count":1,"count":2}"#.to_owned()),
+        ("POST", &orders, r#"{"category":0,"count":"1"}"#.to_owned()),
+        ("POST", &orders, r#"{"category":0,"count":4294967296}"#.to_owned()),
+        ("POST", "/programs", with(r#""user_limits":1"#)),
+        ("POST", "/programs", with(r#""user_limit":"1""#)),
+        ("POST", "/programs", with(r#""pay_window_seconds":1.5"#)),
+        ("POST", "/programs", with(r#""title":"again""#)),
+        ("PATCH", &change, r#"{"version":1,"user_limits":1}"#.to_owned()),
+        ("POST", "/parked/1/replay", r#"{"replay":1}"#.to_owned()),
+        ("POST", "/parked/1/replay", r#"{"replays":-1}"#.to_owned()),
+        ("POST", "/parked/1/discard", r#"{"why":"w","by":"me"}"#.to_owned()),
+        ("POST", "/payments/1/refunded", r#"{"note":"n","amount":1}"#.to_owned()),
+    ] {
+        assert_eq!(Asked { body: Some(&body), ..Asked::new(method, path) }.status(&shop).await, 400, "{method} {path} {body}");
+    }
+    assert_eq!(free(&shop, &id).await, 10);
+}
+
+#[tokio::test]
+async fn a_signature_that_cannot_be_read_is_no_signature() {
+    let shop = open_with(Scripted::new([])).await;
+    let body = r#"{"reference":"r","order":"4611686018427387905","amount_cents":1}"#;
+    for headers in [
+        json!({}),
+        json!({"x-payment-timestamp": "größe", "x-payment-signature": "v1=00"}),
+        json!({"x-payment-timestamp": "1795370400", "x-payment-signature": "größe"}),
+        json!({"x-payment-timestamp": "1795370400,1795370400", "x-payment-signature": "v1=00"}),
+        json!({"x-payment-timestamp": "", "x-payment-signature": ""}),
+    ] {
+        let asked = Asked { headers: headers.clone(), body: Some(body), ..Asked::new("POST", "/payments") };
+        assert_eq!(asked.status(&shop).await, 401, "{headers}");
+    }
+}
+
+/// W3C Trace Context: a `traceparent` that cannot be parsed begins a new trace. The one header whose faults are not the caller's to mend.
+#[tokio::test]
+async fn a_traceparent_that_cannot_be_read_refuses_nothing() {
+    let shop = open_with(Scripted::new([])).await;
+    for traceparent in ["größe", "", "00-zz"] {
+        let asked = Asked { headers: json!({"traceparent": traceparent}), ..Asked::new("GET", "/orders") };
+        assert_eq!(asked.status(&shop).await, 200, "{traceparent:?}");
+    }
+}

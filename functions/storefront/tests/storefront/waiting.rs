@@ -1,0 +1,81 @@
+//! Requests that wait for their order to be stored: a share of the instances, and none in vain.
+
+use std::pin::pin;
+
+use redis::aio::MultiplexedConnection;
+use storefront::Storefront;
+use storefront::http::{Call, Reply};
+
+use crate::support::{Scripted, another, open_with_settings, program, redis_url, settings, store, two, until};
+
+fn waiting(program: &str, sub: &str) -> Call {
+    let mut call = two(program, sub);
+    call.query.insert("wait", "20");
+    call
+}
+
+async fn redis() -> MultiplexedConnection {
+    let client = redis::Client::open(redis_url()).expect("an address");
+    client.get_multiplexed_async_connection().await.expect("Redis runs (scripts/servers start)")
+}
+
+/// Requests that wait now, and whether none may.
+async fn places(shop: &Storefront, redis: &MultiplexedConnection) -> (usize, bool) {
+    let key = format!("{}:{{s00}}:waiting", shop.settings.names.prefix());
+    let members: Vec<String> = redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).query_async(&mut redis.clone()).await.expect("a set");
+    let lagging = members.iter().any(|member| member == "!lagging");
+    (members.len() - usize::from(lagging), lagging)
+}
+
+async fn served(shop: &Storefront, call: &Call) -> Reply {
+    shop.serve(call).await.expect("accepted")
+}
+
+#[tokio::test]
+async fn a_share_of_the_instances_waits_and_no_more() {
+    let publisher = Scripted::new([]);
+    let shop = open_with_settings(settings(&[("STOREFRONT_CONCURRENCY", "4")]), publisher.clone()).await;
+    let other = another(&shop, &[("STOREFRONT_CONCURRENCY", "4")]);
+    let (id, redis) = (program(&shop).await, redis().await);
+    let (alices, bobs) = (waiting(&id, "alice"), waiting(&id, "bob"));
+    let mut first = pin!(served(&shop, &alices));
+    tokio::select! {
+        reply = &mut first => panic!("answered without waiting: {reply:?}"),
+        () = until("alice waits", async || places(&shop, &redis).await == (1, false)) => {}
+    }
+    let second = tokio::select! {
+        biased;
+        reply = &mut first => panic!("it was to wait for longer: {reply:?}"),
+        reply = served(&other, &bobs) => reply,
+    };
+    assert_eq!((second.status, second.retry_after), (202, Some(1)), "{second:?}");
+    let message = publisher.sent.lock().expect("whole")[0].clone();
+    store(&shop, &message, 0).await;
+    assert_eq!(first.await.status, 201);
+    assert_eq!(places(&shop, &redis).await, (0, false), "the place is given back");
+}
+
+#[tokio::test]
+async fn no_request_waits_while_orders_are_not_stored() {
+    let publisher = Scripted::new([]);
+    let long = [("ORDER_WAIT_STALL_MS", "60000")];
+    let shop = open_with_settings(settings(&long), publisher.clone()).await;
+    let hasty = another(&shop, &[("ORDER_WAIT_STALL_MS", "3000")]);
+    let (id, redis) = (program(&shop).await, redis().await);
+    let (alices, bobs, carols) = (waiting(&id, "alice"), waiting(&id, "bob"), waiting(&id, "carol"));
+    let mut patient = pin!(served(&shop, &alices));
+    tokio::select! {
+        reply = &mut patient => panic!("answered without waiting: {reply:?}"),
+        () = until("alice waits", async || places(&shop, &redis).await == (1, false)) => {}
+    }
+    let gave_up = tokio::select! {
+        reply = served(&hasty, &bobs) => reply,
+        reply = &mut patient => panic!("the one who waits longer ended first: {reply:?}"),
+    };
+    assert_eq!((gave_up.status, gave_up.retry_after), (202, Some(1)));
+    let refused = tokio::select! {
+        reply = served(&shop, &carols) => reply,
+        reply = &mut patient => panic!("it was to be refused at once: {reply:?}"),
+    };
+    assert_eq!(refused.status, 202);
+}

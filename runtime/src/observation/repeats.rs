@@ -1,0 +1,80 @@
+//! Errors that repeat: the first is logged, the others are counted, and a line at growing intervals says how many there were.
+//!
+//! No clock: time is a parameter.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// The time between the first line of an error and the second; each further one takes twice as long.
+pub const FIRST_AGAIN: Duration = Duration::from_secs(10);
+
+/// The longest time between two lines of one error.
+pub const LONGEST_AGAIN: Duration = Duration::from_secs(600);
+
+/// Different errors of one key that are remembered; further ones are counted with the last.
+const MOST_ERRORS: usize = 8;
+
+#[derive(Debug)]
+struct Repeated {
+    error: String,
+    times: u64,
+    last: Instant,
+    due: Instant,
+    pause: Duration,
+}
+
+/// The errors of several keys: partitions, destinations, queues.
+#[derive(Debug)]
+pub struct Repeats<K>(BTreeMap<K, Vec<Repeated>>);
+
+impl<K> Default for Repeats<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord + Clone> Repeats<K> {
+    /// No error is going on.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// An error happened. `Some`: a line is due, with how often it has happened so far. `error` tells it from others of the same key, so
+    /// it names no offset and no time.
+    pub fn failed(&mut self, now: Instant, key: K, error: &str) -> Option<u64> {
+        let errors = self.0.entry(key).or_default();
+        let full = errors.len() >= MOST_ERRORS;
+        let known = errors.iter().position(|known| known.error == error).or(full.then_some(MOST_ERRORS - 1));
+        let Some(known) = known.and_then(|at| errors.get_mut(at)) else {
+            errors.push(Repeated { error: error.to_owned(), times: 1, last: now, due: now + FIRST_AGAIN, pause: FIRST_AGAIN });
+            return Some(1);
+        };
+        known.times += 1;
+        known.last = now;
+        if now < known.due {
+            return None;
+        }
+        known.pause = known.pause.saturating_mul(2).min(LONGEST_AGAIN);
+        known.due = now + known.pause;
+        Some(known.times)
+    }
+
+    /// The errors of this key are over. `Some`: how many there were.
+    pub fn over(&mut self, key: &K) -> Option<u64> {
+        Some(self.0.remove(key)?.iter().map(|error| error.times).sum())
+    }
+
+    /// Ends the errors of keys that had none for so long. Returns these keys.
+    pub fn expire(&mut self, now: Instant, after: Duration) -> Vec<K> {
+        let old = |errors: &Vec<Repeated>| errors.iter().all(|error| now.saturating_duration_since(error.last) >= after);
+        let keys: Vec<K> = self.0.iter().filter(|(_, errors)| old(errors)).map(|(key, _)| key.clone()).collect();
+        for key in &keys {
+            self.0.remove(key);
+        }
+        keys
+    }
+}
+
+#[cfg(test)]
+#[path = "repeats_tests.rs"]
+mod tests;

@@ -1,0 +1,50 @@
+//! What ends a host in order: it drains and succeeds.
+
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::kafka::free_address;
+use crate::support::{Killed, eventually, project};
+
+const TEMPLATE: &str = "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Behave:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: provided.al2023, CodeUri: built}
+";
+
+/// A host that serves, with a pipe for its standard input.
+async fn serving(project: &TempDir, arguments: &[&str]) -> Killed {
+    let control = free_address().to_string();
+    let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
+    usher.args(["up", "--control", &control, "--listen", "127.0.0.1:0"]).args(arguments).current_dir(project.path());
+    let host = Killed(usher.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
+    eventually("it serves", async || reqwest::get(format!("http://{control}/health/live")).await.ok().map(drop)).await;
+    host
+}
+
+async fn end(host: &mut Child) -> ExitStatus {
+    eventually("it ends", async || host.try_wait().unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_terminal_drains_the_host() {
+    let project = project(TEMPLATE);
+    for signal in [Signal::SIGHUP, Signal::SIGTERM] {
+        let mut host = serving(&project, &[]).await;
+        kill(Pid::from_raw(host.0.id() as i32), signal).unwrap();
+        assert!(end(&mut host.0).await.success(), "{signal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closed_input_drains_a_host_that_asked() {
+    let project = project(TEMPLATE);
+    let mut host = serving(&project, &["--until-stdin-closes"]).await;
+    drop(host.0.stdin.take());
+    assert!(end(&mut host.0).await.success());
+}

@@ -1,0 +1,178 @@
+//! Consumers that cannot go on, and batches that cannot be read: the mapping goes on, and says what is wrong once.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use usher::supervision::{PartStatus, Registry};
+
+use crate::kafka::{Running, Stage, free_address, values};
+use crate::own_kafka::OwnKafka;
+use crate::support::{Killed, eventually, project};
+
+impl Stage {
+    /// Starts the mapping, registered in a registry of its own.
+    fn start_registered(&mut self, registry: &Registry) -> Running {
+        self.limits.parts = registry.clone();
+        self.start()
+    }
+}
+
+/// The mapping's entry.
+fn part(registry: &Registry) -> PartStatus {
+    registry.status(Instant::now()).into_iter().find(|part| part.part == "mapping BehaveEvents").unwrap()
+}
+
+fn owns(running: &Running) -> usize {
+    running.handle.status().partitions.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fenced_mapping_rejoins() {
+    let mut stage = Stage::new(2).await;
+    let registry = Registry::default();
+    let first = stage.start_registered(&registry);
+    eventually("it owns both partitions", async || (owns(&first) == 2).then_some(())).await;
+    // the same member of the group once more
+    let second = stage.start_registered(&Registry::default());
+    let problem = eventually("the first was fenced", async || part(&registry).problem).await;
+    assert!(problem.contains("same identity"), "{problem}");
+    eventually("they share the partitions", async || (owns(&first) == 1 && owns(&second) == 1).then_some(())).await;
+    stage.produce(0, &values(0..5)).await;
+    stage.produce(1, &values(0..5)).await;
+    stage.eventually_seen(10).await;
+    second.drain().await;
+    stage.produce(0, &values(5..10)).await;
+    stage.produce(1, &values(5..10)).await;
+    stage.eventually_seen(20).await;
+    first.drain().await;
+    assert_eq!((stage.committed(0).await, stage.committed(1).await), (Some(10), Some(10)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_of_the_polling_thread_loses_nothing() {
+    let mut stage = Stage::new(1).await;
+    let registry = Registry::panicking(["polling BehaveEvents".to_owned()]);
+    let running = stage.start_registered(&registry);
+    stage.produce(0, &values(0..10)).await;
+    let restarted = eventually("it started again", async || Some(part(&registry)).filter(|part| part.restarts == 1)).await;
+    assert_eq!(restarted.problem.as_deref(), Some("its polling thread panicked"));
+    stage.produce(0, &values(10..20)).await;
+    eventually("every record is done", async || (running.handle.status().partitions.first()?.position == Some(20)).then_some(()))
+        .await;
+    running.drain().await;
+    let mut offsets: Vec<i64> = stage.seen().iter().map(|seen| seen.1).collect();
+    offsets.dedup();
+    assert_eq!(offsets, (0..20).collect::<Vec<_>>());
+    assert_eq!(stage.committed(0).await, Some(20));
+}
+
+/// How often the broker is killed.
+const KILLS: usize = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_killed_stops_no_mapping() {
+    let kafka = OwnKafka::start();
+    let stage = Stage::at(kafka.brokers(), 2).await;
+    let running = stage.start();
+    let (mut sent, per_round) = (0, 20);
+    for _ in 0..=KILLS {
+        // one at a time, so that commits are on their way whenever the broker is killed
+        for n in sent..sent + per_round {
+            stage.produce((n % 2) as i32, &values(n..n + 1)).await;
+        }
+        sent += per_round;
+        eventually("what was sent is seen", async || {
+            let seen: std::collections::BTreeSet<(i32, i64)> = stage.seen().iter().map(|seen| (seen.0, seen.1)).collect();
+            (seen.len() == sent).then_some(())
+        })
+        .await;
+        kafka.kill();
+        kafka.start_again();
+    }
+    eventually("all is committed", async || {
+        let half = Some(sent as i64 / 2);
+        (stage.committed(0).await == half && stage.committed(1).await == half).then_some(())
+    })
+    .await;
+    running.drain().await;
+}
+
+/// Overwrites the magic number of the first batch's compressed records, which follow a header of 61 bytes.
+fn damage(file: &std::path::Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    assert_eq!(bytes[61..65], [0x28, 0xb5, 0x2f, 0xfd], "zstd");
+    bytes[61..65].fill(0xaa);
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_cannot_be_read_is_named_once() {
+    let kafka = OwnKafka::start();
+    let stage = Stage::at(kafka.brokers(), 2).await;
+    let producer: FutureProducer = ClientConfig::new()
+        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("compression.type", "zstd")
+        .set("linger.ms", "500")
+        .create()
+        .unwrap();
+    let values: Vec<String> = (0..50).map(|n| format!("value {n} {:032x}", rand::random::<u128>())).collect();
+    let sends = values.iter().map(|value| {
+        let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0]).partition(0).payload(value);
+        producer.send(record, Duration::from_secs(30))
+    });
+    for sent in futures::future::join_all(sends).await {
+        sent.unwrap();
+    }
+    kafka.stop();
+    kafka.log_files(&stage.mapping.topics[0], 0).iter().for_each(|file| damage(file));
+    kafka.start_again();
+
+    let control = free_address();
+    let folder = project(&template(&stage));
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let mut usher = std::process::Command::new(env!("CARGO_BIN_EXE_usher"));
+    usher.args(["up", "--control", &control.to_string()]).current_dir(folder.path()).env_remove("RUST_LOG");
+    let _host = Killed(usher.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
+    let named = format!("{}-0 from offset 0 on cannot be read", stage.mapping.topics[0]);
+    eventually("/health names the partition", async || {
+        let answer = reqwest::get(format!("http://{control}/health")).await.ok()?;
+        (answer.status() == 503 && answer.text().await.ok()?.contains(&named)).then_some(())
+    })
+    .await;
+    // the other partition goes on meanwhile
+    for n in 0..20 {
+        stage.produce(1, &[format!("value {n}")]).await;
+        stage.eventually_seen(n + 1).await;
+    }
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    assert_eq!(log.matches("cannot be read").count(), 1, "{log}");
+}
+
+/// An application with the stage's mapping.
+fn template(stage: &Stage) -> String {
+    format!(
+        "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Behave:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      CodeUri: built
+      Environment: {{Variables: {{RECORD_TO: '{}'}}}}
+      Events:
+        Records:
+          Type: SelfManagedKafka
+          Properties:
+            Topics: [{}]
+            KafkaBootstrapServers: ['{}']
+            ConsumerGroupId: {}
+            StartingPosition: TRIM_HORIZON
+",
+        stage.folder.path().join("seen").display(),
+        stage.mapping.topics[0],
+        stage.mapping.bootstrap_servers,
+        stage.mapping.group,
+    )
+}

@@ -1,0 +1,125 @@
+//! Parts of a host that panic: each starts again, is named meanwhile, and stops no other.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use usher::instances::PoolOptions;
+use usher::model::{Schedule, ScheduleKind};
+use usher::supervision::Registry;
+use usher::up;
+
+use crate::http::{api, route};
+use crate::kafka::{Stage, free_address, values};
+use crate::sqs_stage::Stage as QueueStage;
+use crate::support::{application, eventually, executables, options};
+use crate::up::up_options;
+
+/// Every kind of part that a host has.
+const PARTS: [&str; 10] = [
+    "API Api",
+    "Invoke API",
+    "asynchronous events",
+    "function Behave",
+    "live page",
+    "mapping BehaveEvents",
+    "mapping BehaveMessages",
+    "schedule Behave.Tick",
+    "schedules",
+    "settings of usher.toml",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_in_each_part_stops_no_other() {
+    let (stage, queue) = (Stage::new(1).await, QueueStage::new().await);
+    let (control, http) = (free_address(), free_address());
+    let mut app = application(crate::kafka::recording(&stage.folder));
+    app.kafka.push(stage.mapping.clone());
+    app.sqs.push(queue.mapping.clone());
+    app.sqs_endpoint = Some(queue.endpoint.clone());
+    app.apis.push(api(vec![route("GET /", "Behave")]));
+    app.schedules.push(every_second());
+    let settings = stage.folder.path().join("usher.toml");
+    std::fs::write(&settings, "").unwrap();
+    let parts = Registry::panicking(PARTS.map(str::to_owned));
+    let options = up::Options {
+        pool: PoolOptions { parts, ..options().0 },
+        executables: executables(),
+        http: BTreeMap::from([("Api".to_owned(), http)]),
+        settings: Some((settings, Vec::new())),
+        ..up_options(control)
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let host = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));
+
+    let status = eventually("each part has started again", async || {
+        let status: Value = reqwest::get(format!("http://{control}/_usher/status")).await.ok()?.json().await.ok()?;
+        let again = |part: &Value| part["restarts"].as_u64() >= Some(1);
+        let parts = status["parts"].as_array()?;
+        PARTS.iter().all(|name| parts.iter().any(|part| part["part"] == *name && again(part))).then(|| status.clone())
+    })
+    .await;
+    assert_eq!(status["parts"].as_array().unwrap().len(), PARTS.len(), "{status}");
+    let metrics = reqwest::get(format!("http://{control}/metrics")).await.unwrap().text().await.unwrap();
+    for name in PARTS {
+        let sample = format!("usher_part_restarts_total{{part=\"{name}\"}} ");
+        assert!(metrics.contains(&sample) && !metrics.contains(&format!("{sample}0\n")), "{name}: {metrics}");
+    }
+
+    // everything works
+    stage.produce(0, &values(0..10)).await;
+    queue.send(&["message"]).await;
+    let seen = || std::fs::read_to_string(stage.folder.path().join("seen")).unwrap_or_default();
+    eventually("records, messages and schedules reach the function", async || {
+        let (all, count) = (seen(), |what: &str| seen().lines().filter(|line| line.contains(what)).count());
+        let done = count("value ") == 10 && all.contains("done message") && count("tick") >= 5;
+        done.then_some(())
+    })
+    .await;
+    let answer = reqwest::get(format!("http://{http}/")).await.unwrap();
+    // the function does not know what to do with an HTTP event, and says so
+    assert_eq!(answer.status(), 500);
+    eventually("/health is well again", async || {
+        (reqwest::get(format!("http://{control}/health")).await.ok()?.status() == 200).then_some(())
+    })
+    .await;
+    stop.send(()).unwrap();
+    host.await.unwrap().unwrap();
+}
+
+fn every_second() -> Schedule {
+    Schedule {
+        id: "Behave.Tick".into(),
+        function: "Behave".into(),
+        expression: "rate(1 second)".into(),
+        timezone: "UTC".into(),
+        input: Some(json!({ "do": "record", "text": "tick" }).to_string()),
+        kind: ScheduleKind::Rule,
+        enabled: true,
+        start: None,
+        end: None,
+        arn: "arn:rule".into(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_ended_is_named_by_health() {
+    let stage = Stage::new(1).await;
+    let control = free_address();
+    let mut app = application(crate::kafka::recording(&stage.folder));
+    app.schedules.push(every_second());
+    let parts = Registry::panicking(["schedule Behave.Tick".to_owned()]);
+    let options = up::Options { pool: PoolOptions { parts, ..options().0 }, ..up_options(control) };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let host = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));
+    let health: Value = eventually("/health is not well", async || {
+        let answer = reqwest::get(format!("http://{control}/health")).await.ok()?;
+        if answer.status() == 503 { answer.json().await.ok() } else { None }
+    })
+    .await;
+    let problem = &health["problems"][0];
+    assert_eq!(problem["part"], "schedule Behave.Tick", "{health}");
+    assert!(problem["problem"].as_str().unwrap().contains("on purpose"), "{health}");
+    stop.send(()).unwrap();
+    host.await.unwrap().unwrap();
+}

@@ -1,0 +1,83 @@
+#!lua flags=allow-oom
+-- Compares one chunk of the seat map with its owners and its counts, and mends what Redis alone can decide: a seat with an owner is
+-- taken; free count, longest run and the header's free count are what the seats say. Frees the seats that the caller names.
+-- KEYS  1 `<env>:{sNN}:program:<id>:head`
+-- ARGV  1 category, 2 chunk from 0, then seat, owner as order:nonce or '' for none, repeated: free this seat if that is its owner
+-- Gives OK bytes counts freed 'seat,seat' (taken, but without an owner: ask Postgres, then name them) seat owner seat owner ...
+--         bytes: seats that were not taken and have an owner; counts: numbers that were wrong
+--       | CLOSED (not open, or filled on another server: what it holds is going to be filled again)
+--       | NOSEAT (the header has no such chunk)
+--       | DAMAGED (the chunk is missing or has another size: the header is marked, so the next request fills the program again)
+-- Cost  the owners of at most 2048 seats, one hash of counts. About 1 ms.
+-- Idempotent. One step: no reservation can come between what is read and what is written.
+--@include delay/clock
+--@include delay/entry
+--@include link/server
+--@include gate/keys
+--@include gate/seats
+local cat, no = ARGV[1], whole(ARGV[2])
+if not string.match(cat or '', '^%d+$') or not no then return bad('a category and a chunk are needed') end
+if #ARGV % 2 ~= 0 then return bad('seat and owner are needed for each seat to be freed') end
+local free_of = {}
+for at = 3, #ARGV, 2 do
+  local seat = whole(ARGV[at])
+  if not seat then return bad('a seat must be a number') end
+  free_of[seat] = ARGV[at + 1]
+end
+local head = redis.call('HMGET', head_key, 'state', 'replid', 'layout:' .. cat, 'free:' .. cat)
+if head[1] ~= 'open' or head[2] ~= server_replid() then return { 'CLOSED' } end
+local layout = layout_of(head[3])
+if not layout or no >= layout.chunks then return { 'NOSEAT' } end
+local size = chunk_seats(layout, no)
+local bytes = redis.call('GET', chunk_key(cat, no)) or ''
+if #bytes ~= size then
+  -- No server has this replication id: reserve answers REBUILD for the whole program, not only for seats of this chunk.
+  redis.call('HSET', head_key, 'replid', 'damaged')
+  return { 'DAMAGED' }
+end
+
+local FREE, TAKEN, BLOCKED = 48, 49, 50
+local seats = {}
+for n = 1, size do seats[n] = layout.first + no * layout.span + n - 1 end
+local owners = redis.call('HMGET', owner_key, unpack(seats))
+local codes, free, changed, freed, unowned, owned, disowned = {}, 0, 0, 0, {}, {}, {}
+for n, seat in ipairs(seats) do
+  local code, owner = bytes:byte(n), owners[n]
+  local wanted = code
+  if free_of[seat] and free_of[seat] == (owner or '') and code ~= BLOCKED then
+    wanted = FREE
+    if owner then disowned[#disowned + 1] = seat end
+    if owner or code ~= FREE then freed = freed + 1 end
+  elseif owner then
+    wanted = TAKEN
+    if code ~= TAKEN then changed = changed + 1 end
+    owned[#owned + 1], owned[#owned + 2] = tostring(seat), owner
+  elseif code ~= FREE and code ~= BLOCKED then
+    unowned[#unowned + 1] = seat
+  end
+  if wanted == FREE then free = free + 1 end
+  codes[n] = wanted
+end
+if changed + freed > 0 then
+  bytes = string.char(unpack(codes))
+  redis.call('SET', chunk_key(cat, no), bytes)
+end
+if #disowned > 0 then redis.call('HDEL', owner_key, unpack(disowned)) end
+
+local counts, runs_key = 0, program_root .. 'runs:' .. cat
+local run = longest_run(bytes, 1, size, layout.row_len, layout.row_len)
+local kept = redis.call('HMGET', runs_key, 'f' .. no, 'r' .. no)
+if kept[1] ~= tostring(free) or kept[2] ~= tostring(run) then
+  counts = counts + (kept[1] ~= tostring(free) and 1 or 0) + (kept[2] ~= tostring(run) and 1 or 0)
+  redis.call('HSET', runs_key, 'f' .. no, free, 'r' .. no, run)
+end
+local fields, total = {}, 0
+for n = 0, layout.chunks - 1 do fields[n + 1] = 'f' .. n end
+for _, count in ipairs(redis.call('HMGET', runs_key, unpack(fields))) do total = total + (tonumber(count or '0') or 0) end
+if head[4] ~= tostring(total) then
+  counts = counts + 1
+  redis.call('HSET', head_key, 'free:' .. cat, total)
+end
+-- Seats that were freed just now changed these numbers rightly.
+if changed + freed > 0 then counts = 0 end
+return { 'OK', changed, counts, freed, table.concat(unowned, ','), unpack(owned) }
