@@ -39,14 +39,15 @@ async fn the_doctor_warns_of_a_redis_that_evicts() {
     let application = Application::new();
     let address = kafka::free_address();
     let template = std::fs::read_to_string(application.path().join("template.yaml")).unwrap();
-    let variables = format!("Variables: {{LOCKS_URL: 'redis://user:hush@{address}', RECORD_TO:");
+    let variables = format!("Variables: {{LOCKS_URL: 'redis://:hush@{address}', RECORD_TO:");
     std::fs::write(application.path().join("template.yaml"), template.replace("Variables: {RECORD_TO:", &variables)).unwrap();
     let port = address.port().to_string();
     let mut server = Command::new("redis-server");
     server.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--maxmemory-policy", "allkeys-lru"]);
-    server.args(["--user", "user on >hush ~* +@all", "--dir"]).arg(application.path());
+    server.args(["--requirepass", "hush", "--dir"]).arg(application.path());
     let _server = Redis(server.stdout(Stdio::null()).spawn().unwrap());
-    eventually("Redis answers", async || tokio::net::TcpStream::connect(address).await.ok().map(drop)).await;
+    let client = redis::Client::open(format!("redis://:hush@{address}")).unwrap();
+    eventually("Redis answers", async || client.get_multiplexed_async_connection().await.ok().map(drop)).await;
     let said = application.said(&["doctor"]);
     let found = said.lines().find(|line| line.contains("LOCKS_URL")).unwrap_or_else(|| panic!("{said}"));
     assert!(found.starts_with("warn") && found.contains("may remove any key") && !found.contains("hush"), "{said}");
