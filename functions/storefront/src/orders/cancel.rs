@@ -5,7 +5,7 @@ use shared::sale::Status;
 use shared::store::{Cancel, Fenced, OrderRow};
 
 use super::lookup::{missing, parse};
-use super::{publish, settle, view};
+use super::{absent, publish, settle, view};
 use crate::http::{Call, Problem, Reply};
 use crate::storefront::Storefront;
 
@@ -52,6 +52,10 @@ async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<
     match shop.store.cancel(number, user).await? {
         // The gate has a reservation and Postgres no row, and there is no message to fence it by.
         Cancel::NoRow if reservation.is_some() => Err(Problem::unknown(number)),
+        Cancel::NoRow => {
+            absent::find(shop, number).await?;
+            Ok(shop.store.cancel(number, user).await?)
+        }
         decided => Ok(decided),
     }
 }
