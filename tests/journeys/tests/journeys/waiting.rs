@@ -23,13 +23,13 @@ async fn a_payment_is_answered_while_as_many_buyers_wait_as_instances() -> Resul
         Ok(tokio::spawn(async move { shop.order(&buyer, &program, 0, &Want::Best(1), Some("k"), seconds).await }))
     };
     let first = wait("ann", 20)?;
-    until("the first order is published", async || Ok((world.published().await? == 1).then_some(()))).await?;
+    until("the first order is published", async || Ok((world.published().await? >= 1).then_some(()))).await?;
     assert_eq!(world.shop.pay(NO_ORDER, "p0", 1000).await.http, 200);
     let mut others = Vec::new();
     for user in ["bob", "cid", "dan"] {
         others.push(wait(user, 20)?);
     }
-    until("all orders are published", async || Ok((world.published().await? == WAITING as i64).then_some(()))).await?;
+    until("all orders are published", async || Ok((world.published().await? >= WAITING as i64).then_some(()))).await?;
     loop {
         let paid = world.shop.pay(NO_ORDER, "p1", 1000).await;
         if first.is_finished() {
