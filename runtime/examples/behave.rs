@@ -2,7 +2,7 @@
 //!
 //! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn" | "record" | "call", ...}` direct one invocation.
 //! A request to an API is answered with 200 and its own body. In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
-//! misbehave until the file NAME exists, and create it; `always-fail` and `always-partial` do every time; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
+//! misbehave until the file NAME exists, and create it; what begins with `always-fail`, and `always-partial`, do every time; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
 //! `RECORD_TO` as "topic-partition offset value"; of an SQS event, whose bodies say the same, as "id receives batch done|failed body", where
 //! `dump` appends the record's JSON, and `busy:FOLDER` the number of messages that are
 //! at work with it, after one other was. `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation;
@@ -108,7 +108,7 @@ async fn batch(event: &Value) -> Result<Value, Error> {
             let bytes = base64::engine::general_purpose::STANDARD.decode(one["value"].as_str().unwrap_or_default())?;
             let value = String::from_utf8(bytes)?;
             let offset = &one["offset"];
-            if value == "always-fail" {
+            if value.starts_with("always-fail") {
                 return Err("as told".into());
             }
             if value == "always-partial" || misbehaves(&value).await? {

@@ -4,6 +4,7 @@
 
 pub mod asynchronous;
 pub mod http;
+pub mod keys;
 pub mod security;
 pub mod sqs;
 
@@ -18,6 +19,7 @@ use crate::filter::Filters;
 
 pub use asynchronous::{EventInvoke, EventTarget};
 pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route};
+pub use keys::KeySource;
 pub use security::Security;
 pub use sqs::{Queue, Redrive, SqsMapping};
 

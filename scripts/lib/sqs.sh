@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SQS on one's own machine: ElasticMQ. Queues and messages are kept on disk, so that a kill loses neither, as the service
-# loses none. Its limits are relaxed: it would refuse messages over 256 KiB, which the service takes up to 1 MiB.
+# loses none. Its limits are relaxed, unless SQS_LIMITS says strict: it would refuse messages over 256 KiB, which the service takes up to
+# 1 MiB.
 
 SQS_VERSION=1.7.1
 SQS_JARS=$TOOLS/elasticmq-$SQS_VERSION
@@ -16,7 +17,7 @@ sqs_settings() {
   cat <<SETTINGS
 # Written by scripts/servers at every start: edit scripts/lib/sqs.sh instead.
 node-address { protocol = http, host = "127.0.0.1", port = $SQS_PORT, context-path = "" }
-rest-sqs { enabled = true, bind-hostname = "127.0.0.1", bind-port = $SQS_PORT, sqs-limits = relaxed }
+rest-sqs { enabled = true, bind-hostname = "127.0.0.1", bind-port = $SQS_PORT, sqs-limits = ${SQS_LIMITS:-relaxed} }
 rest-stats { enabled = false, bind-hostname = "127.0.0.1", bind-port = 0 }
 generate-node-address = false
 messages-storage {

@@ -56,6 +56,7 @@ impl Collector {
             .count("CallsRepeated", collected.repeated)
             .count("CallsParked", counts.parked as u64)
             .count("CallsToRetry", counts.failed as u64)
+            .count("ProgressGaps", collected.gaps.len() as u64)
             .count("CallsContended", contended)
             .count("CallsForgotten", forgotten.calls)
             .count("StatisticsForgotten", forgotten.minutes)

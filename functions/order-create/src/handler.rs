@@ -69,6 +69,7 @@ impl Creator {
             .count("OrdersRepeated", of(|d| *d == Decision::AlreadyThere))
             .count("RecordsParked", counts.parked as u64)
             .count("RecordsToRetry", counts.failed as u64)
+            .count("ProgressGaps", stored.gaps.len() as u64)
             .count("RecordsContended", contended)
             .count("OrdersUnsettled", settling.unsettled as u64)
             .count("PaymentsMatched", settling.paid as u64)

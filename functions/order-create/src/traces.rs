@@ -83,6 +83,7 @@ mod tests {
             unit_price_cents: Cents::new(50).expect("valid"),
             amount_cents: Cents::new(100).expect("valid"),
             idempotency_key: None,
+            idempotency_hash: None,
             pay_by_ms: 1_800_000_900_000,
             trace: Some(trace.to_owned()),
         }

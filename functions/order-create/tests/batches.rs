@@ -80,6 +80,7 @@ impl Stage {
             unit_price_cents: category.price,
             amount_cents: category.price.times(seats.len()).expect("amount"),
             idempotency_key: None,
+            idempotency_hash: None,
             pay_by_ms: 4_000_000_000_000,
             trace: None,
         }
@@ -172,6 +173,21 @@ async fn poison_is_parked_and_the_good_record_behind_it_completes() {
         assert_eq!(stage.store.counts().await.expect("postgres").parked, 5);
         assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
         assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_barrier_is_passed_and_never_parked() {
+    with("", |stage| async move {
+        let order = stage.order("alice", &[1]);
+        stage.reserve(&order).await;
+        let barrier = format!(r#"{{"v":1,"barrier":"{}"}}"#, "ab".repeat(16)).into_bytes();
+        let newer = format!(r#"{{"v":2,"barrier":"{}"}}"#, "ab".repeat(16)).into_bytes();
+        assert!(stage.handle(&[Some(barrier.clone()), Some(message(&order)), Some(newer), Some(barrier)]).await.is_empty());
+        assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
+        assert_eq!(stage.store.counts().await.expect("postgres").parked, 1, "the one of a version that is not known");
+        assert_eq!(stage.store.progress("t-order-create").await.expect("postgres")[0].next_offset, 4);
     })
     .await;
 }

@@ -14,11 +14,13 @@ use shared::store::Store;
 use shared::telemetry::traces::Tracer;
 use tokio::task::JoinSet;
 
+use crate::barriers::{LastLook, append_requested_beside};
 use crate::emission::{Caller, Emitter};
 use crate::http::{Call, Problem, Reply, Route};
 use crate::kafka::{KafkaOrders, PublishOrders};
+use crate::rebuild::OwnBarriers;
 use crate::settings::Settings;
-use crate::{api_calls, orders, parked, payments, programs, traces};
+use crate::{api_calls, gaps, orders, parked, payments, programs, traces};
 
 /// How long the gate may take to answer.
 const GATE_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -81,6 +83,10 @@ pub struct Storefront {
     pub store: Store,
     /// Where orders go.
     pub publisher: Arc<dyn PublishOrders>,
+    /// Barriers that this process appended to the orders' topic.
+    pub barriers: OwnBarriers,
+    /// When requests for further ones were looked for.
+    pub barrier_look: LastLook,
     /// Programs, through the caches.
     pub programs: ProgramCache<Store>,
     /// Where changes of programs are told.
@@ -124,7 +130,21 @@ impl Storefront {
         }
         let instance = format!("{:016x}", rand::random::<u64>());
         let clock = Arc::new(SystemClock);
-        Ok(Self { gate, store, publisher, programs, changes, emitter, tracer, clock, instance, _beside: beside, settings })
+        Ok(Self {
+            settings,
+            gate,
+            store,
+            publisher,
+            barriers: OwnBarriers::default(),
+            barrier_look: LastLook::default(),
+            programs,
+            changes,
+            emitter,
+            tracer,
+            clock,
+            instance,
+            _beside: beside,
+        })
     }
 
     /// Answers one request of the gateway, whatever it is, and sends the call on.
@@ -134,6 +154,7 @@ impl Storefront {
         let mut call = Call::read(request);
         let place = self.tracer.place(call.traceparent());
         call.span = place.map(|place| place.context);
+        append_requested_beside(self);
         let answer = self.serve(&call).await;
         if let Some(place) = place.filter(|place| place.context.is_sampled()) {
             self.tracer.record([traces::request(place, &call, &answer, (began, SystemTime::now()))]);
@@ -176,6 +197,8 @@ impl Storefront {
             Route::Parked(id) => parked::show(self, &id, call).await,
             Route::ReplayParked(id) => parked::replay(self, &id, call).await,
             Route::DiscardParked(id) => parked::discard(self, &id, call).await,
+            Route::Gaps => gaps::list(self, call).await,
+            Route::CloseGap(id) => gaps::close(self, &id, call).await,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Programs whose gate is being filled: the tick continues what storefronts began, so that a sale opens without a visitor as well.
 //!
-//! Only a storefront can begin, since only it reads Kafka's end offsets. Where order-create has not passed these yet, or another process
+//! Only a storefront can begin, since only it appends barriers to Kafka. Where order-create has not passed these yet, or another process
 //! has the filling, the next tick looks again.
 
 use shared::gate::{Epoch, Gate, Install, ProgramRef};

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::entry::{Entry, EventId, Millis, Stage, Target};
 use super::machine::{Action, Finish, Input, Machine};
-use super::outlet::shown;
+use super::outlet::{Sent, shown};
 use super::queue::{Event, MAX_EVENT, Queue, Settings, lock, now};
 use super::store::{Answered, Change, Found, Store};
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
@@ -24,7 +24,7 @@ enum Ended {
     Try(EventId, Result<Response, Rejected>),
     /// The event could not even be read.
     Unread(EventId, String),
-    Letter(EventId, Target, Result<(), String>),
+    Letter(EventId, Target, Result<Sent, String>),
 }
 
 /// Runs what was accepted. A clone that runs after one that panicked goes on with the same events.
@@ -200,9 +200,9 @@ impl Run {
             let sent = async {
                 let stored = store.read(id).await?;
                 let Target::Function(function) = &target else { return outlet.send(&target, &entry, &stored).await };
-                let payload = Bytes::from(outlet.document(&entry, &stored, MAX_EVENT));
+                let payload = Bytes::from(outlet.documents(&entry, &stored, MAX_EVENT).into_iter().next().unwrap_or_default());
                 let event = Event { function: function.clone(), payload, trace_id: entry.trace_id.clone() };
-                queue.accept(event).await.map(drop).map_err(|why| why.to_string())
+                queue.accept(event).await.map(|_| Sent::Taken).map_err(|why| why.to_string())
             };
             let sent = sent.await;
             Ended::Letter(id, target, sent)
@@ -220,19 +220,38 @@ impl Run {
                 if sent.is_ok() {
                     self.refused.over(&target);
                 }
-                if let Err(why) = &sent
-                    && let Some(times) = self.refused.failed(Instant::now(), target.clone(), why)
-                {
-                    tracing::error!(
-                        times,
-                        "ALARM: {} does not take the record of an event ({why}); it is kept, and tried until it is taken",
-                        shown(&target)
-                    );
+                match &sent {
+                    Ok(Sent::Taken) => {}
+                    Ok(Sent::Refused(why)) => self.given_up(id, &target, why),
+                    Err(why) => self.not_taken(&target, why),
                 }
                 Input::Delivered(id, target, sent.is_ok())
             }
         };
         self.step(input, invoker);
+    }
+
+    /// A destination refuses a record in every form: waiting would change nothing.
+    fn given_up(&self, id: EventId, target: &Target, why: &str) {
+        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else { return };
+        tracing::error!(
+            function = entry.function,
+            request_id = entry.request_id,
+            "ALARM: an event's record is given up and lost: {} refuses it in every form ({why}). Raise MaximumMessageSize of the queue",
+            shown(target)
+        );
+        self.driver.queue.lost(entry.function);
+    }
+
+    /// A destination takes nothing at present.
+    fn not_taken(&mut self, target: &Target, why: &str) {
+        if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
+            tracing::error!(
+                times,
+                "ALARM: {} does not take the record of an event ({why}); it is kept, and tried until it is taken",
+                shown(target)
+            );
+        }
     }
 
     /// What the end of a try means; what it came to is remembered for the record.

@@ -1,4 +1,4 @@
-//! Tells queues what became of events.
+//! Sends records of events that have ended to queues.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::entry::{Entry, Stage, Target};
 use super::record;
 use super::store::Stored;
 use crate::model::sqs::name_of;
-use crate::sqs::Sqs;
+use crate::sqs::{Sqs, Wrong, text};
 
 /// Most bytes of a message (SQS quota, 1 MiB).
 const MOST_MESSAGE: usize = 1024 * 1024;
@@ -20,31 +20,58 @@ pub(super) struct Outlet {
     pub(super) arns: BTreeMap<String, String>,
 }
 
+/// What became of a record that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// The destination has it.
+    Taken,
+    /// The destination refuses it in every form, in these words, and would again.
+    Refused(String),
+}
+
 impl Outlet {
-    /// The record of an event that has ended.
-    pub(super) fn document(&self, entry: &Entry, stored: &Stored, most: usize) -> String {
-        let Stage::Ended { condition, at, .. } = entry.stage else { return String::new() };
+    /// The record of an event that has ended, in its forms, of at most `most` bytes.
+    pub(super) fn documents(&self, entry: &Entry, stored: &Stored, most: usize) -> Vec<String> {
+        let Stage::Ended { condition, at, .. } = entry.stage else { return Vec::new() };
         let arn = self.arns.get(&entry.function).map_or("", String::as_str);
-        record::document(entry, condition, at, stored, arn, most)
+        record::documents(entry, condition, at, stored, arn, most)
     }
 
-    /// Puts the record, or for a dead-letter queue the event, into the queue.
+    /// Puts the record, or for a dead-letter queue the event, into the queue: whole if the queue takes it so, else with less.
     ///
     /// # Errors
-    /// Why it was not taken.
-    pub(super) async fn send(&self, target: &Target, entry: &Entry, stored: &Stored) -> Result<(), String> {
-        let Stage::Ended { condition, .. } = entry.stage else { return Ok(()) };
+    /// Why the queue takes nothing at present.
+    pub(super) async fn send(&self, target: &Target, entry: &Entry, stored: &Stored) -> Result<Sent, String> {
+        let Stage::Ended { condition, .. } = entry.stage else { return Ok(Sent::Taken) };
         let sqs = self.sqs.as_ref().ok_or("nothing says where SQS answers; write into usher.toml: [endpoints] sqs")?;
-        let sent = match target {
-            Target::Queue(arn) => sqs.send(name_of(arn), self.document(entry, stored, MOST_MESSAGE)).await,
+        let (queue, forms) = match target {
+            Target::Queue(arn) => {
+                let documents = self.documents(entry, stored, MOST_MESSAGE);
+                (arn, documents.into_iter().map(|body| (body, Vec::new())).collect::<Vec<_>>())
+            }
             Target::DeadLetters(arn) => {
                 let body = String::from_utf8_lossy(&stored.payload).into_owned();
                 let attributes = record::attributes(entry, condition, stored, MOST_MESSAGE.saturating_sub(body.len()));
-                sqs.send_with(name_of(arn), body, &attributes).await
+                // attributes count towards the size of a message
+                (arn, vec![(body.clone(), attributes), (body, Vec::new())])
             }
             Target::Function(_) => return Err("a function is no queue".into()),
         };
-        sent.map_err(|error| error.to_string())
+        let mut refused = String::new();
+        for (at, (body, attributes)) in forms.into_iter().enumerate() {
+            match sqs.send_with(name_of(queue), text::acceptable(body), &attributes).await {
+                Ok(()) => {
+                    if at > 0 {
+                        let request_id = &entry.request_id;
+                        tracing::warn!(request_id, "{} takes the record of an event only with less in it", shown(target));
+                    }
+                    return Ok(Sent::Taken);
+                }
+                Err(Wrong::Refused(why)) => refused = why,
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(Sent::Refused(refused))
     }
 }
 

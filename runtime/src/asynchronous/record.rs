@@ -42,16 +42,16 @@ struct ResponseContext<'a> {
     function_error: Option<&'a str>,
 }
 
-/// The record for a destination, at most `most` bytes long: where it does not fit, the response is left out (`null`), then the
-/// request as well.
-pub(super) fn document(
+/// The record for a destination in its forms: whole, then without the response (`null`), then without the request as well. Those of
+/// more than `most` bytes are left out, but for the last. The destination gets the first that it takes.
+pub(super) fn documents(
     entry: &Entry,
     condition: Condition,
     at: Millis,
     stored: &Stored,
     function_arn: &str,
     most: usize,
-) -> String {
+) -> Vec<String> {
     let request = std::str::from_utf8(&stored.payload).ok().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
     let response = stored.answered.as_ref().map(|answered| as_json(&answered.body));
     let context = |answered: &Answered| ResponseContext {
@@ -76,17 +76,17 @@ pub(super) fn document(
         // nothing in it can fail to be written
         serde_json::to_string(&record).unwrap_or_default()
     };
-    let whole = write(request, response.as_deref());
-    if whole.len() <= most {
-        return whole;
+    let mut forms = vec![write(request, response.as_deref())];
+    if response.is_some() {
+        forms.push(write(request, None));
     }
-    tracing::warn!(
-        request_id = entry.request_id,
-        bytes = whole.len(),
-        "a record is larger than its destination takes; payloads are left out of it"
-    );
-    let less = write(request, None);
-    if less.len() <= most { less } else { write(None, None) }
+    if let Some(whole) = forms.first().filter(|whole| whole.len() > most) {
+        let (request_id, bytes) = (&entry.request_id, whole.len());
+        tracing::warn!(request_id, bytes, "a record is larger than its destination takes; payloads are left out of it");
+    }
+    forms.retain(|form| form.len() <= most);
+    forms.push(write(None, None));
+    forms
 }
 
 /// An attribute of a message: name, type and value.
@@ -145,6 +145,11 @@ mod tests {
     use super::super::entry::Stage;
     use super::*;
 
+    /// The first form of at most so many bytes.
+    fn document(entry: &Entry, condition: Condition, at: Millis, stored: &Stored, arn: &str, most: usize) -> String {
+        documents(entry, condition, at, stored, arn, most).remove(0)
+    }
+
     fn failed(body: &str) -> (Entry, Stored) {
         let stage = Stage::Ended { condition: Condition::RetriesExhausted, at: 0, targets: Vec::new() };
         let entry = Entry { function: "F".into(), request_id: "e4b4".into(), trace_id: None, accepted: 0, invoked: 3, stage };
@@ -181,6 +186,8 @@ mod tests {
             (&json!(null), &json!([1.0]))
         );
         assert_eq!(most(10)["requestPayload"], json!(null));
+        let forms = documents(&entry, Condition::Success, 0, &stored, "arn", usize::MAX);
+        assert!(forms.len() == 3 && forms[0].len() == whole, "a destination that refuses one gets the next: {forms:?}");
     }
 
     #[test]

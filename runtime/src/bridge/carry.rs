@@ -25,7 +25,7 @@ pub(super) async fn all(sqs: &Sqs, queue: &str, messages: Vec<Outgoing>, stop: &
         let mut attempt = 0;
         while !left.is_empty() {
             match sqs.send_notes(queue, &left).await {
-                Ok((_, Some(why))) => return Err(format!("queue {queue} refuses a message: {why}")),
+                Ok((_, Some(why))) | Err(Wrong::Refused(why)) => return Err(format!("queue {queue} refuses a message: {why}")),
                 Ok((again, None)) => left = again,
                 Err(Wrong::NoQueue) => return Err(format!("there is no queue {queue} at {}", sqs.endpoint())),
                 Err(Wrong::Other(why)) if attempt == 0 => {

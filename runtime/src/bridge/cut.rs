@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use rdkafka::message::{Message as _, OwnedMessage};
 use sha2::{Digest as _, Sha256};
 
+use crate::sqs::text::allowed;
+
 /// Bytes of one message, and of one call: what every SQS takes.
 pub const MOST_BYTES: usize = 256 * 1024;
 
@@ -59,11 +61,6 @@ pub fn message(record: &OwnedMessage, fifo: bool) -> Result<Outgoing, String> {
         group: fifo.then(|| group(record)),
         body,
     })
-}
-
-/// What a message may hold (source: `SendMessage`, Amazon SQS API reference).
-fn allowed(character: char) -> bool {
-    matches!(character, '\u{9}' | '\u{a}' | '\u{d}' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }
 
 /// Cuts messages into calls, in order. A group is at most once in a call: of two, the first could be refused and the second taken.

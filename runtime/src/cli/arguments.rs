@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::operations::{Bridge, Doctor, Parked, Running, Set, Switched};
+use super::operations::{Bridge, Doctor, Offsets, Parked, Running, Set, Switched};
 use crate::faults::Plan;
 use crate::project;
 
@@ -30,10 +30,12 @@ pub(super) enum Command {
     Settings(Running),
     /// Change a setting of the running host: `usher set Orders batch-size=500`, `usher set log=debug`
     Set(Set),
-    /// Have a source of the running host start no further invocation; it stays in its consumer group
+    /// Have a source of the running host, or one partition of it, start no further invocation; it stays in its consumer group
     Pause(Switched),
-    /// Have a paused source go on
+    /// Have a paused source or partition go on
     Resume(Switched),
+    /// Where the consumer groups of Kafka mappings stand: list them, pass a record, read from elsewhere
+    Offsets(Offsets),
     /// Dead letters of the application's sources: list them, look at them, bring them back
     Parked(Parked),
     /// Say what this machine lacks for the application, and how to mend it
@@ -95,9 +97,9 @@ pub(super) struct Up {
     pub(super) source: Source,
     #[command(flatten)]
     pub(super) build: Build,
-    /// Public keys (a JWKS file) for JWT authorizers
-    #[arg(long, value_name = "FILE")]
-    pub(super) jwks: Option<PathBuf>,
+    /// Public keys for JWT authorizers: a JWKS file, followed while it changes, or a URL, read again every ten minutes
+    #[arg(long, value_name = "FILE|URL")]
+    pub(super) jwks: Option<String>,
     /// Where HTTP APIs listen; each further API takes the next port [default: usher.toml's, else 127.0.0.1:18080]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) http: Option<String>,

@@ -1,12 +1,22 @@
 //! How a run ends badly.
 
+use std::fmt;
 use std::process::ExitCode;
+
+/// The exit code of a command that did a part of its work; it says what is left and why.
+pub(super) const IN_PART: u8 = 3;
 
 /// One message, and the exit code that goes with it.
 #[derive(Debug)]
 pub(super) struct Wrong {
     code: u8,
     message: String,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 impl Wrong {

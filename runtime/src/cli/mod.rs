@@ -1,6 +1,7 @@
 //! The command line: what is asked for, where the log goes, and how a run ends.
 //!
-//! Exit codes: 0 done; 1 the function failed, or the host could not go on; 2 the configuration is wrong, said in one message.
+//! Exit codes: 0 done; 1 the function failed, or the host could not go on; 2 the configuration is wrong, said in one message;
+//! 3 a part of the work was done, and the rest is named with its reason.
 
 mod arguments;
 mod bridge;
@@ -9,6 +10,7 @@ mod ending;
 mod exit;
 mod invoke;
 mod logging;
+mod offsets;
 mod operations;
 mod parked;
 mod picture;
@@ -32,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Template(arguments) => picture::run(&arguments),
         Command::Settings(arguments) => settings::list(&arguments),
         Command::Set(arguments) => settings::set(&arguments),
+        Command::Offsets(arguments) => offsets::run(&arguments),
         Command::Pause(arguments) => settings::pause(&arguments, true),
         Command::Resume(arguments) => settings::pause(&arguments, false),
         Command::Parked(arguments) => parked::run(&arguments),

@@ -31,8 +31,78 @@ pub(super) struct Switched {
     /// Logical id of the mapping
     #[arg(value_name = "SOURCE")]
     pub(super) source: String,
+    /// Only this partition of a Kafka mapping: its number, or TOPIC-NUMBER where it reads several topics
+    #[arg(long, value_name = "N")]
+    pub(super) partition: Option<String>,
     #[command(flatten)]
     pub(super) host: Running,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Offsets {
+    #[command(subcommand)]
+    pub(super) verb: OffsetsVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OffsetsVerb {
+    /// Committed offset, start, end and lag of each partition
+    List(ListOffsets),
+    /// Pass the next record of a partition; it goes to the mapping's destination, if there is one
+    Skip(SkipOffset),
+    /// Read partitions from elsewhere on
+    Seek(SeekOffsets),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListOffsets {
+    /// Logical id of a mapping [default: all]
+    #[arg(value_name = "MAPPING")]
+    pub(super) mapping: Option<String>,
+    #[command(flatten)]
+    pub(super) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SkipOffset {
+    /// Logical id of the mapping
+    #[arg(value_name = "MAPPING")]
+    pub(super) mapping: String,
+    /// Partition: its number, or TOPIC-NUMBER where the mapping reads several topics
+    #[arg(long, value_name = "N")]
+    pub(super) partition: String,
+    /// Offset of the record, which has to be the next one
+    #[arg(long, value_name = "OFFSET")]
+    pub(super) offset: i64,
+    /// Do it; without this only what would happen is shown
+    #[arg(long)]
+    pub(super) apply: bool,
+    /// The host's control address [default: control in usher.toml]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SeekOffsets {
+    /// Logical id of the mapping
+    #[arg(value_name = "MAPPING")]
+    pub(super) mapping: String,
+    /// Where to: beginning, end, an offset, or a time such as 2026-01-31T09:00:00Z
+    #[arg(long, value_name = "PLACE")]
+    pub(super) to: String,
+    /// Partition: its number, or TOPIC-NUMBER where the mapping reads several topics; may be repeated [default: all]
+    #[arg(long, value_name = "N")]
+    pub(super) partition: Vec<String>,
+    /// Do it; without this only what would happen is shown
+    #[arg(long)]
+    pub(super) apply: bool,
+    /// The host's control address [default: control in usher.toml]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) source: Source,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use super::arguments::Source;
-use super::exit::Wrong;
+use super::exit::{IN_PART, Wrong};
 use super::operations::{Parked, ParkedVerb, Place, Replay};
 use super::prepare;
 use super::settings::print;
@@ -118,7 +118,11 @@ fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
         replayed.records,
         replayed.stayed.len()
     ))?;
-    Ok(if replayed.stayed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match (replayed.stayed.is_empty(), replayed.letters) {
+        (true, _) => ExitCode::SUCCESS,
+        (false, 0) => ExitCode::FAILURE,
+        (false, _) => ExitCode::from(IN_PART),
+    })
 }
 
 async fn find(name: &str, app: &Application) -> Result<parked::Place, Wrong> {

@@ -30,27 +30,36 @@ pub(super) fn set(arguments: &Set) -> Result<ExitCode, Wrong> {
 
 /// Pauses a source, or has it go on.
 pub(super) fn pause(arguments: &Switched, paused: bool) -> Result<ExitCode, Wrong> {
-    let wish = Wish { target: arguments.source.clone(), setting: "paused".to_owned(), value: paused.to_string() };
+    let (setting, value) = match &arguments.partition {
+        None => ("paused", paused.to_string()),
+        Some(partition) => ("paused-partitions", format!("{}{partition}", if paused { '+' } else { '-' })),
+    };
+    let wish = Wish { target: arguments.source.clone(), setting: setting.to_owned(), value };
     tell(&arguments.host, &[wish])
 }
 
 fn tell(host: &Running, wishes: &[Wish]) -> Result<ExitCode, Wrong> {
     let client = client(host)?;
     let runtime = prepare::runtime()?;
-    let who = std::env::var("USER").map_or_else(|_| "command line".to_owned(), |user| format!("{user}, command line"));
+    let who = user();
     let mut out = String::new();
     for wish in wishes {
         let body = serde_json::to_value(wish).map_err(|error| Wrong::failure(error.to_string()))?;
         let answer = understood(runtime.block_on(client.change(PATH, &who, &body)))?;
         let change = &answer["change"];
         let words = if change.is_null() {
-            format!("is {} already", wish.value)
+            "is so already".to_owned()
         } else {
             format!("{} -> {}", plain(&change["old"]), plain(&change["new"]))
         };
         let _ = writeln!(out, "{} {}: {words}", wish.target, wish.setting);
     }
     print(&out)
+}
+
+/// Who makes a change, for the host's log.
+pub(super) fn user() -> String {
+    std::env::var("USER").map_or_else(|_| "command line".to_owned(), |user| format!("{user}, command line"))
 }
 
 fn client(arguments: &Running) -> Result<Client, Wrong> {

@@ -12,10 +12,10 @@ use super::exit::Wrong;
 use super::prepare;
 use crate::control::LogSwitch;
 use crate::descriptors;
-use crate::http::{self, KeySet};
+use crate::http::{self, KeyStore, Refresh};
 use crate::instances::PoolOptions;
 use crate::invoke_api::{LEAST_TOKEN, Token};
-use crate::model::Application;
+use crate::model::{Api, Application};
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
 use crate::state::StateFolder;
 use crate::supervision::Registry;
@@ -30,7 +30,6 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     let (project, application, found) = prepare::examine(&arguments.source.template, &project_arguments);
     problems.extend(found);
     prepare::warn(&application);
-    let keys = keys(&project, &application, &mut problems);
     let control = control.or(project.control);
     problems.extend(control.and_then(open_to_others));
     let listen = parsed("--listen", arguments.listen.as_deref(), &mut problems);
@@ -40,6 +39,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     let claim = || StateFolder::claim(&arguments.state.folder(&arguments.source.template));
     let state = problems.is_empty().then(claim).transpose().map_err(|refused| Wrong::problems(&[refused.to_string()]))?;
     let runtime = prepare::runtime()?;
+    let keys = runtime.block_on(keys(&project, &application, &mut problems));
     problems.extend(runtime.block_on(up::missing(&application, &up::faces(&application, &http, control))));
     let Some(state) = state.filter(|_| problems.is_empty()) else {
         return Err(Wrong::problems(&problems));
@@ -136,17 +136,15 @@ async fn serve(application: Application, options: Options, until_stdin_closes: b
 }
 
 /// The keys for the APIs' authorizers, which every guarded API must have.
-fn keys(project: &Project, application: &Application, problems: &mut Vec<String>) -> Option<Arc<KeySet>> {
-    let needed = application.apis.iter().any(|api| api.routes.iter().any(|route| route.authorizer.is_some()));
-    let file = project.jwks.as_deref().filter(|_| needed);
-    match file.map(KeySet::load).transpose() {
-        Ok(keys) => {
-            problems.extend(application.apis.iter().filter_map(|api| http::check(api, keys.as_ref()).err()));
-            keys.map(Arc::new)
-        }
-        Err(wrong) => {
-            problems.push(wrong);
-            None
-        }
+async fn keys(project: &Project, application: &Application, problems: &mut Vec<String>) -> Option<Arc<KeyStore>> {
+    let guarded = |api: &Api| api.routes.iter().any(|route| route.authorizer.is_some());
+    if !application.apis.iter().any(guarded) {
+        return None;
     }
+    let Some(source) = project.jwks.clone() else {
+        problems.extend(application.apis.iter().filter_map(|api| http::check(api, false).err()));
+        return None;
+    };
+    let loaded = KeyStore::load(source, Refresh::default()).await;
+    loaded.map(Arc::new).map_err(|wrong| problems.push(wrong)).ok()
 }

@@ -10,6 +10,15 @@ pub(super) struct Health {
     status: &'static str,
     /// What is wrong, by mapping or part.
     problems: Vec<Problem>,
+    /// What needs an operator and does not make the host unwell: what was lost since the start, keys that cannot be read again.
+    alarms: Vec<Alarm>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Alarm {
+    /// A mapping or a function.
+    of: String,
+    alarm: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -31,7 +40,9 @@ impl Health {
 pub(super) fn judge(picture: &Picture) -> Health {
     let kafka = picture.mappings.iter().map(|mapping| (&mapping.mapping, &mapping.problem));
     let queues = picture.queues.iter().map(|queue| (&queue.mapping, &queue.problem));
+    let destinations = picture.mappings.iter().map(|mapping| (&mapping.mapping, &mapping.destination_problem));
     let sources = kafka
+        .chain(destinations)
         .chain(queues)
         .filter_map(|(mapping, problem)| Some(Problem { mapping: Some(mapping.clone()), part: None, why: problem.clone()? }));
     let parts = picture
@@ -39,7 +50,27 @@ pub(super) fn judge(picture: &Picture) -> Health {
         .iter()
         .filter_map(|part| Some(Problem { mapping: None, part: Some(part.part.clone()), why: part.problem.clone()? }));
     let problems: Vec<Problem> = sources.chain(parts).collect();
-    Health { status: if problems.is_empty() { "ok" } else { "degraded" }, problems }
+    Health { status: if problems.is_empty() { "ok" } else { "degraded" }, problems, alarms: alarms(picture) }
+}
+
+/// What was lost since the start, and keys that cannot be read again.
+fn alarms(picture: &Picture) -> Vec<Alarm> {
+    let records = picture.mappings.iter().filter(|mapping| mapping.records_lost > 0).map(|mapping| Alarm {
+        of: mapping.mapping.clone(),
+        alarm: format!(
+            "{} records were given up for their size, and no destination holds them; the log names each",
+            mapping.records_lost
+        ),
+    });
+    let events = picture.events.iter().filter(|events| events.lost > 0).map(|events| Alarm {
+        of: events.function.clone(),
+        alarm: format!("{} asynchronous events were given up without a record; the log names each", events.lost),
+    });
+    let keys = picture.keys.iter().filter_map(|keys| {
+        let problem = keys.problem.as_deref()?;
+        Some(Alarm { of: keys.source.clone(), alarm: format!("keys for tokens stay as they were: {problem}") })
+    });
+    records.chain(events).chain(keys).collect()
 }
 
 #[cfg(test)]
@@ -55,6 +86,13 @@ mod tests {
         let health = judge(&picture);
         assert_eq!((health.is_well(), health.problems.len(), health.problems[0].mapping.as_deref()), (false, 1, Some("Orders")));
         assert!(judge(&Picture::default()).is_well());
+    }
+
+    #[test]
+    fn what_was_lost_is_named_and_leaves_the_host_well() {
+        let lost = MappingStatus { mapping: "Orders".into(), records_lost: 2, ..MappingStatus::default() };
+        let health = judge(&Picture { mappings: vec![lost], ..Picture::default() });
+        assert!(health.is_well() && health.alarms[0].of == "Orders" && health.alarms[0].alarm.starts_with("2 records"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::status::Picture;
 use crate::asynchronous::AsyncStats;
 use crate::connections::places::PlaceStats;
+use crate::http::KeyStatus;
 use crate::instances::{FunctionStats, InstanceState};
 use crate::kafka::MappingStatus;
 use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
@@ -19,6 +20,7 @@ pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
     kafka(&mut out, &picture.mappings);
     queues(&mut out, &picture.queues);
     events(&mut out, &picture.events);
+    keys(&mut out, picture.keys.as_ref());
     connections(&mut out, &picture.connections);
     parts(&mut out, &picture.parts);
     printed(&mut out, &observations.series());
@@ -63,12 +65,24 @@ fn durations(out: &mut Exposition, observations: &Observations) {
 
 fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
     type Read = fn(&MappingStatus) -> u64;
-    let families: [(&str, Kind, &str, Read); 6] = [
+    let families: [(&str, Kind, &str, Read); 8] = [
         ("records_filtered_total", Kind::Counter, "Records dropped by the filters.", |m| m.records_filtered),
         ("records_done_total", Kind::Counter, "Records that are over with: done, or discarded.", |m| m.records_done),
         ("batches_total", Kind::Counter, "Batches handed to the function.", |m| m.batches),
         ("failed_batches_total", Kind::Counter, "Batches that failed, whole or in part.", |m| m.failed_batches),
         ("records_discarded_total", Kind::Counter, "Records given up by a limit of the mapping.", |m| m.records_discarded),
+        (
+            "failure_records_reduced_total",
+            Kind::Counter,
+            "Failure records that the destination took only without their payload or details.",
+            |m| m.failure_records_reduced,
+        ),
+        (
+            "records_lost_total",
+            Kind::Counter,
+            "Records larger than an event, or than their destination takes in any form.",
+            |m| m.records_lost,
+        ),
         ("up", Kind::Gauge, "1 while Kafka answers.", |m| m.problem.is_none().into()),
     ];
     for (name, kind, help, read) in families {
@@ -122,7 +136,7 @@ fn events(out: &mut Exposition, events: &[AsyncStats]) {
         ("waiting", Kind::Gauge, "Asynchronous events that are to run, or to be tried again.", |e| e.waiting as u64),
         ("running", Kind::Gauge, "Asynchronous events at the function.", |e| e.running as u64),
         ("delivering", Kind::Gauge, "Ended events whose destinations have not all been told.", |e| e.delivering as u64),
-        ("lost_total", Kind::Counter, "Events given up that no destination was told of: there is none.", |e| e.lost),
+        ("lost_total", Kind::Counter, "Events given up without a record: no destination, or none that takes it.", |e| e.lost),
     ];
     for (name, kind, help, read) in families {
         let name = format!("usher_events_{name}");
@@ -131,6 +145,13 @@ fn events(out: &mut Exposition, events: &[AsyncStats]) {
             out.sample(&name, &[("function", &of.function)], read(of));
         }
     }
+}
+
+fn keys(out: &mut Exposition, keys: Option<&KeyStatus>) {
+    let Some(keys) = keys else { return };
+    out.single("usher_jwks_keys", Kind::Gauge, "Keys that tokens are checked with.", keys.keys as u64);
+    let help = "Reads of the key set that failed; the keys before are in force.";
+    out.single("usher_jwks_refresh_failures_total", Kind::Counter, help, keys.refresh_failures);
 }
 
 fn connections(out: &mut Exposition, all: &[PlaceStats]) {

@@ -15,6 +15,7 @@ mod guard;
 mod health;
 mod letters;
 mod metrics;
+mod offsets;
 mod page;
 mod routes;
 mod status;
@@ -30,6 +31,7 @@ use tokio::sync::watch;
 use crate::asynchronous::Queue;
 use crate::connections::places::Places;
 use crate::connections::{self, Rules};
+use crate::http::KeyStore;
 use crate::instances::Pool;
 use crate::model::Application;
 use crate::observation::Observations;
@@ -54,6 +56,8 @@ pub struct Host {
     pub kafka: Vec<kafka::Watch>,
     /// The mappings of queues.
     pub sqs: Vec<sqs::Watch>,
+    /// Keys for the JWT authorizers.
+    pub keys: Option<Arc<KeyStore>>,
     /// The events that nobody waits for.
     pub events: Queue,
     /// Connections of all ports.

@@ -9,13 +9,15 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::letters::Letters;
-use super::{Answer, Host, activity, guard, health, metrics, page, status, tuner};
+use super::{Answer, Host, activity, guard, health, metrics, offsets, page, status, tuner};
 use crate::connections::Peers;
 use crate::connections::body::Unread;
-use crate::tuning::Wish;
 
 /// Bytes of a change at most.
 const MOST_BYTES: usize = 16 * 1024;
+
+/// What a POST may change.
+const CHANGES: [&str; 2] = ["/_usher/settings", "/_usher/offsets"];
 
 const PATHS: &str = "there is /_usher/ (the page), /_usher/status, /_usher/activity, /_usher/settings, /_usher/parked, /metrics, /health and /health/live";
 
@@ -25,14 +27,14 @@ pub(super) async fn answer(request: Request<Incoming>, peers: &Peers, host: &Hos
         return message(StatusCode::FORBIDDEN, "only for programs on this machine: a loopback Host, no foreign Origin");
     }
     let path = request.uri().path().to_owned();
-    if path == "/_usher/settings" && request.method() == Method::POST {
+    if request.method() == Method::POST && CHANGES.contains(&path.as_str()) {
         if !guard::has_token(headers, &host.token) {
             return message(StatusCode::FORBIDDEN, "a change needs the header x-usher-token, with the token of /_usher/token");
         }
-        return change(request, peers, host).await;
+        return change(&path, request, peers, host).await;
     }
     if request.method() != Method::GET {
-        return message(StatusCode::METHOD_NOT_ALLOWED, "GET only; POST /_usher/settings changes something");
+        return message(StatusCode::METHOD_NOT_ALLOWED, "GET only; POST /_usher/settings and /_usher/offsets change something");
     }
     match path.as_str() {
         "/_usher/status" => json(StatusCode::OK, &status::picture(host)),
@@ -54,7 +56,7 @@ pub(super) async fn answer(request: Request<Incoming>, peers: &Peers, host: &Hos
     }
 }
 
-async fn change(request: Request<Incoming>, peers: &Peers, host: &Host) -> Answer {
+async fn change(path: &str, request: Request<Incoming>, peers: &Peers, host: &Host) -> Answer {
     let who = request.headers().get("x-usher-who").and_then(|who| who.to_str().ok()).unwrap_or("http");
     let who = crate::observation::shortened(who, 60);
     let body = match peers.body(request.into_body(), MOST_BYTES).await {
@@ -69,14 +71,22 @@ async fn change(request: Request<Incoming>, peers: &Peers, host: &Host) -> Answe
             return message(status, &format!("the body cannot be read: {unread}"));
         }
     };
-    let wish: Wish = match serde_json::from_slice(&body) {
-        Ok(wish) => wish,
-        Err(error) => {
-            return message(StatusCode::BAD_REQUEST, &format!("not a change ({error}): target, setting and value, all text"));
-        }
-    };
-    match host.tuner.wish(&who, &wish) {
-        Ok(change) => json(StatusCode::OK, &json!({ "change": change })),
+    if path == "/_usher/offsets" {
+        return match serde_json::from_slice(&body) {
+            Ok(change) => outcome(offsets::change(host, &who, &change).await),
+            Err(error) => message(StatusCode::BAD_REQUEST, &format!("not a move of a consumer group: {error}")),
+        };
+    }
+    match serde_json::from_slice(&body) {
+        Ok(wish) => outcome(host.tuner.wish(&who, &wish).map(|change| json!({ "change": change }))),
+        Err(error) => message(StatusCode::BAD_REQUEST, &format!("not a change ({error}): target, setting and value, all text")),
+    }
+}
+
+/// What a change came to, or why it was refused.
+fn outcome(result: Result<impl Serialize, String>) -> Answer {
+    match result {
+        Ok(answer) => json(StatusCode::OK, &answer),
         Err(why) => message(StatusCode::UNPROCESSABLE_ENTITY, &why),
     }
 }

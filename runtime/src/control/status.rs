@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Host;
 use crate::asynchronous::AsyncStats;
 use crate::connections::places::{PlaceStats, Places};
+use crate::http::{KeyStatus, KeyStore};
 use crate::instances::{FunctionStats, Memory, memory};
 use crate::kafka::{self, MappingStatus};
 use crate::sqs::{self, SqsStatus};
@@ -30,6 +31,8 @@ pub(super) struct Picture {
     pub(super) connections: Vec<PlaceStats>,
     /// What the host is made of; each part is started again when it ends.
     pub(super) parts: Vec<PartStatus>,
+    /// Keys for the JWT authorizers, where there are any.
+    pub(super) keys: Option<KeyStatus>,
 }
 
 pub(super) fn picture(host: &Host) -> Picture {
@@ -44,5 +47,6 @@ pub(super) fn picture(host: &Host) -> Picture {
         events: host.events.stats(),
         connections: host.places.iter().map(Places::stats).collect(),
         parts: host.parts.status(Instant::now()),
+        keys: host.keys.as_deref().map(KeyStore::status),
     }
 }

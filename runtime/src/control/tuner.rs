@@ -83,7 +83,7 @@ impl Tuner {
         for mapping in settings.mappings() {
             if let Some((told, new)) = self.sources.get(mapping).zip(settings.for_source(mapping)) {
                 // only those for whom something is different hear of it
-                told.send_if_modified(|now| now.replace(new) != Some(new));
+                told.send_if_modified(|now| now.replace(new.clone()) != Some(new));
             }
         }
         let (target, setting) = (&change.target, change.setting.name());

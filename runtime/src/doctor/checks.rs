@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{Finding, Level, redis};
 use crate::descriptors::{Needs, allowed_at_most};
+use crate::http::{KeyStore, Refresh};
 use crate::instances::DEFAULT_CONCURRENCY;
 use crate::model::{Application, Code, Destination};
 use crate::project::Project;
@@ -52,7 +53,7 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     found.extend(Finding::each(well, Level::Fail, up::missing(app, &faces).await));
     found.extend(topics(app).await);
     found.extend(redis::servers(app).await);
-    found.extend(keys(project, app));
+    found.extend(keys(project, app).await);
     if project.control.is_none() {
         let text =
             "no control address: no live page, no /metrics, no usher set. Write control = \"127.0.0.1:18090\" into usher.toml";
@@ -138,15 +139,15 @@ async fn topics(app: &Application) -> Vec<Finding> {
     found
 }
 
-fn keys(project: &Project, app: &Application) -> Vec<Finding> {
+async fn keys(project: &Project, app: &Application) -> Vec<Finding> {
     let guarded = |api: &&crate::model::Api| api.routes.iter().any(|route| route.authorizer.is_some());
     let apis: Vec<_> = app.apis.iter().filter(guarded).collect();
     if apis.is_empty() {
         return Vec::new();
     }
-    let problems = match project.jwks.as_deref().map(crate::http::KeySet::load).transpose() {
-        Ok(keys) => apis.iter().filter_map(|api| crate::http::check(api, keys.as_ref()).err()).collect(),
-        Err(wrong) => vec![wrong],
+    let problems = match project.jwks.clone() {
+        None => apis.iter().filter_map(|api| crate::http::check(api, false).err()).collect(),
+        Some(source) => KeyStore::load(source, Refresh::default()).await.err().into_iter().collect(),
     };
     Finding::each("keys for the JWT authorizers", Level::Fail, problems)
 }

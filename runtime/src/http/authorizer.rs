@@ -28,6 +28,9 @@ pub(super) enum Denied {
     Scope,
 }
 
+/// The token names a key that the set does not have: newer keys may let it pass.
+pub(super) const UNKNOWN_KEY: Denied = Denied::Invalid("the token names no known key");
+
 /// Checks a token (with or without `Bearer` before it) at a time (seconds since 1970).
 pub(super) fn check(
     token: Option<&str>,
@@ -67,7 +70,7 @@ fn verified(token: &str, keys: &KeySet) -> Result<Map<String, Value>, Denied> {
     if !matches!(header.alg, Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512) {
         return Err(Denied::Invalid("the token is not signed with RSA"));
     }
-    let key = header.kid.as_deref().and_then(|kid| keys.find(kid)).ok_or(Denied::Invalid("the token names no known key"))?;
+    let key = header.kid.as_deref().and_then(|kid| keys.find(kid)).ok_or(UNKNOWN_KEY)?;
     if key.algorithm.is_some_and(|only| only != header.alg) {
         return Err(Denied::Invalid("the token's algorithm is not its key's"));
     }

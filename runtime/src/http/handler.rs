@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use super::authorizer::{self, Denied, Granted};
+use super::key_store::KeyStore;
 use super::keys::KeySet;
 use super::refusal::{Refusal, Reply};
 use super::router::{Found, Router};
@@ -23,7 +24,7 @@ use crate::model::{Api, ApiKind, Route};
 pub(super) struct Handler {
     api: Api,
     router: Router,
-    keys: Option<Arc<KeySet>>,
+    keys: Option<Arc<KeyStore>>,
     invoker: Invoker,
 }
 
@@ -36,8 +37,8 @@ enum Way<'s, 'p> {
 }
 
 impl Handler {
-    pub(super) fn new(api: Api, keys: Option<Arc<KeySet>>, invoker: Invoker) -> Result<Self, String> {
-        check(&api, keys.as_deref())?;
+    pub(super) fn new(api: Api, keys: Option<Arc<KeyStore>>, invoker: Invoker) -> Result<Self, String> {
+        check(&api, keys.is_some())?;
         let router = Router::new(&api.routes);
         Ok(Self { api, router, keys, invoker })
     }
@@ -74,8 +75,8 @@ impl Handler {
             Way::Route(path, found) => (path, found),
             Way::Answered(reply) => return Ok(reply),
         };
-        let granted =
-            self.authorize(head, found.route, now).map_err(|denied| Refusal::Denied(denied, found.route.scopes.clone()))?;
+        let granted = self.authorize(head, found.route, now).await;
+        let granted = granted.map_err(|denied| Refusal::Denied(denied, found.route.scopes.clone()))?;
         let body = peers.body(body, MAX_BODY).await?;
         let trace_id = trace_id(head, now);
         let payload = event::build(&event::Parts {
@@ -136,7 +137,8 @@ impl Handler {
         }
     }
 
-    fn authorize(&self, head: &Head, route: &Route, now: Timestamp) -> Result<Option<Granted>, Denied> {
+    /// A token whose key is not known is checked again when the keys have been read again.
+    async fn authorize(&self, head: &Head, route: &Route, now: Timestamp) -> Result<Option<Granted>, Denied> {
         let Some(name) = &route.authorizer else { return Ok(None) };
         // `check` has seen to the keys at the start; a name without a declaration must still never let anyone in.
         let (Some(authorizer), Some(keys)) = (self.api.authorizers.get(name), &self.keys) else { return Err(Denied::Missing) };
@@ -148,7 +150,13 @@ impl Handler {
             let name = authorizer.identity_source.strip_prefix("$request.header.").unwrap_or("authorization");
             head.headers.get(name).and_then(|value| value.to_str().ok())
         };
-        authorizer::check(token, authorizer, &route.scopes, keys, now.as_second()).map(Some)
+        let check = |keys: &KeySet| authorizer::check(token, authorizer, &route.scopes, keys, now.as_second());
+        let mut checked = check(&keys.current());
+        if checked == Err(authorizer::UNKNOWN_KEY) {
+            keys.look_for_new_keys().await;
+            checked = check(&keys.current());
+        }
+        checked.map(Some)
     }
 
     /// The invocation runs on when the client goes away or the route's time is over, as on Lambda.

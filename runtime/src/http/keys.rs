@@ -1,7 +1,6 @@
-//! Public keys that tokens are checked with: a JWKS file.
+//! Public keys that tokens are checked with: the text of a JWKS document, read.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -24,18 +23,7 @@ impl std::fmt::Debug for KeySet {
 }
 
 impl KeySet {
-    /// Reads a JWKS file.
-    ///
-    /// # Errors
-    /// The sentence to show: the file cannot be read, is no key set, or holds no key that can be used.
-    pub fn load(file: &Path) -> Result<Self, String> {
-        let shown = file.display();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| format!("cannot read the key set {shown}: {error}. --jwks names a JWKS file."))?;
-        Self::parse(&text).map_err(|wrong| format!("the key set {shown} {wrong}"))
-    }
-
-    /// Reads the text of a JWKS file.
+    /// Reads the text of a JWKS document.
     ///
     /// # Errors
     /// The end of a sentence that begins with the file's name.
@@ -60,6 +48,11 @@ impl KeySet {
             return Err("holds no RSA signing key with a kid, and HTTP APIs take no others.".into());
         }
         Ok(Self { keys })
+    }
+
+    /// Ids of the keys, in order.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.keys.keys().cloned().collect()
     }
 
     pub(super) fn find(&self, kid: &str) -> Option<&Key> {

@@ -1,7 +1,7 @@
 //! Serves HTTP APIs, REST APIs and function URLs: a request becomes an event, the function's answer a response.
 //!
 //! A request passes through: `connections` (limits against slow clients) - [`cors`] or [`preflight`] (OPTIONS) -
-//! [`router`] (which route) - [`authorizer`] with [`keys`] (may this token use it) - [`event`] (the JSON the function
+//! [`router`] (which route) - [`authorizer`] with [`keys`] (may this token use it; [`key_store`] keeps the keys current, [`fetch`] reads a URL) - [`event`] (the JSON the function
 //! sees, by payload format) - the invoker - [`answer`] (what the function meant, by payload format). [`handler`] is that
 //! chain; [`refusal`] is the table of answers that the services give by themselves; [`media`] says which bodies of a REST
 //! API travel as base64.
@@ -14,7 +14,9 @@ mod authorizer;
 mod cors;
 pub(crate) mod decode;
 mod event;
+mod fetch;
 mod handler;
+mod key_store;
 mod keys;
 mod media;
 mod preflight;
@@ -32,6 +34,7 @@ use crate::connections::{self, Rules};
 use crate::invocation::Invoker;
 use crate::model::Api;
 
+pub use key_store::{KeyStatus, KeyStore, Refresh};
 pub use keys::KeySet;
 
 /// Most bytes of a request's body (quota "Payload size" of HTTP and REST APIs; a function URL
@@ -51,7 +54,7 @@ const ALONE: (usize, usize) = (512, 64 * 1024 * 1024);
 pub async fn serve(
     api: Api,
     listener: TcpListener,
-    keys: Option<Arc<KeySet>>,
+    keys: Option<Arc<KeyStore>>,
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), String> {
@@ -67,7 +70,7 @@ pub(crate) async fn serve_within(
     places: Places,
     api: Api,
     listener: TcpListener,
-    keys: Option<Arc<KeySet>>,
+    keys: Option<Arc<KeyStore>>,
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), String> {
@@ -81,15 +84,15 @@ pub(crate) async fn serve_within(
     Ok(())
 }
 
-/// Whether this API can be served with these keys; asked before anything starts.
+/// Whether this API can be served with or without keys for tokens; looked at before anything starts.
 ///
 /// # Errors
 /// The sentence to show, naming the first route that would stand open.
-pub fn check(api: &Api, keys: Option<&KeySet>) -> Result<(), String> {
+pub fn check(api: &Api, has_keys: bool) -> Result<(), String> {
     match api.routes.iter().find(|route| route.authorizer.is_some()) {
-        Some(route) if keys.is_none() => Err(format!(
+        Some(route) if !has_keys => Err(format!(
             "API {}: the route {} {} has the authorizer {}, and there are no keys to check its tokens with. Say --jwks FILE (a \
-             JWKS file), or write jwks = \"FILE\" in usher.toml.",
+             JWKS file, or its URL), or write jwks = \"FILE\" in usher.toml.",
             api.id,
             route.method,
             route.path,

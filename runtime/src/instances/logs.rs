@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -91,13 +92,16 @@ impl Logs {
     }
 
     /// The same, for a program that ends after the last line and not before.
-    pub fn with_end(out: impl Write + Send + 'static) -> (Self, LogEnd) {
+    pub fn with_end(mut out: impl Write + Send + 'static) -> (Self, LogEnd) {
         let (sender, receiver) = channel();
         let (writing, written) = channel();
         let tails = Arc::new(Tails::default());
         let asked = tails.clone();
         std::thread::spawn(move || {
-            write_all(&receiver, &asked, out);
+            // a panic loses the line that caused it: every function's lines pass here
+            while catch_unwind(AssertUnwindSafe(|| write_all(&receiver, &asked, &mut out))).is_err() {
+                tracing::error!("ALARM: a line of a function's log made its writer panic; the line is lost");
+            }
             drop::<Sender<()>>(writing);
         });
         (Self { sender, tails }, LogEnd(written))
@@ -132,7 +136,7 @@ impl FunctionLog {
     }
 }
 
-fn write_all(receiver: &Receiver<Entry>, tails: &Tails, mut out: impl Write) {
+fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
     while let Ok(first) = receiver.recv() {
         let mut next = Some(first);
         while let Some(entry) = next {
@@ -226,5 +230,34 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("(7 lines dropped"), "{}", &text[..200]);
         assert_eq!(text.lines().count(), QUEUE_PER_FUNCTION + 1);
+    }
+
+    /// Panics at one line; keeps the others.
+    struct Fragile(Sender<String>);
+
+    impl Write for Fragile {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            assert!(!text.contains("bad"), "on purpose");
+            let _ = self.0.send(text);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_breaks_the_writer_loses_no_other() {
+        let (sender, written) = channel();
+        let (logs, end) = Logs::with_end(Fragile(sender));
+        let log = logs.of("F");
+        for text in ["one", "bad", "two"] {
+            log.write(None, Line::Output { text: text.into() });
+        }
+        drop((log, logs));
+        end.wait(Duration::from_secs(10));
+        let text: String = written.try_iter().collect();
+        assert!(text.contains("one") && text.contains("two") && !text.contains("bad"), "{text}");
     }
 }

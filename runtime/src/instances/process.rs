@@ -1,6 +1,7 @@
 //! Starting and ending a function's process.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ impl Process {
 
     /// Hands every line of standard output and standard error to `line`, until both are closed.
     pub(super) fn forward_output(&mut self, line: impl Fn(String) + Clone + Send + 'static) {
+        let line = guarded(line);
         if let Some(out) = self.child.stdout.take() {
             tokio::spawn(forward(out, line.clone()));
         }
@@ -97,6 +99,15 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         self.guardian.forget(self.group);
+    }
+}
+
+/// A line that makes its reader panic is lost, and no other: without a reader the pipe would fill up and the function stand still.
+fn guarded(line: impl Fn(String) + Clone) -> impl Fn(String) + Clone {
+    move |text| {
+        if catch_unwind(AssertUnwindSafe(|| line(text))).is_err() {
+            tracing::error!("ALARM: a line that a function printed made the host's reader panic; the line is lost");
+        }
     }
 }
 
@@ -172,5 +183,17 @@ mod tests {
         assert_eq!(&lines[..3], ["one", "", "two \u{fffd}"]);
         assert_eq!(lines[3].len(), MAX_LINE);
         assert_eq!(lines[4], "xxx");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_breaks_its_reader_loses_no_other() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let seen = lines.clone();
+        let line = guarded(move |line: String| {
+            assert_ne!(line, "bad", "on purpose");
+            seen.lock().unwrap().push(line);
+        });
+        forward(&b"one\nbad\ntwo\n"[..], line).await;
+        assert_eq!(*lines.lock().unwrap(), ["one", "two"]);
     }
 }

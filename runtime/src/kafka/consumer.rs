@@ -35,6 +35,8 @@ pub(super) enum Event {
     /// Answer with what is done; it is committed before the partitions go.
     Revoked(Vec<Partition>, mpsc::Sender<Vec<(Partition, Offset)>>),
     Lost(Vec<Partition>),
+    /// The partition is read from this offset on, or cannot be; records from before came before.
+    Sought(Partition, Offset, Result<(), String>),
     CommitFailed(Vec<Partition>),
 }
 

@@ -1,4 +1,8 @@
-//! The task between the polling thread, the pure machine and the functions: it feeds the one and obeys the other.
+//! The task between the polling thread, the pure machine and the functions: it feeds the one and obeys the other. `given_up` sends
+//! records to the destination, `moves` has a partition read from elsewhere.
+
+mod given_up;
+mod moves;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,14 +10,16 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::KafkaResult;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::buffer::{Accepted, Buffer, Chunk};
 use super::clock::Clock;
 use super::consumer::{Event, MappingConsumer, commit, partition};
-use super::destination::{Context, GivenUp, History, Outlet, letters};
+use super::destination::{Context, Delivered, History, Outlet};
 use super::encode;
+use super::moves::Move;
 use super::poller::{Broken, Order, Orders};
 use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
@@ -30,7 +36,9 @@ const STATUS_INTERVAL: Duration = Duration::from_millis(100);
 /// What a task of the driver ends with.
 enum Ended {
     Invocation(InvocationId, Result<Response, Rejected>),
-    Delivery(Partition, u64, Result<(), String>),
+    Delivery(Partition, u64, Result<Delivered, String>),
+    /// A move was committed, or not.
+    Move(Move, KafkaResult<()>),
 }
 
 pub(super) struct Driver {
@@ -50,6 +58,8 @@ pub(super) struct Driver {
     next_letter: u64,
     /// Deliveries that failed.
     undelivered: Repeats<Partition>,
+    /// Moves that the polling thread makes.
+    moving: BTreeMap<Partition, Move>,
     batches: BTreeMap<InvocationId, Vec<Slice>>,
     progress: Arc<Progress>,
     clock: Clock,
@@ -80,6 +90,7 @@ impl Driver {
             letters: BTreeMap::new(),
             next_letter: 0,
             undelivered: Repeats::default(),
+            moving: BTreeMap::new(),
             batches: BTreeMap::new(),
             progress,
             clock: Clock::start(),
@@ -98,6 +109,7 @@ impl Driver {
         mut events: mpsc::Receiver<Event>,
         mut polling: oneshot::Receiver<Result<(), Broken>>,
         mut tuned: watch::Receiver<Option<SourceSettings>>,
+        moves: &mut mpsc::Receiver<Move>,
         mut shutdown: watch::Receiver<bool>,
         patience: Duration,
     ) -> Result<(), Broken> {
@@ -124,9 +136,13 @@ impl Driver {
                     break;
                 },
                 Ok(()) = tuned.changed() => {
-                    let settings = *tuned.borrow_and_update();
-                    if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
+                    let settings = tuned.borrow_and_update().clone();
+                    if let Some(settings) = settings {
+                        self.progress.paused(settings.paused_partitions.clone());
+                        self.step(Input::Tuned(settings));
+                    }
                 }
+                Some(wanted) = moves.recv() => self.begin_move(wanted),
                 () = tokio::time::sleep_until(wake.into()) => self.step(Input::Tick),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
@@ -173,6 +189,7 @@ impl Driver {
                 self.step(Input::Finished(id, finish));
             }
             Ok(Ended::Delivery(partition, letter, result)) => self.delivered(partition, letter, &result),
+            Ok(Ended::Move(wanted, committed)) => self.moved(wanted, committed),
             Err(error) => return Err(Broken::Other(panic_text(error))),
         }
         Ok(())
@@ -200,6 +217,7 @@ impl Driver {
                 self.step(Input::Lost(&partitions));
                 self.forget(&partitions);
             }
+            Event::Sought(partition, offset, result) => self.sought(partition, offset, result),
             Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
         }
         self.progress.holds(self.machine.overview());
@@ -228,6 +246,10 @@ impl Driver {
         self.buffer.forget(partitions);
         self.history.forget(partitions);
         self.letters.retain(|partition, _| !partitions.contains(partition));
+        self.moving.retain(|partition, _| !partitions.contains(partition));
+        for partition in partitions {
+            self.progress.waits(*partition, None);
+        }
     }
 
     fn step(&mut self, input: Input<'_>) {
@@ -280,55 +302,15 @@ impl Driver {
             Action::Resume(partition) => self.orders.send(Order::Read(partition)),
             Action::Discard(slice, reason) => {
                 self.progress.discarded.fetch_add(slice.records as u64, Ordering::Relaxed);
+                if reason == Reason::TooLarge {
+                    self.progress.lost.fetch_add(slice.records as u64, Ordering::Relaxed);
+                }
                 tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
                     first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records discarded");
             }
             Action::SendToDestination(slice, reason) => self.send_away(&slice, reason),
             Action::Alarm(text) => tracing::error!(mapping = %self.mapping.id, "ALARM: {text}"),
         }
-    }
-
-    /// Tells the destination of records that are given up.
-    fn send_away(&mut self, slice: &Slice, reason: Reason) {
-        let Some(outlet) = self.outlet.clone() else {
-            // only a machine that was told of a destination asks for one
-            return self.step(Input::Delivered(slice.partition, false));
-        };
-        self.next_letter += 1;
-        let letter = self.next_letter;
-        let own_id = format!("{}-{letter}", self.mapping.id);
-        let given_up = GivenUp {
-            slice,
-            reason,
-            tried: self.history.of(slice),
-            records: &self.buffer.records(slice),
-            payload_size: self.buffer.event(&self.envelope, &self.mapping.topics, &[*slice]).len(),
-            own_id: &own_id,
-            now: jiff::Timestamp::from_millisecond(self.clock.now()).unwrap_or_default(),
-        };
-        let letters = letters(&self.context, &given_up, outlet.takes_each());
-        tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
-            first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records given up; they go to {}", outlet.name());
-        self.letters.insert(slice.partition, letter);
-        let partition = slice.partition;
-        self.tasks.spawn(async move { Ended::Delivery(partition, letter, outlet.deliver(letters).await) });
-    }
-
-    fn delivered(&mut self, partition: Partition, letter: u64, result: &Result<(), String>) {
-        if self.letters.get(&partition) != Some(&letter) {
-            return;
-        }
-        self.letters.remove(&partition);
-        if result.is_ok() {
-            self.undelivered.over(&partition);
-        }
-        if let (Err(why), Some(outlet)) = (result, &self.outlet)
-            && let Some(times) = self.undelivered.failed(Instant::now(), partition, why)
-        {
-            tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number, times,
-                "ALARM: {} takes no records ({why}). The partition waits, and it is tried until it does", outlet.name());
-        }
-        self.step(Input::Delivered(partition, result.is_ok()));
     }
 
     fn invoke(&mut self, id: InvocationId, slices: Vec<Slice>) {

@@ -3,7 +3,7 @@
 //! A record passes through these files in this order: `poller` polls on a thread of its own and has `encode` write each
 //! message as JSON into a chunk (`consumer` is what librdkafka calls back into meanwhile); `buffer` holds chunks until their records are done and cuts events out of them; `driver`
 //! feeds the machine, invokes, commits, pauses; `source` runs the three together, `membership` says as which member of the group; `destination` takes what is given up, `record` reads a record back out of its JSON; `offsets` decides where a new group starts; `settings` holds every
-//! setting of librdkafka with its reason; `question` asks a cluster before the start whether it lets us in; `trouble` reports what Kafka reports; `status` shows how far it all is.
+//! setting of librdkafka with its reason; `positions` says where the group stands, and `moves` has a running mapping read from elsewhere; `lookup` reads for both; `question` asks a cluster before the start whether it lets us in; `trouble` reports what Kafka reports; `status` shows how far it all is.
 //!
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
 //! that goes away is waited for; a consumer that cannot go on is replaced; a drain finishes what is in flight, commits it and leaves.
@@ -14,9 +14,12 @@ mod consumer;
 mod destination;
 mod driver;
 mod encode;
+pub(crate) mod lookup;
 mod membership;
+mod moves;
 mod offsets;
 mod poller;
+pub mod positions;
 mod question;
 mod quiet;
 mod record;
@@ -28,7 +31,7 @@ mod trouble;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::invocation::Invoker;
@@ -37,10 +40,12 @@ use crate::sqs::Sqs;
 use crate::supervision::{Registry, supervise};
 use crate::tuning::SourceSettings;
 use destination::Outlet;
+use moves::Move;
+pub use positions::{PositionAction, PositionChange, Standing, Target};
 pub use question::reach;
 pub(crate) use quiet::{Deliveries, Quiet};
 pub(crate) use record::Original;
-pub(crate) use settings::{SERVICE_GATHERS, cluster};
+pub(crate) use settings::{LARGEST_REQUEST, SERVICE_GATHERS, cluster};
 use source::Source;
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};
@@ -52,6 +57,9 @@ pub const LEAVING: Duration = Duration::from_secs(8);
 
 /// Chunks on their way from the polling thread to the driver.
 const CHUNKS_AHEAD: usize = 16;
+
+/// Moves of operators on their way to the driver.
+const MOVES: usize = 16;
 
 /// What a mapping needs of its host.
 #[derive(Debug, Clone)]
@@ -87,6 +95,7 @@ pub struct Handle {
 pub struct Watch {
     mapping: KafkaMapping,
     progress: Arc<Progress>,
+    moves: mpsc::Sender<Move>,
 }
 
 impl Watch {
@@ -137,13 +146,14 @@ pub fn start(
     shutdown: watch::Receiver<bool>,
 ) -> Result<Handle, String> {
     let (tune, tuned) = watch::channel(None);
+    let (moves, wanted) = mpsc::channel(MOVES);
     let outlet = mapping.on_failure.as_ref().map(|to| Outlet::new(to, settings::cluster(&mapping), limits.sqs.as_ref()));
     let outlet = outlet.transpose().map_err(|why| format!("mapping {}: {why}", mapping.id))?;
-    let source = Source::new(mapping.clone(), limits.clone(), outlet, invoker, tuned, shutdown.clone())
+    let source = Source::new(mapping.clone(), limits.clone(), outlet, invoker, (tuned, wanted), shutdown.clone())
         .map_err(|why| format!("mapping {}: {why}", mapping.id))?;
-    let watch = Watch { mapping, progress: source.progress.clone() };
+    let watch = Watch { mapping, progress: source.progress.clone(), moves };
     let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
-    limits.parts.knows(Source::polling_name(&watch.mapping.id));
+    limits.parts.add_thread(Source::polling_name(&watch.mapping.id));
     let task = tokio::spawn(supervise(part, shutdown, move || source.clone().run()));
     Ok(Handle { watch, tune, task })
 }

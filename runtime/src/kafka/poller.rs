@@ -21,7 +21,7 @@ use super::buffer::Chunk;
 use super::consumer::{Change, Context, Event, MappingConsumer, partition};
 use super::encode;
 use super::trouble::Trouble;
-use crate::mapping::Partition;
+use crate::mapping::{Offset, Partition};
 
 /// A chunk is handed on when it has this many bytes: what a body should have, and enough to make the hand-over cheap.
 const CHUNK_BYTES: usize = 512 * 1024;
@@ -32,6 +32,9 @@ const CHUNK_WAIT: Duration = Duration::from_millis(5);
 /// How long the thread sleeps when there is nothing: a record or an order wakes it, a rebalance does not.
 const REST: Duration = Duration::from_millis(20);
 
+/// How long a seek may take: librdkafka's own threads do it, without the brokers.
+const SEEK: Duration = Duration::from_secs(5);
+
 /// What the driver tells the polling thread.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -41,6 +44,8 @@ pub(super) enum Order {
     Hold(Partition),
     /// Read on.
     Read(Partition),
+    /// Read from this offset on, and say so with [`Event::Sought`].
+    Seek(Partition, Offset),
 }
 
 /// The driver's way to the polling thread.
@@ -52,7 +57,7 @@ pub(super) struct Orders {
 
 impl Orders {
     pub(super) fn send(&self, order: Order) {
-        let wakes = matches!(order, Order::Read(_));
+        let wakes = matches!(order, Order::Read(_) | Order::Seek(..));
         // the thread is gone only at the very end
         let _ = self.orders.send(order);
         if wakes {
@@ -141,8 +146,7 @@ pub(super) fn poll(
     let begun = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         assert!(!panics || begun.elapsed() < BEFORE_THE_PANIC, "on purpose: --panic");
-        poller.obey(orders);
-        match poller.turn() {
+        match poller.obey(orders).and_then(|()| poller.turn()) {
             Ok(true) => {}
             Ok(false) => std::thread::park_timeout(REST),
             Err(End::Over) => break,
@@ -169,14 +173,25 @@ impl Poller<'_> {
         Ok(busy)
     }
 
-    fn obey(&mut self, orders: &mpsc::Receiver<Order>) {
+    fn obey(&mut self, orders: &mpsc::Receiver<Order>) -> Result<(), End> {
         while let Ok(order) = orders.try_recv() {
             match order {
+                Order::Seek(partition, offset) => self.seek(partition, offset)?,
                 Order::Reuse(memory) => self.spare.push(memory),
                 Order::Hold(partition) => _ = self.held.insert(partition),
                 Order::Read(partition) => _ = self.held.remove(&partition),
             }
         }
+        Ok(())
+    }
+
+    /// Has the consumer fetch from elsewhere. librdkafka drops what it has fetched; what was read before is handed on first.
+    fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), End> {
+        self.hand_on(partition)?;
+        let topic = &self.context.topics[partition.topic];
+        let sought = self.consumer.seek(topic, partition.number, rdkafka::Offset::Offset(offset), SEEK);
+        let sought = sought.map_err(|error| error.to_string());
+        self.events.blocking_send(Event::Sought(partition, offset, sought)).map_err(|_| End::Over)
     }
 
     /// Takes over what a rebalance has brought. What was read of a partition that went is not for the driver any more.

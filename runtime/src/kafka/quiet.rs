@@ -1,5 +1,6 @@
 //! Clients that a person's command uses: no word but the result.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use rdkafka::ClientContext;
@@ -18,14 +19,14 @@ impl ClientContext for Quiet {
 
 impl ConsumerContext for Quiet {}
 
-/// What became of records that were sent: the first reason why one was not taken.
+/// What became of records that were sent, by the number that each was sent under.
 #[derive(Debug, Default)]
-pub(crate) struct Deliveries(Mutex<Option<String>>);
+pub(crate) struct Deliveries(Mutex<BTreeMap<usize, Result<(), KafkaError>>>);
 
 impl Deliveries {
-    /// Why a record was not taken, if one was not.
-    pub(crate) fn failure(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What became of the record of this number; `None`: it is not known yet.
+    pub(crate) fn of(&self, number: usize) -> Option<Result<(), KafkaError>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
     }
 }
 
@@ -35,11 +36,10 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.to_string());
-        }
+    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
+        let result = result.as_ref().map(drop).map_err(|(error, _)| error.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(number, result);
     }
 }

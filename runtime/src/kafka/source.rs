@@ -16,6 +16,7 @@ use super::consumer::{Context, Event, MappingConsumer};
 use super::destination::Outlet;
 use super::driver::Driver;
 use super::membership::Membership;
+use super::moves::Move;
 use super::poller::{self, Broken, Orders};
 use super::status::Progress;
 use super::{CHUNKS_AHEAD, LEAVING, Limits, settings};
@@ -31,6 +32,8 @@ pub(super) struct Source {
     pub(super) invoker: Invoker,
     pub(super) progress: Arc<Progress>,
     pub(super) tuned: watch::Receiver<Option<SourceSettings>>,
+    /// Moves that operators ask for; the run of now has it.
+    moves: tokio::sync::Mutex<mpsc::Receiver<Move>>,
     pub(super) shutdown: watch::Receiver<bool>,
     membership: Mutex<Membership>,
     /// The consumer of the first run, made before anything starts: what librdkafka refuses is an error of the start.
@@ -54,7 +57,7 @@ impl Source {
         limits: Limits,
         outlet: Option<Outlet>,
         invoker: Invoker,
-        tuned: watch::Receiver<Option<SourceSettings>>,
+        (tuned, moves): (watch::Receiver<Option<SourceSettings>>, mpsc::Receiver<Move>),
         shutdown: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, String> {
         let source = Self {
@@ -64,6 +67,7 @@ impl Source {
             invoker,
             progress: Arc::default(),
             tuned,
+            moves: tokio::sync::Mutex::new(moves),
             shutdown,
             membership: Mutex::default(),
             first: Mutex::default(),
@@ -137,7 +141,8 @@ impl Source {
             self.invoker.clone(),
             self.progress.clone(),
         );
-        let driven = driver.run(received, polling, tuned, self.shutdown.clone(), self.limits.drain).await;
+        let mut moves = self.moves.lock().await;
+        let driven = driver.run(received, polling, tuned, &mut moves, self.shutdown.clone(), self.limits.drain).await;
         let left = open.leave().await;
         if driven == Err(Broken::Fenced) {
             self.membership().fenced(Instant::now(), rand::random());

@@ -1,6 +1,6 @@
 //! How far a mapping is, for those who watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -27,8 +27,15 @@ pub struct MappingStatus {
     pub failed_batches: u64,
     /// Records given up by a limit of the mapping.
     pub records_discarded: u64,
+    /// Failure records that the destination took only without their payload or details.
+    pub failure_records_reduced: u64,
+    /// Records that were given up although no limit of the mapping says so, and that no destination holds: larger than an event, or with a
+    /// failure record that the destination refuses in every form.
+    pub records_lost: u64,
     /// Why records are not read: Kafka is away, or reports an error of a partition or of the whole mapping.
     pub problem: Option<String>,
+    /// Why the destination takes no failure records at present; a partition waits for it.
+    pub destination_problem: Option<String>,
     /// The partitions this host owns.
     pub partitions: Vec<PartitionStatus>,
 }
@@ -50,6 +57,8 @@ pub struct PartitionStatus {
     pub held: usize,
     /// A slice is in flight.
     pub in_flight: bool,
+    /// An operator holds it back.
+    pub paused: bool,
 }
 
 /// Written by the polling thread and the driver, read by the status.
@@ -60,11 +69,17 @@ pub(super) struct Progress {
     pub(super) batches: AtomicU64,
     pub(super) failed_batches: AtomicU64,
     pub(super) discarded: AtomicU64,
+    pub(super) reduced: AtomicU64,
+    pub(super) lost: AtomicU64,
     pub(super) away: AtomicBool,
     ends: Mutex<BTreeMap<Partition, Offset>>,
     owned: Mutex<BTreeMap<Partition, Owned>>,
     /// What keeps a partition, or all of them (`None`), from being read.
     problems: Mutex<BTreeMap<Option<Partition>, String>>,
+    /// Partitions that wait for their destination, and why it takes nothing.
+    waiting: Mutex<BTreeMap<Partition, String>>,
+    /// Partitions that an operator holds back.
+    paused: Mutex<BTreeSet<Partition>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -84,6 +99,7 @@ impl Progress {
         self.away.store(false, Ordering::Relaxed);
         locked(&self.owned).clear();
         locked(&self.problems).clear();
+        locked(&self.waiting).clear();
     }
 
     /// Kafka reports this error of a partition, or of the whole mapping, until it is over (`None`).
@@ -103,6 +119,20 @@ impl Progress {
         locked(&self.owned).entry(partition).or_default().position = Some(position);
     }
 
+    /// The partitions that an operator holds back from now on.
+    pub(super) fn paused(&self, partitions: BTreeSet<Partition>) {
+        *locked(&self.paused) = partitions;
+    }
+
+    /// Why the partition waits for its destination; `None`: it does not.
+    pub(super) fn waits(&self, partition: Partition, why: Option<String>) {
+        let mut waiting = locked(&self.waiting);
+        match why {
+            Some(why) => _ = waiting.insert(partition, why),
+            None => _ = waiting.remove(&partition),
+        }
+    }
+
     /// What the machine holds now; partitions that it does not name are not this host's.
     pub(super) fn holds(&self, overview: impl Iterator<Item = (Partition, usize, bool)>) {
         let mut owned = locked(&self.owned);
@@ -116,6 +146,7 @@ impl Progress {
     pub(super) fn snapshot(&self, topics: &[String]) -> MappingStatus {
         let ends = locked(&self.ends).clone();
         let owned = locked(&self.owned).clone();
+        let paused = locked(&self.paused).clone();
         let away = self.away.load(Ordering::Relaxed).then(|| "Kafka is away; records wait there".to_owned());
         let problem = away.or_else(|| locked(&self.problems).values().next().cloned());
         let partitions = owned.iter().map(|(partition, owned)| {
@@ -128,6 +159,7 @@ impl Progress {
                 lag: end.zip(owned.position).map(|(end, position)| (end - position).max(0)),
                 held: owned.held,
                 in_flight: owned.in_flight,
+                paused: paused.contains(partition),
             }
         });
         MappingStatus {
@@ -135,8 +167,11 @@ impl Progress {
             records_filtered: self.filtered.load(Ordering::Relaxed),
             batches: self.batches.load(Ordering::Relaxed),
             problem,
+            destination_problem: locked(&self.waiting).values().next().cloned(),
             failed_batches: self.failed_batches.load(Ordering::Relaxed),
             records_discarded: self.discarded.load(Ordering::Relaxed),
+            failure_records_reduced: self.reduced.load(Ordering::Relaxed),
+            records_lost: self.lost.load(Ordering::Relaxed),
             partitions: partitions.collect(),
             ..MappingStatus::default()
         }

@@ -135,9 +135,56 @@ fn a_drain_lets_what_flies_land_and_starts_nothing() {
 }
 
 #[test]
+fn a_paused_partition_holds_its_records_and_others_go_on() {
+    let (mut machine, mut out) = assigned(settings(), 0..0);
+    let held_back =
+        SourceSettings { batch_size: 10, concurrency: 2, paused_partitions: [partition(0)].into(), ..SourceSettings::default() };
+    machine.step(0, Input::Tuned(held_back), &mut out);
+    machine.step(0, Input::Assigned(&[partition(1)]), &mut out);
+    for number in [0, 1] {
+        machine.step(0, Input::Records(partition(number), &offsets(0..2)), &mut out);
+    }
+    let invoked = |out: &[Action]| out.iter().filter(|action| matches!(action, Action::Invoke(..))).count();
+    assert!(
+        invoked(&out) == 1 && matches!(&out[..], [.., Action::Invoke(_, slices)] if slices[0].partition == partition(1)),
+        "{out:?}"
+    );
+    assert_eq!(machine.wake(), None, "nothing is due for it while it is paused");
+    let all = SourceSettings { batch_size: 10, concurrency: 2, ..SourceSettings::default() };
+    machine.step(0, Input::Tuned(all), &mut out);
+    assert_eq!(invoked(&out), 2);
+}
+
+#[test]
+fn a_record_is_skipped_while_it_waits_for_a_destination_that_takes_nothing() {
+    let (mut machine, mut out) = assigned(Settings { max_retries: Some(0), has_destination: true, ..settings() }, 0..2);
+    machine.step(0, Input::Finished(1, Finish::Failed), &mut out);
+    machine.step(0, Input::Delivered(partition(0), false), &mut out);
+    out.clear();
+    machine.step(0, Input::Skip(partition(0), 0), &mut out);
+    assert_eq!(out[..2], [Action::Discard(slice(0, 0), Reason::Skipped), Action::Release(partition(0), 0)]);
+    assert!(matches!(&out[2..], [Action::Invoke(_, slices), ..] if slices[..] == [slice(1, 1)]), "{out:?}");
+}
+
+#[test]
+fn a_partition_that_is_put_back_is_committed_and_takes_no_result_from_before() {
+    let (mut machine, mut out) = assigned(settings(), 5..8);
+    out.clear();
+    machine.step(0, Input::Sought(partition(0), 2), &mut out);
+    machine.step(0, Input::Records(partition(0), &offsets(2..4)), &mut out);
+    assert!(!out.iter().any(|action| matches!(action, Action::Invoke(..))), "a slice is in flight yet: {out:?}");
+    machine.step(0, Input::Finished(1, Finish::Answered(Vec::new())), &mut out);
+    machine.step(0, Input::Flush, &mut out);
+    assert!(out.contains(&Action::Commit(vec![(partition(0), 2)])), "{out:?}");
+    assert!(out.iter().any(|action| matches!(action, Action::Invoke(_, slices) if slices[0].first == 2)), "{out:?}");
+}
+
+#[test]
 fn a_paused_mapping_holds_its_records_and_goes_on_with_them() {
     let (mut machine, mut out) = assigned(settings(), 0..2);
-    let tuned = |paused, batch_size| Input::Tuned(SourceSettings { batch_size, window: Duration::ZERO, concurrency: 1, paused });
+    let tuned = |paused, batch_size| {
+        Input::Tuned(SourceSettings { batch_size, window: Duration::ZERO, concurrency: 1, paused, ..SourceSettings::default() })
+    };
     out.clear();
     machine.step(0, tuned(true, 3), &mut out);
     machine.step(0, Input::Records(partition(0), &offsets(2..9)), &mut out);

@@ -13,13 +13,10 @@ impl Machine {
                 self.give_up(now, *partition, expired, Reason::TooOld, out);
             }
         }
-        if self.settings.has_destination {
-            let room = self.settings.max_payload.saturating_sub(self.settings.envelope + self.settings.partition_overhead);
-            for partition in candidates {
-                let state = &self.partitions[partition];
-                if state.held.is_none() && state.first_size() >= room.max(1) {
-                    self.give_up(now, *partition, 1, Reason::TooLarge, out);
-                }
+        let room = self.settings.max_payload.saturating_sub(self.settings.envelope + self.settings.partition_overhead).max(1);
+        for partition in candidates {
+            while self.partitions.get(partition).is_some_and(|state| state.held.is_none() && state.first_size() >= room) {
+                self.give_up(now, *partition, 1, Reason::TooLarge, out);
             }
         }
     }

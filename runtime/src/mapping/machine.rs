@@ -28,6 +28,8 @@ pub struct Machine {
     draining: bool,
     /// Invokes nothing until told otherwise; records are held up to the usual bounds.
     paused: bool,
+    /// The same, for these partitions.
+    paused_partitions: BTreeSet<Partition>,
 }
 
 impl Machine {
@@ -43,6 +45,7 @@ impl Machine {
             last_commit: Millis::MIN / 2,
             draining: false,
             paused: false,
+            paused_partitions: BTreeSet::new(),
         }
     }
 
@@ -72,6 +75,8 @@ impl Machine {
                 }
                 self.assigned(&[partition]);
             }
+            Input::Sought(partition, next) => self.sought(partition, next, out),
+            Input::Skip(partition, offset) => self.skip_record(now, partition, offset, out),
             Input::CommitFailed(partitions) => {
                 for partition in partitions {
                     if let Some(state) = self.partitions.get_mut(partition) {
@@ -102,7 +107,7 @@ impl Machine {
         let invoke = self
             .partitions
             .iter()
-            .filter(|(partition, state)| free && !state.is_empty() && !self.busy.contains(partition))
+            .filter(|(partition, state)| free && !state.is_empty() && self.may_start(partition))
             .filter(|(_, state)| state.held.is_none_or(|held| !held.sent))
             .map(|(_, state)| {
                 let window = if state.retry().is_some() { 0 } else { self.settings.window.as_millis() as Millis };
@@ -127,13 +132,25 @@ impl Machine {
         self.settings.window = tuned.window;
         self.settings.max_in_flight = tuned.concurrency.max(1);
         self.paused = tuned.paused;
+        self.paused_partitions = tuned.paused_partitions;
     }
 
-    fn assigned(&mut self, partitions: &[Partition]) {
+    pub(super) fn assigned(&mut self, partitions: &[Partition]) {
         for partition in partitions {
-            self.next_epoch += 1;
-            self.partitions.insert(*partition, State::new(self.next_epoch));
+            let epoch = self.next_epoch();
+            self.partitions.insert(*partition, State::new(epoch));
         }
+    }
+
+    /// An epoch that no result in flight belongs to.
+    pub(super) fn next_epoch(&mut self) -> u64 {
+        self.next_epoch += 1;
+        self.next_epoch
+    }
+
+    /// Nothing of the partition is in flight, and no operator holds it back.
+    fn may_start(&self, partition: &Partition) -> bool {
+        !self.busy.contains(partition) && !self.paused_partitions.contains(partition)
     }
 
     fn forget(&mut self, partitions: &[Partition]) {
@@ -177,7 +194,7 @@ impl Machine {
         let candidates: Vec<Partition> = self
             .partitions
             .iter()
-            .filter(|(partition, state)| !self.busy.contains(partition) && state.held.is_none() && !state.is_empty())
+            .filter(|(partition, state)| self.may_start(partition) && state.held.is_none() && !state.is_empty())
             .map(|(partition, _)| *partition)
             .collect();
         self.give_up_what_may_not_travel(now, &candidates, out);
@@ -202,11 +219,7 @@ impl Machine {
             let Some(state) = self.partitions.get(partition) else { continue };
             bytes += self.settings.partition_overhead;
             let room = limit.saturating_sub(bytes);
-            let (mut taken, mut used) = state.fitting(self.settings.batch_size - count, room);
-            if taken == 0 && slices.is_empty() {
-                // a single record beyond the limit travels alone
-                (taken, used) = (1, state.first_size());
-            }
+            let (taken, used) = state.fitting(self.settings.batch_size - count, room);
             slices.extend(state.front(*partition, taken));
             bytes += used;
             count += taken;

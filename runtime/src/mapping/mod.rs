@@ -3,13 +3,14 @@
 //! Records come in ([`Input::Records`]), invocations go out ([`Action::Invoke`]), their results come back
 //! ([`Input::Finished`]), and what is done is committed ([`Action::Commit`]). Time is a number that every call brings along.
 //! `machine` decides which records travel together; `partition` keeps one partition's records and what became of them;
-//! `discard` gives records up; `verdict` says what an invocation's result
+//! `discard` gives records up; `operator` moves a partition by hand; `verdict` says what an invocation's result
 //! means for its batch, `response` reads a partial batch response.
 //!
 //! Promises, each a property in the tests:
-//! - nothing is skipped: a record leaves only as done, or discarded by a limit that the mapping sets;
+//! - nothing is skipped: a record leaves only as done, or given up by a limit that the mapping sets, because no event can carry it, or by an
+//!   operator;
 //! - order within a partition is kept, and at most one slice of a partition is in flight, across a rebalance too;
-//! - a commit never passes a record that is not done, and never goes back;
+//! - a commit never passes a record that is not done, and never goes back, but where an operator moves the partition;
 //! - success, failure and retry are decided per partition, though an invocation may carry several.
 //!
 //! Choices where the service's documentation is silent: a retried slice travels alone, so that one partition's poison
@@ -19,6 +20,7 @@
 
 mod discard;
 mod machine;
+mod operator;
 mod partition;
 mod response;
 mod verdict;
@@ -32,6 +34,7 @@ use std::time::Duration;
 
 use crate::tuning::SourceSettings;
 pub use machine::Machine;
+pub use operator::Position;
 pub use response::{Failure, failures};
 pub use verdict::verdict;
 
@@ -68,7 +71,7 @@ pub struct Settings {
     pub batch_size: usize,
     /// Most time to wait for a full batch.
     pub window: Duration,
-    /// Bytes of an event at most; a larger single record travels alone.
+    /// Bytes of an event at most; a single record that is larger is given up.
     pub max_payload: usize,
     /// Bytes of an event around its records, without the partitions' own.
     pub envelope: usize,
@@ -115,6 +118,10 @@ pub enum Input<'a> {
     Lost(&'a [Partition]),
     /// The partition's log was cut or begun anew: what is held of it is void, and lower offsets follow.
     Reset(Partition),
+    /// An operator has the partition read from this offset on: what is held of it is void, and the offset is committed.
+    Sought(Partition, Offset),
+    /// An operator passes the partition's oldest record, if it is this one.
+    Skip(Partition, Offset),
     /// A commit failed for these; it is made again.
     CommitFailed(&'a [Partition]),
     /// The destination took the discarded records of the partition, or did not.
@@ -160,8 +167,10 @@ pub enum Reason {
     RetriesExhausted,
     /// Older than `MaximumRecordAgeInSeconds`.
     TooOld,
-    /// A single record with which the event is beyond its limit. Only with a destination: without one it is tried.
+    /// A single record with which the event is beyond its limit: no function can get it.
     TooLarge,
+    /// An operator passed over it.
+    Skipped,
 }
 
 /// What to do.

@@ -81,6 +81,21 @@ impl State {
         Some(through)
     }
 
+    /// The oldest record that is held.
+    pub(super) fn first(&self) -> Option<Offset> {
+        self.queue.front().map(|(record, _)| record.offset)
+    }
+
+    /// Next offset to be done; `None` before anything was.
+    pub(super) fn next(&self) -> Option<Offset> {
+        self.done
+    }
+
+    /// Everything before this offset counts as done.
+    pub(super) fn start_at(&mut self, next: Offset) {
+        self.done = Some(next);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.queue.len()
     }

@@ -5,11 +5,15 @@
 //! `topic` and `streams` (Redis) look at a place and bring its letters back; `records` reads again, from the source topic, what a
 //! letter only names; `wrapped` takes a record out of a document.
 //!
+//! Each letter is brought back by itself: one that cannot be stays with its reason, and keeps no other back (`progress` remembers which
+//! stay in a topic).
+//!
 //! Promises: a letter is deleted, or a topic's progress committed, only after the source has taken it, so nothing is lost and a crash in between
 //! brings it twice (a FIFO queue recognises it for five minutes); never more than the limit; servers are those of the template, whatever a
 //! letter says.
 
 mod places;
+mod progress;
 mod queue;
 mod records;
 mod route;

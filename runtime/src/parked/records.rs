@@ -1,20 +1,16 @@
 //! Kafka records, read once more and written to the end of a topic.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::route::Range;
-use crate::kafka::{Deliveries, Quiet, cluster};
+use crate::kafka::lookup::{PATIENCE, consumer, read, watermarks};
+use crate::kafka::{Deliveries, LARGEST_REQUEST, cluster};
 use crate::model::KafkaMapping;
-
-/// How long a broker may take to answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,7 +18,10 @@ impl fmt::Display for Range {
     }
 }
 
-/// Reads the ranges and writes their records to the end of their partitions, all or an error. Yields how many.
+/// Reads the ranges and writes their records to the end of their partitions. Yields how many.
+///
+/// # Errors
+/// Nothing was written, because a record is gone or the cluster is away; or which record was not taken, and how many were.
 pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
     let work = tokio::task::spawn_blocking(move || {
         let mut all = Vec::new();
@@ -35,67 +34,25 @@ pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
             all.push(read(&consumer, &range.topic, range.partition, range.first, range.last, usize::MAX)?);
         }
         // only now: what is written stays written, and a letter that stays would bring it again
-        let mut count = 0;
+        let (mut count, mut wrong) = (0, Vec::new());
         for (range, found) in ranges.iter().zip(&all) {
-            write(&range.mapping, found.iter().map(|message| Outgoing::copy(message, &range.topic, Some(range.partition))))?;
-            count += found.len() as u64;
-        }
-        Ok(count)
-    });
-    work.await.unwrap_or_else(|error| Err(error.to_string()))
-}
-
-pub(super) fn consumer(mapping: &KafkaMapping, group: &str) -> Result<BaseConsumer<Quiet>, String> {
-    cluster(mapping)
-        .set("group.id", group)
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("isolation.level", "read_committed")
-        .set("allow.auto.create.topics", "false")
-        .create_with_context(Quiet)
-        .map_err(|error| error.to_string())
-}
-
-pub(super) fn watermarks(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<(i64, i64), String> {
-    consumer.fetch_watermarks(topic, partition, PATIENCE).map_err(|error| format!("topic {topic}: {error}"))
-}
-
-/// Records from `first` to `last` of a partition, at most `limit`.
-pub(super) fn read(
-    consumer: &BaseConsumer<Quiet>,
-    topic: &str,
-    partition: i32,
-    first: i64,
-    last: i64,
-    limit: usize,
-) -> Result<Vec<OwnedMessage>, String> {
-    let failed = |error: KafkaError| format!("topic {topic}: {error}");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(first)).map_err(failed)?;
-    consumer.assign(&list).map_err(failed)?;
-    let mut found = Vec::new();
-    let mut deadline = Instant::now() + PATIENCE;
-    while found.len() < limit {
-        if Instant::now() >= deadline {
-            return Err(format!("topic {topic}: nothing came within {} s", PATIENCE.as_secs()));
-        }
-        match consumer.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) if message.offset() > last => break,
-            Some(Ok(message)) => {
-                deadline = Instant::now() + PATIENCE;
-                let end = message.offset() == last;
-                found.push(message.detach());
-                if end {
-                    break;
+            let outgoing = found.iter().map(|message| Outgoing::copy(message, &range.topic, Some(range.partition)));
+            for (message, written) in found.iter().zip(write(&range.mapping, outgoing)?) {
+                match written {
+                    Ok(()) => count += 1,
+                    Err(why) => wrong.push(format!("the record at {} offset {}: {why}", range.topic, message.offset())),
                 }
             }
-            // the last offsets may be gaps
-            Some(Err(KafkaError::PartitionEOF(_))) => break,
-            Some(Err(error)) => tracing::debug!(%error, "while reading records again"),
-            None => {}
         }
-    }
-    Ok(found)
+        match wrong.first() {
+            None => Ok(count),
+            Some(first) => Err(format!(
+                "{} of its records were not taken, {count} were and come again with another replay; {first}",
+                wrong.len()
+            )),
+        }
+    });
+    work.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// A record to be written.
@@ -109,38 +66,77 @@ pub(super) struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
+    fn size(&self) -> usize {
+        self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)
+    }
+
     /// The message as it is.
     pub(super) fn copy(message: &'a OwnedMessage, topic: &'a str, partition: Option<i32>) -> Self {
         Self { topic, partition, key: message.key(), value: message.payload(), headers: message.headers().cloned() }
     }
 }
 
-/// Writes records and waits until the brokers have every one of them. Order within a partition is kept.
-pub(super) fn write<'a>(mapping: &KafkaMapping, records: impl Iterator<Item = Outgoing<'a>>) -> Result<(), String> {
+/// Writes records and waits until the brokers have answered for each. What became of each is independent of the others, in their
+/// order; order within a partition is kept among those that are taken.
+///
+/// # Errors
+/// There is no producer for this cluster; nothing was written.
+pub(super) fn write<'a>(
+    mapping: &KafkaMapping,
+    records: impl Iterator<Item = Outgoing<'a>>,
+) -> Result<Vec<Result<(), String>>, String> {
     let producer: ThreadedProducer<Deliveries> = cluster(mapping)
         .set("enable.idempotence", "true")
         .set("message.timeout.ms", "15000")
         .set("allow.auto.create.topics", "false")
+        // the topic decides what is too large, not the producer
+        .set("message.max.bytes", LARGEST_REQUEST)
+        // a batch that is refused takes every record in it along: each record is a batch of its own
+        .set("batch.num.messages", "1")
         .create_with_context(Deliveries::default())
         .map_err(|error| error.to_string())?;
-    for outgoing in records {
-        let topic = outgoing.topic;
-        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
-        record.key = outgoing.key;
-        record.payload = outgoing.value;
-        record.partition = outgoing.partition;
-        record.headers = outgoing.headers;
-        let mut waiting = Some(record);
-        while let Some(record) = waiting.take() {
-            if let Err((error, back)) = producer.send(record) {
-                if error.rdkafka_error_code() != Some(rdkafka::types::RDKafkaErrorCode::QueueFull) {
-                    return Err(format!("topic {topic}: {error}"));
-                }
+    let mut sent = Vec::new();
+    for (number, outgoing) in records.enumerate() {
+        sent.push((outgoing.topic, outgoing.size(), hand_over(&producer, outgoing, number)));
+    }
+    // what is not answered by then is reported as such
+    let _ = producer.flush(PATIENCE);
+    let one = |(number, (topic, size, handed)): (usize, (&str, usize, Result<(), KafkaError>))| {
+        let unknown = || format!("topic {topic}: no answer within {} s; it may have been written", PATIENCE.as_secs());
+        let delivered = match handed {
+            Ok(()) => producer.context().of(number).ok_or_else(unknown)?,
+            Err(error) => Err(error),
+        };
+        delivered.map_err(|error| not_taken(topic, size, &error))
+    };
+    Ok(sent.into_iter().enumerate().map(one).collect())
+}
+
+/// Hands a record to the producer, as soon as its queue has room.
+fn hand_over(producer: &ThreadedProducer<Deliveries>, outgoing: Outgoing<'_>, number: usize) -> Result<(), KafkaError> {
+    let mut record: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(outgoing.topic, number);
+    record.key = outgoing.key;
+    record.payload = outgoing.value;
+    record.partition = outgoing.partition;
+    record.headers = outgoing.headers;
+    loop {
+        match producer.send(record) {
+            Ok(()) => return Ok(()),
+            Err((error, back)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
                 std::thread::sleep(Duration::from_millis(20));
-                waiting = Some(back);
+                record = back;
             }
+            Err((error, _)) => return Err(error),
         }
     }
-    producer.flush(PATIENCE).map_err(|error| format!("not all records were taken: {error}"))?;
-    producer.context().failure().map_or(Ok(()), |why| Err(format!("not all records were taken: {why}")))
+}
+
+fn not_taken(topic: &str, size: usize, error: &KafkaError) -> String {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge) => format!(
+            "topic {topic} takes no record of {size} bytes; raise its max.message.bytes, or the brokers' message.max.bytes, and replay again"
+        ),
+        Some(code) => format!("topic {topic}: {code}"),
+        None => format!("topic {topic}: {error}"),
+    }
 }

@@ -1,38 +1,31 @@
-//! Letters in a topic. Nothing can be deleted there: how far they were brought back is committed, as a consumer group.
+//! Letters in a topic. Nothing can be deleted there: how far they were brought back, and which were not, is committed (`progress`), as a
+//! consumer group. Each letter is brought back by itself: one that cannot be keeps no other back.
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{Message as _, OwnedMessage};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::records::{Outgoing, PATIENCE, consumer, read, watermarks, write};
-use super::wrapped::{Wrapped, unwrapped};
+use super::progress::{MOST_STAYING, Waiting};
+use super::records::{Outgoing, write};
+use super::wrapped::{Content, unwrapped};
 use super::{Replayed, Seen};
+use crate::kafka::lookup::{PATIENCE, consumer, read, read_one, watermarks};
 use crate::kafka::{Original, Quiet};
 use crate::model::KafkaMapping;
 
 /// The group whose progress says what was brought back.
 const GROUP: &str = "usher-parked";
 
-/// Letters of one partition that were not brought back.
-struct Waiting {
-    partition: i32,
-    first: i64,
-    end: i64,
-}
-
 pub(super) async fn count(mapping: &KafkaMapping, topic: &str) -> Result<u64, String> {
-    blocking(mapping, topic, |consumer, topic| {
-        Ok(waiting(consumer, topic)?.iter().map(|part| (part.end - part.first) as u64).sum())
-    })
-    .await
+    blocking(mapping, topic, |consumer, topic| Ok(waiting(consumer, topic)?.iter().map(Waiting::count).sum())).await
 }
 
 pub(super) async fn peek(mapping: &KafkaMapping, topic: &str, back_to: &[String], limit: usize) -> Result<Vec<Seen>, String> {
     let back_to = back_to.to_vec();
     blocking(mapping, topic, move |consumer, topic| {
         let mut seen = Vec::new();
-        for part in waiting(consumer, topic)?.into_iter().filter(|part| part.first < part.end) {
-            let messages = read(consumer, topic, part.partition, part.first, part.end - 1, limit - seen.len())?;
+        for part in waiting(consumer, topic)? {
+            let messages = first(consumer, topic, &part, limit - seen.len())?;
             seen.extend(messages.iter().map(|message| shown(message, &back_to)));
         }
         Ok(seen)
@@ -40,72 +33,173 @@ pub(super) async fn peek(mapping: &KafkaMapping, topic: &str, back_to: &[String]
     .await
 }
 
+/// The first letters of a partition: those that stayed before, then those that were not looked at.
+fn first(consumer: &BaseConsumer<Quiet>, topic: &str, part: &Waiting, limit: usize) -> Result<Vec<OwnedMessage>, String> {
+    let mut messages = Vec::new();
+    for offset in part.stayed.iter().take(limit) {
+        messages.extend(read_one(consumer, topic, part.partition, *offset)?);
+    }
+    if part.first < part.end && messages.len() < limit {
+        messages.extend(read(consumer, topic, part.partition, part.first, part.end - 1, limit - messages.len())?);
+    }
+    Ok(messages)
+}
+
 fn shown(message: &OwnedMessage, back_to: &[String]) -> Seen {
     let wrapped = unwrapped(message.payload().unwrap_or_default());
-    let original = wrapped.as_ref().map(|wrapped| &wrapped.original);
-    let target = target(original, back_to).map_or_else(|why| format!("nowhere: {why}"), |topic| format!("topic {topic}"));
-    let body = original.map_or(message.payload(), |original| original.value.as_deref());
+    let content = wrapped.as_ref().map(|wrapped| &wrapped.content);
+    let target = target(content, back_to).map_or_else(|why| format!("nowhere: {why}"), |topic| format!("topic {topic}"));
+    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let body = match content {
+        None => text(message.payload()),
+        Some(Content::Record(original)) => text(original.value.as_deref()),
+        Some(Content::Elsewhere { topic, partition, offset }) => {
+            format!("(too large for this topic; it is read from {topic} {partition} offset {offset})")
+        }
+    };
     Seen {
-        id: format!("{}-{}", message.partition(), message.offset()),
+        id: id(message),
         sent_ms: message.timestamp().to_millis().and_then(|ms| u64::try_from(ms).ok()),
-        body: String::from_utf8_lossy(body.unwrap_or_default()).into_owned(),
+        body,
         reason: wrapped.map_or_else(|| "it does not say".to_owned(), |wrapped| wrapped.reason),
         back_to: target,
     }
+}
+
+fn id(message: &OwnedMessage) -> String {
+    format!("{}-{}", message.partition(), message.offset())
 }
 
 pub(super) async fn replay(mapping: &KafkaMapping, topic: &str, back_to: &[String], limit: usize) -> Result<Replayed, String> {
     let (place, back_to) = (mapping.clone(), back_to.to_vec());
     blocking(mapping, topic, move |consumer, topic| {
         let mut replayed = Replayed::default();
-        for part in waiting(consumer, topic)?.into_iter().filter(|part| part.first < part.end) {
-            let left = limit - replayed.letters as usize;
-            let messages = read(consumer, topic, part.partition, part.first, part.end - 1, left)?;
-            let Some(last) = messages.last().map(rdkafka::Message::offset) else { continue };
-            bring(&place, &messages, &back_to)?;
-            let mut list = TopicPartitionList::new();
-            let committed = list.add_partition_offset(topic, part.partition, Offset::Offset(last + 1));
-            let committed = committed.and_then(|()| consumer.commit(&list, CommitMode::Sync));
-            committed.map_err(|error| {
-                format!("records are back at their source, but that could not be noted: {error}; they come again")
-            })?;
-            replayed.letters += messages.len() as u64;
-            replayed.records += messages.len() as u64;
+        let mut left = limit;
+        for mut part in waiting(consumer, topic)? {
+            let mut again = std::mem::take(&mut part.stayed).into_iter().collect::<Vec<_>>();
+            // those beyond the limit stay as they are
+            part.stayed.extend(again.split_off(again.len().min(left)));
+            let looked_at = !again.is_empty();
+            let mut messages = Vec::new();
+            for offset in again {
+                messages.extend(read_one(consumer, topic, part.partition, offset)?);
+            }
+            left -= messages.len().min(left);
+            if looked_at {
+                bring(&place, consumer, topic, &mut part, &messages, &back_to, &mut replayed)?;
+            }
+            while part.first < part.end && left > 0 {
+                if part.room() == 0 {
+                    replayed.stayed.push(format!(
+                        "partition {}: {MOST_STAYING} letters stay there, and no further ones are tried before some are back",
+                        part.partition
+                    ));
+                    break;
+                }
+                let messages = read(consumer, topic, part.partition, part.first, part.end - 1, left.min(part.room()))?;
+                // the rest of the log holds no record
+                let Some(last) = messages.last().map(rdkafka::Message::offset) else { break };
+                left -= messages.len().min(left);
+                part.first = last + 1;
+                bring(&place, consumer, topic, &mut part, &messages, &back_to, &mut replayed)?;
+            }
         }
         Ok(replayed)
     })
     .await
 }
 
-/// Writes the records to their topics, all or an error: what is inside a document as it was, anything else as it is.
-fn bring(mapping: &KafkaMapping, messages: &[OwnedMessage], back_to: &[String]) -> Result<(), String> {
-    let wrapped: Vec<Option<Wrapped>> = messages.iter().map(|message| unwrapped(message.payload().unwrap_or_default())).collect();
-    let mut outgoing = Vec::new();
-    for (message, wrapped) in messages.iter().zip(&wrapped) {
-        let original = wrapped.as_ref().map(|wrapped| &wrapped.original);
-        let topic = target(original, back_to).map_err(|why| {
-            format!("letter {}-{}: {why}; nothing of its partition was brought back", message.partition(), message.offset())
-        })?;
-        outgoing.push(original.map_or_else(
-            || Outgoing::copy(message, topic, None),
-            |original| Outgoing {
-                topic,
+/// Writes the records of these letters to their topics, each by itself, and commits which are back and which stay.
+fn bring(
+    mapping: &KafkaMapping,
+    consumer: &BaseConsumer<Quiet>,
+    topic: &str,
+    part: &mut Waiting,
+    messages: &[OwnedMessage],
+    back_to: &[String],
+    replayed: &mut Replayed,
+) -> Result<(), String> {
+    let sources: Vec<Result<Source, String>> = messages.iter().map(|message| source(consumer, message, back_to)).collect();
+    let outgoing = sources.iter().zip(messages).filter_map(|(source, message)| Some(source.as_ref().ok()?.outgoing(message)));
+    let mut written = write(mapping, outgoing)?.into_iter();
+    for (source, message) in sources.iter().zip(messages) {
+        let brought = match source {
+            Ok(_) => written.next().unwrap_or_else(|| Err("it was not sent".to_owned())),
+            Err(why) => Err(why.clone()),
+        };
+        match brought {
+            Ok(()) => {
+                replayed.letters += 1;
+                replayed.records += 1;
+            }
+            Err(why) => {
+                replayed.stayed.push(format!("{}: {why}", id(message)));
+                part.stayed.insert(message.offset());
+            }
+        }
+    }
+    let mut list = TopicPartitionList::new();
+    let mut element = list.add_partition(topic, part.partition);
+    if !part.stayed.is_empty() {
+        element.set_metadata(part.metadata());
+    }
+    let committed = list.set_partition_offset(topic, part.partition, Offset::Offset(part.first));
+    let committed = committed.and_then(|()| consumer.commit(&list, CommitMode::Sync));
+    committed.map_err(|error| format!("records are back at their source, but that could not be noted: {error}; they come again"))
+}
+
+/// Where the record of a letter is, and where it goes.
+struct Source {
+    topic: String,
+    /// `None`: the letter itself is the record.
+    record: Option<Record>,
+}
+
+enum Record {
+    /// Out of the letter.
+    Inside(Original),
+    /// Read again from its topic.
+    Again(OwnedMessage),
+}
+
+impl Source {
+    fn outgoing<'a>(&'a self, letter: &'a OwnedMessage) -> Outgoing<'a> {
+        match &self.record {
+            None => Outgoing::copy(letter, &self.topic, None),
+            Some(Record::Again(message)) => Outgoing::copy(message, &self.topic, Some(message.partition())),
+            Some(Record::Inside(original)) => Outgoing {
+                topic: &self.topic,
                 partition: Some(original.partition),
                 key: original.key.as_deref(),
                 value: original.value.as_deref(),
                 headers: original.headers(),
             },
-        ));
+        }
     }
-    write(mapping, outgoing.into_iter())
+}
+
+fn source(consumer: &BaseConsumer<Quiet>, letter: &OwnedMessage, back_to: &[String]) -> Result<Source, String> {
+    let content = unwrapped(letter.payload().unwrap_or_default()).map(|wrapped| wrapped.content);
+    let topic = target(content.as_ref(), back_to)?.to_owned();
+    let record = match content {
+        None => None,
+        Some(Content::Record(original)) => Some(Record::Inside(original)),
+        Some(Content::Elsewhere { partition, offset, .. }) => {
+            let found = read_one(consumer, &topic, partition, offset)?;
+            Some(Record::Again(found.ok_or_else(|| {
+                format!("it was too large for this topic, and {topic} {partition} offset {offset} is gone by now; nothing can bring it back")
+            })?))
+        }
+    };
+    Ok(Source { topic, record })
 }
 
 /// The topic that a letter came from: one of the mappings', whatever the letter says.
-fn target<'a>(original: Option<&Original>, back_to: &'a [String]) -> Result<&'a str, String> {
-    match (original, back_to) {
-        (Some(original), topics) => {
-            let known = topics.iter().find(|topic| **topic == original.topic);
-            known.map(String::as_str).ok_or_else(|| format!("no mapping that fails to here reads topic {}", original.topic))
+fn target<'a>(content: Option<&Content>, back_to: &'a [String]) -> Result<&'a str, String> {
+    match (content, back_to) {
+        (Some(content), topics) => {
+            let known = topics.iter().find(|topic| *topic == content.topic());
+            known.map(String::as_str).ok_or_else(|| format!("no mapping that fails to here reads topic {}", content.topic()))
         }
         (None, [only]) => Ok(only),
         (None, several) => Err(format!("it may be from {}", several.join(" or "))),
@@ -122,9 +216,9 @@ fn waiting(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<Waiting>, 
     }
     let committed = consumer.committed_offsets(list, PATIENCE).map_err(failed)?;
     let one = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-        let (low, end) = watermarks(consumer, topic, element.partition())?;
-        let first = if let Offset::Offset(offset) = element.offset() { offset.clamp(low, end) } else { low };
-        Ok(Waiting { partition: element.partition(), first, end })
+        let bounds = watermarks(consumer, topic, element.partition())?;
+        let offset = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
+        Waiting::read(element.partition(), offset, element.metadata(), bounds).map_err(|why| format!("topic {topic}: {why}"))
     };
     committed.elements().iter().map(one).collect()
 }

@@ -18,7 +18,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::document::Problems;
-use crate::model::{Application, Diagnostic};
+use crate::model::{Application, Diagnostic, KeySource};
 use crate::tuning::Wish;
 
 pub use clusters::{Cluster, Secret};
@@ -47,8 +47,8 @@ pub struct Project {
     pub control: Option<SocketAddr>,
     /// `[settings]`: what may be changed while the host runs.
     pub tuned: Vec<Wish>,
-    /// `jwks`: file of public keys for JWT authorizers.
-    pub jwks: Option<PathBuf>,
+    /// `jwks`: public keys for JWT authorizers.
+    pub jwks: Option<KeySource>,
     /// Template parameters from every source.
     pub parameters: BTreeMap<String, Given>,
     /// `[kafka]`: clusters by mapping (`Function.Event`), by logical id of a mapping, or by MSK ARN.
@@ -91,8 +91,8 @@ pub struct Arguments {
     pub env_vars: Option<PathBuf>,
     /// `--allow-remote HOST`, each.
     pub allow_remote: Vec<String>,
-    /// `--jwks FILE`.
-    pub jwks: Option<PathBuf>,
+    /// `--jwks FILE`, or a URL.
+    pub jwks: Option<String>,
     /// `--http ADDRESS`.
     pub http: Option<SocketAddr>,
     /// `--sqs-endpoint URL`.
@@ -141,8 +141,8 @@ impl Project {
             collect(env_vars::read(file, &mut project.env_vars));
         }
         project.allow_remote.extend(arguments.allow_remote.iter().cloned());
-        if arguments.jwks.is_some() {
-            project.jwks.clone_from(&arguments.jwks);
+        if let Some(written) = &arguments.jwks {
+            project.jwks = Some(KeySource::written(written, Path::new("")));
         }
         if let Some(address) = arguments.http {
             project.http = BTreeMap::from([(String::new(), address)]);
@@ -155,6 +155,7 @@ impl Project {
         }
         collect(check(project.sqs.as_mut(), safety::endpoint, &project.allow_remote));
         collect(check(project.redis.as_mut(), safety::redis, &project.allow_remote));
+        collect(check_keys(&project));
         Examined { project, problems: wrong, legible }
     }
 
@@ -187,6 +188,17 @@ impl Project {
         }
         Ok(addresses)
     }
+}
+
+/// Keys by URL come from this machine or an allowed host.
+fn check_keys(project: &Project) -> Problems {
+    let mut problems = Problems::new(format!("{SETTINGS} or --jwks"));
+    if let Some(KeySource::Url(url)) = &project.jwks
+        && let Err(wrong) = safety::key_set(url, &project.allow_remote)
+    {
+        problems.error(0, wrong);
+    }
+    problems
 }
 
 /// Judges an address by this rule, last of all: a host may be allowed on the command line.

@@ -65,6 +65,31 @@ pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, 
     Ok(url.to_owned())
 }
 
+/// Checks the URL of a key set: its host is this machine, or allowed and reached by HTTPS.
+///
+/// # Errors
+/// The sentence to show.
+pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), String> {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = without_port(authority);
+    if host.is_empty() || authority.contains(['@', ' ']) || url.parse::<http::Uri>().is_err() {
+        return Err(format!(
+            "jwks: '{url}' is not an address. Write it such as \"https://issuer.example/.well-known/jwks.json\"."
+        ));
+    }
+    if is_this_machine(host) {
+        return Ok(());
+    }
+    if !allowed.contains(host) {
+        return Err(format!("jwks: {host} is not this machine. Say --allow-remote {host} if its keys are to be used."));
+    }
+    if url.starts_with("http://") {
+        return Err(format!("jwks: keys that come from {host} in the open could be anyone's. Write https://."));
+    }
+    Ok(())
+}
+
 /// Checks the URL of a Redis and that its host is this machine or allowed. What is wrong is told without the URL, which may
 /// hold a password.
 ///

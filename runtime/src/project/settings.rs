@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Given, Project, SETTINGS, clusters, tuned};
 use crate::document::{Kind, Node, Problems, Reader, parse_toml};
+use crate::model::KeySource;
 
 const KNOWN: [&str; 14] = [
     "control",
@@ -52,7 +53,7 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
     project.concurrency = reader.number("concurrency", 1..=1000, problems).map(|n| n as u32);
     control(&reader, project, problems);
     project.tuned = tuned::read(&reader, problems);
-    project.jwks = reader.text("jwks", problems).map(|file| folder.join(file));
+    project.jwks = reader.text("jwks", problems).map(|written| KeySource::written(written, folder));
     project.allow_remote = reader.texts("allow_remote", problems).into_iter().map(str::to_owned).collect();
     http(&reader, project, problems);
     for (name, value, line) in pairs(&reader, "parameters", problems) {

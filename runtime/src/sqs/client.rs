@@ -19,6 +19,16 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long an answer may take, on top of what the request itself waits.
 const ANSWER: Duration = Duration::from_secs(8);
 
+/// Whether SQS refuses the message itself (`SendMessage` in the SQS API reference; `MessageTooLong` is `ElasticMQ`'s code).
+/// `InvalidParameterValue` concerns the message only where it is about its length; anything else is the same for every message.
+fn refuses_the_message(code: &str, message: &str) -> bool {
+    let too_long = code.contains("InvalidParameterValue") && message.contains("must be shorter than");
+    too_long || code.contains("InvalidMessageContents") || code.contains("MessageTooLong")
+}
+
+/// HTTP status of a request that a server or a proxy finds too large.
+const PAYLOAD_TOO_LARGE: u16 = 413;
+
 /// SQS at one endpoint. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Sqs {
@@ -32,6 +42,9 @@ pub enum Wrong {
     /// There is no queue of this name.
     #[error("the queue does not exist")]
     NoQueue,
+    /// The queue refuses this message for its size or its characters, and would refuse it again.
+    #[error("the queue refuses the message: {0}")]
+    Refused(String),
     /// Anything else, in the words of whoever noticed it.
     #[error("{0}")]
     Other(String),
@@ -152,7 +165,12 @@ where
         if code.ends_with("QueueDoesNotExist") || code.ends_with("NonExistentQueue") {
             return Wrong::NoQueue;
         }
-        return Wrong::Other(format!("{code}: {}", error.message().unwrap_or("no reason given")));
+        let message = error.message().unwrap_or("no reason given");
+        let why = format!("{code}: {message}");
+        return if refuses_the_message(code, message) { Wrong::Refused(why) } else { Wrong::Other(why) };
+    }
+    if error.raw_response().is_some_and(|response| response.status().as_u16() == PAYLOAD_TOO_LARGE) {
+        return Wrong::Refused("the server takes no request of this size (413)".to_owned());
     }
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {

@@ -103,7 +103,7 @@ impl Driver {
                     Err(error) => return Err(panic_text(error)),
                 },
                 Ok(()) = tuned.changed() => {
-                    let settings = *tuned.borrow_and_update();
+                    let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
                 }
                 () = until(wake) => self.step(Input::Tick),

@@ -17,6 +17,7 @@ mod notes;
 mod queues;
 mod settlement;
 mod status;
+pub(crate) mod text;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -76,7 +76,7 @@ impl Registry {
     }
 
     /// A part has a thread of this name, which may panic on purpose as well.
-    pub fn knows(&self, thread: String) {
+    pub fn add_thread(&self, thread: String) {
         locked(&self.0.threads).insert(thread);
     }
 

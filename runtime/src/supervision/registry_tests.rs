@@ -24,7 +24,7 @@ fn a_part_that_ended_is_named_until_it_runs_steadily() {
 fn a_part_panics_on_purpose_once() {
     let registry = Registry::panicking(["schedule A", "nothing", "polling A"].map(str::to_owned));
     let (part, other) = (registry.part("schedule A"), registry.part("schedule B"));
-    registry.knows("polling A".to_owned());
+    registry.add_thread("polling A".to_owned());
     assert_eq!(registry.unknown_faults(), ["nothing"]);
     assert_eq!([part.is_to_panic(), part.is_to_panic(), other.is_to_panic()], [true, false, false]);
 }

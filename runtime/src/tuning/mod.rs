@@ -9,12 +9,16 @@
 //! what is not set here stays as the template has it.
 
 mod file;
+mod partitions;
 mod settings;
 mod value;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::mapping::Partition;
 
 pub use file::edited;
 pub use settings::{Change, Settings, Shown};
@@ -36,7 +40,7 @@ pub struct Wish {
 }
 
 /// What a mapping is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceSettings {
     /// Records or messages in one invocation at most.
     pub batch_size: usize,
@@ -46,4 +50,6 @@ pub struct SourceSettings {
     pub concurrency: usize,
     /// Start no invocation; stay in the group.
     pub paused: bool,
+    /// The same for these partitions of a Kafka mapping.
+    pub paused_partitions: BTreeSet<Partition>,
 }

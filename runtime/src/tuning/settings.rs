@@ -1,12 +1,13 @@
 //! The settings in force, and what became of each wish.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{HOST, Knob, SourceSettings, Subject, Value, Wish};
+use super::{HOST, Knob, SourceSettings, Subject, Value, Wish, partitions};
 use crate::document::nearest;
+use crate::mapping::Partition;
 use crate::model::Application;
 use crate::observation::Recent;
 
@@ -61,6 +62,8 @@ pub struct Settings {
     values: BTreeMap<(String, Knob), Held>,
     /// Function of each mapping, and what else limits its invocations.
     sources: BTreeMap<String, (String, Option<u32>)>,
+    /// Topics of each Kafka mapping, and which of their partitions are left alone.
+    partitions: BTreeMap<String, (Vec<String>, BTreeSet<Partition>)>,
     changes: Recent<Change>,
     /// How long a Kafka mapping gathers where no window is set.
     gathers: Duration,
@@ -71,10 +74,14 @@ impl Settings {
     /// `gathers`: how long a Kafka mapping gathers where no window is set.
     pub fn new(app: &Application, concurrency: usize, log: &str, gathers: Duration) -> Self {
         let (subjects, values, sources) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut settings = Self { subjects, values, sources, changes: Recent::new(REMEMBERED), gathers };
+        let partitions = BTreeMap::new();
+        let mut settings = Self { subjects, values, sources, partitions, changes: Recent::new(REMEMBERED), gathers };
         for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
             let values = (mapping.batch_size, mapping.batching_window.as_secs() as u32);
             settings.source(&mapping.id, Subject::Kafka, values, (&mapping.function, None));
+            settings.partitions.insert(mapping.id.clone(), (mapping.topics.clone(), BTreeSet::new()));
+            let none = partitions::written(&BTreeSet::new(), &mapping.topics);
+            settings.hold(&mapping.id, Subject::Kafka, Knob::PausedPartitions, Value::Text(none));
         }
         for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
             let values = (mapping.batch_size, mapping.batching_window.as_secs() as u32);
@@ -107,7 +114,17 @@ impl Settings {
     /// Why nothing changed, and what to write instead.
     pub fn change(&mut self, at_ms: u64, who: &str, wish: &Wish) -> Result<Option<Change>, String> {
         let (subject, knob) = self.find(wish)?;
-        let new = knob.read(&wish.value).map_err(|why| format!("{} of {} {why}.", knob.name(), wish.target))?;
+        let refused = |why: String| format!("{} of {} {why}.", knob.name(), wish.target);
+        let mut new = knob.read(&wish.value).map_err(refused)?;
+        let paused = self.partitions.get(&wish.target).filter(|_| knob == Knob::PausedPartitions);
+        let paused = paused.map(|(topics, now)| {
+            let paused = partitions::read(&wish.value, now, topics).map_err(refused)?;
+            Ok::<_, String>((partitions::written(&paused, topics), paused))
+        });
+        let paused = paused.transpose()?.map(|(written, paused)| {
+            new = Value::Text(written);
+            paused
+        });
         if let Subject::Queue { fifo } = subject {
             self.queue_takes(&wish.target, fifo, knob, &new)?;
         }
@@ -116,6 +133,9 @@ impl Settings {
             return Ok(None);
         }
         let old = std::mem::replace(&mut held.value, new.clone());
+        if let Some(((_, now), paused)) = self.partitions.get_mut(&wish.target).zip(paused) {
+            *now = paused;
+        }
         let change = Change { at_ms, who: who.to_owned(), target: wish.target.clone(), setting: knob, old, new };
         self.changes.push(change.clone());
         Ok(Some(change))
@@ -174,6 +194,7 @@ impl Settings {
             },
             concurrency: own.map_or(concurrency, |own| own.min(concurrency)) as usize,
             paused: self.values.get(&(mapping.to_owned(), Knob::Paused)).is_some_and(|held| held.value.is_on()),
+            paused_partitions: self.partitions.get(mapping).map(|(_, paused)| paused.clone()).unwrap_or_default(),
         })
     }
 

@@ -32,6 +32,8 @@ pub enum Knob {
     BatchingWindow,
     /// Whether the source is left alone.
     Paused,
+    /// Partitions of a Kafka mapping that are left alone.
+    PausedPartitions,
     /// Instances at one time at most (`ReservedConcurrentExecutions`).
     Concurrency,
     /// What the host logs, as `RUST_LOG` has it.
@@ -73,7 +75,8 @@ impl Value {
 }
 
 impl Knob {
-    const ALL: [Self; 5] = [Self::BatchSize, Self::BatchingWindow, Self::Paused, Self::Concurrency, Self::Log];
+    const ALL: [Self; 6] =
+        [Self::BatchSize, Self::BatchingWindow, Self::Paused, Self::PausedPartitions, Self::Concurrency, Self::Log];
 
     /// As users write it.
     pub fn name(self) -> &'static str {
@@ -81,6 +84,7 @@ impl Knob {
             Self::BatchSize => "batch-size",
             Self::BatchingWindow => "batching-window",
             Self::Paused => "paused",
+            Self::PausedPartitions => "paused-partitions",
             Self::Concurrency => "concurrency",
             Self::Log => "log",
         }
@@ -89,7 +93,8 @@ impl Knob {
     /// The settings that a subject has.
     pub fn of(subject: Subject) -> &'static [Self] {
         match subject {
-            Subject::Kafka | Subject::Queue { .. } => &[Self::BatchSize, Self::BatchingWindow, Self::Paused],
+            Subject::Kafka => &[Self::BatchSize, Self::BatchingWindow, Self::Paused, Self::PausedPartitions],
+            Subject::Queue { .. } => &[Self::BatchSize, Self::BatchingWindow, Self::Paused],
             Subject::Function => &[Self::Concurrency],
             Subject::Host => &[Self::Log],
         }
@@ -115,6 +120,8 @@ impl Knob {
                 "false" | "no" | "off" => Ok(Value::Flag(false)),
                 other => Err(format!("must be true or false, not '{other}'")),
             },
+            // which there are depends on the mapping
+            Self::PausedPartitions => Ok(Value::Text(text.trim().to_owned())),
             Self::Log => match text.trim() {
                 "" => Err("must name a level, such as info or debug".to_owned()),
                 text if text.len() > 500 => Err("is too long: 500 characters at most".to_owned()),

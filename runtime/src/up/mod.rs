@@ -30,7 +30,7 @@ use self::parts::Parts;
 use self::port::Port;
 use self::room::Division;
 use crate::control::{LogSwitch, Tuner};
-use crate::http::{self, KeySet};
+use crate::http::{self, KeyStore};
 use crate::instances::{Pool, PoolOptions, epoch_ms};
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, Token};
@@ -54,7 +54,7 @@ pub struct Options {
     /// Where each HTTP API listens, by logical id; one without an address gets any free port of loopback.
     pub http: BTreeMap<String, SocketAddr>,
     /// Keys for the JWT authorizers.
-    pub keys: Option<Arc<KeySet>>,
+    pub keys: Option<Arc<KeyStore>>,
     /// False: schedules are left to another host.
     pub schedules: bool,
     /// Gather and retry at the service's pace instead of as soon as possible.
@@ -203,6 +203,12 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
             settings::follow(file.clone(), tuner.clone(), wishes.clone()).map(Ok)
         });
     }
+    if let Some(keys) = options.keys.clone() {
+        watching.supervise(registry.part("keys for tokens"), &stopping, move || {
+            let keys = keys.clone();
+            async move { keys.follow().await }.map(Ok)
+        });
+    }
     if let Some(listener) = listeners.control {
         tracing::info!("live page on http://{}/_usher/", address(&listener));
         let host = control::Host {
@@ -210,6 +216,7 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
             observations: options.pool.observations.clone(),
             kafka: watches.0,
             sqs: watches.1,
+            keys: options.keys.clone(),
             events,
             places: vec![room.public.clone(), room.control.clone()],
             parts: registry.clone(),

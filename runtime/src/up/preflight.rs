@@ -27,7 +27,7 @@ fn inconsistencies(app: &Application, options: &Options) -> Vec<String> {
             Some(_) => {}
         }
     }
-    problems.extend(app.apis.iter().filter_map(|api| http::check(api, options.keys.as_deref()).err()));
+    problems.extend(app.apis.iter().filter_map(|api| http::check(api, options.keys.is_some()).err()));
     let mut groups = BTreeSet::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
         if !app.functions.contains_key(&mapping.function) {

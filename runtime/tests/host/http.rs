@@ -12,7 +12,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
-use usher::http::{self, KeySet};
+use usher::http::{self, KeySet, KeyStore};
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
 use usher::model::{Api, Cors, JwtAuthorizer, Route};
 
@@ -74,11 +74,15 @@ pub(crate) fn api(routes: Vec<Route>) -> Api {
 }
 
 pub(crate) async fn serve_with(api: Api, keys: Option<KeySet>) -> Server {
+    serve_checked(api, keys.map(|set| Arc::new(KeyStore::fixed(set)))).await
+}
+
+pub(crate) async fn serve_checked(api: Api, keys: Option<Arc<KeyStore>>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let functions = Arc::new(Functions::default());
     let (stop, stopping) = watch::channel(false);
-    let serving = tokio::spawn(http::serve(api, listener, keys.map(Arc::new), functions.clone(), stopping));
+    let serving = tokio::spawn(http::serve(api, listener, keys, functions.clone(), stopping));
     Server { url, functions, stop, serving }
 }
 
@@ -243,16 +247,24 @@ async fn cors_is_answered_by_the_service_and_its_headers_win() {
     assert_eq!(response.headers().get_all("access-control-allow-origin").iter().collect::<Vec<_>>(), ["https://shop.test"]);
 }
 
-const KNOWN: &str = include_str!("keys/known.pem");
-const STRANGER: &str = include_str!("keys/stranger.pem");
+pub(crate) const KNOWN: &str = include_str!("keys/known.pem");
+pub(crate) const STRANGER: &str = include_str!("keys/stranger.pem");
 
 fn key_set() -> KeySet {
-    let mut jwk = Jwk::from_encoding_key(&EncodingKey::from_rsa_pem(KNOWN.as_bytes()).unwrap(), Algorithm::RS256).unwrap();
-    jwk.common.key_id = Some("k1".into());
-    KeySet::parse(&json!({ "keys": [jwk] }).to_string()).unwrap()
+    KeySet::parse(&jwks(&[("k1", KNOWN)])).unwrap()
 }
 
-fn guarded() -> Api {
+/// A JWKS document with these private keys' public halves.
+pub(crate) fn jwks(keys: &[(&str, &str)]) -> String {
+    let one = |(kid, pem): &(&str, &str)| {
+        let mut jwk = Jwk::from_encoding_key(&EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap(), Algorithm::RS256).unwrap();
+        jwk.common.key_id = Some((*kid).to_owned());
+        jwk
+    };
+    json!({ "keys": keys.iter().map(one).collect::<Vec<_>>() }).to_string()
+}
+
+pub(crate) fn guarded() -> Api {
     let mut routes = vec![route("GET /mine", "Echo"), route("GET /write", "Echo"), route("GET /open", "Echo")];
     routes[0].authorizer = Some("Jwt".into());
     routes[1].authorizer = Some("Jwt".into());
@@ -266,7 +278,7 @@ fn guarded() -> Api {
     Api { authorizers: BTreeMap::from([("Jwt".into(), jwt)]), ..api(routes) }
 }
 
-fn claims(change: &Value) -> Value {
+pub(crate) fn claims(change: &Value) -> Value {
     let mut claims =
         json!({"iss": "https://issuer.test/", "aud": "app", "sub": "alice", "exp": 4_000_000_000_u64, "groups": ["a", "b"]});
     for (key, value) in change.as_object().unwrap() {
@@ -275,7 +287,7 @@ fn claims(change: &Value) -> Value {
     claims
 }
 
-fn token(algorithm: Algorithm, kid: &str, key: &EncodingKey, claims: &Value) -> String {
+pub(crate) fn token(algorithm: Algorithm, kid: &str, key: &EncodingKey, claims: &Value) -> String {
     jsonwebtoken::encode(&Header { kid: Some(kid.into()), ..Header::new(algorithm) }, claims, key).unwrap()
 }
 
@@ -283,7 +295,7 @@ fn good_token(change: &Value) -> String {
     token(Algorithm::RS256, "k1", &EncodingKey::from_rsa_pem(KNOWN.as_bytes()).unwrap(), &claims(change))
 }
 
-async fn get(server: &Server, path: &str, token: Option<&str>) -> reqwest::Response {
+pub(crate) async fn get(server: &Server, path: &str, token: Option<&str>) -> reqwest::Response {
     let request = Client::new().get(format!("{}{path}", server.url));
     match token {
         Some(token) => request.header("authorization", token).send().await.unwrap(),

@@ -17,7 +17,7 @@ use crate::support::eventually;
 
 impl Stage {
     /// Everything that stands in a topic, once there are so many.
-    async fn eventually_in(&self, topic: &str, count: usize) -> Vec<OwnedMessage> {
+    pub(crate) async fn eventually_in(&self, topic: &str, count: usize) -> Vec<OwnedMessage> {
         let consumer: StreamConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.mapping.bootstrap_servers)
             .set("group.id", random())
@@ -87,9 +87,12 @@ async fn a_queue_that_is_not_there_holds_its_partition_and_no_other_until_it_is(
     stage.produce(1, &values(0..3)).await;
     stage.eventually_seen(3).await;
     assert!(stage.seen().iter().all(|seen| seen.0 == 1), "the held partition waits: {:?}", stage.seen());
+    let why = eventually("the status says why", async || running.handle.status().destination_problem).await;
+    assert!(why.contains(&name) && why.contains("partition 0"), "{why}");
     sqs::ensure(&Sqs::at(&endpoint()), &[queue(&name, None)]).await.unwrap();
     assert_eq!(eventually_told(&name).await["responseContext"]["functionError"], "Unhandled");
     stage.eventually_seen(4).await;
+    assert_eq!(running.handle.status().destination_problem, None);
     running.drain().await;
     assert_eq!((stage.committed(0).await, stage.committed(1).await), (Some(2), Some(3)));
 }

@@ -175,6 +175,7 @@ fn why(reason: Reason) -> &'static str {
         Reason::RetriesExhausted => "retries",
         Reason::TooOld => "age",
         Reason::TooLarge => "size",
+        Reason::Skipped => "skipped",
     }
 }
 

@@ -49,19 +49,29 @@ async fn a_killed_host_loses_nothing() {
 }
 
 /// An SQS server of this test's own, which it may stop.
-struct OwnServer {
+pub(crate) struct OwnServer {
     data: TempDir,
     port: u16,
+    limits: &'static str,
 }
 
 impl OwnServer {
     fn start() -> Self {
-        let server = Self { data: tempfile::tempdir().unwrap(), port: free_address().port() };
+        Self::with("relaxed")
+    }
+
+    /// One that takes 256 KiB in a message, and no characters that the service refuses.
+    pub(crate) fn strict() -> Self {
+        Self::with("strict")
+    }
+
+    fn with(limits: &'static str) -> Self {
+        let server = Self { data: tempfile::tempdir().unwrap(), port: free_address().port(), limits };
         server.script("start");
         server
     }
 
-    fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
@@ -71,6 +81,7 @@ impl OwnServer {
             .args([command, "sqs"])
             .env("USHER_DATA", self.data.path())
             .env("SQS_PORT", self.port.to_string())
+            .env("SQS_LIMITS", self.limits)
             .env_remove("USHER_SERVERS")
             .output()
             .unwrap();

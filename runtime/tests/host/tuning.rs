@@ -9,7 +9,7 @@ use crate::support::eventually;
 use crate::{kafka, support};
 
 fn tune(running: &kafka::Running, paused: bool) {
-    let settings = SourceSettings { batch_size: 50, window: Duration::ZERO, concurrency: 4, paused };
+    let settings = SourceSettings { batch_size: 50, window: Duration::ZERO, concurrency: 4, paused, ..SourceSettings::default() };
     running.handle.tuner().send(Some(settings)).unwrap();
 }
 

@@ -43,9 +43,9 @@ pub enum Claim {
 /// What a filling from nothing starts with.
 #[derive(Debug, Clone, Copy)]
 pub struct Start<'a> {
-    /// Claimed before the end offsets were read.
+    /// Claimed before the barriers were appended.
     pub grant: &'a Grant,
-    /// Kafka's end offsets (JSON); `{}` where nothing of the program can be in Kafka.
+    /// Where the barriers stand in Kafka ([`Barriers`](crate::refill::Barriers)); `{}` where nothing of the program can be in Kafka.
     pub ends: &'a str,
 }
 
@@ -54,7 +54,7 @@ pub struct Start<'a> {
 pub enum Install {
     /// The filling is the caller's until its lease ends.
     Mine {
-        /// The end offsets that `progress` must pass before Postgres is read, as they were when this filling began.
+        /// The barriers that `progress` must pass before Postgres is read.
         ends: String,
         /// What the loader before noted last ([`install_renew`](super::Gate::install_renew)); empty at first.
         position: String,
@@ -66,9 +66,9 @@ pub enum Install {
     },
     /// Nothing to do.
     AlreadyOpen,
-    /// The gate is to be filled from nothing, and only a storefront, which reads Kafka's end offsets, can begin that.
+    /// The gate is to be filled from nothing, and only a storefront, which appends barriers to Kafka, can begin that.
     EndsNeeded,
-    /// The gate does not hold the grant (any more): it may have lost orders that the end offsets do not cover. Claim again.
+    /// The gate does not hold the grant (any more): it may have lost orders that stand behind the barriers. Claim again.
     GrantLost,
 }
 
@@ -81,7 +81,7 @@ pub enum InstallState {
     Replaced,
     /// Being filled.
     Loading {
-        /// Kafka's end offsets when it began.
+        /// The barriers that it waits for.
         ends: String,
         /// The loader's lease ends in so many ms; 0 when it has ended.
         lease_left_ms: u64,

@@ -141,7 +141,7 @@ impl Gate {
 }
 
 impl Gate {
-    /// The programs that are being filled, in no order: their end offsets are recorded, so any function can continue.
+    /// The programs that are being filled, in no order: their barriers are recorded, so any function can continue.
     pub async fn fillings(&self) -> Result<Vec<ProgramRef>, LinkError> {
         let shards: Vec<Shard> = Shard::all().collect();
         let members = |shard: &Shard| {

@@ -4,6 +4,7 @@
 //! version; unknown fields are tolerated, so a newer sender can add some.
 
 mod api_call;
+mod barrier;
 mod client;
 mod order_requested;
 mod program_changed;
@@ -13,10 +14,11 @@ mod stream_entry;
 mod values;
 
 pub use api_call::{ApiCall, InvalidCall};
+pub use barrier::Barrier;
 pub use order_requested::{Invalid, OrderRequested};
 pub use program_changed::{BadChange, ProgramChanged};
 pub use stream_entry::StreamEntry;
 pub use values::{
-    BadValue, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, CategoryNo, Cents, IdempotencyKey,
+    BadValue, BodyHash, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, CategoryNo, Cents, IdempotencyKey,
     MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex, Shard, TraceId, UserId,
 };

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::values::{
-    BadValue, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
+    BadValue, BodyHash, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
 };
 
 /// Sent by storefront to `{env}-order-create`, keyed by the order number. Schema version 1.
@@ -35,6 +35,9 @@ pub struct OrderRequested {
     /// The client's key, if it sent one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
+    /// What the request with this key asked for, hashed: kept with the order, for a gate that has lost its keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_hash: Option<BodyHash>,
     /// When payment was promised to be possible until, milliseconds since 1970. Create may store a later time.
     #[schemars(range(min = 0))]
     pub pay_by_ms: i64,
@@ -105,6 +108,8 @@ struct Wire {
     amount_cents: Cents,
     #[serde(default)]
     idempotency_key: Option<IdempotencyKey>,
+    #[serde(default)]
+    idempotency_hash: Option<BodyHash>,
     pay_by_ms: i64,
     #[serde(default)]
     trace: Option<String>,
@@ -125,6 +130,7 @@ impl TryFrom<Wire> for OrderRequested {
             unit_price_cents,
             amount_cents,
             idempotency_key,
+            idempotency_hash,
             pay_by_ms,
             trace,
         } = w;
@@ -139,6 +145,7 @@ impl TryFrom<Wire> for OrderRequested {
             unit_price_cents,
             amount_cents,
             idempotency_key,
+            idempotency_hash,
             pay_by_ms,
             trace,
         };

@@ -19,6 +19,7 @@ prop_compose! {
         seats in btree_set(0..1_000_000_u32, 1..=MAX_SEATS_PER_ORDER),
         unit_price in 0..=1_000_000_000_i64,
         key in option::of("[!-~]{1,64}"),
+        hash: Option<[u8; 32]>,
         pay_by_ms in 0..=i64::MAX,
         trace in option::of("[!-~]{0,128}"),
     ) -> OrderRequested {
@@ -34,6 +35,7 @@ prop_compose! {
             seats: seats.into_iter().map(|s| SeatIndex::new(s).expect("in bounds")).collect(),
             unit_price_cents,
             idempotency_key: key.map(|k| IdempotencyKey::new(k).expect("in bounds")),
+            idempotency_hash: hash.map(BodyHash::new),
             pay_by_ms,
             trace,
         }
@@ -44,6 +46,7 @@ fn sample() -> Value {
     json!({
         "v": 1, "order": "381265920001048577", "nonce": "000102030405060708090a0b0c0d0e0f", "user": "alice", "program": "17",
         "category": 0, "seats": [4, 5], "unit_price_cents": 2500, "amount_cents": 5000, "idempotency_key": "k-1",
+        "idempotency_hash": "ab".repeat(32),
         "pay_by_ms": 1_795_000_000_000_i64, "trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     })
 }
@@ -89,6 +92,9 @@ fn out_of_bounds() -> Vec<(Value, bool)> {
         (with("amount_cents", json!(5001)), false),
         (with("idempotency_key", json!("")), true),
         (with("idempotency_key", json!("k".repeat(65))), true),
+        (with("idempotency_hash", json!("")), true),
+        (with("idempotency_hash", json!("ab".repeat(31))), true),
+        (with("idempotency_hash", json!("AB".repeat(32))), true),
         (with("pay_by_ms", json!(-1)), true),
         (with("trace", json!("t".repeat(129))), true),
         (with("trace", json!("a b")), true),

@@ -1,9 +1,10 @@
 //! Filling a gate from Postgres, in pages, by whichever process has the time: a request, or the timeout-closer's tick.
 //!
 //! ```text
-//! claimed and begun by a storefront, which alone reads Kafka's end offsets (wait: order-create must have passed them)
+//! claimed and begun by a storefront, which alone appends to Kafka (wait: order-create must have passed its barriers)
 //!   --kept--> reservations that survived in the gate, settled where their rows say that they have ended
-//!   --seats-> the orders that hold seats, by their first seats
+//!   --seats-> the orders that hold seats, by their first seats, with the clients' keys that lead to them
+//!   --keys--> the keys that lead to orders which have ended
 //!   --done--> open
 //! ```
 //!
@@ -14,6 +15,7 @@
 //! Rows that change behind the position are settled as always: settling works while a gate is closed, and what it misses stays dirty.
 
 mod kept;
+mod keys;
 mod lease;
 mod position;
 mod seats;
@@ -23,7 +25,7 @@ use crate::gate::{Epoch, Gate, GateError, ProgramRef};
 use crate::sale::Program;
 use crate::store::{Store, StoreError};
 
-pub use wait::has_passed;
+pub use wait::{BarrierPlace, Barriers, has_passed};
 
 use lease::Lease;
 use position::Position;
@@ -90,6 +92,7 @@ pub async fn fill(
         let step = match position {
             Position::Kept(cursor) => filling.settle_kept(cursor).await?,
             Position::Seats(after) => filling.merge_seats(after).await?,
+            Position::Keys(after) => filling.restore_keys(after).await?,
             Position::Done => break,
         };
         let Step::To(next) = step else { return Ok(Filled::Unfinished) };

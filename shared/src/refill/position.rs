@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::message::SeatIndex;
+use crate::message::{OrderNumber, SeatIndex};
 
 /// All before it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(super) enum Position {
     Kept(u64),
     /// Orders are being merged: those whose first seat is above this one are left.
     Seats(Option<SeatIndex>),
+    /// Clients' keys of ended orders are being restored: those of orders above this number are left.
+    Keys(Option<OrderNumber>),
     /// Nothing is left but to open.
     Done,
 }
@@ -28,6 +30,8 @@ impl Position {
             Some(("kept", cursor)) => cursor.parse().ok().map(Self::Kept),
             Some(("seats", "")) => Some(Self::Seats(None)),
             Some(("seats", after)) => seat(after).map(|seat| Self::Seats(Some(seat))),
+            Some(("keys", "")) => Some(Self::Keys(None)),
+            Some(("keys", after)) => after.parse().ok().map(|number| Self::Keys(Some(number))),
             _ => None,
         }
     }
@@ -39,6 +43,8 @@ impl fmt::Display for Position {
             Self::Kept(cursor) => write!(f, "kept:{cursor}"),
             Self::Seats(None) => f.write_str("seats:"),
             Self::Seats(Some(after)) => write!(f, "seats:{after}"),
+            Self::Keys(None) => f.write_str("keys:"),
+            Self::Keys(Some(after)) => write!(f, "keys:{after}"),
             Self::Done => f.write_str("done"),
         }
     }
@@ -50,12 +56,14 @@ mod tests {
 
     #[test]
     fn a_position_reads_back_and_another_text_is_none() {
-        let seat = SeatIndex::new(199_999).ok();
-        for position in [Position::Kept(u64::MAX), Position::Seats(None), Position::Seats(seat), Position::Done] {
+        let (seat, number) = (SeatIndex::new(199_999).ok(), OrderNumber::new(i64::MAX).ok());
+        let seats = [Position::Kept(u64::MAX), Position::Seats(None), Position::Seats(seat)];
+        let keys = [Position::Keys(None), Position::Keys(number), Position::Done];
+        for position in seats.into_iter().chain(keys) {
             assert_eq!(Position::read(&position.to_string()), Some(position));
         }
         assert_eq!(Position::read(""), Some(Position::FIRST));
-        for text in ["kept", "kept:", "seats:x", "seats:1000000", "done:", "later:1"] {
+        for text in ["kept", "kept:", "seats:x", "seats:1000000", "keys:0", "done:", "later:1"] {
             assert_eq!(Position::read(text), None, "{text}");
         }
     }

@@ -28,7 +28,10 @@ impl Filling<'_> {
                 }
             }
         }
-        Ok(Step::To(page.next.map_or(Position::Done, |last| Position::Seats(Some(last)))))
+        if !self.name(&page.named).await? {
+            return Ok(Step::Stale);
+        }
+        Ok(Step::To(page.next.map_or(Position::Keys(None), |last| Position::Seats(Some(last)))))
     }
 
     /// Orders that lost a seat to one that Postgres gave it to: settled by their rows, before the position moves past them.

@@ -13,6 +13,12 @@ pub struct Windows {
     pub delivery_ms: u64,
 }
 
+/// For so long a client's key leads to its order, ms from when the order was made: a day longer than it can be paid.
+pub const fn key_ttl_ms(pay_window_ms: i64) -> u64 {
+    const AFTERLIFE_MS: u64 = 24 * 3600 * 1000;
+    pay_window_ms.unsigned_abs().saturating_add(AFTERLIFE_MS)
+}
+
 /// Two waiting times that contradict each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WindowsError {

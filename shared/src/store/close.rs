@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::repeat::{Repeat, Rounds};
+use super::repeat::Repeat;
 use super::{OrderRow, Store, StoreError};
 use crate::message::{Nonce, OrderNumber};
 use crate::sale::Status;
@@ -44,15 +44,15 @@ impl Store {
     /// Closes those of the orders that are unpaid, past their time and without a waiting payment; then reads, in a fresh statement, what
     /// holds for each. One answer per order asked about, in the order asked.
     pub async fn close_due(&self, orders: &[(OrderNumber, Nonce)]) -> Result<Vec<Closing>, StoreError> {
-        let mut rounds = Rounds::default();
-        loop {
-            self.close_once(orders).await?;
-            let closings = self.closings(orders).await?;
-            // Create may have committed an order, or its time may have come, between the attempt and the look.
-            if !rounds.again(closings.iter().any(Closing::is_due)) {
-                return Ok(closings);
-            }
+        self.close_once(orders).await?;
+        let closings = self.closings(orders).await?;
+        if !closings.iter().any(Closing::is_due) {
+            return Ok(closings);
         }
+        // Create may have committed an order, or its time may have come, between the attempt and the look. A second attempt finds it;
+        // what that one leaves, another transaction has locked.
+        self.close_once(orders).await?;
+        self.closings(orders).await
     }
 
     async fn close_once(&self, orders: &[(OrderNumber, Nonce)]) -> Result<(), StoreError> {

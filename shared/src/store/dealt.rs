@@ -1,6 +1,6 @@
 //! What became of the records of a batch, as far as their source and people are concerned.
 
-use super::{StoredBatch, Unfinished};
+use super::{Gap, StoredBatch, Unfinished};
 use crate::ingest::kafka::Batch;
 use crate::worker::{Ledger, NextStep, Outcome, Reason};
 
@@ -11,6 +11,8 @@ pub struct Dealt<'a> {
     pub parked: &'a [(usize, Reason)],
     /// Topics and partitions that were found to be created anew.
     pub recreated: &'a [(String, i32)],
+    /// Offsets that were passed without a record.
+    pub gaps: &'a [Gap],
     /// What was left, if anything was.
     pub unfinished: Option<&'a Unfinished>,
 }
@@ -18,7 +20,7 @@ pub struct Dealt<'a> {
 impl StoredBatch<'_> {
     /// What became of the records.
     pub fn dealt(&self) -> Dealt<'_> {
-        Dealt { parked: &self.parked, recreated: &self.recreated, unfinished: self.unfinished.as_ref() }
+        Dealt { parked: &self.parked, recreated: &self.recreated, gaps: &self.gaps, unfinished: self.unfinished.as_ref() }
     }
 }
 
@@ -57,6 +59,16 @@ impl Dealt<'_> {
         }
         for (topic, partition) in self.recreated {
             tracing::error!(alarm = "topic_recreated", topic, partition, "offsets started again: the topic was created anew");
+        }
+        for Gap { topic, partition, from, until, .. } in self.gaps {
+            tracing::error!(
+                alarm = "progress_gap",
+                topic,
+                partition,
+                from,
+                until,
+                "offsets were passed that this consumer never received; compare them with Kafka, and replay them if they have records"
+            );
         }
         if let Some(rest) = self.unfinished {
             let records = batch.len() - rest.from;

@@ -3,7 +3,7 @@
 use sqlx::Row;
 
 use super::row::bounded;
-use super::{OrderRow, Store, StoreError};
+use super::{NamedRow, OrderRow, Store, StoreError};
 use crate::message::{OrderNumber, ProgramId, SeatIndex, UserId};
 
 /// How far create has come in one partition.
@@ -24,6 +24,8 @@ pub struct Progress {
 pub struct LiveOrders {
     /// Each once, by its first seat. May be empty although there are more: a page may consist of later seats of one order.
     pub orders: Vec<OrderRow>,
+    /// Those of them that a client's key leads to.
+    pub named: Vec<NamedRow>,
     /// The next page begins after this seat; nothing after the last.
     pub next: Option<SeatIndex>,
 }
@@ -73,15 +75,17 @@ impl Store {
         let query = sqlx::query(include_str!("sql/orders_live.sql")).bind(program.get()).bind(after).bind(i64::from(seats));
         let rows = query.fetch_all(&self.pool).await?;
         let mut orders = Vec::with_capacity(rows.len());
+        let mut named = Vec::new();
         for row in &rows {
             if row.try_get::<Option<i64>, _>("number")?.is_some() {
                 orders.push(OrderRow::read(row)?);
+                named.extend(NamedRow::read(row)?);
             }
         }
         let full = rows.last().filter(|_| rows.len() == seats as usize);
         let last = full.map(|row| row.try_get::<i32, _>("seat")).transpose()?;
         let next = bounded(last.map(|seat| SeatIndex::new(seat as u32)).transpose())?;
-        Ok(LiveOrders { orders, next })
+        Ok(LiveOrders { orders, named, next })
     }
 
     /// How far create has come, ascending by partition. A partition nothing was read from has no entry.

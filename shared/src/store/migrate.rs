@@ -13,11 +13,13 @@ use crate::worker::ErrorClass;
 const LIMIT: Duration = Duration::from_mins(11);
 
 /// All migrations, in order: never changed once released, only added to.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") },
     Migration { version: 2, name: "outbox", sql: include_str!("migrations/0002_outbox.sql") },
     Migration { version: 3, name: "api_calls", sql: include_str!("migrations/0003_api_calls.sql") },
     Migration { version: 4, name: "parked", sql: include_str!("migrations/0004_parked.sql") },
+    Migration { version: 5, name: "barriers", sql: include_str!("migrations/0005_barriers.sql") },
+    Migration { version: 6, name: "named_orders", sql: include_str!("migrations/0006_named_orders.sql") },
     Migration { version: 7, name: "payments", sql: include_str!("migrations/0007_payments.sql") },
     Migration { version: 8, name: "sweep", sql: include_str!("migrations/0008_sweep.sql") },
 ];

@@ -13,7 +13,10 @@
 //! | `sweep` | what a crash left behind: overdue and dirty orders |
 //! | [`api_calls`] | a batch of API calls, in one transaction ([`Store::collect_calls`]); queries; retention |
 //! | `lookup` | orders and the progress of create, for those who only look |
+//! | `named` | orders by their clients' keys, for a gate that has lost its keys |
 //! | `parked` | records set aside: listed, shown, put back, given up |
+//! | `barriers` | what proves that an accepted order is lost |
+//! | `gaps` | offsets that a consumer never received: kept, listed, closed |
 //!
 //! Promises:
 //! - Every change of an order is one conditional UPDATE; nothing is read first and written later.
@@ -29,14 +32,17 @@ pub mod api_calls;
 pub mod create;
 
 mod arrival;
+mod barriers;
 mod cancel;
 mod close;
 mod connect;
 mod dealt;
 mod error;
 mod fence;
+mod gaps;
 mod lookup;
 mod migrate;
+mod named;
 mod outbox;
 mod park;
 mod parked;
@@ -53,14 +59,17 @@ mod sweep;
 
 pub use api_calls::{CallFilter, CallPlace, CallRow, CollectedBatch, Forgotten, GroupBy, GroupSums, SumFilter};
 pub use arrival::Arrival;
+pub use barriers::BarrierWait;
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing};
 pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
 pub use dealt::Dealt;
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};
+pub use gaps::{Gap, GapRow};
 pub use lookup::{Counts, LiveOrders, Progress};
 pub use migrate::Migrated;
+pub use named::NamedRow;
 pub use parked::{
     Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt, ReplayBegun, ReplayEnd, ToReplay,
 };

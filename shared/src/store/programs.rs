@@ -66,6 +66,13 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// The programs that the gate keeps in a shard, ascending.
+    pub async fn programs_of_shard(&self, shard: Shard) -> Result<Vec<ProgramId>, StoreError> {
+        let query = sqlx::query_scalar(include_str!("sql/programs_of_shard.sql")).bind(i16::from(shard.get()));
+        let ids: Vec<i64> = query.fetch_all(&self.pool).await?;
+        bounded(ids.into_iter().map(ProgramId::new).collect())
+    }
+
     /// A program with its categories.
     pub async fn program(&self, id: ProgramId) -> Result<Option<Program>, StoreError> {
         read(&self.pool, id).await

@@ -1,9 +1,12 @@
 //! Step 7: filling the gate.
 
-use shared::gate::{Abandon, Claim, Epoch, Grant, Install, InstallState, LiveOrder, Merged, Reserved, SettleTo, Settled, Start};
+use shared::gate::{
+    Abandon, Claim, Epoch, Grant, Install, InstallState, LiveOrder, Merged, NamedOrder, OrderAt, Reserved, SettleTo, Settled,
+    Start,
+};
 
 use super::private::Private;
-use super::stage::{ENDS, Stage, best, category, chosen, mine, seat, settle_to, uid};
+use super::stage::{ENDS, Stage, best, category, chosen, idem, mine, seat, settle_to, uid};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out() {
@@ -94,6 +97,42 @@ async fn merging_brings_in_what_postgres_says_but_nothing_that_has_ended_or_does
     }
     assert_eq!(stage.free().await, 8);
     assert!(stage.entry(live).await.is_some(), "its timeout is armed again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn restored_keys_lead_to_their_orders() {
+    let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
+    let loader = Epoch::new(1);
+    assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
+    let (known, older) = (stage.order(), stage.order());
+    let named = |at: OrderAt, key, body_hash: &str| NamedOrder {
+        user: uid("alice"),
+        key: idem(key),
+        order: at.order,
+        nonce: at.nonce,
+        body_hash: body_hash.into(),
+        ttl_ms: 60_000,
+    };
+    let keys = [named(known, "k", "01"), named(older, "o", "")];
+    for _ in 0..2 {
+        assert_eq!(stage.gate.install_keys(stage.at_program(), &loader, 60_000, &keys).await, Ok(true));
+    }
+    let stranger = Epoch::new(2);
+    assert_eq!(stage.gate.install_keys(stage.at_program(), &stranger, 60_000, &keys).await, Ok(false));
+    assert_eq!(stage.gate.install_open(stage.at_program(), &loader).await, Ok(true));
+    assert_eq!(stage.gate.install_keys(stage.at_program(), &loader, 60_000, &keys).await, Ok(false), "open");
+
+    let ask = async |key, hash: &str| {
+        let mut wish = stage.wish(stage.order(), "alice", best(1));
+        wish.idempotency = Some((idem(key), hash.into()));
+        stage.gate.reserve(&wish).await.expect("answers")
+    };
+    assert_eq!(ask("k", "01").await, Reserved::Ended { order: known.order, nonce: known.nonce });
+    assert_eq!(ask("k", "02").await, Reserved::KeyReused);
+    // Of a row from before rows kept the hash: an order is never made twice, whatever the body says.
+    assert_eq!(ask("o", "02").await, Reserved::Ended { order: older.order, nonce: older.nonce });
+    let kept: u64 = stage.ask(&["PTTL", &stage.key("idem:17:5:alice:k")]).await;
+    assert!((1..=60_000).contains(&kept), "{kept}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

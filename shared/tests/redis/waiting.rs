@@ -34,7 +34,7 @@ async fn no_request_waits_while_orders_are_not_stored() {
     assert_eq!(begin(1).await, WaitBegun::Yes);
     stage.gate.wait_end(1, LONG).await.expect("answers");
     assert_eq!(begin(2).await, WaitBegun::Lagging);
-    // Said anew with less time, it ends sooner.
+    // Repeated with less time, it ends sooner.
     stage.gate.wait_end(1, Duration::from_millis(1)).await.expect("answers");
     while begin(2).await != WaitBegun::Yes {}
 }

@@ -133,6 +133,7 @@ pub(crate) fn order(user: &str, program: i64, seats: &[u32]) -> OrderRequested {
         unit_price_cents: price,
         amount_cents: price.times(seats.len()).expect("amount"),
         idempotency_key: None,
+        idempotency_hash: None,
         pay_by_ms: 4_000_000_000_000,
         trace: None,
     };

@@ -1,10 +1,10 @@
 //! Programs, and orders for those who only look.
 
-use shared::message::{ProgramId, Shard, UserId};
+use shared::message::{BodyHash, ProgramId, Shard, UserId};
 use shared::sale::{NewCategory, NewProgram, Program};
-use shared::store::Counts;
+use shared::store::{Counts, NamedRow};
 
-use crate::environment::{order, with};
+use crate::environment::{keyed, order, with};
 
 #[tokio::test]
 async fn a_program_reads_back_as_it_was_stored() {
@@ -61,6 +61,40 @@ async fn live_orders_are_those_that_hold_seats() {
             }
             assert_eq!(seen, [0, 2, 3, 4].map(|at| orders[at].order), "{page_of} seats at a time");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn orders_keep_what_their_keys_stood_for() {
+    with(|env| async move {
+        let hash = |n| Some(BodyHash::new([n; 32]));
+        let hashed = |seat: u32, key: &str| {
+            let mut order = keyed(order("alice", 7, &[seat]), key);
+            order.idempotency_hash = hash(seat as u8);
+            order
+        };
+        let (live, ended, closed) = (hashed(1, "a"), hashed(2, "b"), keyed(order("alice", 7, &[3]), "c"));
+        let (plain, elsewhere) = (order("alice", 7, &[4]), keyed(order("alice", 8, &[5]), "a"));
+        env.create(&[live.clone(), ended.clone(), closed.clone(), plain.clone(), elsewhere.clone()]).await;
+        for order in [&ended, &plain, &elsewhere] {
+            env.store.cancel(order.order, &order.user).await.expect("postgres");
+        }
+        env.make_overdue(closed.order).await;
+        env.store.close_due(&[(closed.order, closed.nonce)]).await.expect("postgres");
+        // A duplicate frees its key.
+        env.create(&[keyed(order("alice", 7, &[6]), "a")]).await;
+
+        let program = ProgramId::new(7).expect("id");
+        let page = env.store.live_orders(program, None, 10).await.expect("postgres");
+        let named = |row: &NamedRow| (row.number, row.key.as_str().to_owned(), row.body_hash);
+        assert_eq!(page.named.iter().map(named).collect::<Vec<_>>(), [(live.order, "a".to_owned(), hash(1))]);
+        let mut expected = vec![(ended.order, "b".to_owned(), hash(2)), (closed.order, "c".to_owned(), None)];
+        expected.sort_by_key(|(number, ..)| *number);
+        let all = env.store.named_ended(program, None, 10).await.expect("postgres");
+        assert_eq!(all.iter().map(named).collect::<Vec<_>>(), expected);
+        let rest = env.store.named_ended(program, Some(expected[0].0), 10).await.expect("postgres");
+        assert_eq!(rest.iter().map(named).collect::<Vec<_>>(), expected[1..]);
     })
     .await;
 }

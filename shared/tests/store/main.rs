@@ -5,12 +5,14 @@ mod environment;
 #[path = "../relay/mod.rs"]
 mod relay;
 
+mod barriers;
 mod calls;
 mod calls_queries;
 mod changing;
 mod closing;
 mod create;
 mod failover;
+mod gaps;
 mod interleaved;
 mod lookups;
 mod meeting;

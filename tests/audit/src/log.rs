@@ -68,12 +68,12 @@ pub(crate) struct Paid {
 }
 
 impl Paid {
-    /// The provider was told that the payment is on record.
+    /// The answer says that the payment is on record.
     pub(crate) fn recorded(&self) -> bool {
         self.http == 200 || self.reused()
     }
 
-    /// The provider was told that the reference is another payment's, and that this one is to be refunded.
+    /// The answer says that the reference is another payment's, and that this one is to be refunded.
     pub(crate) fn reused(&self) -> bool {
         self.http == 409 && self.code.as_deref() == Some("payment_reference_reused")
     }

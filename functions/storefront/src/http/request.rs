@@ -22,8 +22,8 @@ pub const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// What a handler sees of a request. Nothing in it is trusted but the claims.
 ///
-/// What is there and cannot be read is refused by whoever reads it, never taken as absent: a request without its key, or without its
-/// condition, is another request. The one exception is `traceparent`, as W3C Trace Context says.
+/// What is there and cannot be read is refused by the handler that reads it, never taken as absent: a request without its key, or
+/// without its condition, is another request. The one exception is `traceparent`, as W3C Trace Context says.
 #[derive(Debug, Clone, Default)]
 pub struct Call {
     /// `GET`, ...

@@ -43,6 +43,10 @@ pub enum Route {
     ReplayParked(String),
     /// `POST /parked/{id}/discard`
     DiscardParked(String),
+    /// `GET /gaps`
+    Gaps,
+    /// `POST /gaps/{id}/close`
+    CloseGap(String),
 }
 
 impl Route {
@@ -69,6 +73,8 @@ impl Route {
             ["parked", id] => (Self::Parked((*id).to_owned()), "GET"),
             ["parked", id, "replay"] => (Self::ReplayParked((*id).to_owned()), "POST"),
             ["parked", id, "discard"] => (Self::DiscardParked((*id).to_owned()), "POST"),
+            ["gaps"] => (Self::Gaps, "GET"),
+            ["gaps", id, "close"] => (Self::CloseGap((*id).to_owned()), "POST"),
             _ => return Err(Problem::not_found("no_such_route", format_args!("there is nothing at {path}"))),
         };
         if method == allowed {
@@ -99,6 +105,8 @@ impl Route {
             Self::Parked(_) => "/parked/{id}",
             Self::ReplayParked(_) => "/parked/{id}/replay",
             Self::DiscardParked(_) => "/parked/{id}/discard",
+            Self::Gaps => "/gaps",
+            Self::CloseGap(_) => "/gaps/{id}/close",
         }
     }
 }
@@ -128,6 +136,8 @@ mod tests {
         assert_eq!(Route::of("GET", "/parked/3"), Ok(Route::Parked("3".into())));
         assert_eq!(Route::of("POST", "/parked/3/replay"), Ok(Route::ReplayParked("3".into())));
         assert_eq!(Route::of("POST", "/parked/3/discard"), Ok(Route::DiscardParked("3".into())));
+        assert_eq!(Route::of("GET", "/gaps"), Ok(Route::Gaps));
+        assert_eq!(Route::of("POST", "/gaps/3/close"), Ok(Route::CloseGap("3".into())));
         assert_eq!(Route::of("GET", "/").map_err(|p| p.status), Err(404));
         assert_eq!(Route::of("GET", "/programs/7/orders/1").map_err(|p| p.status), Err(404));
         assert_eq!(Route::of("DELETE", "/programs/7").map_err(|p| p.status), Err(405));
@@ -151,6 +161,8 @@ mod tests {
             ("POST", "/payments/{id}/refunded"),
             ("GET", "/api-calls"),
             ("GET", "/api-calls/statistics"),
+            ("GET", "/gaps"),
+            ("POST", "/gaps/{id}/close"),
         ] {
             assert_eq!(Route::of(method, path).map(|route| route.template()), Ok(path));
         }

@@ -8,10 +8,11 @@ mod config;
 mod producer;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 pub(crate) use config::client_config;
 pub use producer::KafkaOrders;
-use shared::message::OrderNumber;
+use shared::message::{Barrier, OrderNumber};
 
 /// How a publish ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +32,11 @@ pub enum Published {
     Unknown(String),
 }
 
-/// Kafka's end offsets by partition: the offset that the next record will get.
-pub type EndOffsets = BTreeMap<i32, i64>;
+/// An offset by partition.
+pub type Offsets = BTreeMap<i32, i64>;
+
+/// What Kafka keeps of each partition: from the first offset that is not deleted to the offset that the next record will get.
+pub type Logs = BTreeMap<i32, Range<i64>>;
 
 /// Somewhere to publish orders.
 #[async_trait::async_trait]
@@ -46,6 +50,9 @@ pub trait PublishOrders: Send + Sync {
     /// Puts a record back on a topic, as the bytes it once came as; ends within the delivery timeout.
     async fn put_back(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published;
 
-    /// The end offsets now; `Err` says why they cannot be known.
-    async fn end_offsets(&self) -> Result<EndOffsets, String>;
+    /// Appends a barrier to a partition of the orders' topic; ends within the delivery timeout.
+    async fn append_barrier(&self, partition: i32, barrier: &Barrier) -> Published;
+
+    /// The logs of all partitions of the orders' topic now, at least one; `Err` says why they cannot be known.
+    async fn logs(&self) -> Result<Logs, String>;
 }

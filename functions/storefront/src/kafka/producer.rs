@@ -9,16 +9,16 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::util::Timeout;
-use shared::message::OrderNumber;
+use shared::message::{Barrier, OrderNumber};
 
 use super::circuit::Circuit;
 use super::config::client_config;
-use super::{EndOffsets, PublishOrders, Published};
+use super::{Logs, PublishOrders, Published};
 use crate::settings::KafkaSecurity;
 
 /// How long a probe, and so a request while the circuit is open, may take.
 const PROBE: Duration = Duration::from_millis(400);
-/// How long asking for end offsets may take, for each partition.
+/// How long a request for the offsets of one partition may take.
 const OFFSETS: Duration = Duration::from_secs(2);
 /// Beyond the delivery timeout: librdkafka notices its own timeouts a little late.
 const SLACK: Duration = Duration::from_millis(500);
@@ -93,10 +93,14 @@ impl KafkaOrders {
     }
 
     /// Sends one record and waits for its end, within the delivery timeout.
-    async fn send(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
+    ///
+    /// Without a partition the key decides which one takes it.
+    async fn send(&self, topic: &str, partition: Option<i32>, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
         let producer = self.producer();
         let mut record = FutureRecord::<[u8], [u8]>::to(topic);
-        (record.key, record.payload) = (key, value);
+        record.partition = partition;
+        record.key = key;
+        record.payload = value;
         let delivery = match producer.send_result(record) {
             Ok(delivery) => delivery,
             Err((error, _)) => {
@@ -159,14 +163,18 @@ impl PublishOrders for KafkaOrders {
     }
 
     async fn publish(&self, order: OrderNumber, message: &str) -> Published {
-        self.send(&self.topic, Some(order.to_string().as_bytes()), Some(message.as_bytes())).await
+        self.send(&self.topic, None, Some(order.to_string().as_bytes()), Some(message.as_bytes())).await
     }
 
     async fn put_back(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
-        self.send(topic, key, value).await
+        self.send(topic, None, key, value).await
     }
 
-    async fn end_offsets(&self) -> Result<EndOffsets, String> {
+    async fn append_barrier(&self, partition: i32, barrier: &Barrier) -> Published {
+        self.send(&self.topic, Some(partition), None, Some(barrier.encode().as_bytes())).await
+    }
+
+    async fn logs(&self) -> Result<Logs, String> {
         self.ask(|producer, topic| {
             let client = producer.client();
             let metadata = client.fetch_metadata(Some(topic), Timeout::After(OFFSETS))?;
@@ -174,7 +182,8 @@ impl PublishOrders for KafkaOrders {
             if partitions.is_empty() {
                 return Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition));
             }
-            partitions.iter().map(|p| Ok((p.id(), client.fetch_watermarks(topic, p.id(), OFFSETS)?.1))).collect()
+            let log = |partition| client.fetch_watermarks(topic, partition, OFFSETS).map(|(low, high)| low..high);
+            partitions.iter().map(|p| Ok((p.id(), log(p.id())?))).collect()
         })
         .await
     }

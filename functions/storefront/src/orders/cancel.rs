@@ -5,7 +5,7 @@ use shared::sale::Status;
 use shared::store::{Cancel, Fenced, OrderRow};
 
 use super::lookup::{missing, parse};
-use super::{publish, settle, view};
+use super::{absent, publish, settle, view};
 use crate::http::{Call, Problem, Reply};
 use crate::storefront::Storefront;
 
@@ -40,7 +40,7 @@ fn is_cancelled(row: &OrderRow) -> bool {
 }
 
 /// Ends an order that is on its way: the fence keeps it from ever being stored. Where create has been quicker, there is a row to
-/// cancel: the fence finds it, or the reservation is gone or without its message because the gate was told of it.
+/// cancel: the fence finds it, or the gate has settled it, and its message or the whole reservation is gone.
 async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<Cancel, Problem> {
     let reservation = shop.gate.reservation(number).await?.filter(|r| r.user == *user);
     let request = reservation.as_ref().and_then(|r| serde_json::from_str::<OrderRequested>(&r.message).ok());
@@ -50,8 +50,12 @@ async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<
         return Ok(Cancel::Cancelled(row));
     }
     match shop.store.cancel(number, user).await? {
-        // The gate knows the order and Postgres does not, nor is there a message to fence it by.
+        // The gate has a reservation and Postgres no row, and there is no message to fence it by.
         Cancel::NoRow if reservation.is_some() => Err(Problem::unknown(number)),
+        Cancel::NoRow => {
+            absent::find(shop, number).await?;
+            Ok(shop.store.cancel(number, user).await?)
+        }
         decided => Ok(decided),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use shared::message::{CategoryNo, ProgramVersion, SeatIndex};
+use shared::message::{BodyHash, CategoryNo, ProgramVersion, SeatIndex};
 use shared::sale::{Program, Quote, Refusal, Status, Want, quote};
 use shared::telemetry::traces::Tracer;
 
@@ -98,7 +98,7 @@ fn offer(program: &Program, want: &Want, shown: Option<ProgramVersion>) -> Resul
 }
 
 /// What makes two requests of one key the same: the wish, not its spelling, nor the version it was shown under.
-fn body_hash(want: &Want) -> String {
+fn body_hash(want: &Want) -> BodyHash {
     let mut hash = Sha256::new();
     match want {
         Want::Seats { category, seats } => {
@@ -109,7 +109,7 @@ fn body_hash(want: &Want) -> String {
         }
         Want::Best { category, count } => hash.update(format!("best {category} {count}")),
     }
-    hex::encode(hash.finalize())
+    BodyHash::new(hash.finalize().into())
 }
 
 fn refused(why: &Refusal) -> Problem {

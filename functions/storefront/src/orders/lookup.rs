@@ -6,7 +6,7 @@ use shared::message::{Nonce, OrderNumber, OrderRequested, UserId};
 use shared::store::{OrderRow, PaymentFilter};
 
 use super::publish::Standing;
-use super::view;
+use super::{absent, view};
 use crate::http::{Call, Problem, Reply};
 use crate::payments;
 use crate::storefront::Storefront;
@@ -39,7 +39,10 @@ async fn find(
     if let Some(row) = shop.store.order(number).await? {
         return shown(row).ok_or_else(|| missing(number));
     }
-    let reservation = shop.gate.reservation(number).await?.filter(|r| shown_to(Some(&r.user)));
+    let Some(reservation) = shop.gate.reservation(number).await? else {
+        return shown(absent::find(shop, number).await?).ok_or_else(|| missing(number));
+    };
+    let reservation = Some(reservation).filter(|r| shown_to(Some(&r.user)));
     let waiting = reservation.and_then(|r| Some((serde_json::from_str::<OrderRequested>(&r.message).ok()?, r.state)));
     let Some((request, state)) = waiting else {
         // Stored between the two looks: its message is gone, or its reservation if it has ended since. Its row is there.

@@ -3,6 +3,7 @@
 //! A new order passes through [`create`] (what is wanted, and what it costs), [`reserve`] (the gate holds its seats) and [`publish`]
 //! (the broker has it, or its end is made sure of). Only then is it answered, by [`view`].
 
+mod absent;
 mod cancel;
 mod create;
 mod lookup;

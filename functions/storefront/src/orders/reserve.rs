@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use shared::gate::{OrderAt, ProgramRef, Reserve, Reserved, ResvState};
-use shared::message::{IdempotencyKey, Nonce, OrderNumber, OrderRequested, UserId};
-use shared::sale::{Program, Quote, Want};
+use shared::message::{BodyHash, IdempotencyKey, Nonce, OrderNumber, OrderRequested, UserId};
+use shared::sale::{Program, Quote, Want, key_ttl_ms};
 
 use crate::http::Problem;
 use crate::rebuild::{self, Progress};
@@ -12,8 +12,6 @@ use crate::storefront::Storefront;
 
 /// Order numbers tried: 16 random bits collide rarely within a millisecond, and hardly ever twice.
 const NUMBERS: u32 = 3;
-/// A client's key outlives its order by so much.
-const KEY_AFTERLIFE_MS: u64 = 24 * 3600 * 1000;
 
 /// What a buyer wants, checked and priced.
 #[derive(Debug, Clone)]
@@ -27,7 +25,7 @@ pub struct Wish {
     /// What they cost; or why a new order cannot be. An earlier one of the same key stands all the same.
     pub offer: Result<Quote, Problem>,
     /// The client's key, and what it stands for.
-    pub idempotency: Option<(IdempotencyKey, String)>,
+    pub idempotency: Option<(IdempotencyKey, BodyHash)>,
     /// W3C traceparent.
     pub trace: Option<String>,
 }
@@ -110,7 +108,7 @@ pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Prob
 /// What a repeated request led to before.
 async fn recall(shop: &Storefront, wish: &Wish, program: ProgramRef) -> Result<Option<Reserved>, Problem> {
     let Some((key, hash)) = &wish.idempotency else { return Ok(None) };
-    Ok(shop.gate.recall(program, &wish.user, (key, hash), publish_window_ms(shop, wish)).await?)
+    Ok(shop.gate.recall(program, &wish.user, (key, &hash.to_string()), publish_window_ms(shop, wish)).await?)
 }
 
 /// A program may have a shorter pay window than the installation: nobody is held for longer than that unpublished, but the delivery must
@@ -143,6 +141,7 @@ async fn ask(shop: &Storefront, wish: &Wish, quote: &Quote, program: ProgramRef)
         unit_price_cents: quote.unit_price,
         amount_cents: quote.amount,
         idempotency_key: wish.idempotency.as_ref().map(|(key, _)| key.clone()),
+        idempotency_hash: wish.idempotency.as_ref().map(|(_, hash)| *hash),
         pay_by_ms: now_ms.saturating_add(pay_ms) as i64,
         trace: wish.trace.clone(),
     };
@@ -155,9 +154,9 @@ async fn ask(shop: &Storefront, wish: &Wish, quote: &Quote, program: ProgramRef)
         want: wish.want.clone(),
         unit_price: quote.unit_price,
         user_limit: wish.program.user_limit,
-        idempotency: wish.idempotency.clone(),
+        idempotency: wish.idempotency.as_ref().map(|(key, hash)| (key.clone(), hash.to_string())),
         publish_window_ms: publish_window_ms(shop, wish),
-        idem_ttl_ms: pay_ms + KEY_AFTERLIFE_MS,
+        idem_ttl_ms: key_ttl_ms(wish.program.pay_window_ms),
         message_head,
         message_tail,
     })
@@ -214,6 +213,7 @@ mod tests {
             unit_price_cents: Cents::new(50).expect("valid"),
             amount_cents: Cents::new(100).expect("valid"),
             idempotency_key: None,
+            idempotency_hash: None,
             pay_by_ms: 1_800_000_900_000,
             trace: None,
         };

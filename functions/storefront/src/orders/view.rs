@@ -23,7 +23,11 @@ pub(super) fn placed(row: &OrderRow) -> Result<Reply, Problem> {
             let why = row.reason.as_deref().unwrap_or("rejected");
             let problem =
                 Problem::new(409, "rejected", "The order was rejected", format!("the order could not be stored: {why}"));
-            Err(problem.with("order", row.number.to_string()).with("reason", why))
+            let problem = problem.with("order", row.number.to_string()).with("reason", why);
+            Err(match row.duplicate_of {
+                Some(first) => problem.with("duplicate_of", first.to_string()),
+                None => problem,
+            })
         }
         Status::Unpaid => Ok(Reply::at(201, location, self::row(row))),
         _ => Ok(Reply::at(200, location, self::row(row))),
@@ -56,8 +60,11 @@ pub(super) fn row(row: &OrderRow) -> Value {
         "pay_by": row.pay_by_ms.map(time),
         "created_at": time(row.created_at_ms),
     });
-    if let (Some(reason), Some(view)) = (&row.reason, view.as_object_mut()) {
-        view.insert("reason".into(), reason.as_str().into());
+    if let Some(reason) = &row.reason {
+        view["reason"] = reason.as_str().into();
+    }
+    if let Some(first) = row.duplicate_of {
+        view["duplicate_of"] = first.to_string().into();
     }
     view
 }

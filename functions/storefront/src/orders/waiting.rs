@@ -34,8 +34,8 @@ pub struct WaitSettings {
 
 /// Looks until an accepted order is stored, or the time is up. Postgres being away shortens nothing that was promised.
 ///
-/// `earlier`: the order is of an earlier request, and its row may be there before the gate knows. It is looked for once even without
-/// time to wait, so that no answer says less than a look at the order has said.
+/// `earlier`: the order is of an earlier request, and its row may be there before the gate is settled. It is looked for once even
+/// without time to wait, so that no answer says less than a look at the order has said.
 pub(super) async fn wait(shop: &Storefront, request: OrderRequested, time: Duration, earlier: bool) -> Standing {
     if earlier && let Some(standing) = look(shop, &request, Instant::now() + PAUSE.1).await {
         return standing;

@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_malformed_element_refuses_the_whole_header() {
         let good = sign(KEY, 1000, BODY);
-        let many = vec![good.as_str(); MAX_SIGNATURES + 1].join(",");
+        let many = [good.as_str(); MAX_SIGNATURES + 1].join(",");
         for header in [
             "",
             ",",

@@ -1,8 +1,11 @@
 //! The storefront over real Redis, Postgres and Kafka: each test in an environment of its own.
 
 mod api_calls;
+mod catching_up;
 mod changes;
+mod create;
 mod emission;
+mod gaps;
 mod orders;
 mod parked;
 mod payments;

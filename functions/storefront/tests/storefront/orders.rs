@@ -15,8 +15,8 @@ async fn an_order_is_answered_202_when_kafka_has_it_and_the_gate_knows() {
     let order = reply.body["order"].as_str().expect("a number").parse().expect("a number");
     let reservation = shop.gate.reservation(order).await.expect("Redis runs").expect("held");
     assert!(matches!(reservation.state, ResvState::Accepted { offset: 0, .. }), "{reservation:?}");
-    let ends = shop.publisher.end_offsets().await.expect("Kafka runs");
-    assert_eq!(ends.values().sum::<i64>(), 1);
+    let logs = shop.publisher.logs().await.expect("Kafka runs");
+    assert_eq!(logs.values().map(|log| log.end).sum::<i64>(), 1);
     assert_eq!(free(&shop, &id).await, 8);
 }
 

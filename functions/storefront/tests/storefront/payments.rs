@@ -171,10 +171,10 @@ async fn while_keys_are_changed_either_is_believed() {
     for (reference, key) in [("r1", SECRET), ("r2", NEXT)] {
         assert_eq!(changing.serve(&notify(&body(reference), key)).await.expect("believed").body["result"], "unmatched");
     }
-    let mut both = notify(&body("r3"), "another secret of somebody");
+    let mut both = notify(&body("r3"), "a secret of another provider");
     let signature = |call: &Call| call.headers.get("x-payment-signature").expect("readable").expect("signed").to_owned();
     both.headers.insert("x-payment-signature", format!("{},{}", signature(&both), signature(&notify(&body("r3"), NEXT))));
     assert_eq!(changing.serve(&both).await.expect("believed").body["result"], "unmatched");
-    let unsure = notify(&body("r4"), "another secret of somebody");
+    let unsure = notify(&body("r4"), "a secret of another provider");
     assert_eq!(problem(changing.serve(&unsure).await), (401, "bad_signature"));
 }

@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use redis::aio::MultiplexedConnection;
 use serde_json::json;
-use shared::message::{OrderNumber, OrderRequested};
+use shared::message::{Barrier, OrderNumber, OrderRequested};
 use shared::sale::Status;
-use storefront::kafka::{EndOffsets, PublishOrders, Published};
+use storefront::kafka::{Logs, PublishOrders, Published};
 
-use crate::support::{Scripted, free, keyed, open_with, problem, program, redis_url, settings, store, two};
+use crate::support::{
+    Scripted, call, free, keyed, open_with, order_when_open, pass_barriers, problem, program, redis_url, settings, store, two,
+    until,
+};
 
 async fn redis() -> MultiplexedConnection {
     let client = redis::Client::open(redis_url()).expect("an address");
@@ -31,7 +34,7 @@ async fn keys(redis: &mut MultiplexedConnection, prefix: &str) -> Vec<String> {
 }
 
 /// Takes every key of the environment away, as a lost Redis would.
-async fn lose(shop: &storefront::Storefront) {
+pub(crate) async fn lose(shop: &storefront::Storefront) {
     let mut redis = redis().await;
     for key in keys(&mut redis, shop.settings.names.prefix()).await {
         let _: u64 = redis::cmd("DEL").arg(key).query_async(&mut redis).await.expect("deletes");
@@ -72,8 +75,12 @@ impl PublishOrders for Copying {
         self.then.put_back(topic, key, value).await
     }
 
-    async fn end_offsets(&self) -> Result<EndOffsets, String> {
-        self.then.end_offsets().await
+    async fn append_barrier(&self, partition: i32, barrier: &Barrier) -> Published {
+        self.then.append_barrier(partition, barrier).await
+    }
+
+    async fn logs(&self) -> Result<Logs, String> {
+        self.then.logs().await
     }
 }
 
@@ -135,16 +142,8 @@ async fn a_lost_gate_opens_again_only_with_every_accepted_order_in_it() {
     assert_eq!(problem(shop.serve(&two(&id, "bob")).await), (503, "loading"));
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&shop, &message, 0).await;
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    let bobs = loop {
-        assert!(std::time::Instant::now() < deadline, "the gate does not open");
-        match shop.serve(&two(&id, "bob")).await {
-            Ok(reply) => break reply,
-            Err(problem) => assert_eq!(problem.code, "loading"),
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    };
-    assert_eq!(bobs.body["seats"], json!([2, 3]));
+    pass_barriers(&shop, &publisher).await;
+    assert_eq!(order_when_open(&shop, &id, "bob").await, json!([2, 3]));
     assert_eq!(free(&shop, &id).await, 6);
 }
 
@@ -158,7 +157,34 @@ async fn who_only_looks_opens_a_lost_gate_again() {
     store(&shop, &message, 0).await;
     publisher.ends.lock().expect("whole").insert(0, 1);
     lose(&shop).await;
-    assert_eq!(free(&shop, &id).await, 8);
+    let look = call("GET", &format!("/programs/{id}"), None, None);
+    shop.serve(&look).await.expect("found");
+    pass_barriers(&shop, &publisher).await;
+    until("the gate is open", async || shop.serve(&look).await.expect("found").body["categories"][0]["free"] == json!(8)).await;
+}
+
+#[tokio::test]
+async fn a_lost_accepted_order_is_loading_never_absent() {
+    let publisher = Scripted::new([]);
+    let shop = open_with(publisher.clone()).await;
+    let id = program(&shop).await;
+    let order = shop.serve(&two(&id, "alice")).await.expect("accepted").body["order"].clone();
+    let order = order.as_str().expect("a number");
+    publisher.ends.lock().expect("whole").insert(0, 1);
+    lose(&shop).await;
+    let get = call("GET", &format!("/orders/{order}"), Some("alice"), None);
+    let cancel = call("POST", &format!("/orders/{order}/cancel"), Some("alice"), None);
+    for request in [&get, &cancel] {
+        assert_eq!(problem(shop.serve(request).await), (503, "loading"));
+    }
+    let message = publisher.sent.lock().expect("whole")[0].clone();
+    store(&shop, &message, 0).await;
+    pass_barriers(&shop, &publisher).await;
+    assert_eq!(shop.serve(&get).await.expect("stored").body["status"], "unpaid");
+    let other = call("GET", &format!("/orders/{}", order.parse::<u64>().expect("a number") ^ 1), Some("alice"), None);
+    until("the gate is open", async || problem(shop.serve(&other).await) != (503, "loading")).await;
+    assert_eq!(problem(shop.serve(&other).await), (404, "no_such_order"));
+    assert_eq!(shop.serve(&cancel).await.expect("its row is there").body["status"], "cancelled");
 }
 
 #[tokio::test]
@@ -173,4 +199,65 @@ async fn progress_beyond_the_end_of_a_topic_made_anew_opens_nothing() {
     publisher.ends.lock().expect("whole").insert(0, 10);
     lose(&shop).await;
     assert_eq!(problem(shop.serve(&two(&id, "bob")).await), (503, "loading"));
+    // Order-create comes to the barrier in the new topic, and so past all that stood before it.
+    pass_barriers(&shop, &publisher).await;
+    order_when_open(&shop, &id, "bob").await;
+}
+
+#[tokio::test]
+async fn a_key_leads_to_its_order_after_a_loss() {
+    let publisher = Scripted::new([]);
+    let shop = open_with(publisher.clone()).await;
+    let id = program(&shop).await;
+    let alices = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("accepted");
+    let bobs = shop.serve(&keyed(two(&id, "bob"), "k")).await.expect("accepted");
+    let sent = publisher.sent.lock().expect("whole").clone();
+    store(&shop, &sent[0], 0).await;
+    store(&shop, &sent[1], 1).await;
+    let cancel = format!("/orders/{}/cancel", bobs.body["order"].as_str().expect("a number"));
+    shop.serve(&call("POST", &cancel, Some("bob"), None)).await.expect("cancelled");
+    publisher.ends.lock().expect("whole").insert(0, 2);
+    lose(&shop).await;
+    let look = call("GET", &format!("/programs/{id}"), None, None);
+    shop.serve(&look).await.expect("found");
+    pass_barriers(&shop, &publisher).await;
+    until("the gate is open", async || shop.serve(&look).await.expect("found").body["categories"][0]["free"] == json!(8)).await;
+
+    let again = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("the same order");
+    assert_eq!((again.status, &again.body["status"]), (201, &json!("unpaid")));
+    assert_eq!((&again.body["order"], &again.body["seats"]), (&alices.body["order"], &alices.body["seats"]));
+    let mut other = keyed(two(&id, "alice"), "k");
+    other.body = json!({"category": 0, "count": 3}).to_string().into_bytes();
+    assert_eq!(problem(shop.serve(&other).await), (422, "idempotency_key_reused"));
+    // An order that has ended is still what its key stands for.
+    let again = shop.serve(&keyed(two(&id, "bob"), "k")).await.expect("the same order");
+    assert_eq!((&again.body["order"], &again.body["status"]), (&bobs.body["order"], &json!("cancelled")));
+    assert_eq!(publisher.sent.lock().expect("whole").len(), 2, "no second order of either");
+    assert_eq!(free(&shop, &id).await, 8);
+}
+
+#[tokio::test]
+async fn a_rejected_duplicate_names_its_original() {
+    let publisher = Scripted::new([]);
+    let shop = open_with(publisher.clone()).await;
+    let id = program(&shop).await;
+    let wish = keyed(two(&id, "alice"), "k");
+    let first = shop.serve(&wish).await.expect("accepted").body["order"].clone();
+    let sent = publisher.sent.lock().expect("whole").clone();
+    store(&shop, &sent[0], 0).await;
+    // The gate forgets the key, as after its time is over.
+    let mut redis = redis().await;
+    for key in keys(&mut redis, shop.settings.names.prefix()).await.into_iter().filter(|key| key.contains(":idem:")) {
+        let _: u64 = redis::cmd("DEL").arg(key).query_async(&mut redis).await.expect("deletes");
+    }
+    let second = shop.serve(&wish).await.expect("accepted");
+    assert_ne!(second.body["order"], first);
+    let sent = publisher.sent.lock().expect("whole").clone();
+    store(&shop, &sent[1], 1).await;
+    let look = call("GET", second.location.as_deref().expect("a place"), Some("alice"), None);
+    let seen = shop.serve(&look).await.expect("hers").body;
+    assert_eq!((&seen["status"], &seen["reason"]), (&json!("rejected"), &json!("duplicate")));
+    assert_eq!(seen["duplicate_of"], first);
+    let again = shop.serve(&wish).await.expect_err("rejected");
+    assert_eq!((again.status, again.code, &again.extras["duplicate_of"]), (409, "rejected", &first));
 }

@@ -9,13 +9,16 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use serde_json::{Value, json};
 use shared::config::Reader;
-use shared::message::{OrderNumber, OrderRequested};
+use shared::message::{Barrier, OrderNumber, OrderRequested};
 use shared::store::Arrival;
 use sqlx::Connection;
 use storefront::http::{Call, Fields, Problem, Reply};
 use storefront::identity::Claims;
-use storefront::kafka::{EndOffsets, KafkaOrders, PublishOrders, Published};
+use storefront::kafka::{KafkaOrders, Logs, Offsets, PublishOrders, Published};
 use storefront::{Settings, Storefront};
+
+/// When the scripted broker appends barriers: later than anything else.
+const BARRIER_MS: i64 = 1_800_000_000_001;
 
 /// Key of the payment provider in tests.
 pub(crate) const SECRET: &str = "a secret of the tests";
@@ -132,8 +135,10 @@ pub(crate) struct Scripted {
     pub(crate) sent: Mutex<Vec<String>>,
     /// Records put back, in the order they came: topic, key, value.
     pub(crate) put_back: Mutex<Vec<PutBack>>,
-    /// What end offsets are said to be.
-    pub(crate) ends: Mutex<EndOffsets>,
+    /// The offset that the next record of a partition gets. Barriers raise it.
+    pub(crate) ends: Mutex<Offsets>,
+    /// Barriers in the order they came.
+    pub(crate) barriers: Mutex<Vec<(i32, i64, Barrier)>>,
 }
 
 impl Scripted {
@@ -178,8 +183,19 @@ impl PublishOrders for Scripted {
         self.outcome(offset).await
     }
 
-    async fn end_offsets(&self) -> Result<EndOffsets, String> {
-        Ok(self.ends.lock().expect("no test panics here").clone())
+    async fn append_barrier(&self, partition: i32, barrier: &Barrier) -> Published {
+        let offset = {
+            let mut ends = self.ends.lock().expect("no test panics here");
+            let end = ends.entry(partition).or_default();
+            *end += 1;
+            *end - 1
+        };
+        self.barriers.lock().expect("no test panics here").push((partition, offset, barrier.clone()));
+        Published::Acknowledged { partition, offset, appended_ms: BARRIER_MS }
+    }
+
+    async fn logs(&self) -> Result<Logs, String> {
+        Ok(self.ends.lock().expect("no test panics here").iter().map(|(partition, end)| (*partition, 0..*end)).collect())
     }
 }
 
@@ -249,6 +265,42 @@ pub(crate) async fn store(shop: &Storefront, message: &str, offset: i64) {
     };
     let batch = shop.store.store_orders(std::slice::from_ref(&arrival), 1_000).await;
     assert_eq!(batch.unfinished, None);
+}
+
+/// Plays order-create for all barriers so far.
+pub(crate) async fn pass_barriers(shop: &Storefront, publisher: &Scripted) {
+    let barriers = publisher.barriers.lock().expect("whole").clone();
+    for (partition, offset, barrier) in barriers {
+        let value = barrier.encode();
+        let arrival = Arrival {
+            topic: &shop.settings.topic,
+            partition,
+            offset,
+            appended_ms: Some(BARRIER_MS),
+            key: None,
+            value: Some(value.as_bytes()),
+            message: Err(shared::worker::Reason::new("no order")),
+        };
+        let batch = shop.store.store_orders(std::slice::from_ref(&arrival), 1_000).await;
+        assert_eq!((batch.unfinished, batch.parked), (None, vec![]));
+    }
+}
+
+/// Orders two seats until the gate takes them. Returns the seats.
+pub(crate) async fn order_when_open(shop: &Storefront, id: &str, buyer: &str) -> Value {
+    let seats = Mutex::new(None);
+    until("the gate opens", async || match shop.serve(&two(id, buyer)).await {
+        Ok(reply) => {
+            *seats.lock().expect("whole") = Some(reply.body["seats"].clone());
+            true
+        }
+        Err(problem) => {
+            assert_eq!(problem.code, "loading");
+            false
+        }
+    })
+    .await;
+    seats.into_inner().expect("whole").expect("seats")
 }
 
 /// Status and code of a problem.

@@ -56,7 +56,7 @@ async fn a_share_of_the_instances_waits_and_no_more() {
 }
 
 #[tokio::test]
-async fn nobody_waits_while_orders_are_not_stored() {
+async fn no_request_waits_while_orders_are_not_stored() {
     let publisher = Scripted::new([]);
     let long = [("ORDER_WAIT_STALL_MS", "60000")];
     let shop = open_with_settings(settings(&long), publisher.clone()).await;

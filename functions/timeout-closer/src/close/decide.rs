@@ -12,6 +12,8 @@ pub struct Found {
     pub gate: Option<Abandon>,
     /// Whether its parked record was put back and may still be stored ([`Action::LookForReplay`]).
     pub replay: Option<bool>,
+    /// Whether create has passed a barrier that was requested when this order was accepted already.
+    pub passed_barrier: bool,
 }
 
 /// What to do next.
@@ -30,6 +32,11 @@ pub enum Action {
     },
     /// No row: ask the gate to give the order up, then decide again by its answer.
     Abandon,
+    /// Create is behind, or the order's record is lost: put off, and request a barrier that tells which.
+    AwaitBarrier {
+        /// The partition that the order's record was appended to.
+        partition: i32,
+    },
     /// Create has passed the order's record without storing it: ask whether the parked record was put back, then decide again.
     LookForReplay {
         /// Partition of the record.
@@ -56,11 +63,11 @@ pub fn decide(row: CloseDecision, found: Found, progress: &[Progress]) -> Action
         (CloseDecision::PaymentWaiting, _) => Action::MatchPayment,
         (CloseDecision::OtherNonce, _) => Action::Release,
         (CloseDecision::NoRow, None) => Action::Abandon,
-        (CloseDecision::NoRow, Some(gate)) => without_row(gate, found.replay, progress),
+        (CloseDecision::NoRow, Some(gate)) => without_row(gate, found, progress),
     }
 }
 
-fn without_row(gate: Abandon, replay: Option<bool>, progress: &[Progress]) -> Action {
+fn without_row(gate: Abandon, found: Found, progress: &[Progress]) -> Action {
     let wait = |why| Action::PutOff { wait: Wait::Backoff, why: Some(why) };
     match gate {
         Abandon::WasHeld | Abandon::Found(ResvState::Held | ResvState::Abandoning) => {
@@ -68,13 +75,18 @@ fn without_row(gate: Abandon, replay: Option<bool>, progress: &[Progress]) -> Ac
         }
         // It was promised. Only if create has been there and has not stored it, it never will: its record was parked.
         Abandon::Found(ResvState::Accepted { partition, offset, appended_ms }) => {
-            if !is_past(progress, partition, offset, appended_ms) {
-                return wait("order-create is behind");
-            }
-            match replay {
+            let reason = if is_past(progress, partition, offset, appended_ms) {
+                "parked"
+            } else if found.passed_barrier {
+                // Deleted before create read it, or gone with a topic that was created again: the offset is never reached.
+                "lost"
+            } else {
+                return Action::AwaitBarrier { partition };
+            };
+            match found.replay {
                 None => Action::LookForReplay { partition, offset },
                 Some(true) => wait("the order's parked record was put back and is not read yet"),
-                Some(false) => Action::Fence { reason: "parked", alarm: true },
+                Some(false) => Action::Fence { reason, alarm: true },
             }
         }
         // Stored between the two looks, or Postgres has gone back in time: look again.
@@ -104,7 +116,7 @@ mod tests {
     const ACCEPTED: Abandon = Abandon::Found(ResvState::Accepted { partition: 2, offset: 10, appended_ms: 500 });
 
     fn gate(found: Abandon) -> Found {
-        Found { gate: Some(found), replay: None }
+        Found { gate: Some(found), ..Found::default() }
     }
 
     #[test]
@@ -135,16 +147,27 @@ mod tests {
         assert_eq!(action(&at(11, 500)), Action::LookForReplay { partition: 2, offset: 10 });
         let behind = [vec![], at(10, 500), at(11, 499), vec![Progress { partition: 1, ..at(11, 500)[0].clone() }]];
         for progress in behind {
-            assert!(matches!(action(&progress), Action::PutOff { wait: Wait::Backoff, why: Some(_) }), "{progress:?}");
+            assert_eq!(action(&progress), Action::AwaitBarrier { partition: 2 }, "{progress:?}");
         }
         let silent = vec![Progress { appended_ms: None, ..at(11, 500)[0].clone() }];
-        assert!(matches!(action(&silent), Action::PutOff { .. }));
+        assert_eq!(action(&silent), Action::AwaitBarrier { partition: 2 });
+    }
+
+    #[test]
+    fn an_accepted_order_before_a_passed_barrier_is_lost() {
+        let action = |row, found, replay| decide(row, Found { replay, passed_barrier: true, ..gate(found) }, &[]);
+        let lost = Action::Fence { reason: "lost", alarm: true };
+        assert_eq!(action(CloseDecision::NoRow, ACCEPTED, None), Action::LookForReplay { partition: 2, offset: 10 });
+        assert_eq!(action(CloseDecision::NoRow, ACCEPTED, Some(false)), lost);
+        assert!(matches!(action(CloseDecision::NoRow, ACCEPTED, Some(true)), Action::PutOff { .. }));
+        assert_eq!(action(CloseDecision::Final(Status::Unpaid), ACCEPTED, None), Action::SettleRow);
+        assert!(matches!(action(CloseDecision::NoRow, Abandon::Refused, None), Action::PutOff { .. }));
     }
 
     #[test]
     fn a_parked_record_that_was_put_back_keeps_its_order() {
         let action = |replay| {
-            let found = Found { gate: Some(ACCEPTED), replay: Some(replay) };
+            let found = Found { replay: Some(replay), ..gate(ACCEPTED) };
             decide(CloseDecision::NoRow, found, &at(11, 500))
         };
         assert!(matches!(action(true), Action::PutOff { wait: Wait::Backoff, why: Some(_) }));

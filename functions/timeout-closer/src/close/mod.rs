@@ -8,6 +8,6 @@ mod notes;
 mod run;
 mod wait;
 
-pub use decide::{Action, decide};
+pub use decide::{Action, Found, decide};
 pub use run::{Outcome, RunError, run};
 pub use wait::Wait;

@@ -7,7 +7,7 @@ use shared::delay::{Claim, DelayError};
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
 use shared::reconcile::{Reconciled, reconcile};
-use shared::store::{CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, Store, StoreError};
+use shared::store::{BarrierWait, CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, Store, StoreError};
 use shared::telemetry::traces::Tracer;
 
 use super::decide::{Action, Found, decide};
@@ -66,6 +66,10 @@ struct Batch<'a> {
     put_off: HashMap<String, u64>,
     waiting: Vec<Claim>,
     notes: Notes,
+    /// Orders with a passed barrier behind them. Read before any row as well, for the same reason as `progress`.
+    passed: HashSet<(OrderNumber, Nonce)>,
+    /// Accepted orders that a barrier is requested for.
+    barriers: Vec<BarrierWait>,
 }
 
 /// Deals with every entry. One that fails is left to its lease, and says so; the others go on.
@@ -85,6 +89,8 @@ pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claim
         put_off: HashMap::new(),
         waiting: Vec::new(),
         notes: Notes::default(),
+        passed: HashSet::new(),
+        barriers: Vec::new(),
     };
     let mut entries: HashMap<OrderNumber, Entry> = HashMap::with_capacity(claims.len());
     for claim in claims {
@@ -95,6 +101,8 @@ pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claim
             Err(error) => batch.fail(&claim.id, &error),
         }
     }
+    let numbers: Vec<OrderNumber> = entries.keys().copied().collect();
+    batch.passed = store.behind_barriers(&numbers).await?;
     for closing in batch.close(entries.values().map(|e| (e.at.order, e.at.nonce)).collect()).await {
         if let Some(entry) = entries.remove(&closing.number) {
             let id = entry.claim.id.clone();
@@ -152,7 +160,7 @@ impl Batch<'_> {
     /// Decides about one entry until nothing more is to be asked, and does what only concerns this one.
     async fn one(&mut self, entry: Entry, closing: Closing) -> Result<(), RunError> {
         let Entry { claim, at } = entry;
-        let mut found = Found::default();
+        let mut found = Found { passed_barrier: self.passed.contains(&(at.order, at.nonce)), ..Found::default() };
         loop {
             match decide(closing.decision, found, &self.progress) {
                 Action::Abandon => found.gate = Some(self.gate.abandon(at, None).await?),
@@ -181,6 +189,12 @@ impl Batch<'_> {
                         self.notes.put_off(&claim.id, why);
                     }
                     self.put_off(claim, wait);
+                    return Ok(());
+                }
+                Action::AwaitBarrier { partition } => {
+                    self.notes.put_off(&claim.id, "order-create is behind, or the order's record is lost");
+                    self.barriers.push(BarrierWait { number: at.order, nonce: at.nonce, partition });
+                    self.put_off(claim, Wait::Backoff);
                     return Ok(());
                 }
                 Action::Fence { reason, alarm } => {
@@ -251,6 +265,7 @@ impl Batch<'_> {
     /// Settles by the rows, then ends or puts off the entries. Settling has ended or moved most of them already: a late
     /// acknowledgement is refused, which is as good.
     async fn finish(&mut self) -> Result<Outcome, RunError> {
+        self.store.request_barriers(self.topic, &self.barriers).await?;
         let rows: Vec<OrderRow> = self.settle.iter().map(|(_, row)| row.clone()).collect();
         let told = reconcile(self.gate, self.store, &rows).await;
         self.trace(&rows, &told);

@@ -109,6 +109,7 @@ async fn close_overdue(store: &Store, tracer: &Tracer, limit: u32, until: Instan
 
 async fn match_payments(store: &Store, limit: u32, swept: &mut Swept) -> Result<(), SweepError> {
     swept.matched = store.sweep_payments(limit).await?.len() as u64;
+    store.forget_barrier_waits().await?;
     let counts = store.counts().await?;
     swept.parked = counts.parked.max(0) as u64;
     swept.overdue = counts.overdue.max(0) as u64;

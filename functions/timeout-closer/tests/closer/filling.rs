@@ -34,7 +34,7 @@ async fn lost_and_begun(stage: &Stage, ends: &str) {
 async fn a_tick_alone_opens_a_gate_begun_elsewhere() {
     with(300, |stage| async move {
         sell_out(&stage).await;
-        lost_and_begun(&stage, r#"{"0":1}"#).await;
+        lost_and_begun(&stage, r#"{"0":[1,0]}"#).await;
         // An order accepted before the loss is not stored yet.
         let report = stage.tick().await;
         assert_eq!(report.fillings, Fillings { found: 1, opened: 0 });

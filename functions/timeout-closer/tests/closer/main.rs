@@ -4,6 +4,7 @@ mod auditing;
 mod clocks;
 mod closing;
 mod filling;
+mod lost;
 mod outage;
 mod publishing;
 mod settings;

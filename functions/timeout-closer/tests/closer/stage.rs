@@ -10,7 +10,7 @@ use shared::config::Reader;
 use shared::delay::Due;
 use shared::gate::{Accepted, Claim, Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, Start, TIMEOUT_QUEUE};
 use shared::ingest::schedule::Tick;
-use shared::message::{Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
+use shared::message::{Barrier, Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::naming::Names;
 use shared::reconcile::reconcile;
 use shared::sale::{NewCategory, NewProgram, Program, Status, Want};
@@ -144,6 +144,7 @@ impl Stage {
             unit_price_cents: Cents::new(PRICE).expect("valid"),
             amount_cents: Cents::new(PRICE * seats.len() as i64).expect("valid"),
             idempotency_key: None,
+            idempotency_hash: None,
             pay_by_ms: ms as i64 + self.program.pay_window_ms,
             trace: None,
         }
@@ -216,6 +217,27 @@ impl Stage {
         };
         let stored = self.store.store_orders(std::slice::from_ref(&arrival), 60_000).await;
         assert_eq!(stored.unfinished, None);
+    }
+
+    /// Plays a storefront that appends the requested barrier of partition 0, and create that reads it at this offset. Whether one was
+    /// requested.
+    pub(crate) async fn pass_barrier(&self, offset: i64, appended_ms: i64) -> bool {
+        let topic = self.names.topic("order-create");
+        let token = Nonce::new(rand::random());
+        let claimed = self.store.claim_barriers(&topic, token).await.expect("Postgres runs");
+        let value = Barrier::new(token).encode();
+        let arrival = Arrival {
+            topic: &topic,
+            partition: 0,
+            offset,
+            appended_ms: Some(appended_ms),
+            key: None,
+            value: Some(value.as_bytes()),
+            message: Err(shared::worker::Reason::new("no order")),
+        };
+        let stored = self.store.store_orders(std::slice::from_ref(&arrival), 60_000).await;
+        assert_eq!((stored.unfinished, stored.parked), (None, vec![]));
+        !claimed.is_empty()
     }
 
     /// A stored unpaid order that the gate knows.

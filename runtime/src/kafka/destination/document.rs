@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Letter, Tried};
+use super::{Body, Letter, Tried};
 use crate::kafka::encode;
 use crate::kafka::record::Original;
 use crate::mapping::{Reason, Slice};
@@ -36,12 +36,34 @@ pub(in crate::kafka) struct GivenUp<'a> {
     pub(in crate::kafka) now: Timestamp,
 }
 
-/// One letter about all of them, or, for a topic, one about each.
+/// One letter about all of them, or, for a topic, one about each. Each in every form, the whole one first.
 pub(in crate::kafka) fn letters(context: &Context, given_up: &GivenUp<'_>, each: bool) -> Vec<Letter> {
-    if !each {
-        return vec![Letter { body: about_all(context, given_up).to_string(), original: None }];
+    if each {
+        return given_up.records.iter().map(|(record, time)| about_one(context, given_up, record, *time)).collect();
     }
-    given_up.records.iter().map(|(record, time)| about_one(context, given_up, record, *time)).collect()
+    let whole = about_all(context, given_up);
+    let less = without_details(&whole);
+    let Slice { partition, first, records, .. } = *given_up.slice;
+    vec![Letter {
+        bodies: vec![Body::whole(whole.to_string()), Body::reduced(less.to_string())],
+        original: None,
+        about: format!("{}-{}-{first}", context.mapping.topics[partition.topic], partition.number),
+        records,
+    }]
+}
+
+/// What a queue needs at least: whose records they are and where they stand.
+fn without_details(whole: &Value) -> Value {
+    let context = &whole["requestContext"];
+    json!({
+        "requestContext": {
+            "requestId": context["requestId"],
+            "functionArn": context["functionArn"],
+            "condition": context["condition"],
+        },
+        "KafkaBatchInfo": { "recordsInfo": whole["KafkaBatchInfo"]["recordsInfo"] },
+        "detailsOmitted": true,
+    })
 }
 
 fn about_all(context: &Context, given_up: &GivenUp<'_>) -> Value {
@@ -75,15 +97,32 @@ fn about_one(context: &Context, given_up: &GivenUp<'_>, record: &[u8], time: i64
         "timestamp": moment(time),
     });
     document["KafkaBatchInfo"] = batch;
-    let mut body = document.to_string();
-    // the payload as it is: parsing and writing it again could only change it
-    if let Ok(payload) = String::from_utf8(payload)
-        && serde_json::from_str::<&RawValue>(&payload).is_ok()
-    {
-        body.truncate(body.len() - 1);
-        body.extend([",\"payload\":", &payload, "}"]);
+    let whole = with_payload(&document, payload);
+    let offset = original.as_ref().map_or(given_up.slice.first, |original| original.offset);
+    let topic = &context.mapping.topics[partition.topic];
+    document["payloadOmitted"] = json!({
+        "reason": "TooLargeForDestination",
+        "topic": topic,
+        "partition": partition.number,
+        "offset": offset.to_string(),
+        "valueSize": original.as_ref().and_then(|original| original.value.as_ref()).map(Vec::len),
+    });
+    Letter {
+        bodies: whole.map(Body::whole).into_iter().chain([Body::reduced(document.to_string())]).collect(),
+        about: format!("{topic}-{}-{offset}", partition.number),
+        original,
+        records: 1,
     }
-    Letter { body, original }
+}
+
+/// The document with the payload as it is: parsing and writing the payload again could only change it. `None`: it is no JSON.
+fn with_payload(document: &Value, payload: Vec<u8>) -> Option<String> {
+    let payload = String::from_utf8(payload).ok()?;
+    serde_json::from_str::<&RawValue>(&payload).ok()?;
+    let mut whole = document.to_string();
+    whole.truncate(whole.len() - 1);
+    whole.extend([",\"payload\":", &payload, "}"]);
+    Some(whole)
 }
 
 fn frame(context: &Context, given_up: &GivenUp<'_>, condition: &str) -> Value {
@@ -126,6 +165,7 @@ fn condition(reason: Reason, topic: bool) -> &'static str {
         Reason::RetriesExhausted => "RetryAttemptsExhausted",
         Reason::TooOld => "RecordAgeExceeded",
         Reason::TooLarge => "MaximumPayloadSizeExceeded",
+        Reason::Skipped => "SkippedByOperator",
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is told of records that were given up, word by word.
 
+use std::time::Duration;
+
 use rdkafka::message::Headers as _;
 use serde_json::{Value, json};
 
@@ -38,6 +40,11 @@ fn context(kind: KafkaKind) -> Context {
 }
 
 fn written(kind: KafkaKind, reason: Reason, tried: Option<&Tried>, each: bool) -> Vec<(Value, Option<Original>)> {
+    let letters = given_up(kind, reason, tried, each);
+    letters.into_iter().map(|letter| (serde_json::from_str(&letter.bodies[0].text).unwrap(), letter.original)).collect()
+}
+
+fn given_up(kind: KafkaKind, reason: Reason, tried: Option<&Tried>, each: bool) -> Vec<Letter> {
     let mut chunk = Chunk::default();
     for offset in [41, 42] {
         let record =
@@ -56,8 +63,7 @@ fn written(kind: KafkaKind, reason: Reason, tried: Option<&Tried>, each: bool) -
         own_id: "own",
         now: jiff::Timestamp::from_millisecond(1_573_755_365_568).unwrap(),
     };
-    let letters = letters(&context(kind), &given_up, each);
-    letters.into_iter().map(|letter| (serde_json::from_str(&letter.body).unwrap(), letter.original)).collect()
+    letters(&context(kind), &given_up, each)
 }
 
 fn tried() -> Tried {
@@ -117,4 +123,22 @@ fn records_that_no_function_saw_have_no_response() {
         assert_eq!((&context["condition"], &context["requestId"]), (&json!(condition), &json!("own")));
         assert_eq!(context["approximateInvokeCount"], 0);
     }
+}
+
+#[test]
+fn the_smaller_form_says_what_it_leaves_out_and_where_it_is() {
+    let small = |each| -> Vec<Value> {
+        let letters = given_up(KafkaKind::SelfManaged, Reason::RetriesExhausted, Some(&tried()), each);
+        letters.iter().map(|letter| serde_json::from_str(&letter.bodies[1].text).unwrap()).collect()
+    };
+    let of_topic = small(true);
+    let left_out = json!({
+        "reason": "TooLargeForDestination", "topic": "orders", "partition": 3, "offset": "42", "valueSize": null,
+    });
+    assert_eq!((of_topic[1].get("payload"), &of_topic[1]["payloadOmitted"]), (None, &left_out));
+    assert_eq!(of_topic[1]["KafkaBatchInfo"]["recordInfo"]["offset"], "42");
+    let of_queue = &small(false)[0];
+    assert_eq!((&of_queue["detailsOmitted"], of_queue.get("responseContext")), (&json!(true), None));
+    assert_eq!(of_queue["KafkaBatchInfo"]["recordsInfo"]["orders-3"]["lastRecordOffset"], "42");
+    assert!(of_queue.to_string().len() < 1_024, "the smallest limit that a queue may have");
 }

@@ -199,7 +199,15 @@ fn a_drain_lets_what_flies_land_and_gives_everything_else_back() {
 #[test]
 fn a_paused_mapping_finishes_what_it_asked_for_and_asks_for_nothing_more() {
     let (mut machine, id) = asking(settings());
-    let tuned = |paused| Input::Tuned(SourceSettings { batch_size: 10, window: Duration::ZERO, concurrency: 2, paused });
+    let tuned = |paused| {
+        Input::Tuned(SourceSettings {
+            batch_size: 10,
+            window: Duration::ZERO,
+            concurrency: 2,
+            paused,
+            ..SourceSettings::default()
+        })
+    };
     assert_eq!(step(&mut machine, 0, tuned(true)), []);
     let out = step(&mut machine, 5, Input::Received(id, messages(0..2, 10)));
     assert_eq!((invoked(&out).len(), receives(&out).len()), (1, 0));

@@ -67,7 +67,7 @@ impl Machine {
                 }
             }
             Input::Finished(id, finish) => self.finished(now, id, &finish, out),
-            Input::Tuned(tuned) => self.tuned(tuned),
+            Input::Tuned(tuned) => self.tuned(&tuned),
             Input::Drain => {
                 self.draining = true;
                 let held = std::mem::take(&mut self.closed).into_iter().chain([std::mem::take(&mut self.open)]);
@@ -107,7 +107,7 @@ impl Machine {
         Overview { receives: self.receives.len(), in_flight: self.flying.values().map(Batch::len).sum(), held }
     }
 
-    fn tuned(&mut self, tuned: SourceSettings) {
+    fn tuned(&mut self, tuned: &SourceSettings) {
         self.settings.batch_size = tuned.batch_size.max(1);
         self.settings.window = tuned.window.min(self.settings.patience / 2);
         self.settings.concurrency = tuned.concurrency;

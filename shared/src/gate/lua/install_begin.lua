@@ -2,10 +2,10 @@
 -- Begins to fill the gate of a program, closed; or carries on where another loader's lease has run out. Filling keeps the seats of
 -- reservations that Postgres may not know yet (held, accepted, abandoning) and forgets all others: Postgres will name them.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
--- ARGV  1 loader: 32 hex digits, 2 Kafka's end offsets or '', 3 the grant of install_claim under which they were read, or '', 4 lease
+-- ARGV  1 loader: 32 hex digits, 2 the places of barriers in Kafka or '', 3 the grant of install_claim under which they were appended, or '', 4 lease
 --       ms, then category, first:rows:row_len:chunk_rows:chunks, repeated
--- Gives MINE ends position | BUSY ms-left | OPEN (nothing to do) | ENDS (to be filled from nothing: Kafka's end offsets are needed)
---       | LOST (the gate does not hold this grant: the end offsets may be older than the loss; nothing changed)
+-- Gives MINE ends position | BUSY ms-left | OPEN (nothing to do) | ENDS (to be filled from nothing: barriers are needed)
+--       | LOST (the gate does not hold this grant: the barriers may be older than the loss; nothing changed)
 -- Cost  the whole program in one step: about 1.5 us a seat that has an owner, little for the others. Once per loss of Redis.
 --       Refused under memory pressure, before any write.
 -- Idempotent: the same loader gets MINE again, its lease renewed, nothing emptied. The position of a filling is what the loader before

@@ -1,5 +1,5 @@
 #!lua
--- Grants a loader the right to begin a filling from nothing. What the loader then learns elsewhere (Kafka's end offsets, or that the
+-- Grants a loader the right to begin a filling from nothing. What the loader then learns elsewhere (barriers appended to Kafka, or that the
 -- program is new) is known to be later than this grant: install_begin accepts it only while the gate still holds the same grant. A
 -- gate that lost its memory in between does not, and neither does a server that went back in time.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`

@@ -1,6 +1,6 @@
 #!lua
 -- Gives a request a place among those that wait for their order to be stored, while there is one.
--- KEYS  1 `<env>:{s00}:waiting`: who waits (a random word) -> when its place ends, ms; and `!lagging` -> until when nobody waits, ms
+-- KEYS  1 `<env>:{s00}:waiting`: who waits (a random word) -> when its place ends, ms; and `!lagging` -> until when no request waits, ms
 -- ARGV  1 who, 2 for how many ms at most, 3 places in all
 -- Gives YES | FULL | LAGGING (orders are not being stored)
 -- Cost  O(log n) of the places

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Gives a place of wait_begin back, and says whether orders are being stored.
 -- KEYS  1 `<env>:{s00}:waiting`
--- ARGV  1 who, 2 for how many ms nobody is to wait, since orders are not being stored; 0: they are
+-- ARGV  1 who, 2 for how many ms no request waits, since orders are not being stored; 0: they are
 -- Gives OK
 -- Cost  O(log n) of the places
 -- Idempotent.

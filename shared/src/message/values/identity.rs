@@ -10,6 +10,9 @@ use super::{BadValue, bad};
 pub struct Shard(u8);
 
 impl Shard {
+    /// The lowest: no order number of a moment is below one of this shard.
+    pub const FIRST: Self = Self(0);
+
     /// How many shards there are; fixed for the life of an installation.
     pub const COUNT: u8 = 64;
 
@@ -99,21 +102,21 @@ impl FromStr for OrderNumber {
     }
 }
 
-/// 128 bits, written as 32 lower-case hex digits.
+/// So many bytes, written as twice as many lower-case hex digits.
 macro_rules! hex_value {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal, $what:literal, $rule:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name([u8; 16]);
+        pub struct $name([u8; $bytes]);
 
         impl $name {
-            /// From random bytes.
-            pub const fn new(bytes: [u8; 16]) -> Self {
+            /// From its bytes.
+            pub const fn new(bytes: [u8; $bytes]) -> Self {
                 Self(bytes)
             }
 
             /// The bytes.
-            pub const fn bytes(self) -> [u8; 16] {
+            pub const fn bytes(self) -> [u8; $bytes] {
                 self.0
             }
         }
@@ -131,10 +134,10 @@ macro_rules! hex_value {
             type Err = BadValue;
 
             fn from_str(s: &str) -> Result<Self, BadValue> {
-                let mut bytes = [0; 16];
+                let mut bytes = [0; $bytes];
                 let lower = s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
                 if !lower || hex::decode_to_slice(s, &mut bytes).is_err() {
-                    return bad($what, "32 lower-case hex digits");
+                    return bad($what, $rule);
                 }
                 Ok(Self(bytes))
             }
@@ -144,17 +147,23 @@ macro_rules! hex_value {
 
 hex_value!(
     /// 128 random bits that tell two orders of the same number apart (after a loss of Redis). 32 lower-case hex digits.
-    Nonce, "nonce"
+    Nonce, 16, "nonce", "32 lower-case hex digits"
 );
 
 hex_value!(
     /// Identity of one call of the API: 128 random bits. 32 lower-case hex digits.
-    CallId, "call id"
+    CallId, 16, "call id", "32 lower-case hex digits"
 );
 
 hex_value!(
     /// Identity of a W3C trace. 32 lower-case hex digits.
-    TraceId, "trace id"
+    TraceId, 16, "trace id", "32 lower-case hex digits"
+);
+
+hex_value!(
+    /// Hash (SHA-256) of what a request with an Idempotency-Key asked for: two requests of one key are the same if theirs are. 64
+    /// lower-case hex digits.
+    BodyHash, 32, "body hash", "64 lower-case hex digits"
 );
 
 /// Identity of a program (an event on sale): 1 to 2^53 - 1. A string in JSON.
@@ -195,9 +204,11 @@ as_string!(OrderNumber);
 as_string!(Nonce);
 as_string!(CallId);
 as_string!(TraceId);
+as_string!(BodyHash);
 as_string!(ProgramId);
 schema!(OrderNumber, { "type": "string", "pattern": "^[1-9][0-9]{0,18}$" });
 schema!(Nonce, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
 schema!(CallId, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
 schema!(TraceId, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
+schema!(BodyHash, { "type": "string", "pattern": "^[0-9a-f]{64}$" });
 schema!(ProgramId, { "type": "string", "pattern": "^[1-9][0-9]{0,15}$" });

@@ -7,7 +7,7 @@ mod identity;
 mod numbers;
 mod text;
 
-pub use identity::{CallId, Nonce, OrderNumber, ProgramId, Shard, TraceId};
+pub use identity::{BodyHash, CallId, Nonce, OrderNumber, ProgramId, Shard, TraceId};
 pub use numbers::{CategoryNo, Cents, ProgramVersion, SeatIndex};
 pub use text::{CallClient, CallInstance, CallMethod, CallRoute, CallUrl, IdempotencyKey, UserId};
 

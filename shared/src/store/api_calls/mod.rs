@@ -26,7 +26,7 @@ pub use sums::{GroupBy, GroupSums, SumFilter};
 
 use super::parts::{Parts, Unfinished};
 use super::repeat::Repeat;
-use super::{Arrival, Dealt, Store, StoreError};
+use super::{Arrival, Dealt, Gap, Store, StoreError};
 use crate::api_stats::Caps;
 use crate::message::ApiCall;
 use crate::worker::Reason;
@@ -42,6 +42,8 @@ pub struct CollectedBatch {
     pub parked: Vec<(usize, Reason)>,
     /// Topics and partitions that were re-created: raise an alarm.
     pub recreated: Vec<(String, i32)>,
+    /// Offsets that were passed without a record: raise an alarm.
+    pub gaps: Vec<Gap>,
     /// Set if not all records could be dealt with.
     pub unfinished: Option<Unfinished>,
 }
@@ -49,7 +51,7 @@ pub struct CollectedBatch {
 impl CollectedBatch {
     /// What became of the records.
     pub fn dealt(&self) -> Dealt<'_> {
-        Dealt { parked: &self.parked, recreated: &self.recreated, unfinished: self.unfinished.as_ref() }
+        Dealt { parked: &self.parked, recreated: &self.recreated, gaps: &self.gaps, unfinished: self.unfinished.as_ref() }
     }
 
     /// Adds what one part came to.
@@ -58,6 +60,7 @@ impl CollectedBatch {
         self.repeated += part.repeated;
         self.parked.extend(part.parked);
         self.recreated.extend(part.recreated);
+        self.gaps.extend(part.gaps);
     }
 }
 

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use crate::message::ApiCall;
 use crate::store::Arrival;
-use crate::store::progress::{Mark, Seen, advance};
+use crate::store::gaps::{Gap, Missing};
+use crate::store::progress::{Advance, Mark, Seen, advance};
 use crate::worker::Reason;
 
 /// A part of a batch, before Postgres is asked.
@@ -28,7 +29,7 @@ pub(super) struct Standing {
 }
 
 /// What a partition is moved on to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) mark: Mark,
     /// The source; nothing while it has yet to be made.
@@ -37,6 +38,10 @@ pub(super) struct Step {
     from: i64,
     /// The topic was created anew.
     pub(super) anew: bool,
+    /// Offsets that were passed without a record.
+    pub(super) gap: Option<Gap>,
+    /// Offsets below the mark: handled before, unless a gap has them.
+    pub(super) redelivered: Option<Gap>,
 }
 
 /// What is new of a part.
@@ -52,11 +57,8 @@ pub(super) struct News<'a> {
 
 impl<'a> Plan<'a> {
     pub(super) fn new(arrivals: &'a [Arrival<'a, ApiCall>], part: Range<usize>, refused: &'a BTreeMap<usize, Reason>) -> Self {
-        let mut seen: BTreeMap<(&str, i32), Seen> = BTreeMap::new();
-        for arrival in &arrivals[part.clone()] {
-            seen.entry((arrival.topic, arrival.partition)).or_insert_with(|| Seen::first(arrival)).add(arrival);
-        }
-        Self { arrivals, part, refused, seen: seen.into_values().collect() }
+        let seen = Seen::of(arrivals, part.clone());
+        Self { arrivals, part, refused, seen }
     }
 
     /// What becomes of each partition, in the order of [`Self::seen`].
@@ -64,17 +66,19 @@ impl<'a> Plan<'a> {
         let step = |seen: &Seen| {
             let before = standing.get(&(seen.topic.to_owned(), seen.partition));
             let known = before.and_then(|standing| standing.mark);
-            let (mark, anew) = advance(known, seen);
-            match (known, before.and_then(|standing| standing.source)) {
-                (Some(known), Some(source)) if !anew => Step { mark, source: Some(source), from: known.next_offset, anew },
-                _ => Step { mark, source: None, from: 0, anew },
-            }
+            let Advance { mark, recreated: anew, gap, redelivered } = advance(known, seen);
+            let (source, from) = match (known, before.and_then(|standing| standing.source)) {
+                (Some(known), Some(source)) if !anew => (Some(source), known.next_offset),
+                _ => (None, 0),
+            };
+            Step { mark, source, from, anew, gap, redelivered }
         };
         self.seen.iter().map(step).collect()
     }
 
-    /// The records at or above where their partition stood. Each step must have a source by now.
-    pub(super) fn news(&self, steps: &[Step]) -> News<'a> {
+    /// The records at or above where their partition stood, and those that fill what is `missing` below. Each step must have a source
+    /// by now.
+    pub(super) fn news(&self, steps: &[Step], mut missing: Missing) -> News<'a> {
         let mut next: HashMap<(&str, i32), (i64, i32)> = self
             .seen
             .iter()
@@ -84,12 +88,15 @@ impl<'a> Plan<'a> {
         let mut news = News::default();
         for (at, arrival) in self.arrivals.iter().enumerate().take(self.part.end).skip(self.part.start) {
             let Some((from, source)) = next.get_mut(&(arrival.topic, arrival.partition)) else { continue };
-            if arrival.offset < *from {
+            // A record that comes twice in one batch is no news the second time.
+            if arrival.offset >= *from {
+                *from = arrival.offset.saturating_add(1);
+            } else if let Some(range) = gap_of(&mut missing, arrival) {
+                range.start = arrival.offset.saturating_add(1);
+            } else {
                 news.repeated += 1;
                 continue;
             }
-            // A record that comes twice in one batch is no news the second time.
-            *from = arrival.offset.saturating_add(1);
             match (&arrival.message, self.refused.get(&at)) {
                 (Ok(call), None) => news.calls.push((*source, arrival, call)),
                 (Err(reason), _) | (Ok(_), Some(reason)) => news.unreadable.push((at, reason.clone())),
@@ -97,4 +104,14 @@ impl<'a> Plan<'a> {
         }
         news
     }
+}
+
+/// The gap that a record fills.
+fn gap_of<'m>(missing: &'m mut Missing, arrival: &Arrival<'_, ApiCall>) -> Option<&'m mut Range<i64>> {
+    // Nearly always empty: no key is made for it.
+    if missing.is_empty() {
+        return None;
+    }
+    let ranges = missing.get_mut(&(arrival.topic.to_owned(), arrival.partition))?;
+    ranges.iter_mut().find(|range| range.contains(&arrival.offset))
 }

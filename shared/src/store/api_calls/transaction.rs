@@ -8,6 +8,7 @@ use super::columns::{add, keep};
 use super::plan::{News, Plan, Standing, Step};
 use super::{CollectedBatch, Store, StoreError};
 use crate::api_stats::{Caps, Labels, Minute, RollUp, counted_at_ms};
+use crate::store::gaps::{self, Gap};
 use crate::store::park::park;
 use crate::store::pool::PgConnection;
 use crate::store::progress::Mark;
@@ -28,7 +29,9 @@ impl Store {
                 recreated.push((seen.topic.to_owned(), seen.partition));
             }
         }
-        let news = plan.news(&steps);
+        let gaps: Vec<Gap> = steps.iter().filter_map(|step| step.gap.clone()).collect();
+        let redelivered: Vec<Gap> = steps.iter().filter_map(|step| step.redelivered.clone()).collect();
+        let news = plan.news(&steps, gaps::missing(&mut tx, &redelivered).await?);
         if !news.calls.is_empty() {
             let sums = sums(&mut tx, &news, caps).await?;
             add(&sums, &mut tx).await?;
@@ -36,12 +39,15 @@ impl Store {
         }
         park(&mut tx, plan.arrivals, &news.unreadable).await?;
         move_on(&mut tx, plan, &steps).await?;
+        gaps::add(&mut tx, &gaps).await?;
+        gaps::replayed(&mut tx, &redelivered).await?;
         tx.commit().await?;
         Ok(CollectedBatch {
             added: news.calls.len() as u64,
             repeated: news.repeated,
             parked: news.unreadable,
             recreated,
+            gaps,
             unfinished: None,
         })
     }

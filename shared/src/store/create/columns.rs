@@ -23,6 +23,7 @@ pub(super) struct Orders<'a> {
     keys: Vec<Option<&'a str>>,
     pay_bys: Vec<i64>,
     traces: Vec<Option<&'a str>>,
+    hashes: Vec<Option<Vec<u8>>>,
 }
 
 impl<'a> Orders<'a> {
@@ -43,6 +44,7 @@ impl<'a> Orders<'a> {
             columns.keys.push(order.idempotency_key.as_ref().map(crate::message::IdempotencyKey::as_str));
             columns.pay_bys.push(pay_by(order.pay_by_ms));
             columns.traces.push(order.trace.as_deref());
+            columns.hashes.push(order.idempotency_hash.map(|hash| hash.bytes().to_vec()));
         }
         columns
     }
@@ -62,7 +64,8 @@ impl<'a> Orders<'a> {
             .bind(&self.amounts)
             .bind(&self.keys)
             .bind(&self.pay_bys)
-            .bind(&self.traces);
+            .bind(&self.traces)
+            .bind(&self.hashes);
         Ok(query.fetch_one(connection).await?)
     }
 }

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::parts::{Parts, Unfinished};
 use super::repeat::Repeat;
-use super::{Arrival, OrderRow, Store, StoreError};
+use super::{Arrival, Gap, OrderRow, Store, StoreError};
 use crate::message::{Nonce, OrderNumber, OrderRequested};
 use crate::worker::Reason;
 
@@ -32,6 +32,8 @@ pub struct StoredBatch<'a> {
     pub parked: Vec<(usize, Reason)>,
     /// Topics and partitions that were re-created: raise an alarm.
     pub recreated: Vec<(String, i32)>,
+    /// Offsets that were passed without a record: raise an alarm.
+    pub gaps: Vec<Gap>,
     /// Set if not all records could be dealt with.
     pub unfinished: Option<Unfinished>,
 }

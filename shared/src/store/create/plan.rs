@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::message::OrderRequested;
+use crate::message::{Barrier, Nonce, OrderRequested};
 use crate::sale::Status;
 use crate::store::progress::Seen;
 use crate::store::{Arrival, OrderRow};
@@ -20,6 +20,8 @@ pub(super) struct Plan<'a> {
     pub(super) repeats: Vec<Request<'a>>,
     /// Records to park, whatever Postgres says.
     pub(super) unreadable: Vec<(usize, Reason)>,
+    /// Barriers: topic, partition, token.
+    pub(super) barriers: Vec<(&'a str, i32, Nonce)>,
     /// How far the part reaches in each partition.
     pub(super) seen: Vec<Seen<'a>>,
 }
@@ -44,14 +46,16 @@ impl<'a> Plan<'a> {
     pub(super) fn new(arrivals: &'a [Arrival<'a>], part: Range<usize>, refused: &BTreeMap<usize, Reason>) -> Self {
         let mut requests = Vec::with_capacity(part.len());
         let mut unreadable = Vec::new();
-        let mut seen: BTreeMap<(&str, i32), Seen> = BTreeMap::new();
+        let mut barriers = Vec::new();
         for (at, arrival) in arrivals.iter().enumerate().take(part.end).skip(part.start) {
             match (&arrival.message, refused.get(&at)) {
                 (Ok(order), None) => requests.push(Request { at, order }),
-                (Err(reason), _) | (Ok(_), Some(reason)) => unreadable.push((at, reason.clone())),
+                (Err(reason), None) => match barrier(arrival) {
+                    Some(token) => barriers.push((arrival.topic, arrival.partition, token)),
+                    None => unreadable.push((at, reason.clone())),
+                },
+                (_, Some(reason)) => unreadable.push((at, reason.clone())),
             }
-            let entry = seen.entry((arrival.topic, arrival.partition)).or_insert_with(|| Seen::first(arrival));
-            entry.add(arrival);
         }
         requests.sort_by_key(|request| (request.order.order, request.at));
         let mut repeats = Vec::new();
@@ -63,8 +67,13 @@ impl<'a> Plan<'a> {
                 firsts.push(request);
             }
         }
-        Self { arrivals, firsts, repeats, unreadable, seen: seen.into_values().collect() }
+        Self { arrivals, firsts, repeats, unreadable, barriers, seen: Seen::of(arrivals, part) }
     }
+}
+
+/// The token of a record that is a barrier: progress moves over it, and nothing is stored or parked.
+fn barrier(arrival: &Arrival<'_>) -> Option<Nonce> {
+    arrival.value.and_then(Barrier::read).map(|barrier| barrier.barrier)
 }
 
 /// Whether a row is what a request asked for. The nonce alone would do; content under the same nonce can differ only by a fault.

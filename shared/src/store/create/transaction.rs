@@ -14,6 +14,7 @@ use crate::store::park::park;
 use crate::store::pool::PgConnection;
 use crate::store::progress::{Mark, advance};
 use crate::store::row::{bounded, nonce};
+use crate::store::{Gap, barriers, gaps};
 use crate::store::{OrderRow, Store, StoreError};
 use crate::worker::{ErrorClass, Reason};
 
@@ -24,6 +25,7 @@ pub(super) struct Committed<'a> {
     unsettled: Option<UnsettledBatch>,
     parked: Vec<(usize, Reason)>,
     recreated: Vec<(String, i32)>,
+    gaps: Vec<Gap>,
 }
 
 impl<'a> Committed<'a> {
@@ -32,6 +34,7 @@ impl<'a> Committed<'a> {
         batch.unsettled.extend(self.unsettled);
         batch.parked.extend(self.parked);
         batch.recreated.extend(self.recreated);
+        batch.gaps.extend(self.gaps);
     }
 }
 
@@ -71,7 +74,8 @@ impl Store {
             let id = sqlx::query_scalar(include_str!("../sql/create_unsettled.sql")).bind(new).fetch_one(&mut *tx).await?;
             committed.unsettled = Some(UnsettledBatch(id));
         }
-        committed.recreated = move_on(&mut tx, plan).await?;
+        move_on(&mut tx, plan, &mut committed).await?;
+        barriers::pass(&mut *tx, &plan.barriers).await?;
         tx.commit().await?;
         Ok(committed)
     }
@@ -239,7 +243,7 @@ fn new_row(request: &OrderRequested, now_ms: i64, pay_by_ms: i64) -> OrderRow {
 }
 
 /// Statement 5: the progress of each partition over the whole part, which is the contiguous prefix: everything left of it is committed.
-async fn move_on(tx: &mut PgConnection, plan: &Plan<'_>) -> Result<Vec<(String, i32)>, StoreError> {
+async fn move_on(tx: &mut PgConnection, plan: &Plan<'_>, committed: &mut Committed<'_>) -> Result<(), StoreError> {
     let topics: Vec<&str> = plan.seen.iter().map(|seen| seen.topic).collect();
     let partitions: Vec<i32> = plan.seen.iter().map(|seen| seen.partition).collect();
     let query = sqlx::query(include_str!("../sql/progress_lock.sql")).bind(&topics).bind(&partitions);
@@ -252,14 +256,16 @@ async fn move_on(tx: &mut PgConnection, plan: &Plan<'_>) -> Result<Vec<(String, 
         };
         marks.insert((row.try_get::<String, _>("topic")?, row.try_get::<i32, _>("partition")?), mark);
     }
-    let mut recreated = Vec::new();
     let mut advanced = Vec::with_capacity(plan.seen.len());
+    let mut redelivered = Vec::new();
     for seen in &plan.seen {
         let of = (seen.topic.to_owned(), seen.partition);
-        let (mark, anew) = advance(marks.get(&of).copied(), seen);
-        advanced.push(mark);
-        if anew {
-            recreated.push(of);
+        let advance = advance(marks.get(&of).copied(), seen);
+        advanced.push(advance.mark);
+        committed.gaps.extend(advance.gap);
+        redelivered.extend(advance.redelivered);
+        if advance.recreated {
+            committed.recreated.push(of);
         }
     }
     sqlx::query(include_str!("../sql/progress_advance.sql"))
@@ -268,7 +274,8 @@ async fn move_on(tx: &mut PgConnection, plan: &Plan<'_>) -> Result<Vec<(String, 
         .bind(advanced.iter().map(|mark| mark.incarnation).collect::<Vec<_>>())
         .bind(advanced.iter().map(|mark| mark.next_offset).collect::<Vec<_>>())
         .bind(advanced.iter().map(|mark| mark.appended_ms).collect::<Vec<_>>())
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
-    Ok(recreated)
+    gaps::add(tx, &committed.gaps).await?;
+    gaps::replayed(tx, &redelivered).await
 }

@@ -8,6 +8,6 @@ FROM (SELECT seat, order_number FROM order_seats WHERE program = $1 AND seat > $
 LEFT JOIN LATERAL (
     SELECT o.number, o.nonce, o.user_id, o.program, o.category, o.seats, o.unit_price_cents, o.amount_cents, o.idempotency_key, o.status,
            o.reason, o.duplicate_of, epoch_ms(o.pay_by) AS pay_by_ms, epoch_ms(o.pay_by) - epoch_ms(now()) AS remaining_ms, o.version,
-           epoch_ms(o.created_at) AS created_at_ms, o.trace
+           epoch_ms(o.created_at) AS created_at_ms, o.trace, o.idempotency_hash
     FROM orders o WHERE o.number = s.order_number AND o.seats[1] = s.seat LIMIT 1) o ON true
 ORDER BY s.seat

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use shared::ingest::kafka::Batch;
-use shared::message::OrderNumber;
-use storefront::kafka::{EndOffsets, PublishOrders, Published};
+use shared::message::{Barrier, OrderNumber};
+use storefront::kafka::{Logs, PublishOrders, Published};
 
 /// When the broker appended everything.
 const APPENDED_MS: i64 = 1_800_000_000_000;
@@ -90,8 +90,15 @@ impl PublishOrders for Log {
         Published::Refused("nothing is parked in these tests".to_owned())
     }
 
-    async fn end_offsets(&self) -> Result<EndOffsets, String> {
+    async fn append_barrier(&self, partition: i32, barrier: &Barrier) -> Published {
+        tokio::task::yield_now().await;
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.push(barrier.encode());
+        Published::Acknowledged { partition, offset: records.len() as i64 - 1, appended_ms: APPENDED_MS }
+    }
+
+    async fn logs(&self) -> Result<Logs, String> {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(EndOffsets::from([(0, records.len() as i64)]))
+        Ok(Logs::from([(0, 0..records.len() as i64)]))
     }
 }

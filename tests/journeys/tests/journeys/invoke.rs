@@ -35,10 +35,10 @@ async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
             n if n.ends_with("-nobody") => &[401],
             "unknown-route" => &[405],
             n if n.ends_with("-other-version") => &[409],
-            n if (n.starts_with("parked-") || n.starts_with("payments-")) && n.ends_with("-unknown") => &[404],
+            n if ["parked-", "payments-", "gaps-"].iter().any(|of| n.starts_with(of)) && n.ends_with("-unknown") => &[404],
             "program-create" => &[201],
             "program-get" | "program-seats" | "program-update" | "program-stop" | "program-resume" | "orders-mine"
-            | "api-calls" | "api-statistics" | "parked-list" | "payments-list" => &[200],
+            | "api-calls" | "api-statistics" | "parked-list" | "payments-list" | "gaps-list" => &[200],
             "order-create-best" | "order-create-seats" | "order-create-base64" => &[202],
             "order-get" | "order-cancel" | "program-get-bad-id" => &[404],
             _ => &[400, 422],

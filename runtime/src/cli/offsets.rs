@@ -1,0 +1,259 @@
+//! `usher offsets`: where the consumer groups of the Kafka mappings stand, and moves by an operator's hand.
+//!
+//! A running host makes the move itself, by its control address, since it owns the partitions; where no host answers, the offset is
+//! committed for the group, which must have no members. Without `--apply` nothing changes.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+
+use super::exit::{IN_PART, Wrong};
+use super::operations::{ListOffsets, Offsets, OffsetsVerb, SeekOffsets, SkipOffset};
+use super::prepare;
+use super::settings::print;
+use crate::control::{Asked, Client};
+use crate::document::nearest;
+use crate::instances;
+use crate::kafka::{PositionAction, PositionChange, Standing, Target, positions};
+use crate::model::{Application, KafkaMapping};
+use crate::project::Project;
+use crate::sqs::Sqs;
+
+/// Path of a running host.
+const PATH: &str = "/_usher/offsets";
+
+pub(super) fn run(arguments: &Offsets) -> Result<ExitCode, Wrong> {
+    match &arguments.verb {
+        OffsetsVerb::List(list) => self::list(list),
+        OffsetsVerb::Skip(skip) => self::skip(skip),
+        OffsetsVerb::Seek(seek) => self::seek(seek),
+    }
+}
+
+fn list(arguments: &ListOffsets) -> Result<ExitCode, Wrong> {
+    let (_, app) = prepare::application(&arguments.source.template, &arguments.source.arguments())?;
+    let mappings = match &arguments.mapping {
+        Some(id) => vec![mapping(&app, id)?],
+        None => app.kafka.iter().collect(),
+    };
+    if mappings.is_empty() {
+        return print("the application has no Kafka mappings\n");
+    }
+    let (mut out, mut troubled) = (String::new(), false);
+    for mapping in mappings {
+        let _ = writeln!(out, "{} (group {})", mapping.id, mapping.group);
+        match positions::standings(mapping) {
+            Ok(all) => {
+                let rows: Vec<(Standing, Option<i64>)> = all.into_iter().map(|standing| (standing, None)).collect();
+                out += &table(&rows);
+            }
+            Err(why) => {
+                troubled = true;
+                let _ = writeln!(out, "  {why}");
+            }
+        }
+    }
+    print(&out)?;
+    Ok(if troubled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A mapping with everything that a move needs.
+struct Subject {
+    project: Project,
+    app: Application,
+    mapping: KafkaMapping,
+}
+
+impl Subject {
+    fn of(source: &super::arguments::Source, id: &str) -> Result<Self, Wrong> {
+        let (project, app) = prepare::application(&source.template, &source.arguments())?;
+        let mapping = mapping(&app, id)?.clone();
+        Ok(Self { project, app, mapping })
+    }
+
+    /// The host that runs the mapping, if one answers at its control address.
+    fn host(&self, control: Option<&str>) -> Result<Option<Client>, Wrong> {
+        let address = match control {
+            Some(text) => Some(text.parse().map_err(|_| {
+                Wrong::configuration(format!(
+                    "--control {text} is no address. Write host address and port, such as 127.0.0.1:18090."
+                ))
+            })?),
+            None => self.project.control,
+        };
+        let Some(client) = address.map(Client::at) else { return Ok(None) };
+        match prepare::runtime()?.block_on(client.get("/_usher/status")) {
+            Asked::Answer(status) => {
+                let runs =
+                    status["mappings"].as_array().is_some_and(|all| all.iter().any(|one| one["mapping"] == self.mapping.id));
+                Ok(runs.then_some(client))
+            }
+            Asked::Refused(why) => Err(Wrong::failure(why)),
+            Asked::Nobody(_) => Ok(None),
+        }
+    }
+}
+
+fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
+    let subject = Subject::of(&arguments.source, &arguments.mapping)?;
+    let all = positions::standings(&subject.mapping).map_err(Wrong::failure)?;
+    let standing = chosen(&subject.mapping, &all, &arguments.partition).map_err(Wrong::configuration)?.clone();
+    let next = standing.skip(arguments.offset).map_err(Wrong::configuration)?;
+    print(&table(&[(standing.clone(), Some(next))]))?;
+    if !arguments.apply {
+        return print("nothing was changed; say --apply to pass this record\n");
+    }
+    let change = PositionChange {
+        mapping: subject.mapping.id.clone(),
+        topic: standing.topic.clone(),
+        partition: standing.partition,
+        action: PositionAction::Skip,
+        offset: arguments.offset,
+    };
+    let became = if let Some(host) = subject.host(arguments.control.as_deref())? {
+        asked(&host, &change)?
+    } else {
+        let function_arn = subject.app.functions.get(&subject.mapping.function).map(instances::arn).unwrap_or_default();
+        let sqs = subject.app.sqs_endpoint.as_deref().map(Sqs::at);
+        let from = standing.committed.unwrap_or(standing.start).max(standing.start);
+        let place = (standing.topic.clone(), standing.partition);
+        let work = positions::skip(&subject.mapping, (function_arn, sqs), place, (from, arguments.offset));
+        prepare::runtime()?.block_on(work).map_err(Wrong::failure)?
+    };
+    print(&format!("record {} of {} was skipped; {became}\n", arguments.offset, standing.name()))
+}
+
+fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
+    let target = target(&arguments.to).map_err(Wrong::configuration)?;
+    let subject = Subject::of(&arguments.source, &arguments.mapping)?;
+    let all = positions::standings(&subject.mapping).map_err(Wrong::failure)?;
+    let chosen: Vec<&Standing> = if arguments.partition.is_empty() {
+        all.iter().collect()
+    } else {
+        let chosen = arguments.partition.iter().map(|written| chosen(&subject.mapping, &all, written));
+        chosen.collect::<Result<_, _>>().map_err(Wrong::configuration)?
+    };
+    if matches!(target, Target::Offset(_)) && chosen.len() != 1 {
+        return Err(Wrong::configuration("an offset belongs to one partition. Name it: --partition N"));
+    }
+    let (mut rows, mut wrong) = (Vec::new(), Vec::new());
+    for standing in chosen {
+        let to = positions::resolve(&subject.mapping, standing, target).map_err(Wrong::failure)?;
+        match standing.seek(to) {
+            Ok(to) => rows.push((standing.clone(), Some(to))),
+            Err(why) => wrong.push(why),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Wrong::configuration(format!("nothing was changed: {}", wrong.join("; "))));
+    }
+    print(&table(&rows))?;
+    if !arguments.apply {
+        return print("nothing was changed; say --apply to read on from there\n");
+    }
+    let host = subject.host(arguments.control.as_deref())?;
+    let mut moved = 0;
+    for (standing, to) in &rows {
+        let change = PositionChange {
+            mapping: subject.mapping.id.clone(),
+            topic: standing.topic.clone(),
+            partition: standing.partition,
+            action: PositionAction::Seek,
+            offset: to.unwrap_or(standing.end),
+        };
+        let done = match &host {
+            Some(host) => asked(host, &change).map(drop),
+            None => positions::seek(&subject.mapping, &change.topic, change.partition, change.offset).map_err(Wrong::failure),
+        };
+        match done {
+            Ok(()) => moved += 1,
+            Err(why) => wrong.push(format!("{} stays where it was: {why}\n", standing.name())),
+        }
+    }
+    print(&format!("{}{moved} of {} partitions are read from there on\n", wrong.concat(), rows.len()))?;
+    Ok(match (wrong.is_empty(), moved) {
+        (true, _) => ExitCode::SUCCESS,
+        (false, 0) => ExitCode::FAILURE,
+        (false, _) => ExitCode::from(IN_PART),
+    })
+}
+
+/// Has the host make the move; yields what became of it.
+fn asked(host: &Client, change: &PositionChange) -> Result<String, Wrong> {
+    let who = super::settings::user();
+    let body = serde_json::to_value(change).map_err(|error| Wrong::failure(error.to_string()))?;
+    match prepare::runtime()?.block_on(host.change(PATH, &who, &body)) {
+        Asked::Answer(answer) => Ok(answer["became"].as_str().unwrap_or_default().to_owned()),
+        Asked::Refused(why) => Err(Wrong::failure(why)),
+        Asked::Nobody(why) => Err(Wrong::failure(format!("the host went away ({why}); look with usher offsets list"))),
+    }
+}
+
+fn mapping<'a>(app: &'a Application, id: &str) -> Result<&'a KafkaMapping, Wrong> {
+    app.kafka.iter().find(|mapping| mapping.id == id).ok_or_else(|| {
+        let names: Vec<&str> = app.kafka.iter().map(|mapping| mapping.id.as_str()).collect();
+        let hint = nearest(id, names.iter().copied()).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+        let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Wrong::configuration(format!("there is no Kafka mapping {id}.{hint} There is: {all}."))
+    })
+}
+
+/// The partition that was written as `3` or `topic-3`.
+fn chosen<'a>(mapping: &KafkaMapping, all: &'a [Standing], written: &str) -> Result<&'a Standing, String> {
+    let number = written.parse::<i32>().ok();
+    if number.is_some() && mapping.topics.len() > 1 {
+        return Err(format!("{} reads several topics. Write the partition as TOPIC-{written}", mapping.id));
+    }
+    let found = all.iter().find(|standing| number == Some(standing.partition) || standing.name() == written);
+    found.ok_or_else(|| {
+        let names: Vec<String> = all.iter().map(Standing::name).collect();
+        format!("{} has no partition {written}. It has: {}", mapping.id, names.join(", "))
+    })
+}
+
+fn target(written: &str) -> Result<Target, String> {
+    match written {
+        "beginning" => return Ok(Target::Beginning),
+        "end" => return Ok(Target::End),
+        _ => {}
+    }
+    if let Ok(offset) = written.parse::<i64>() {
+        return Ok(Target::Offset(offset));
+    }
+    let time = written.parse::<Timestamp>().map(|time| Target::Time(time.as_millisecond()));
+    time.map_err(|_| format!("--to {written}: write beginning, end, an offset, or a time such as 2026-01-31T09:00:00Z"))
+}
+
+/// One line for each partition; with the new offset where it moves.
+fn table(rows: &[(Standing, Option<i64>)]) -> String {
+    let moves = rows.iter().any(|(_, to)| to.is_some());
+    let head = if moves { "new" } else { "" };
+    let mut out = format!("  {:40} {:>12} {:>12} {:>12} {:>12} {head:>12}\n", "partition", "committed", "start", "end", "lag");
+    let shown = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    for (standing, to) in rows {
+        let to = to.map(|to| to.to_string()).unwrap_or_default();
+        let (committed, lag) = (shown(standing.committed), shown(standing.lag()));
+        let _ = writeln!(
+            out,
+            "  {:40} {committed:>12} {:>12} {:>12} {lag:>12} {to:>12}",
+            standing.name(),
+            standing.start,
+            standing.end
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_words_offsets_or_times() {
+        assert_eq!(target("beginning"), Ok(Target::Beginning));
+        assert_eq!(target("42"), Ok(Target::Offset(42)));
+        assert_eq!(target("1970-01-01T00:00:01Z"), Ok(Target::Time(1_000)));
+        assert!(target("yesterday").unwrap_err().contains("2026-01-31T09:00:00Z"));
+    }
+}

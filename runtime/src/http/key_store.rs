@@ -1,0 +1,163 @@
+//! The keys that tokens are checked with now, and how they stay current.
+//!
+//! A file is read again when it changes; a URL is read again every ten minutes; and both when a token names a key that the set does not
+//! have, at most once in five seconds, whoever sends such tokens. A read that fails changes nothing: the keys that are there remain, with
+//! a warning and a count.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::Serialize;
+use tokio::sync::Mutex;
+
+use super::fetch::fetch;
+use super::keys::KeySet;
+use crate::model::KeySource;
+
+/// How often a source is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Refresh {
+    /// Time between two reads of a URL.
+    pub url: Duration,
+    /// Time between two looks at whether a file changed.
+    pub file: Duration,
+    /// Least time between two reads because of unknown keys.
+    pub unknown_key: Duration,
+}
+
+impl Default for Refresh {
+    fn default() -> Self {
+        Self { url: Duration::from_mins(10), file: Duration::from_millis(500), unknown_key: Duration::from_secs(5) }
+    }
+}
+
+/// The keys in force, with their source.
+#[derive(Debug)]
+pub struct KeyStore {
+    /// `None`: they never change.
+    source: Option<KeySource>,
+    refresh: Refresh,
+    current: RwLock<Arc<KeySet>>,
+    /// When the source was last read because of an unknown key. Held during a read, so that one read serves all who wait.
+    read: Mutex<Option<Instant>>,
+    /// Why the last read failed.
+    problem: RwLock<Option<String>>,
+    failures: AtomicU64,
+}
+
+/// The keys, for the status.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct KeyStatus {
+    /// File or URL.
+    pub source: String,
+    /// Keys in force.
+    pub keys: usize,
+    /// Reads that failed since the start.
+    pub refresh_failures: u64,
+    /// Why the last read failed; the keys of the last good one are in force.
+    pub problem: Option<String>,
+}
+
+impl KeyStore {
+    /// Keys that never change.
+    pub fn fixed(set: KeySet) -> Self {
+        Self::holding(set, None, Refresh::default())
+    }
+
+    /// Reads the source for the first time.
+    ///
+    /// # Errors
+    /// The sentence to show: the source cannot be read, or holds no key that can be used.
+    pub async fn load(source: KeySource, refresh: Refresh) -> Result<Self, String> {
+        let set = read(&source).await?;
+        Ok(Self::holding(set, Some(source), refresh))
+    }
+
+    fn holding(set: KeySet, source: Option<KeySource>, refresh: Refresh) -> Self {
+        let current = RwLock::new(Arc::new(set));
+        Self { source, refresh, current, read: Mutex::new(None), problem: RwLock::default(), failures: AtomicU64::new(0) }
+    }
+
+    /// The keys in force.
+    pub(super) fn current(&self) -> Arc<KeySet> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A token names a key that the set does not have: reads the source again, unless that was done just now.
+    pub(super) async fn look_for_new_keys(&self) {
+        let Some(source) = &self.source else { return };
+        let mut last = self.read.lock().await;
+        if last.is_none_or(|at| at.elapsed() >= self.refresh.unknown_key) {
+            self.read_again(source).await;
+            *last = Some(Instant::now());
+        }
+    }
+
+    /// Follows the source; never ends.
+    pub async fn follow(&self) {
+        let Some(source) = &self.source else { return std::future::pending().await };
+        // a file is read once more at the start: it may have changed since it was loaded
+        let mut stamp = None;
+        loop {
+            let pause = if matches!(source, KeySource::Url(_)) { self.refresh.url } else { self.refresh.file };
+            tokio::time::sleep(pause).await;
+            let now = stamp_of(source).await;
+            // a URL has no stamp; a file that is gone keeps its keys until there is one again
+            if now == stamp && matches!(source, KeySource::File(_)) {
+                continue;
+            }
+            let _alone = self.read.lock().await;
+            stamp = now;
+            self.read_again(source).await;
+        }
+    }
+
+    async fn read_again(&self, source: &KeySource) {
+        match read(source).await {
+            Ok(set) => {
+                let before = std::mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), Arc::new(set));
+                let (old, new) = (before.names(), self.current().names());
+                if old != new {
+                    tracing::info!(%source, "keys for tokens changed: {} -> {}", old.join(", "), new.join(", "));
+                }
+                if self.problem.write().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+                    tracing::info!(%source, "keys for tokens can be read again");
+                }
+            }
+            Err(why) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                let before = self.problem.write().unwrap_or_else(PoisonError::into_inner).replace(why.clone());
+                if before.as_deref() != Some(&why) {
+                    tracing::warn!(%source, "keys for tokens stay as they were: {why}");
+                }
+            }
+        }
+    }
+
+    /// For the status.
+    pub fn status(&self) -> KeyStatus {
+        KeyStatus {
+            source: self.source.as_ref().map(KeySource::to_string).unwrap_or_default(),
+            keys: self.current().names().len(),
+            refresh_failures: self.failures.load(Ordering::Relaxed),
+            problem: self.problem.read().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}
+
+async fn read(source: &KeySource) -> Result<KeySet, String> {
+    let text = match source {
+        KeySource::File(file) => tokio::fs::read_to_string(file).await.map_err(|error| error.to_string()),
+        KeySource::Url(url) => fetch(url).await,
+    };
+    let text = text.map_err(|why| format!("cannot read the key set {source}: {why}. --jwks names a JWKS file or its URL."))?;
+    KeySet::parse(&text).map_err(|wrong| format!("the key set {source} {wrong}"))
+}
+
+/// What tells a changed file from the one before; `None` for a URL, and for a file that is not there.
+async fn stamp_of(source: &KeySource) -> Option<(SystemTime, u64)> {
+    let KeySource::File(file) = source else { return None };
+    let metadata = tokio::fs::metadata(file).await.ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}

@@ -1,0 +1,102 @@
+//! Reads what a topic and a group have, for an operator's command: one consumer that joins no group.
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message as _, OwnedMessage};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::quiet::Quiet;
+use super::settings::cluster;
+use crate::model::KafkaMapping;
+
+/// How long a broker may take to answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A consumer that may read offsets of this group, and commit them while the group has no members.
+pub(crate) fn consumer(mapping: &KafkaMapping, group: &str) -> Result<BaseConsumer<Quiet>, String> {
+    cluster(mapping)
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .set("allow.auto.create.topics", "false")
+        .create_with_context(Quiet)
+        .map_err(|error| error.to_string())
+}
+
+/// The first offset and the end of a partition's log.
+pub(crate) fn watermarks(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<(i64, i64), String> {
+    consumer.fetch_watermarks(topic, partition, PATIENCE).map_err(|error| format!("topic {topic}: {error}"))
+}
+
+/// Records from `first` to `last` of a partition, at most `limit`.
+pub(crate) fn read(
+    consumer: &BaseConsumer<Quiet>,
+    topic: &str,
+    partition: i32,
+    first: i64,
+    last: i64,
+    limit: usize,
+) -> Result<Vec<OwnedMessage>, String> {
+    read_as(consumer, (topic, partition), first..=last, limit, owned)
+}
+
+fn owned(message: &BorrowedMessage<'_>) -> OwnedMessage {
+    message.detach()
+}
+
+/// As [`read`], but keeps of each record what `keep` makes of it.
+pub(crate) fn read_as<T>(
+    consumer: &BaseConsumer<Quiet>,
+    (topic, partition): (&str, i32),
+    offsets: RangeInclusive<i64>,
+    limit: usize,
+    keep: impl Fn(&BorrowedMessage<'_>) -> T,
+) -> Result<Vec<T>, String> {
+    let (first, last) = offsets.into_inner();
+    let failed = |error: KafkaError| format!("topic {topic}: {error}");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(first)).map_err(failed)?;
+    consumer.assign(&list).map_err(failed)?;
+    let mut found = Vec::new();
+    let mut deadline = Instant::now() + PATIENCE;
+    while found.len() < limit {
+        if Instant::now() >= deadline {
+            return Err(format!("topic {topic}: nothing came within {} s", PATIENCE.as_secs()));
+        }
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(Ok(message)) if message.offset() > last => break,
+            Some(Ok(message)) => {
+                deadline = Instant::now() + PATIENCE;
+                let end = message.offset() == last;
+                found.push(keep(&message));
+                if end {
+                    break;
+                }
+            }
+            // the last offsets may be gaps
+            Some(Err(KafkaError::PartitionEOF(_))) => break,
+            Some(Err(error)) => tracing::debug!(%error, "while reading records again"),
+            None => {}
+        }
+    }
+    Ok(found)
+}
+
+/// One record of a partition. `None`: the topic does not have it any more.
+pub(crate) fn read_one(
+    consumer: &BaseConsumer<Quiet>,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<Option<OwnedMessage>, String> {
+    let (low, high) = watermarks(consumer, topic, partition)?;
+    if offset < low || offset >= high {
+        return Ok(None);
+    }
+    let found = read(consumer, topic, partition, offset, offset, 1)?;
+    Ok(found.into_iter().find(|message| message.offset() == offset))
+}

@@ -1,0 +1,139 @@
+//! Moves a group that no host reads with: commits on its behalf.
+//!
+//! The brokers take a commit from outside only while the group has no members. A host that ended leaves static members behind until their
+//! session is over (10 s), so that is waited for.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::kafka::consumer::partition;
+use crate::kafka::destination::{Context, GivenUp, Outlet, letters};
+use crate::kafka::lookup::{PATIENCE, consumer, read_as};
+use crate::kafka::quiet::Quiet;
+use crate::kafka::{encode, settings};
+use crate::mapping::{Partition, Reason, Slice};
+use crate::model::KafkaMapping;
+use crate::sqs::Sqs;
+
+/// How long members of a host that ended may be waited for: longer than a session.
+const SESSION: Duration = Duration::from_secs(15);
+
+/// Puts the group to this offset of a partition. Blocks.
+///
+/// # Errors
+/// The group has members, or the brokers do not take the commit; nothing changed.
+pub fn seek(mapping: &KafkaMapping, topic: &str, partition: i32, offset: i64) -> Result<(), String> {
+    let consumer = consumer(mapping, &mapping.group)?;
+    wait_until_empty(&consumer, &mapping.group)?;
+    commit(&consumer, topic, partition, offset)
+}
+
+/// Passes the next record of a partition, which must be this one: it goes to the mapping's destination first, if there is one.
+/// Yields what became of it.
+///
+/// # Errors
+/// It is not the next record, the destination takes nothing, or as for [`seek`].
+pub async fn skip(
+    mapping: &KafkaMapping,
+    (function_arn, sqs): (String, Option<Sqs>),
+    (topic, number): (String, i32),
+    (committed, record): (i64, i64),
+) -> Result<String, String> {
+    let (owned, topic_name) = (mapping.clone(), topic.clone());
+    let found = tokio::task::spawn_blocking(move || {
+        let consumer = consumer(&owned, &owned.group)?;
+        wait_until_empty(&consumer, &owned.group)?;
+        match read_as(&consumer, (&topic_name, number), committed..=record, 1, Found::of) {
+            Ok(found) => Ok(found.into_iter().next()),
+            // what cannot be read is what an operator passes
+            Err(_) if record == committed => Ok(None),
+            Err(why) => Err(why),
+        }
+    });
+    let found: Option<Found> = found.await.unwrap_or_else(|error| Err(error.to_string()))?;
+    if let Some(next) = found.as_ref().map(|found| found.offset).filter(|next| *next != record) {
+        return Err(format!("the next record of {topic}-{number} is {next}, not {record}. Skip that one, or seek"));
+    }
+    let to = match (&found, &mapping.on_failure) {
+        (Some(found), Some(destination)) => {
+            let outlet = Outlet::new(destination, settings::cluster(mapping), sqs.as_ref())?;
+            let place = partition(&mapping.topics, &topic, number);
+            let place = place.ok_or_else(|| format!("the mapping does not read topic {topic}"))?;
+            deliver(&Context { mapping: mapping.clone(), function_arn }, place, &outlet, found).await?
+        }
+        (Some(_), None) => "it goes nowhere: the mapping has no destination".to_owned(),
+        (None, _) => "it cannot be read, so it goes nowhere".to_owned(),
+    };
+    let owned = mapping.clone();
+    let committed = tokio::task::spawn_blocking(move || seek(&owned, &topic, number, record + 1));
+    committed.await.unwrap_or_else(|error| Err(error.to_string()))?;
+    Ok(to)
+}
+
+/// A record as an event has it.
+struct Found {
+    offset: i64,
+    json: Vec<u8>,
+    /// Milliseconds since 1970; negative: none.
+    time: i64,
+}
+
+impl Found {
+    fn of(message: &BorrowedMessage<'_>) -> Self {
+        let mut json = Vec::new();
+        // headers that break Kafka's format are left out: the record is passed whatever it holds
+        let headers = kafka_headers::headers(message).unwrap_or_default();
+        encode::record(&encode::record_start(message.topic(), message.partition()), message, &headers, &mut json);
+        Self { offset: message.offset(), json, time: message.timestamp().to_millis().unwrap_or(-1) }
+    }
+}
+
+async fn deliver(context: &Context, place: Partition, outlet: &Outlet, found: &Found) -> Result<String, String> {
+    let mapping = &context.mapping;
+    let slice = Slice { partition: place, first: found.offset, last: found.offset, records: 1 };
+    let given_up = GivenUp {
+        slice: &slice,
+        reason: Reason::Skipped,
+        tried: None,
+        records: &[(&found.json, found.time)],
+        payload_size: encode::envelope(mapping).len() + found.json.len() + encode::EVENT_END.len(),
+        own_id: &format!("{}-skip-{}", mapping.id, found.offset),
+        now: Timestamp::now(),
+    };
+    let delivered = outlet.deliver(letters(context, &given_up, outlet.takes_each())).await;
+    let delivered =
+        delivered.map_err(|why| format!("{} takes no failure records ({why}); nothing was skipped", outlet.name()))?;
+    Ok(match delivered.lost.first() {
+        None => format!("its failure record is in {}", outlet.name()),
+        Some(lost) => format!("{} refuses its failure record in every form ({})", outlet.name(), lost.why),
+    })
+}
+
+fn wait_until_empty(consumer: &BaseConsumer<Quiet>, group: &str) -> Result<(), String> {
+    let until = Instant::now() + SESSION;
+    loop {
+        let groups = consumer.fetch_group_list(Some(group), PATIENCE).map_err(|error| format!("group {group}: {error}"))?;
+        let members: usize = groups.groups().iter().map(|group| group.members().len()).sum();
+        if members == 0 {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            return Err(format!(
+                "group {group} has {members} members: a host reads with it. Name its control address (--control, or control in usher.toml), \
+                 or stop it first"
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn commit(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32, offset: i64) -> Result<(), String> {
+    let mut list = TopicPartitionList::new();
+    let added = list.add_partition_offset(topic, partition, Offset::Offset(offset));
+    let committed = added.and_then(|()| consumer.commit(&list, CommitMode::Sync));
+    committed.map_err(|error| format!("the brokers do not take the offset {offset} of {topic}-{partition}: {error}"))
+}

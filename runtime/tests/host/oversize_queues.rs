@@ -1,0 +1,74 @@
+//! Records of asynchronous events that a queue does not take as they are. The server is strict: 256 KiB a message.
+
+use serde_json::{Value, json};
+use usher::sqs::Sqs;
+
+use crate::kafka::{free_address, random};
+use crate::sqs_servers::OwnServer;
+use crate::sqs_stage::client;
+use crate::support::{add_function, eventually, usher_up};
+
+/// More than the server takes in one message, less than an event may have.
+const LARGE: usize = 400_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_oversize_event_leaves_its_record_and_blocks_none() {
+    let server = OwnServer::strict();
+    let project = tempfile::tempdir().unwrap();
+    let (queue, invoke, control) = (format!("host-{}", random()), free_address(), free_address());
+    let template = format!(
+        "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  GivenUp: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-given-up}}}}
+  Dead: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-dead}}}}
+  Behave:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      CodeUri: built
+      DeadLetterQueue: {{Type: SQS, TargetArn: !GetAtt Dead.Arn}}
+      EventInvokeConfig:
+        MaximumRetryAttempts: 0
+        DestinationConfig: {{OnFailure: {{Type: SQS, Destination: !GetAtt GivenUp.Arn}}}}
+"
+    );
+    std::fs::write(project.path().join("template.yaml"), template).unwrap();
+    let settings = format!("control = '{control}'\n[endpoints]\nsqs = '{}'\n", server.endpoint());
+    std::fs::write(project.path().join("usher.toml"), settings).unwrap();
+    add_function(project.path());
+    let host = usher_up(project.path(), &["--listen", &invoke.to_string()]);
+    let url = format!("http://{invoke}/2015-03-31/functions/Behave/invocations");
+    let send = async |event: Value| {
+        let request = reqwest::Client::new().post(&url).header("X-Amz-Invocation-Type", "Event").body(event.to_string());
+        Some(request.send().await.ok()?.status().as_u16()).filter(|status| *status == 202)
+    };
+    eventually("the large event is accepted", async || send(json!({ "do": "fail", "x": "x".repeat(LARGE) })).await).await;
+    // a character that no message may hold
+    eventually("the odd event is accepted", async || send(json!({ "do": "fail", "x": "\u{ffff}" })).await).await;
+
+    let sqs = Sqs::at(&server.endpoint());
+    let count = async |name: &str| sqs.count(&format!("{queue}-{name}")).await.ok();
+    eventually("both have left a record", async || count("given-up").await.filter(|count| *count == 2)).await;
+    eventually("what fits is in the dead-letter queue", async || count("dead").await.filter(|count| *count == 1)).await;
+    let metrics = format!("http://{control}/metrics");
+    eventually("the rest is counted as lost, and nothing waits", async || {
+        let text = reqwest::get(&metrics).await.ok()?.text().await.ok()?;
+        let lost = text.contains("usher_events_lost_total{function=\"Behave\"} 1\n");
+        (lost && text.contains("usher_events_delivering{function=\"Behave\"} 0\n")).then_some(())
+    })
+    .await;
+    let health: Value = reqwest::get(format!("http://{control}/health")).await.unwrap().json().await.unwrap();
+    assert_eq!((&health["status"], &health["alarms"][0]["of"]), (&json!("ok"), &json!("Behave")), "{health}");
+
+    let url = format!("{}/000000000000/{queue}-given-up", server.endpoint());
+    let received = client(&server.endpoint()).receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap();
+    let mut events: Vec<Value> = received
+        .messages()
+        .iter()
+        .map(|message| serde_json::from_str::<Value>(message.body().unwrap()).unwrap()["requestPayload"]["x"].clone())
+        .collect();
+    events.sort_by_key(Value::is_null);
+    assert_eq!(events, [json!("\u{ffff}"), Value::Null], "the large one goes without its event");
+    drop(host);
+}

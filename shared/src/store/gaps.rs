@@ -1,0 +1,136 @@
+//! Offsets that a consumer never received.
+//!
+//! The first record of a batch follows the last one that was handled, unless the offsets between them have no record to deliver
+//! (deleted, transaction markers), or Postgres has lost its latest transactions while the consumer group kept its position. The latter
+//! are orders that stand in Kafka and are never read again. So each such range is a row: an operator sees it, and replays it by setting
+//! the consumer group back. A replay that comes past its end closes it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::pool::PgConnection;
+use super::{Store, StoreError};
+use crate::message::UserId;
+
+/// A range of offsets that progress passed without a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The topic's full name.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The incarnation of the topic, as in `progress`.
+    pub incarnation: i32,
+    /// The first offset that is missing.
+    pub from: i64,
+    /// The first offset that was received again.
+    pub until: i64,
+}
+
+/// A gap as it is kept. Times in milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GapRow {
+    /// Its identity: a later one has a higher one.
+    pub id: i64,
+    /// The range.
+    pub gap: Gap,
+    /// When it was found.
+    pub found_ms: i64,
+    /// How far a replay has come: all of the range below this offset.
+    pub replayed_until: i64,
+    /// When it was closed; nothing while it is open.
+    pub closed_ms: Option<i64>,
+    /// The operator who closed it; nothing if a replay did.
+    pub closed_by: Option<String>,
+    /// Why: `replayed`, or the operator's words.
+    pub closed_why: Option<String>,
+}
+
+impl Store {
+    /// Gaps, newest first, from below `before` on.
+    pub async fn gaps(&self, open_only: bool, before: Option<i64>, limit: u32) -> Result<Vec<GapRow>, StoreError> {
+        let rows = sqlx::query(include_str!("sql/gaps_list.sql"))
+            .bind(open_only)
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(GapRow::read).collect()
+    }
+
+    /// Closes a gap that is not to be replayed. Whether it was open.
+    pub async fn close_gap(&self, id: i64, by: &UserId, why: &str) -> Result<bool, StoreError> {
+        let query = sqlx::query(include_str!("sql/gaps_close.sql")).bind(id).bind(by.as_str()).bind(why);
+        Ok(query.execute(&self.pool).await?.rows_affected() > 0)
+    }
+}
+
+impl GapRow {
+    fn read(row: &PgRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            gap: Gap {
+                topic: row.try_get("topic")?,
+                partition: row.try_get("partition")?,
+                incarnation: row.try_get("incarnation")?,
+                from: row.try_get("from_offset")?,
+                until: row.try_get("until_offset")?,
+            },
+            found_ms: row.try_get("found_ms")?,
+            replayed_until: row.try_get("replayed_until")?,
+            closed_ms: row.try_get("closed_ms")?,
+            closed_by: row.try_get("closed_by")?,
+            closed_why: row.try_get("closed_why")?,
+        })
+    }
+}
+
+/// Keeps gaps, in the transaction that advances over them.
+pub(super) async fn add(connection: &mut PgConnection, gaps: &[Gap]) -> Result<(), StoreError> {
+    write(connection, include_str!("sql/gaps_add.sql"), gaps).await
+}
+
+/// Ranges that were delivered again, below the mark of their partition: gaps that they cover are replayed.
+pub(super) async fn replayed(connection: &mut PgConnection, ranges: &[Gap]) -> Result<(), StoreError> {
+    write(connection, include_str!("sql/gaps_replayed.sql"), ranges).await
+}
+
+/// Offsets by topic and partition.
+pub(super) type Missing = HashMap<(String, i32), Vec<Range<i64>>>;
+
+/// What of the open gaps of these partitions has not been replayed yet, ascending.
+pub(super) async fn missing(connection: &mut PgConnection, of: &[Gap]) -> Result<Missing, StoreError> {
+    let mut missing = Missing::new();
+    if of.is_empty() {
+        return Ok(missing);
+    }
+    let rows = sqlx::query(include_str!("sql/gaps_missing.sql"))
+        .bind(of.iter().map(|range| range.topic.as_str()).collect::<Vec<_>>())
+        .bind(of.iter().map(|range| range.partition).collect::<Vec<_>>())
+        .bind(of.iter().map(|range| range.incarnation).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await?;
+    for row in rows {
+        let offsets = row.try_get("replayed_until")?..row.try_get("until_offset")?;
+        missing.entry((row.try_get("topic")?, row.try_get("partition")?)).or_default().push(offsets);
+    }
+    Ok(missing)
+}
+
+async fn write(connection: &mut PgConnection, sql: &'static str, ranges: &[Gap]) -> Result<(), StoreError> {
+    if ranges.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql)
+        .bind(ranges.iter().map(|range| range.topic.as_str()).collect::<Vec<_>>())
+        .bind(ranges.iter().map(|range| range.partition).collect::<Vec<_>>())
+        .bind(ranges.iter().map(|range| range.incarnation).collect::<Vec<_>>())
+        .bind(ranges.iter().map(|range| range.from).collect::<Vec<_>>())
+        .bind(ranges.iter().map(|range| range.until).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
