@@ -51,7 +51,14 @@ pub struct Reconciled {
     pub displaced: Vec<OrderNumber>,
 }
 
+/// Rounds for orders that change while they are settled.
+const MAX_ROUNDS: u32 = 8;
+
 /// Settles every row, then marks as clean what was settled. A displaced order that has a row is reconciled in turn.
+///
+/// An order may change, and be settled by its new version, between the reading of a row and its settling here: then the old version has
+/// undone the new one (a paid order has a timeout again). So whoever settles looks afterwards whether the row has changed, and settles by
+/// the newer one: the last to look finds the last version.
 ///
 /// # Errors
 /// Only Postgres': all that was settled stays settled, and dirty.
@@ -59,6 +66,7 @@ pub async fn reconcile(gate: &Gate, store: &Store, rows: &[OrderRow]) -> Result<
     let mut report = Reconciled::default();
     let mut seen: HashSet<OrderNumber> = HashSet::new();
     let mut rows = rows.to_vec();
+    let (mut settled, mut rounds) = (HashSet::new(), 0);
     while !rows.is_empty() {
         let mut clean = Vec::with_capacity(rows.len());
         let mut displaced = Vec::new();
@@ -78,16 +86,21 @@ pub async fn reconcile(gate: &Gate, store: &Store, rows: &[OrderRow]) -> Result<
                 }
             }
         }
-        report.settled += clean.len();
-        if !clean.is_empty() {
-            store.clear_dirty(&clean).await?;
+        settled.extend(clean.iter().map(|(number, _)| *number));
+        // Where every row was dirty in the version that was settled, none has changed.
+        let mut newer = Vec::new();
+        if !clean.is_empty() && store.clear_dirty(&clean).await? < clean.len() as u64 && rounds < MAX_ROUNDS {
+            rounds += 1;
+            newer = store.newer_orders(&clean).await?;
         }
         seen.extend(rows.iter().map(|row| row.number));
         // Once each: two rows that claim one seat would displace each other for ever.
         displaced.retain(|order| seen.insert(*order));
         rows = if displaced.is_empty() { Vec::new() } else { store.orders(&displaced).await? };
+        rows.extend(newer);
         report.displaced.extend(displaced);
     }
+    report.settled = settled.len();
     Ok(report)
 }
 

@@ -12,6 +12,8 @@ use shared::message::OrderNumber;
 use shared::reconcile::settle_of;
 use shared::store::{Decision, OrderRow, Store, StoreError, StoredBatch, StoredOrder};
 
+/// Rounds for orders that change while they are settled.
+const MAX_ROUNDS: u32 = 8;
 /// Settled at one time over one connection, which pipelines them.
 const AT_ONCE: usize = 512;
 
@@ -54,7 +56,10 @@ async fn try_settle(gate: &Gate, store: &Store, stored: &StoredBatch<'_>) -> Res
         _ => None,
     });
     let others: BTreeSet<OrderNumber> = holders.flatten().chain(told.displaced).collect();
-    let failed: Vec<OrderNumber> = told.failed.into_iter().collect();
+    let mut failed = told.failed;
+    let known = stored.orders.iter().map(|order| &order.row).map(|row| newer.get(&row.number).unwrap_or(row));
+    failed.extend(settle_newer(gate, store, known.map(|row| (row.number, row.version)).collect()).await?);
+    let failed: Vec<OrderNumber> = failed.into_iter().collect();
     for (at, batch) in stored.unsettled.iter().enumerate() {
         store.clear_batch(*batch, if at == 0 { &failed } else { &[] }).await?;
     }
@@ -62,6 +67,28 @@ async fn try_settle(gate: &Gate, store: &Store, stored: &StoredBatch<'_>) -> Res
     clear(store, &clean).await?;
     reconcile_others(gate, store, &others).await?;
     Ok(Settling { unsettled: failed.len(), paid: newer.len() })
+}
+
+/// Settles orders again that have changed since the versions that were settled. One that was paid in between, and settled by that, would
+/// otherwise have a timeout again. Answers those that could not be settled.
+async fn settle_newer(
+    gate: &Gate,
+    store: &Store,
+    mut known: Vec<(OrderNumber, i64)>,
+) -> Result<BTreeSet<OrderNumber>, StoreError> {
+    let mut failed = BTreeSet::new();
+    for _ in 0..MAX_ROUNDS {
+        let rows = store.newer_orders(&known).await?;
+        if rows.is_empty() {
+            break;
+        }
+        let told = tell(gate, rows.iter().filter_map(settle_of).collect()).await;
+        known = rows.iter().map(|row| (row.number, row.version)).collect();
+        let clean: Vec<_> = known.iter().filter(|(number, _)| !told.failed.contains(number)).copied().collect();
+        clear(store, &clean).await?;
+        failed.extend(told.failed);
+    }
+    Ok(failed)
 }
 
 /// What the gate is to hear of an order.
@@ -128,7 +155,8 @@ async fn reconcile_others(gate: &Gate, store: &Store, numbers: &BTreeSet<OrderNu
     let told = tell(gate, rows.iter().filter_map(settle_of).collect()).await;
     let clean: Vec<_> =
         rows.iter().filter(|row| !told.failed.contains(&row.number)).map(|row| (row.number, row.version)).collect();
-    clear(store, &clean).await
+    clear(store, &clean).await?;
+    settle_newer(gate, store, clean).await.map(drop)
 }
 
 async fn clear(store: &Store, clean: &[(OrderNumber, i64)]) -> Result<(), StoreError> {

@@ -25,6 +25,7 @@ struct Stage {
     store: Store,
     gate: Gate,
     program: Program,
+    schema: String,
 }
 
 /// Runs a test on a stage of its own, and clears the stage away however the test ends. `redis`: where the function thinks Redis is.
@@ -52,7 +53,7 @@ async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl F
     let redis = if redis.is_empty() { gate_url.as_str() } else { redis };
     let reader = Reader::new([("ENV_PREFIX", prefix.as_str()), ("DATABASE_URL", &database), ("REDIS_GATE_URL", redis)]);
     let creator = Creator::open(Settings::read(&reader).expect("settings")).expect("lazy");
-    let stage = Stage { creator, store: store.clone(), gate, program };
+    let stage = Stage { creator, store: store.clone(), gate, program, schema: names.schema() };
     let end = tokio::spawn(test(stage)).await;
 
     store.disconnect().await;
@@ -119,6 +120,15 @@ impl Stage {
         found.free[0].1
     }
 
+    /// Statements past the store.
+    async fn run(&self, sql: &'static str) {
+        let database = variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher");
+        let mut raw = PgConnection::connect(&database).await.expect("postgres");
+        let path = AssertSqlSafe(format!("SET search_path = {}", self.schema));
+        sqlx::raw_sql(path).execute(&mut raw).await.expect("a schema");
+        sqlx::raw_sql(sql).execute(&mut raw).await.expect("statement");
+    }
+
     async fn handle(&self, values: &[Option<Vec<u8>>]) -> Failures {
         self.creator.handle(&event(values)).await
     }
@@ -141,6 +151,26 @@ fn event(values: &[Option<Vec<u8>>]) -> Batch {
 
 fn message(order: &OrderRequested) -> Vec<u8> {
     serde_json::to_vec(order).expect("JSON")
+}
+
+#[tokio::test]
+async fn an_order_paid_before_it_is_settled_has_no_timeout() {
+    with("", |stage| async move {
+        let order = stage.order("alice", &[3, 4]);
+        stage.reserve(&order).await;
+        // The payment, and what settles it, come between create's commit and what create settles.
+        let pay = "CREATE FUNCTION pay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                     UPDATE orders SET status = 'paid', version = version + 1, dirty = false WHERE number = NEW.number;
+                     RETURN NULL; END $$;
+                   CREATE CONSTRAINT TRIGGER pay AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+                     FOR EACH ROW EXECUTE FUNCTION pay()";
+        stage.run(pay).await;
+        assert!(stage.handle(&[Some(message(&order))]).await.is_empty());
+        assert_eq!((stage.status(&order).await, stage.free().await), (Some(Status::Paid), 1_998));
+        let entry = stage.gate.timeouts().peek(order.order.shard(), &order.order.to_string()).await.expect("redis");
+        assert_eq!(entry, None, "a paid order has no timeout");
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -62,6 +62,16 @@ impl Store {
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
+    /// Those of the orders that have changed since these versions, as they are now, ascending by number.
+    pub async fn newer_orders(&self, known: &[(OrderNumber, i64)]) -> Result<Vec<OrderRow>, StoreError> {
+        if known.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (numbers, versions): (Vec<_>, Vec<_>) = known.iter().map(|(number, version)| (number.get(), *version)).unzip();
+        let query = sqlx::query(include_str!("sql/orders_newer.sql")).bind(numbers).bind(versions);
+        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+    }
+
     /// A buyer's orders, newest first, from below `before` on.
     pub async fn orders_of(&self, user: &UserId, before: Option<OrderNumber>, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
         let before = before.map_or(i64::MAX, OrderNumber::get);

@@ -22,7 +22,8 @@ impl Wait {
     pub fn pause_ms(self, attempt: u32) -> u64 {
         match self {
             Self::Ms(ms) => ms.max(MIN_MS),
-            Self::Backoff => FIRST_MS.checked_shl(attempt.saturating_sub(1)).unwrap_or(MAX_MS).clamp(FIRST_MS, MAX_MS),
+            // Ten doublings are far beyond the bound, and no bit of them is lost.
+            Self::Backoff => (FIRST_MS << attempt.saturating_sub(1).min(10)).min(MAX_MS),
         }
     }
 }

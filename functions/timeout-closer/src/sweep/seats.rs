@@ -61,8 +61,11 @@ impl Round<'_> {
             if id.get() > self.next.program {
                 self.next = Position { program: id.get(), ..Position::default() };
             }
+            let before = *self.swept;
+            let compared = self.program(ProgramRef { id, shard }, end).await;
+            warn(id, before, *self.swept);
             // One program that cannot be compared must not hide those behind it.
-            match self.program(ProgramRef { id, shard }, end).await {
+            match compared {
                 Ok(true) => {}
                 Ok(false) => return outcome.map(|_| Stop::Enough),
                 Err(error) => {
@@ -99,6 +102,14 @@ impl Round<'_> {
             }
         }
         Ok(true)
+    }
+}
+
+/// One line for a program, however many of its chunks were wrong.
+fn warn(program: ProgramId, before: Swept, after: Swept) {
+    let (mended, recounted) = (after.mended - before.mended, after.recounted - before.recounted);
+    if mended + recounted > 0 {
+        tracing::warn!(%program, mended, recounted, "the gate disagreed with Postgres or with itself; mended");
     }
 }
 

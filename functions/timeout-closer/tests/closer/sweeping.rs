@@ -1,5 +1,6 @@
 //! What no entry leads to.
 
+use shared::reconcile::reconcile;
 use shared::sale::Status;
 use shared::store::Cancel;
 
@@ -125,6 +126,22 @@ async fn a_stored_order_whose_seats_the_gate_calls_free_gets_them_back() {
         assert_eq!(stage.free().await, 8);
         assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
         assert_eq!(stage.tick().await.sweep.map(|swept| swept.mended), Some(0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_older_row_settled_late_undoes_nothing() {
+    with(1, |stage| async move {
+        let order = stage.unpaid("alice", &[3, 4], 0).await;
+        let unpaid = stage.row(&order).await.expect("stored");
+        let payment = shared::store::Payment { reference: "p".to_owned(), order: order.order, amount: order.amount_cents };
+        stage.store.pay(&payment).await.expect("Postgres runs");
+        stage.settle(&order).await;
+        assert!(!stage.has_entry(&order).await);
+        let report = reconcile(&stage.gate, &stage.store, &[unpaid]).await.expect("Postgres runs");
+        assert_eq!((report.settled, report.failed), (1, vec![]));
+        assert!(!stage.has_entry(&order).await, "a paid order has no timeout");
     })
     .await;
 }
