@@ -23,7 +23,7 @@ fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
 }
 
 /// A topic of one partition with this setting.
-async fn topic(stage: &Stage, name: &str, value: &str) -> String {
+pub(crate) async fn topic(stage: &Stage, name: &str, value: &str) -> String {
     let topic = format!("host-{}", random());
     let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1)).set(name, value);
     admin(stage).create_topics(&[new], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
