@@ -4,7 +4,8 @@
 //! end, and nothing is answered on it any more. A program that keeps one `MultiplexedConnection` for its life then fails for the rest
 //! of it; a `ConnectionManager` replaces one that was closed, but not one that is silent. So: keep the address, bound every wait, and
 //! give a connection up after any error of the connection, timeouts included. A command that may be repeated, as reading a clock may,
-//! is repeated on the next one. The delay queue's own connection (`shared::link`) does all of it by itself.
+//! is repeated on the next one. The delay queue's own connection (`shared::link`) replaces and repeats by itself; only a verb on which
+//! nothing was answered is left to its caller, as `Unavailable`: it may have been carried out.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
