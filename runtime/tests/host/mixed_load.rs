@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
@@ -32,8 +34,11 @@ const ROUND: Duration = Duration::from_millis(200);
 const GOOD: usize = 10;
 /// Rounds between two fencings: ten seconds.
 const FENCING: usize = 50;
-/// A record of this size fits its topic (1 MB); its failure record, with the payload in base64, does not.
-const OVERSIZE: usize = 900_000;
+/// Random bytes in an oversize record: as text 900 kB, which its topic takes. Its failure record, in base64 once more, exceeds
+/// [`DESTINATION_LIMIT`] however well it is compressed.
+const OVERSIZE: usize = 675_000;
+/// Bytes of a batch that the destination takes.
+const DESTINATION_LIMIT: &str = "500000";
 const SECONDS: Duration = Duration::from_secs(30);
 
 /// (partition, offset) in the main topic.
@@ -68,8 +73,7 @@ impl World {
     async fn new() -> Self {
         let stage = Stage::new(PARTITIONS).await;
         let second = stage.another_topic(1).await;
-        // Kafka's own default; the brokers of the tests take more
-        let destination = topic(&stage, "max.message.bytes", "1048588").await;
+        let destination = topic(&stage, "max.message.bytes", DESTINATION_LIMIT).await;
         let (servers, topic, group) = (&stage.mapping.bootstrap_servers, &stage.mapping.topics[0], &stage.mapping.group);
         let seen = stage.folder.path().join("seen");
         let template = format!(
@@ -175,6 +179,8 @@ struct Load<'a> {
     zstd: FutureProducer,
     transactional: FutureProducer,
     admin: AdminClient<DefaultClientContext>,
+    /// Value of each oversize record.
+    oversize: String,
     sent: Sent,
 }
 
@@ -188,6 +194,7 @@ impl<'a> Load<'a> {
             zstd: world.client().set("compression.type", "zstd").create().unwrap(),
             transactional,
             admin: world.client().create().unwrap(),
+            oversize: format!("always-partial {}", STANDARD.encode(rand::random_iter().take(OVERSIZE).collect::<Vec<u8>>())),
             sent: Sent::default(),
         }
     }
@@ -233,8 +240,7 @@ impl<'a> Load<'a> {
 
         let failing = Self::send(&self.plain, topic, partition, &["always-partial".to_owned()]).await;
         self.sent.failing.extend(failing);
-        let oversize = format!("always-partial {}", "x".repeat(OVERSIZE));
-        self.sent.oversize.extend(Self::send(&self.plain, topic, partition, &[oversize]).await);
+        self.sent.oversize.extend(Self::send(&self.plain, topic, partition, std::slice::from_ref(&self.oversize)).await);
 
         let second = &self.world.second;
         let (deleted, kept) = (format!("deleted {round}"), format!("kept {round}"));
