@@ -8,7 +8,7 @@
 //! - a connection found dead is replaced, and the call repeated. Every script may be repeated;
 //! - so is a connection that leads to a server which is a replica by now, is loading, or refuses for want of its peers (`unfit`), and
 //!   one over which nothing was answered in time. Its caller gets [`LinkError::Unavailable`] unless the call could be repeated in time;
-//! - what waits or listens on connections of its own ([`Waiting`], [`Subscription`]) leaves the old server together with the shared one.
+//! - what waits or listens on connections of its own ([`Waiting`], [`subscription::Subscription`]) leaves the old server together with the shared one.
 //!
 //! A read that waits at the server for something to come has a connection of its own ([`Waiting`]): on the shared one it would hold up
 //! everybody else, and the response timeout would cut it.
