@@ -6,7 +6,7 @@
 //! second member with the mapping's static identity fences it.
 
 use std::collections::BTreeSet;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -25,7 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::kafka::{Stage, free_address};
 use crate::oversize::topic;
 use crate::raw_kafka;
-use crate::support::{eventually, project};
+use crate::support::{Killed, eventually, project};
 
 const PARTITIONS: i32 = 4;
 /// Between two rounds of bad input: five a second.
@@ -112,11 +112,11 @@ Resources:
         Self { stage, second, destination, folder, control: free_address().to_string() }
     }
 
-    fn up(&self) -> Child {
+    fn up(&self) -> Killed {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
         usher.args(["up", "--control", &self.control]).current_dir(self.folder.path()).env_remove("RUST_LOG");
-        usher.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+        Killed(usher.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap())
     }
 
     fn topic(&self) -> &str {
@@ -306,7 +306,7 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
     })
     .await;
     let (whole, reduced) = world.failure_records(&sent).await;
-    assert!(host.try_wait().unwrap().is_none(), "the host that was started still runs");
+    assert!(host.0.try_wait().unwrap().is_none(), "the host that was started still runs");
     println!(
         "in {seconds} s: {} good records handled, {} aborted ones kept out, {} failing in the destination, {} of them without \
          payload, {} of {} read before their deletion, fenced {} times",
@@ -322,6 +322,4 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
     let more: Vec<_> = handled.difference(&sent.good).filter(|value| !sent.deleted.contains(*value)).collect();
     assert_eq!(more, Vec::<&String>::new(), "nothing else was handled");
     assert_eq!((whole, reduced), (sent.failing, sent.oversize), "the destination has each failing record");
-    host.kill().unwrap();
-    host.wait().unwrap();
 }
