@@ -13,6 +13,8 @@ use crate::say;
 
 /// Tokens printed for trying things out are good for a day.
 const DAY: Duration = Duration::from_hours(24);
+/// Scopes of the token for operators: everything that they may look at or mend.
+const OPERATOR: &str = "api-calls:read orders:read parked:read parked:write payments:read payments:write";
 
 pub(crate) async fn run(environment: Environment) -> Result<()> {
     let mut ending = Ending::listen()?;
@@ -32,7 +34,7 @@ pub(crate) async fn run(environment: Environment) -> Result<()> {
     say::title("Try this, in a second terminal");
     let seller = keys.token("seller", Some("programs:write"), DAY)?;
     let buyer = keys.token("alice", None, DAY)?;
-    let operator = keys.token("operator", Some("api-calls:read parked:read parked:write"), DAY)?;
+    let operator = keys.token("operator", Some(OPERATOR), DAY)?;
     let program = json!({
         "title": "Autumn tour",
         "categories": [{ "name": "Stalls", "rows": 20, "seats_per_row": 40, "price_cents": 4500 }],
@@ -67,9 +69,12 @@ curl -sS -X POST {api}/orders/$ORDER/cancel -H \"Authorization: Bearer $BUYER\"
 curl -sS -X PATCH {api}/programs/$PROGRAM -H \"Authorization: Bearer $SELLER\" -d '{{\"version\":1,\"title\":\"Autumn tour, last nights\"}}'
 curl -sS -X POST {api}/programs/$PROGRAM/stop -H \"Authorization: Bearer $SELLER\"
 
-# what was asked of the API (a few seconds behind), and what was set aside because nobody could handle it
+# for operators: API calls (a few seconds behind), records that were set aside, payments to refund, offsets without a record, any order
 curl -sS \"{api}/api-calls/statistics?by=route,status\" -H \"Authorization: Bearer $OPERATOR\"
 curl -sS {api}/parked -H \"Authorization: Bearer $OPERATOR\"
+curl -sS \"{api}/payments?state=to_refund\" -H \"Authorization: Bearer $OPERATOR\"
+curl -sS {api}/gaps -H \"Authorization: Bearer $OPERATOR\"
+curl -sS {api}/orders/$ORDER -H \"Authorization: Bearer $OPERATOR\"
 
 # what runs, and how far the topic is; to look at: http://{control}/_usher/
 curl -sS http://{control}/_usher/status

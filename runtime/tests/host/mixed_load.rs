@@ -19,7 +19,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::task::block_in_place;
+use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::kafka::{Stage, free_address};
@@ -57,7 +57,6 @@ struct Sent {
     failing: BTreeSet<Position>,
     /// Records that always fail and are too large for the destination: it gets each of them without its payload.
     oversize: BTreeSet<Position>,
-    fencings: usize,
 }
 
 struct World {
@@ -181,6 +180,8 @@ struct Load<'a> {
     admin: AdminClient<DefaultClientContext>,
     /// Value of each oversize record.
     oversize: String,
+    /// Whether each fencing took the partitions.
+    fencings: Vec<JoinHandle<bool>>,
     sent: Sent,
 }
 
@@ -195,6 +196,7 @@ impl<'a> Load<'a> {
             transactional,
             admin: world.client().create().unwrap(),
             oversize: format!("always-partial {}", STANDARD.encode(rand::random_iter().take(OVERSIZE).collect::<Vec<u8>>())),
+            fencings: Vec::new(),
             sent: Sent::default(),
         }
     }
@@ -253,33 +255,31 @@ impl<'a> Load<'a> {
         self.sent.good.insert(kept);
 
         if round % FENCING == FENCING - 1 {
-            self.fence().await;
+            let (config, group) = (self.world.client(), self.world.stage.mapping.group.clone());
+            let topic = topic.to_owned();
+            self.fencings.push(tokio::task::spawn_blocking(move || fence(config, &group, &topic)));
         }
     }
+}
 
-    /// Joins the mapping's group with its static identity until the group has this member in its place, then leaves.
-    async fn fence(&mut self) {
-        let mut config = self.world.client();
-        let group = self.world.stage.mapping.group.clone();
-        let topic = self.world.topic().to_owned();
-        let fenced = tokio::task::spawn_blocking(move || {
-            let probe: BaseConsumer = config.clone().create().unwrap();
-            let groups = probe.fetch_group_list(Some(&group), SECONDS).unwrap();
-            let members = groups.groups().iter().flat_map(rdkafka::groups::GroupInfo::members);
-            // Kafka names a static member by its instance and a UUID
-            let instance = members.map(|member| member.id()[..member.id().len() - 37].to_owned()).next()?;
-            config.set("group.id", &group).set("group.instance.id", instance).set("enable.auto.commit", "false");
-            config.set("partition.assignment.strategy", "cooperative-sticky");
-            let intruder: BaseConsumer = config.create().unwrap();
-            intruder.subscribe(&[&topic]).unwrap();
-            let until = std::time::Instant::now() + Duration::from_secs(20);
-            while intruder.assignment().unwrap().count() == 0 && std::time::Instant::now() < until {
-                let _ = intruder.poll(Duration::from_millis(100));
-            }
-            (intruder.assignment().unwrap().count() > 0).then_some(())
-        });
-        self.sent.fencings += usize::from(fenced.await.unwrap().is_some());
+/// Joins the group with the static identity of the member that it has, until this member has its partitions, then leaves. Whether it
+/// got that far within 20 s.
+fn fence(mut config: ClientConfig, group: &str, topic: &str) -> bool {
+    let probe: BaseConsumer = config.create().unwrap();
+    let groups = probe.fetch_group_list(Some(group), SECONDS).unwrap();
+    let mut members = groups.groups().iter().flat_map(rdkafka::groups::GroupInfo::members);
+    let Some(member) = members.next() else { return false };
+    // Kafka names a static member by its instance and a UUID
+    let instance = &member.id()[..member.id().len() - 37];
+    config.set("group.id", group).set("group.instance.id", instance).set("enable.auto.commit", "false");
+    config.set("partition.assignment.strategy", "cooperative-sticky");
+    let intruder: BaseConsumer = config.create().unwrap();
+    intruder.subscribe(&[topic]).unwrap();
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while intruder.assignment().unwrap().count() == 0 && std::time::Instant::now() < until {
+        let _ = intruder.poll(Duration::from_millis(100));
     }
+    intruder.assignment().unwrap().count() > 0
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -300,7 +300,7 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
             break;
         }
     }
-    let sent = load.sent;
+    let (sent, fencings) = (load.sent, futures::future::join_all(load.fencings).await);
     let handled = eventually("every good record was handled", async || {
         Some(world.handled()).filter(|handled| handled.is_superset(&sent.good))
     })
@@ -316,7 +316,7 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
         reduced.len(),
         handled.intersection(&sent.deleted).count(),
         sent.deleted.len(),
-        sent.fencings,
+        fencings.iter().filter(|fenced| *fenced.as_ref().unwrap()).count(),
     );
 
     let more: Vec<_> = handled.difference(&sent.good).filter(|value| !sent.deleted.contains(*value)).collect();
