@@ -272,7 +272,8 @@ fn fence(mut config: ClientConfig, group: &str, topic: &str) -> bool {
     // Kafka names a static member by its instance and a UUID
     let instance = &member.id()[..member.id().len() - 37];
     config.set("group.id", group).set("group.instance.id", instance).set("enable.auto.commit", "false");
-    config.set("partition.assignment.strategy", "cooperative-sticky");
+    // a static member keeps its partitions until its session ends: the shortest that the broker accepts
+    config.set("partition.assignment.strategy", "cooperative-sticky").set("session.timeout.ms", "6000");
     let intruder: BaseConsumer = config.create().unwrap();
     intruder.subscribe(&[topic]).unwrap();
     let until = std::time::Instant::now() + Duration::from_secs(20);
