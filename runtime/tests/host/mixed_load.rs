@@ -2,7 +2,7 @@
 //!
 //! `MIXED_SECONDS` sets the duration (10 if absent). Each second 200 good records arrive over four partitions and five of each
 //! kind: header names that are not UTF-8, batches compressed with zstd, committed and aborted transactions, records that always
-//! fail, records whose failure record exceeds the destination's limit, and records that are deleted at once. Every ten seconds a
+//! fail, records whose failure record exceeds the destination's limit, and records that are deleted at once. Every 30 seconds a
 //! second member with the mapping's static identity fences it.
 
 use std::collections::BTreeSet;
@@ -32,8 +32,10 @@ const PARTITIONS: i32 = 4;
 const ROUND: Duration = Duration::from_millis(200);
 /// Good records of each partition in a round: 200 a second over four partitions.
 const GOOD: usize = 10;
-/// Rounds between two fencings: ten seconds.
-const FENCING: usize = 50;
+/// Rounds between two fencings: 30 seconds.
+const FENCING: usize = 150;
+/// The round of the first fencing.
+const FIRST_FENCING: usize = 20;
 /// Random bytes in an oversize record: as text 900 kB, which its topic takes. Its failure record, in base64 once more, exceeds
 /// [`DESTINATION_LIMIT`] however well it is compressed.
 const OVERSIZE: usize = 675_000;
@@ -254,7 +256,7 @@ impl<'a> Load<'a> {
         Self::send(&self.plain, second, 0, std::slice::from_ref(&kept)).await;
         self.sent.good.insert(kept);
 
-        if round % FENCING == FENCING - 1 {
+        if round % FENCING == FIRST_FENCING {
             let (config, group) = (self.world.client(), self.world.stage.mapping.group.clone());
             let topic = topic.to_owned();
             self.fencings.push(tokio::task::spawn_blocking(move || fence(config, &group, &topic)));
@@ -302,10 +304,12 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
         }
     }
     let (sent, fencings) = (load.sent, futures::future::join_all(load.fencings).await);
-    let handled = eventually("every good record was handled", async || {
-        Some(world.handled()).filter(|handled| handled.is_superset(&sent.good))
-    })
-    .await;
+    let mut handled = world.handled();
+    while !handled.is_superset(&sent.good) {
+        let before = handled.len();
+        let more = async || Some(world.handled()).filter(|now| now.len() > before);
+        handled = eventually("further records are handled", more).await;
+    }
     let (whole, reduced) = world.failure_records(&sent).await;
     assert!(host.0.try_wait().unwrap().is_none(), "the host that was started still runs");
     println!(
