@@ -1,6 +1,6 @@
 # Each target is a script of the same purpose under scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo up holds test kills bench lint rules sizes symbols stop clean
+.PHONY: help setup servers demo up holds test kills mixed bench lint rules sizes symbols stop clean
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
@@ -27,6 +27,9 @@ test: ## lints, rules and every test, on the real servers
 
 kills: ## the host killed 200 times at seeded moments under load; KILL_SEED repeats a run
 	@KILLS=$(or $(KILLS),200) scripts/test --test host a_host_killed_at_any_moment
+
+mixed: ## one host under good records and every kind of bad input for 600 s; MIXED_SECONDS sets the time
+	@MIXED_SECONDS=$(or $(MIXED_SECONDS),600) scripts/test --test host counts_agree_under_a_mixed_load
 
 bench: ## the benchmarks
 	@scripts/run bench
