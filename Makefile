@@ -29,7 +29,7 @@ kills: ## the host killed 200 times at seeded moments under load; KILL_SEED repe
 	@KILLS=$(or $(KILLS),200) scripts/test --test host a_host_killed_at_any_moment
 
 mixed: ## one host under good records and every kind of bad input for 600 s; MIXED_SECONDS sets the time
-	@MIXED_SECONDS=$(or $(MIXED_SECONDS),600) scripts/test --test host counts_agree_under_a_mixed_load
+	@MIXED_SECONDS=$(or $(MIXED_SECONDS),600) scripts/test --test host counts_agree_under_a_mixed_load -- --nocapture
 
 bench: ## the benchmarks
 	@scripts/run bench
