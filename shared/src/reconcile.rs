@@ -57,7 +57,7 @@ const MAX_ROUNDS: u32 = 8;
 /// Settles every row, then marks as clean what was settled. A displaced order that has a row is reconciled in turn.
 ///
 /// An order may change, and be settled by its new version, between the reading of a row and its settling here: then the old version has
-/// undone the new one (a paid order has a timeout again). So whoever settles looks afterwards whether the row has changed, and settles by
+/// undone the new one (a paid order has a timeout again). So the settling process looks afterwards whether the row has changed, and settles by
 /// the newer one: the last to look finds the last version.
 ///
 /// # Errors

@@ -113,7 +113,7 @@ fn token(written: Option<&str>, listen: Option<SocketAddr>, problems: &mut Vec<S
     token
 }
 
-/// Runs until it is told to end, then drains; told a second time, it ends at once.
+/// Runs until a signal requests its end, then drains; a second signal ends it at once.
 async fn serve(application: Application, options: Options, until_stdin_closes: bool) -> Result<ExitCode, Wrong> {
     let mut ending =
         Ending::listen(until_stdin_closes).map_err(|error| Wrong::failure(format!("cannot listen for signals: {error}")))?;

@@ -1,4 +1,4 @@
-//! Moves of a mapping's group that an operator asks for: `POST /_usher/offsets`.
+//! Moves of a mapping's group that an operator requests: `POST /_usher/offsets`.
 
 use serde::Serialize;
 

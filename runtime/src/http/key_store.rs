@@ -1,7 +1,7 @@
 //! The keys that tokens are checked with now, and how they stay current.
 //!
 //! A file is read again when it changes; a URL is read again every ten minutes; and both when a token names a key that the set does not
-//! have, at most once in five seconds, whoever sends such tokens. A read that fails changes nothing: the keys that are there remain, with
+//! have, at most once in five seconds, for all clients together. A read that fails changes nothing: the keys that are there remain, with
 //! a warning and a count.
 
 use std::sync::atomic::{AtomicU64, Ordering};

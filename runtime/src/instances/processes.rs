@@ -9,7 +9,7 @@ use super::pool::Runner;
 
 /// How long a start waits for the end of a process that was idle and is ended for it.
 const ROOM: Duration = Duration::from_secs(1);
-/// How long it waits for a process to become idle: one that has answered asks for its next event within a shorter time.
+/// How long it waits for a process to become idle: one that has answered requests its next event within a shorter time.
 const SOON: Duration = Duration::from_millis(250);
 /// How often it looks meanwhile.
 const LOOK: Duration = Duration::from_millis(10);

@@ -3,7 +3,7 @@
 //! An invocation that ends passes through these files: `observations` counts it, `histogram` keeps how long such took,
 //! `recent` the last of them and the last failures. A line that a function prints passes through `emf`, which reads
 //! metrics in `CloudWatch`'s embedded format out of it, and `series`, which adds them up. `exposition` writes any of it as
-//! Prometheus reads it. `repeats` says which of the errors that repeat are logged. The control room asks for a snapshot whenever somebody looks.
+//! Prometheus reads it. `repeats` says which of the errors that repeat are logged. The control page takes a snapshot for each request.
 //!
 //! Promises: memory is bounded, whatever functions print and however they fail; nobody who is observed waits for those
 //! who look, beyond a short lock.

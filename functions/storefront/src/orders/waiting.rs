@@ -1,4 +1,4 @@
-//! Waiting until an accepted order is stored, for a request that asks for it (`?wait=`).
+//! Waiting until an accepted order is stored, for a request with `?wait=`.
 //!
 //! An instance that waits answers nothing else. So a share of the instances waits at most, counted in the gate over all of them, and
 //! none while orders are not being stored. A request without a place is answered at once by what is known: 202, and when to look.

@@ -1,4 +1,4 @@
-//! Moves of partitions that an operator asks for: [`crate::kafka::moves`] says how one goes.
+//! Moves of partitions that an operator requests: [`crate::kafka::moves`] says how one goes.
 
 use rdkafka::consumer::CommitMode;
 use rdkafka::error::KafkaResult;
