@@ -1,5 +1,5 @@
-//! The task between the polling thread, the pure machine and the functions: it feeds the one and obeys the other. `given_up` sends
-//! records to the destination, `moves` has a partition read from elsewhere.
+//! The task between the polling thread, the pure machine and the functions: it feeds records to the machine and executes its
+//! commands. `given_up` sends records to the destination, `moves` has a partition read from elsewhere.
 
 mod given_up;
 mod moves;

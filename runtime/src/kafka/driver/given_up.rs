@@ -11,7 +11,7 @@ impl Driver {
     /// Tells the destination of records that are given up.
     pub(super) fn send_away(&mut self, slice: &Slice, reason: Reason) {
         let Some(outlet) = self.outlet.clone() else {
-            // only a machine that was told of a destination asks for one
+            // the machine requests a delivery only where there is a destination
             return self.step(Input::Delivered(slice.partition, false));
         };
         self.next_letter += 1;
