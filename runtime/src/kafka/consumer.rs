@@ -19,7 +19,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::buffer::Chunk;
 use super::offsets;
-use super::status::Progress;
+use super::status::{LogEnd, Progress};
 use crate::filter::Filters;
 use crate::mapping::{Offset, Partition};
 use crate::model::{KafkaMapping, StartingPosition};
@@ -38,6 +38,8 @@ pub(super) enum Event {
     /// The partition is read from this offset on, or cannot be; records from before came before.
     Sought(Partition, Offset, Result<(), String>),
     CommitFailed(Vec<Partition>),
+    /// Everything below this offset was polled; what did not come as a record (transaction markers, aborted records) needs nothing.
+    Passed(Partition, Offset),
 }
 
 pub(super) type MappingConsumer = BaseConsumer<Context>;
@@ -199,6 +201,7 @@ impl ClientContext for Context {
             self.broker_is(true);
         }
         tracing::debug!(mapping = %self.mapping, %error, reason, "Kafka reports an error");
+        self.progress.noted(reason);
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
     }
 
@@ -209,10 +212,8 @@ impl ClientContext for Context {
         }
         for topic in statistics.topics.values() {
             for state in topic.partitions.values() {
-                if let Some(partition) = partition(&self.topics, &topic.topic, state.partition)
-                    && state.hi_offset >= 0
-                {
-                    self.progress.end(partition, state.hi_offset);
+                if let Some(partition) = partition(&self.topics, &topic.topic, state.partition) {
+                    self.progress.log(partition, LogEnd::reported(state.next_offset, state.hi_offset, state.ls_offset));
                 }
             }
         }

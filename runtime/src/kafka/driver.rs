@@ -138,7 +138,7 @@ impl Driver {
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings {
-                        self.progress.paused(settings.paused_partitions.clone());
+                        self.progress.paused(settings.paused, settings.paused_partitions.clone());
                         self.step(Input::Tuned(settings));
                     }
                 }
@@ -154,7 +154,7 @@ impl Driver {
                 }
             }
             if shown.elapsed() >= STATUS_INTERVAL {
-                self.progress.holds(self.machine.overview());
+                self.progress.holds(&self.mapping.topics, self.machine.overview());
                 shown = Instant::now();
             }
         }
@@ -218,9 +218,10 @@ impl Driver {
                 self.forget(&partitions);
             }
             Event::Sought(partition, offset, result) => self.sought(partition, offset, result),
+            Event::Passed(partition, next) => self.step(Input::Skipped(partition, next - 1)),
             Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
         }
-        self.progress.holds(self.machine.overview());
+        self.progress.holds(&self.mapping.topics, self.machine.overview());
     }
 
     fn arrived(&mut self, partition: Partition, chunk: Chunk) {
@@ -358,6 +359,7 @@ impl Driver {
                 self.history.failed(slice, &response.request_id, function_error);
             }
         }
+        self.progress.finished(&slices, &finish, result);
         if !failed.is_empty() {
             self.progress.failed_batches.fetch_add(1, Ordering::Relaxed);
         }

@@ -3,7 +3,7 @@
 //! A record passes through these files in this order: `poller` polls on a thread of its own and has `encode` write each
 //! message as JSON into a chunk (`consumer` is what librdkafka calls back into meanwhile); `buffer` holds chunks until their records are done and cuts events out of them; `driver`
 //! feeds the machine, invokes, commits, pauses; `source` runs the three together, `membership` says as which member of the group; `destination` takes what is given up, `record` reads a record back out of its JSON; `offsets` decides where a new group starts; `settings` holds every
-//! setting of librdkafka with its reason; `positions` says where the group stands, and `moves` has a running mapping read from elsewhere; `lookup` reads for both; `question` asks a cluster before the start whether it lets us in; `trouble` reports what Kafka reports; `status` shows how far it all is.
+//! setting of librdkafka with its reason; `positions` says where the group stands, and `moves` has a running mapping read from elsewhere; `lookup` reads for both; `question` asks a cluster before the start whether it lets us in; `trouble` reports what Kafka reports, `survey` looks up what it does not; `status` shows how far it all is and how it fares.
 //!
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
 //! that goes away is waited for; a consumer that cannot go on is replaced; a drain finishes what is in flight, commits it and leaves.
@@ -26,6 +26,7 @@ mod record;
 mod settings;
 mod source;
 mod status;
+mod survey;
 mod trouble;
 
 use std::sync::Arc;

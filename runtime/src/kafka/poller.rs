@@ -32,6 +32,9 @@ const CHUNK_WAIT: Duration = Duration::from_millis(5);
 /// How long the thread sleeps when there is nothing: a record or an order wakes it, a rebalance does not.
 const REST: Duration = Duration::from_millis(20);
 
+/// How often positions are looked at.
+const POSITIONS: Duration = Duration::from_millis(500);
+
 /// How long a seek may take: librdkafka's own threads do it, without the brokers.
 const SEEK: Duration = Duration::from_secs(5);
 
@@ -117,6 +120,10 @@ struct Poller<'a> {
     since: Instant,
     spare: Vec<Vec<u8>>,
     trouble: Trouble,
+    /// Next offset of each partition, as far as the driver was informed.
+    passed: BTreeMap<Partition, Offset>,
+    /// When positions were looked at last.
+    looked: Instant,
 }
 
 /// Polls until `stop`, or until the driver is gone. `panics`: it panics on purpose.
@@ -142,6 +149,8 @@ pub(super) fn poll(
         since: Instant::now(),
         spare: Vec::new(),
         trouble: Trouble::default(),
+        passed: BTreeMap::new(),
+        looked: Instant::now(),
     };
     let begun = Instant::now();
     while !stop.load(Ordering::Relaxed) {
@@ -169,6 +178,10 @@ impl Poller<'_> {
         if !busy || self.since.elapsed() >= CHUNK_WAIT {
             self.flush()?;
         }
+        if self.looked.elapsed() >= POSITIONS {
+            self.looked = Instant::now();
+            self.pass()?;
+        }
         self.trouble.look(Instant::now(), self.context);
         Ok(busy)
     }
@@ -188,6 +201,7 @@ impl Poller<'_> {
     /// Has the consumer fetch from elsewhere. librdkafka drops what it has fetched; what was read before is handed on first.
     fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), End> {
         self.hand_on(partition)?;
+        self.passed.remove(&partition);
         let topic = &self.context.topics[partition.topic];
         let sought = self.consumer.seek(topic, partition.number, rdkafka::Offset::Offset(offset), SEEK);
         let sought = sought.map_err(|error| error.to_string());
@@ -204,6 +218,7 @@ impl Poller<'_> {
             match change {
                 Change::Came(partition, queue) => {
                     self.open.remove(&partition);
+                    self.passed.remove(&partition);
                     self.trouble.came(partition, self.context);
                     let start = encode::record_start(&self.context.topics[partition.topic], partition.number);
                     self.queues.insert(partition, Queue { fetched: queue, start });
@@ -293,7 +308,26 @@ impl Poller<'_> {
     fn hand_on(&mut self, partition: Partition) -> Result<(), End> {
         let Some(chunk) = self.open.remove(&partition) else { return Ok(()) };
         self.trouble.read(partition, chunk.end());
+        self.passed.extend(chunk.end().map(|last| (partition, last + 1)));
         self.events.blocking_send(Event::Records(partition, chunk)).map_err(|_| End::Over)
+    }
+
+    /// Informs the driver of offsets that librdkafka's position has passed without a record: transaction markers, and aborted records
+    /// before one. Only this thread takes from the queues, so where no chunk is open every record below a position was handed on. A seek
+    /// and an assignment reset the position.
+    fn pass(&mut self) -> Result<(), End> {
+        let Ok(positions) = self.consumer.position() else { return Ok(()) };
+        for element in positions.elements() {
+            let Some(partition) = partition(&self.context.topics, element.topic(), element.partition()) else { continue };
+            let rdkafka::Offset::Offset(next) = element.offset() else { continue };
+            let open = self.open.contains_key(&partition) || !self.queues.contains_key(&partition);
+            if open || self.passed.get(&partition).is_some_and(|passed| *passed >= next) {
+                continue;
+            }
+            self.passed.insert(partition, next);
+            self.events.blocking_send(Event::Passed(partition, next)).map_err(|_| End::Over)?;
+        }
+        Ok(())
     }
 
     /// Hands every open chunk on.

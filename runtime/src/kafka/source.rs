@@ -19,7 +19,7 @@ use super::membership::Membership;
 use super::moves::Move;
 use super::poller::{self, Broken, Orders};
 use super::status::Progress;
-use super::{CHUNKS_AHEAD, LEAVING, Limits, settings};
+use super::{CHUNKS_AHEAD, LEAVING, Limits, settings, survey};
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
 use crate::tuning::SourceSettings;
@@ -130,6 +130,8 @@ impl Source {
             // what was set during an earlier run holds for this one, too
             tuned.mark_changed();
         }
+        let _survey = survey::begin(self.mapping.clone(), self.progress.clone())
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
         let machine = settings::machine(&self.mapping, &self.limits);
         let destination = (self.outlet.clone(), self.limits.function_arn.clone());
         let driver = Driver::new(
@@ -147,7 +149,8 @@ impl Source {
         if driven == Err(Broken::Fenced) {
             self.membership().fenced(Instant::now(), rand::random());
         }
-        driven.map_err(|broken| broken.to_string())?;
+        let driven = driven.map_err(|broken| broken.to_string());
+        driven.inspect_err(|why| self.progress.ended(why))?;
         left
     }
 }

@@ -144,6 +144,8 @@ impl Firing {
             return now;
         }
         if self.queue.unfinished(&schedule.function) >= MOST_UNFINISHED {
+            let why = format!("schedule {} is not fired: {MOST_UNFINISHED} earlier events have not ended", schedule.id);
+            self.queue.not_made(&schedule.function, &why);
             tracing::warn!(
                 schedule = schedule.id,
                 "not fired: {MOST_UNFINISHED} earlier events of {} have not ended",
@@ -153,6 +155,7 @@ impl Firing {
         }
         let event = Event { function: schedule.function.clone(), payload: payload::event(schedule, due), trace_id: None };
         if let Err(why) = self.queue.accept(event).await {
+            self.queue.not_made(&schedule.function, &format!("schedule {} is not fired: {why}", schedule.id));
             tracing::error!(schedule = schedule.id, "ALARM: not fired: {why}");
         }
         due

@@ -2,13 +2,14 @@
 //!
 //! `queues` makes what the template declares. A message then passes through these files in this order: `client` receives it,
 //! `encode` writes it as JSON, `driver` hands it to the pure machine of `mapping` and its batch to the function, and
-//! `settlement` tells the queue what became of it; `status` shows how far it all is.
+//! `settlement` tells the queue what became of it; `status` shows how far it all is and how it fares, `counting` asks how many messages wait.
 //!
 //! Promises: a message is deleted only when the function is done with it; what failed is left to the queue's own visibility
 //! timeout and redrive policy; a permit is taken before messages are, so none waits in this host while its visibility runs
 //! out; an endpoint that goes away is waited for; a drain finishes what is in flight and gives the rest back.
 
 mod client;
+mod counting;
 mod driver;
 mod encode;
 mod letters;
