@@ -246,7 +246,7 @@ impl Queue {
                 fared.watch.progressed(now);
             }
             Finish::Failed | Finish::Never => fared.watch.failed(now, said),
-            Finish::NotBegun => fared.watch.hindered(Some(format!("the function does not begin: {said}"))),
+            Finish::NotBegun => fared.watch.refused(format!("the function does not begin: {said}")),
             Finish::Stopped => {}
         });
     }

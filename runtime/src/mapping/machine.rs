@@ -124,12 +124,15 @@ impl Machine {
 
     /// What is held of each partition: for the status.
     pub fn overview(&self) -> impl Iterator<Item = Holding> {
-        self.partitions.iter().map(|(partition, state)| Holding {
+        let window = self.settings.window.as_millis() as Millis;
+        self.partitions.iter().map(move |(partition, state)| Holding {
             partition: *partition,
             held: state.len(),
             first: state.first(),
             oldest: state.first_time(),
             in_flight: self.busy.contains(partition),
+            gathers_until: (window > 0 && !state.is_empty() && state.retry().is_none())
+                .then(|| state.oldest_arrival().saturating_add(window)),
             full: state.paused,
         })
     }

@@ -160,6 +160,8 @@ pub struct Holding {
     pub oldest: Option<Millis>,
     /// A slice is in flight.
     pub in_flight: bool,
+    /// Fresh records are gathered into a batch until then, at most.
+    pub gathers_until: Option<Millis>,
     /// No more is read of it, since as many records are held as may be.
     pub full: bool,
 }
@@ -167,7 +169,7 @@ pub struct Holding {
 impl Holding {
     /// Nothing of it.
     pub fn none(partition: Partition) -> Self {
-        Self { partition, held: 0, first: None, oldest: None, in_flight: false, full: false }
+        Self { partition, held: 0, first: None, oldest: None, in_flight: false, gathers_until: None, full: false }
     }
 }
 

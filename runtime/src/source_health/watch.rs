@@ -24,7 +24,7 @@ pub struct Waiting {
     pub oldest: Option<Millis>,
     /// Since when something waits without a break; `None`: since the watch was first informed of it.
     pub since: Option<Millis>,
-    /// The function works on some of it.
+    /// The function works on some of it, or it is gathered into a batch: it may take its time.
     pub in_flight: bool,
 }
 
@@ -37,9 +37,16 @@ pub struct SourceWatch {
     paused_since: Option<Millis>,
     /// Since when something waits without a break.
     waiting: Option<(Millis, Waiting)>,
+    /// Since when the oldest of it has been older than [`BEHIND_AFTER`].
+    old_since: Option<Millis>,
     failures: u32,
     failing_since: Option<Millis>,
-    hindrance: Option<String>,
+    /// Why the function did not begin, since anything was last done.
+    refused: Option<String>,
+    /// Why work does not come.
+    blocked: Option<String>,
+    /// What is said where nothing else explains why nothing is done.
+    unexplained: Option<String>,
     last_error: Option<LastError>,
     last_progress: Option<Millis>,
 }
@@ -71,8 +78,10 @@ impl SourceWatch {
         self.change(now, |watch| {
             let since = watch.waiting.map_or(now, |(since, _)| since);
             watch.waiting = waiting.map(|waiting| (waiting.since.unwrap_or(since).min(now), waiting));
+            let old = watch.waiting.is_some_and(|waiting| age(now, waiting) >= BEHIND_AFTER);
+            watch.old_since = old.then(|| watch.old_since.unwrap_or(now));
             if waiting.is_none() {
-                watch.hindrance = None;
+                watch.refused = None;
             }
         });
     }
@@ -81,7 +90,7 @@ impl SourceWatch {
     pub fn progressed(&mut self, now: Millis) {
         self.change(now, |watch| {
             watch.last_progress = Some(now);
-            watch.hindrance = None;
+            watch.refused = None;
         });
     }
 
@@ -90,7 +99,7 @@ impl SourceWatch {
         self.change(now, |watch| {
             watch.failures = 0;
             watch.failing_since = None;
-            watch.hindrance = None;
+            watch.refused = None;
         });
     }
 
@@ -98,7 +107,7 @@ impl SourceWatch {
     pub fn failed(&mut self, now: Millis, error: &str) {
         self.failures = self.failures.saturating_add(1);
         self.failing_since.get_or_insert(now);
-        self.hindrance = None;
+        self.refused = None;
         self.noted(now, error);
     }
 
@@ -107,9 +116,19 @@ impl SourceWatch {
         self.last_error = Some(LastError { at_ms: now, error: shortened(error) });
     }
 
-    /// Why work does not begin or does not come, as long as nothing is done: a throttled function, an open transaction.
-    pub fn hindered(&mut self, why: Option<String>) {
-        self.hindrance = why;
+    /// The function did not begin, for this reason: it is throttled, for example. Holds until something is done or fails.
+    pub fn refused(&mut self, why: String) {
+        self.refused = Some(why);
+    }
+
+    /// Sets why work that waits does not come, such as an open transaction; `None`: nothing holds it back.
+    pub fn blocked(&mut self, why: Option<String>) {
+        self.blocked = why;
+    }
+
+    /// Sets what is said of a source that is stuck without any other reason.
+    pub fn unexplained(&mut self, why: Option<String>) {
+        self.unexplained = why;
     }
 
     /// The last error.
@@ -155,19 +174,21 @@ impl SourceWatch {
             }
         }
         let still = self.last_progress.map_or(since, |progress| progress.max(since));
-        // after a failure the next try may be a while off
-        let idle = !waiting.in_flight && (self.failing_since.is_none() || self.hindrance.is_some());
+        // a try that waits for an instance is no work, and after a failure the next try may be a while off
+        let idle = self.refused.is_some() || (!waiting.in_flight && self.failing_since.is_none());
         if idle && now - still >= STUCK_AFTER {
             return (SourceState::Stuck, still);
         }
         if age(now, (since, waiting)) >= BEHIND_AFTER {
-            return (SourceState::Behind, since);
+            // by now, if nothing was reported since
+            let crossed = (waiting.oldest.unwrap_or(since) + BEHIND_AFTER).clamp(since.min(now), now);
+            return (SourceState::Behind, self.old_since.unwrap_or(crossed));
         }
         (SourceState::Ok, self.well_since)
     }
 
     fn reason(&self, state: SourceState) -> Option<String> {
-        let hindrance = || self.hindrance.clone();
+        let hindrance = || self.refused.clone().or_else(|| self.blocked.clone());
         match state {
             SourceState::Ok => None,
             SourceState::Paused => Some("paused; usher resume has it read on".to_owned()),
@@ -178,7 +199,8 @@ impl SourceWatch {
                 self.last_error.as_ref().map_or("no reason given", |error| &error.error)
             )),
             SourceState::Stuck if self.problem.is_none() => {
-                Some(hindrance().unwrap_or_else(|| "work waits, and none has been done since".to_owned()))
+                let why = hindrance().or_else(|| self.unexplained.clone());
+                Some(why.unwrap_or_else(|| "work waits, and none has been done since".to_owned()))
             }
             _ => self.problem.as_ref().map(|(_, problem)| problem.reason.clone()),
         }

@@ -17,13 +17,15 @@ fn work_that_waits_becomes_behind_then_stuck() {
     assert_eq!(state(&watch, 90_000), (SourceState::Ok, 1_000));
     watch.waits(100_000, Some(waits(None, false)));
     assert_eq!(state(&watch, 100_000 + BEHIND_AFTER - 1), (SourceState::Ok, 1_000));
-    assert_eq!(state(&watch, 100_000 + BEHIND_AFTER), (SourceState::Behind, 100_000));
+    assert_eq!(state(&watch, 100_000 + BEHIND_AFTER), (SourceState::Behind, 100_000 + BEHIND_AFTER));
     assert_eq!(state(&watch, 100_000 + STUCK_AFTER), (SourceState::Stuck, 100_000));
-    watch.hindered(Some("a transaction is open".into()));
+    watch.unexplained(Some("nothing comes".into()));
+    assert_eq!(watch.health(100_000 + STUCK_AFTER).reason.as_deref(), Some("nothing comes"));
+    watch.blocked(Some("a transaction is open".into()));
     let health = watch.health(100_000 + STUCK_AFTER);
     assert_eq!((health.reason.as_deref(), health.oldest_waiting_ms), (Some("a transaction is open"), Some(STUCK_AFTER)));
     watch.progressed(125_000);
-    assert_eq!(state(&watch, 125_000 + STUCK_AFTER - 1), (SourceState::Behind, 100_000));
+    assert_eq!(state(&watch, 125_000 + STUCK_AFTER - 1), (SourceState::Behind, 100_000 + BEHIND_AFTER));
     watch.waits(150_000, None);
     assert_eq!(state(&watch, 150_000), (SourceState::Ok, 150_000));
 }
@@ -33,6 +35,29 @@ fn a_function_at_work_is_not_stuck() {
     let mut watch = SourceWatch::new(0);
     watch.waits(0, Some(waits(None, true)));
     assert_eq!(state(&watch, 10 * STUCK_AFTER).0, SourceState::Behind);
+}
+
+#[test]
+fn a_function_that_does_not_begin_is_stuck_though_a_try_waits() {
+    let mut watch = SourceWatch::new(0);
+    watch.waits(0, Some(waits(None, true)));
+    watch.refused("at its limit".into());
+    assert_eq!(state(&watch, STUCK_AFTER), (SourceState::Stuck, 0));
+    assert_eq!(watch.health(STUCK_AFTER).reason.as_deref(), Some("at its limit"));
+    watch.progressed(STUCK_AFTER);
+    assert_eq!(state(&watch, 3 * STUCK_AFTER).0, SourceState::Behind);
+}
+
+#[test]
+fn a_source_is_behind_since_its_work_is_old() {
+    let mut watch = SourceWatch::new(0);
+    watch.waits(0, Some(waits(Some(0), true)));
+    // new work all the time, and for a while it is done in time
+    watch.waits(500_000, Some(waits(Some(499_000), true)));
+    assert_eq!(state(&watch, 500_000), (SourceState::Ok, 500_000));
+    watch.waits(600_000, Some(waits(Some(500_000), true)));
+    watch.waits(700_000, Some(waits(Some(600_000), true)));
+    assert_eq!(state(&watch, 700_000), (SourceState::Behind, 600_000));
 }
 
 #[test]
@@ -119,7 +144,7 @@ proptest! {
     /// Whatever happens, in whatever order: an unwell source has a reason, a state has begun, an age is not negative, and a source for
     /// which nothing waits is unwell only by a problem.
     #[test]
-    fn a_state_is_always_explained(steps in prop::collection::vec((0..9_usize, 0..30_000_i64), 0..40)) {
+    fn a_state_is_always_explained(steps in prop::collection::vec((0..11_usize, 0..30_000_i64), 0..40)) {
         let (mut now, mut watch) = (1_000_000, SourceWatch::new(1_000_000));
         let (mut waiting, mut problem) = (false, false);
         for (what, later) in steps {
@@ -133,6 +158,8 @@ proptest! {
                 5 => watch.failed(now, "as told"),
                 6 => { watch.problem(now, Some(Problem::stuck("as told"))); problem = true }
                 7 => { watch.problem(now, None); problem = false }
+                8 => watch.refused("as told".to_owned()),
+                9 => watch.blocked((later % 2 == 0).then(|| "as told".to_owned())),
                 _ => watch.paused(now, later % 2 == 0),
             }
             let health = watch.health(now);

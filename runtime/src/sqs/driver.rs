@@ -191,6 +191,7 @@ impl Driver {
         let receipts: Vec<String> = messages.into_iter().filter_map(|message| message.receipt_handle).collect();
         if !receipts.is_empty() {
             Progress::add(&self.progress.filtered, receipts.len());
+            self.progress.dropped();
             self.tell(Verdict::Delete, receipts);
         }
     }

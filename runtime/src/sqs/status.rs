@@ -135,14 +135,19 @@ impl Progress {
         observed.watch.progressed(now);
     }
 
+    /// The filters dropped messages.
+    pub(super) fn dropped(&self) {
+        self.observed().watch.progressed(now());
+    }
+
     /// The function failed.
     pub(super) fn failed(&self, error: &str) {
         self.observed().watch.failed(now(), error);
     }
 
     /// The function did not begin.
-    pub(super) fn hindered(&self, why: String) {
-        self.observed().watch.hindered(Some(why));
+    pub(super) fn refused(&self, why: String) {
+        self.observed().watch.refused(why);
     }
 
     pub(super) fn snapshot(&self) -> SqsStatus {

@@ -93,6 +93,17 @@ async fn a_destination_that_takes_nothing_makes_a_source_stuck() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_may_not_run_makes_a_source_stuck() {
+    let stage = Stage::new(1).await;
+    let mut host = Host::of(&stage, &["BatchSize: 10\n      ReservedConcurrentExecutions: 0"]);
+    stage.produce(0, &values(0..1)).await;
+    host.up().await;
+    let source = host.eventually_unwell("mappings", "stuck").await;
+    assert!(source["health"]["reason"].as_str().unwrap().contains("does not begin"), "{source}");
+    assert_eq!((&source["partitions"][0]["position"], &source["partitions"][0]["lag"]), (&0.into(), &1.into()), "{source}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_gone_makes_a_source_away() {
     let kafka = OwnKafka::start();
     let stage = Stage::at(kafka.brokers(), 1).await;

@@ -68,14 +68,14 @@ impl Default for Observed {
 }
 
 #[derive(Debug, Clone)]
-struct Owned {
+pub(super) struct Owned {
     position: Option<Offset>,
-    holding: Holding,
+    pub(super) holding: Holding,
     watch: SourceWatch,
 }
 
 impl Owned {
-    fn new(now: Millis, partition: Partition) -> Self {
+    pub(super) fn new(now: Millis, partition: Partition) -> Self {
         Self { position: None, holding: Holding::none(partition), watch: SourceWatch::new(now) }
     }
 
@@ -86,6 +86,20 @@ impl Owned {
 
     fn lag(&self, log: LogEnd) -> Option<i64> {
         log.stable_end().zip(self.position(log)).map(|(end, position)| (end - position).max(0))
+    }
+
+    /// Where the log has records that do not arrive.
+    pub(super) fn unread(&self, log: LogEnd) -> Option<Offset> {
+        let arrives = self.holding.held > 0 || self.lag(log).is_none_or(|lag| lag == 0);
+        if arrives { None } else { self.position(log) }
+    }
+
+    /// What waits, if anything does.
+    pub(super) fn waiting(&self, now: Millis, log: LogEnd) -> Option<Waiting> {
+        let Holding { held, oldest, in_flight, gathers_until, .. } = self.holding;
+        let waits = held > 0 || self.lag(log).is_some_and(|lag| lag > 0) || self.held_back(log).is_some();
+        let in_flight = in_flight || gathers_until.is_some_and(|until| until > now);
+        waits.then_some(Waiting { oldest, since: None, in_flight })
     }
 
     /// Records that an open transaction holds back, once everything before them is done.
@@ -205,8 +219,9 @@ impl Progress {
             let Some(owned) = observed.owned.get_mut(&slice.partition) else { continue };
             let failed_at = match finish {
                 Finish::NotInvoked => {
-                    let why = result.as_ref().err().map(|rejected| format!("the function does not begin: {rejected}"));
-                    owned.watch.hindered(why);
+                    if let Err(rejected) = result {
+                        owned.watch.refused(format!("the function does not begin: {rejected}"));
+                    }
                     continue;
                 }
                 Finish::Failed => Some(slice.first),
@@ -241,15 +256,11 @@ impl Progress {
         let away = self.away.load(Ordering::Relaxed).then(|| Problem::away(away_text(&observed.whole)));
         for (partition, owned) in &mut observed.owned {
             let log = observed.logs.get(partition).copied().unwrap_or_default();
-            let held_back = owned.held_back(log);
-            let waits = owned.holding.held > 0 || owned.lag(log).is_some_and(|lag| lag > 0) || held_back.is_some();
-            let waiting = Waiting { oldest: owned.holding.oldest, since: None, in_flight: owned.holding.in_flight };
-            owned.watch.waits(now, waits.then_some(waiting));
+            owned.watch.waits(now, owned.waiting(now, log));
             owned.watch.paused(now, observed.paused || observed.paused_partitions.contains(partition));
-            if let Some((stable, records)) = held_back {
-                let topic = topics.get(partition.topic).map_or("", String::as_str);
-                owned.watch.hindered(Some(held_back_text(topic, partition.number, stable, records)));
-            }
+            let place = format!("{}-{}", topics.get(partition.topic).map_or("", String::as_str), partition.number);
+            owned.watch.blocked(owned.held_back(log).map(|(stable, records)| held_back_text(&place, stable, records)));
+            owned.watch.unexplained(owned.unread(log).map(|position| unread_text(&place, position)));
             let stuck = observed.waiting.get(partition).map(|why| Problem::stuck(why.clone()));
             let problem = observed.problems.get(&Some(*partition)).cloned().or(stuck);
             owned.watch.problem(now, away.clone().or(problem));
@@ -315,10 +326,18 @@ fn away_text(whole: &SourceWatch) -> String {
     format!("Kafka is away{error}; records wait there. Start it, or correct its address or login in usher.toml")
 }
 
-/// Why records are not delivered although they are in the log.
-fn held_back_text(topic: &str, partition: i32, stable: Offset, records: i64) -> String {
+/// Why a partition is stuck of which nothing arrives, without any error from the brokers.
+pub(super) fn unread_text(place: &str, position: Offset) -> String {
     format!(
-        "an open transaction begins at offset {stable} of {topic}-{partition} and holds back {records} offsets. Its producer must commit or \
+        "nothing arrives of {place} from offset {position} on, although its log has more, and the brokers report no error. The batch there may \
+         be damaged: restore the log, or pass over the batch: usher offsets seek"
+    )
+}
+
+/// Why records are not delivered although they are in the log.
+fn held_back_text(place: &str, stable: Offset, records: i64) -> String {
+    format!(
+        "an open transaction begins at offset {stable} of {place} and holds back {records} offsets. Its producer must commit or \
          abort it; the broker aborts it when the producer's transaction.timeout.ms is over. kafka-transactions.sh find-hanging names one whose \
          producer is gone, and kafka-transactions.sh abort ends it"
     )

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::progress::{Finding, Progress};
+use super::progress::{Finding, Owned, Progress, unread_text};
 use super::{LogEnd, PartitionStatus};
 use crate::mapping::{Holding, Offset, Partition};
 use crate::source_health::{Problem, SourceState};
@@ -69,6 +69,24 @@ fn nothing_is_known_before_the_first_answer() {
     progress.log(P0, LogEnd::reported(0, -1001, -1001));
     let status = shown(&progress, Holding::none(P0));
     assert_eq!((status.position, status.lag, status.end), (None, None, None));
+}
+
+#[test]
+fn a_batch_that_is_gathered_is_at_work() {
+    let mut owned = Owned::new(0, P0);
+    owned.holding = Holding { gathers_until: Some(300_000), ..held(3, 0) };
+    assert!(owned.waiting(299_999, LogEnd::default()).unwrap().in_flight);
+    assert!(!owned.waiting(300_000, LogEnd::default()).unwrap().in_flight);
+}
+
+#[test]
+fn what_does_not_arrive_is_named() {
+    let mut owned = Owned::new(0, P0);
+    let log = LogEnd::reported(5, 9, 9);
+    assert_eq!(owned.unread(log), Some(5));
+    owned.holding = held(1, 5);
+    assert_eq!(owned.unread(log), None);
+    assert!(unread_text("orders-0", 5).contains("orders-0 from offset 5"));
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Driver {
                 }
             }
             Finish::Failed => self.progress.failed(&said),
-            Finish::NotInvoked => self.progress.hindered(format!("the function does not begin: {said}")),
+            Finish::NotInvoked => self.progress.refused(format!("the function does not begin: {said}")),
         }
     }
 }
