@@ -13,5 +13,6 @@ mod yaml;
 pub use node::{Entry, Kind, Node};
 pub use problems::{Problems, nearest};
 pub use reader::Reader;
+pub(crate) use reader::truth;
 pub use toml::parse_toml;
 pub use yaml::parse_yaml;

@@ -37,6 +37,7 @@ mod parked;
 mod raw_kafka;
 mod schedule;
 mod semantics;
+mod shapes;
 mod shortage;
 mod sqs;
 mod sqs_servers;

@@ -58,7 +58,7 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
                 stage.clone_into(&mut api.stage);
             }
             api.variables = route::variables(&reader, "StageVariables", problems);
-            api.cors = cors::read(&reader, "CorsConfiguration", problems);
+            api.cors = cors::read_or_all(&reader, "CorsConfiguration", problems);
             if let Some(auth) = reader.child("Auth", problems) {
                 jwt::declared(&auth, &mut api, problems);
             }

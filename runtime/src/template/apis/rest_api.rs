@@ -6,7 +6,7 @@ use super::super::events::Event;
 use super::super::resources::{IMPLICIT_REST_API, Resource, resolved};
 use super::super::scope::Scope;
 use super::route::{self, Owner};
-use crate::document::{Node, Problems, Reader};
+use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, PreflightMock, RestApi, Route};
 
 /// How long a REST API waits for a function unless a quota is raised.
@@ -206,7 +206,7 @@ pub(in super::super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, applica
     if let Some(auth) = reader.child("Auth", problems) {
         refuse_guards(&auth, "Authorizer", problems);
     }
-    if reader.get("ResponseTransferMode").and_then(Node::text) == Some("STREAM") {
+    if reader.text("ResponseTransferMode", problems) == Some("STREAM") {
         let message = format!("{}: answers are not streamed by this host; they are sent whole.", reader.what);
         problems.warn(reader.line("ResponseTransferMode"), message);
     }
