@@ -116,8 +116,8 @@ impl Resource {
     }
 }
 
-/// As [`Resource::resolved`], for any mapping. Null and another kind than a mapping yield `None`: the check of [`super::shapes`]
-/// reports them by name.
+/// As [`Resource::resolved`], for any mapping. Another kind than a mapping yields `None`: the check of [`super::shapes`]
+/// reports it by name.
 pub(super) fn resolved(node: &Node, wanted: &[&str], scope: &Scope<'_>, problems: &mut Problems) -> Option<Node> {
     let before = problems.mark();
     let whole;
@@ -137,9 +137,6 @@ pub(super) fn resolved(node: &Node, wanted: &[&str], scope: &Scope<'_>, problems
         problems.taint();
         return None;
     };
-    if entries.iter().any(|entry| wanted.contains(&entry.key.as_str()) && entry.value.kind == Kind::Null) {
-        problems.taint();
-    }
     let entries: Vec<Entry> = entries
         .iter()
         .filter(|entry| wanted.contains(&entry.key.as_str()))

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use regex::Regex;
 use usher::model::Diagnostic;
 use usher::project::{Arguments, Project};
 use usher::template;
 
-use crate::template::{ENDPOINT, complaints, function};
+use crate::template::{ENDPOINT, complaints, function, good};
 
 /// A value of each kind: its name in the documentation, and how YAML writes it.
 const SAMPLES: [(&str, &str); 8] = [
@@ -110,13 +111,24 @@ impl Folder {
     }
 }
 
-/// What the documentation lists: `` - `PATH`: kinds ``.
-fn documented() -> BTreeMap<String, BTreeSet<String>> {
+/// What the documentation lists, `` - `PATH`: kinds ``, for these properties; `<name>` in a path stands for any name.
+fn documented<'s>(paths: impl Iterator<Item = &'s str>) -> BTreeMap<String, BTreeSet<String>> {
     let text = std::fs::read_to_string(root().join("docs/conformance/template.md")).unwrap();
     let (_, section) = text.split_once("## Kinds that are tolerated").unwrap();
     let lines = section.lines().take_while(|line| !line.starts_with("## ")).filter_map(|line| line.strip_prefix("- `"));
-    let entries = lines.filter_map(|line| line.split_once("`: "));
-    entries.map(|(path, kinds)| (path.to_owned(), kinds.split(", ").map(str::to_owned).collect())).collect()
+    let entries: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once("`: ")).collect();
+    let paths: Vec<&str> = paths.collect();
+    let mut documented: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (written, kinds) in entries {
+        let pattern = written.split('<').map(|part| regex::escape(part.split_once('>').map_or(part, |(_, rest)| rest)));
+        let pattern = Regex::new(&format!("^{}$", pattern.collect::<Vec<_>>().join(r"[^/\[\]]+"))).unwrap();
+        let mut matching = paths.iter().filter(|path| pattern.is_match(path)).peekable();
+        assert!(matching.peek().is_some(), "docs/conformance/template.md names {written}, which no schema has");
+        for path in matching {
+            documented.entry((*path).to_owned()).or_default().extend(kinds.split(", ").map(str::to_owned));
+        }
+    }
+    documented
 }
 
 /// Inputs that were read as if nothing was written. The function's properties, the settings, the line, words of the message.
@@ -144,7 +156,8 @@ fn wrong_shapes_are_not_taken_for_absent() {
         ("Events: {E: {Type: [SQS]}}".into(), 9, "Type must be text, not a list"),
         ("Events: {E: {Type: HttpApi, Properties: get}}".into(), 9, "Properties must be a mapping, not 'get'"),
         ("Events: {E: {Type: HttpApi, Properties: null}}".into(), 9, "CloudFormation takes no null"),
-        ("Events:".into(), 9, "CloudFormation takes no null"),
+        ("Environment: {Variables: null}".into(), 9, "CloudFormation takes no null"),
+        ("Handler: [b]".into(), 9, "Handler must be text, not a list"),
         ("LoggingConfig: JSON".into(), 9, "LoggingConfig must be a mapping, not 'JSON'"),
         ("LoggingConfig: {LogFormat: [JSON]}".into(), 9, "LogFormat must be text, not a list"),
         ("Tags: [a]".into(), 9, "Tags must be a mapping, not a list"),
@@ -200,6 +213,25 @@ fn wrong_shapes_are_not_taken_for_absent() {
         let found = complaints(&text, "");
         assert!(matches!(&found[..], [(9, message)] if message.contains(words)), "{section}: {found:?}");
     }
+}
+
+/// SAM leaves such a property out: observed with aws-sam-translator 1.115.
+#[test]
+fn null_in_a_sam_resource_is_warned_of() {
+    for (properties, words) in [
+        ("Events:", "function Worker: Events has no value"),
+        ("Timeout: null", "function Worker: Timeout has no value"),
+        (
+            "Events: {E: {Type: HttpApi, Properties: {Path: /, Method: get, TimeoutInMillis: null}}}",
+            "TimeoutInMillis has no value",
+        ),
+    ] {
+        let application = good(&function(properties), "");
+        let found: Vec<&Diagnostic> = application.warnings.iter().filter(|warning| warning.message.contains(words)).collect();
+        assert!(matches!(&found[..], [one] if one.line == 9), "{properties}: {:?}", application.warnings);
+    }
+    let globals = good(&(function("") + "Globals: {Function: {Timeout: null}}\n"), "");
+    assert!(globals.warnings.iter().any(|warning| warning.line == 9), "{:?}", globals.warnings);
 }
 
 /// The files beside the template.
@@ -263,7 +295,7 @@ fn every_property_refuses_wrong_kinds_with_its_line() {
     }
     assert!(count > 4_000, "{count} wrong values");
     assert!(unclear.is_empty(), "errors that do not name the property:\n{}", unclear.join("\n"));
-    let documented = documented();
+    let documented = documented(properties(&schema).map(|(path, _)| path));
     let lines = |only: &BTreeMap<String, BTreeSet<String>>, other: &BTreeMap<String, BTreeSet<String>>| {
         let differ = only.iter().filter(|(path, kinds)| other.get(*path) != Some(*kinds));
         let lines = differ.map(|(path, kinds)| format!("- `{path}`: {}", kinds.iter().cloned().collect::<Vec<_>>().join(", ")));

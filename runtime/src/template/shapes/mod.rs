@@ -47,6 +47,18 @@ pub(super) fn check(root: &Node, scope: &Scope<'_>, problems: &mut Problems) {
     }
 }
 
+/// SAM leaves a property out that is null, directly in a resource of its own, an event or a section of Globals. Everything
+/// else goes to `CloudFormation`, which refuses it.
+fn left_out(path: &str) -> bool {
+    let mut parts = path.split('/');
+    let first = parts.next().unwrap_or_default();
+    let depth = parts.count();
+    match first {
+        "Globals" => depth == 2,
+        _ => depth == 1 && (first.starts_with("AWS::Serverless::") || first.starts_with("event:")),
+    }
+}
+
 struct Check<'c, 't> {
     scope: &'c Scope<'t>,
     problems: &'c mut Problems,
@@ -99,7 +111,9 @@ impl Check<'_, '_> {
         self.reference(&entry.value);
         let Some((kinds, node)) = table::at(path).zip(self.settled(&entry.value)) else { return };
         let key = &entry.key;
-        if node.kind == Kind::Null && !kinds.any() {
+        if node.kind == Kind::Null && left_out(path) {
+            self.problems.warn(node.line, format!("{what}: {key} has no value, and SAM leaves it out."));
+        } else if node.kind == Kind::Null && !kinds.any() {
             if !self.problems.has_error_on(node.line) {
                 let message = format!(
                     "{what}: {key} has no value, and CloudFormation takes no null. Write {}, or leave the key out.",
