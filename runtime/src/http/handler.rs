@@ -142,15 +142,8 @@ impl Handler {
         let Some(name) = &route.authorizer else { return Ok(None) };
         // `check` has seen to the keys at the start; a name without a declaration must still never let anyone in.
         let (Some(authorizer), Some(keys)) = (self.api.authorizers.get(name), &self.keys) else { return Err(Denied::Missing) };
-        let query;
-        let token = if let Some(wanted) = authorizer.identity_source.strip_prefix("$request.querystring.") {
-            query = decode::query(head.uri.query().unwrap_or(""));
-            query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
-        } else {
-            let name = authorizer.identity_source.strip_prefix("$request.header.").unwrap_or("authorization");
-            head.headers.get(name).and_then(|value| value.to_str().ok())
-        };
-        let check = |keys: &KeySet| authorizer::check(token, authorizer, &route.scopes, keys, now.as_second());
+        let token = presented(head, &authorizer.identity_source)?;
+        let check = |keys: &KeySet| authorizer::check(token.as_deref(), authorizer, &route.scopes, keys, now.as_second());
         let mut checked = check(&keys.current());
         if checked == Err(authorizer::UNKNOWN_KEY) {
             keys.look_for_new_keys().await;
@@ -189,6 +182,20 @@ impl Handler {
             }),
         }
     }
+}
+
+/// The token that a request brings. Of several no one counts: another reader could take another.
+fn presented(head: &Head, source: &str) -> Result<Option<String>, Denied> {
+    let mut found: Vec<String> = if let Some(wanted) = source.strip_prefix("$request.querystring.") {
+        let query = decode::query(head.uri.query().unwrap_or(""));
+        query.into_iter().filter(|(name, _)| name == wanted).map(|(_, value)| value).collect()
+    } else {
+        let name = source.strip_prefix("$request.header.").unwrap_or("authorization");
+        let values = head.headers.get_all(name).iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    };
+    let token = found.pop();
+    if found.is_empty() { Ok(token) } else { Err(Denied::Invalid("the request brings more than one token")) }
 }
 
 impl From<Unread> for Refusal {
