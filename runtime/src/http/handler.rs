@@ -1,6 +1,7 @@
 //! One request from its head to its answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderName, HeaderValue};
@@ -14,6 +15,7 @@ use super::key_store::KeyStore;
 use super::keys::KeySet;
 use super::refusal::{Refusal, Reply};
 use super::router::{Found, Router};
+use super::throttle::Buckets;
 use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
 use crate::connections::Peers;
 use crate::connections::body::Unread;
@@ -25,6 +27,7 @@ pub(super) struct Handler {
     api: Api,
     router: Router,
     keys: Option<Arc<KeyStore>>,
+    buckets: Mutex<Buckets>,
     invoker: Invoker,
 }
 
@@ -40,7 +43,8 @@ impl Handler {
     pub(super) fn new(api: Api, keys: Option<Arc<KeyStore>>, invoker: Invoker) -> Result<Self, String> {
         check(&api, keys.is_some())?;
         let router = Router::new(&api.routes);
-        Ok(Self { api, router, keys, invoker })
+        let buckets = Mutex::new(Buckets::of(&api, Instant::now()));
+        Ok(Self { api, router, keys, buckets, invoker })
     }
 
     /// Answers a request; there is always an answer.
@@ -75,6 +79,9 @@ impl Handler {
             Way::Route(path, found) => (path, found),
             Way::Answered(reply) => return Ok(reply),
         };
+        if !self.buckets.lock().unwrap_or_else(PoisonError::into_inner).take(found.route, Instant::now()) {
+            return Err(Refusal::TooMany);
+        }
         let granted = self.authorize(head, found.route, now).await;
         let granted = granted.map_err(|denied| Refusal::Denied(denied, found.route.scopes.clone()))?;
         let body = peers.body(body, MAX_BODY).await?;

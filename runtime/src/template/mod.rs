@@ -29,6 +29,7 @@ mod schedules;
 mod scope;
 mod sqs;
 mod sqs_lints;
+mod unapplied;
 
 use std::path::Path;
 
@@ -103,6 +104,8 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     queues::read(&resources, &scope, &mut application, problems);
     event_invoke::read(&resources, &scope, &mut application, problems);
     events::read(&resources, &scope, project, &mut application, problems);
+    apis::check_throttling(&resources, &application, problems);
+    unapplied::check(&resources, &scope, problems);
     kafka_lints::check(&resources, &mut application, problems);
     sqs_lints::check(&resources, &application, problems);
     schedules::apply_overrides(&root, project, &mut application, problems);

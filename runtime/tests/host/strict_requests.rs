@@ -9,8 +9,9 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use usher::http::KeySet;
+use usher::model::{Api, ApiKind, RestApi, Throttle};
 
-use crate::http::{KNOWN, Server, api, claims, get, guarded, jwks, route, serve_with};
+use crate::http::{KNOWN, Server, api, claims, get, guarded, jwks, message, route, serve_with};
 use crate::operations_stage::Application;
 
 /// Sends these bytes and reads until the server closes.
@@ -97,6 +98,36 @@ async fn the_control_port_takes_no_request_with_two_readings() {
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
         let said = answer.json::<Value>().await.unwrap()["message"].as_str().unwrap().to_owned();
         assert!(said.contains("takes no query parameters"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_route_takes_no_more_than_its_limit() {
+    let limit = |burst| Throttle { rate_milli: 1, burst };
+    let mut api = api(vec![route("GET /few", "Echo"), route("GET /none", "Echo"), route("$default", "Echo")]);
+    api.throttling.default = Some(limit(3));
+    api.throttling.routes.insert("GET /none".into(), limit(0));
+    let mut rest = Api { kind: ApiKind::Rest(RestApi::default()), stage: "Prod".into(), ..api.clone() };
+    rest.routes.truncate(2);
+    for api in [api, rest] {
+        let rest = matches!(api.kind, ApiKind::Rest(_));
+        let server = serve_with(api, None).await;
+        let ask = async |path: &str| get(&server, path, None).await;
+        for _ in 0..3 {
+            assert_ne!(ask("/few").await.status(), 429);
+        }
+        for path in ["/few", "/none"] {
+            let refused = ask(path).await;
+            assert_eq!(refused.headers().contains_key("x-amzn-errortype"), rest);
+            assert_eq!(
+                message(refused).await,
+                (StatusCode::TOO_MANY_REQUESTS, json!({"message": "Too Many Requests"})),
+                "{path}"
+            );
+        }
+        if !rest {
+            assert_eq!(ask("/other").await.status(), StatusCode::OK, "each route has a bucket of its own");
+        }
     }
 }
 
