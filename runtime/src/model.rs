@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use crate::filter::Filters;
 
 pub use asynchronous::{EventInvoke, EventTarget};
-pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route};
+pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route, Throttle, Throttling};
 pub use keys::KeySource;
 pub use security::Security;
 pub use sqs::{Queue, Redrive, SqsMapping};

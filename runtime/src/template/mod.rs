@@ -31,6 +31,7 @@ mod scope;
 mod shapes;
 mod sqs;
 mod sqs_lints;
+mod unapplied;
 
 use std::path::Path;
 
@@ -105,6 +106,8 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     queues::read(&resources, &scope, &mut application, problems);
     event_invoke::read(&resources, &scope, &mut application, problems);
     events::read(&resources, &scope, project, &mut application, problems);
+    apis::check_throttling(&resources, &application, problems);
+    unapplied::check(&resources, &scope, problems);
     kafka_lints::check(&resources, &mut application, problems);
     sqs_lints::check(&resources, &application, problems);
     shapes::check(&root, &scope, problems);

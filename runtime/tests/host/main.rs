@@ -43,6 +43,7 @@ mod sqs;
 mod sqs_servers;
 mod sqs_stage;
 mod state;
+mod strict_requests;
 mod supervised;
 mod support;
 mod template;
