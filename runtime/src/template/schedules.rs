@@ -63,7 +63,7 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
     let input = reader.text("Input", problems).map(str::to_owned);
     if input
         .as_deref()
-        .is_some_and(|text| kind == ScheduleKind::Rule && serde_json::from_str::<serde_json::Value>(text).is_err())
+        .is_some_and(|text| kind == ScheduleKind::Rule && strict_json::from_str::<serde_json::Value>(text).is_err())
     {
         problems.error(reader.line("Input"), format!("{}: Input must be JSON. Quote plain text: '\"text\"'.", reader.what));
     }
