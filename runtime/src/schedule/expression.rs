@@ -1,4 +1,5 @@
-//! `rate(..)`, `cron(..)` and `at(..)`: when does it fire next? Pure: time is a parameter.
+//! `rate(..)`, `cron(..)` and `at(..)`: when does it fire next? Time is a parameter; only [`zone`] reads files, those of the system's
+//! time zone database.
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
