@@ -18,6 +18,9 @@ mod prepare;
 mod settings;
 mod up;
 
+#[cfg(test)]
+mod printed_tests;
+
 use std::process::ExitCode;
 
 use clap::Parser as _;

@@ -10,6 +10,9 @@ mod reader;
 mod toml;
 mod yaml;
 
+#[cfg(test)]
+mod suite_tests;
+
 pub use node::{Entry, Kind, Node};
 pub use problems::{Problems, nearest};
 pub use reader::Reader;

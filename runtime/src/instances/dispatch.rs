@@ -1,6 +1,7 @@
 //! Who gets the next invocation of one function: a waiting instance, a new one, or the queue.
 //!
-//! No I/O and no clock: every method decides under one short lock and says what the caller has to do.
+//! Every method decides under one short lock, and returns what the caller has to do (start a process, answer an error). Not pure: an
+//! instance that receives a job notes the time and sends the job over its channel while the lock is held; neither waits.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroUsize;

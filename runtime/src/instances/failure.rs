@@ -63,7 +63,7 @@ pub(super) fn reported(header: Option<&str>, body: Bytes) -> FunctionError {
         error_message: Option<String>,
     }
     // a message in another encoding than UTF-8 still says most of what it should
-    let parsed: Option<Reported> = serde_json::from_str(&String::from_utf8_lossy(&body)).ok();
+    let parsed: Option<Reported> = strict_json::from_str(&String::from_utf8_lossy(&body)).ok();
     let (error_type, message) = parsed.map_or((None, None), |r| (r.error_type, r.error_message));
     FunctionError {
         error_type: error_type.or_else(|| header.map(str::to_owned)).unwrap_or_else(|| "Unhandled".to_owned()),
