@@ -132,7 +132,7 @@ impl Pool {
                 processes: processes.clone(),
                 freeze: options.faults.freeze,
                 dispatch: Dispatch::new(limit),
-                log: options.logs.of(&function.id),
+                log: options.logs.of(&function.id, &function.logging),
                 observer: options.observations.of(&function.id),
                 counters: Counters::default(),
                 guardian: guardian.clone(),
