@@ -42,8 +42,8 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
         .block_on(async move {
             let pool = Pool::new(&application, &executables, &options);
             let answered = tokio::select! {
-                answered = pool.invoke(Request::new(&arguments.function, event), true) => {
-                    answered.map_err(|rejected| Wrong::failure(explain(&rejected)))
+                answered = pool.invoke(Request::new(function.id, event), true) => {
+                    answered.map_err(|rejected| Wrong::failure(rejected.to_string()))
                 }
                 _ = tokio::signal::ctrl_c() => Err(Wrong::failure("interrupted")),
             };
@@ -111,16 +111,6 @@ fn reported(body: &[u8]) -> String {
     let error: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |key: &str| error[key].as_str().unwrap_or("unknown").to_owned();
     format!("{}: {}", text("errorType"), text("errorMessage"))
-}
-
-/// Why the function was not reached. Nobody else uses this pool, so a throttle can only be a limit of 0.
-fn explain(rejected: &Rejected) -> String {
-    match rejected {
-        Rejected::Throttled(function) => {
-            format!("{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take it away")
-        }
-        other => other.to_string(),
-    }
 }
 
 /// The event, which must be JSON: a function would fail on anything else in a way that explains nothing.

@@ -131,13 +131,14 @@ impl Instance {
         if state.stopping || hand.is_closed() {
             return Err(job);
         }
-        let Job { request_id, payload, trace_id, records, kill, waits, reply } = job;
+        let Job { request_id, payload, trace_id, client_context, records, kill, waits, reply } = job;
         let invocation_id = super::pool::new_id();
         let assignment = Assignment {
             request_id: request_id.clone(),
             invocation_id: invocation_id.clone(),
             deadline_ms: epoch_ms(SystemTime::now() + self.runner.function.timeout),
             trace_id: trace_id.clone(),
+            client_context: client_context.clone(),
             payload: payload.clone(),
         };
         let init = state.init.take();
@@ -151,7 +152,7 @@ impl Instance {
             if let Some(entry) = state.in_flight.remove(&request_id) {
                 state.init = entry.init;
                 let reply = entry.reply;
-                return Err(Job { request_id, payload, trace_id, records, kill, waits, reply });
+                return Err(Job { request_id, payload, trace_id, client_context, records, kill, waits, reply });
             }
             return Ok(());
         }
@@ -178,8 +179,8 @@ impl Instance {
             return;
         }
         let first = !std::mem::replace(&mut state.ready, true);
-        if first {
         let init = state.starting_since.elapsed();
+        if first {
             state.init = Some(init);
             state.ready_since = Some(Instant::now());
         }
@@ -194,8 +195,8 @@ impl Instance {
         }
         drop(state);
         if first {
-            self.runner.dispatch.initialised();
             self.runner.log.write(None, Line::InitEnd { duration: init, status: Status::Success });
+            self.runner.dispatch.initialised();
         }
         for hand in early {
             self.runner.dispatch.offer(Slot { instance: self.clone(), hand });

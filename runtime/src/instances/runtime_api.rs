@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
@@ -71,8 +71,8 @@ async fn next(instance: &Arc<Instance>) -> Reply {
         // being ended: any answer would make the runtime exit with an error before it is asked to end
         return std::future::pending().await;
     };
-    let Assignment { request_id, invocation_id, deadline_ms, trace_id, payload } = assignment;
-    let response = Response::builder()
+    let Assignment { request_id, invocation_id, deadline_ms, trace_id, client_context, payload } = assignment;
+    let mut response = Response::builder()
         .header("Content-Type", "application/json")
         .header("Lambda-Runtime-Aws-Request-Id", &*request_id)
         .header("Lambda-Runtime-Invocation-Id", invocation_id)

@@ -13,6 +13,8 @@ mod answer;
 mod beacon;
 mod client;
 mod handler;
+mod client_context;
+mod definition;
 mod name;
 mod request;
 
