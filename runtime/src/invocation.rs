@@ -2,6 +2,7 @@
 //!
 //! Triggers (Kafka and SQS mappings, schedules, HTTP, the command line) know only [`Invoke`]; the instance pool implements it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +19,9 @@ pub struct Request {
     pub request_id: Option<String>,
     /// `X-Amzn-Trace-Id` to pass on; a new one is made if absent.
     pub trace_id: Option<String>,
+    /// `X-Amz-Client-Context` of a synchronous caller: a JSON object, in ASCII. The function gets it as
+    /// `Lambda-Runtime-Client-Context`.
+    pub client_context: Option<String>,
     /// Records in the event when a mapping made it, else 0. Shown in the status; the function never sees it.
     pub records: usize,
     /// The function must begin by then. One that still waits for an instance is taken back and answered
@@ -28,7 +32,15 @@ pub struct Request {
 impl Request {
     /// A request for one event that is not a batch.
     pub fn new(function: impl Into<String>, payload: impl Into<Bytes>) -> Self {
-        Self { function: function.into(), payload: payload.into(), request_id: None, trace_id: None, records: 0, start_by: None }
+        Self {
+            function: function.into(),
+            payload: payload.into(),
+            request_id: None,
+            trace_id: None,
+            client_context: None,
+            records: 0,
+            start_by: None,
+        }
     }
 }
 
@@ -85,8 +97,8 @@ pub enum Rejected {
     NotFound(String),
     /// All instances are busy and no more may start. Try again later. One that waits for an instance meets this only
     /// where the limit is 0, or [`Request::start_by`] is over.
-    #[error("function {0} is at its concurrency limit")]
-    Throttled(String),
+    #[error("{0}")]
+    Throttled(ConcurrencyLimit),
     /// The host is short of open files, memory or processes, and could start no process for it. Try again later: it says
     /// nothing of the function.
     #[error("no process of function {function} can be started: {why}")]
@@ -103,6 +115,38 @@ pub enum Rejected {
     /// The host is draining.
     #[error("the host is shutting down")]
     ShuttingDown,
+}
+
+/// The limit that an invocation met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConcurrencyLimit {
+    /// Function's logical id.
+    pub function: String,
+    /// Processes of it at one time at most.
+    pub limit: usize,
+    /// The template's `ReservedConcurrentExecutions` says so; else usher.toml, a setting or the default does.
+    pub reserved: bool,
+}
+
+impl fmt::Display for ConcurrencyLimit {
+    /// The limit, who says so, and how to change it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { function, limit, reserved } = self;
+        let instances = if *limit == 1 { "instance" } else { "instances" };
+        match (limit, reserved) {
+            (0, _) => write!(f, "{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take it away"),
+            (_, true) => write!(
+                f,
+                "{function} is at its limit of {limit} {instances} (ReservedConcurrentExecutions). Raise that, or say usher set \
+                 {function} concurrency=N"
+            ),
+            (_, false) => write!(
+                f,
+                "{function} is at its limit of {limit} {instances} at one time. Raise it with usher set {function} \
+                 concurrency=N, `concurrency` in usher.toml (all functions) or ReservedConcurrentExecutions in the template"
+            ),
+        }
+    }
 }
 
 /// Something that runs functions.

@@ -11,6 +11,12 @@ use crate::invocation::{BROKEN_OFF, ENDED_BY_HOST, FunctionError};
 /// Most bytes of an answer: 6 MiB and the 100 bytes that the service grants on top.
 pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
 
+/// Error type of an invocation whose deadline passed.
+pub(super) const TIMED_OUT: &str = "Sandbox.Timedout";
+
+/// Error type of an answer that does not fit, which the function did send.
+pub(super) const TOO_LARGE: &str = "Function.ResponseSizeTooLarge";
+
 fn error(error_type: &str, message: String) -> FunctionError {
     let body = json!({ "errorType": error_type, "errorMessage": message }).to_string();
     FunctionError { error_type: error_type.to_owned(), message, body: Bytes::from(body) }
@@ -18,7 +24,7 @@ fn error(error_type: &str, message: String) -> FunctionError {
 
 /// The deadline passed.
 pub(super) fn timed_out(request_id: &str, timeout: Duration) -> FunctionError {
-    error("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64()))
+    error(TIMED_OUT, format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64()))
 }
 
 /// The process ended while it owed an answer. `how`: "exit status 1", "signal: killed".
@@ -38,10 +44,7 @@ pub(super) fn cannot_start(request_id: &str, why: &str) -> FunctionError {
 
 /// The answer has more bytes than fit.
 pub(super) fn response_too_large() -> FunctionError {
-    error(
-        "Function.ResponseSizeTooLarge",
-        format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."),
-    )
+    error(TOO_LARGE, format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."))
 }
 
 /// The host is draining and would not wait longer.

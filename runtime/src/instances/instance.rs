@@ -2,6 +2,7 @@
 //!
 //! The state that the Runtime API's handlers and the supervisor share; `view` says what it is now. It starts and ends nothing itself.
 
+mod extension;
 mod view;
 
 use std::collections::BTreeMap;
@@ -13,12 +14,14 @@ use tokio::sync::{Notify, oneshot};
 use super::dispatch::{Assignment, Job, Reply, Slot};
 use super::failure;
 use super::freezer::Freezer;
-use super::logs::Line;
 use super::observed;
 use super::pool::Runner;
+use super::records::{Line, Status};
 use super::supervisor::Due;
 use crate::faults::Kill;
 use crate::invocation::{FunctionError, Outcome};
+
+pub(super) use extension::{Extension, NotRegistered};
 
 /// An instance that answered asks for its next event within this time, or jobs stop waiting for it.
 const RETURN_TIMEOUT: Duration = Duration::from_millis(200);
@@ -45,8 +48,10 @@ struct State {
     freezer: Freezer,
     init: Option<Duration>,
     init_error: Option<FunctionError>,
-    /// Extensions by identifier, and whether each has asked for its first event.
-    extensions: BTreeMap<String, bool>,
+    /// When it first became ready.
+    ready_since: Option<Instant>,
+    /// By identifier.
+    extensions: BTreeMap<String, Extension>,
     /// `next` calls that arrived before initialisation was complete.
     early: Vec<oneshot::Sender<Assignment>>,
     /// `next` calls that wait for an event.
@@ -88,6 +93,7 @@ impl Instance {
                 freezer: Freezer::default(),
                 init: None,
                 init_error: None,
+                ready_since: None,
                 extensions: BTreeMap::new(),
                 early: Vec::new(),
                 waiting: 0,
@@ -111,8 +117,11 @@ impl Instance {
         let mut state = self.state();
         state.pid = Some(pid);
         state.starting_since = Instant::now();
+        state.ready_since = None;
         state.extensions.clear();
         state.early.clear();
+        drop(state);
+        self.runner.log.write(None, Line::InitStart);
     }
 
     /// Makes the job this process' and hands it to the waiting call. Gives it back if that call is gone.
@@ -122,13 +131,14 @@ impl Instance {
         if state.stopping || hand.is_closed() {
             return Err(job);
         }
-        let Job { request_id, payload, trace_id, records, kill, waits, reply } = job;
+        let Job { request_id, payload, trace_id, client_context, records, kill, waits, reply } = job;
         let invocation_id = super::pool::new_id();
         let assignment = Assignment {
             request_id: request_id.clone(),
             invocation_id: invocation_id.clone(),
             deadline_ms: epoch_ms(SystemTime::now() + self.runner.function.timeout),
             trace_id: trace_id.clone(),
+            client_context: client_context.clone(),
             payload: payload.clone(),
         };
         let init = state.init.take();
@@ -142,7 +152,7 @@ impl Instance {
             if let Some(entry) = state.in_flight.remove(&request_id) {
                 state.init = entry.init;
                 let reply = entry.reply;
-                return Err(Job { request_id, payload, trace_id, records, kill, waits, reply });
+                return Err(Job { request_id, payload, trace_id, client_context, records, kill, waits, reply });
             }
             return Ok(());
         }
@@ -163,30 +173,16 @@ impl Instance {
         receiver
     }
 
-    /// An extension registers.
-    pub(super) fn register_extension(&self) -> String {
-        let id = super::pool::new_id();
-        self.state().extensions.insert(id.clone(), false);
-        id
-    }
-
-    /// An extension asks for its first or next event. False if it never registered.
-    pub(super) fn extension_next(self: &Arc<Self>, id: &str) -> bool {
-        let mut state = self.state();
-        let Some(asked) = state.extensions.get_mut(id) else { return false };
-        *asked = true;
-        self.open_when_ready(state);
-        true
-    }
-
     /// Initialisation ends when the runtime and every extension have asked for an event.
     fn open_when_ready(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if state.stopping || state.early.is_empty() || state.extensions.values().any(|asked| !asked) {
+        if state.stopping || state.early.is_empty() || state.extensions.values().any(|extension| !extension.ready) {
             return;
         }
         let first = !std::mem::replace(&mut state.ready, true);
+        let init = state.starting_since.elapsed();
         if first {
-            state.init = Some(state.starting_since.elapsed());
+            state.init = Some(init);
+            state.ready_since = Some(Instant::now());
         }
         let early = std::mem::take(&mut state.early);
         state.waiting += early.len();
@@ -199,6 +195,7 @@ impl Instance {
         }
         drop(state);
         if first {
+            self.runner.log.write(None, Line::InitEnd { duration: init, status: Status::Success });
             self.runner.dispatch.initialised();
         }
         for hand in early {
@@ -228,18 +225,24 @@ impl Instance {
         }
         let Some((id, entry)) = state.in_flight.remove_entry(request_id) else { return false };
         state.returning = Some(Instant::now() + RETURN_TIMEOUT);
-        self.close(&mut state, &id, entry, outcome);
+        self.close(&mut state, &id, entry, outcome, true);
         drop(state);
         self.changed.notify_one();
         true
     }
 
     fn close_failed(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, error: FunctionError) {
-        self.runner.log.write(Some(request_id), Line::Output { text: error.message.clone() });
-        self.close(state, request_id, entry, Outcome::Error(error));
+        self.runner.log.write(Some(request_id), Line::Failure { text: error.message.clone() });
+        self.close(state, request_id, entry, Outcome::Error(error), false);
     }
 
-    fn close(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, outcome: Outcome) {
+    /// `reported`: the function itself sent this outcome.
+    fn close(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, outcome: Outcome, reported: bool) {
+        let status = Status::of(&outcome, reported);
+        let bytes = match &outcome {
+            Outcome::Answer(body) => body.len(),
+            Outcome::Error(error) => error.body.len(),
+        };
         if matches!(outcome, Outcome::Error(_)) {
             state.errors += 1;
         }
@@ -252,8 +255,9 @@ impl Instance {
         // a closed channel: the caller gave up waiting
         let _ = entry.reply.send(Ok(outcome));
         let log = &self.runner.log;
-        log.write(Some(request_id), Line::End);
-        log.write(Some(request_id), Line::Report { duration, init, memory_mb: self.runner.function.memory_mb, pid });
+        let memory_mb = self.runner.function.memory_mb;
+        log.write(Some(request_id), Line::End { duration, status: status.clone(), bytes });
+        log.write(Some(request_id), Line::Report { duration, init, memory_mb, pid, status });
     }
 
     /// The function said why it cannot start.

@@ -13,10 +13,10 @@ use super::dispatch::Reply;
 use super::environment;
 use super::failure;
 use super::instance::Instance;
-use super::logs::Line;
 use super::observed;
 use super::pool::Runner;
 use super::process::Process;
+use super::records::{Line, Status};
 use super::runtime_api;
 use crate::descriptors::is_shortage;
 use crate::invocation::{FunctionError, Outcome, Rejected};
@@ -124,15 +124,7 @@ async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
     // a first initialisation that takes too long is tried again as part of the invocation that waits for it
     let mut end = run(instance, INIT_TIMEOUT).await;
     if matches!(end, End::InitTimeout) {
-        runner.log.write(
-            None,
-            Line::Output {
-                text: format!(
-                    "INIT_REPORT Init Duration: {:.2} ms\tPhase: init\tStatus: timeout",
-                    INIT_TIMEOUT.as_secs_f64() * 1000.0
-                ),
-            },
-        );
+        runner.log.write(None, Line::InitEnd { duration: INIT_TIMEOUT, status: Status::Timeout });
         end = run(instance, runner.function.timeout).await;
     }
     if let End::NoCapacity(why) = &end {
@@ -179,7 +171,7 @@ async fn run(instance: &Arc<Instance>, init_limit: Duration) -> End {
         }
         Err(error) => {
             let why = format!("cannot run {}: {error}", instance.runner.executable.display());
-            instance.runner.log.write(None, Line::Output { text: why.clone() });
+            instance.runner.log.write(None, Line::Failure { text: why.clone() });
             return End::CannotStart(why);
         }
     };

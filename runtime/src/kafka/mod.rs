@@ -105,6 +105,7 @@ impl Watch {
             mapping: self.mapping.id.clone(),
             function: self.mapping.function.clone(),
             group: self.mapping.group.clone(),
+            topics: self.mapping.topics.clone(),
             ..self.progress.snapshot(&self.mapping.topics)
         }
     }

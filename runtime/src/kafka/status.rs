@@ -17,6 +17,8 @@ pub struct MappingStatus {
     pub function: String,
     /// Consumer group.
     pub group: String,
+    /// Topics that it reads.
+    pub topics: Vec<String>,
     /// Records that are over with: done, or discarded.
     pub records_done: u64,
     /// Records dropped by the filters; one that is read again counts again.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use usher::invocation::{FunctionError, Outcome, Rejected, Response};
+use usher::invocation::{ConcurrencyLimit, FunctionError, Outcome, Rejected, Response};
 use usher::mapping::{Action, Finish, Input, Machine, Millis, Offset, Partition, Reason, Record, Settings, Slice, verdict};
 use usher::sqs::mapping as queue;
 
@@ -66,7 +66,9 @@ fn result(failure: &str) -> Result<Response, Rejected> {
         "partial response: 2 failed" => {
             Outcome::Answer(Bytes::from_static(br#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":2}}]}"#))
         }
-        "throttled three times" => return Err(Rejected::Throttled("F".into())),
+        "throttled three times" => {
+            return Err(Rejected::Throttled(ConcurrencyLimit { function: "F".into(), limit: 1, reserved: true }));
+        }
         "no process three times" => return Err(Rejected::NoCapacity { function: "F".into(), why: "open files".into() }),
         other => {
             let error_type = match other {

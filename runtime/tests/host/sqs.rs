@@ -181,7 +181,7 @@ async fn a_message_that_cannot_begin_in_time_goes_back_unseen() {
     })
     .await;
     let event = Request { start_by: Some(Instant::now()), ..request(&json!({ "do": "spawn" })) };
-    assert_eq!(stage.pool.invoke(event, true).await.unwrap_err(), Rejected::Throttled("Behave".into()));
+    assert!(matches!(stage.pool.invoke(event, true).await.unwrap_err(), Rejected::Throttled(_)));
     stage.send(&["patient"]).await;
     let running = stage.start();
     eventually("it goes back", async || (running.handle.status().released > 0).then_some(())).await;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use usher::instances::{Logs, Pool, PoolOptions};
 use usher::invocation::{Invoke, Outcome, Request, Response};
-use usher::model::{Application, Code, Function};
+use usher::model::{Application, Code, Function, Logging};
 use usher::state::StateFolder;
 
 /// The executable of `examples/behave.rs`, built beside this test.
@@ -48,6 +48,7 @@ pub(crate) fn function(environment: &[(&str, &str)]) -> Function {
         memory_mb: 128,
         concurrency: None,
         environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        logging: Logging::default(),
     }
 }
 
