@@ -345,6 +345,9 @@ impl Driver {
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
                 tracing::error!(%mapping, records, "batch failed: {rejected}");
             }
+            Ok(Response { outcome: Outcome::Interrupted(error), request_id }) => {
+                tracing::warn!(%mapping, request_id, records, "{}; the batch is tried again", error.message);
+            }
             Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {}
         }
         let failed = |slice: &Slice| match &finish {

@@ -29,6 +29,7 @@ mod mixed_load;
 mod offsets;
 mod operations;
 mod operations_stage;
+mod outcomes;
 mod oversize;
 mod oversize_queues;
 mod own_kafka;
