@@ -22,6 +22,7 @@ mod jwks;
 mod kafka;
 mod kafka_discards;
 mod kafka_inputs;
+mod kafka_lost;
 mod kafka_recovery;
 mod kafka_security;
 mod killed;
