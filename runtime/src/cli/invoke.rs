@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
         .outcome;
     match outcome {
         Outcome::Answer(body) => print(arguments, &Ended { body, failed: false }),
-        Outcome::Error(error) => print(arguments, &Ended { body: error.body, failed: true }),
+        Outcome::Error(error) | Outcome::Interrupted(error) => print(arguments, &Ended { body: error.body, failed: true }),
     }
 }
 
