@@ -6,8 +6,8 @@ use super::super::events::Event;
 use super::super::resources::{IMPLICIT_REST_API, Resource, resolved};
 use super::super::scope::Scope;
 use super::route::{self, Owner};
-use crate::document::{Problems, Reader};
 use super::throttling;
+use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, PreflightMock, RestApi, Route};
 
 /// How long a REST API waits for a function unless a quota is raised.
