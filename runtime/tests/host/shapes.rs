@@ -152,6 +152,8 @@ fn wrong_shapes_are_not_taken_for_absent() {
         (kafka("SourceAccessConfigurations: {Type: BASIC_AUTH}"), 9, "SourceAccessConfigurations must be a list"),
         (kafka("DestinationConfig: none"), 9, "DestinationConfig must be a mapping, not 'none'"),
         ("Events: [{Type: SQS}]".into(), 9, "Events must be a mapping, not a list"),
+        ("Events: {E: {Type: Schedule, Properties: {Schedule: rate(1 day), Name: my tick}}}".into(), 9, "'my tick'"),
+        ("Events: !If [On, {E: {Type: HttpApi}}, {}]".into(), 9, "SAM evaluates no Fn::If here"),
         ("Events: {E: [SQS]}".into(), 9, "event Worker.E must be a mapping"),
         ("Events: {E: {Type: [SQS]}}".into(), 9, "Type must be text, not a list"),
         ("Events: {E: {Type: HttpApi, Properties: get}}".into(), 9, "Properties must be a mapping, not 'get'"),
@@ -187,6 +189,8 @@ fn wrong_shapes_are_not_taken_for_absent() {
             "  Api: {Type: 'AWS::Serverless::HttpApi', Properties: {Auth: {Authorizers: {A: jwt}}}}\n",
             "A must be a mapping, not 'jwt'",
         ),
+        ("  Api: {Type: 'AWS::Serverless::HttpApi', Properties: {StageName: my stage}}\n", "'my stage'"),
+        ("  Api: {Type: 'AWS::Serverless::HttpApi', Propertes: {StageName: a}}\n", "Did you mean Properties?"),
         ("  Api: {Type: 'AWS::Serverless::HttpApi', Properties: [a]}\n", "Properties must be a mapping, not a list"),
         (
             "  Api: {Type: 'AWS::Serverless::HttpApi'}\n  T: {Type: 'AWS::SNS::Topic', Condition: [On]}\n",
@@ -208,6 +212,7 @@ fn wrong_shapes_are_not_taken_for_absent() {
         ("Outputs: {A: text}\n", "A must be a mapping"),
         ("Globals: {Function: [Timeout]}\n", "Function must be a mapping"),
         ("Globals: {Function: {Timeout: [3]}}\n", "Timeout must be"),
+        ("Globals: {Function: !If [On, {Timeout: 3}, {}]}\n", "SAM evaluates no Fn::If here"),
     ] {
         let text = function("") + section;
         let found = complaints(&text, "");
@@ -215,11 +220,12 @@ fn wrong_shapes_are_not_taken_for_absent() {
     }
 }
 
-/// SAM leaves such a property out: observed with aws-sam-translator 1.115.
+/// SAM leaves these out: observed with aws-sam-translator 1.115.
 #[test]
-fn null_in_a_sam_resource_is_warned_of() {
+fn what_sam_leaves_out_is_warned_of() {
     for (properties, words) in [
         ("Events:", "function Worker: Events has no value"),
+        ("Events: {E: {Type: HttpApi, Propertes: {Path: /, Method: get}}}", "Did you mean Properties?"),
         ("Timeout: null", "function Worker: Timeout has no value"),
         (
             "Events: {E: {Type: HttpApi, Properties: {Path: /, Method: get, TimeoutInMillis: null}}}",
