@@ -153,6 +153,10 @@ fn wrong_shapes_are_not_taken_for_absent() {
         (kafka("DestinationConfig: none"), 9, "DestinationConfig must be a mapping, not 'none'"),
         ("Events: [{Type: SQS}]".into(), 9, "Events must be a mapping, not a list"),
         ("Events: {E: {Type: Schedule, Properties: {Schedule: rate(1 day), Name: my tick}}}".into(), 9, "'my tick'"),
+        ("Handler: !Ref L".into(), 9, "Handler must be text, not a list"),
+        ("Timeout: !Ref T".into(), 9, "Timeout must be a whole number from 1 to 900, not 't'"),
+        ("Environment: !Ref T".into(), 9, "Environment must be a mapping, not 't'"),
+        (kafka("FunctionResponseTypes: !Ref T"), 9, "FunctionResponseTypes must be a list, not 't'"),
         ("Events: !If [On, {E: {Type: HttpApi}}, {}]".into(), 9, "SAM evaluates no Fn::If here"),
         ("Events: {E: [SQS]}".into(), 9, "event Worker.E must be a mapping"),
         ("Events: {E: {Type: [SQS]}}".into(), 9, "Type must be text, not a list"),
@@ -172,7 +176,7 @@ fn wrong_shapes_are_not_taken_for_absent() {
         ("FunctionUrlConfig: {AuthType: NONE, Cors: all}".into(), 9, "Cors must be a mapping, not 'all'"),
         ("DeadLetterQueue: {Type: Kafka, TargetArn: 'arn:aws:sqs:us-east-1:000000000000:q'}".into(), 9, "Type is SQS or SNS"),
     ];
-    let conditions = "Conditions: {On: !Equals [a, a]}\n";
+    let conditions = "Conditions: {On: !Equals [a, a]}\nParameters: {T: {Type: String, Default: t}, L: {Type: CommaDelimitedList, Default: 'a,b'}}\n";
     for (properties, line, words) in table {
         let text = function(&properties) + conditions;
         let found = complaints(&text, ENDPOINT);
