@@ -2,10 +2,10 @@
 //!
 //! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn" | "record" | "call" | "context" | "register", ...}` direct one invocation.
 //! A request to an API is answered with 200 and its own body. In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
-//! misbehave until the file NAME exists, and create it; what begins with `always-fail` or `always-partial` does every time; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
+//! misbehave until the file NAME exists, and create it; what begins with `always-fail` or `always-partial` does every time, `fail-with:MESSAGE` fails with this message, and `wait-for:FILE` waits until the file exists; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
 //! `RECORD_TO` as "topic-partition offset value"; of an SQS event, whose bodies say the same, as "id receives batch done|failed body", where
 //! `dump` appends the record's JSON, and `busy:FOLDER` the number of messages that are
-//! at work with it, after one other was. `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation; `ON_START` = `register` registers the extensions of
+//! at work with it, after one other was. `START_MS` is how long initialisation takes; `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation; `ON_START` = `register` registers the extensions of
 //! `EXTENSIONS`, a JSON list of `[name, body]`, and records status and error type of each answer; `extension-calls` records those of
 //! errors that it reports in wrong ways; `graceful` registers an extension while the runtime requests its first event;
 //! `ALWAYS` = `hang`, `exit` or `flood` is what it does in every invocation;
@@ -48,6 +48,9 @@ async fn main() -> Result<(), Error> {
         }
         Ok("two-at-a-time") => return tokio::try_join!(events_by_hand(), events_by_hand()).map(drop),
         _ => {}
+    }
+    if let Some(ms) = std::env::var("START_MS").ok().and_then(|ms| ms.parse().ok()) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
     }
     if std::env::var_os("EXTENSION").is_some() {
         internal_extension().await?;
@@ -133,6 +136,12 @@ async fn batch(event: &Value) -> Result<Value, Error> {
             if value.starts_with("always-fail") {
                 return Err("as told".into());
             }
+            if let Some(message) = value.strip_prefix("fail-with:") {
+                return Err(message.into());
+            }
+            while value.strip_prefix("wait-for:").is_some_and(|file| !Path::new(file).exists()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             if value.starts_with("always-partial") || misbehaves(&value).await? {
                 failures.push(json!({ "itemIdentifier": { "partition": partition, "offset": offset } }));
             } else {
@@ -150,6 +159,9 @@ async fn messages(records: &[Value]) -> Result<Value, Error> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (id, body) = (text(&message["messageId"]), text(&message["body"]));
         let receives = text(&message["attributes"]["ApproximateReceiveCount"]);
+        if let Some(message) = body.strip_prefix("fail-with:") {
+            return Err(message.into());
+        }
         if body == "always-partial" || misbehaves(&body).await? {
             failures.push(json!({ "itemIdentifier": id }));
         }

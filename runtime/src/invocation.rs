@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 /// What a trigger hands over.
 #[derive(Debug, Clone)]
@@ -24,9 +25,11 @@ pub struct Request {
     pub client_context: Option<String>,
     /// Records in the event when a mapping made it, else 0. Shown in the status; the function never sees it.
     pub records: usize,
-    /// The function must begin by then. One that still waits for an instance is taken back and answered
-    /// [`Rejected::Throttled`]; `None`: it waits as long as it takes.
+    /// An instance must be there, or be starting, by then. One that still waits for a busy instance is taken back and answered
+    /// [`Rejected::Throttled`]; one whose instance initialises is not. `None`: it waits as long as it takes.
     pub start_by: Option<Instant>,
+    /// Notified once when an instance takes the event over: its initialisation is over by then.
+    pub begun: Option<Arc<Notify>>,
 }
 
 impl Request {
@@ -40,6 +43,7 @@ impl Request {
             client_context: None,
             records: 0,
             start_by: None,
+            begun: None,
         }
     }
 }
@@ -63,6 +67,19 @@ pub enum Outcome {
     Answer(Bytes),
     /// The function failed: it reported an error, timed out, crashed or answered too much.
     Error(FunctionError),
+    /// The host ended the invocation: it drained, or lost the process by a fault of its own. The function did not fail, so this uses up
+    /// no retry. The error is what a synchronous caller receives.
+    Interrupted(FunctionError),
+}
+
+impl Outcome {
+    /// What a synchronous caller receives instead of an answer.
+    pub fn error(&self) -> Option<&FunctionError> {
+        match self {
+            Self::Answer(_) => None,
+            Self::Error(error) | Self::Interrupted(error) => Some(error),
+        }
+    }
 }
 
 /// An error as Lambda would report it in the invocation's body.
@@ -75,19 +92,6 @@ pub struct FunctionError {
     /// The whole body (JSON) that a synchronous caller receives.
     pub body: Bytes,
 }
-
-impl FunctionError {
-    /// The function did not fail: the host ended it, while it drained or by a fault of its own.
-    pub fn is_of_the_hosts_end(&self) -> bool {
-        [ENDED_BY_HOST, BROKEN_OFF].iter().any(|end| self.message.ends_with(end))
-    }
-}
-
-/// How a message ends that tells of a process that the host lost.
-pub(crate) const BROKEN_OFF: &str = "signal: killed (a fault of the host)";
-
-/// How a message ends that tells of a process that the host ended.
-pub(crate) const ENDED_BY_HOST: &str = "signal: killed (the host shut down)";
 
 /// Why an invocation did not reach the function at all. The caller still owns the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -157,6 +161,10 @@ pub trait Invoke: Send + Sync + 'static {
     /// `wait_for_slot`: true queues for a free instance (pollers, which hold their records back); false answers
     /// [`Rejected::Throttled`] at once (HTTP, synchronous callers). A limit of 0 is answered so in either case.
     async fn invoke(&self, request: Request, wait_for_slot: bool) -> Result<Response, Rejected>;
+
+    /// Waits until an event of this function, if it came now, would be begun soon: an instance is free or may be started, or one was
+    /// freed meanwhile and others may wait for it as well. A source that counts what it hands out asks this before it takes an event.
+    async fn ready(&self, _function: &str) {}
 }
 
 /// Shared handle to the pool.

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use crate::filter::Filters;
 
 pub use asynchronous::{EventInvoke, EventTarget};
-pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route};
+pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route, Throttle, Throttling};
 pub use keys::KeySource;
 pub use logging::{LogFormat, LogLevel, Logging};
 pub use security::Security;

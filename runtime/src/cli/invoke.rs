@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
         .outcome;
     match outcome {
         Outcome::Answer(body) => print(arguments, &Ended { body, failed: false }),
-        Outcome::Error(error) => print(arguments, &Ended { body: error.body, failed: true }),
+        Outcome::Error(error) | Outcome::Interrupted(error) => print(arguments, &Ended { body: error.body, failed: true }),
     }
 }
 
@@ -107,7 +107,7 @@ fn print(arguments: &Invoke, ended: &Ended) -> Result<ExitCode, Wrong> {
 
 /// Type and message of an error's body.
 fn reported(body: &[u8]) -> String {
-    let error: Value = serde_json::from_slice(body).unwrap_or_default();
+    let error: Value = strict_json::from_slice(body).unwrap_or_default();
     let text = |key: &str| error[key].as_str().unwrap_or("unknown").to_owned();
     format!("{}: {}", text("errorType"), text("errorMessage"))
 }
@@ -125,7 +125,7 @@ fn event(arguments: &Invoke) -> Result<Bytes, Wrong> {
     read.map_err(|error| {
         Wrong::configuration(format!("cannot read the event {shown}: {error}. -e names a JSON file, or - for standard input."))
     })?;
-    if let Err(error) = serde_json::from_slice::<&RawValue>(&bytes) {
+    if let Err(error) = strict_json::from_slice::<&RawValue>(&bytes) {
         return Err(Wrong::configuration(format!("the event {shown} is not JSON: {error}.")));
     }
     Ok(Bytes::from(bytes))

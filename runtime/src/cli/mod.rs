@@ -19,6 +19,9 @@ mod prepare;
 mod settings;
 mod up;
 
+#[cfg(test)]
+mod printed_tests;
+
 use std::process::ExitCode;
 
 use clap::Parser as _;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::arguments::{Source, State};
+use super::arguments::{Build, Source, State};
 use crate::project;
 
 /// Which host.
@@ -149,9 +149,8 @@ pub(super) struct Replay {
 pub(super) struct Doctor {
     #[command(flatten)]
     pub(super) source: Source,
-    /// Cargo profile that would be built with
-    #[arg(long, value_name = "NAME")]
-    pub(super) profile: Option<String>,
+    #[command(flatten)]
+    pub(super) build: Build,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! HTTP connections of every port: one accept loop, one budget, closed in time, drained at the end.
 //!
 //! [`places`] counts connections and bytes of request bodies, and says which connection is closed when there is no room;
-//! [`tracked`] notices that a client takes its answer; [`body`] reads request bodies.
+//! [`target`] refuses a request whose host is unclear; [`tracked`] notices that a client takes its answer; [`body`] reads request bodies.
 //!
 //! A connection waits for its client while no request is being worked on: before a head is complete, between requests, within a
 //! body, and while an answer is being taken. Promises: a client that makes the host wait never keeps another one out; a request
@@ -9,6 +9,7 @@
 
 pub(crate) mod body;
 pub(crate) mod places;
+mod target;
 mod tracked;
 
 use std::convert::Infallible;
@@ -158,10 +159,13 @@ async fn connection<H, F>(
         let peers = Peers { first: first.swap(false, Ordering::Relaxed), ..peers.clone() };
         let place = peers.place.clone();
         // a connection that is being closed to make room: its request is not executed, because the answer cannot be sent
-        let answer = place.works().then(|| handle(request, peers));
+        let answer = place.works().then(|| target::settle(request).map(|request| handle(request, peers)));
         async move {
             let Some(answer) = answer else { return std::future::pending().await };
-            let answer = answer.await;
+            let answer = match answer {
+                Ok(answer) => answer.await,
+                Err(unclear) => unclear.answer(),
+            };
             place.release();
             place.waits(Instant::now());
             Ok::<_, Infallible>(answer)

@@ -11,9 +11,13 @@ mod reader;
 mod toml;
 mod yaml;
 
+#[cfg(test)]
+mod suite_tests;
+
 pub use json::parse_json;
 pub use node::{Entry, Kind, Node};
 pub use problems::{Problems, nearest};
 pub use reader::Reader;
+pub(crate) use reader::truth;
 pub use toml::parse_toml;
 pub use yaml::parse_yaml;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::invocation::{BROKEN_OFF, ENDED_BY_HOST, FunctionError};
+use crate::invocation::FunctionError;
 
 /// Most bytes of an answer: 6 MiB and the 100 bytes that the service grants on top.
 pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
@@ -49,12 +49,12 @@ pub(super) fn response_too_large() -> FunctionError {
 
 /// The host is draining and would not wait longer.
 pub(super) fn killed_by_shutdown(request_id: &str) -> FunctionError {
-    exited(request_id, ENDED_BY_HOST)
+    exited(request_id, "signal: killed (the host shut down)")
 }
 
 /// The host lost the process by a fault of its own.
 pub(super) fn broken_off(request_id: &str) -> FunctionError {
-    exited(request_id, BROKEN_OFF)
+    exited(request_id, "signal: killed (a fault of the host)")
 }
 
 /// What the function itself reported over the Runtime API, its body untouched.
@@ -66,7 +66,7 @@ pub(super) fn reported(header: Option<&str>, body: Bytes) -> FunctionError {
         error_message: Option<String>,
     }
     // a message in another encoding than UTF-8 still says most of what it should
-    let parsed: Option<Reported> = serde_json::from_str(&String::from_utf8_lossy(&body)).ok();
+    let parsed: Option<Reported> = strict_json::from_str(&String::from_utf8_lossy(&body)).ok();
     let (error_type, message) = parsed.map_or((None, None), |r| (r.error_type, r.error_message));
     FunctionError {
         error_type: error_type.or_else(|| header.map(str::to_owned)).unwrap_or_else(|| "Unhandled".to_owned()),

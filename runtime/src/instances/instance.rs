@@ -131,7 +131,7 @@ impl Instance {
         if state.stopping || hand.is_closed() {
             return Err(job);
         }
-        let Job { request_id, payload, trace_id, client_context, records, kill, waits, reply } = job;
+        let Job { request_id, payload, trace_id, client_context, records, kill, waits, begun, reply } = job;
         let invocation_id = super::pool::new_id();
         let assignment = Assignment {
             request_id: request_id.clone(),
@@ -152,13 +152,16 @@ impl Instance {
             if let Some(entry) = state.in_flight.remove(&request_id) {
                 state.init = entry.init;
                 let reply = entry.reply;
-                return Err(Job { request_id, payload, trace_id, client_context, records, kill, waits, reply });
+                return Err(Job { request_id, payload, trace_id, client_context, records, kill, waits, begun, reply });
             }
             return Ok(());
         }
         state.invocations += 1;
         state.killed |= kill == Some(Kill::Early);
         drop(state);
+        if let Some(begun) = begun {
+            begun.notify_one();
+        }
         self.runner.log.write(Some(&request_id), Line::Start);
         self.changed.notify_one();
         Ok(())
@@ -231,9 +234,11 @@ impl Instance {
         true
     }
 
-    fn close_failed(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, error: FunctionError) {
-        self.runner.log.write(Some(request_id), Line::Failure { text: error.message.clone() });
-        self.close(state, request_id, entry, Outcome::Error(error), false);
+    fn close_failed(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, outcome: Outcome) {
+        if let Some(error) = outcome.error() {
+            self.runner.log.write(Some(request_id), Line::Failure { text: error.message.clone() });
+        }
+        self.close(state, request_id, entry, outcome, false);
     }
 
     /// `reported`: the function itself sent this outcome.
@@ -241,7 +246,7 @@ impl Instance {
         let status = Status::of(&outcome, reported);
         let bytes = match &outcome {
             Outcome::Answer(body) => body.len(),
-            Outcome::Error(error) => error.body.len(),
+            Outcome::Error(error) | Outcome::Interrupted(error) => error.body.len(),
         };
         if matches!(outcome, Outcome::Error(_)) {
             state.errors += 1;
@@ -250,8 +255,7 @@ impl Instance {
         state.last_request = Some(request_id.clone());
         let duration = entry.started.elapsed();
         let (init, pid) = (entry.init, state.pid);
-        let error = if let Outcome::Error(error) = &outcome { Some(error) } else { None };
-        self.runner.observer.ended(observed::ended(request_id, entry.records, duration, init, error));
+        self.runner.observer.ended(observed::ended(request_id, entry.records, duration, init, outcome.error()));
         // a closed channel: the caller gave up waiting
         let _ = entry.reply.send(Ok(outcome));
         let log = &self.runner.log;
@@ -314,7 +318,7 @@ impl Instance {
         }
         for id in &late {
             if let Some(entry) = state.in_flight.remove(id) {
-                self.close_failed(&mut state, id, entry, failure::timed_out(id, timeout));
+                self.close_failed(&mut state, id, entry, Outcome::Error(failure::timed_out(id, timeout)));
             }
         }
         if let Some(first) = state.in_flight.values().map(|entry| entry.started + timeout).min() {
@@ -331,16 +335,16 @@ impl Instance {
         if now >= retire { Due::Idle } else { Due::At(retire) }
     }
 
-    /// Answers everything in flight with an error made of its request id.
-    pub(super) fn fail_all(&self, error: impl Fn(&str) -> FunctionError) {
+    /// Ends everything in flight with an outcome made of its request id.
+    pub(super) fn end_all(&self, outcome: impl Fn(&str) -> Outcome) {
         let mut state = self.state();
         state.stopping = true;
         let failed = std::mem::take(&mut state.in_flight);
-        // `error` may look at this instance
+        // `outcome` may look at this instance
         drop(state);
         for (id, entry) in failed {
-            let error = error(&id);
-            self.close_failed(&mut self.state(), &id, entry, error);
+            let outcome = outcome(&id);
+            self.close_failed(&mut self.state(), &id, entry, outcome);
         }
     }
 }

@@ -251,6 +251,13 @@ impl Invoke for Pool {
         }
         response
     }
+
+    async fn ready(&self, function: &str) {
+        // what is unknown is answered by the invocation
+        if let Some(runner) = self.runners.get(function) {
+            runner.dispatch.room().await;
+        }
+    }
 }
 
 impl Pool {
@@ -273,6 +280,7 @@ impl Pool {
             records: request.records,
             kill,
             waits: wait_for_slot,
+            begun: request.begun,
             reply,
         };
         match runner.dispatch.submit(job) {

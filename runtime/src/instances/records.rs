@@ -82,6 +82,7 @@ impl Status {
             Outcome::Error(FunctionError { error_type, .. }) if !reported || error_type == TOO_LARGE => {
                 Self::Error(error_type.clone())
             }
+            Outcome::Interrupted(error) => Self::Error(error.error_type.clone()),
             Outcome::Error(_) | Outcome::Answer(_) => Self::Success,
         }
     }

@@ -118,7 +118,7 @@ impl Error {
 pub(super) fn ended(response: invocation::Response, log: Option<&str>) -> Reply {
     let (body, failed) = match response.outcome {
         Outcome::Answer(body) => (body, false),
-        Outcome::Error(error) => (error.body, true),
+        Outcome::Error(error) | Outcome::Interrupted(error) => (error.body, true),
     };
     let mut reply = json_reply(StatusCode::OK, body);
     set(&mut reply, "x-amzn-requestid", &response.request_id);

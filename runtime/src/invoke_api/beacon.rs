@@ -73,5 +73,5 @@ impl Drop for Beacon {
 
 /// The host that a state folder speaks of.
 pub(super) fn seen(state: &Path) -> Option<Place> {
-    serde_json::from_slice(&std::fs::read(state.join(FILE)).ok()?).ok()
+    strict_json::from_slice(&std::fs::read(state.join(FILE)).ok()?).ok()
 }

@@ -137,7 +137,7 @@ fn decoded(log: &str) -> Option<String> {
 }
 
 fn message(body: &[u8]) -> Option<String> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
+    let answer: Value = strict_json::from_slice(body).ok()?;
     let reason = answer["Reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
     Some(format!("{}{reason}", answer["Message"].as_str()?))
 }

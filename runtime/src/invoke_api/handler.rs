@@ -83,7 +83,7 @@ async fn payload(peers: &Peers, body: Incoming, most: usize) -> Result<Bytes, Er
     if body.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
-    match serde_json::from_slice::<&RawValue>(&body) {
+    match strict_json::from_slice::<&RawValue>(&body) {
         Ok(_) => Ok(body),
         Err(error) => Err(Error::NotJson(error.to_string())),
     }

@@ -32,7 +32,7 @@ const READ: [&str; 15] = [
 ];
 
 /// What SAM takes beside those; spelt here so that a misspelt property is noticed.
-const ALSO: [&str; 33] = [
+const ALSO: [&str; 34] = [
     "Architectures",
     "AssumeRolePolicyDocument",
     "AutoPublishAlias",
@@ -66,6 +66,7 @@ const ALSO: [&str; 33] = [
     "TenancyConfig",
     "Tracing",
     "VersionDeletionPolicy",
+    "VersionDescription",
 ];
 
 /// Properties that do nothing here, with what that means for the function.
@@ -124,6 +125,7 @@ fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path, problems: &mut Pro
     }
     let before = problems.mark();
     check_runtime(&reader, problems);
+    check_name(&reader, problems);
     let code = code(resource, &reader, scope, folder, problems);
     let function = Function {
         id: resource.id.clone(),
@@ -144,6 +146,19 @@ fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path, problems: &mut Pro
         problems.warn(reader.line("ReservedConcurrentExecutions"), format!("{}: {text}", reader.what));
     }
     sound.then_some(function)
+}
+
+/// Bounds of the service: up to 64 letters, digits, hyphens and underscores.
+fn check_name(reader: &Reader<'_>, problems: &mut Problems) {
+    let Some(name) = reader.text("FunctionName", problems) else { return };
+    let sound = (1..=64).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if !sound {
+        let message = format!(
+            "{}: FunctionName is '{name}', and a function's name has up to 64 letters, digits, - and _. Rename it.",
+            reader.what
+        );
+        problems.wrong_kind(reader.line("FunctionName"), "FunctionName", message);
+    }
 }
 
 fn check_runtime(reader: &Reader<'_>, problems: &mut Problems) {

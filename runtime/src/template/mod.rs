@@ -3,7 +3,8 @@
 //! In this order: text to a tree with lines (`document`); [`parameters`] get their values; [`conditions`] are decided;
 //! [`globals`] are merged into every resource; a [`scope`] then evaluates the intrinsic functions ([`intrinsics`]) of
 //! exactly the properties that this host reads, and the readers ([`functions`], [`queues`], [`event_invoke`], [`events`], [`kafka`],
-//! [`filters`], [`sqs`], [`schedules`], [`apis`]) turn them into the model. Resources whose condition is false do not exist.
+//! [`filters`], [`sqs`], [`schedules`], [`apis`]) turn them into the model. [`shapes`] looks at all the rest for values of a kind
+//! that their property does not take. Resources whose condition is false do not exist.
 //!
 //! Promises: every problem is reported, each with its line, what is wrong and what to write instead; a resource with a
 //! problem produces no second complaint about the first one's consequences; what this host does not run is a warning
@@ -29,8 +30,10 @@ mod reserved;
 mod resources;
 mod schedules;
 mod scope;
+mod shapes;
 mod sqs;
 mod sqs_lints;
+mod unapplied;
 
 use std::path::Path;
 
@@ -114,8 +117,11 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     queues::read(&resources, &scope, &mut application, problems);
     event_invoke::read(&resources, &scope, &mut application, problems);
     events::read(&resources, &scope, project, &mut application, problems);
+    apis::check_throttling(&resources, &application, problems);
+    unapplied::check(&resources, &scope, problems);
     kafka_lints::check(&resources, &mut application, problems);
     sqs_lints::check(&resources, &application, problems);
+    shapes::check(&root, &scope, problems);
     schedules::apply_overrides(&root, project, &mut application, problems);
     Some(application)
 }
@@ -137,11 +143,12 @@ fn check_sections(root: &Node, problems: &mut Problems) {
     ];
     let reader = Reader::new(root, "the template");
     if root.entries().is_empty() {
+        // also where the file holds a text or a list
         problems.error(root.line, "a template is a mapping with a Resources section. This file holds something else.");
         return;
     }
     reader.only(&SECTIONS, problems);
-    match reader.texts("Transform", problems).as_slice() {
+    match reader.texts_or_one("Transform", problems).as_slice() {
         [only] if *only == SAM => {}
         [] => problems.error(1, format!("the template has no Transform. Write `Transform: {SAM}`.")),
         several => {

@@ -40,6 +40,7 @@ use crate::tuning::{Settings, Wish};
 use crate::waiting::turned;
 use crate::{control, kafka, schedule};
 
+pub use preflight::contradictions;
 pub use surroundings::{Face, missing};
 
 /// What a run needs beyond the application itself.

@@ -247,7 +247,8 @@ fn queue_cell(failure: &str, column: &str) -> String {
         concurrency: 1,
         max_receives: 1,
         poll: Duration::from_secs(2),
-        patience: Duration::from_secs(30),
+        hidden: Duration::from_secs(30),
+        timeout: Duration::from_secs(3),
         backoff: Duration::from_millis(100),
         max_backoff: Duration::from_secs(2),
     };
@@ -282,7 +283,7 @@ fn queue_cell(failure: &str, column: &str) -> String {
         queue::Action::Delete(done) => Some(format!("{} deleted", keys(done))),
         queue::Action::Leave(left) => Some(format!("{} left to visibility and redrive", keys(left))),
         queue::Action::Release(back) => Some(format!("{} visible again at once", keys(back))),
-        queue::Action::Receive { .. } | queue::Action::Invoke { .. } => None,
+        queue::Action::Receive { .. } | queue::Action::Invoke { .. } | queue::Action::Extend(_) => None,
     });
     said.collect::<Vec<_>>().join("; ")
 }

@@ -113,7 +113,7 @@ pub(crate) async fn invoke(pool: &Pool, event: serde_json::Value) -> Response {
 pub(crate) fn answer(response: &Response) -> serde_json::Value {
     match &response.outcome {
         Outcome::Answer(body) => serde_json::from_slice(body).expect("the answer is JSON"),
-        Outcome::Error(error) => panic!("expected an answer: {error:?}"),
+        other => panic!("expected an answer: {other:?}"),
     }
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn answer(response: &Response) -> serde_json::Value {
 pub(crate) fn error(response: &Response) -> (String, String) {
     match &response.outcome {
         Outcome::Answer(body) => panic!("expected an error: {body:?}"),
-        Outcome::Error(error) => (error.error_type.clone(), error.message.clone()),
+        Outcome::Error(error) | Outcome::Interrupted(error) => (error.error_type.clone(), error.message.clone()),
     }
 }
 

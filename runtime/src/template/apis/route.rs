@@ -3,7 +3,7 @@
 use super::super::events::Event;
 use super::super::intrinsics::call;
 use super::super::scope::Scope;
-use crate::document::{Kind, Problems, Reader, nearest};
+use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 use crate::model::{Api, ApiKind, Application, Route};
 
 const METHODS: [&str; 8] = ["ANY", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -105,7 +105,7 @@ pub(super) fn owner<'a>(
     let id = match event.properties.get(key) {
         None => wanted.implicit,
         Some(node) => match (call(node), &node.kind) {
-            (Some(entry), _) if entry.key == "Ref" => entry.value.text().unwrap_or(wanted.implicit),
+            (Some(Entry { key, value: Node { kind: Kind::Scalar(text), .. }, .. }), _) if key == "Ref" => text,
             (None, Kind::Scalar(text)) => text,
             _ => {
                 problems.error(node.line, format!("route {}: {key} must name an API of this template: `!Ref Api`.", event.id));
@@ -140,8 +140,7 @@ pub(super) fn variables(reader: &Reader<'_>, key: &str, problems: &mut Problems)
             Some(text) => {
                 read.insert(entry.key.clone(), text.to_owned());
             }
-            None => problems
-                .error(entry.line, format!("{}: {key} {} must be text, not {}.", reader.what, entry.key, entry.value.describe())),
+            None => reader.wrong(&entry.value, &entry.key, "text", problems),
         }
     }
     read
