@@ -1,6 +1,6 @@
 //! Documents that users write, read without losing the lines.
 //!
-//! YAML and JSON templates and TOML settings become one tree of [`Node`]s. Every node and every key knows its line, so that
+//! YAML and JSON templates and TOML settings become one tree of [`Node`]s. Every node and every key has its line, so that
 //! whatever later turns out wrong can be shown where it was written. [`Problems`] gathers all complaints of a run;
 //! nothing here stops at the first.
 

@@ -2,13 +2,13 @@
 //! host runs the function as the command's own arguments say.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::instances::arn;
-use crate::model::Function;
+use crate::model::{Code, Function};
 
 /// Bytes of a fingerprint that are kept.
 const FINGERPRINT: usize = 16;
@@ -28,7 +28,7 @@ impl Definition {
         let Function { code, handler, timeout, memory_mb, environment, logging, .. } = function;
         let mut values = BTreeMap::from([
             ("ARN".to_owned(), arn(function)),
-            ("CodeUri".to_owned(), format!("{code:?}")),
+            ("CodeUri".to_owned(), place(code)),
             ("Handler".to_owned(), handler.clone()),
             ("Timeout".to_owned(), format!("{timeout:?}")),
             ("MemorySize".to_owned(), memory_mb.to_string()),
@@ -43,6 +43,16 @@ impl Definition {
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
         let names: std::collections::BTreeSet<&String> = self.values.keys().chain(other.values.keys()).collect();
         names.into_iter().filter(|name| self.values.get(*name) != other.values.get(*name)).cloned().collect()
+    }
+}
+
+/// Where the code is. Folders are compared by what they are: two commands may spell one in two ways.
+fn place(code: &Code) -> String {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    match code {
+        Code::Cargo { dir, binary } => format!("cargo {} {binary:?}", real(dir)),
+        Code::Tool(build) => format!("{:?} {} {}", build.tool, real(&build.source), real(&build.working)),
+        Code::Prebuilt(path) => real(path),
     }
 }
 

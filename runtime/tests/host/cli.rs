@@ -100,6 +100,14 @@ fn every_name_of_a_template_is_found() {
 }
 
 #[test]
+fn template_shows_how_a_function_logs() {
+    let folder =
+        project(&TEMPLATE.replace("      CodeUri", "      LoggingConfig: {LogFormat: JSON, LogGroup: shop/all}\n      CodeUri"));
+    let shown = text(&usher(folder.path(), &["template"], "").stdout);
+    assert!(shown.contains("  log JSON, application INFO, system INFO, group shop/all\n"), "{shown}");
+}
+
+#[test]
 fn a_function_gets_the_time_zone_of_its_template() {
     let folder = project(&TEMPLATE.replace("Variables: {SIZE", "Variables: {TZ: Asia/Tokyo, SIZE"));
     let output = usher(folder.path(), &["invoke", "Behave", "-e", "-"], r#"{"do": "environment"}"#);
