@@ -14,7 +14,7 @@ use super::machine::{Action, Finish, Input, Machine};
 use super::outlet::{Sent, shown};
 use super::queue::{Event, MAX_EVENT, Queue, Settings, lock, now};
 use super::store::{Answered, Change, Found, Store};
-use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+use crate::invocation::{Invoker, Outcome, Rejected, Request, Response, error_text};
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::waiting::{turned, until};
@@ -212,7 +212,7 @@ impl Run {
     fn ended(&mut self, ended: Ended, invoker: &Invoker) {
         let input = match ended {
             Ended::Try(id, result) => {
-                let said = said(&result);
+                let said = error_text(&result).unwrap_or_default();
                 let function = lock(&self.driver.machine).entry(id).map(|entry| entry.function.clone());
                 let finish = self.judge(id, result);
                 if let Some(function) = function {
@@ -286,7 +286,7 @@ impl Run {
                 self.answers.insert(id, Answered { error: None, body: text(&body) });
                 Finish::Answered
             }
-            Ok(Response { outcome: Outcome::Error(error), .. }) if error.is_of_the_hosts_end() => Finish::Stopped,
+            Ok(Response { outcome: Outcome::Interrupted(_), .. }) | Err(Rejected::ShuttingDown) => Finish::Stopped,
             Ok(Response { outcome: Outcome::Error(error), request_id }) => {
                 tracing::warn!(
                     function,
@@ -298,7 +298,6 @@ impl Run {
                 self.answers.insert(id, Answered { error: Some(error.message), body: text(&error.body) });
                 Finish::Failed
             }
-            Err(Rejected::ShuttingDown) => Finish::Stopped,
             Err(Rejected::NoCapacity { .. }) => Finish::NotBegun,
             Err(Rejected::Throttled(_)) if most > 0 => Finish::NotBegun,
             Err(rejected) => {
@@ -306,15 +305,6 @@ impl Run {
                 Finish::Never
             }
         }
-    }
-}
-
-/// An error of the function, or why it did not begin.
-fn said(result: &Result<Response, Rejected>) -> String {
-    match result {
-        Ok(Response { outcome: Outcome::Answer(_), .. }) => String::new(),
-        Ok(Response { outcome: Outcome::Error(error), .. }) => format!("{}: {}", error.error_type, error.message),
-        Err(rejected) => rejected.to_string(),
     }
 }
 

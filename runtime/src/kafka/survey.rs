@@ -1,101 +1,153 @@
-//! Looks up what the consumer of a mapping does not report: whether a topic exists of which this host owns no partition, and the end of a
-//! partition that librdkafka fetches nothing of because this host holds enough of it.
+//! Looks every few seconds, on a thread of its own, whether what this mapping assumes still holds.
 //!
-//! A client of its own on a thread of its own, made only while there is something to look up.
+//! - The topics are those that it has read. One that was deleted and created again continues the old offsets for librdkafka, so its first
+//!   records would be skipped.
+//! - Each partition has a member of the group. A member to which the group gives nothing gets no error: it waits for ever. It may be right,
+//!   where there are more members than partitions; so only partitions that no member has count.
+//!
+//! What the status lacks is looked up with the same client (`lookups`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaResult;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
+use tokio::sync::mpsc::Sender;
 
+use super::assigned::{Place, Unheld, assignment};
+use super::consumer::Event;
 use super::lookup;
+use super::lookups::look_up;
+use super::offsets::{PATIENCE, cluster, id};
 use super::quiet::Quiet;
-use super::status::{Finding, Progress};
+use super::resume::Identity;
+use super::status::Progress;
+use super::topics::KnownTopics;
+use crate::mapping::Partition;
 use crate::model::KafkaMapping;
-use crate::source_health::Problem;
 
-/// The time between two rounds.
-const INTERVAL: Duration = Duration::from_secs(3);
+/// Between two looks.
+const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long a broker may take to answer. Nothing waits for the thread at its end.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// So many looks in a row partitions may be without a member: longer than a member takes to notice new partitions (10 s) and a rebalance.
+const LOOKS: u32 = 5;
 
-/// Runs until it is dropped.
-pub(super) struct Survey {
-    _stop: mpsc::Sender<()>,
-}
+/// Ends the survey when it is dropped.
+#[derive(Debug)]
+pub(super) struct Surveying(#[expect(dead_code, reason = "what counts is that it is dropped")] mpsc::Sender<()>);
 
-/// Begins to look, on a thread.
+/// Begins to look; ends with the returned value, or with the driver.
 ///
 /// # Errors
-/// The thread cannot be started.
-pub(super) fn begin(mapping: KafkaMapping, progress: Arc<Progress>) -> std::io::Result<Survey> {
-    let (stop, stopped) = mpsc::channel::<()>();
-    let thread = std::thread::Builder::new().name(format!("survey {}", mapping.id));
-    thread.spawn(move || {
-        let mut client = None;
+/// The machine gives no thread.
+pub(super) fn begin(
+    mapping: KafkaMapping,
+    progress: Arc<Progress>,
+    known: Arc<KnownTopics>,
+    events: Sender<Event>,
+) -> std::io::Result<Surveying> {
+    let (stop, stopped) = mpsc::channel();
+    let name = format!("survey {}", mapping.id);
+    std::thread::Builder::new().name(name).spawn(move || {
+        let mut survey = Survey { mapping, progress, known, client: None, unheld: Unheld::default() };
         while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-            round(&mapping, &progress, &mut client);
+            for event in survey.look() {
+                if events.blocking_send(event).is_err() {
+                    return;
+                }
+            }
         }
     })?;
-    Ok(Survey { _stop: stop })
+    Ok(Surveying(stop))
 }
 
-fn round(mapping: &KafkaMapping, progress: &Progress, client: &mut Option<BaseConsumer<Quiet>>) {
-    let (topics, partitions) = progress.questions(mapping.topics.len());
-    for (index, topic) in mapping.topics.iter().enumerate() {
-        if !topics.contains(&index) {
-            progress.found(topic, Finding::There);
+struct Survey {
+    mapping: KafkaMapping,
+    progress: Arc<Progress>,
+    known: Arc<KnownTopics>,
+    client: Option<BaseConsumer<Quiet>>,
+    unheld: Unheld,
+}
+
+impl Survey {
+    /// What the driver has to do. A cluster that does not answer is reported elsewhere.
+    fn look(&mut self) -> Vec<Event> {
+        let looked = self.client().and_then(|client| {
+            look_up(&client, &self.mapping, &self.progress);
+            let mut events = self.replaced(&client)?;
+            events.extend(self.unassigned(&client)?);
+            self.client = Some(client);
+            Ok(events)
+        });
+        looked.unwrap_or_else(|error| {
+            tracing::debug!(mapping = self.mapping.id, error, "cannot look at the group and its topics");
+            self.unheld.unknown();
+            Vec::new()
+        })
+    }
+
+    fn client(&mut self) -> Result<BaseConsumer<Quiet>, String> {
+        self.client.take().map_or_else(|| lookup::consumer(&self.mapping, &self.mapping.group), Ok)
+    }
+
+    /// Topics that were created again since they were read.
+    fn replaced(&self, client: &BaseConsumer<Quiet>) -> Result<Vec<Event>, String> {
+        let cluster = cluster(client);
+        let mut events = Vec::new();
+        for (topic, name) in self.mapping.topics.iter().enumerate() {
+            // a topic that is missing is no other topic
+            let Ok(id) = id(client, name) else { continue };
+            if self.known.identity(&cluster, name, id) == Identity::Replaced {
+                let partitions = partitions(client, name).map_err(|error| error.to_string())?;
+                let partitions = partitions.into_iter().map(|(_, number)| Partition { topic, number });
+                let why =
+                    format!("the topic {name} was deleted and created again. Another consumer reads the new one from its start");
+                events.push(Event::Astray(partitions.collect(), why));
+            }
         }
+        Ok(events)
     }
-    if topics.is_empty() && partitions.is_empty() {
-        *client = None;
-        return;
-    }
-    if client.is_none() {
-        // settings that librdkafka refuses are an error of the start
-        *client = lookup::consumer(mapping, &mapping.group).ok();
-    }
-    let Some(client) = client else { return };
-    for topic in topics.into_iter().filter_map(|index| mapping.topics.get(index)) {
-        if let Some(finding) = look_at(client, topic, &mapping.bootstrap_servers) {
-            progress.found(topic, finding);
+
+    /// Partitions that the group has given to no member for a while.
+    fn unassigned(&mut self, client: &BaseConsumer<Quiet>) -> Result<Option<Event>, String> {
+        let failed = |error: rdkafka::error::KafkaError| error.to_string();
+        let group = &self.mapping.group;
+        let groups = client.fetch_group_list(Some(group), PATIENCE).map_err(failed)?;
+        let mut held = BTreeSet::new();
+        if let Some(found) = groups.groups().iter().find(|found| found.name() == group) {
+            if !matches!(found.state(), "Stable" | "Empty" | "Dead") {
+                // while it rebalances, members have what they had
+                self.unheld.unknown();
+                return Ok(None);
+            }
+            for member in found.members() {
+                held.extend(member.assignment().and_then(assignment).into_iter().flatten());
+            }
         }
-    }
-    for partition in partitions {
-        let Some(topic) = mapping.topics.get(partition.topic) else { continue };
-        // a consumer of committed records gets the last stable offset
-        if let Ok((_, stable)) = client.fetch_watermarks(topic, partition.number, PATIENCE) {
-            progress.looked_up(partition, stable);
+        let mut there = BTreeSet::new();
+        for topic in &self.mapping.topics {
+            there.extend(partitions(client, topic).map_err(failed)?);
         }
+        let (looks, unheld) = self.unheld.looked(&there, &held);
+        if looks < LOOKS {
+            return Ok(None);
+        }
+        let names: Vec<String> = unheld.iter().map(|(topic, number)| format!("{topic}-{number}")).collect();
+        let why = format!(
+            "the group {group} has given {} to no member for {} s, so nothing of it is read. This host joins as another member",
+            names.join(", "),
+            INTERVAL.as_secs() * u64::from(looks - 1)
+        );
+        self.unheld.unknown();
+        Ok(Some(Event::Unassigned(why)))
     }
 }
 
-/// `None`: the brokers do not say.
-fn look_at(client: &BaseConsumer<Quiet>, topic: &str, servers: &str) -> Option<Finding> {
-    let metadata = match client.fetch_metadata(Some(topic), PATIENCE) {
-        Ok(metadata) => metadata,
-        Err(KafkaError::MetadataFetch(code)) => return fault(code, topic, servers),
-        Err(_) => return None,
-    };
-    let found = metadata.topics().iter().find(|found| found.name() == topic)?;
-    match found.error() {
-        None => Some(Finding::There),
-        Some(code) => fault(code.into(), topic, servers),
-    }
-}
-
-fn fault(code: RDKafkaErrorCode, topic: &str, servers: &str) -> Option<Finding> {
-    use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
-    match code {
-        UnknownTopic | UnknownTopicOrPartition => Some(Finding::Fault(Problem::missing(format!(
-            "Kafka at {servers} has no topic {topic}. Create it, or correct its name in the template; it is read once it is there"
-        )))),
-        TopicAuthorizationFailed => Some(Finding::Fault(Problem::stuck(format!(
-            "the login of this mapping may not read topic {topic}. Let it describe and read the topic"
-        )))),
-        _ => None,
-    }
+fn partitions(client: &BaseConsumer<Quiet>, topic: &str) -> KafkaResult<Vec<Place>> {
+    let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
+    let numbers = metadata.topics().iter().flat_map(MetadataTopic::partitions).map(MetadataPartition::id);
+    Ok(numbers.map(|number| (topic.to_owned(), number)).collect())
 }

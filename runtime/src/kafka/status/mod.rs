@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::mapping::Offset;
 use crate::source_health::SourceHealth;
 pub(super) use log::LogEnd;
-pub(super) use progress::{Finding, Progress};
+pub(super) use progress::{Progress, TopicFound};
 
 /// One mapping, now.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -21,6 +21,8 @@ pub struct MappingStatus {
     pub function: String,
     /// Consumer group.
     pub group: String,
+    /// Topics that it reads.
+    pub topics: Vec<String>,
     /// Records that are over with: done, or discarded.
     pub records_done: u64,
     /// Records dropped by the filters; one that is read again counts again.
@@ -36,6 +38,11 @@ pub struct MappingStatus {
     /// Records that were given up although no limit of the mapping says so, and that no destination holds: larger than an event, or with a
     /// failure record that the destination refuses in every form.
     pub records_lost: u64,
+    /// Offsets that were deleted from their topics (retention, `DeleteRecords`) before this group read them.
+    pub records_deleted_unread: u64,
+    /// Partitions that were read from their start because their log is another one than before: the topic was created again, or the log
+    /// was cut.
+    pub logs_replaced: u64,
     /// The worst state of the mapping itself and of its partitions.
     pub health: SourceHealth,
     /// The reason of that state, where the mapping is unwell.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::{LogEnd, MappingStatus, PartitionStatus};
-use crate::invocation::{Outcome, Rejected, Response};
+use crate::invocation::{Rejected, Response, error_text};
 use crate::mapping::{Finish, Holding, Offset, Partition, Slice};
 use crate::source_health::{Millis, Problem, SourceHealth, SourceWatch, Waiting};
 
@@ -21,13 +21,15 @@ pub(in crate::kafka) struct Progress {
     pub(in crate::kafka) discarded: AtomicU64,
     pub(in crate::kafka) reduced: AtomicU64,
     pub(in crate::kafka) lost: AtomicU64,
+    pub(in crate::kafka) deleted_unread: AtomicU64,
+    pub(in crate::kafka) logs_replaced: AtomicU64,
     pub(in crate::kafka) away: AtomicBool,
     observed: Mutex<Observed>,
 }
 
 /// What a survey found of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::kafka) enum Finding {
+pub(in crate::kafka) enum TopicFound {
     /// The cluster has it.
     There,
     /// The cluster does not have it, or does not show it.
@@ -168,11 +170,11 @@ impl Progress {
     }
 
     /// What a survey found of a topic.
-    pub(in crate::kafka) fn found(&self, topic: &str, finding: Finding) {
+    pub(in crate::kafka) fn found(&self, topic: &str, finding: TopicFound) {
         let mut observed = self.observed();
         match finding {
-            Finding::There => _ = observed.topics.remove(topic),
-            Finding::Fault(problem) => _ = observed.topics.insert(topic.to_owned(), problem),
+            TopicFound::There => _ = observed.topics.remove(topic),
+            TopicFound::Fault(problem) => _ = observed.topics.insert(topic.to_owned(), problem),
         }
     }
 
@@ -215,6 +217,7 @@ impl Progress {
     /// What an invocation with these slices came to.
     pub(in crate::kafka) fn finished(&self, slices: &[Slice], finish: &Finish, result: &Result<Response, Rejected>) {
         let (mut observed, now) = (self.observed(), now());
+        let error = error_text(result).unwrap_or_else(|| "its answer reports records as failed, or cannot be read".to_owned());
         for slice in slices {
             let Some(owned) = observed.owned.get_mut(&slice.partition) else { continue };
             let failed_at = match finish {
@@ -234,7 +237,7 @@ impl Progress {
                 owned.watch.succeeded(now);
             }
             if let Some(offset) = failed_at {
-                owned.watch.failed(now, &format!("{} (from offset {offset} on)", error_text(result)));
+                owned.watch.failed(now, &format!("{error} (from offset {offset} on)"));
             }
         }
     }
@@ -306,17 +309,11 @@ impl Progress {
             records_discarded: self.discarded.load(Ordering::Relaxed),
             failure_records_reduced: self.reduced.load(Ordering::Relaxed),
             records_lost: self.lost.load(Ordering::Relaxed),
+            records_deleted_unread: self.deleted_unread.load(Ordering::Relaxed),
+            logs_replaced: self.logs_replaced.load(Ordering::Relaxed),
             partitions,
             ..MappingStatus::default()
         }
-    }
-}
-
-fn error_text(result: &Result<Response, Rejected>) -> String {
-    match result {
-        Ok(Response { outcome: Outcome::Error(error), .. }) => format!("{}: {}", error.error_type, error.message),
-        Ok(Response { outcome: Outcome::Answer(_), .. }) => "its answer reports records as failed, or cannot be read".to_owned(),
-        Err(rejected) => rejected.to_string(),
     }
 }
 

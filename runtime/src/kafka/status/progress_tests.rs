@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::progress::{Finding, Owned, Progress, unread_text};
+use super::progress::{Owned, Progress, TopicFound, unread_text};
 use super::{LogEnd, PartitionStatus};
 use crate::mapping::{Holding, Offset, Partition};
 use crate::source_health::{Problem, SourceState};
@@ -101,7 +101,7 @@ fn the_worst_fault_is_the_mappings() {
     assert_eq!(state(&progress), SourceState::Paused);
     progress.problem(Some(P0), Some("cannot be read".to_owned()));
     assert_eq!(state(&progress), SourceState::Stuck);
-    progress.found("orders", Finding::Fault(Problem::missing("no topic orders")));
+    progress.found("orders", TopicFound::Fault(Problem::missing("no topic orders")));
     assert_eq!(state(&progress), SourceState::Missing);
     progress.away.store(true, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(state(&progress), SourceState::Away);
@@ -109,7 +109,7 @@ fn the_worst_fault_is_the_mappings() {
     assert_eq!(state(&progress), SourceState::Away);
     assert!(progress.snapshot(&topics()).problem.unwrap().starts_with("Kafka is away (connection refused)"));
     progress.away.store(false, std::sync::atomic::Ordering::Relaxed);
-    progress.found("orders", Finding::There);
+    progress.found("orders", TopicFound::There);
     progress.problem(Some(P0), None);
     progress.paused(false, BTreeSet::new());
     assert_eq!(state(&progress), SourceState::Ok);

@@ -1,7 +1,6 @@
 //! What the driver observes of its mapping, for the status.
 
 use super::Driver;
-use crate::invocation::{Outcome, Rejected, Response};
 use crate::source_health::Problem;
 use crate::sqs::client::Wrong;
 use crate::sqs::counting::Depth;
@@ -47,14 +46,5 @@ impl Driver {
             Finish::Failed => self.progress.failed(&said),
             Finish::NotInvoked => self.progress.refused(format!("the function does not begin: {said}")),
         }
-    }
-}
-
-/// An error of the function, or why it did not begin. Nothing where it answered.
-pub(super) fn said(result: &Result<Response, Rejected>) -> Option<String> {
-    match result {
-        Ok(Response { outcome: Outcome::Answer(_), .. }) => None,
-        Ok(Response { outcome: Outcome::Error(error), .. }) => Some(format!("{}: {}", error.error_type, error.message)),
-        Err(rejected) => Some(rejected.to_string()),
     }
 }
