@@ -26,6 +26,6 @@ impl Driver {
         let waits =
             |astray: &Partition| self.machine.overview().any(|(own, held, in_flight)| own == *astray && (held > 0 || in_flight));
         let (_, why) = self.astray.iter().find(|(partition, _)| !waits(partition))?;
-        Some(Broken::Other(why.clone()))
+        Some(Broken::Astray(why.clone()))
     }
 }
