@@ -151,6 +151,18 @@ fn one<C: ConsumerContext>(
     Ok(())
 }
 
+/// The first offset of each partition's log, without a second try.
+///
+/// # Errors
+/// The brokers do not answer, or not for each partition.
+pub(super) fn log_starts<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[i32],
+) -> KafkaResult<BTreeMap<i32, i64>> {
+    edges(consumer, topic, partitions, Offset::Beginning, &|| true)
+}
+
 /// Offsets that `StartingPosition` means.
 fn positions<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,

@@ -81,6 +81,7 @@ async fn records_deleted_while_reading_are_named() {
     let running = stage.start();
     eventually("the function has the first", async || (running.handle.status().batches > 0).then_some(())).await;
     delete_before(&stage, Offset::End).await;
+    eventually("it is said while the partition is held back", async || (deleted(&running) > 0).then_some(())).await;
     std::fs::write(go_on, "").unwrap();
     stage.produce(0, &["after".to_owned()]).await;
     let last = LARGE as i64 + 1;
