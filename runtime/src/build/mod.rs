@@ -1,12 +1,15 @@
 //! Makes the functions' executables, or finds those that were made before.
 //!
-//! All cargo functions are built by one `cargo build` for this machine's own architecture ([`cargo`]); `make` and `go` are
+//! All cargo functions are built by one `cargo build` for this machine's own architecture ([`cargo`]; [`workspace`] finds their
+//! packages); `make` and `go` are
 //! run for the functions that ask for them ([`tool`]); a prebuilt `bootstrap` runs as it is. [`elf`] sees to it that this
 //! machine can run what was not built by cargo. Every function that has no executable is named in one message.
 
 mod cargo;
 mod elf;
+mod progress;
 mod tool;
+mod workspace;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,7 +43,8 @@ pub struct BuildError(pub String);
 struct Target<'a> {
     function: &'a str,
     dir: &'a Path,
-    binary: &'a str,
+    /// `None`: the only one of the workspace.
+    binary: Option<&'a str>,
 }
 
 /// Builds the functions; blocking.
@@ -54,7 +58,7 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
     let mut tools = Vec::new();
     for (id, function) in app.functions.iter().filter(|(id, _)| options.only.is_empty() || options.only.contains(id)) {
         match &function.code {
-            Code::Cargo { dir, binary } => targets.push(Target { function: id, dir, binary }),
+            Code::Cargo { dir, binary } => targets.push(Target { function: id, dir, binary: binary.as_deref() }),
             Code::Prebuilt(path) => match prebuilt(path) {
                 Ok(executable) => {
                     binaries.insert(id.clone(), executable);

@@ -65,6 +65,10 @@ pub(super) struct Source {
     /// A host outside this machine that may be talked to; may be repeated
     #[arg(long, value_name = "HOST")]
     pub(super) allow_remote: Vec<String>,
+    /// Region of ARNs, of the template and of the functions [default: `AWS_REGION`, `AWS_DEFAULT_REGION`, samconfig.toml's, usher.toml's,
+    /// else us-east-1]
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
     /// Where SQS answers; functions that use the AWS SDK are sent there too [default: usher.toml's [endpoints] sqs]
     #[arg(long, value_name = "URL")]
     pub(super) sqs_endpoint: Option<String>,
@@ -231,6 +235,14 @@ pub(super) struct Invoke {
 }
 
 impl Source {
+    /// The region of the command line, else of the variables that AWS' own tools read.
+    fn region(&self) -> Option<project::Given> {
+        let given = |value: String, source: &str| project::Given { value, source: source.to_owned() };
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| given(value, name));
+        let own = self.region.clone().map(|value| given(value, "--region"));
+        own.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"))
+    }
+
     /// In the words of the project room.
     pub(super) fn arguments(&self) -> project::Arguments {
         project::Arguments {
@@ -241,6 +253,7 @@ impl Source {
             allow_remote: self.allow_remote.clone(),
             sqs_endpoint: self.sqs_endpoint.clone(),
             redis_endpoint: self.redis_endpoint.clone(),
+            region: self.region(),
             ..project::Arguments::default()
         }
     }

@@ -146,6 +146,10 @@ fn check_name(function: &str, application: &Application) -> Result<(), Wrong> {
     if application.functions.contains_key(function) {
         return Ok(());
     }
+    let skipped = application.skipped.iter().find(|(id, skipped)| *id == function || skipped.name == function);
+    if let Some((_, skipped)) = skipped {
+        return Err(Wrong::configuration(format!("function {function} is not run by this host: {}.", skipped.reason)));
+    }
     let names: Vec<&str> = application.functions.keys().map(String::as_str).collect();
     let hint = nearest(function, names.iter().copied()).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
     Err(Wrong::configuration(format!("the template has no function {function}.{hint} It has: {}.", names.join(", "))))

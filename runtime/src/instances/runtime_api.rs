@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::dispatch::Assignment;
-use super::environment::{ACCOUNT, arn};
+use super::environment::arn;
 use super::failure::{self, MAX_RESPONSE};
 use super::instance::Instance;
 use super::peer;
@@ -121,7 +121,7 @@ fn register(instance: &Instance) -> Reply {
         "functionName": function.name,
         "functionVersion": "$LATEST",
         "handler": function.handler,
-        "accountId": ACCOUNT,
+        "accountId": function.location.account,
     });
     let id = instance.register_extension();
     let response = Response::builder()

@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use super::{Arguments, Project, overrides};
-use crate::document::{Kind, Node, Problems, parse_toml};
+use super::{Arguments, Given, Project, overrides};
+use crate::document::{Kind, Node, Problems, Reader, parse_toml};
 
-/// Reads the parameter overrides of the file if it exists; other settings in it are SAM's own.
+/// Reads the parameter overrides and the region of the file if it exists; other settings in it are SAM's own.
 pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) -> Problems {
     let mut problems = Problems::new(file.display().to_string());
     let text = match std::fs::read_to_string(file) {
@@ -22,8 +22,14 @@ pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) ->
     let deploy = arguments.params_from_deploy.then_some("deploy");
     for command in [Some("global"), deploy, Some("up")].into_iter().flatten() {
         let section = root.get(&arguments.config_env).and_then(|env| env.get(command)).and_then(|c| c.get("parameters"));
-        let Some(node) = section.and_then(|s| s.get("parameter_overrides")) else { continue };
         let source = format!("samconfig.toml [{}.{command}.parameters]", arguments.config_env);
+        if let Some(section) = section {
+            let reader = Reader::new(section, source.clone());
+            let region = reader.text("region", &mut problems);
+            project.region =
+                region.map(|value| Given { value: value.to_owned(), source: source.clone() }).or(project.region.take());
+        }
+        let Some(node) = section.and_then(|s| s.get("parameter_overrides")) else { continue };
         match texts(node) {
             Some(texts) => {
                 let wrong = overrides::read(&texts, &source, &mut project.parameters).finish().err().unwrap_or_default();

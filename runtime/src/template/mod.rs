@@ -22,13 +22,18 @@ mod intrinsics;
 mod kafka;
 mod kafka_access;
 mod kafka_lints;
+mod names;
 mod parameters;
 mod queues;
 mod resources;
+mod returns;
 mod schedules;
 mod scope;
 mod sqs;
 mod sqs_lints;
+
+#[cfg(test)]
+mod sam_lists_tests;
 
 use std::path::Path;
 
@@ -36,10 +41,15 @@ use crate::document::{Node, Problems, Reader, parse_yaml};
 use crate::model::{Application, Diagnostic};
 use crate::project::Project;
 
-pub use scope::{ACCOUNT, REGION};
-
-/// The only transform this host applies.
+/// The transform that this host applies.
 const SAM: &str = "AWS::Serverless-2016-10-31";
+
+/// The transform of which some functions are evaluated; its loops are not.
+const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
+
+/// Transforms of the service that add resources or hooks which no function sees.
+const WITHOUT_EFFECT: [&str; 3] =
+    ["AWS::SecretsManager-2020-07-23", "AWS::SecretsManager-2024-09-16", "AWS::CodeDeployBlueGreen"];
 
 /// Most bytes of a template (the service's limit).
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -87,17 +97,22 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     let root = parse_yaml(text, problems)?;
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-    check_sections(&root, problems);
+    let extended = check_sections(&root, problems);
 
     let stack = project.stack.clone().unwrap_or_else(|| scope::stack_name(&folder));
     let declared = parameters::evaluate(&root, project, problems);
     let mut scope = scope::Scope::new(stack, declared, &root, project);
+    scope.extended = extended;
     conditions::decide(&root, &mut scope, problems);
     let resources = resources::read(&root, &scope, problems);
-    functions::name(&resources, &mut scope);
-    queues::name(&resources, &mut scope);
+    scope.know(&resources, problems.file());
 
-    let mut application = Application { stack: scope.stack.clone(), secrets: scope.secrets(), ..Application::default() };
+    let mut application = Application {
+        stack: scope.stack.clone(),
+        location: scope.location.clone(),
+        secrets: scope.secrets(),
+        ..Application::default()
+    };
     functions::read(&resources, &scope, &folder, &mut application, problems);
     environment::apply(project, &mut application, problems);
     queues::read(&resources, &scope, &mut application, problems);
@@ -106,11 +121,14 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     kafka_lints::check(&resources, &mut application, problems);
     sqs_lints::check(&resources, &application, problems);
     schedules::apply_overrides(&root, project, &mut application, problems);
+    for api in &mut application.apis {
+        api.location = scope.location.clone();
+    }
     Some(application)
 }
 
-/// The top level of a template.
-fn check_sections(root: &Node, problems: &mut Problems) {
+/// The top level of a template. True: the transform `AWS::LanguageExtensions` is declared.
+fn check_sections(root: &Node, problems: &mut Problems) -> bool {
     const SECTIONS: [&str; 11] = [
         "AWSTemplateFormatVersion",
         "Description",
@@ -127,21 +145,33 @@ fn check_sections(root: &Node, problems: &mut Problems) {
     let reader = Reader::new(root, "the template");
     if root.entries().is_empty() {
         problems.error(root.line, "a template is a mapping with a Resources section. This file holds something else.");
-        return;
+        return false;
     }
     reader.only(&SECTIONS, problems);
-    match reader.texts("Transform", problems).as_slice() {
-        [only] if *only == SAM => {}
-        [] => problems.error(1, format!("the template has no Transform. Write `Transform: {SAM}`.")),
-        several => {
-            let other = several.iter().find(|t| **t != SAM).unwrap_or(&SAM);
+    let before = problems.mark();
+    let transforms = reader.texts("Transform", problems);
+    let line = reader.line("Transform");
+    let extended = transforms.contains(&LANGUAGE_EXTENSIONS);
+    if problems.mark() == before && !transforms.contains(&SAM) {
+        let (line, what) = if transforms.is_empty() { (1, "Transform") } else { (line, "SAM transform") };
+        problems.error(line, format!("the template has no {what}. Write `Transform: {SAM}`."));
+    }
+    for transform in transforms.into_iter().filter(|transform| *transform != SAM) {
+        if transform == LANGUAGE_EXTENSIONS {
+            let message = "of AWS::LanguageExtensions this host evaluates Fn::Length, Fn::ToJsonString and DefaultValue of Fn::FindInMap; \
+                           a loop (Fn::ForEach) in what is read is refused.";
+            problems.warn(line, message);
+        } else if WITHOUT_EFFECT.contains(&transform) {
+            problems.warn(line, format!("the transform {transform} is not applied; it changes no function."));
+        } else {
             problems.error(
-                reader.line("Transform"),
-                format!("the transform {other} is a macro that only the service can run. Use `Transform: {SAM}` alone."),
+                line,
+                format!("the transform {transform} is a macro that only the service can run. Use `Transform: {SAM}`."),
             );
         }
     }
     if root.get("Resources").is_none() {
         problems.error(root.line, "the template has no Resources. Declare at least one AWS::Serverless::Function.");
     }
+    extended
 }

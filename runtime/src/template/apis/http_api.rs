@@ -13,10 +13,13 @@ use crate::model::{Api, ApiKind, Application, Route};
 /// Longest an HTTP API waits for a function.
 const LONGEST_MS: i64 = 30_000;
 
-const READ: [&str; 6] = ["Auth", "CorsConfiguration", "StageName", "StageVariables", "DefinitionBody", "DefinitionUri"];
-const ALSO: [&str; 12] = [
+pub(in super::super) const READ: [&str; 4] = ["Auth", "CorsConfiguration", "StageName", "StageVariables"];
+/// What SAM takes beside those. Definitions are not read, so they are not evaluated either.
+pub(in super::super) const ALSO: [&str; 12] = [
     "AccessLogSettings",
     "DefaultRouteSettings",
+    "DefinitionBody",
+    "DefinitionUri",
     "Description",
     "DisableExecuteApiEndpoint",
     "Domain",
@@ -25,11 +28,9 @@ const ALSO: [&str; 12] = [
     "PropagateTags",
     "RouteSettings",
     "Tags",
-    "BasePath",
-    "ConnectorConfig",
 ];
-const EVENT: [&str; 8] =
-    ["ApiId", "Path", "Method", "Auth", "TimeoutInMillis", "PayloadFormatVersion", "RouteSettings", "OperationName"];
+pub(in super::super) const EVENT: [&str; 7] =
+    ["ApiId", "Path", "Method", "Auth", "TimeoutInMillis", "PayloadFormatVersion", "RouteSettings"];
 const OWNER: Owner = Owner {
     key: "ApiId",
     implicit: IMPLICIT_HTTP_API,
@@ -47,9 +48,9 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
         if let Some(properties) = resource.resolved(&READ, scope, problems) {
             let reader = Reader::new(&properties, what);
             for key in ["DefinitionBody", "DefinitionUri"] {
-                if reader.get(key).is_some() {
+                if resource.has(key, scope) {
                     problems.warn(
-                        reader.line(key),
+                        resource.line_of(key),
                         format!("{}: {key} is not read; only routes written as HttpApi events are served.", reader.what),
                     );
                 }
@@ -111,5 +112,9 @@ fn method_and_path(reader: &Reader<'_>, line: usize, problems: &mut Problems) ->
         return ("ANY".into(), "$default".into());
     };
     route::check_path(path, reader, problems);
+    if reader.get("Method").is_none() {
+        let message = format!("{} has a Path but no Method. Write for example `Method: get`, or `any`.", reader.what);
+        problems.error(line, message);
+    }
     (method.unwrap_or_else(|| "ANY".into()), path.to_owned())
 }
