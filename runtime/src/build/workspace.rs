@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_is_found_from_the_root_and_from_a_member() {
+    fn binaries_are_found_from_root_and_member() {
         let nightly = Ok(("jobs".to_owned(), "nightly".to_owned(), false));
         assert_eq!(of("/none/w", Some("nightly")), nightly);
         assert_eq!(of("/none/w/jobs", Some("nightly")), nightly);

@@ -234,15 +234,15 @@ pub(super) struct Invoke {
     pub(super) build: Build,
 }
 
-impl Source {
-    /// The region of the command line, else of the variables that AWS' own tools read.
-    fn region(&self) -> Option<project::Given> {
-        let given = |value: String, source: &str| project::Given { value, source: source.to_owned() };
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| given(value, name));
-        let own = self.region.clone().map(|value| given(value, "--region"));
-        own.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"))
-    }
+/// The region of the command line, else of the variables that AWS' own tools read.
+pub(super) fn region(written: Option<&str>) -> Option<project::Given> {
+    let given = |value: String, source: &str| project::Given { value, source: source.to_owned() };
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| given(value, name));
+    let own = written.map(|value| given(value.to_owned(), "--region"));
+    own.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"))
+}
 
+impl Source {
     /// In the words of the project room.
     pub(super) fn arguments(&self) -> project::Arguments {
         project::Arguments {
@@ -253,7 +253,7 @@ impl Source {
             allow_remote: self.allow_remote.clone(),
             sqs_endpoint: self.sqs_endpoint.clone(),
             redis_endpoint: self.redis_endpoint.clone(),
-            region: self.region(),
+            region: region(self.region.as_deref()),
             ..project::Arguments::default()
         }
     }

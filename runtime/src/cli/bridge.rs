@@ -53,6 +53,7 @@ fn route(arguments: &Bridge) -> Result<Route, Wrong> {
     let told = Arguments {
         sqs_endpoint: arguments.sqs_endpoint.clone(),
         allow_remote: arguments.allow_remote.clone(),
+        region: super::arguments::region(None),
         ..Arguments::default()
     };
     let project = Project::load(&arguments.template, &told)

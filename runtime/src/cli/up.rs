@@ -19,6 +19,7 @@ use crate::model::{Api, Application};
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
 use crate::state::StateFolder;
 use crate::supervision::Registry;
+use crate::tuning::Wish;
 use crate::up::{self, InvokeAt, Options};
 
 /// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
@@ -68,7 +69,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         control,
         http,
         keys,
-        settings: Some((arguments.source.template.with_file_name(SETTINGS), project.tuned.clone())),
+        settings: Some((arguments.source.template.with_file_name(SETTINGS), of_those_that_run(&project.tuned, &application))),
         log: Some(log),
         schedules: arguments.schedules == Switch::On,
         aws_timing: arguments.aws_timing,
@@ -77,6 +78,15 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         token,
     };
     runtime.block_on(serve(application, options, arguments.until_stdin_closes))
+}
+
+/// Without the changes of functions that this host cannot run, and of their sources.
+fn of_those_that_run(wishes: &[Wish], application: &Application) -> Vec<Wish> {
+    let runs = |wish: &&Wish| {
+        let function = wish.target.split('.').next().unwrap_or_default();
+        !application.skipped.contains_key(function)
+    };
+    wishes.iter().filter(runs).cloned().collect()
 }
 
 /// An address of the command line.

@@ -77,7 +77,12 @@ fn route_of_skipped(resource: &Resource, entry: &Entry, scope: &Scope<'_>, appli
     match entry.value.get("Type").and_then(Node::text) {
         Some("Api") => apis::read_rest_event(&event, scope, application, &mut ignored),
         Some("HttpApi") => apis::read_http_event(&event, scope, application, &mut ignored),
-        _ => {}
+        _ => return,
+    }
+    // Keys for tokens are needed by functions that run only.
+    for route in application.apis.iter_mut().flat_map(|api| &mut api.routes).filter(|route| route.function == resource.id) {
+        route.authorizer = None;
+        route.scopes = Vec::new();
     }
 }
 

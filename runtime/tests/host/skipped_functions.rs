@@ -22,16 +22,18 @@ const OTHERS: &str = "  Script:
         Tick: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute)}}
         Orders: {Type: MSK, Properties: {Stream: 'arn:aws:kafka:x:1:cluster/c/1', Topics: [t], StartingPosition: LATEST}}
         Page: {Type: HttpApi, Properties: {Path: /script, Method: get, Auth: {Authorizer: Nobody}}}
+        Own: {Type: Api, Properties: {RestApiId: !Ref Guarded, Path: /own, Method: get}}
       FunctionUrlConfig: {AuthType: AWS_IAM}
       EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: SNS, Destination: 'arn:aws:sns:us-east-1:000000000000:t'}}}
   Picture: {Type: 'AWS::Serverless::Function', Properties: {PackageType: Image, ImageUri: picture}}
   Poll: {Type: 'AWS::Lambda::EventSourceMapping', Properties: {FunctionName: !Ref Script, EventSourceArn: !GetAtt Queue.Arn}}
   Retries: {Type: 'AWS::Lambda::EventInvokeConfig', Properties: {FunctionName: !Ref Picture, Qualifier: live, MaximumRetryAttempts: 1}}
+  Guarded: {Type: 'AWS::Serverless::Api', Properties: {StageName: v1, Auth: {DefaultAuthorizer: Lambda}}}
   Queue: {Type: 'AWS::SQS::Queue'}
 ";
 
 #[test]
-fn a_function_of_another_runtime_is_listed_and_left_out() {
+fn functions_of_other_runtimes_are_listed_and_left_out() {
     let native = "EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: Lambda, Destination: !GetAtt Script.Arn}}}\n\
                   Events: {All: {Type: HttpApi, Properties: {Path: '/{proxy+}', Method: any}}}";
     let app = good(&(function(native) + OTHERS), &format!("stack = 's'\n{ENDPOINT}"));
@@ -41,7 +43,8 @@ fn a_function_of_another_runtime_is_listed_and_left_out() {
     assert!(app.sqs.is_empty() && app.kafka.is_empty() && app.schedules.is_empty());
     assert_eq!(app.queues.len(), 1, "the queue is there for others");
     // Without its route the greedy one would get its requests.
-    let [api] = &app.apis[..] else { panic!("{:?}", app.apis) };
+    let [api, guarded] = &app.apis[..] else { panic!("{:?}", app.apis) };
+    assert_eq!((guarded.id.as_str(), guarded.routes.len()), ("Guarded", 1), "a guard that only others need is not asked for");
     let mut routes: Vec<_> = api.routes.iter().map(|route| (route.path.as_str(), route.function.as_str())).collect();
     routes.sort_unstable();
     assert_eq!(routes, [("/script", "Script"), ("/{proxy+}", "Worker")]);
@@ -89,8 +92,11 @@ Resources:
 "
     ));
     let (listen, control, http) = (free_address(), free_address(), free_address());
-    std::fs::write(folder.path().join("usher.toml"), format!("region = 'eu-central-1'\n[endpoints]\nsqs = '{}'\n", endpoint()))
-        .unwrap();
+    std::fs::write(
+        folder.path().join("usher.toml"),
+        format!("region = 'eu-central-1'\n[endpoints]\nsqs = '{}'\n[settings.'Script.Jobs']\nbatch-size = 5\n", endpoint()),
+    )
+    .unwrap();
     let (listen_text, control_text, http_text) = (listen.to_string(), control.to_string(), http.to_string());
     let _host = Killed(host(folder.path(), &["--listen", &listen_text, "--control", &control_text, "--http", &http_text]));
     let status = eventually("the host is ready", async || {

@@ -34,6 +34,7 @@ pub(in super::super) const EVENT: [&str; 7] =
 const OWNER: Owner = Owner {
     key: "ApiId",
     implicit: IMPLICIT_HTTP_API,
+    event: "HttpApi",
     resource: "AWS::Serverless::HttpApi",
     is_kind: |kind| matches!(kind, ApiKind::Http),
 };
@@ -45,6 +46,10 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
         let known: Vec<&str> = READ.iter().chain(&ALSO).copied().collect();
         Reader::new(&resource.properties, what.clone()).only(&known, problems);
         let mut api = Api { id: resource.id.clone(), stage: "$default".into(), ..Api::default() };
+        if route::only_skipped(&OWNER, &resource.id, resources, application) {
+            application.apis.push(api);
+            continue;
+        }
         if let Some(properties) = resource.resolved(&READ, scope, problems) {
             let reader = Reader::new(&properties, what);
             for key in ["DefinitionBody", "DefinitionUri"] {

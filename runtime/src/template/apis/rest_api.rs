@@ -53,6 +53,7 @@ pub(in super::super) const EVENT: [&str; 8] =
 const OWNER: Owner = Owner {
     key: "RestApiId",
     implicit: IMPLICIT_REST_API,
+    event: "Api",
     resource: "AWS::Serverless::Api",
     is_kind: |kind| matches!(kind, ApiKind::Rest(_)),
 };
@@ -69,6 +70,10 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
             stage: IMPLICIT_STAGE.into(),
             ..Api::default()
         };
+        if route::only_skipped(&OWNER, &resource.id, resources, application) {
+            application.apis.push(api);
+            continue;
+        }
         if let Some(properties) = resource.resolved(&READ, scope, problems) {
             let reader = Reader::new(&properties, what);
             settings(&reader, resource, scope, &mut api, problems);

@@ -64,7 +64,7 @@ mod tests {
     use super::is_language;
 
     #[test]
-    fn language_runtimes_are_told_from_misspelt_ones() {
+    fn language_runtimes_differ_from_misspelt_ones() {
         for language in ["python3.13", "nodejs22.x", "java21", "dotnet8", "dotnetcore3.1", "ruby3.4", "go1.x", "nodejs"] {
             assert!(is_language(language), "{language}");
         }
