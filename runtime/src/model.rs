@@ -6,6 +6,7 @@ pub mod asynchronous;
 pub mod http;
 pub mod keys;
 pub mod location;
+pub mod logging;
 pub mod qualified;
 pub mod security;
 pub mod sqs;
@@ -20,9 +21,10 @@ use jiff::Timestamp;
 use crate::filter::Filters;
 
 pub use asynchronous::{EventInvoke, EventTarget};
-pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route};
+pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route, Throttle, Throttling};
 pub use keys::KeySource;
 pub use location::Location;
+pub use logging::{LogFormat, LogLevel, Logging};
 pub use security::Security;
 pub use sqs::{Queue, Redrive, SqsMapping};
 
@@ -116,6 +118,8 @@ pub struct Function {
     pub concurrency: Option<u32>,
     /// The template's environment variables, resolved.
     pub environment: BTreeMap<String, String>,
+    /// `LoggingConfig`: format and levels of the function's log.
+    pub logging: Logging,
 }
 
 /// A function of the template that this host cannot run.

@@ -9,14 +9,17 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::progress::Progress;
-use super::workspace::{Binary, Workspace};
-use super::{Binaries, BuildError, Options, Target};
+use super::workspace::{Binary, Workspace, default_profile};
+use super::{Binaries, BuildError, Options, Target, former};
 
 /// A workspace, and its functions with their binaries.
 type Group<'t> = (Workspace, Vec<(&'t str, Binary)>);
 
 /// Builds every target, or finds what a former build left.
 pub(super) fn build(targets: &[Target<'_>], options: &Options) -> Result<Binaries, BuildError> {
+    if options.no_build {
+        return former(targets, options);
+    }
     let mut binaries = Binaries::new();
     let mut groups: BTreeMap<PathBuf, Group<'_>> = BTreeMap::new();
     for target in targets {
@@ -25,26 +28,49 @@ pub(super) fn build(targets: &[Target<'_>], options: &Options) -> Result<Binarie
         groups.entry(workspace.root.clone()).or_insert_with(|| (workspace, Vec::new())).1.push((target.function, binary));
     }
     for (workspace, targets) in groups.values() {
-        let profile = match &options.profile {
-            Some(profile) => profile.clone(),
-            None => workspace.default_profile(),
-        };
-        let made = if options.no_build { former(workspace, targets, &profile) } else { all(workspace, targets, &profile) };
-        binaries.extend(made?);
+        let profile = options.profile.clone().unwrap_or_else(|| default_profile(&workspace.root));
+        binaries.extend(all(workspace, targets, &profile)?);
     }
     Ok(binaries)
 }
 
-/// What an earlier build of this profile left.
-fn former(workspace: &Workspace, targets: &[(&str, Binary)], profile: &str) -> Result<Binaries, BuildError> {
+/// What [`build()`] would refuse before and after compiling, as far as it can be known without: a sentence each.
+pub(super) fn check(targets: &[Target<'_>], options: &Options) -> Vec<String> {
+    let mut problems = Vec::new();
+    for target in targets {
+        let workspace = match Workspace::of(target.dir, &cargo()) {
+            Ok(workspace) => workspace,
+            Err(error) => {
+                problems.push(format!("function {}: {error}", target.function));
+                continue;
+            }
+        };
+        problems.extend(workspace.binary(target).err().map(|error| error.to_string()));
+        let profile = options.profile.clone().unwrap_or_else(|| default_profile(&workspace.root));
+        problems.extend(workspace.check_profile(&profile).filter(|wrong| !problems.contains(wrong)));
+    }
+    problems
+}
+
+/// What an earlier build left, found without cargo; only the one binary of a workspace that the template does not name needs it.
+fn former(targets: &[Target<'_>], options: &Options) -> Result<Binaries, BuildError> {
     let (mut found, mut missing) = (Binaries::new(), Vec::new());
-    for (function, binary) in targets {
-        let file = workspace.executable(binary, profile);
+    for target in targets {
+        let root = former::root(target.dir);
+        let profile = options.profile.clone().unwrap_or_else(|| default_profile(&root));
+        let named = match target.binary {
+            Some(name) => name.to_owned(),
+            None => Workspace::of(target.dir, &cargo())?.binary(target)?.name,
+        };
+        let file = former::executable(target.dir, &root, &named, &profile);
         if file.is_file() {
-            found.insert((*function).to_owned(), file);
+            found.insert(target.function.to_owned(), file);
         } else {
-            let other = if binary.shared { "" } else { &format!(", or run cargo build --profile {profile}") };
-            missing.push(format!("function {function}: {} has not been built. Leave --no-build out{other}.", file.display()));
+            missing.push(format!(
+                "function {}: {} has not been built. Leave --no-build out, or run cargo build --profile {profile}.",
+                target.function,
+                file.display()
+            ));
         }
     }
     if missing.is_empty() { Ok(found) } else { Err(BuildError(missing.join("\n"))) }
@@ -64,11 +90,13 @@ fn all(workspace: &Workspace, targets: &[(&str, Binary)], profile: &str) -> Resu
         let executables = run(workspace, &arguments, unique.len(), profile)?;
         for binary in unique {
             made.insert(binary, found(&executables, binary)?.clone());
+            // An earlier build may have put it aside, when its name was shared.
+            let _ = std::fs::remove_file(workspace.aside(binary, profile));
         }
     }
     for binary in shared {
         let executables = run(workspace, &["--package", &binary.package, "--bin", &binary.name], 1, profile)?;
-        let aside = workspace.executable(binary, profile);
+        let aside = workspace.aside(binary, profile);
         put_aside(found(&executables, binary)?, &aside)
             .map_err(|error| BuildError(format!("cannot write {}: {error}", aside.display())))?;
         made.insert(binary, aside);
@@ -117,7 +145,7 @@ fn run(
     let mut progress = Progress::new(functions, profile);
     let mut executables: BTreeMap<String, PathBuf> = BTreeMap::new();
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        let Ok(message) = strict_json::from_str::<Value>(&line) else { continue };
         if message["reason"] == "compiler-artifact" {
             let name = message["target"]["name"].as_str().unwrap_or_default();
             progress.step(name, message["fresh"].as_bool().unwrap_or(false));

@@ -17,6 +17,29 @@ const LOCAL: &str = "local";
 /// Folder below the target folder for executables of which the workspace has several by one name.
 const APART: &str = "usher";
 
+/// Profiles that every workspace has.
+const PROFILES: [&str; 4] = ["dev", "release", "test", "bench"];
+
+/// The profile of a workspace where nothing chooses another.
+pub(super) fn default_profile(root: &Path) -> String {
+    if has_profile(root, LOCAL) { LOCAL.into() } else { "release".into() }
+}
+
+fn has_profile(root: &Path, name: &str) -> bool {
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+    manifest.lines().any(|line| line.trim() == format!("[profile.{name}]"))
+}
+
+/// Folder in which cargo leaves the executables of a profile.
+pub(super) fn output(target: &Path, profile: &str) -> PathBuf {
+    target.join(if profile == "dev" { "debug" } else { profile })
+}
+
+/// Where the executable of a package is put aside.
+pub(super) fn aside(output: &Path, package: &str, binary: &str) -> PathBuf {
+    output.join(APART).join(package).join(binary)
+}
+
 /// One workspace.
 #[derive(Debug)]
 pub(super) struct Workspace {
@@ -61,7 +84,7 @@ impl Workspace {
     }
 
     fn read(metadata: &[u8]) -> Result<Self, serde_json::Error> {
-        let value: Value = serde_json::from_slice(metadata)?;
+        let value: Value = strict_json::from_slice(metadata)?;
         let path = |key: &str| PathBuf::from(value[key].as_str().unwrap_or_default());
         let packages = value["packages"].as_array().into_iter().flatten().filter_map(|package| {
             let manifest = Path::new(package["manifest_path"].as_str()?);
@@ -76,21 +99,18 @@ impl Workspace {
         Ok(Self { root: path("workspace_root"), target: path("target_directory"), packages: packages.collect() })
     }
 
-    pub(super) fn default_profile(&self) -> String {
-        let manifest = std::fs::read_to_string(self.root.join("Cargo.toml")).unwrap_or_default();
-        let has_local = manifest.lines().any(|line| line.trim() == format!("[profile.{LOCAL}]"));
-        if has_local { LOCAL.into() } else { "release".into() }
+    /// Where the executable of a binary is put aside, if its name is shared.
+    pub(super) fn aside(&self, binary: &Binary, profile: &str) -> PathBuf {
+        aside(&output(&self.target, profile), &binary.package, &binary.name)
     }
 
-    /// Folder in which cargo leaves the executables of a profile.
-    pub(super) fn output(&self, profile: &str) -> PathBuf {
-        self.target.join(if profile == "dev" { "debug" } else { profile })
-    }
-
-    /// Where an executable is found after a build.
-    pub(super) fn executable(&self, binary: &Binary, profile: &str) -> PathBuf {
-        let folder = self.output(profile);
-        if binary.shared { folder.join(APART).join(&binary.package).join(&binary.name) } else { folder.join(&binary.name) }
+    /// What is wrong with a profile, as far as it can be known without compiling.
+    pub(super) fn check_profile(&self, profile: &str) -> Option<String> {
+        let known = PROFILES.contains(&profile) || has_profile(&self.root, profile);
+        (!known).then(|| {
+            let manifest = self.root.join("Cargo.toml");
+            format!("there is no [profile.{profile}] in {}. Write one, or name another profile", manifest.display())
+        })
     }
 
     /// The binary of a function.

@@ -13,13 +13,12 @@ use super::prepare;
 use crate::control::LogSwitch;
 use crate::descriptors;
 use crate::http::{self, KeyStore, Refresh};
-use crate::instances::PoolOptions;
+use crate::instances::{DEFAULT_CONCURRENCY, PoolOptions};
 use crate::invoke_api::{LEAST_TOKEN, Token};
 use crate::model::{Api, Application};
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
 use crate::state::StateFolder;
 use crate::supervision::Registry;
-use crate::tuning::Wish;
 use crate::up::{self, InvokeAt, Options};
 
 /// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
@@ -33,6 +32,8 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     prepare::warn(&application);
     let control = control.or(project.control);
     problems.extend(control.and_then(open_to_others));
+    let concurrency = project.concurrency.map_or(DEFAULT_CONCURRENCY, |most| most as usize);
+    problems.extend(up::contradictions(&application, &project.tuned, concurrency));
     let listen = parsed("--listen", arguments.listen.as_deref(), &mut problems);
     let token = token(arguments.token.as_deref(), listen, &mut problems);
     let http = project.http_addresses(&application).map_err(|wrong| problems.push(wrong)).unwrap_or_default();
@@ -69,7 +70,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         control,
         http,
         keys,
-        settings: Some((arguments.source.template.with_file_name(SETTINGS), of_those_that_run(&project.tuned, &application))),
+        settings: Some((arguments.source.template.with_file_name(SETTINGS), project.tuned.clone())),
         log: Some(log),
         schedules: arguments.schedules == Switch::On,
         aws_timing: arguments.aws_timing,
@@ -78,15 +79,6 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         token,
     };
     runtime.block_on(serve(application, options, arguments.until_stdin_closes))
-}
-
-/// Without the changes of functions that this host cannot run, and of their sources.
-fn of_those_that_run(wishes: &[Wish], application: &Application) -> Vec<Wish> {
-    let runs = |wish: &&Wish| {
-        let function = wish.target.split('.').next().unwrap_or_default();
-        !application.skipped.contains_key(function)
-    };
-    wishes.iter().filter(runs).cloned().collect()
 }
 
 /// An address of the command line.
@@ -100,7 +92,7 @@ fn parsed(option: &str, written: Option<&str>, problems: &mut Vec<String>) -> Op
 }
 
 /// The complaint about a status that other machines could ask for.
-fn open_to_others(control: SocketAddr) -> Option<String> {
+pub(super) fn open_to_others(control: SocketAddr) -> Option<String> {
     let own = is_this_machine(&control.ip().to_string()) && !control.ip().is_unspecified();
     (!own).then(|| {
         format!("--control {control} (or control in usher.toml) is open to other machines. Choose a loopback address such as 127.0.0.1:{}.", control.port())

@@ -21,15 +21,15 @@ pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) ->
     let root = parse_toml(&text, &mut problems);
     let deploy = arguments.params_from_deploy.then_some("deploy");
     for command in [Some("global"), deploy, Some("up")].into_iter().flatten() {
-        let section = root.get(&arguments.config_env).and_then(|env| env.get(command)).and_then(|c| c.get("parameters"));
+        let env = Reader::new(&root, "samconfig.toml").child(&arguments.config_env, &mut problems);
+        let section = env.and_then(|env| env.child(command, &mut problems)?.child("parameters", &mut problems));
         let source = format!("samconfig.toml [{}.{command}.parameters]", arguments.config_env);
-        if let Some(section) = section {
-            let reader = Reader::new(section, source.clone());
-            let region = reader.text("region", &mut problems);
+        if let Some(section) = &section {
+            let region = section.text("region", &mut problems);
             project.region =
                 region.map(|value| Given { value: value.to_owned(), source: source.clone() }).or(project.region.take());
         }
-        let Some(node) = section.and_then(|s| s.get("parameter_overrides")) else { continue };
+        let Some(node) = section.as_ref().and_then(|section| section.get("parameter_overrides")) else { continue };
         match texts(node) {
             Some(texts) => {
                 let wrong = overrides::read(&texts, &source, &mut project.parameters).finish().err().unwrap_or_default();
@@ -37,7 +37,10 @@ pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) ->
                     problems.error(node.line, diagnostic.message);
                 }
             }
-            None => problems.error(node.line, "parameter_overrides must be text or a list of texts: \"Name=value\"."),
+            None => problems.error(
+                node.line,
+                format!("parameter_overrides must be text or a list of texts, \"Name=value\", not {}.", node.describe()),
+            ),
         }
     }
     problems

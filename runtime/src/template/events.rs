@@ -1,10 +1,10 @@
 //! What triggers the functions: the Events of each, APIs, and mappings written in long hand.
 
-use super::intrinsics::{FOR_EACH, for_each};
+use super::intrinsics::{FOR_EACH, call, for_each};
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
 use super::{apis, functions, kafka, schedules, sqs};
-use crate::document::{Entry, Node, Problems, nearest};
+use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 use crate::model::Application;
 use crate::project::Project;
 
@@ -47,7 +47,9 @@ pub(super) fn read(
 ) {
     apis::read(resources, scope, application, problems);
     for resource in resources.iter().filter(|r| r.kind == "AWS::Serverless::Function") {
-        for entry in resource.properties.get("Events").map_or(&[][..], Node::entries) {
+        // a list or a function is reported by the check of shapes
+        let events = resource.properties.get("Events").filter(|events| call(events).is_none());
+        for entry in events.map_or(&[][..], Node::entries) {
             if application.skipped.contains_key(&resource.id) {
                 route_of_skipped(resource, entry, scope, application);
             } else if entry.key.starts_with(FOR_EACH) {
@@ -107,7 +109,11 @@ fn mapping(
         let what = format!("mapping {}", resource.id);
         functions::check_qualifier(named.text().unwrap_or_default(), &id, scope, &what, named.line, problems);
     }
-    let service = source.get("EventSourceArn").and_then(Node::text).and_then(|arn| arn.split(':').nth(2));
+    let source = Reader::new(&source, format!("mapping {}", resource.id));
+    let service = match source.text("EventSourceArn", problems) {
+        None if source.has("EventSourceArn") => return,
+        arn => arn.and_then(|arn| arn.split(':').nth(2)),
+    };
     match service {
         None | Some("kafka") => kafka::read_mapping(resource, resources, scope, project, application, problems),
         Some("sqs") => sqs::read_mapping(resource, resources, scope, application, problems),
@@ -130,10 +136,11 @@ fn one(
     problems: &mut Problems,
 ) {
     let id = format!("{}.{}", resource.id, entry.key);
-    let Some(kind) = entry.value.get("Type").and_then(Node::text) else {
-        problems.error(entry.line, format!("event {id} has no Type. Write one of {}.", RUN.join(", ")));
+    if !matches!(entry.value.kind, Kind::Map(_)) {
         return;
-    };
+    }
+    let reader = Reader::at(&entry.value, entry.line, format!("event {id}"));
+    let Some(kind) = reader.required("Type", &format!("Write one of {}.", RUN.join(", ")), problems) else { return };
     let nothing = Node::map(entry.line, Vec::new());
     let properties = entry.value.get("Properties").unwrap_or(&nothing);
     let event = Event { function: &resource.id, id, line: entry.line, properties };

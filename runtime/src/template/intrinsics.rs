@@ -182,13 +182,14 @@ fn find_in_map(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Nod
         keys => (keys, None),
     };
     let keys: Vec<Node> = keys.iter().map(|key| resolve(key, scope, problems)).collect();
-    let texts: Vec<&str> = keys.iter().filter_map(Node::text).collect();
-    let [map, top, second] = texts[..] else {
-        let more = if entry.value.items().len() > 3 { " A DefaultValue needs the transform AWS::LanguageExtensions" } else { "" };
-        return wrong(entry, &format!("takes [MapName, TopLevelKey, SecondLevelKey].{more}"), problems);
+    let texts: Option<Vec<&str>> = keys.iter().map(Node::text).collect();
+    let Some([map, top, second]) = texts.as_deref() else {
+        let more =
+            if entry.value.items().len() > 3 { ". A DefaultValue needs the transform AWS::LanguageExtensions" } else { "" };
+        return wrong(entry, &format!("takes [MapName, TopLevelKey, SecondLevelKey]{more}"), problems);
     };
     let mut at = scope.mappings;
-    for (key, inside) in [(map, "Mappings".to_owned()), (top, map.to_owned()), (second, format!("{map}.{top}"))] {
+    for (key, inside) in [(*map, "Mappings".to_owned()), (*top, (*map).to_owned()), (*second, format!("{map}.{top}"))] {
         let Some(next) = at.and_then(|node| node.get(key)) else {
             if let Some(default) = default {
                 return resolve(default, scope, problems);

@@ -6,7 +6,8 @@ use super::super::events::Event;
 use super::super::resources::{IMPLICIT_REST_API, Resource, resolved};
 use super::super::scope::Scope;
 use super::route::{self, Owner};
-use crate::document::{Node, Problems, Reader};
+use super::throttling;
+use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, PreflightMock, RestApi, Route};
 
 /// How long a REST API waits for a function unless a quota is raised.
@@ -17,9 +18,9 @@ const LONGEST_MS: i64 = 300_000;
 /// Stage of the API that SAM makes where an event names none.
 const IMPLICIT_STAGE: &str = "Prod";
 
-pub(in super::super) const READ: [&str; 5] = ["Auth", "BinaryMediaTypes", "Cors", "StageName", "Variables"];
+pub(in super::super) const READ: [&str; 6] = ["Auth", "BinaryMediaTypes", "Cors", "MethodSettings", "StageName", "Variables"];
 /// What SAM takes beside those. Definitions are not read, so they are not evaluated either.
-pub(in super::super) const ALSO: [&str; 27] = [
+pub(in super::super) const ALSO: [&str; 26] = [
     "AccessLogSetting",
     "AlwaysDeploy",
     "ApiKeySourceType",
@@ -36,7 +37,6 @@ pub(in super::super) const ALSO: [&str; 27] = [
     "FailOnWarnings",
     "GatewayResponses",
     "MergeDefinitions",
-    "MethodSettings",
     "MinimumCompressionSize",
     "Mode",
     "Models",
@@ -91,7 +91,7 @@ fn settings(reader: &Reader<'_>, resource: &Resource, scope: &Scope<'_>, api: &m
     }
     if resource.id != IMPLICIT_REST_API {
         match reader.required("StageName", "Write for example `StageName: prod`.", problems) {
-            Some(stage) if stage.is_empty() || !stage.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) => {
+            Some(stage) if !route::is_stage(stage) => {
                 let message = format!("{}: a StageName holds letters, digits, _ and -; '{stage}' does not.", reader.what);
                 problems.error(reader.line("StageName"), message);
             }
@@ -99,6 +99,7 @@ fn settings(reader: &Reader<'_>, resource: &Resource, scope: &Scope<'_>, api: &m
         }
     }
     api.variables = route::variables(reader, "Variables", problems);
+    throttling::rest_api(reader, api, problems);
     if let Some(auth) = reader.child("Auth", problems) {
         refuse_guards(&auth, "DefaultAuthorizer", problems);
     }
@@ -205,7 +206,7 @@ pub(in super::super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, applica
     if let Some(auth) = reader.child("Auth", problems) {
         refuse_guards(&auth, "Authorizer", problems);
     }
-    if reader.get("ResponseTransferMode").and_then(Node::text) == Some("STREAM") {
+    if reader.text("ResponseTransferMode", problems) == Some("STREAM") {
         let message = format!("{}: answers are not streamed by this host; they are sent whole.", reader.what);
         problems.warn(reader.line("ResponseTransferMode"), message);
     }

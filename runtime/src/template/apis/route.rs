@@ -46,6 +46,11 @@ pub(super) fn method(reader: &Reader<'_>, problems: &mut Problems) -> Option<Str
     Some(method)
 }
 
+/// Bounds of the service, for a stage that has a name.
+pub(super) fn is_stage(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}
+
 /// Complains of a path that no API takes.
 pub(super) fn check_path(path: &str, reader: &Reader<'_>, problems: &mut Problems) {
     if let Err(wrong) = sound_path(path) {
@@ -130,7 +135,7 @@ pub(super) fn owner<'a>(
     let id = match event.properties.get(key) {
         None => wanted.implicit,
         Some(node) => match (call(node), &node.kind) {
-            (Some(entry), _) if entry.key == "Ref" => entry.value.text().unwrap_or(wanted.implicit),
+            (Some(Entry { key, value: Node { kind: Kind::Scalar(text), .. }, .. }), _) if key == "Ref" => text,
             (None, Kind::Scalar(text)) => text,
             _ => {
                 problems.error(node.line, format!("route {}: {key} must name an API of this template: `!Ref Api`.", event.id));
@@ -165,8 +170,7 @@ pub(super) fn variables(reader: &Reader<'_>, key: &str, problems: &mut Problems)
             Some(text) => {
                 read.insert(entry.key.clone(), text.to_owned());
             }
-            None => problems
-                .error(entry.line, format!("{}: {key} {} must be text, not {}.", reader.what, entry.key, entry.value.describe())),
+            None => reader.wrong(&entry.value, &entry.key, "text", problems),
         }
     }
     read
