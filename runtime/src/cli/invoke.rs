@@ -16,6 +16,7 @@ use crate::document::nearest;
 use crate::instances::{Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Request};
 use crate::invoke_api::{self, Asked, Client};
+use crate::model::qualified::function_name;
 use crate::model::{Application, Function};
 
 /// How long the function's last lines may take to be written.
@@ -135,6 +136,11 @@ fn event(arguments: &Invoke) -> Result<Bytes, Wrong> {
 fn named<'a>(function: &str, application: &'a Application) -> Result<&'a Function, Wrong> {
     if let Some(found) = invoke_api::function(function, &application.functions) {
         return Ok(found);
+    }
+    let (bare, _) = function_name(function);
+    let skipped = application.skipped.iter().find(|(id, skipped)| *id == bare || skipped.name == bare);
+    if let Some((_, skipped)) = skipped {
+        return Err(Wrong::configuration(format!("function {function} is not run by this host: {}.", skipped.reason)));
     }
     let mut names: Vec<&str> = application.functions.keys().map(String::as_str).collect();
     names.extend(application.functions.values().map(|function| function.name.as_str()));

@@ -130,7 +130,7 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
         asked(&host, &change)?
     } else {
         let function_arn = subject.app.functions.get(&subject.mapping.function).map(instances::arn).unwrap_or_default();
-        let sqs = subject.app.sqs_endpoint.as_deref().map(Sqs::at);
+        let sqs = Sqs::of(&subject.app);
         let from = standing.committed.unwrap_or(standing.start).max(standing.start);
         let place = (standing.topic.clone(), standing.partition);
         let work = positions::skip(&subject.mapping, (function_arn, sqs), place, (from, arguments.offset));

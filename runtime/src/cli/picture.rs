@@ -26,12 +26,16 @@ pub(super) fn run(arguments: &Source) -> Result<ExitCode, Wrong> {
 }
 
 fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
-    let mut out = format!("stack {}\n", application.stack);
+    let location = &application.location;
+    let mut out = format!("stack {}\nregion {}, account {}\n", application.stack, location.region, location.account);
     if let Some(endpoint) = &application.sqs_endpoint {
         let _ = writeln!(out, "SQS at {endpoint}");
     }
     for function in application.functions.values() {
         draw_function(&mut out, function, application);
+    }
+    for (id, skipped) in &application.skipped {
+        let _ = writeln!(out, "\nfunction {id} ({})\n  not run: {}", skipped.name, skipped.reason);
     }
     for mapping in &application.kafka {
         draw_mapping(&mut out, mapping);
@@ -65,7 +69,8 @@ fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
 
 fn draw_function(out: &mut String, function: &Function, application: &Application) {
     let from = match &function.code {
-        Code::Cargo { dir, binary } => format!("cargo binary {binary} in {}", dir.display()),
+        Code::Cargo { dir, binary: Some(binary) } => format!("cargo binary {binary} in {}", dir.display()),
+        Code::Cargo { dir, binary: None } => format!("the only cargo binary of the workspace {}", dir.display()),
         Code::Tool(build) => {
             let tool = match build.tool {
                 Tool::Make => format!("make build-{}", function.id),
@@ -79,6 +84,10 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
     let _ = writeln!(out, "\nfunction {} ({})\n  {from}", function.id, function.name);
     let _ =
         writeln!(out, "  timeout {} s, memory {} MB, concurrency {concurrency}", function.timeout.as_secs(), function.memory_mb);
+    if !function.qualifiers.is_empty() {
+        let qualifiers: Vec<&str> = function.qualifiers.iter().map(String::as_str).collect();
+        let _ = writeln!(out, "  versions and aliases {}", qualifiers.join(", "));
+    }
     let logging = &function.logging;
     if *logging != Logging::default() {
         let levels = format!(", application {}, system {}", logging.application.word(), logging.system.word());
