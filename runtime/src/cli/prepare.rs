@@ -7,6 +7,7 @@ use super::exit::Wrong;
 use crate::build::{self, Binaries};
 use crate::model::Application;
 use crate::project::{Arguments, Examined, Project};
+use crate::redaction;
 use crate::template;
 
 /// Reads the project, then its template.
@@ -26,7 +27,14 @@ pub(super) fn examine(template: &Path, arguments: &Arguments) -> (Project, Appli
         application = examined.0;
         found.extend(examined.1.iter().map(ToString::to_string));
     }
+    // only the template says which of the project's values are secrets
+    let found = redacted(found, &application);
     (project, application, found)
+}
+
+/// Messages as they may be printed.
+pub(super) fn redacted(messages: Vec<String>, application: &Application) -> Vec<String> {
+    messages.iter().map(|message| redaction::text(message, &application.secrets).into_owned()).collect()
 }
 
 /// Tells what is left out or looks wrong.

@@ -47,6 +47,7 @@ mod support;
 mod template;
 mod template_apis;
 mod template_wild;
+mod terminal;
 mod tuning;
 mod two_hosts;
 mod up;
