@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::Host;
-use crate::observation::Ended;
+use crate::observation::{FailureGroup, RecentInvocation};
 
-/// `GET /_usher/activity`, newest first.
+/// `GET /_usher/activity`, newest first. Failures that look alike are one entry with their number.
 #[derive(Debug, Serialize)]
 pub(super) struct Activity {
-    invocations: Vec<Ended>,
-    failures: Vec<Ended>,
+    invocations: Vec<RecentInvocation>,
+    failures: Vec<FailureGroup>,
 }
 
 pub(super) fn picture(host: &Host) -> Activity {
