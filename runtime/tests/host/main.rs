@@ -12,6 +12,7 @@ mod doctor;
 mod endings;
 mod examples;
 mod exposition;
+mod failed_calls;
 mod faults;
 mod http;
 mod http_kinds;
