@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::document::LONGEST_SHOWN;
+
 /// Stands for what must not be shown.
 pub const HIDDEN: &str = "(hidden)";
 
@@ -78,17 +80,31 @@ pub fn variable<'v>(name: &str, value: &'v str, secrets: &BTreeSet<String>) -> C
     shapes::hide(value)
 }
 
-/// A message or a listing as it may be shown. `secrets`: values that must never be printed, looked for from 4 bytes on.
+/// A message or a listing as it may be shown. `secrets`: values that must never be printed, looked for from 4 bytes on, shorter
+/// ones where they stand in quotes, and the beginning of long ones, which messages cut.
 pub fn text<'t>(text: &'t str, secrets: &BTreeSet<String>) -> Cow<'t, str> {
-    let mut long: Vec<&str> = secrets.iter().map(String::as_str).filter(|secret| secret.len() >= SHORTEST_IN_TEXT).collect();
-    // a secret that contains another goes first, or its rest would stay
-    long.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let found = long.into_iter().filter(|secret| text.contains(*secret));
-    let without = found.fold(Cow::Borrowed(text), |text, secret| Cow::Owned(text.replace(secret, HIDDEN)));
+    let mut forms: Vec<String> = secrets.iter().filter(|secret| !secret.is_empty()).flat_map(|secret| forms(secret)).collect();
+    // a form that contains another goes first, or its rest would stay
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    let found = forms.iter().filter(|form| text.contains(form.as_str()));
+    let without = found.fold(Cow::Borrowed(text), |text, form| Cow::Owned(text.replace(form.as_str(), HIDDEN)));
     match without {
-        Cow::Borrowed(text) => shapes::hide(text),
-        Cow::Owned(text) => Cow::Owned(shapes::hide(&text).into_owned()),
+        Cow::Borrowed(text) => shapes::hide_in_message(text),
+        Cow::Owned(text) => Cow::Owned(shapes::hide_in_message(&text).into_owned()),
     }
+}
+
+/// How a message may hold a secret.
+fn forms(secret: &str) -> Vec<String> {
+    if secret.len() < SHORTEST_IN_TEXT {
+        return vec![format!("'{secret}'")];
+    }
+    let cut: String = secret.chars().take(LONGEST_SHOWN).collect();
+    let mut forms = vec![secret.to_owned()];
+    if cut.len() < secret.len() {
+        forms.push(cut);
+    }
+    forms
 }
 
 /// The value is a secret, the base64 of one, or a part of one.
@@ -101,9 +117,11 @@ fn holds_a_secret(value: &str, secrets: &BTreeSet<String>) -> bool {
     })
 }
 
-/// A variable of this name holds a secret, unless the value is a switch, or a number under the name of a quantity.
+/// A variable of this name holds a secret, unless the value is a switch, the ARN of something, or a number under the name of a
+/// quantity.
 fn names_a_secret(name: &str, value: &str) -> bool {
-    if matches!(value, "true" | "false") {
+    let is_arn = value.starts_with("arn:aws") && !value.contains(char::is_whitespace);
+    if is_arn || matches!(value, "true" | "false") {
         return false;
     }
     let words = words(name);
@@ -181,6 +199,8 @@ mod tests {
             ("TOKEN_TTL", "300"),
             ("MAX_TOKEN_LENGTH", "64"),
             ("USE_AUTH", "true"),
+            ("KEY", "arn:aws:kms:us-east-1:000000000000:key/media-Key"),
+            ("SECRET_ARN", "arn:aws:secretsmanager:us-east-1:000000000000:secret:login"),
             ("PUBLIC_KEY", "ssh-ed25519 AAAA"),
             ("AUTHOR", "x"),
             ("PASSENGERS", "4"),
@@ -199,7 +219,10 @@ mod tests {
             assert_eq!(shown("URL", value), HIDDEN, "{value}");
         }
         assert_eq!(shown("URL", "hush"), "hush", "short parts are words");
-        let secrets = ["hush-hush", "hush", "ab"].map(str::to_owned).into();
+        let long = "0123456789".repeat(9);
+        let secrets = ["hush-hush", "hush", "ab", &long].map(str::to_owned).into();
         assert_eq!(text("T is 'hush-hush' and hush; about", &secrets), "T is '(hidden)' and (hidden); about");
+        assert_eq!(text("T is 'ab'", &secrets), "T is (hidden)");
+        assert_eq!(text(&format!("T is '{}...'", &long[..LONGEST_SHOWN]), &secrets), "T is '(hidden)...'");
     }
 }

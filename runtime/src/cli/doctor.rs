@@ -13,7 +13,8 @@ pub(super) fn run(arguments: &Doctor) -> Result<ExitCode, Wrong> {
     let (project, app, problems) = prepare::examine(&arguments.source.template, &arguments.source.arguments());
     let subject = Subject { project: &project, app: &app, problems, profile: arguments.profile.clone() };
     let found = prepare::runtime()?.block_on(examine(&subject));
-    let lines = prepare::redacted(found.iter().map(|finding| format!("{finding}\n")).collect(), &app);
+    let findings: Vec<String> = found.iter().map(|finding| format!("{finding}\n")).collect();
+    let lines = prepare::redacted(&findings, &app);
     let count = |level| found.iter().filter(|finding| finding.level == level).count();
     let (warnings, failures) = (count(Level::Warn), count(Level::Fail));
     print(&format!("{}\n{failures} to mend, {warnings} to look at\n", lines.concat()))?;

@@ -28,12 +28,12 @@ pub(super) fn examine(template: &Path, arguments: &Arguments) -> (Project, Appli
         found.extend(examined.1.iter().map(ToString::to_string));
     }
     // only the template says which of the project's values are secrets
-    let found = redacted(found, &application);
+    let found = redacted(&found, &application);
     (project, application, found)
 }
 
 /// Messages as they may be printed.
-pub(super) fn redacted(messages: Vec<String>, application: &Application) -> Vec<String> {
+pub(super) fn redacted(messages: &[String], application: &Application) -> Vec<String> {
     messages.iter().map(|message| redaction::text(message, &application.secrets).into_owned()).collect()
 }
 

@@ -10,6 +10,7 @@ mod reader;
 mod toml;
 mod yaml;
 
+pub(crate) use node::LONGEST_SHOWN;
 pub use node::{Entry, Kind, Node};
 pub use problems::{Problems, nearest};
 pub use reader::Reader;

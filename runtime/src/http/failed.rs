@@ -1,8 +1,8 @@
 //! The line of the log that a failed call leaves: function, route, status, duration, type and message of the error, and the
 //! request id that the function's own lines carry.
 //!
-//! Failed is a call that the service answered in the function's place once its route and its body were accepted, and one that
-//! the function answered with a status from 500 on. A refusal of the authorizer is a line at debug. What a client did wrong (no
+//! Failed is a call that the service answered in the function's place because the function, or the host, could not, and one
+//! that the function answered with a status from 500 on. A refusal of the authorizer is a line at debug. What a client did wrong (no
 //! such route, a body that is too large) is no line. A failure that repeats is logged at growing intervals with its count.
 
 use std::sync::{Mutex, PoisonError};

@@ -83,7 +83,15 @@ impl Handler {
             tracing::debug!(method = found.route.method, path = found.route.path, ?denied, "the authorizer refused a call");
             Refusal::Denied(denied, found.route.scopes.clone())
         })?;
-        let body = peers.body(body, MAX_BODY).await?;
+        let function_request = new_id();
+        let refuse = |refusal: Refusal, reason: &Reason| {
+            self.failed.log(began, found.route, refusal.reply(&self.api.kind).status(), &function_request, reason);
+            refusal
+        };
+        let body = peers.body(body, MAX_BODY).await.map_err(|unread| match unread {
+            Unread::NoRoom => refuse(Refusal::NoRoom, &Reason::new("NoCapacity", &unread.to_string())),
+            of_the_client => Refusal::from(of_the_client),
+        })?;
         let trace_id = trace_id(head, now);
         let payload = event::build(&event::Parts {
             api: &self.api,
@@ -104,27 +112,22 @@ impl Handler {
             now,
         });
         let payload = payload.map_err(|error| {
-            tracing::error!(%error, "an event could not be written");
-            Refusal::Internal
+            refuse(Refusal::Internal, &Reason::new("HostFault", &format!("the event cannot be written: {error}")))
         })?;
         if payload.len() > MAX_PAYLOAD {
             return Err(Refusal::TooLarge);
         }
         let accept = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
-        let function_request = new_id();
         let request = invocation::Request {
             trace_id: Some(trace_id),
             request_id: Some(function_request.clone()),
             ..invocation::Request::new(found.route.function.clone(), payload)
         };
-        let answered = self.invoke(found.route, request, accept).await;
-        let (status, reason) = match &answered {
-            Ok(reply) if reply.status().is_server_error() => (reply.status(), Reason::answered()),
-            Ok(_) => return answered.map_err(|failed| failed.0),
-            Err((refusal, reason)) => (refusal.reply(&self.api.kind).status(), reason.clone()),
-        };
-        self.failed.log(began, found.route, status, &function_request, &reason);
-        answered.map_err(|failed| failed.0)
+        let reply = self.invoke(found.route, request, accept).await.map_err(|(refusal, reason)| refuse(refusal, &reason))?;
+        if reply.status().is_server_error() {
+            self.failed.log(began, found.route, reply.status(), &function_request, &Reason::answered());
+        }
+        Ok(reply)
     }
 
     /// Who answers, and the path as the event names it.

@@ -33,15 +33,28 @@ static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
 /// 40 characters of base64: what a secret access key of AWS looks like, and few other texts.
 static AWS_SECRET: LazyLock<Regex> = LazyLock::new(|| compiled(r"[A-Za-z0-9/+]+"));
 
+/// A value within a message.
+static QUOTED: LazyLock<Regex> = LazyLock::new(|| compiled(r"'[^']*'"));
+
 static SCHEME: LazyLock<Regex> = LazyLock::new(|| compiled(r"(?i)\b[a-z][a-z0-9+.-]*://"));
 
 fn compiled(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is a constant, and a test uses it")
 }
 
-/// The text with what looks like a secret hidden.
-pub(super) fn hide(text: &str) -> Cow<'_, str> {
-    let steps: [for<'t> fn(&'t str) -> Cow<'t, str>; 6] = [private_keys, logins, pairs, headers, tokens, aws_secrets];
+type Step = for<'t> fn(&'t str) -> Cow<'t, str>;
+
+/// The value with what looks like a secret hidden.
+pub(super) fn hide(value: &str) -> Cow<'_, str> {
+    apply(&[private_keys, logins, pairs, headers, tokens, aws_secrets], value)
+}
+
+/// The same for a message, which may explain what to write: only what it quotes is searched for `password=...`.
+pub(super) fn hide_in_message(message: &str) -> Cow<'_, str> {
+    apply(&[private_keys, logins, quoted_pairs, headers, tokens, aws_secrets], message)
+}
+
+fn apply<'t>(steps: &[Step], text: &'t str) -> Cow<'t, str> {
     steps.iter().fold(Cow::Borrowed(text), |text, step| match text {
         Cow::Borrowed(text) => step(text),
         Cow::Owned(text) => Cow::Owned(step(&text).into_owned()),
@@ -54,6 +67,10 @@ fn private_keys(text: &str) -> Cow<'_, str> {
 
 fn pairs(text: &str) -> Cow<'_, str> {
     PAIR.replace_all(text, format!("${{1}}{HIDDEN}"))
+}
+
+fn quoted_pairs(text: &str) -> Cow<'_, str> {
+    QUOTED.replace_all(text, |found: &Captures<'_>| pairs(&found[0]).into_owned())
 }
 
 /// The word after `Basic` must look encoded: `basic authentication` stays.
@@ -160,6 +177,14 @@ mod tests {
         ] {
             assert_eq!(hide(given), wanted, "{given}");
         }
+    }
+
+    #[test]
+    fn messages_that_explain_what_to_write_stay() {
+        let advice = "Write servers = \"127.0.0.1:9094\", secret = \"login.json\" or [resolve] \"a:password\" = \"...\".";
+        assert_eq!(hide_in_message(advice), advice);
+        let message = "parameter Size is 'host=h password=p', but its Type is Number";
+        assert_eq!(hide_in_message(message), "parameter Size is 'host=h password=(hidden)', but its Type is Number");
     }
 
     #[test]

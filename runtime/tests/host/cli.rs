@@ -126,7 +126,13 @@ fn a_noecho_value_is_in_no_message() {
     // a property that refers to it, and what is no override at all
     let referring = TEMPLATE.replace("CodeUri: built", "CodeUri: built\n      Timeout: !Ref Key");
     let folder = project(&referring);
-    for arguments in [&["up"][..], &["up", "--parameter-overrides", "Si-ze=hush"], &["up", "--parameter-overrides", "hush"]] {
+    let long = format!("Key={}", "hush".repeat(40));
+    for arguments in [
+        &["up"][..],
+        &["up", "--parameter-overrides", &long],
+        &["up", "--parameter-overrides", "Si-ze=hush"],
+        &["up", "--parameter-overrides", "hush"],
+    ] {
         let output = usher(folder.path(), arguments, "");
         let said = text(&[output.stdout, output.stderr].concat());
         assert!(output.status.code() == Some(2) && !said.contains("hush"), "{arguments:?}: {said}");

@@ -226,13 +226,18 @@ function away(error) {
 
 async function refresh() {
   const now = Date.now();
+  let answers;
   try {
     lookAtParked(now);
-    const [status, seen, told, health] = await Promise.all([
-      get("/_usher/status"), get("/_usher/activity"), get("/_usher/settings"), get("/_usher/health"),
-    ]);
-    answered = Date.now();
-    away(null);
+    answers = await Promise.all(["status", "activity", "settings", "health"].map((name) => get(`/_usher/${name}`)));
+  } catch (error) {
+    away(error);
+    return;
+  }
+  answered = Date.now();
+  away(null);
+  try {
+    const [status, seen, told, health] = answers;
     write($("stack"), status.stack || "Usher");
     document.title = `${status.stack || "application"} · Usher`;
     write($("facts"), `up ${duration(now - status.started_ms)}, process ${status.pid}, ${number(Math.round(status.memory_bytes / 1048576))} MB`);
@@ -244,7 +249,10 @@ async function refresh() {
     settings(told, now);
     document.body.dataset.ready = "true";
   } catch (error) {
-    away(error);
+    // a host of another version answers in another shape
+    write($("health"), "this page cannot show what the host answers: load it again");
+    mark($("health"), "pill bad");
+    console.error(error);
   }
 }
 
