@@ -76,7 +76,7 @@ async fn a_lost_event_is_red() {
             "[...document.querySelectorAll('#sources dl div')].some((d) => d.innerText.startsWith('Lost') && d.querySelector('dd.bad'))",
         );
         let red = "document.getElementById('health').className === 'pill bad' && !document.getElementById('attention').hidden \
-                   && document.querySelector('#attention .why').innerText.includes('given up')";
+                   && [...document.querySelectorAll('#attention .why')].some((w) => w.innerText.includes('given up'))";
         browser.wait_for(red);
         browser.look(1280, 900, "light");
         browser.picture_to("page-lost.png");

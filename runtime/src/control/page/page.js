@@ -42,13 +42,14 @@ function functions(status) {
 // What is wrong and what was lost, by name: the same that /health says.
 function attention(health) {
   const items = [
-    ...health.problems.map((p) => ({ of: p.mapping ?? p.part ?? "host", kind: "problem", text: p.problem })),
+    ...health.problems.map((p) => ({ of: p.mapping ?? p.function ?? p.part ?? "host", kind: p.state ?? "problem", since: p.since_ms, text: p.problem })),
     ...health.alarms.map((a) => ({ of: a.of, kind: "alarm", text: a.alarm })),
   ];
   $("attention").hidden = items.length === 0;
-  const row = () => element("li", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "pill bad" })), element("span", { className: "why" }));
+  const row = () => element("li", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" }), element("span", { className: "pill bad" })), element("span", { className: "why" }));
   sync($("attention").querySelector(".rows"), items, (i) => `${i.kind} ${i.of}`, row, (node, i) => {
     write(node.querySelector(".grow"), i.of);
+    write(node.querySelector(".soft"), i.since ? `since ${clock(i.since)}` : "");
     write(node.querySelector(".pill"), i.kind);
     write(node.querySelector(".why"), i.text);
   });
