@@ -1,6 +1,6 @@
 //! One request from its head to its answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use http::header::{ACCEPT, HeaderName, HeaderValue};
@@ -15,6 +15,7 @@ use super::key_store::KeyStore;
 use super::keys::KeySet;
 use super::refusal::{Refusal, Reply};
 use super::router::{Found, Router};
+use super::throttle::Buckets;
 use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
 use crate::connections::Peers;
 use crate::connections::body::Unread;
@@ -27,6 +28,7 @@ pub(super) struct Handler {
     api: Api,
     router: Router,
     keys: Option<Arc<KeyStore>>,
+    buckets: Mutex<Buckets>,
     invoker: Invoker,
     failed: FailedCalls,
 }
@@ -43,7 +45,8 @@ impl Handler {
     pub(super) fn new(api: Api, keys: Option<Arc<KeyStore>>, invoker: Invoker) -> Result<Self, String> {
         check(&api, keys.is_some())?;
         let router = Router::new(&api.routes);
-        Ok(Self { api, router, keys, invoker, failed: FailedCalls::default() })
+        let buckets = Mutex::new(Buckets::of(&api, Instant::now()));
+        Ok(Self { api, router, keys, buckets, invoker, failed: FailedCalls::default() })
     }
 
     /// Answers a request; there is always an answer.
@@ -78,16 +81,19 @@ impl Handler {
             Way::Route(path, found) => (path, found),
             Way::Answered(reply) => return Ok(reply),
         };
-        let granted = self.authorize(head, found.route, now).await;
-        let granted = granted.map_err(|denied| {
-            tracing::debug!(method = found.route.method, path = found.route.path, ?denied, "the authorizer refused a call");
-            Refusal::Denied(denied, found.route.scopes.clone())
-        })?;
         let function_request = new_id();
         let refuse = |refusal: Refusal, reason: &Reason| {
             self.failed.log(began, found.route, refusal.reply(&self.api.kind).status(), &function_request, reason);
             refusal
         };
+        if !self.buckets.lock().unwrap_or_else(PoisonError::into_inner).take(found.route, began) {
+            return Err(refuse(Refusal::TooMany, &Reason::new("Throttled", "the route's limit of calls is reached")));
+        }
+        let granted = self.authorize(head, found.route, now).await;
+        let granted = granted.map_err(|denied| {
+            tracing::debug!(method = found.route.method, path = found.route.path, ?denied, "the authorizer refused a call");
+            Refusal::Denied(denied, found.route.scopes.clone())
+        })?;
         let body = peers.body(body, MAX_BODY).await.map_err(|unread| match unread {
             Unread::NoRoom => refuse(Refusal::NoRoom, &Reason::new("NoCapacity", &unread.to_string())),
             of_the_client => Refusal::from(of_the_client),
@@ -164,15 +170,8 @@ impl Handler {
         let Some(name) = &route.authorizer else { return Ok(None) };
         // `check` has seen to the keys at the start; a name without a declaration must still never let anyone in.
         let (Some(authorizer), Some(keys)) = (self.api.authorizers.get(name), &self.keys) else { return Err(Denied::Missing) };
-        let query;
-        let token = if let Some(wanted) = authorizer.identity_source.strip_prefix("$request.querystring.") {
-            query = decode::query(head.uri.query().unwrap_or(""));
-            query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
-        } else {
-            let name = authorizer.identity_source.strip_prefix("$request.header.").unwrap_or("authorization");
-            head.headers.get(name).and_then(|value| value.to_str().ok())
-        };
-        let check = |keys: &KeySet| authorizer::check(token, authorizer, &route.scopes, keys, now.as_second());
+        let token = presented(head, &authorizer.identity_source)?;
+        let check = |keys: &KeySet| authorizer::check(token.as_deref(), authorizer, &route.scopes, keys, now.as_second());
         let mut checked = check(&keys.current());
         if checked == Err(authorizer::UNKNOWN_KEY) {
             keys.look_for_new_keys().await;
@@ -196,13 +195,29 @@ impl Handler {
             }
         };
         match response.outcome {
-            Outcome::Error(error) => Err((Refusal::FunctionFailed, Reason::new(&error.error_type, &error.message))),
+            Outcome::Error(error) | Outcome::Interrupted(error) => {
+                Err((Refusal::FunctionFailed, Reason::new(&error.error_type, &error.message)))
+            }
             Outcome::Answer(bytes) => answer::decode(&bytes, &self.api.kind, accept).map_err(|wrong| {
                 let why = format!("the answer cannot be sent as a response: {wrong}");
                 (Refusal::BadAnswer, Reason::new("BadAnswer", &why))
             }),
         }
     }
+}
+
+/// The token that a request brings. Several are refused: another reader could take another one.
+fn presented(head: &Head, source: &str) -> Result<Option<String>, Denied> {
+    let mut found: Vec<String> = if let Some(wanted) = source.strip_prefix("$request.querystring.") {
+        let query = decode::query(head.uri.query().unwrap_or(""));
+        query.into_iter().filter(|(name, _)| name == wanted).map(|(_, value)| value).collect()
+    } else {
+        let name = source.strip_prefix("$request.header.").unwrap_or("authorization");
+        let values = head.headers.get_all(name).iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    };
+    let token = found.pop();
+    if found.is_empty() { Ok(token) } else { Err(Denied::Invalid("the request brings more than one token")) }
 }
 
 impl From<Unread> for Refusal {

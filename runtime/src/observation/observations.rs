@@ -72,7 +72,8 @@ pub struct Durations {
 struct State {
     durations: BTreeMap<String, Durations>,
     invocations: Recent<Ended>,
-    failures: Failures,
+    failures: Recent<Ended>,
+    groups: Failures,
     series: Series,
 }
 
@@ -82,8 +83,8 @@ pub struct Observations(Arc<Mutex<State>>);
 
 impl Default for Observations {
     fn default() -> Self {
-        let (invocations, failures) = (Recent::new(REMEMBERED), Failures::new(REMEMBERED));
-        Self(Arc::new(Mutex::new(State { durations: BTreeMap::new(), invocations, failures, series: Series::default() })))
+        let (invocations, failures, groups) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED), Failures::new(REMEMBERED));
+        Self(Arc::new(Mutex::new(State { durations: BTreeMap::new(), invocations, failures, groups, series: Series::default() })))
     }
 }
 
@@ -102,7 +103,8 @@ impl Observations {
             durations.inits.observe(duration(init));
         }
         if ended.error.is_some() {
-            state.failures.add(ended.clone());
+            state.failures.push(ended.clone());
+            state.groups.add(ended.clone());
         }
         state.invocations.push(ended);
     }
@@ -134,10 +136,14 @@ impl Observations {
         state.invocations.numbered().map(|(number, ended)| RecentInvocation { number, ended: ended.clone() }).collect()
     }
 
-    /// Failures that look alike in one group each, newest first: a flood of successes does not push them out, and a flood of one
-    /// failure does not push out another.
-    pub fn failures(&self) -> Vec<FailureGroup> {
+    /// The last that failed, newest first: a flood of successes does not push them out.
+    pub fn failures(&self) -> Vec<Ended> {
         self.state().failures.newest().cloned().collect()
+    }
+
+    /// Failures that look alike in one group each, newest first: a flood of one failure does not push out another.
+    pub fn failure_groups(&self) -> Vec<FailureGroup> {
+        self.state().groups.newest().cloned().collect()
     }
 
     /// Metrics that functions printed.
@@ -181,8 +187,9 @@ mod tests {
         observer.ended(ended(0, Some(Failure::new("Oops", &"x".repeat(9_999)))));
         (1..500).for_each(|n| observer.ended(ended(n, None)));
         let failures = observations.failures();
-        assert_eq!((failures.len(), failures[0].last.function.as_str()), (1, "F"));
-        assert!(failures[0].last.error.as_ref().unwrap().message.len() < 2_100);
+        assert_eq!((failures.len(), failures[0].function.as_str()), (1, "F"));
+        assert_eq!(observations.failure_groups()[0].last, failures[0]);
+        assert!(failures[0].error.as_ref().unwrap().message.len() < 2_100);
         assert_eq!(observations.invocations().len(), REMEMBERED);
         let newest = observations.invocations().remove(0);
         assert_eq!((newest.number, newest.ended.request_id.as_str()), (500, "499"));

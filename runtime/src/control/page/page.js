@@ -69,7 +69,7 @@ function activity(seen, status, now) {
   };
   const failed = status.functions.reduce((sum, f) => sum + f.errors, 0);
   write($("failed"), failed ? number(failed) : "");
-  list($("failures"), ".rows", seen.failures, (f) => `${f.function} ${f.error.error_type} ${f.first_ms}`, failure, (node, f) => {
+  list($("failures"), ".rows", seen.failure_groups, (f) => `${f.function} ${f.error.error_type} ${f.first_ms}`, failure, (node, f) => {
     write(node.querySelector(".grow"), f.function);
     write(node.querySelector(".pill"), f.times === 1 ? "once" : `${number(f.times)} times`);
     write(node.querySelector(".line .soft"), ago(f.at_ms, now));
