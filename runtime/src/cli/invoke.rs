@@ -1,6 +1,6 @@
 //! `usher invoke`: one function, one event, one answer.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::invocation::{Invoke as _, Outcome, Request};
 use crate::invoke_api::{self, Asked, Client};
 use crate::model::qualified::function_name;
 use crate::model::{Application, Function};
+use crate::terminal;
 
 /// How long the function's last lines may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -79,14 +80,14 @@ struct Ended {
 async fn through(host: &Client, function: &str, arguments: &Invoke, event: Bytes) -> Result<Option<Ended>, Wrong> {
     let answer = match host.invoke(function, event, arguments.asynchronous, arguments.log).await {
         Asked::Answer(answer) => answer,
-        Asked::Refused(why) => return Err(Wrong::failure(format!("the running host refuses: {why}"))),
+        Asked::Refused(why) => return Err(Wrong::failure(format!("the running host refuses: {}", terminal::line(&why)))),
         Asked::Broken(why) => {
             return Err(Wrong::failure(format!("the running host went away ({why}); whether the function ran is not known")));
         }
         Asked::Nobody => return Ok(None),
     };
     if let Some(log) = &answer.log {
-        eprint!("{log}");
+        terminal::report(log);
     }
     let body = if arguments.asynchronous { answer.request_id.into() } else { answer.body };
     Ok(Some(Ended { body, failed: answer.failed }))
@@ -97,12 +98,10 @@ fn print(arguments: &Invoke, ended: &Ended) -> Result<ExitCode, Wrong> {
     let (body, mut code) = (&ended.body, ExitCode::SUCCESS);
     if ended.failed {
         let error = reported(body);
-        eprintln!("usher: {} failed: {error}", arguments.function);
+        terminal::report(&format!("usher: {} failed: {}\n", arguments.function, terminal::line(&error)));
         code = ExitCode::FAILURE;
     }
-    let mut out = std::io::stdout().lock();
-    let printed = out.write_all(body).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
-    printed.map_err(|error| Wrong::failure(format!("cannot print the answer: {error}")))?;
+    terminal::answer(body).map_err(|error| Wrong::failure(format!("cannot print the answer: {error}")))?;
     Ok(code)
 }
 

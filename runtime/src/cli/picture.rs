@@ -1,7 +1,6 @@
 //! `usher template`: what the template comes to.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use super::arguments::Source;
@@ -11,17 +10,15 @@ use crate::filter::Filters;
 use crate::model::sqs::name_of;
 use crate::model::{Application, Code, Destination, Function, KafkaMapping, LogFormat, Logging, Queue, SqsMapping, Tool};
 use crate::project::Project;
-
-/// Stands for what must not be shown.
-const HIDDEN: &str = "(hidden)";
+use crate::{redaction, terminal};
 
 /// Prints the resolved application; the warnings go to standard error.
 pub(super) fn run(arguments: &Source) -> Result<ExitCode, Wrong> {
     let (project, application) = prepare::application(&arguments.template, &arguments.arguments())?;
     prepare::warn(&application);
     let picture = draw(&application, &project)?;
-    let printed = std::io::stdout().lock().write_all(picture.as_bytes());
-    printed.map_err(|error| Wrong::failure(format!("cannot print: {error}")))?;
+    terminal::print(&redaction::text(&picture, &application.secrets))
+        .map_err(|error| Wrong::failure(format!("cannot print: {error}")))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -96,7 +93,8 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
         let _ = writeln!(out, "  log {}{levels}{group}", logging.format.unwrap_or(LogFormat::Text));
     }
     for (name, value) in &function.environment {
-        let _ = writeln!(out, "  {name}={}", shown(name, value, application));
+        let value = redaction::variable(name, value, &application.secrets);
+        let _ = writeln!(out, "  {name}={}", terminal::line(&value));
     }
 }
 
@@ -159,34 +157,4 @@ fn draw_sqs(out: &mut String, mapping: &SqsMapping) {
         mapping.partial_responses
     );
     draw_filters(out, mapping.filters.as_ref());
-}
-
-/// A variable's value, unless it holds a secret, is called like one, or carries a password in a URL.
-fn shown(name: &str, value: &str, application: &Application) -> String {
-    const TELLING: [&str; 6] = ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "CREDENTIAL", "PRIVATE_KEY"];
-    let upper = name.to_ascii_uppercase();
-    let secret = TELLING.iter().any(|word| upper.contains(word))
-        || application.secrets.iter().any(|secret| value.contains(secret.as_str()));
-    if secret && !value.is_empty() {
-        return HIDDEN.into();
-    }
-    match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
-        Some((scheme, (login, rest))) if !login.contains('/') => format!("{scheme}://{HIDDEN}@{rest}"),
-        _ => value.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_hidden_wherever_they_stand() {
-        let application = Application { secrets: ["hush".to_owned()].into(), ..Application::default() };
-        assert_eq!(shown("URL", "x-hush-y", &application), HIDDEN);
-        assert_eq!(shown("API_TOKEN", "abc", &application), HIDDEN);
-        assert_eq!(shown("DB", "pg://u:p@127.0.0.1/x", &application), "pg://(hidden)@127.0.0.1/x");
-        assert_eq!(shown("SIZE", "3", &application), "3");
-        assert_eq!(shown("PAGE", "https://host/a@b", &application), "https://host/a@b");
-    }
 }

@@ -7,6 +7,7 @@ use super::exit::Wrong;
 use crate::build::{self, Binaries};
 use crate::model::Application;
 use crate::project::{Arguments, Examined, Project};
+use crate::redaction;
 use crate::template;
 use crate::tuning::Wish;
 
@@ -30,7 +31,14 @@ pub(super) fn examine(template: &Path, arguments: &Arguments) -> (Project, Appli
         let function = |wish: &Wish| wish.target.split('.').next().unwrap_or_default().to_owned();
         project.tuned.retain(|wish| !application.skipped.contains_key(&function(wish)));
     }
+    // only the template says which of the project's values are secrets
+    let found = redacted(&found, &application);
     (project, application, found)
+}
+
+/// Messages as they may be printed.
+pub(super) fn redacted(messages: &[String], application: &Application) -> Vec<String> {
+    messages.iter().map(|message| redaction::text(message, &application.secrets).into_owned()).collect()
 }
 
 /// Tells what is left out or looks wrong.

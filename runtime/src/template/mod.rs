@@ -37,14 +37,19 @@ mod sqs;
 mod sqs_lints;
 mod unapplied;
 
+<<<<<<< HEAD
 #[cfg(test)]
 mod sam_lists_tests;
 
+=======
+use std::collections::BTreeSet;
+>>>>>>> p6
 use std::path::Path;
 
 use crate::document::{Node, Problems, Reader, parse_json, parse_yaml};
 use crate::model::{Application, Diagnostic};
 use crate::project::{Project, TEMPLATES, in_folder};
+use crate::redaction;
 
 /// The transform that this host applies.
 const SAM: &str = "AWS::Serverless-2016-10-31";
@@ -74,13 +79,22 @@ pub fn examine(template: &Path, project: &Project) -> (Application, Vec<Diagnost
     let mut problems = Problems::new(template.display().to_string());
     let application = read_file(template, &mut problems).and_then(|text| parse(&text, template, project, &mut problems));
     let mut application = application.unwrap_or_default();
+    let secrets = application.secrets.clone();
     match problems.finish() {
         Ok(warnings) => {
-            application.warnings = warnings;
+            application.warnings = redacted(warnings, &secrets);
             (application, Vec::new())
         }
-        Err(errors) => (application, errors),
+        Err(errors) => (application, redacted(errors, &secrets)),
     }
+}
+
+/// A message names the value that is wrong, which may be a secret that a reference put there.
+fn redacted(mut found: Vec<Diagnostic>, secrets: &BTreeSet<String>) -> Vec<Diagnostic> {
+    for diagnostic in &mut found {
+        diagnostic.message = redaction::text(&diagnostic.message, secrets).into_owned();
+    }
+    found
 }
 
 fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
