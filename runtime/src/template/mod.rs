@@ -37,13 +37,10 @@ mod sqs;
 mod sqs_lints;
 mod unapplied;
 
-<<<<<<< HEAD
 #[cfg(test)]
 mod sam_lists_tests;
 
-=======
 use std::collections::BTreeSet;
->>>>>>> p6
 use std::path::Path;
 
 use crate::document::{Node, Problems, Reader, parse_json, parse_yaml};
