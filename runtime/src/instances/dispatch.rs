@@ -24,7 +24,6 @@ pub(super) struct Job {
     pub(super) request_id: Arc<str>,
     pub(super) payload: Bytes,
     pub(super) trace_id: String,
-    /// JSON, in ASCII.
     /// A JSON object, in ASCII.
     pub(super) client_context: Option<Arc<str>>,
     pub(super) records: usize,
