@@ -50,7 +50,7 @@ pub(super) fn target(root: &Path) -> PathBuf {
     root.join("target")
 }
 
-/// A file that is not there, or that cannot be read, says nothing here: a build tells what is wrong with it.
+/// A file that is missing or unreadable is skipped: the build reports what is wrong with it.
 fn toml(file: &Path) -> Node {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     parse_toml(&text, &mut Problems::new(file.display().to_string()))

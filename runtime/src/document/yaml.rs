@@ -99,7 +99,8 @@ enum Content {
 
 impl Builder<'_> {
     fn take(&mut self, event: Event<'_>, span: Span) -> ControlFlow<()> {
-        let line = span.start.line();
+        // a collection begins below its tag, which is the function that messages name
+        let line = span.tag_start().unwrap_or(span.start).line();
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
                 self.problems.error(line, "a second YAML document starts here. Write one document to a file.");
@@ -242,6 +243,25 @@ pub(super) mod tests {
         let node = read("a:\n  - one\n  - two\nb: {c: d}\n");
         assert_eq!(node.get("a").unwrap().items()[1].line, 3);
         assert_eq!(node.entries()[1].line, 4);
+    }
+
+    #[test]
+    fn a_short_tag_has_the_line_that_it_stands_on() {
+        let node = read("a:\n  - !If\n    - X\n    - !Sub\n      y\n    - !Ref\nb: !GetAtt\n  - C\n  - Arn\n");
+        let condition = &node.get("a").unwrap().items()[0];
+        let items = condition.get("Fn::If").unwrap().items();
+        assert_eq!((condition.line, items[0].line, items[1].line, items[2].line), (2, 3, 4, 6));
+        assert_eq!(items[2].get("Ref").and_then(Node::text), Some(""));
+        assert_eq!(node.get("b").unwrap().line, 7);
+    }
+
+    #[test]
+    fn json_reads_as_yaml() {
+        let long = "x".repeat(3000);
+        let text = format!("{{\r\n\t\"a\": [\"{long}\", {{\"b\": \"\\ud83c\\udf9f\\/\"}}],\r\n\t\"c\": null\r\n}}");
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(lineless(&read(&text)), json);
+        assert_eq!(lineless(&read(&format!("\u{feff}{text}"))), json);
     }
 
     #[test]

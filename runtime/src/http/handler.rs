@@ -191,7 +191,7 @@ impl Handler {
     }
 }
 
-/// The token that a request brings. Of several no one counts: another reader could take another.
+/// The token that a request brings. Several are refused: another reader could take another one.
 fn presented(head: &Head, source: &str) -> Result<Option<String>, Denied> {
     let mut found: Vec<String> = if let Some(wanted) = source.strip_prefix("$request.querystring.") {
         let query = decode::query(head.uri.query().unwrap_or(""));

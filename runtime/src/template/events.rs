@@ -1,5 +1,6 @@
 //! What triggers the functions: the Events of each, APIs, and mappings written in long hand.
 
+use super::intrinsics::call;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
 use super::{apis, kafka, schedules, sqs};
@@ -50,8 +51,9 @@ pub(super) fn read(
 ) {
     apis::read(resources, scope, application, problems);
     for resource in resources.iter().filter(|r| r.kind == "AWS::Serverless::Function") {
-        // a list, say, is reported by the check of shapes
-        for entry in resource.properties.get("Events").map_or(&[][..], Node::entries) {
+        // a list or a function is reported by the check of shapes
+        let events = resource.properties.get("Events").filter(|events| call(events).is_none());
+        for entry in events.map_or(&[][..], Node::entries) {
             one(resource, entry, scope, project, application, problems);
         }
     }

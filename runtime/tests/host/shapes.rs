@@ -152,6 +152,12 @@ fn wrong_shapes_are_not_taken_for_absent() {
         (kafka("SourceAccessConfigurations: {Type: BASIC_AUTH}"), 9, "SourceAccessConfigurations must be a list"),
         (kafka("DestinationConfig: none"), 9, "DestinationConfig must be a mapping, not 'none'"),
         ("Events: [{Type: SQS}]".into(), 9, "Events must be a mapping, not a list"),
+        ("Events: {E: {Type: Schedule, Properties: {Schedule: rate(1 day), Name: my tick}}}".into(), 9, "'my tick'"),
+        ("Handler: !Ref L".into(), 9, "Handler must be text, not a list"),
+        ("Timeout: !Ref T".into(), 9, "Timeout must be a whole number from 1 to 900, not 't'"),
+        ("Environment: !Ref T".into(), 9, "Environment must be a mapping, not 't'"),
+        (kafka("FunctionResponseTypes: !Ref T"), 9, "FunctionResponseTypes must be a list, not 't'"),
+        ("Events: !If [On, {E: {Type: HttpApi}}, {}]".into(), 9, "SAM evaluates no Fn::If here"),
         ("Events: {E: [SQS]}".into(), 9, "event Worker.E must be a mapping"),
         ("Events: {E: {Type: [SQS]}}".into(), 9, "Type must be text, not a list"),
         ("Events: {E: {Type: HttpApi, Properties: get}}".into(), 9, "Properties must be a mapping, not 'get'"),
@@ -170,7 +176,7 @@ fn wrong_shapes_are_not_taken_for_absent() {
         ("FunctionUrlConfig: {AuthType: NONE, Cors: all}".into(), 9, "Cors must be a mapping, not 'all'"),
         ("DeadLetterQueue: {Type: Kafka, TargetArn: 'arn:aws:sqs:us-east-1:000000000000:q'}".into(), 9, "Type is SQS or SNS"),
     ];
-    let conditions = "Conditions: {On: !Equals [a, a]}\n";
+    let conditions = "Conditions: {On: !Equals [a, a]}\nParameters: {T: {Type: String, Default: t}, L: {Type: CommaDelimitedList, Default: 'a,b'}}\n";
     for (properties, line, words) in table {
         let text = function(&properties) + conditions;
         let found = complaints(&text, ENDPOINT);
@@ -187,6 +193,8 @@ fn wrong_shapes_are_not_taken_for_absent() {
             "  Api: {Type: 'AWS::Serverless::HttpApi', Properties: {Auth: {Authorizers: {A: jwt}}}}\n",
             "A must be a mapping, not 'jwt'",
         ),
+        ("  Api: {Type: 'AWS::Serverless::HttpApi', Properties: {StageName: my stage}}\n", "'my stage'"),
+        ("  Api: {Type: 'AWS::Serverless::HttpApi', Propertes: {StageName: a}}\n", "Did you mean Properties?"),
         ("  Api: {Type: 'AWS::Serverless::HttpApi', Properties: [a]}\n", "Properties must be a mapping, not a list"),
         (
             "  Api: {Type: 'AWS::Serverless::HttpApi'}\n  T: {Type: 'AWS::SNS::Topic', Condition: [On]}\n",
@@ -208,6 +216,7 @@ fn wrong_shapes_are_not_taken_for_absent() {
         ("Outputs: {A: text}\n", "A must be a mapping"),
         ("Globals: {Function: [Timeout]}\n", "Function must be a mapping"),
         ("Globals: {Function: {Timeout: [3]}}\n", "Timeout must be"),
+        ("Globals: {Function: !If [On, {Timeout: 3}, {}]}\n", "SAM evaluates no Fn::If here"),
     ] {
         let text = function("") + section;
         let found = complaints(&text, "");
@@ -215,11 +224,12 @@ fn wrong_shapes_are_not_taken_for_absent() {
     }
 }
 
-/// SAM leaves such a property out: observed with aws-sam-translator 1.115.
+/// SAM leaves these out: observed with aws-sam-translator 1.115.
 #[test]
-fn null_in_a_sam_resource_is_warned_of() {
+fn what_sam_leaves_out_is_warned_of() {
     for (properties, words) in [
         ("Events:", "function Worker: Events has no value"),
+        ("Events: {E: {Type: HttpApi, Propertes: {Path: /, Method: get}}}", "Did you mean Properties?"),
         ("Timeout: null", "function Worker: Timeout has no value"),
         (
             "Events: {E: {Type: HttpApi, Properties: {Path: /, Method: get, TimeoutInMillis: null}}}",

@@ -177,6 +177,10 @@ fn what_changes_answers_and_is_not_applied_is_warned_of() {
         let app = good(&rest(&format!("{property}: {value}")), "");
         assert!(warnings(&app).contains(":15: "), "{property}: {}", warnings(&app));
     }
+    for property in ["DurableConfig: {ExecutionTimeout: 60}", "TenancyConfig: {TenantIsolationMode: PER_TENANT}"] {
+        let app = good(&function(property), "");
+        assert!(warnings(&app).contains("is not applied"), "{property}: {}", warnings(&app));
+    }
     for nothing in ["CacheClusterEnabled: false", "MinimumCompressionSize: !Ref AWS::NoValue"] {
         assert_eq!(warnings(&good(&rest(nothing), "")), "", "{nothing}");
     }

@@ -224,13 +224,15 @@ def widen(path, model, lines):
             lines[path_of] = merge(lines[path_of], [kind for kind in taken if kind + "!" not in lines[path_of]])
 
 
-# What SAM's code takes beside what its schema says: model/api/api_generator.py, model/apigateway.py, swagger/swagger.py.
+# What SAM's code takes beside what its schema says: model/api/api_generator.py, model/apigateway.py, swagger/swagger.py,
+# model/preferences/deployment_preference_collection.py.
 ALSO = {
     r"/Domain/BasePath$": ["text"],
     r"/UserPoolArn$": ["list"],
     r"/ResourcePolicy/AwsAccount\w+$": ["map"],
     r"/ResourcePolicy/IpRange\w+$": ["text"],
     r"/ResourcePolicy/CustomStatements$": ["map"],
+    r"/DeploymentPreference/Alarms\[\]$": ["text"],
 }
 
 

@@ -62,6 +62,11 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
                 }
             }
             if let Some(stage) = reader.text("StageName", problems) {
+                if stage != "$default" && !route::is_stage(stage) {
+                    let message =
+                        format!("{}: StageName is '{stage}'. Use $default, or 1 to 128 letters, digits, _ and -.", reader.what);
+                    problems.error(reader.line("StageName"), message);
+                }
                 stage.clone_into(&mut api.stage);
             }
             api.variables = route::variables(&reader, "StageVariables", problems);

@@ -6,8 +6,8 @@ use super::super::events::Event;
 use super::super::resources::{IMPLICIT_REST_API, Resource, resolved};
 use super::super::scope::Scope;
 use super::route::{self, Owner};
-use crate::document::{Problems, Reader};
 use super::throttling;
+use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, PreflightMock, RestApi, Route};
 
 /// How long a REST API waits for a function unless a quota is raised.
@@ -93,7 +93,7 @@ fn settings(reader: &Reader<'_>, resource: &Resource, api: &mut Api, problems: &
     }
     if resource.id != IMPLICIT_REST_API {
         match reader.required("StageName", "Write for example `StageName: prod`.", problems) {
-            Some(stage) if stage.is_empty() || !stage.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) => {
+            Some(stage) if !route::is_stage(stage) => {
                 let message = format!("{}: a StageName holds letters, digits, _ and -; '{stage}' does not.", reader.what);
                 problems.error(reader.line("StageName"), message);
             }

@@ -45,6 +45,11 @@ pub(super) fn method(reader: &Reader<'_>, problems: &mut Problems) -> Option<Str
     Some(method)
 }
 
+/// Bounds of the service, for a stage that has a name.
+pub(super) fn is_stage(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}
+
 /// Complains of a path that no API takes.
 pub(super) fn check_path(path: &str, reader: &Reader<'_>, problems: &mut Problems) {
     if let Err(wrong) = sound_path(path) {

@@ -9,8 +9,9 @@
 
 mod table;
 
+use super::intrinsics::call;
 use super::scope::Scope;
-use crate::document::{Entry, Kind, Node, Problems};
+use crate::document::{Entry, Kind, Node, Problems, nearest};
 
 /// How messages name the top level.
 const TEMPLATE: &str = "the template";
@@ -34,6 +35,7 @@ pub(super) fn check(root: &Node, scope: &Scope<'_>, problems: &mut Problems) {
         match section.key.as_str() {
             "Globals" => {
                 for globals in section.value.entries() {
+                    check.no_call("Globals", globals);
                     check.value(&format!("Globals/{}", globals.key), "Globals", globals);
                 }
             }
@@ -68,6 +70,7 @@ impl Check<'_, '_> {
     fn resource(&mut self, resource: &Entry) {
         let id = &resource.key;
         let node = &resource.value;
+        self.attributes(id, node);
         let condition = node.get("Condition").and_then(Node::text).and_then(|name| self.scope.conditions.get(name));
         if condition == Some(&false) {
             return;
@@ -82,13 +85,42 @@ impl Check<'_, '_> {
             "AWS::Lambda::EventInvokeConfig" => format!("{id} ({kind})"),
             _ => format!("API {id}"),
         };
+        self.no_call(&what, properties);
         self.inside(kind, &what, &properties.value);
         if kind != "AWS::Serverless::Function" {
             return;
         }
-        let events = self.settled(&properties.value).and_then(|node| node.get("Events"));
-        for event in events.and_then(|events| self.settled(events)).map_or(&[][..], Node::entries) {
+        let Some(events) = properties.value.entries().iter().find(|entry| entry.key == "Events") else { return };
+        self.no_call(&what, events);
+        for event in self.settled(&events.value).map_or(&[][..], Node::entries) {
             self.event(id, event);
+        }
+    }
+
+    /// SAM reads these mappings before any function is evaluated; a function in place of one would be a key of it.
+    fn no_call(&mut self, what: &str, entry: &Entry) {
+        let Some(call) = call(&entry.value) else { return };
+        let message =
+            format!("{what}: {} must be a mapping, and SAM evaluates no {} here. Write it inside.", entry.key, call.key);
+        self.wrong(&entry.value, &entry.key, message);
+    }
+
+    /// `CloudFormation` refuses an attribute that it does not know; without this a misspelt `Properties` would be none.
+    fn attributes(&mut self, id: &str, resource: &Node) {
+        let Some(resource) = self.settled(resource) else { return };
+        for entry in resource.entries().iter().filter(|entry| table::at(&format!("Resources/*/{}", entry.key)).is_none()) {
+            let hint = nearest(&entry.key, table::below("Resources/*")).map(|near| format!(" Did you mean {near}?"));
+            let message = format!("resource {id} does not know {}.{}", entry.key, hint.unwrap_or_default());
+            self.problems.error(entry.line, message);
+        }
+    }
+
+    /// SAM ignores a key of an event that it does not know.
+    fn keys_of_event(&mut self, what: &str, event: &Node) {
+        const KNOWN: [&str; 2] = ["Type", "Properties"];
+        for entry in event.entries().iter().filter(|entry| !KNOWN.contains(&entry.key.as_str())) {
+            let hint = nearest(&entry.key, KNOWN).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+            self.problems.warn(entry.line, format!("{what} does not know {}, and SAM ignores it.{hint}", entry.key));
         }
     }
 
@@ -99,6 +131,7 @@ impl Check<'_, '_> {
             self.wrong(node, &event.key, format!("{what} must be a mapping with Type and Properties, not {}.", node.describe()));
             return;
         }
+        self.keys_of_event(&what, node);
         let kind = node.get("Type").and_then(Node::text).map(|kind| format!("event:{kind}"));
         let properties = node.entries().iter().find(|entry| entry.key == "Properties");
         if let Some((kind, properties)) = kind.zip(properties) {

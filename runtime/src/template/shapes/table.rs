@@ -23,6 +23,12 @@ pub(super) fn at(path: &str) -> Option<Kinds> {
     KINDS.get(path).copied()
 }
 
+/// The names directly below a path.
+pub(super) fn below(path: &str) -> impl Iterator<Item = &'static str> {
+    let start = format!("{path}/");
+    KINDS.keys().filter_map(move |own| own.strip_prefix(&start)).filter(|name| !name.contains(['/', '[']))
+}
+
 impl Kinds {
     /// Whether the schemas leave the kind open.
     pub(super) fn any(self) -> bool {
