@@ -35,6 +35,8 @@ struct Held {
 /// What a task of the driver ends with.
 enum Ended {
     Receive(ReceiveId, Result<Vec<Received>, Wrong>),
+    /// The queue was not asked: the host drains, or the mapping was paused while the function was busy.
+    NotAsked(ReceiveId),
     Invocation(InvocationId, Result<Response, Rejected>),
     /// The queue was told.
     Settlement,
@@ -57,6 +59,8 @@ pub(super) struct Driver {
     /// Invocations that an instance has taken over.
     begins: mpsc::UnboundedSender<InvocationId>,
     begun: mpsc::UnboundedReceiver<InvocationId>,
+    /// True while an operator pauses the mapping: requests that still wait for the function are not made.
+    paused: watch::Sender<bool>,
     /// Turns true when the host drains.
     shutdown: watch::Receiver<bool>,
 }
@@ -87,6 +91,7 @@ impl Driver {
             started: Instant::now(),
             begins,
             begun,
+            paused: watch::Sender::new(false),
             shutdown,
         }
     }
@@ -115,7 +120,10 @@ impl Driver {
                 Some(id) = self.begun.recv() => self.step(Input::Begun(id)),
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
-                    if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
+                    if let Some(settings) = settings {
+                        self.paused.send_replace(settings.paused);
+                        self.step(Input::Tuned(settings));
+                    }
                 }
                 () = until(wake) => self.step(Input::Tick),
                 () = turned(&mut shutdown), if deadline.is_none() => {
@@ -169,6 +177,7 @@ impl Driver {
                 }
                 self.step(Input::ReceiveFailed(id));
             }
+            Ended::NotAsked(id) => self.step(Input::Received(id, Vec::new())),
             Ended::Invocation(id, result) => {
                 let finish = self.judge(id, result);
                 self.step(Input::Finished(id, finish));
@@ -209,11 +218,12 @@ impl Driver {
         match action {
             Action::Receive { id, most, wait } => {
                 let (sqs, mapping, queues) = (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
-                let (invoker, mut shutdown) = (self.invoker.clone(), self.shutdown.clone());
+                let (invoker, mut shutdown, mut paused) = (self.invoker.clone(), self.shutdown.clone(), self.paused.subscribe());
                 self.tasks.spawn(async move {
                     tokio::select! {
                         () = invoker.ready(&mapping.function) => {}
-                        () = turned(&mut shutdown) => return Ended::Receive(id, Ok(Vec::new())),
+                        () = turned(&mut shutdown) => return Ended::NotAsked(id),
+                        () = turned(&mut paused) => return Ended::NotAsked(id),
                     }
                     let mut received = sqs.receive(mapping.queue_name(), most, wait).await;
                     // the server answers and has lost the queue, as one without a disk does when it is restarted
