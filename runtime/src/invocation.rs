@@ -96,8 +96,8 @@ pub struct FunctionError {
 /// Why an invocation did not reach the function at all. The caller still owns the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
-    /// No such function in the template.
-    #[error("no function {0} in the template")]
+    /// The template has no such function, or this host cannot run it.
+    #[error("no function {0} runs here")]
     NotFound(String),
     /// All instances are busy and no more may start. Try again later. One that waits for an instance meets this only
     /// where the limit is 0, or [`Request::start_by`] is over.
@@ -150,6 +150,17 @@ impl fmt::Display for ConcurrencyLimit {
                  concurrency=N, `concurrency` in usher.toml (all functions) or ReservedConcurrentExecutions in the template"
             ),
         }
+    }
+}
+
+/// The error of an invocation, or why it did not begin. `None`: the function answered.
+pub(crate) fn error_text(result: &Result<Response, Rejected>) -> Option<String> {
+    match result {
+        Ok(Response { outcome: Outcome::Answer(_), .. }) => None,
+        Ok(Response { outcome: Outcome::Error(error) | Outcome::Interrupted(error), .. }) => {
+            Some(format!("{}: {}", error.error_type, error.message))
+        }
+        Err(rejected) => Some(rejected.to_string()),
     }
 }
 

@@ -2,8 +2,11 @@
 //!
 //! - The topics are those that it has read. One that was deleted and created again continues the old offsets for librdkafka, so its first
 //!   records would be skipped.
+//! - The logs still have what was not fetched. A partition that is held back fetches nothing, and would not notice.
 //! - Each partition has a member of the group. A member to which the group gives nothing gets no error: it waits for ever. It may be right,
 //!   where there are more members than partitions; so only partitions that no member has count.
+//!
+//! What the status lacks is looked up with the same client (`lookups`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,9 +21,11 @@ use tokio::sync::mpsc::Sender;
 use super::assigned::{Place, Unheld, assignment};
 use super::consumer::Event;
 use super::lookup;
-use super::offsets::{PATIENCE, cluster, id};
+use super::lookups::look_up;
+use super::offsets::{self, PATIENCE, cluster, id};
 use super::quiet::Quiet;
 use super::resume::Identity;
+use super::status::Progress;
 use super::topics::KnownTopics;
 use crate::mapping::Partition;
 use crate::model::KafkaMapping;
@@ -39,11 +44,16 @@ pub(super) struct Surveying(#[expect(dead_code, reason = "what counts is that it
 ///
 /// # Errors
 /// The machine gives no thread.
-pub(super) fn begin(mapping: KafkaMapping, known: Arc<KnownTopics>, events: Sender<Event>) -> std::io::Result<Surveying> {
+pub(super) fn begin(
+    mapping: KafkaMapping,
+    progress: Arc<Progress>,
+    known: Arc<KnownTopics>,
+    events: Sender<Event>,
+) -> std::io::Result<Surveying> {
     let (stop, stopped) = mpsc::channel();
     let name = format!("survey {}", mapping.id);
     std::thread::Builder::new().name(name).spawn(move || {
-        let mut survey = Survey { mapping, known, client: None, unheld: Unheld::default() };
+        let mut survey = Survey { mapping, progress, known, client: None, unheld: Unheld::default() };
         while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             for event in survey.look() {
                 if events.blocking_send(event).is_err() {
@@ -57,6 +67,7 @@ pub(super) fn begin(mapping: KafkaMapping, known: Arc<KnownTopics>, events: Send
 
 struct Survey {
     mapping: KafkaMapping,
+    progress: Arc<Progress>,
     known: Arc<KnownTopics>,
     client: Option<BaseConsumer<Quiet>>,
     unheld: Unheld,
@@ -66,7 +77,10 @@ impl Survey {
     /// What the driver has to do. A cluster that does not answer is reported elsewhere.
     fn look(&mut self) -> Vec<Event> {
         let looked = self.client().and_then(|client| {
+            look_up(&client, &self.mapping, &self.progress);
             let mut events = self.replaced(&client)?;
+            // one log without a leader hides nothing else
+            events.extend(self.log_starts(&client).ok());
             events.extend(self.unassigned(&client)?);
             self.client = Some(client);
             Ok(events)
@@ -98,6 +112,18 @@ impl Survey {
             }
         }
         Ok(events)
+    }
+
+    /// Where the logs start.
+    fn log_starts(&self, client: &BaseConsumer<Quiet>) -> Result<Event, String> {
+        let mut all = Vec::new();
+        for (topic, name) in self.mapping.topics.iter().enumerate() {
+            let numbers = partitions(client, name).map_err(|error| error.to_string())?;
+            let numbers: Vec<i32> = numbers.into_iter().map(|(_, number)| number).collect();
+            let starts = offsets::log_starts(client, name, &numbers).map_err(|error| error.to_string())?;
+            all.extend(starts.into_iter().map(|(number, start)| (Partition { topic, number }, start)));
+        }
+        Ok(Event::LogStarts(all))
     }
 
     /// Partitions that the group has given to no member for a while.

@@ -1,5 +1,7 @@
 //! The task between the queue, the pure machine and the functions: it feeds the one and obeys the other.
 
+mod observed;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,12 +11,13 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::client::{Sqs, Wrong};
+use super::counting::Counting;
 use super::encode;
 use super::mapping::{Action, Finish, Input, InvocationId, Key, Machine, Message, Millis, ReceiveId, failures};
 use super::queues;
 use super::settlement::{Verdict, settle};
 use super::status::Progress;
-use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+use crate::invocation::{Invoker, Outcome, Rejected, Request, Response, error_text};
 use crate::model::{Queue, SqsMapping};
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
@@ -28,6 +31,8 @@ const NO_CAPACITY: Duration = Duration::from_millis(500);
 struct Held {
     id: String,
     receipt: String,
+    /// When it was sent, milliseconds since 1970, as the queue says.
+    sent: Option<i64>,
     /// Its JSON; taken when the event is made of it.
     record: Vec<u8>,
 }
@@ -108,7 +113,8 @@ impl Driver {
         let mut shutdown = self.shutdown.clone();
         let mut deadline: Option<tokio::time::Instant> = None;
         self.step(Input::Tick);
-        self.progress.holds(self.machine.overview());
+        self.show();
+        let mut count = Counting::default();
         while deadline.is_none() || !self.tasks.is_empty() {
             let wake = self.machine.wake().map(|at| self.instant(at).into());
             tokio::select! {
@@ -122,10 +128,12 @@ impl Driver {
                     let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings {
                         self.paused.send_replace(settings.paused);
+                        self.progress.paused(settings.paused);
                         self.step(Input::Tuned(settings));
                     }
                 }
                 () = until(wake) => self.step(Input::Tick),
+                counted = count.next(&self.sqs, self.mapping.queue_name()), if deadline.is_none() => self.counted(counted),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
                     self.step(Input::Drain);
@@ -135,7 +143,7 @@ impl Driver {
                     return Ok(());
                 }
             }
-            self.progress.holds(self.machine.overview());
+            self.show();
         }
         Ok(())
     }
@@ -170,8 +178,8 @@ impl Driver {
                 self.step(Input::Received(id, messages));
             }
             Ended::Receive(id, Err(why)) => {
+                self.progress.problem(Some(self.problem(&why)));
                 let why = why.to_string();
-                self.progress.problem(Some(why.clone()));
                 if let Some(times) = self.unanswered.failed(Instant::now(), (), &why) {
                     tracing::warn!(times, mapping = %self.mapping.id, "{} at {} cannot be asked: {why}. It is tried until it can", self.mapping.queue_name(), self.sqs.endpoint());
                 }
@@ -179,7 +187,10 @@ impl Driver {
             }
             Ended::NotAsked(id) => self.step(Input::Received(id, Vec::new())),
             Ended::Invocation(id, result) => {
+                let said = error_text(&result);
+                let messages = self.batches.get(&id).map_or(0, Vec::len);
                 let finish = self.judge(id, result);
+                self.show_finish(messages, &finish, said);
                 self.step(Input::Finished(id, finish));
             }
             Ended::Settlement => {}
@@ -197,6 +208,7 @@ impl Driver {
         let receipts: Vec<String> = messages.into_iter().filter_map(|message| message.receipt_handle).collect();
         if !receipts.is_empty() {
             Progress::add(&self.progress.filtered, receipts.len());
+            self.progress.dropped();
             self.tell(Verdict::Delete, receipts);
         }
     }
@@ -210,7 +222,10 @@ impl Driver {
         let group = group.and_then(|attributes| attributes.get(&MessageSystemAttributeName::MessageGroupId));
         let known = Message { key: self.next_key, size: record.len() + 1, group: group.map(|group| group.as_str().into()) };
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        self.held.insert(known.key, Held { id: text(message.message_id()), receipt: text(message.receipt_handle()), record });
+        let sent = message.attributes().and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp));
+        let sent = sent.and_then(|sent| sent.parse().ok());
+        let (id, receipt) = (text(message.message_id()), text(message.receipt_handle()));
+        self.held.insert(known.key, Held { id, receipt, sent, record });
         known
     }
 
