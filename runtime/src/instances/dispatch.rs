@@ -24,8 +24,8 @@ pub(super) struct Job {
     pub(super) request_id: Arc<str>,
     pub(super) payload: Bytes,
     pub(super) trace_id: String,
-    /// JSON, in ASCII.
-    pub(super) client_context: Option<String>,
+    /// A JSON object, in ASCII.
+    pub(super) client_context: Option<Arc<str>>,
     pub(super) records: usize,
     pub(super) kill: Option<Kill>,
     /// Its caller waits for a busy instance rather than be refused.
@@ -42,7 +42,7 @@ pub(super) struct Assignment {
     pub(super) invocation_id: String,
     pub(super) deadline_ms: u64,
     pub(super) trace_id: String,
-    pub(super) client_context: Option<String>,
+    pub(super) client_context: Option<Arc<str>>,
     pub(super) payload: Bytes,
 }
 

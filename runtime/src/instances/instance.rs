@@ -125,7 +125,6 @@ impl Instance {
     }
 
     /// Makes the job this process' and hands it to the waiting call. Gives it back if that call is gone.
-    #[expect(clippy::result_large_err, reason = "the job goes back to the queue whole; boxing would cost each job an allocation")]
     pub(super) fn assign(self: Arc<Self>, job: Job, hand: oneshot::Sender<Assignment>) -> Result<(), Job> {
         let mut state = self.state();
         state.waiting = state.waiting.saturating_sub(1);

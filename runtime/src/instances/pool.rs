@@ -276,7 +276,7 @@ impl Pool {
             request_id: request_id.clone(),
             payload: request.payload,
             trace_id: request.trace_id.unwrap_or_else(new_trace_id),
-            client_context: request.client_context,
+            client_context: request.client_context.map(Arc::from),
             records: request.records,
             kill,
             waits: wait_for_slot,

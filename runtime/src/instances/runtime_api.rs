@@ -80,7 +80,7 @@ async fn next(instance: &Arc<Instance>) -> Reply {
         .header("Lambda-Runtime-Invoked-Function-Arn", arn(&instance.runner.function))
         .header("Lambda-Runtime-Trace-Id", trace_id);
     if let Some(context) = client_context {
-        response = response.header("Lambda-Runtime-Client-Context", context);
+        response = response.header("Lambda-Runtime-Client-Context", &*context);
     }
     response
         .body(Full::new(payload))

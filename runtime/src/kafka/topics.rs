@@ -27,6 +27,18 @@ struct Content {
     clusters: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
+impl Content {
+    /// Under which name a cluster is kept. One whose id did not come in time is the only cluster that is known, if there is one: as
+    /// another cluster its topics would all be new, and one that was created again would not be noticed.
+    fn called<'a>(&'a self, cluster: &'a str) -> &'a str {
+        let mut known = self.clusters.keys();
+        match (cluster, known.next(), known.next()) {
+            ("", Some(only), None) => only,
+            _ => cluster,
+        }
+    }
+}
+
 /// The topics of one mapping and group.
 #[derive(Debug)]
 pub(super) struct KnownTopics {
@@ -92,7 +104,8 @@ impl KnownTopics {
 
     /// What a topic of this id is to this host.
     pub(super) fn identity(&self, cluster: &str, topic: &str, id: Option<u128>) -> Identity {
-        match self.content().clusters.get(cluster).and_then(|topics| topics.get(topic)) {
+        let content = self.content();
+        match content.clusters.get(content.called(cluster)).and_then(|topics| topics.get(topic)) {
             None => Identity::New,
             Some(known) if known.is_none() || id.is_none() => Identity::Unknown,
             Some(known) if *known == written(id) => Identity::Same,
@@ -107,7 +120,8 @@ impl KnownTopics {
     pub(super) fn remember(&self, cluster: &str, topic: &str, id: Option<u128>) -> Result<(), String> {
         let content = {
             let mut content = self.content();
-            let known = content.clusters.entry(cluster.to_owned()).or_default();
+            let cluster = content.called(cluster).to_owned();
+            let known = content.clusters.entry(cluster).or_default();
             if known.insert(topic.to_owned(), written(id)).is_some_and(|before| before == written(id)) {
                 return Ok(());
             }
@@ -145,6 +159,19 @@ mod tests {
         assert_eq!(second.identity("cluster", "orders", None), Identity::Unknown);
         assert_eq!(second.identity("another cluster", "orders", Some(8)), Identity::New);
         assert_eq!(open("another group").identity("cluster", "orders", Some(8)), Identity::New);
+    }
+
+    #[test]
+    fn a_cluster_whose_id_does_not_come_is_the_known_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = KnownTopics::open(Some(folder.path()), "Orders", "group").unwrap();
+        known.remember("cluster", "orders", Some(7)).unwrap();
+        assert_eq!(known.identity("", "orders", Some(7)), Identity::Same);
+        assert_eq!(known.identity("", "orders", Some(8)), Identity::Replaced);
+        known.remember("", "orders", Some(8)).unwrap();
+        assert_eq!(known.identity("cluster", "orders", Some(8)), Identity::Same);
+        known.remember("another", "orders", Some(9)).unwrap();
+        assert_eq!(known.identity("", "orders", Some(9)), Identity::New, "of two it may be either");
     }
 
     #[test]

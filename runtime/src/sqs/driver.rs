@@ -40,6 +40,8 @@ struct Held {
 /// What a task of the driver ends with.
 enum Ended {
     Receive(ReceiveId, Result<Vec<Received>, Wrong>),
+    /// The queue was not asked: the host drains, or the mapping was paused while the function was busy.
+    NotAsked(ReceiveId),
     Invocation(InvocationId, Result<Response, Rejected>),
     /// The queue was told.
     Settlement,
@@ -62,6 +64,8 @@ pub(super) struct Driver {
     /// Invocations that an instance has taken over.
     begins: mpsc::UnboundedSender<InvocationId>,
     begun: mpsc::UnboundedReceiver<InvocationId>,
+    /// True while an operator pauses the mapping: requests that still wait for the function are not made.
+    paused: watch::Sender<bool>,
     /// Turns true when the host drains.
     shutdown: watch::Receiver<bool>,
 }
@@ -92,6 +96,7 @@ impl Driver {
             started: Instant::now(),
             begins,
             begun,
+            paused: watch::Sender::new(false),
             shutdown,
         }
     }
@@ -122,6 +127,7 @@ impl Driver {
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings {
+                        self.paused.send_replace(settings.paused);
                         self.progress.paused(settings.paused);
                         self.step(Input::Tuned(settings));
                     }
@@ -179,6 +185,7 @@ impl Driver {
                 }
                 self.step(Input::ReceiveFailed(id));
             }
+            Ended::NotAsked(id) => self.step(Input::Received(id, Vec::new())),
             Ended::Invocation(id, result) => {
                 let said = error_text(&result);
                 let messages = self.batches.get(&id).map_or(0, Vec::len);
@@ -226,11 +233,12 @@ impl Driver {
         match action {
             Action::Receive { id, most, wait } => {
                 let (sqs, mapping, queues) = (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
-                let (invoker, mut shutdown) = (self.invoker.clone(), self.shutdown.clone());
+                let (invoker, mut shutdown, mut paused) = (self.invoker.clone(), self.shutdown.clone(), self.paused.subscribe());
                 self.tasks.spawn(async move {
                     tokio::select! {
                         () = invoker.ready(&mapping.function) => {}
-                        () = turned(&mut shutdown) => return Ended::Receive(id, Ok(Vec::new())),
+                        () = turned(&mut shutdown) => return Ended::NotAsked(id),
+                        () = turned(&mut paused) => return Ended::NotAsked(id),
                     }
                     let mut received = sqs.receive(mapping.queue_name(), most, wait).await;
                     // the server answers and has lost the queue, as one without a disk does when it is restarted
