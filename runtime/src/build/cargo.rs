@@ -100,7 +100,7 @@ impl Workspace {
                 String::from_utf8_lossy(&output.stderr).trim_end()
             )));
         }
-        let value: Value = serde_json::from_slice(&output.stdout)
+        let value: Value = strict_json::from_slice(&output.stdout)
             .map_err(|error| BuildError(format!("cargo metadata said something else than JSON: {error}")))?;
         let path = |key: &str| PathBuf::from(value[key].as_str().unwrap_or_default());
         let packages = value["packages"].as_array().into_iter().flatten().filter_map(|package| {
@@ -189,7 +189,7 @@ impl Workspace {
         let mut progress = Progress::new(targets.len(), profile);
         let mut executables: BTreeMap<String, PathBuf> = BTreeMap::new();
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+            let Ok(message) = strict_json::from_str::<Value>(&line) else { continue };
             if message["reason"] == "compiler-artifact" {
                 let name = message["target"]["name"].as_str().unwrap_or_default();
                 progress.step(name, message["fresh"].as_bool().unwrap_or(false));

@@ -131,12 +131,12 @@ async fn change(path: &str, request: Request<Incoming>, peers: &Peers, host: &Ho
         }
     };
     if path == OFFSETS {
-        return match serde_json::from_slice(&body) {
+        return match strict_json::from_slice(&body) {
             Ok(change) => outcome(offsets::change(host, &who, &change).await),
             Err(error) => message(StatusCode::BAD_REQUEST, &format!("not a move of a consumer group: {error}")),
         };
     }
-    match serde_json::from_slice(&body) {
+    match strict_json::from_slice(&body) {
         Ok(wish) => outcome(host.tuner.wish(&who, &wish).map(|change| json!({ "change": change }))),
         Err(error) => message(StatusCode::BAD_REQUEST, &format!("not a change ({error}): target, setting and value, all text")),
     }

@@ -182,7 +182,7 @@ impl Handler {
             }
         };
         match response.outcome {
-            Outcome::Error(_) => Err(Refusal::FunctionFailed),
+            Outcome::Error(_) | Outcome::Interrupted(_) => Err(Refusal::FunctionFailed),
             Outcome::Answer(bytes) => answer::decode(&bytes, &self.api.kind, accept).map_err(|wrong| {
                 tracing::warn!(function, request_id = response.request_id, wrong, "the answer cannot be sent as a response");
                 Refusal::BadAnswer

@@ -30,8 +30,7 @@ pub(super) fn of_template(reader: &Reader<'_>, id: &str, project: &Project, prob
     const KEY: &str = "SourceAccessConfigurations";
     let before = problems.mark();
     let mut access = Vec::new();
-    for item in reader.get(KEY).map_or(&[][..], |list| list.items()) {
-        let item = Reader::new(item, format!("{}: {KEY}", reader.what));
+    for item in reader.mappings(KEY, KEY, problems) {
         item.only(&["Type", "URI"], problems);
         let remedy = "Write for example `{Type: SASL_SCRAM_512_AUTH, URI: !Ref Secret}`.";
         let (Some(kind), Some(uri)) = (item.required("Type", remedy, problems), item.required("URI", remedy, problems)) else {
@@ -68,7 +67,7 @@ pub(super) fn read(access: &[(String, Secret)]) -> Result<Security, String> {
             return Err(format!("{kind} is no way to reach Kafka from here. There are {}", names.join(", ")));
         };
         let misses = |what: &str| format!("{file}, the secret for {kind}, has no {what}. It holds JSON: {shape}");
-        let content: Content = serde_json::from_str(secret.text.reveal()).map_err(|error| {
+        let content: Content = strict_json::from_str(secret.text.reveal()).map_err(|error| {
             format!("{file}, the secret for {kind}, is not JSON of texts (line {}). Write {shape}", error.line())
         })?;
         let certificate = || {

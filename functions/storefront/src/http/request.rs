@@ -88,7 +88,7 @@ impl Call {
         if self.body.is_empty() {
             return Err(Problem::malformed("the body is empty; JSON is expected"));
         }
-        serde_json::from_slice(&self.body).map_err(|e| Problem::malformed(format_args!("the body cannot be used: {e}")))
+        strict_json::from_slice(&self.body).map_err(|e| Problem::malformed(format_args!("the body cannot be used: {e}")))
     }
 
     /// A header by its name in lower case; nothing where the request has none.

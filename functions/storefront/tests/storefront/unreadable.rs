@@ -246,6 +246,29 @@ async fn a_body_with_what_cannot_be_read_is_refused() {
 }
 
 #[tokio::test]
+async fn an_array_is_no_body_of_any_route() {
+    let shop = open_with(Scripted::new([])).await;
+    let id = program(&shop).await;
+    let (orders, change) = (format!("/programs/{id}/orders"), format!("/programs/{id}"));
+    for (method, path, body) in [
+        ("POST", orders.as_str(), "[0,null,1,null]"),
+        ("POST", &orders, "[0,[1,2],null,null]"),
+        ("POST", &orders, "[]"),
+        ("POST", "/programs", r#"["T",[{"name":"A","rows":1,"seats_per_row":1,"price_cents":1}],60,1]"#),
+        ("POST", "/programs", r#"{"title":"T","categories":[["A",1,1,1]]}"#),
+        ("PATCH", &change, r#"[1,"T",60,1,[]]"#),
+        ("PATCH", &change, r#"{"version":1,"categories":[[0,"B",1]]}"#),
+        ("POST", "/parked/1/replay", "[0]"),
+        ("POST", "/parked/1/discard", r#"["w"]"#),
+        ("POST", "/payments/1/refunded", r#"["n"]"#),
+        ("POST", "/gaps/1/close", r#"["w"]"#),
+    ] {
+        assert_eq!(Asked { body: Some(body), ..Asked::new(method, path) }.status(&shop).await, 400, "{method} {path} {body}");
+    }
+    assert_eq!(free(&shop, &id).await, 10);
+}
+
+#[tokio::test]
 async fn a_signature_that_cannot_be_read_is_no_signature() {
     let shop = open_with(Scripted::new([])).await;
     let body = r#"{"reference":"r","order":"4611686018427387905","amount_cents":1}"#;

@@ -62,10 +62,15 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
                 }
             }
             if let Some(stage) = reader.text("StageName", problems) {
+                if stage != "$default" && !route::is_stage(stage) {
+                    let message =
+                        format!("{}: StageName is '{stage}'. Use $default, or 1 to 128 letters, digits, _ and -.", reader.what);
+                    problems.error(reader.line("StageName"), message);
+                }
                 stage.clone_into(&mut api.stage);
             }
             api.variables = route::variables(&reader, "StageVariables", problems);
-            api.cors = cors::read(&reader, "CorsConfiguration", problems);
+            api.cors = cors::read_or_all(&reader, "CorsConfiguration", problems);
             throttling::http_api(&reader, &mut api, problems);
             if let Some(auth) = reader.child("Auth", problems) {
                 jwt::declared(&auth, &mut api, problems);

@@ -7,7 +7,7 @@ use super::super::resources::{IMPLICIT_REST_API, Resource, resolved};
 use super::super::scope::Scope;
 use super::route::{self, Owner};
 use super::throttling;
-use crate::document::{Node, Problems, Reader};
+use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, PreflightMock, RestApi, Route};
 
 /// How long a REST API waits for a function unless a quota is raised.
@@ -93,7 +93,7 @@ fn settings(reader: &Reader<'_>, resource: &Resource, api: &mut Api, problems: &
     }
     if resource.id != IMPLICIT_REST_API {
         match reader.required("StageName", "Write for example `StageName: prod`.", problems) {
-            Some(stage) if stage.is_empty() || !stage.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) => {
+            Some(stage) if !route::is_stage(stage) => {
                 let message = format!("{}: a StageName holds letters, digits, _ and -; '{stage}' does not.", reader.what);
                 problems.error(reader.line("StageName"), message);
             }
@@ -208,7 +208,7 @@ pub(in super::super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, applica
     if let Some(auth) = reader.child("Auth", problems) {
         refuse_guards(&auth, "Authorizer", problems);
     }
-    if reader.get("ResponseTransferMode").and_then(Node::text) == Some("STREAM") {
+    if reader.text("ResponseTransferMode", problems) == Some("STREAM") {
         let message = format!("{}: answers are not streamed by this host; they are sent whole.", reader.what);
         problems.warn(reader.line("ResponseTransferMode"), message);
     }
