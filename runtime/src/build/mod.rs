@@ -16,7 +16,7 @@ mod workspace;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Application, Code, Function};
+use crate::model::{Application, Code, Function, ToolBuild};
 
 /// Name of the executable in a prebuilt folder.
 const BOOTSTRAP: &str = "bootstrap";
@@ -75,7 +75,7 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
     }
     for (function, build) in tools {
         let made = if options.no_build { Ok(()) } else { tool::run(&function.id, build) };
-        let executable = made.and_then(|()| prebuilt(&build.artifacts)).map_err(|wrong| BuildError(said(function, &wrong)))?;
+        let executable = made.and_then(|()| left(build, options.no_build)).map_err(|wrong| BuildError(said(function, &wrong)))?;
         binaries.insert(function.id.clone(), executable);
     }
     if !targets.is_empty() {
@@ -104,6 +104,16 @@ pub fn check(app: &Application, options: &Options) -> Vec<String> {
 fn said(function: &Function, wrong: &str) -> String {
     let place = if function.place.is_empty() { String::new() } else { format!("{}: ", function.place) };
     format!("{place}function {}: {wrong}", function.id)
+}
+
+/// The executable that a tool left in its folder.
+fn left(build: &ToolBuild, former: bool) -> Result<PathBuf, String> {
+    let file = build.artifacts.join(BOOTSTRAP);
+    match (file.is_file(), former) {
+        (true, _) => prebuilt(&file),
+        (false, true) => Err(format!("{} has not been built. Leave --no-build out.", file.display())),
+        (false, false) => Err(format!("its build left no executable {}.", file.display())),
+    }
 }
 
 /// The executable in a folder, or the file itself; one that this machine can run.

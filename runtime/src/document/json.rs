@@ -1,14 +1,14 @@
 //! JSON templates: the same tree as YAML's, with lines.
 
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::node::{Entry, Kind, Node};
 use super::problems::Problems;
 
 /// Reads one document. `None` when it is not JSON; the reason is among the problems.
 pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
-    // bounds the depth as well
-    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+    // a whole value, not one that is skipped: only then serde_json bounds the depth and reads what is escaped in texts
+    if let Err(error) = serde_json::from_str::<Value>(text) {
         problems.error(error.line().max(1), format!("this is not JSON: {error}."));
         return None;
     }
@@ -131,6 +131,16 @@ mod tests {
             parse_json(text, &mut problems);
             let found = problems.finish().unwrap_err();
             assert_eq!(found[0].line, line, "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_and_halves_of_characters_are_refused() {
+        let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        for text in [deep("[", "]"), deep("{\"a\":", "}"), "{\n\"a\": \"\\ud800\"}".into(), "{\n\"\\udc00\": 1}".into()] {
+            let mut problems = Problems::new("t");
+            assert!(parse_json(&text, &mut problems).is_none(), "{text:.40}");
+            assert_eq!(problems.finish().unwrap_err().len(), 1);
         }
     }
 
