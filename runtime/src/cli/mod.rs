@@ -4,6 +4,7 @@
 //! 3 a part of the work was done, and the rest is named with its reason.
 
 mod arguments;
+mod beside;
 mod bridge;
 mod doctor;
 mod ending;

@@ -1,9 +1,10 @@
 //! Documents that users write, read without losing the lines.
 //!
-//! YAML templates and TOML settings both become one tree of [`Node`]s. Every node and every key knows its line, so that
+//! YAML and JSON templates and TOML settings become one tree of [`Node`]s. Every node and every key has its line, so that
 //! whatever later turns out wrong can be shown where it was written. [`Problems`] gathers all complaints of a run;
 //! nothing here stops at the first.
 
+mod json;
 mod node;
 mod problems;
 mod reader;
@@ -13,8 +14,10 @@ mod yaml;
 #[cfg(test)]
 mod suite_tests;
 
+pub use json::parse_json;
 pub use node::{Entry, Kind, Node};
 pub use problems::{Problems, nearest};
 pub use reader::Reader;
+pub(crate) use reader::truth;
 pub use toml::parse_toml;
 pub use yaml::parse_yaml;

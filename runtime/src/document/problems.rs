@@ -1,5 +1,7 @@
 //! Complaints about documents, gathered so that one run names all of them.
 
+use std::collections::BTreeSet;
+
 use crate::model::Diagnostic;
 
 /// Errors and warnings about one file, in the order found.
@@ -10,12 +12,21 @@ pub struct Problems {
     warnings: Vec<Diagnostic>,
     failures: usize,
     illegible: bool,
+    /// Line and key of each value of a wrong kind that has been reported.
+    wrong_kinds: BTreeSet<(usize, String)>,
 }
 
 impl Problems {
     /// Nothing wrong yet with this file (named as the user named it).
     pub fn new(file: impl Into<String>) -> Self {
-        Self { file: file.into(), errors: Vec::new(), warnings: Vec::new(), failures: 0, illegible: false }
+        Self {
+            file: file.into(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            failures: 0,
+            illegible: false,
+            wrong_kinds: BTreeSet::new(),
+        }
     }
 
     /// The file's name, as the user gave it.
@@ -30,6 +41,20 @@ impl Problems {
         if !self.errors.contains(&found) {
             self.errors.push(found);
         }
+    }
+
+    /// A value of a kind that its key does not take. Several checks look at one value; the first one's message is kept.
+    pub fn wrong_kind(&mut self, line: usize, key: &str, message: impl Into<String>) {
+        if self.wrong_kinds.insert((line, key.to_owned())) {
+            self.error(line, message);
+        } else {
+            self.taint();
+        }
+    }
+
+    /// Whether an error about this line has been reported.
+    pub fn has_error_on(&self, line: usize) -> bool {
+        self.errors.iter().any(|error| error.line == line)
     }
 
     /// The file could not be read at all: what depends on its contents cannot be judged.
@@ -118,6 +143,16 @@ mod tests {
         assert_eq!(nearest("Timout", ["Handler", "Timeout"]), Some("Timeout"));
         assert_eq!(nearest("handler", ["Handler", "Timeout"]), Some("Handler"));
         assert_eq!(nearest("Colour", ["Handler", "Timeout"]), None);
+    }
+
+    #[test]
+    fn a_wrong_kind_is_reported_once_for_a_key_and_line() {
+        let mut problems = Problems::new("t.yaml");
+        problems.wrong_kind(3, "Timeout", "by the reader");
+        problems.wrong_kind(3, "Timeout", "by the table");
+        problems.wrong_kind(3, "Handler", "another key");
+        assert!(problems.has_error_on(3) && !problems.has_error_on(4) && problems.mark() == 3);
+        assert_eq!(problems.finish().unwrap_err().len(), 2);
     }
 
     #[test]

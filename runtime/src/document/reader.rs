@@ -1,6 +1,7 @@
-//! Reads typed values out of a mapping and complains about what does not fit.
+//! Reads typed values out of a mapping and reports what does not fit: a value of another kind than its key takes is an
+//! error with its line, never the same as a key without a value.
 
-use super::node::{Kind, Node};
+use super::node::{Entry, Kind, Node};
 use super::problems::{Problems, nearest};
 
 /// A mapping being read; messages name `what` it is.
@@ -8,6 +9,8 @@ use super::problems::{Problems, nearest};
 pub struct Reader<'n> {
     /// The mapping.
     pub node: &'n Node,
+    /// Where a key that is missing is reported.
+    line: usize,
     /// How messages name it, e.g. `function Greeter`.
     pub what: String,
 }
@@ -15,10 +18,21 @@ pub struct Reader<'n> {
 impl<'n> Reader<'n> {
     /// Reads this mapping under this name.
     pub fn new(node: &'n Node, what: impl Into<String>) -> Self {
-        Self { node, what: what.into() }
+        Self { node, line: node.line, what: what.into() }
     }
 
-    /// The value under a key, if written and not null.
+    /// As [`Reader::new`], where what is missing is reported on the line of the mapping's own key.
+    pub fn at(node: &'n Node, line: usize, what: impl Into<String>) -> Self {
+        Self { node, line, what: what.into() }
+    }
+
+    /// Whether a key has a value. What kind it is, the typed readers below check: each of them yields `None` both for a key
+    /// without a value and for a value of another kind, and reports the latter.
+    pub fn has(&self, key: &str) -> bool {
+        self.node.get(key).is_some()
+    }
+
+    /// The value under a key, of any kind, if written and not null. For values that take several kinds.
     pub fn get(&self, key: &str) -> Option<&'n Node> {
         self.node.get(key)
     }
@@ -28,20 +42,20 @@ impl<'n> Reader<'n> {
         self.node.entries().iter().find(|e| e.key == key).map_or(self.node.line, |e| e.line)
     }
 
-    /// Text, if written.
+    /// Text, if written. Numbers and booleans are text as well, as `CloudFormation` converts them.
     pub fn text(&self, key: &str, problems: &mut Problems) -> Option<&'n str> {
         let node = self.get(key)?;
         let text = node.text();
         if text.is_none() {
-            problems.error(node.line, format!("{}: {key} must be text, not {}.", self.what, node.describe()));
+            self.wrong(node, key, "text", problems);
         }
         text
     }
 
     /// Text that must be there.
     pub fn required(&self, key: &str, remedy: &str, problems: &mut Problems) -> Option<&'n str> {
-        if self.get(key).is_none() {
-            problems.error(self.node.line, format!("{} has no {key}. {remedy}", self.what));
+        if !self.has(key) {
+            problems.error(self.line, format!("{} has no {key}. {remedy}", self.what));
             return None;
         }
         self.text(key, problems)
@@ -52,9 +66,7 @@ impl<'n> Reader<'n> {
         let node = self.get(key)?;
         let number = node.text().and_then(whole).filter(|n| bounds.contains(n));
         if number.is_none() {
-            let (low, high) = (bounds.start(), bounds.end());
-            let message = format!("{}: {key} must be a whole number from {low} to {high}, not {}.", self.what, node.describe());
-            problems.error(node.line, message);
+            self.wrong(node, key, &format!("a whole number from {} to {}", bounds.start(), bounds.end()), problems);
         }
         number
     }
@@ -64,41 +76,74 @@ impl<'n> Reader<'n> {
         let node = self.get(key)?;
         let flag = node.text().and_then(truth);
         if flag.is_none() {
-            let message = format!("{}: {key} must be true or false, not {}.", self.what, node.describe());
-            problems.error(node.line, message);
+            self.wrong(node, key, "true or false", problems);
         }
         flag
     }
 
-    /// A list of texts; a lone text counts as a list of one.
-    pub fn texts(&self, key: &str, problems: &mut Problems) -> Vec<&'n str> {
-        let Some(node) = self.get(key) else {
-            return Vec::new();
-        };
-        let items = match &node.kind {
-            Kind::List(items) => items.as_slice(),
-            _ => std::slice::from_ref(node),
-        };
-        let mut texts = Vec::new();
-        for item in items {
-            match item.text() {
-                Some(text) => texts.push(text),
-                None => {
-                    problems.error(item.line, format!("{}: {key} must be a list of texts, not {}.", self.what, item.describe()));
-                }
+    /// The items of a list, whatever they are; empty where the key is absent.
+    pub fn list(&self, key: &str, problems: &mut Problems) -> &'n [Node] {
+        match self.get(key).map(|node| (node, &node.kind)) {
+            None => &[],
+            Some((_, Kind::List(items))) => items,
+            Some((node, _)) => {
+                self.wrong(node, key, "a list", problems);
+                &[]
             }
         }
-        texts
+    }
+
+    /// The texts of a list; empty where the key is absent.
+    pub fn texts(&self, key: &str, problems: &mut Problems) -> Vec<&'n str> {
+        self.list(key, problems).iter().filter_map(|item| self.item(item, key, problems)).collect()
+    }
+
+    /// As [`Reader::texts`], where a lone text counts as a list of one.
+    pub fn texts_or_one(&self, key: &str, problems: &mut Problems) -> Vec<&'n str> {
+        match self.get(key).and_then(Node::text) {
+            Some(lone) => vec![lone],
+            None => self.texts(key, problems),
+        }
+    }
+
+    fn item(&self, item: &'n Node, key: &str, problems: &mut Problems) -> Option<&'n str> {
+        if item.text().is_none() {
+            self.wrong(item, key, "a list of texts", problems);
+        }
+        item.text()
+    }
+
+    /// The mappings of a list, each named `name` in its messages; empty where the key is absent.
+    pub fn mappings(&self, key: &str, name: &str, problems: &mut Problems) -> Vec<Reader<'n>> {
+        let mut mappings = Vec::new();
+        for item in self.list(key, problems) {
+            if matches!(item.kind, Kind::Map(_)) {
+                mappings.push(Reader::new(item, format!("{}: {name}", self.what)));
+            } else {
+                self.wrong(item, key, "a list of mappings", problems);
+            }
+        }
+        mappings
     }
 
     /// A mapping under a key, named for its own messages.
     pub fn child(&self, key: &str, problems: &mut Problems) -> Option<Reader<'n>> {
         let node = self.get(key)?;
         if !matches!(node.kind, Kind::Map(_)) {
-            problems.error(node.line, format!("{}: {key} must be a mapping, not {}.", self.what, node.describe()));
+            self.wrong(node, key, "a mapping", problems);
             return None;
         }
         Some(Reader::new(node, format!("{}: {key}", self.what)))
+    }
+
+    /// The keys of a mapping under a key; empty where the key is absent.
+    pub fn entries(&self, key: &str, problems: &mut Problems) -> &'n [Entry] {
+        self.child(key, problems).map_or(&[], |child| child.node.entries())
+    }
+
+    /// Reports a value of another kind than the key takes.
+    pub fn wrong(&self, node: &Node, key: &str, expected: &str, problems: &mut Problems) {
+        problems.wrong_kind(node.line, key, format!("{}: {key} must be {expected}, not {}.", self.what, node.describe()));
     }
 
     /// Complains of keys that are not in the list.
@@ -121,7 +166,7 @@ fn whole(text: &str) -> Option<i64> {
 }
 
 /// YAML 1.1 booleans, as `CloudFormation` reads them.
-fn truth(text: &str) -> Option<bool> {
+pub(crate) fn truth(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" => Some(true),
         "false" | "no" | "off" => Some(false),

@@ -65,7 +65,7 @@ fn cluster(entry: &Entry, folder: &Path, problems: &mut Problems) -> Option<Clus
         Kind::Map(_) if entry.value.get("servers").is_some() => {
             let table = Reader::new(&entry.value, format!("[kafka] {}", entry.key));
             table.only(&["servers", "auth", "secret", "ca"], problems);
-            let servers = table.texts("servers", problems).join(",");
+            let servers = table.texts_or_one("servers", problems).join(",");
             let mut access = Vec::new();
             let mut take = |kind: &str, key: &str, problems: &mut Problems| {
                 let file = table.text(key, problems)?;

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::{Arguments, Project, overrides};
-use crate::document::{Kind, Node, Problems, parse_toml};
+use crate::document::{Kind, Node, Problems, Reader, parse_toml};
 
 /// Reads the parameter overrides of the file if it exists; other settings in it are SAM's own.
 pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) -> Problems {
@@ -21,8 +21,9 @@ pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) ->
     let root = parse_toml(&text, &mut problems);
     let deploy = arguments.params_from_deploy.then_some("deploy");
     for command in [Some("global"), deploy, Some("up")].into_iter().flatten() {
-        let section = root.get(&arguments.config_env).and_then(|env| env.get(command)).and_then(|c| c.get("parameters"));
-        let Some(node) = section.and_then(|s| s.get("parameter_overrides")) else { continue };
+        let env = Reader::new(&root, "samconfig.toml").child(&arguments.config_env, &mut problems);
+        let section = env.and_then(|env| env.child(command, &mut problems)?.child("parameters", &mut problems));
+        let Some(node) = section.as_ref().and_then(|section| section.get("parameter_overrides")) else { continue };
         let source = format!("samconfig.toml [{}.{command}.parameters]", arguments.config_env);
         match texts(node) {
             Some(texts) => {
@@ -31,7 +32,10 @@ pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) ->
                     problems.error(node.line, diagnostic.message);
                 }
             }
-            None => problems.error(node.line, "parameter_overrides must be text or a list of texts: \"Name=value\"."),
+            None => problems.error(
+                node.line,
+                format!("parameter_overrides must be text or a list of texts, \"Name=value\", not {}.", node.describe()),
+            ),
         }
     }
     problems

@@ -54,7 +54,7 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
     control(&reader, project, problems);
     project.tuned = tuned::read(&reader, problems);
     project.jwks = reader.text("jwks", problems).map(|written| KeySource::written(written, folder));
-    project.allow_remote = reader.texts("allow_remote", problems).into_iter().map(str::to_owned).collect();
+    project.allow_remote = reader.texts_or_one("allow_remote", problems).into_iter().map(str::to_owned).collect();
     http(&reader, project, problems);
     for (name, value, line) in pairs(&reader, "parameters", problems) {
         let source = format!("{SETTINGS} line {line}");
@@ -107,8 +107,11 @@ fn resolve(reader: &Reader<'_>, folder: &Path, project: &mut Project, problems: 
     let Some(section) = reader.child("resolve", problems) else { return };
     for entry in section.node.entries() {
         let name = entry.key.trim_start_matches("{{").trim_end_matches("}}").trim_start_matches("resolve:");
-        let value = match (entry.value.text(), entry.value.get("file").and_then(Node::text)) {
+        let table = Reader::new(&entry.value, format!("[resolve] {name}"));
+        table.only(&["file"], problems);
+        let value = match (entry.value.text(), table.text("file", problems)) {
             (Some(text), _) => text.to_owned(),
+            (None, None) if table.has("file") => continue,
             (None, Some(path)) => match std::fs::read_to_string(folder.join(path)) {
                 Ok(text) => text.strip_suffix('\n').unwrap_or(&text).to_owned(),
                 Err(error) => {

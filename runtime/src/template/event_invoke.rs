@@ -157,10 +157,13 @@ fn dead_letters(reader: &Reader<'_>, problems: &mut Problems) -> Option<String> 
     let reader = reader.child("DeadLetterQueue", problems)?;
     reader.only(&["TargetArn", "Type"], problems);
     let remedy = "Write `DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt DeadLetters.Arn}`.";
-    if let Some("SNS") = reader.text("Type", problems) {
-        let line = reader.line("Type");
-        problems.error(line, format!("{}: there is no SNS on this machine. {remedy}", reader.what));
-        return None;
+    match reader.text("Type", problems) {
+        Some("SQS") | None => {}
+        Some(other) => {
+            let why = if other == "SNS" { "there is no SNS on this machine" } else { "Type is SQS or SNS" };
+            problems.error(reader.line("Type"), format!("{}: {why}. {remedy}", reader.what));
+            return None;
+        }
     }
     let target = reader.required("TargetArn", remedy, problems)?;
     if queues::is_queue_arn(target) && !is_fifo(name_of(target)) {

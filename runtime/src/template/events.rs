@@ -1,9 +1,10 @@
 //! What triggers the functions: the Events of each, APIs, and mappings written in long hand.
 
+use super::intrinsics::call;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
 use super::{apis, kafka, schedules, sqs};
-use crate::document::{Entry, Node, Problems, nearest};
+use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 use crate::model::Application;
 use crate::project::Project;
 
@@ -50,7 +51,9 @@ pub(super) fn read(
 ) {
     apis::read(resources, scope, application, problems);
     for resource in resources.iter().filter(|r| r.kind == "AWS::Serverless::Function") {
-        for entry in resource.properties.get("Events").map_or(&[][..], Node::entries) {
+        // a list or a function is reported by the check of shapes
+        let events = resource.properties.get("Events").filter(|events| call(events).is_none());
+        for entry in events.map_or(&[][..], Node::entries) {
             one(resource, entry, scope, project, application, problems);
         }
     }
@@ -72,7 +75,11 @@ fn mapping(
     problems: &mut Problems,
 ) {
     let Some(source) = resolved(&resource.properties, &["EventSourceArn"], scope, problems) else { return };
-    let service = source.get("EventSourceArn").and_then(Node::text).and_then(|arn| arn.split(':').nth(2));
+    let source = Reader::new(&source, format!("mapping {}", resource.id));
+    let service = match source.text("EventSourceArn", problems) {
+        None if source.has("EventSourceArn") => return,
+        arn => arn.and_then(|arn| arn.split(':').nth(2)),
+    };
     match service {
         None | Some("kafka") => kafka::read_mapping(resource, resources, scope, project, application, problems),
         Some("sqs") => sqs::read_mapping(resource, resources, scope, application, problems),
@@ -95,10 +102,11 @@ fn one(
     problems: &mut Problems,
 ) {
     let id = format!("{}.{}", resource.id, entry.key);
-    let Some(kind) = entry.value.get("Type").and_then(Node::text) else {
-        problems.error(entry.line, format!("event {id} has no Type. Write one of {}.", RUN.join(", ")));
+    if !matches!(entry.value.kind, Kind::Map(_)) {
         return;
-    };
+    }
+    let reader = Reader::at(&entry.value, entry.line, format!("event {id}"));
+    let Some(kind) = reader.required("Type", &format!("Write one of {}.", RUN.join(", ")), problems) else { return };
     let nothing = Node::map(entry.line, Vec::new());
     let properties = entry.value.get("Properties").unwrap_or(&nothing);
     let event = Event { function: &resource.id, id, line: entry.line, properties };

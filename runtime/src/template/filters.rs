@@ -7,7 +7,7 @@ use crate::filter::{Filters, MOST_FILTERS, USUAL_FILTERS};
 pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) -> Option<Filters> {
     let criteria = reader.child("FilterCriteria", problems)?;
     criteria.only(&["Filters"], problems);
-    let items = criteria.get("Filters").map_or(&[][..], |node| node.items());
+    let items = criteria.list("Filters", problems);
     let line = criteria.line("Filters");
     if items.len() > MOST_FILTERS {
         problems.error(
@@ -25,14 +25,12 @@ pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) ->
         problems.warn(line, message);
     }
     let mut patterns = Vec::new();
-    for item in items {
-        let filter = Reader::new(item, format!("{}: a filter", reader.what));
+    for filter in Reader::new(criteria.node, reader.what.clone()).mappings("Filters", "a filter", problems) {
         filter.only(&["Pattern"], problems);
         let remedy = format!(r#"Write for example `Pattern: '{{"{field}": {{"kind": ["order"]}}}}'`."#);
         patterns.push((filter.line("Pattern"), filter.required("Pattern", &remedy, problems)?));
     }
     let sources: Vec<&str> = patterns.iter().map(|(_, source)| *source).collect();
-    // an empty list takes filters away, as it does in the service's API
     if sources.is_empty() {
         return None;
     }

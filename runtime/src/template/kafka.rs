@@ -57,7 +57,7 @@ pub(super) fn read_event(
     } else {
         Source::SelfManaged(reader.texts("KafkaBootstrapServers", problems).join(","))
     };
-    let group = reader.text("ConsumerGroupId", problems);
+    let group = group(&reader, problems);
     push(&reader, &event.id, event.function, group, source, scope, project, application, problems);
 }
 
@@ -80,11 +80,15 @@ pub(super) fn read_mapping(
     let id = &resource.id;
     let Some(properties) = properties(&resource.properties, &OWN, id, scope, problems) else { return };
     let reader = Reader::new(&properties, format!("mapping {id}"));
+    let before = problems.mark();
     let source = if let Some(arn) = reader.text("EventSourceArn", problems) {
         Source::Msk(arn.to_owned())
     } else {
         let endpoints = reader.child("SelfManagedEventSource", problems).and_then(|s| s.child("Endpoints", problems));
         let Some(endpoints) = endpoints else {
+            if problems.mark() != before {
+                return;
+            }
             problems.error(
                 resource.line,
                 format!("mapping {id} has no source. Write SelfManagedEventSource with Endpoints, or EventSourceArn."),
@@ -97,7 +101,7 @@ pub(super) fn read_mapping(
         Source::Msk(_) => "AmazonManagedKafkaEventSourceConfig",
         Source::SelfManaged(_) => "SelfManagedKafkaEventSourceConfig",
     };
-    let group = reader.child(config, problems).and_then(|config| config.text("ConsumerGroupId", problems));
+    let group = reader.child(config, problems).and_then(|config| group(&config, problems));
     let Some(name) = reader.required("FunctionName", "Write `FunctionName: !Ref Function`.", problems) else { return };
     let Some(function) = functions::by_name(name, resources, scope) else {
         problems.error(
@@ -143,13 +147,7 @@ fn push(
     problems: &mut Problems,
 ) {
     let before = problems.mark();
-    let topics: Vec<String> = reader.texts("Topics", problems).into_iter().map(str::to_owned).collect();
-    if topics.len() != 1 {
-        problems.error(
-            reader.line("Topics"),
-            format!("{} has {} topics. A mapping reads exactly one: `Topics: [name]`.", reader.what, topics.len()),
-        );
-    }
+    let topics = topics(reader, problems);
     let (bootstrap_servers, security) = cluster(reader, id, &source, project, problems).unwrap_or_default();
     let max_retries = reader.number("MaximumRetryAttempts", -1..=10_000, problems).and_then(|n| u32::try_from(n).ok());
     let max_age = reader.number("MaximumRecordAgeInSeconds", -1..=604_800, problems);
@@ -194,6 +192,43 @@ fn push(
         application.secrets.extend(mapping.security.secrets().map(str::to_owned));
         application.kafka.push(mapping);
     }
+}
+
+/// The one topic that a mapping reads.
+fn topics(reader: &Reader<'_>, problems: &mut Problems) -> Vec<String> {
+    let before = problems.mark();
+    let topics: Vec<String> = reader.texts("Topics", problems).into_iter().map(str::to_owned).collect();
+    if problems.mark() == before && topics.len() != 1 {
+        problems.wrong_kind(
+            reader.line("Topics"),
+            "Topics",
+            format!("{} has {} topics. A mapping reads exactly one: `Topics: [name]`.", reader.what, topics.len()),
+        );
+    }
+    if let Some(topic) = topics.iter().find(|topic| !is_topic(topic)) {
+        problems.error(reader.line("Topics"), format!("{}: '{topic}' is not a topic's name. {TOPIC}", reader.what));
+    }
+    topics
+}
+
+/// What a topic's name may be.
+const TOPIC: &str = "Use up to 249 letters, digits, -, _ and dots, no dot first.";
+
+fn is_topic(name: &str) -> bool {
+    let sound = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    sound && (1..=249).contains(&name.len()) && !name.starts_with('.')
+}
+
+/// A consumer group that the service takes: up to 200 letters, digits and some signs.
+fn group<'n>(reader: &Reader<'n>, problems: &mut Problems) -> Option<&'n str> {
+    let group = reader.text("ConsumerGroupId", problems)?;
+    let sound = group.chars().all(|c| c.is_ascii_alphanumeric() || "-/*:_+=.@".contains(c));
+    if !sound || group.is_empty() || group.len() > 200 {
+        let message =
+            format!("{}: ConsumerGroupId is '{group}'. Use 1 to 200 letters, digits and signs of -/*:_+=.@ only.", reader.what);
+        problems.wrong_kind(reader.line("ConsumerGroupId"), "ConsumerGroupId", message);
+    }
+    Some(group)
 }
 
 /// The servers to talk to, and how: usher.toml's, else the template's own. Never a remote one by accident.
@@ -246,7 +281,8 @@ fn start(reader: &Reader<'_>, problems: &mut Problems) -> StartingPosition {
         None | Some("TRIM_HORIZON") => StartingPosition::TrimHorizon,
         Some("LATEST") => StartingPosition::Latest,
         Some("AT_TIMESTAMP") => {
-            let seconds = reader.get("StartingPositionTimestamp").and_then(Node::text).and_then(|t| t.parse::<f64>().ok());
+            let written = reader.text("StartingPositionTimestamp", problems);
+            let seconds = written.and_then(|text| text.parse::<f64>().ok()).filter(|seconds| *seconds >= 0.0);
             if seconds.is_none() {
                 problems.error(
                     reader.line("StartingPosition"),
@@ -273,18 +309,8 @@ fn destination(reader: &Reader<'_>, problems: &mut Problems) -> Option<Destinati
     let target = on_failure.required("Destination", remedy, problems)?;
     let line = on_failure.line("Destination");
     if let Some(topic) = target.strip_prefix("kafka://") {
-        let sound = !topic.is_empty()
-            && topic.len() <= 249
-            && !topic.starts_with('.')
-            && topic.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        if !sound {
-            problems.error(
-                line,
-                format!(
-                    "{}: '{topic}' is not a topic's name. Use up to 249 letters, digits, -, _ and dots, no dot first.",
-                    reader.what
-                ),
-            );
+        if !is_topic(topic) {
+            problems.error(line, format!("{}: '{topic}' is not a topic's name. {TOPIC}", reader.what));
         }
         return Some(Destination::KafkaTopic(topic.to_owned()));
     }

@@ -30,8 +30,7 @@ pub(super) fn of_template(reader: &Reader<'_>, id: &str, project: &Project, prob
     const KEY: &str = "SourceAccessConfigurations";
     let before = problems.mark();
     let mut access = Vec::new();
-    for item in reader.get(KEY).map_or(&[][..], |list| list.items()) {
-        let item = Reader::new(item, format!("{}: {KEY}", reader.what));
+    for item in reader.mappings(KEY, KEY, problems) {
         item.only(&["Type", "URI"], problems);
         let remedy = "Write for example `{Type: SASL_SCRAM_512_AUTH, URI: !Ref Secret}`.";
         let (Some(kind), Some(uri)) = (item.required("Type", remedy, problems), item.required("URI", remedy, problems)) else {

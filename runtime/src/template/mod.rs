@@ -3,7 +3,8 @@
 //! In this order: text to a tree with lines (`document`); [`parameters`] get their values; [`conditions`] are decided;
 //! [`globals`] are merged into every resource; a [`scope`] then evaluates the intrinsic functions ([`intrinsics`]) of
 //! exactly the properties that this host reads, and the readers ([`functions`], [`queues`], [`event_invoke`], [`events`], [`kafka`],
-//! [`filters`], [`sqs`], [`schedules`], [`apis`]) turn them into the model. Resources whose condition is false do not exist.
+//! [`filters`], [`sqs`], [`schedules`], [`apis`]) turn them into the model. [`shapes`] looks at all the rest for values of a kind
+//! that their property does not take. Resources whose condition is false do not exist.
 //!
 //! Promises: every problem is reported, each with its line, what is wrong and what to write instead; a resource with a
 //! problem produces no second complaint about the first one's consequences; what this host does not run is a warning
@@ -22,19 +23,23 @@ mod intrinsics;
 mod kafka;
 mod kafka_access;
 mod kafka_lints;
+mod logging;
 mod parameters;
 mod queues;
+mod reserved;
 mod resources;
 mod schedules;
 mod scope;
+mod shapes;
 mod sqs;
 mod sqs_lints;
+mod unapplied;
 
 use std::path::Path;
 
-use crate::document::{Node, Problems, Reader, parse_yaml};
+use crate::document::{Node, Problems, Reader, parse_json, parse_yaml};
 use crate::model::{Application, Diagnostic};
-use crate::project::Project;
+use crate::project::{Project, TEMPLATES, in_folder};
 
 pub use scope::{ACCOUNT, REGION};
 
@@ -77,14 +82,23 @@ fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
     match std::fs::read_to_string(template) {
         Ok(text) => Some(text),
         Err(error) => {
-            problems.error(0, format!("cannot read the template: {error}. Run in its folder, or name it with --template FILE."));
+            let built = template.with_file_name(".aws-sam").join("build");
+            let built = in_folder(&built).map(|file| format!(" `sam build` left {}.", file.display())).unwrap_or_default();
+            problems.error(
+                0,
+                format!(
+                    "cannot read the template: {error}. Run in the folder of {}, or name it with --template FILE.{built}",
+                    TEMPLATES.join(", ")
+                ),
+            );
             None
         }
     }
 }
 
 fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) -> Option<Application> {
-    let root = parse_yaml(text, problems)?;
+    let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let root = if is_json { parse_json(text, problems)? } else { parse_yaml(text, problems)? };
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     check_sections(&root, problems);
@@ -103,8 +117,11 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     queues::read(&resources, &scope, &mut application, problems);
     event_invoke::read(&resources, &scope, &mut application, problems);
     events::read(&resources, &scope, project, &mut application, problems);
+    apis::check_throttling(&resources, &application, problems);
+    unapplied::check(&resources, &scope, problems);
     kafka_lints::check(&resources, &mut application, problems);
     sqs_lints::check(&resources, &application, problems);
+    shapes::check(&root, &scope, problems);
     schedules::apply_overrides(&root, project, &mut application, problems);
     Some(application)
 }
@@ -126,11 +143,12 @@ fn check_sections(root: &Node, problems: &mut Problems) {
     ];
     let reader = Reader::new(root, "the template");
     if root.entries().is_empty() {
+        // also where the file holds a text or a list
         problems.error(root.line, "a template is a mapping with a Resources section. This file holds something else.");
         return;
     }
     reader.only(&SECTIONS, problems);
-    match reader.texts("Transform", problems).as_slice() {
+    match reader.texts_or_one("Transform", problems).as_slice() {
         [only] if *only == SAM => {}
         [] => problems.error(1, format!("the template has no Transform. Write `Transform: {SAM}`.")),
         several => {

@@ -36,6 +36,12 @@ pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) 
     let section = root.get("Parameters");
     for entry in section.map_or(&[][..], Node::entries) {
         let reader = Reader::new(&entry.value, format!("parameter {}", entry.key));
+        if !matches!(entry.value.kind, Kind::Map(_)) {
+            // reported by the check of shapes
+            problems.taint();
+            parameters.values.insert(entry.key.clone(), None);
+            continue;
+        }
         reader.only(&KNOWN, problems);
         let value = one(&entry.key, entry.line, &reader, project, problems);
         if reader.flag("NoEcho", problems).unwrap_or(false) {
@@ -62,6 +68,11 @@ fn one(name: &str, line: usize, reader: &Reader<'_>, project: &Project, problems
     let (text, at, source) = match (project.parameters.get(name), default) {
         (Some(Given { value, source }), _) => (value.clone(), line, format!(" (from {source})")),
         (None, Some(node)) => (text_of(node, name, problems)?, node.line, String::new()),
+        // a Default of null is reported by the check of shapes
+        (None, None) if reader.node.entries().iter().any(|entry| entry.key == "Default") => {
+            problems.taint();
+            return None;
+        }
         (None, None) => {
             let message = format!(
                 "parameter {name} has no value. Give --parameter-overrides {name}=VALUE, write it under [parameters] in \
@@ -124,6 +135,7 @@ fn stored_value(name: &str, line: usize, key: &str, project: &Project, problems:
 fn check(kind: &str, value: &str, reader: &Reader<'_>, problems: &mut Problems) -> Result<(), String> {
     if matches!(kind, "Number" | "List<Number>") {
         let number: f64 = value.parse().map_err(|_| "its Type is Number. Give digits".to_owned())?;
+        // a bound that is no number is reported by the check of shapes
         let bound = |key: &str| reader.get(key).and_then(Node::text).and_then(|t| t.parse::<f64>().ok());
         if bound("MinValue").is_some_and(|low| number < low) || bound("MaxValue").is_some_and(|high| number > high) {
             let (low, high) = (bound("MinValue"), bound("MaxValue"));
@@ -166,8 +178,9 @@ fn between(low: Option<f64>, high: Option<f64>, unit: &str) -> String {
 
 fn text_of(node: &Node, name: &str, problems: &mut Problems) -> Option<String> {
     if node.text().is_none() {
-        problems.error(
+        problems.wrong_kind(
             node.line,
+            "Default",
             format!("parameter {name}: Default must be text or a number, not {}. Lists are written 'a,b,c'.", node.describe()),
         );
     }

@@ -1,9 +1,9 @@
 //! The Resources section: which resources exist, with the globals merged in.
 
 use super::globals::merge;
-use super::intrinsics::{resolve, unknown_condition};
+use super::intrinsics::{call, resolve, unknown_condition};
 use super::scope::Scope;
-use crate::document::{Entry, Kind, Node, Problems, nearest};
+use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 
 /// One resource that exists (its condition holds).
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> V
     if let Some(globals) = globals {
         let known =
             ["Function", "Api", "HttpApi", "SimpleTable", "StateMachine", "LayerVersion", "CapacityProvider", "WebSocketApi"];
-        crate::document::Reader::new(globals, "Globals").only(&known, problems);
+        Reader::new(globals, "Globals").only(&known, problems);
     }
     let section = root.get("Resources").map_or(&[][..], Node::entries);
     let mut resources: Vec<Resource> = section.iter().filter_map(|entry| one(entry, globals, scope, problems)).collect();
@@ -74,11 +74,9 @@ pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> V
 
 fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut Problems) -> Option<Resource> {
     let id = &entry.key;
-    let Some(kind) = entry.value.get("Type").and_then(Node::text) else {
-        problems.error(entry.line, format!("resource {id} has no Type. Write for example `Type: AWS::Serverless::Function`."));
-        return None;
-    };
-    if !exists(entry, scope, problems) {
+    let reader = Reader::at(&entry.value, entry.line, format!("resource {id}"));
+    let kind = reader.required("Type", "Write for example `Type: AWS::Serverless::Function`.", problems)?;
+    if !exists(&reader, scope, problems) {
         return None;
     }
     if kind.starts_with("AWS::Serverless::") && !SERVERLESS.contains(&kind) {
@@ -92,23 +90,33 @@ fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut 
     let empty = Node::map(entry.line, Vec::new());
     let own = entry.value.get("Properties").unwrap_or(&empty);
     let section = kind.strip_prefix("AWS::Serverless::").and_then(|short| globals?.get(short));
+    let ignored = reader.texts_or_one("IgnoreGlobals", problems);
+    let section = section.map(|globals| without(globals, &ignored));
     Some(Resource {
         id: id.clone(),
         line: entry.line,
         kind: kind.to_owned(),
-        properties: section.map_or_else(|| own.clone(), |global| merge(global, own)),
+        properties: section.map_or_else(|| own.clone(), |global| merge(&global, own)),
         metadata: entry.value.get("Metadata").cloned().unwrap_or(empty),
     })
 }
 
-fn exists(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> bool {
-    let Some(condition) = entry.value.get("Condition") else { return true };
-    if let Some(decided) = condition.text().and_then(|name| scope.conditions.get(name)) {
-        *decided
-    } else {
+/// The globals without the properties that a resource's `IgnoreGlobals` names; `*` names all.
+fn without(globals: &Node, ignored: &[&str]) -> Node {
+    let kept = globals.entries().iter().filter(|entry| !ignored.contains(&"*") && !ignored.contains(&entry.key.as_str()));
+    match globals.kind {
+        Kind::Map(_) => Node::map(globals.line, kept.cloned().collect()),
+        _ => globals.clone(),
+    }
+}
+
+fn exists(resource: &Reader<'_>, scope: &Scope<'_>, problems: &mut Problems) -> bool {
+    let Some(condition) = resource.get("Condition") else { return true };
+    let Some(name) = resource.text("Condition", problems) else { return false };
+    scope.conditions.get(name).copied().unwrap_or_else(|| {
         unknown_condition(condition, scope, problems);
         false
-    }
+    })
 }
 
 impl Resource {
@@ -119,15 +127,26 @@ impl Resource {
     }
 }
 
-/// As [`Resource::resolved`], for any mapping.
+/// As [`Resource::resolved`], for any mapping. Another kind than a mapping yields `None`: the check of [`super::shapes`]
+/// reports it by name.
 pub(super) fn resolved(node: &Node, wanted: &[&str], scope: &Scope<'_>, problems: &mut Problems) -> Option<Node> {
     let before = problems.mark();
     let whole;
-    let entries = if node.single().is_some_and(|e| e.key.starts_with("Fn::")) {
+    let entries = if call(node).is_some() {
         whole = resolve(node, scope, problems);
-        whole.entries()
+        match &whole.kind {
+            Kind::Map(entries) => entries,
+            Kind::Null => &Vec::new(),
+            _ => {
+                problems.error(node.line, format!("the function here yields {}, not a mapping.", whole.describe()));
+                return None;
+            }
+        }
+    } else if let Kind::Map(entries) = &node.kind {
+        entries
     } else {
-        node.entries()
+        problems.taint();
+        return None;
     };
     let entries: Vec<Entry> = entries
         .iter()

@@ -75,8 +75,7 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
             false
         }
     };
-    let name =
-        reader.text("Name", problems).map_or_else(|| format!("{}-{}", scope.stack, event.id.replace('.', "")), str::to_owned);
+    let name = name(&reader, problems).unwrap_or_else(|| format!("{}-{}", scope.stack, event.id.replace('.', "")));
     let arn = match kind {
         ScheduleKind::Rule => format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"),
         ScheduleKind::Scheduler => format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{name}"),
@@ -96,6 +95,17 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
     if problems.mark() == before {
         application.schedules.push(schedule);
     }
+}
+
+/// Bounds of both services: up to 64 letters, digits and `.-_`.
+fn name(reader: &Reader<'_>, problems: &mut Problems) -> Option<String> {
+    let name = reader.text("Name", problems)?;
+    let sound = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if !sound || !(1..=64).contains(&name.len()) {
+        let message = format!("{}: Name is '{name}'. Use 1 to 64 letters, digits and signs of .-_ only.", reader.what);
+        problems.wrong_kind(reader.line("Name"), "Name", message);
+    }
+    Some(name.to_owned())
 }
 
 /// `2030-01-31T12:00:00Z`; UTC where no offset is written.

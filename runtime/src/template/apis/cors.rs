@@ -1,15 +1,27 @@
 //! `CorsConfiguration` of HTTP APIs, `Cors` of function URLs.
 
-use crate::document::{Problems, Reader};
+use crate::document::{Problems, Reader, truth};
 use crate::model::Cors;
 
-/// `true` means everything, as in SAM.
-pub(super) fn read(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Cors> {
+/// As [`read`], where SAM takes a boolean as well: `true` means everything, `false` nothing.
+pub(super) fn read_or_all(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Cors> {
     let node = reader.get(key)?;
-    if let Some(text) = node.text() {
-        let all = || vec!["*".to_owned()];
-        return (text == "true").then(|| Cors { origins: all(), methods: all(), headers: all(), ..Cors::default() });
+    match node.text().map(truth) {
+        None => read(reader, key, problems),
+        Some(Some(true)) => {
+            let all = || vec!["*".to_owned()];
+            Some(Cors { origins: all(), methods: all(), headers: all(), ..Cors::default() })
+        }
+        Some(Some(false)) => None,
+        Some(None) => {
+            reader.wrong(node, key, "true, false or a mapping", problems);
+            None
+        }
     }
+}
+
+/// A mapping of allowed origins, methods and headers.
+pub(super) fn read(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Cors> {
     let cors = reader.child(key, problems)?;
     cors.only(&["AllowOrigins", "AllowMethods", "AllowHeaders", "ExposeHeaders", "AllowCredentials", "MaxAge"], problems);
     let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<_>>();

@@ -1,21 +1,28 @@
 //! JWT authorizers of HTTP APIs, and which of them a route has. Any other kind is refused: its route would stand open.
 
-use crate::document::{Entry, Node, Problems, Reader, nearest};
+use crate::document::{Entry, Kind, Problems, Reader, nearest};
 use crate::model::{Api, JwtAuthorizer};
 
 /// The authorizers that an API declares, and its default one.
 pub(super) fn declared(auth: &Reader<'_>, api: &mut Api, problems: &mut Problems) {
     auth.only(&["Authorizers", "DefaultAuthorizer", "EnableIamAuthorizer"], problems);
-    let declared = auth.get("Authorizers").map_or(&[][..], Node::entries);
+    let declared = auth.entries("Authorizers", problems);
     for Entry { key: name, line, value } in declared {
         let reader = Reader::new(value, format!("authorizer {name}"));
+        if !matches!(value.kind, Kind::Map(_)) {
+            auth.wrong(value, name, "a mapping", problems);
+            continue;
+        }
         let Some(jwt) = reader.child("JwtConfiguration", problems) else {
+            if reader.has("JwtConfiguration") {
+                continue;
+            }
             problems.error(*line, format!("authorizer {name} is not a JWT authorizer. Others cannot be run here, and a route without its authorizer would stand open. Write JwtConfiguration with issuer and audience."));
             continue;
         };
         let either = |low: &'static str, high: &'static str| if jwt.get(high).is_some() { high } else { low };
         let issuer = jwt.required(either("issuer", "Issuer"), "Write the token issuer's URL.", problems);
-        let audience = jwt.texts(either("audience", "Audience"), problems);
+        let audience = jwt.texts_or_one(either("audience", "Audience"), problems);
         if audience.is_empty() {
             problems.error(
                 *line,

@@ -6,7 +6,8 @@ use super::super::events::Event;
 use super::super::resources::{IMPLICIT_REST_API, Resource, resolved};
 use super::super::scope::Scope;
 use super::route::{self, Owner};
-use crate::document::{Node, Problems, Reader};
+use super::throttling;
+use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, PreflightMock, RestApi, Route};
 
 /// How long a REST API waits for a function unless a quota is raised.
@@ -17,8 +18,9 @@ const LONGEST_MS: i64 = 300_000;
 /// Stage of the API that SAM makes where an event names none.
 const IMPLICIT_STAGE: &str = "Prod";
 
-const READ: [&str; 7] = ["Auth", "BinaryMediaTypes", "Cors", "DefinitionBody", "DefinitionUri", "StageName", "Variables"];
-const ALSO: [&str; 25] = [
+const READ: [&str; 8] =
+    ["Auth", "BinaryMediaTypes", "Cors", "DefinitionBody", "DefinitionUri", "MethodSettings", "StageName", "Variables"];
+const ALSO: [&str; 24] = [
     "AccessLogSetting",
     "AlwaysDeploy",
     "ApiKeySourceType",
@@ -33,7 +35,6 @@ const ALSO: [&str; 25] = [
     "FailOnWarnings",
     "GatewayResponses",
     "MergeDefinitions",
-    "MethodSettings",
     "MinimumCompressionSize",
     "Mode",
     "Models",
@@ -92,7 +93,7 @@ fn settings(reader: &Reader<'_>, resource: &Resource, api: &mut Api, problems: &
     }
     if resource.id != IMPLICIT_REST_API {
         match reader.required("StageName", "Write for example `StageName: prod`.", problems) {
-            Some(stage) if stage.is_empty() || !stage.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) => {
+            Some(stage) if !route::is_stage(stage) => {
                 let message = format!("{}: a StageName holds letters, digits, _ and -; '{stage}' does not.", reader.what);
                 problems.error(reader.line("StageName"), message);
             }
@@ -100,6 +101,7 @@ fn settings(reader: &Reader<'_>, resource: &Resource, api: &mut Api, problems: &
         }
     }
     api.variables = route::variables(reader, "Variables", problems);
+    throttling::rest_api(reader, api, problems);
     if let Some(auth) = reader.child("Auth", problems) {
         refuse_guards(&auth, "DefaultAuthorizer", problems);
     }
@@ -206,7 +208,7 @@ pub(in super::super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, applica
     if let Some(auth) = reader.child("Auth", problems) {
         refuse_guards(&auth, "Authorizer", problems);
     }
-    if reader.get("ResponseTransferMode").and_then(Node::text) == Some("STREAM") {
+    if reader.text("ResponseTransferMode", problems) == Some("STREAM") {
         let message = format!("{}: answers are not streamed by this host; they are sent whole.", reader.what);
         problems.warn(reader.line("ResponseTransferMode"), message);
     }

@@ -3,7 +3,7 @@
 use super::super::events::Event;
 use super::super::intrinsics::call;
 use super::super::scope::Scope;
-use crate::document::{Kind, Problems, Reader, nearest};
+use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 use crate::model::{Api, ApiKind, Application, Route};
 
 const METHODS: [&str; 8] = ["ANY", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -43,6 +43,11 @@ pub(super) fn method(reader: &Reader<'_>, problems: &mut Problems) -> Option<Str
         problems.error(reader.line("Method"), format!("{}: Method is one of {}, not {method}.", reader.what, METHODS.join(", ")));
     }
     Some(method)
+}
+
+/// Bounds of the service, for a stage that has a name.
+pub(super) fn is_stage(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 /// Complains of a path that no API takes.
@@ -105,7 +110,7 @@ pub(super) fn owner<'a>(
     let id = match event.properties.get(key) {
         None => wanted.implicit,
         Some(node) => match (call(node), &node.kind) {
-            (Some(entry), _) if entry.key == "Ref" => entry.value.text().unwrap_or(wanted.implicit),
+            (Some(Entry { key, value: Node { kind: Kind::Scalar(text), .. }, .. }), _) if key == "Ref" => text,
             (None, Kind::Scalar(text)) => text,
             _ => {
                 problems.error(node.line, format!("route {}: {key} must name an API of this template: `!Ref Api`.", event.id));
@@ -140,8 +145,7 @@ pub(super) fn variables(reader: &Reader<'_>, key: &str, problems: &mut Problems)
             Some(text) => {
                 read.insert(entry.key.clone(), text.to_owned());
             }
-            None => problems
-                .error(entry.line, format!("{}: {key} {} must be text, not {}.", reader.what, entry.key, entry.value.describe())),
+            None => reader.wrong(&entry.value, &entry.key, "text", problems),
         }
     }
     read
