@@ -123,6 +123,7 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     sqs_lints::check(&resources, &application, problems);
     shapes::check(&root, &scope, problems);
     schedules::apply_overrides(&root, project, &mut application, problems);
+    kafka_lints::check_names(&root, project, &application, problems);
     Some(application)
 }
 
