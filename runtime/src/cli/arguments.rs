@@ -247,8 +247,13 @@ pub(super) fn region(written: Option<&str>) -> Option<project::Given> {
 }
 
 impl Source {
-    /// An argument may give functions other values than the template and its settings do. Where a host runs, it has decided.
+    /// An argument may give functions other values than the template of the folder and its settings do: values, or another
+    /// template. Where a host runs, it has decided.
     pub(super) fn decides(&self) -> bool {
+        let usual = project::in_folder(self.template.parent().unwrap_or(Path::new("")));
+        if usual.is_some_and(|usual| usual.file_name() != self.template.file_name()) {
+            return true;
+        }
         let given = project::Arguments { allow_remote: Vec::new(), redis_endpoint: None, ..self.arguments() };
         given != project::Arguments { config_env: DEFAULT_ENV.to_owned(), ..project::Arguments::default() }
     }

@@ -67,7 +67,7 @@ impl KnownTopics {
         let none = || Content { mapping: mapping.to_owned(), group: group.to_owned(), ..Content::default() };
         let content = match file.as_ref().map(std::fs::read) {
             None => Ok(none()),
-            Some(Ok(bytes)) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+            Some(Ok(bytes)) => strict_json::from_slice(&bytes).map_err(|error| error.to_string()),
             Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(none()),
             Some(Err(error)) => Err(error.to_string()),
         };

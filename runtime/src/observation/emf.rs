@@ -140,6 +140,9 @@ mod tests {
         assert_eq!(found[0].dimensions, [("Env", "demo"), ("Kind", "7")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     }
 
+    /// Arrays in the place of objects.
+    const POSITIONAL: &str = r#"{"_aws":[[["Shop",[[]],[["Sold","Count"]]]],1],"Sold":3}"#;
+
     #[test]
     fn names_out_of_bounds_are_left_out() {
         let line = |namespace: &str, name: &str, dimension: &str| {
@@ -156,7 +159,15 @@ mod tests {
 
     #[test]
     fn other_lines_are_output_and_nothing_else() {
-        for line in ["", "hello \"_aws\"", "{\"_aws\": 3}", "{\"_aws\"", "{\"a\":1}", r#"{"_aws":{"CloudWatchMetrics":[{}]}}"#] {
+        for line in [
+            "",
+            "hello \"_aws\"",
+            "{\"_aws\": 3}",
+            "{\"_aws\"",
+            "{\"a\":1}",
+            r#"{"_aws":{"CloudWatchMetrics":[{}]}}"#,
+            POSITIONAL,
+        ] {
             assert_eq!(points(line), [], "{line}");
         }
     }

@@ -152,6 +152,7 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     for api in &mut application.apis {
         api.location = scope.location.clone();
     }
+    kafka_lints::check_names(&root, project, &application, problems);
     Some(application)
 }
 

@@ -158,7 +158,7 @@ pub(super) fn apply_overrides(root: &Node, project: &Project, application: &mut 
                 Err(wrong) => problems.error(0, format!("usher.toml [schedules] {id}: {expression} {wrong}")),
             },
             // A schedule whose own definition is wrong has been complained of.
-            None if problems.has_errors() || declares(root, id) => {}
+            None if problems.has_errors() || declares(root, id, &["Schedule", "ScheduleV2"]) => {}
             None => {
                 let hint = match nearest(id, known.iter().map(String::as_str)) {
                     Some(near) => format!("Did you mean {near}?"),
@@ -170,11 +170,11 @@ pub(super) fn apply_overrides(root: &Node, project: &Project, application: &mut 
     }
 }
 
-/// The template declares this schedule, whether its function exists or not.
-fn declares(root: &Node, id: &str) -> bool {
+/// The template declares this event (`Function.Event`) with one of these types, whether its function exists or not.
+pub(super) fn declares(root: &Node, id: &str, types: &[&str]) -> bool {
     let kind = id.split_once('.').and_then(|(function, event)| {
         let events = root.get("Resources")?.get(function)?.get("Properties")?.get("Events")?;
         events.get(event)?.get("Type")?.text()
     });
-    matches!(kind, Some("Schedule" | "ScheduleV2"))
+    kind.is_some_and(|kind| types.contains(&kind))
 }

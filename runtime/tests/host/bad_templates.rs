@@ -164,6 +164,8 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
             "no time zone Mars/Base",
         ),
         (function(""), "[schedules]\n'Worker.Tick' = 'rate(1 second)'\n", 0, "is not a schedule of the template"),
+        (function(""), "[kafka]\n'Worker.Orders' = '127.0.0.1:9092'\n", 0, "is no Kafka mapping of the template"),
+        (event(&format!("{{{local}}}")), "[kafka]\n'Worker.EE' = '127.0.0.1:9092'\n", 0, "Did you mean Worker.E?"),
         (route("{Path: a, Method: get}", ""), "", 10, "must begin with /"),
         (route("{Path: '/{a+}/b', Method: get}", ""), "", 10, "Put it last"),
         (route("{Path: /a, Method: FETCH}", ""), "", 10, "Method is one of"),
