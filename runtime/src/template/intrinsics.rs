@@ -221,7 +221,7 @@ fn json(node: &Node) -> serde_json::Value {
         Kind::Scalar(text) => match text.as_str() {
             "true" => true.into(),
             "false" => false.into(),
-            text => serde_json::from_str::<serde_json::Number>(text).map_or_else(|_| text.into(), Into::into),
+            text => strict_json::from_str::<serde_json::Number>(text).map_or_else(|_| text.into(), Into::into),
         },
         Kind::List(items) => items.iter().map(json).collect(),
         Kind::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),

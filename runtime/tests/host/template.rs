@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use usher::model::{Application, Code, Diagnostic, KafkaKind, LogFormat, LogLevel, Logging, StartingPosition};
+use usher::model::{Application, Code, Diagnostic, KafkaKind, StartingPosition};
 use usher::project::{Arguments, Project};
 use usher::template;
 
@@ -198,30 +198,6 @@ fn a_reserved_variable_is_refused_wherever_it_is_set() {
     let arguments = Arguments { env_vars: Some(folder.0.path().join("vars.json")), ..Arguments::default() };
     let found = folder.load(&arguments).unwrap_err();
     assert!(found[0].message.contains("--env-vars sets AWS_REGION"), "{found:?}");
-}
-
-#[test]
-fn a_logging_configuration_is_read_and_lies_under_globals() {
-    let text = function("LoggingConfig: {ApplicationLogLevel: DEBUG, LogGroup: !Ref Logs}")
-        + "  Logs: {Type: 'AWS::Logs::LogGroup'}\n\
-           Globals: {Function: {LoggingConfig: {LogFormat: JSON, SystemLogLevel: WARN, ApplicationLogLevel: ERROR}}}\n";
-    let logging = good(&text, "stack = 'shop'").functions["Worker"].logging.clone();
-    assert_eq!((logging.format, logging.application, logging.system), (Some(LogFormat::Json), LogLevel::Debug, LogLevel::Warn));
-    assert!(logging.group.is_some_and(|group| group.contains("Logs")));
-    assert_eq!(good(&function(""), "").functions["Worker"].logging, Logging::default());
-    for (written, words) in [
-        ("LogFormat: json", "LogFormat is Text or JSON, not 'json'"),
-        ("ApplicationLogLevel: INFO", "needs LogFormat JSON"),
-        ("LogFormat: Text, SystemLogLevel: WARN", "Remove LogLevel|needs LogFormat JSON"),
-        ("LogFormat: JSON, SystemLogLevel: ERROR", "DEBUG or INFO or WARN"),
-        ("LogFormat: JSON, LogGroup: 'arn:aws:logs:x'", "cannot name a log group"),
-        ("LogFormat: JSON, LogGruop: x", "Did you mean LogGroup?"),
-    ] {
-        let found = complaints(&function(&format!("LoggingConfig: {{{written}}}")), "");
-        assert!(found[0].0 == 9 && words.split('|').any(|words| found[0].1.contains(words)), "{written}: {found:?}");
-    }
-    let found = complaints(&function("LoggingConfig: JSON"), "");
-    assert!(matches!(&found[..], [(9, message)] if message.contains("must be a mapping")), "{found:?}");
 }
 
 #[test]
