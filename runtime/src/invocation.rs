@@ -96,8 +96,8 @@ pub struct FunctionError {
 /// Why an invocation did not reach the function at all. The caller still owns the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
-    /// No such function in the template.
-    #[error("no function {0} in the template")]
+    /// The template has no such function, or this host cannot run it.
+    #[error("no function {0} runs here")]
     NotFound(String),
     /// All instances are busy and no more may start. Try again later. One that waits for an instance meets this only
     /// where the limit is 0, or [`Request::start_by`] is over.

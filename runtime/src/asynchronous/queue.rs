@@ -42,7 +42,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAccepted {
     /// No such function in the template.
-    #[error("no function {0} in the template")]
+    #[error("no function {0} runs here")]
     NotFound(String),
     /// Larger than [`MAX_EVENT`].
     #[error("the event has {0} bytes; an asynchronous invocation takes at most {MAX_EVENT}")]
@@ -114,7 +114,7 @@ impl Settings {
             policies: policies.collect(),
             timing: if aws_timing { Timing::AWS } else { Timing::SHORT },
             outlet: Outlet {
-                sqs: app.sqs_endpoint.as_deref().map(Sqs::at),
+                sqs: Sqs::of(app),
                 arns: app.functions.values().map(|function| (function.id.clone(), arn(function))).collect(),
             },
         }

@@ -19,6 +19,7 @@ use crate::kafka::{PositionAction, PositionChange, Standing, Target, positions};
 use crate::model::{Application, KafkaMapping};
 use crate::project::Project;
 use crate::sqs::Sqs;
+use crate::terminal::line;
 
 /// Path of a running host.
 const PATH: &str = "/_usher/offsets";
@@ -42,7 +43,7 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, Wrong> {
     }
     let (mut out, mut troubled) = (String::new(), false);
     for mapping in mappings {
-        let _ = writeln!(out, "{} (group {})", mapping.id, mapping.group);
+        let _ = writeln!(out, "{} (group {})", mapping.id, line(&mapping.group));
         match positions::standings(mapping) {
             Ok(all) => {
                 let lags: Vec<Option<i64>> = all.iter().map(|standing| positions::lag(mapping, standing)).collect();
@@ -51,7 +52,7 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, Wrong> {
             }
             Err(why) => {
                 troubled = true;
-                let _ = writeln!(out, "  {why}");
+                let _ = writeln!(out, "  {}", line(&why));
             }
         }
     }
@@ -130,7 +131,7 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
         asked(&host, &change)?
     } else {
         let function_arn = subject.app.functions.get(&subject.mapping.function).map(instances::arn).unwrap_or_default();
-        let sqs = subject.app.sqs_endpoint.as_deref().map(Sqs::at);
+        let sqs = Sqs::of(&subject.app);
         let from = standing.committed.unwrap_or(standing.start).max(standing.start);
         let place = (standing.topic.clone(), standing.partition);
         let work = positions::skip(&subject.mapping, (function_arn, sqs), place, (from, arguments.offset));
@@ -183,7 +184,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
         };
         match done {
             Ok(()) => moved += 1,
-            Err(why) => wrong.push(format!("{} stays where it was: {why}\n", standing.name())),
+            Err(why) => wrong.push(format!("{} stays where it was: {}\n", standing.name(), line(&why.to_string()))),
         }
     }
     print(&format!("{}{moved} of {} partitions are read from there on\n", wrong.concat(), rows.len()))?;
@@ -267,7 +268,7 @@ fn table(rows: &[Row]) -> String {
         let _ = writeln!(
             out,
             "  {:40} {committed:>12} {:>12} {:>12} {lag:>12} {to:>12}",
-            standing.name(),
+            line(&standing.name()),
             standing.start,
             standing.end
         );

@@ -261,36 +261,74 @@ fn parts(out: &mut Exposition, parts: &[PartStatus]) {
 
 /// A metric `OrdersStored` of the namespace `Shop` is the summary `emf_shop_orders_stored`, with its dimensions as labels.
 fn printed(out: &mut Exposition, series: &Series) {
-    let mut rows: Vec<_> = series
-        .iter()
-        .map(|((function, (namespace, metric), unit, dimensions), summed)| {
-            let name = format!("emf_{}_{}", Exposition::name(namespace), Exposition::name(metric));
-            (name, function, unit, dimensions, summed)
-        })
-        .collect();
+    let mut rows: Vec<_> = series.iter().map(|(key, summed)| (series.family_of(&key.1), key, summed)).collect();
     // a family's samples stand together, whoever printed them
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
-    for (name, function, unit, dimensions, summed) in rows {
-        out.family(&name, Kind::Summary, "Printed by functions in CloudWatch's embedded metric format.");
-        let own: Vec<(String, &str)> = dimensions
-            .iter()
-            // two dimensions may come to one name, which a sample must not have twice
-            .map(|(label, value)| (format!("d_{}", Exposition::name(label)), value.as_str()))
-            .scan(std::collections::BTreeSet::new(), |seen, pair| Some(seen.insert(pair.0.clone()).then_some(pair)))
-            .flatten()
-            .collect();
+    rows.sort_by_key(|row| row.0);
+    for (name, (function, _, unit, dimensions), summed) in rows {
+        out.family(name, Kind::Summary, "Printed by functions in CloudWatch's embedded metric format.");
         let mut labels = vec![("function", function.as_str()), ("unit", unit.as_str())];
-        labels.extend(own.iter().map(|(label, value)| (label.as_str(), *value)));
+        labels.extend(dimensions.iter().map(|(dimension, value)| (series.label_of(dimension), value.as_str())));
         out.sample(&format!("{name}_sum"), &labels, summed.sum);
         out.sample(&format!("{name}_count"), &labels, summed.count);
     }
     let help = "Metrics that functions printed and that found no room: too many dimensions.";
     out.single("usher_emf_dropped_total", Kind::Counter, help, series.dropped());
+    let help = "Metrics and dimensions that functions named like others: they have a longer name here.";
+    out.single("usher_emf_renamed", Kind::Gauge, help, series.renamed());
 }
 
 #[cfg(test)]
+#[path = "../../tests/host/exposition.rs"]
+mod exposition;
+
+#[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::exposition::check;
     use super::*;
+
+    /// A line in the embedded metric format with one metric and these dimensions.
+    fn line(namespace: &str, metric: &str, unit: &str, dimensions: &[(String, String)], value: f64) -> String {
+        let names: Vec<&String> = dimensions.iter().map(|(name, _)| name).collect();
+        let directive = json!({ "Namespace": namespace, "Dimensions": [names], "Metrics": [{ "Name": metric, "Unit": unit }] });
+        let mut line = json!({ "_aws": { "CloudWatchMetrics": [directive] } });
+        for (name, value) in dimensions {
+            line[name] = value.clone().into();
+        }
+        line[metric] = value.into();
+        line.to_string()
+    }
+
+    /// Few names that come close to one another: the interesting ones are those that clash.
+    fn name() -> impl Strategy<Value = String> {
+        let parts = prop::sample::select(vec!["Foo", "foo", "_count", "Count", "_sum", "_bucket", "_total", " ", "/", "ä", "2"]);
+        prop::collection::vec(parts, 1..4).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn the_exposition_is_valid_whatever_functions_print(
+            rows in prop::collection::vec(
+                (name(), name(), "\\PC{0,3}", prop::collection::vec((name(), "[\\PC\n\r\"\\\\\0]{0,4}"), 0..3), any::<f64>()),
+                0..30,
+            ),
+        ) {
+            let observations = Observations::default();
+            let mut metrics = std::collections::BTreeSet::new();
+            for (namespace, metric, unit, dimensions, value) in rows.iter().filter(|row| row.4.is_finite()) {
+                let text = line(namespace, metric, unit, dimensions, *value);
+                metrics.extend((!crate::observation::points(&text).is_empty()).then(|| (namespace.clone(), metric.clone())));
+                observations.printed("F", &text);
+                observations.printed("G", &text);
+            }
+            let text = render(&Picture::default(), &observations);
+            let families = check(&text).map_err(|wrong| TestCaseError::fail(format!("{wrong}\n{text}")))?;
+            let printed = families.iter().filter(|family| family.starts_with("emf_")).count();
+            prop_assert_eq!(printed, metrics.len(), "each metric is a family of its own");
+        }
+    }
 
     #[test]
     fn metrics_that_a_function_prints_become_series() {

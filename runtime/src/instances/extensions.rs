@@ -10,7 +10,6 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::environment::ACCOUNT;
 use super::failure;
 use super::instance::{Extension, Instance, NotRegistered};
 use super::runtime_api::{Reply, accepted, header, read, refuse};
@@ -58,7 +57,7 @@ fn registered(headers: &HeaderMap, body: &[u8], instance: &Instance, peers: &Pee
     let mut answer = json!({ "functionName": function.name, "functionVersion": "$LATEST", "handler": function.handler });
     let features = header(headers, "lambda-extension-accept-feature").unwrap_or_default();
     if features.split(',').any(|feature| feature.trim() == "accountId") {
-        answer["accountId"] = ACCOUNT.into();
+        answer["accountId"] = function.location.account.as_str().into();
     }
     let response = Response::builder()
         .header("Content-Type", "application/json")

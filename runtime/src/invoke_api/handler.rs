@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Error, Reply};
-use super::name::{NotFound, find};
+use super::name::{NotFound, find, not_run};
 use super::request::{self, Kind, Wanted};
 use super::{Api, HOST_ID, admission};
 use crate::asynchronous::{Event, MAX_EVENT};
@@ -19,7 +19,7 @@ use crate::invocation::{self, MAX_PAYLOAD};
 pub(super) async fn handle(api: &Api, request: Request<Incoming>, peers: Peers) -> Reply {
     serve(api, request, &peers).await.unwrap_or_else(|error| {
         tracing::debug!(?error, "a call of the Invoke API was refused");
-        error.reply()
+        error.reply(&api.location)
     })
 }
 
@@ -32,10 +32,13 @@ async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<R
     }
     let wanted = request::read(&head.method, head.uri.path(), head.uri.query().unwrap_or(""), &head.headers)?;
     let Wanted::Invoke { function, qualifier, kind, tail, client_context } = wanted else {
-        return Ok(answer::list(api.functions.values()));
+        return Ok(answer::list(&api.functions, &api.skipped, &api.location));
     };
     let function = find(&function, qualifier.as_deref(), &api.functions).map_err(|error| match error {
-        NotFound::Unknown(name) => Error::NoFunction(name),
+        NotFound::Unknown(name) => match not_run(&name, &api.skipped) {
+            Some(reason) => Error::NotRun(format!("function {name} is not run by this host: {reason}")),
+            None => Error::NoFunction(name),
+        },
         NotFound::Contradiction => {
             Error::InvalidParameter("the qualifier in the function's name is not the Qualifier of the request".into())
         }

@@ -31,7 +31,7 @@ use crate::connections::places::Places;
 use crate::connections::{self, Rules};
 use crate::instances::Logs;
 use crate::invocation::Invoker;
-use crate::model::Function;
+use crate::model::{Function, Location, Skipped};
 
 pub use admission::{LEAST_TOKEN, Token};
 pub use beacon::{Beacon, Definitions};
@@ -53,6 +53,10 @@ const HOST_ID: &str = "x-usher-host";
 pub struct Api {
     /// By logical id.
     pub functions: BTreeMap<String, Function>,
+    /// Functions that this host cannot run, by logical id.
+    pub skipped: BTreeMap<String, Skipped>,
+    /// Region and account of ARNs in answers.
+    pub location: Location,
     /// Runs functions.
     pub invoker: Invoker,
     /// Takes events over.

@@ -234,6 +234,7 @@ impl Driver {
             Event::Sought(partition, offset, result) => self.sought(partition, offset, result),
             Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
             Event::Astray(partitions, why) => self.goes_astray(&partitions, &why),
+            Event::LogStarts(starts) => self.look_for_deleted(&starts),
             Event::Unassigned(why) => self.unassigned = Some(why),
         }
         self.progress.holds(&self.mapping.topics, self.machine.overview());

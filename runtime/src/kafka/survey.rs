@@ -2,6 +2,7 @@
 //!
 //! - The topics are those that it has read. One that was deleted and created again continues the old offsets for librdkafka, so its first
 //!   records would be skipped.
+//! - The logs still have what was not fetched. A partition that is held back fetches nothing, and would not notice.
 //! - Each partition has a member of the group. A member to which the group gives nothing gets no error: it waits for ever. It may be right,
 //!   where there are more members than partitions; so only partitions that no member has count.
 //!
@@ -21,7 +22,7 @@ use super::assigned::{Place, Unheld, assignment};
 use super::consumer::Event;
 use super::lookup;
 use super::lookups::look_up;
-use super::offsets::{PATIENCE, cluster, id};
+use super::offsets::{self, PATIENCE, cluster, id};
 use super::quiet::Quiet;
 use super::resume::Identity;
 use super::status::Progress;
@@ -78,6 +79,8 @@ impl Survey {
         let looked = self.client().and_then(|client| {
             look_up(&client, &self.mapping, &self.progress);
             let mut events = self.replaced(&client)?;
+            // one log without a leader hides nothing else
+            events.extend(self.log_starts(&client).ok());
             events.extend(self.unassigned(&client)?);
             self.client = Some(client);
             Ok(events)
@@ -109,6 +112,18 @@ impl Survey {
             }
         }
         Ok(events)
+    }
+
+    /// Where the logs start.
+    fn log_starts(&self, client: &BaseConsumer<Quiet>) -> Result<Event, String> {
+        let mut all = Vec::new();
+        for (topic, name) in self.mapping.topics.iter().enumerate() {
+            let numbers = partitions(client, name).map_err(|error| error.to_string())?;
+            let numbers: Vec<i32> = numbers.into_iter().map(|(_, number)| number).collect();
+            let starts = offsets::log_starts(client, name, &numbers).map_err(|error| error.to_string())?;
+            all.extend(starts.into_iter().map(|(number, start)| (Partition { topic, number }, start)));
+        }
+        Ok(Event::LogStarts(all))
     }
 
     /// Partitions that the group has given to no member for a while.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::resume::Identity;
+use crate::mapping::Offset;
 
 /// What the file holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub(super) struct KnownTopics {
     content: Mutex<Content>,
     /// Partitions whose position the brokers refused although their log seems to have it.
     rewritten: Mutex<BTreeSet<(String, i32)>>,
+    /// Deleted offsets before this one are counted already.
+    counted: Mutex<BTreeMap<(String, i32), Offset>>,
 }
 
 /// An id in the form that the file has.
@@ -61,7 +64,7 @@ impl KnownTopics {
             format!("{file}, which holds the ids of the topics that were read, cannot be used ({why}). Remove it: a topic that was deleted \
                      and created again since then is not noticed")
         })?;
-        Ok(Self { file, content: Mutex::new(content), rewritten: Mutex::default() })
+        Ok(Self { file, content: Mutex::new(content), rewritten: Mutex::default(), counted: Mutex::default() })
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -71,6 +74,20 @@ impl KnownTopics {
     /// The partitions that were noted as rewritten, until they are settled.
     pub(super) fn rewritten(&self) -> MutexGuard<'_, BTreeSet<(String, i32)>> {
         self.rewritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many of the offsets `first` to `last`, which were deleted unread, were not counted before.
+    pub(super) fn count_deleted(&self, (topic, partition): (&str, i32), first: Offset, last: Offset) -> u64 {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = counted.entry((topic.to_owned(), partition)).or_insert(first);
+        let new = last + 1 - first.max(*before);
+        *before = (last + 1).max(*before);
+        new.max(0) as u64
+    }
+
+    /// The log of the partition is another one: nothing of it was counted.
+    pub(super) fn begin_count(&self, topic: &str, partition: i32) {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).remove(&(topic.to_owned(), partition));
     }
 
     /// What a topic of this id is to this host.
@@ -128,6 +145,16 @@ mod tests {
         assert_eq!(second.identity("cluster", "orders", None), Identity::Unknown);
         assert_eq!(second.identity("another cluster", "orders", Some(8)), Identity::New);
         assert_eq!(open("another group").identity("cluster", "orders", Some(8)), Identity::New);
+    }
+
+    #[test]
+    fn a_deleted_offset_is_counted_once() {
+        let known = KnownTopics::open(None, "Orders", "group").unwrap();
+        let count = |partition, first, last| known.count_deleted(("orders", partition), first, last);
+        assert_eq!([count(0, 5, 9), count(0, 5, 9), count(0, 7, 12), count(0, 20, 20)], [5, 0, 3, 1]);
+        assert_eq!(count(1, 5, 9), 5);
+        known.begin_count("orders", 0);
+        assert_eq!(count(0, 5, 9), 5);
     }
 
     #[test]

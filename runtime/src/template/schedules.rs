@@ -4,14 +4,15 @@ use jiff::Timestamp;
 
 use super::events::Event;
 use super::resources::resolved;
-use super::scope::{ACCOUNT, REGION, Scope};
+use super::scope::Scope;
 use crate::document::{Node, Problems, Reader, nearest};
 use crate::model::{Application, Schedule, ScheduleKind};
 use crate::project::Project;
 use crate::schedule::{Expression, instant, zone};
 
-const RULE: [&str; 8] = ["Schedule", "Input", "Enabled", "State", "Name", "Description", "DeadLetterConfig", "RetryPolicy"];
-const SCHEDULER: [&str; 17] = [
+pub(super) const RULE: [&str; 8] =
+    ["Schedule", "Input", "Enabled", "State", "Name", "Description", "DeadLetterConfig", "RetryPolicy"];
+pub(super) const SCHEDULER: [&str; 16] = [
     "ScheduleExpression",
     "ScheduleExpressionTimezone",
     "Input",
@@ -28,7 +29,6 @@ const SCHEDULER: [&str; 17] = [
     "OmitName",
     "DeadLetterConfig",
     "RetryPolicy",
-    "Enabled",
 ];
 
 /// Reads one event of either kind.
@@ -40,8 +40,18 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
     };
     let what = format!("schedule {}", event.id);
     Reader::new(event.properties, what.clone()).only(known, problems);
-    let wanted =
-        [key, "ScheduleExpressionTimezone", "Input", "Enabled", "State", "Name", "StartDate", "EndDate", "FlexibleTimeWindow"];
+    let wanted = [
+        key,
+        "ScheduleExpressionTimezone",
+        "Input",
+        "Enabled",
+        "State",
+        "Name",
+        "StartDate",
+        "EndDate",
+        "FlexibleTimeWindow",
+        "GroupName",
+    ];
     let Some(properties) = resolved(event.properties, &wanted, scope, problems) else { return };
     let reader = Reader::new(&properties, what);
     let Some(expression) = reader.required(key, "Write for example rate(5 minutes).", problems) else { return };
@@ -77,8 +87,11 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
     };
     let name = name(&reader, problems).unwrap_or_else(|| format!("{}-{}", scope.stack, event.id.replace('.', "")));
     let arn = match kind {
-        ScheduleKind::Rule => format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"),
-        ScheduleKind::Scheduler => format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{name}"),
+        ScheduleKind::Rule => scope.location.arn("events", &format!("rule/{name}")),
+        ScheduleKind::Scheduler => {
+            let group = reader.text("GroupName", problems).unwrap_or("default");
+            scope.location.arn("scheduler", &format!("schedule/{group}/{name}"))
+        }
     };
     let schedule = Schedule {
         id: event.id.clone(),

@@ -86,7 +86,7 @@ fn a_function_gets_the_defaults_of_lambda_and_its_own_settings() {
     assert_eq!(worker.name, "shop-Worker");
     assert_eq!((worker.timeout.as_secs(), worker.memory_mb, worker.concurrency), (60, 128, Some(2)));
     assert_eq!((worker.environment["SIZE"].as_str(), worker.environment["OPEN"].as_str()), ("3", "true"));
-    assert!(matches!(&worker.code, Code::Cargo { binary, dir } if binary == "worker" && dir.ends_with("worker")));
+    assert!(matches!(&worker.code, Code::Cargo { binary: Some(binary), dir } if binary == "worker" && dir.ends_with("worker")));
 }
 
 #[test]
