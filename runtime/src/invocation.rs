@@ -23,6 +23,8 @@ pub struct Request {
     /// `X-Amz-Client-Context` of a synchronous caller: a JSON object, in ASCII. The function gets it as
     /// `Lambda-Runtime-Client-Context`.
     pub client_context: Option<String>,
+    /// Version or alias that the caller named; the function finds it at the end of its ARN. `None`: the caller named none.
+    pub qualifier: Option<String>,
     /// Records in the event when a mapping made it, else 0. Shown in the status; the function never sees it.
     pub records: usize,
     /// An instance must be there, or be starting, by then. One that still waits for a busy instance is taken back and answered
@@ -41,6 +43,7 @@ impl Request {
             request_id: None,
             trace_id: None,
             client_context: None,
+            qualifier: None,
             records: 0,
             start_by: None,
             begun: None,

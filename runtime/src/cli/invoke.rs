@@ -28,12 +28,15 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     let event = event(arguments)?;
     let (project, application) = prepare::application(&arguments.source.template, &arguments.source.arguments())?;
     let function = named(&arguments.function, &application)?.clone();
+    let qualifier = function_name(&arguments.function).1.map(str::to_owned);
     let runtime = prepare::runtime()?;
     if !arguments.alone {
         let state = arguments.state.folder(&arguments.source.template);
         if let Some(host) = Client::of(&state) {
             runtime.block_on(beside::check(&host, &function, arguments, (&project, &application)))?;
-            if let Some(ended) = runtime.block_on(through(&host, &function.id, arguments, event.clone()))? {
+            if let Some(ended) =
+                runtime.block_on(through(&host, &qualified(&function.id, qualifier.as_deref()), arguments, event.clone()))?
+            {
                 return print(arguments, &ended);
             }
         }
@@ -52,7 +55,7 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
         .block_on(async move {
             let pool = Pool::new(&application, &executables, &options);
             let answered = tokio::select! {
-                answered = pool.invoke(Request::new(function.id, event), true) => {
+                answered = pool.invoke(Request { qualifier, ..Request::new(function.id, event) }, true) => {
                     answered.map_err(|rejected| Wrong::failure(rejected.to_string()))
                 }
                 _ = tokio::signal::ctrl_c() => Err(Wrong::failure("interrupted")),
@@ -68,6 +71,11 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
         Outcome::Answer(body) => print(arguments, &Ended { body, failed: false }),
         Outcome::Error(error) | Outcome::Interrupted(error) => print(arguments, &Ended { body: error.body, failed: true }),
     }
+}
+
+/// The function with the version or alias that the command names.
+fn qualified(function: &str, qualifier: Option<&str>) -> String {
+    qualifier.map_or_else(|| function.to_owned(), |qualifier| format!("{function}:{qualifier}"))
 }
 
 /// What an invocation came to.

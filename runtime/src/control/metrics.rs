@@ -185,7 +185,7 @@ fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
         ("released_total", Kind::Counter, "Messages given back unseen.", |q| q.released),
         ("not_deleted_total", Kind::Counter, "Messages done that the queue would not delete.", |q| q.not_deleted),
         ("in_flight", Kind::Gauge, "Messages at the function.", |q| q.in_flight as u64),
-        ("waiting", Kind::Gauge, "Messages in the queue as it last said, hidden ones included.", |q| {
+        ("waiting", Kind::Gauge, "Messages in the queue as last reported, hidden ones included.", |q| {
             q.waiting.unwrap_or_default()
         }),
         ("up", Kind::Gauge, "0 while the mapping is failing, stuck, missing or away, else 1.", |q| {

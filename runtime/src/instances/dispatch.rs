@@ -24,8 +24,10 @@ pub(super) struct Job {
     pub(super) request_id: Arc<str>,
     pub(super) payload: Bytes,
     pub(super) trace_id: String,
-    /// A JSON object, in ASCII.
+    /// JSON, in ASCII.
     pub(super) client_context: Option<Arc<str>>,
+    /// Version or alias that the caller named.
+    pub(super) qualifier: Option<String>,
     pub(super) records: usize,
     pub(super) kill: Option<Kill>,
     /// Its caller waits for a busy instance rather than be refused.
@@ -43,6 +45,7 @@ pub(super) struct Assignment {
     pub(super) deadline_ms: u64,
     pub(super) trace_id: String,
     pub(super) client_context: Option<Arc<str>>,
+    pub(super) qualifier: Option<String>,
     pub(super) payload: Bytes,
 }
 

@@ -125,13 +125,14 @@ impl Instance {
     }
 
     /// Makes the job this process' and hands it to the waiting call. Gives it back if that call is gone.
+    #[expect(clippy::result_large_err, reason = "the job goes back to the queue whole; boxing would cost each job an allocation")]
     pub(super) fn assign(self: Arc<Self>, job: Job, hand: oneshot::Sender<Assignment>) -> Result<(), Job> {
         let mut state = self.state();
         state.waiting = state.waiting.saturating_sub(1);
         if state.stopping || hand.is_closed() {
             return Err(job);
         }
-        let Job { request_id, payload, trace_id, client_context, records, kill, waits, begun, reply } = job;
+        let Job { request_id, payload, trace_id, client_context, qualifier, records, kill, waits, begun, reply } = job;
         let invocation_id = super::pool::new_id();
         let assignment = Assignment {
             request_id: request_id.clone(),
@@ -139,6 +140,7 @@ impl Instance {
             deadline_ms: epoch_ms(SystemTime::now() + self.runner.function.timeout),
             trace_id: trace_id.clone(),
             client_context: client_context.clone(),
+            qualifier: qualifier.clone(),
             payload: payload.clone(),
         };
         let init = state.init.take();
@@ -152,7 +154,7 @@ impl Instance {
             if let Some(entry) = state.in_flight.remove(&request_id) {
                 state.init = entry.init;
                 let reply = entry.reply;
-                return Err(Job { request_id, payload, trace_id, client_context, records, kill, waits, begun, reply });
+                return Err(Job { request_id, payload, trace_id, client_context, qualifier, records, kill, waits, begun, reply });
             }
             return Ok(());
         }

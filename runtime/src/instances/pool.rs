@@ -277,6 +277,7 @@ impl Pool {
             payload: request.payload,
             trace_id: request.trace_id.unwrap_or_else(new_trace_id),
             client_context: request.client_context.map(Arc::from),
+            qualifier: request.qualifier,
             records: request.records,
             kill,
             waits: wait_for_slot,

@@ -119,15 +119,15 @@ impl Error {
     }
 }
 
-/// The end of a synchronous invocation. `log`: what the function printed, if it was asked for.
-pub(super) fn ended(response: invocation::Response, log: Option<&str>) -> Reply {
+/// The end of a synchronous invocation of this version. `log`: what the function printed, if it was asked for.
+pub(super) fn ended(response: invocation::Response, version: &'static str, log: Option<&str>) -> Reply {
     let (body, failed) = match response.outcome {
         Outcome::Answer(body) => (body, false),
         Outcome::Error(error) | Outcome::Interrupted(error) => (error.body, true),
     };
     let mut reply = json_reply(StatusCode::OK, body);
     set(&mut reply, "x-amzn-requestid", &response.request_id);
-    set(&mut reply, "x-amz-executed-version", "$LATEST");
+    set(&mut reply, "x-amz-executed-version", version);
     if failed {
         set(&mut reply, "x-amz-function-error", "Unhandled");
     }

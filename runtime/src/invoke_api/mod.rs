@@ -39,7 +39,7 @@ pub use client::{Answer, Asked, Client};
 
 /// The function of this name, ARN or logical id, with or without a qualifier.
 pub fn function<'f>(written: &str, functions: &'f BTreeMap<String, Function>) -> Option<&'f Function> {
-    name::find(written, None, functions).ok()
+    name::find(written, None, functions).ok().map(|(function, _)| function)
 }
 
 /// Where it listens unless told otherwise: where `sam local start-lambda` does.

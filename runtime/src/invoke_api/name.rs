@@ -17,13 +17,13 @@ pub(super) enum NotFound {
     Contradiction,
 }
 
-/// The function that `written` and the request's `Qualifier` name. Every alias and version that the template declares is the
+/// The function that `written` and the request's `Qualifier` name, and the version or alias that they name. Every alias and version that the template declares is the
 /// one code there is; any other is not found, as on the service.
 pub(super) fn find<'f>(
     written: &str,
     qualifier: Option<&str>,
     functions: &'f BTreeMap<String, Function>,
-) -> Result<&'f Function, NotFound> {
+) -> Result<(&'f Function, Option<String>), NotFound> {
     let (name, own) = function_name(written);
     if own.zip(qualifier).is_some_and(|(own, asked)| own != asked) {
         return Err(NotFound::Contradiction);
@@ -32,6 +32,7 @@ pub(super) fn find<'f>(
     let known = functions.values().find(|function| function.name == name).or_else(|| functions.get(name));
     known
         .filter(|function| version == LATEST || function.qualifiers.contains(version))
+        .map(|function| (function, own.or(qualifier).map(str::to_owned)))
         .ok_or_else(|| NotFound::Unknown(if version == LATEST { name.to_owned() } else { format!("{name}:{version}") }))
 }
 
@@ -86,8 +87,16 @@ pub(super) mod tests {
             (arn, None),
             (&format!("{arn}:$LATEST"), Some("$LATEST")),
         ] {
-            assert_eq!(find(written, qualifier, &functions).map(|f| f.id.as_str()), Ok("Greeter"), "{written} {qualifier:?}");
+            assert_eq!(
+                find(written, qualifier, &functions).map(|found| found.0.id.as_str()),
+                Ok("Greeter"),
+                "{written} {qualifier:?}"
+            );
         }
+        let qualifier = |written: &str, qualifier| find(written, qualifier, &functions).unwrap().1;
+        assert_eq!(qualifier("Greeter:live", None).as_deref(), Some("live"));
+        assert_eq!(qualifier(arn, Some("1")).as_deref(), Some("1"));
+        assert_eq!(qualifier("Greeter", None), None);
         assert_eq!(find("shop-Greeter:beta", None, &functions), Err(NotFound::Unknown("shop-Greeter:beta".into())));
         assert_eq!(find("shop-Greeter:1", Some("2"), &functions), Err(NotFound::Contradiction));
         assert_eq!(find("Nobody", None, &functions), Err(NotFound::Unknown("Nobody".into())));

@@ -32,7 +32,7 @@ pub(super) fn look_up(client: &BaseConsumer<Quiet>, mapping: &KafkaMapping, prog
     }
 }
 
-/// `None`: the brokers do not say.
+/// `None`: the brokers did not answer, or with an error that may pass.
 fn look_at(client: &BaseConsumer<Quiet>, topic: &str, servers: &str) -> Option<TopicFound> {
     let metadata = match client.fetch_metadata(Some(topic), PATIENCE) {
         Ok(metadata) => metadata,

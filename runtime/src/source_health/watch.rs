@@ -45,7 +45,7 @@ pub struct SourceWatch {
     refused: Option<String>,
     /// Why work does not come.
     blocked: Option<String>,
-    /// What is said where nothing else explains why nothing is done.
+    /// The reason of a source that is stuck where neither of the two explains it.
     unexplained: Option<String>,
     last_error: Option<LastError>,
     last_progress: Option<Millis>,
@@ -126,7 +126,7 @@ impl SourceWatch {
         self.blocked = why;
     }
 
-    /// Sets what is said of a source that is stuck without any other reason.
+    /// Sets the reason of a source that is stuck without any other one.
     pub fn unexplained(&mut self, why: Option<String>) {
         self.unexplained = why;
     }
@@ -207,7 +207,7 @@ impl SourceWatch {
     }
 }
 
-/// Age of the oldest work; not below zero, whatever the clocks of producers say.
+/// Age of the oldest work; not below zero, since a producer's clock may be ahead.
 fn age(now: Millis, (since, waiting): (Millis, Waiting)) -> Millis {
     (now - waiting.oldest.unwrap_or(since)).max(0)
 }

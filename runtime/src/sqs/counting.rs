@@ -1,4 +1,4 @@
-//! How many messages wait in the queue: asked at intervals, beside everything else.
+//! How many messages wait in the queue: requested at intervals, independently of the requests for messages.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::client::{Sqs, Wrong, wrong};
 /// The time between an answer and the next request.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The messages of a queue, as it says.
+/// The number of a queue's messages; approximate, as the service defines it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Depth {
     /// That can be received.

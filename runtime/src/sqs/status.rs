@@ -39,7 +39,7 @@ pub struct SqsStatus {
     pub in_flight: usize,
     /// Received, waiting for a batch to fill or for the function.
     pub held: usize,
-    /// Messages in the queue as it last said, hidden ones included; `None`: it has not said.
+    /// Messages in the queue as last reported, hidden ones included; `None`: not reported yet.
     pub waiting: Option<u64>,
     /// How it fares.
     pub health: SourceHealth,
@@ -107,7 +107,7 @@ impl Progress {
         observed.look();
     }
 
-    /// How many messages the queue says that it has.
+    /// The queue reports the number of its messages.
     pub(super) fn counted(&self, depth: Depth) {
         let mut observed = self.observed();
         observed.depth = Some(depth);

@@ -32,6 +32,8 @@ pub(super) struct Scope<'t> {
     parameters: Parameters,
     /// Type by logical id.
     resources: BTreeMap<&'t str, &'t str>,
+    /// The condition of a resource that has one, by logical id.
+    conditional: BTreeMap<&'t str, &'t str>,
     /// Names that resources give themselves.
     names: Names,
 }
@@ -51,6 +53,7 @@ impl<'t> Scope<'t> {
             redis: project.redis.as_ref().map(|given| given.value.as_str()),
             parameters,
             resources: section.iter().map(|e| (e.key.as_str(), kind(&e.value))).collect(),
+            conditional: section.iter().filter_map(|e| Some((e.key.as_str(), e.value.get("Condition")?.text()?))).collect(),
             names: Names::default(),
         }
     }
@@ -108,6 +111,7 @@ impl<'t> Scope<'t> {
             "AWS::StackName" => stack.clone(),
             "AWS::StackId" => location.arn("cloudformation", &format!("stack/{stack}/00000000")),
             _ => match self.resources.get_key_value(name) {
+                Some((id, _)) if self.is_absent(id, line, problems) => return Node::null(line),
                 Some((id, &"AWS::SQS::Queue")) => self.queue_url(id),
                 Some((id, kind)) => match self.names.reference(id, self, line, problems) {
                     Some(node) => return node,
@@ -133,6 +137,9 @@ impl<'t> Scope<'t> {
             };
             return Node::scalar(line, text);
         };
+        if self.is_absent(id, line, problems) {
+            return Node::null(line);
+        }
         // SAM takes `X.Alias`, `X.Version` and `X.Stage` for resources, in Sub as well, with attributes of their own behind them.
         if let Some((of_sam, rest)) = of_sam(kind, attribute) {
             let made = self.made_by_sam(&format!("{id}.{of_sam}"), line, problems);
@@ -151,6 +158,20 @@ impl<'t> Scope<'t> {
             _ => format!("{}-{attribute}", self.generated_name(id)),
         };
         Node::scalar(line, text)
+    }
+
+    /// Whether a resource does not exist because its condition does not hold; a reference to one is an error, as in `CloudFormation`.
+    fn is_absent(&self, id: &str, line: usize, problems: &mut Problems) -> bool {
+        let condition = self.conditional.get(id).filter(|condition| self.conditions.get(**condition) == Some(&false));
+        let Some(condition) = condition else { return false };
+        problems.error(
+            line,
+            format!(
+                "{id} does not exist, since its condition {condition} does not hold. Put the reference into Fn::If of {condition}, or give \
+                 this resource the same Condition."
+            ),
+        );
+        true
     }
 
     /// Where a queue is called. Without an endpoint the template is refused; no function ever sees this value then.

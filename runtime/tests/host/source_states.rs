@@ -71,7 +71,7 @@ async fn a_function_that_always_fails_makes_a_source_failing() {
     assert!(host.metric(&format!("usher_kafka_lag_seconds{labels}")).await.unwrap() >= 5.0);
     host.said(&["pause", "Worker.Orders"]);
     host.eventually("mappings", "paused").await;
-    assert_eq!(host.health().await.0, 200, "an operator knows of it");
+    assert_eq!(host.health().await.0, 200, "an operator paused it");
     host.said(&["resume", "Worker.Orders"]);
     host.eventually("mappings", "failing").await;
 }

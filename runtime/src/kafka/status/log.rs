@@ -25,7 +25,7 @@ impl LogEnd {
         Self { next: known(next).filter(|_| stable.is_some()), end: known(end), stable, looked_up: None }
     }
 
-    /// Takes over a report. One that says nothing new leaves what was looked up since.
+    /// Takes over a report. One with the same last stable offset leaves what was looked up since.
     pub(super) fn report(&mut self, report: Self) {
         let looked_up = self.looked_up.filter(|_| self.stable == report.stable);
         *self = Self { looked_up, ..report };

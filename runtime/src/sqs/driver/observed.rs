@@ -12,7 +12,7 @@ impl Driver {
         self.progress.holds(self.machine.overview(), oldest);
     }
 
-    /// What the queue says of the number of its messages. A failure is reported by the requests for messages.
+    /// Takes over the number of the queue's messages. A failure is reported by the requests for messages.
     pub(super) fn counted(&self, counted: Result<Depth, Wrong>) {
         match counted {
             Ok(depth) => self.progress.counted(depth),
