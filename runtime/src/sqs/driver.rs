@@ -226,10 +226,10 @@ impl Driver {
         match action {
             Action::Receive { id, most, wait } => {
                 let (sqs, mapping, queues) = (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
-                let (invoker, mut shutdown) = (self.invoker.clone(), self.shutdown.clone());
+                let (invoker, mut shutdown, progress) = (self.invoker.clone(), self.shutdown.clone(), self.progress.clone());
                 self.tasks.spawn(async move {
                     tokio::select! {
-                        () = invoker.ready(&mapping.function) => {}
+                        () = room(&invoker, &mapping.function, &progress) => {}
                         () = turned(&mut shutdown) => return Ended::Receive(id, Ok(Vec::new())),
                     }
                     let mut received = sqs.receive(mapping.queue_name(), most, wait).await;
@@ -352,6 +352,22 @@ impl Driver {
         let failed = failures(answer, |id| ids.iter().any(|(known, _)| *known == id))?;
         Ok(ids.into_iter().filter(|(id, _)| failed.iter().any(|failed| failed == id)).map(|(_, key)| key).collect())
     }
+}
+
+/// Waits until the function can begin soon; the status says so where it has to wait.
+async fn room(invoker: &Invoker, function: &str, progress: &Progress) {
+    let mut ready = std::pin::pin!(invoker.ready(function));
+    tokio::select! {
+        biased;
+        () = &mut ready => return,
+        () = std::future::ready(()) => {}
+    }
+    progress.blocked(Some(format!(
+        "every instance of {function} is busy with other events, so no message is taken from the queue. Raise its concurrency limit, or mend \
+         what does not end"
+    )));
+    ready.await;
+    progress.blocked(None);
 }
 
 /// Runs the function. While the host has no process for it the batch waits here: one that is given back counts as received, and a queue
