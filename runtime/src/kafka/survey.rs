@@ -53,7 +53,7 @@ pub(super) fn begin(
     let (stop, stopped) = mpsc::channel();
     let name = format!("survey {}", mapping.id);
     std::thread::Builder::new().name(name).spawn(move || {
-        let mut survey = Survey { mapping, progress, known, client: None, unheld: Unheld::default() };
+        let mut survey = Survey { mapping, progress, known, client: None, unheld: Unheld::default(), waits: 0 };
         while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             for event in survey.look() {
                 if events.blocking_send(event).is_err() {
@@ -71,24 +71,52 @@ struct Survey {
     known: Arc<KnownTopics>,
     client: Option<BaseConsumer<Quiet>>,
     unheld: Unheld,
+    /// Looks in a row at which this host had no partition, and the group was not seen to have given all to others.
+    waits: u32,
+}
+
+/// What a look at the group found.
+enum Group {
+    /// Its members have what there is, or a moment ago had it.
+    Settled,
+    /// It gives out nothing at present, for this reason.
+    Unsettled(String),
+    /// It has given partitions to no member for a while, in these words.
+    Unassigned(String),
 }
 
 impl Survey {
     /// What the driver has to do. A cluster that does not answer is reported elsewhere.
     fn look(&mut self) -> Vec<Event> {
-        let looked = self.client().and_then(|client| {
+        let (events, unsettled) = self.found().unwrap_or_else(|error| {
+            tracing::debug!(mapping = self.mapping.id, error, "cannot look at the group and its topics");
+            self.unheld.unknown();
+            let why = format!("the brokers give no information about the group {} ({error})", self.mapping.group);
+            (Vec::new(), Some(why))
+        });
+        self.waits = if unsettled.is_some() && self.progress.owns_nothing() { self.waits + 1 } else { 0 };
+        let why = unsettled.filter(|_| self.waits >= LOOKS);
+        let since = INTERVAL.as_secs() * u64::from(self.waits);
+        self.progress.group(why.map(|why| format!("this host has had no partition for {since} s: {why}")));
+        events
+    }
+
+    fn found(&mut self) -> Result<(Vec<Event>, Option<String>), String> {
+        self.client().and_then(|client| {
             look_up(&client, &self.mapping, &self.progress);
             let mut events = self.replaced(&client)?;
             // one log without a leader hides nothing else
             events.extend(self.log_starts(&client).ok());
-            events.extend(self.unassigned(&client)?);
+            let unsettled = match self.group(&client)? {
+                Group::Settled => None,
+                Group::Unsettled(why) => Some(why),
+                Group::Unassigned(why) => {
+                    events.push(Event::Unassigned(why));
+                    None
+                }
+            };
             self.client = Some(client);
-            Ok(events)
-        });
-        looked.unwrap_or_else(|error| {
-            tracing::debug!(mapping = self.mapping.id, error, "cannot look at the group and its topics");
-            self.unheld.unknown();
-            Vec::new()
+            Ok((events, unsettled))
         })
     }
 
@@ -126,8 +154,8 @@ impl Survey {
         Ok(Event::LogStarts(all))
     }
 
-    /// Partitions that the group has given to no member for a while.
-    fn unassigned(&mut self, client: &BaseConsumer<Quiet>) -> Result<Option<Event>, String> {
+    /// Whether the group gives its partitions to members.
+    fn group(&mut self, client: &BaseConsumer<Quiet>) -> Result<Group, String> {
         let failed = |error: rdkafka::error::KafkaError| error.to_string();
         let group = &self.mapping.group;
         let groups = client.fetch_group_list(Some(group), PATIENCE).map_err(failed)?;
@@ -136,7 +164,13 @@ impl Survey {
             if !matches!(found.state(), "Stable" | "Empty" | "Dead") {
                 // while it rebalances, members have what they had
                 self.unheld.unknown();
-                return Ok(None);
+                let members: Vec<String> =
+                    found.members().iter().map(|member| format!("{}{}", member.client_id(), member.client_host())).collect();
+                return Ok(Group::Unsettled(format!(
+                    "the group {group} rebalances, and one of its members does not take part ({}). End or mend that one; the brokers drop \
+                     it when its max.poll.interval.ms is over (5 minutes by default)",
+                    members.join(", ")
+                )));
             }
             for member in found.members() {
                 held.extend(member.assignment().and_then(assignment).into_iter().flatten());
@@ -148,7 +182,7 @@ impl Survey {
         }
         let (looks, unheld) = self.unheld.looked(&there, &held);
         if looks < LOOKS {
-            return Ok(None);
+            return Ok(Group::Settled);
         }
         let names: Vec<String> = unheld.iter().map(|(topic, number)| format!("{topic}-{number}")).collect();
         let why = format!(
@@ -157,7 +191,7 @@ impl Survey {
             INTERVAL.as_secs() * u64::from(looks - 1)
         );
         self.unheld.unknown();
-        Ok(Some(Event::Unassigned(why)))
+        Ok(Group::Unassigned(why))
     }
 }
 

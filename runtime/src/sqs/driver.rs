@@ -233,10 +233,11 @@ impl Driver {
         match action {
             Action::Receive { id, most, wait } => {
                 let (sqs, mapping, queues) = (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
-                let (invoker, mut shutdown, mut paused) = (self.invoker.clone(), self.shutdown.clone(), self.paused.subscribe());
+                let (invoker, progress) = (self.invoker.clone(), self.progress.clone());
+                let (mut shutdown, mut paused) = (self.shutdown.clone(), self.paused.subscribe());
                 self.tasks.spawn(async move {
                     tokio::select! {
-                        () = invoker.ready(&mapping.function) => {}
+                        () = room(&invoker, &mapping.function, &progress) => {}
                         () = turned(&mut shutdown) => return Ended::NotAsked(id),
                         () = turned(&mut paused) => return Ended::NotAsked(id),
                     }
@@ -360,6 +361,22 @@ impl Driver {
         let failed = failures(answer, |id| ids.iter().any(|(known, _)| *known == id))?;
         Ok(ids.into_iter().filter(|(id, _)| failed.iter().any(|failed| failed == id)).map(|(_, key)| key).collect())
     }
+}
+
+/// Waits until the function can begin soon; the status says so where it has to wait.
+async fn room(invoker: &Invoker, function: &str, progress: &Progress) {
+    let mut ready = std::pin::pin!(invoker.ready(function));
+    tokio::select! {
+        biased;
+        () = &mut ready => return,
+        () = std::future::ready(()) => {}
+    }
+    progress.blocked(Some(format!(
+        "every instance of {function} is busy with other events, so no message is taken from the queue. Raise its concurrency limit, or mend \
+         what does not end"
+    )));
+    ready.await;
+    progress.blocked(None);
 }
 
 /// Runs the function. While the host has no process for it the batch waits here: one that is given back counts as received, and a queue

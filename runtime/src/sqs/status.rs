@@ -145,6 +145,11 @@ impl Progress {
         self.observed().watch.failed(now(), error);
     }
 
+    /// Why no messages are asked for although some may wait; `None`: they are.
+    pub(super) fn blocked(&self, why: Option<String>) {
+        self.observed().watch.blocked(why);
+    }
+
     /// The function did not begin.
     pub(super) fn refused(&self, why: String) {
         self.observed().watch.refused(why);

@@ -45,6 +45,8 @@ struct Observed {
     problems: BTreeMap<Option<Partition>, Problem>,
     /// Faults of topics.
     topics: BTreeMap<String, Problem>,
+    /// Why the group gives this host nothing.
+    group: Option<Problem>,
     /// Why the last run of the mapping ended, until a partition is assigned to the next one.
     ended: Option<Problem>,
     /// Partitions that wait for their destination, and why it takes nothing.
@@ -61,6 +63,7 @@ impl Default for Observed {
             logs: BTreeMap::new(),
             problems: BTreeMap::new(),
             topics: BTreeMap::new(),
+            group: None,
             ended: None,
             waiting: BTreeMap::new(),
             paused: false,
@@ -127,6 +130,7 @@ impl Progress {
         observed.owned.clear();
         observed.logs.clear();
         observed.problems.clear();
+        observed.group = None;
         observed.waiting.clear();
     }
 
@@ -176,6 +180,16 @@ impl Progress {
             TopicFound::There => _ = observed.topics.remove(topic),
             TopicFound::Fault(problem) => _ = observed.topics.insert(topic.to_owned(), problem),
         }
+    }
+
+    /// Why the group gives this host nothing, as a survey found; `None`: it does, or others rightly have everything.
+    pub(in crate::kafka) fn group(&self, why: Option<String>) {
+        self.observed().group = why.map(Problem::stuck);
+    }
+
+    /// This host owns no partition.
+    pub(in crate::kafka) fn owns_nothing(&self) -> bool {
+        self.observed().owned.is_empty()
     }
 
     /// The last stable offset of a partition, which a survey found.
@@ -254,7 +268,7 @@ impl Progress {
             observed.owned.insert(partition, owned);
         }
         if !observed.owned.is_empty() {
-            observed.ended = None;
+            (observed.ended, observed.group) = (None, None);
         }
         let away = self.away.load(Ordering::Relaxed).then(|| Problem::away(away_text(&observed.whole)));
         for (partition, owned) in &mut observed.owned {
@@ -270,7 +284,9 @@ impl Progress {
         }
         let missing = observed.topics.values().max_by_key(|problem| problem.state).cloned();
         let own = observed.problems.get(&None).cloned();
-        observed.whole.problem(now, away.or(missing).or(own).or_else(|| observed.ended.clone()));
+        observed
+            .whole
+            .problem(now, away.or(missing).or(own).or_else(|| observed.group.clone()).or_else(|| observed.ended.clone()));
         observed.whole.paused(now, observed.paused);
     }
 

@@ -134,3 +134,19 @@ fn topics_without_a_partition_and_full_partitions_are_looked_up() {
     progress.holds(&topics(), std::iter::once(Holding { full: true, ..held(3, 0) }));
     assert_eq!(progress.questions(2), (vec![1], vec![P0]));
 }
+
+#[test]
+fn a_host_that_the_group_gives_nothing_is_stuck() {
+    let progress = Progress::default();
+    let health = |owned: Option<Holding>| {
+        progress.holds(&topics(), owned.into_iter());
+        progress.snapshot(&topics()).health
+    };
+    assert!(progress.owns_nothing());
+    progress.group(Some("the group rebalances".to_owned()));
+    assert_eq!((health(None).state, health(None).reason.as_deref()), (SourceState::Stuck, Some("the group rebalances")));
+    assert_eq!(health(Some(Holding::none(P0))).state, SourceState::Ok, "it has a partition");
+    progress.group(Some("the brokers give no information".to_owned()));
+    progress.restarted();
+    assert_eq!(health(None).state, SourceState::Ok);
+}
