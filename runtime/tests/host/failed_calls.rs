@@ -58,7 +58,7 @@ async fn a_failed_call_leaves_one_line() {
     let wanted = [
         ("Crash", "GET /crash/{id}", "500", "Runtime.ExitError", "exit status 7"),
         ("Hang", "GET /hang", "500", "Sandbox.Timedout", "timed out after 1.00 seconds"),
-        ("Closed", "GET /closed", "503", "Throttled", "concurrency limit"),
+        ("Closed", "GET /closed", "503", "Throttled", "ReservedConcurrentExecutions is 0"),
     ];
     assert_eq!(lines.len(), wanted.len(), "a failure that repeats is counted: {log}");
     for (line, (function, route, status, kind, message)) in lines.iter().zip(wanted) {

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use crate::browser::Browser;
+use crate::kafka::{Stage, free_address, values};
 use crate::operations_stage::Application;
-use crate::support::eventually;
+use crate::support::{eventually, project, usher_up};
 
 /// The failures that the page counts are those of the status, `AT_LEAST` or more in two rows, and the rows of invocations are as
 /// many as there were.
@@ -154,6 +155,11 @@ async fn the_state_of_a_source_is_its_colour() {
             let shown = lag.as_u64().map_or("unknown".to_owned(), |lag| if lag == 5845 { "5,845".into() } else { lag.to_string() });
             assert_eq!((text(1), text(2) == "bad"), (shown, colour == "bad"), "{state}");
             assert!(text(4).contains("oldest 61.0 s"), "{drawn}");
+            let none = browser.value(&draw.replace(&format!("\"partitions\":[{partition}]"), "\"partitions\":[]").replace(
+                "section.querySelector('.partitions li').textContent",
+                "''",
+            ));
+            assert_eq!(none[1], "–", "a mapping without partitions has no lag: {none}");
             if state != "ok" {
                 assert!(text(3).contains("look here") && text(3).contains("<b>boom</b>\\u202e"), "{drawn}");
             }
@@ -161,4 +167,47 @@ async fn the_state_of_a_source_is_its_colour() {
     })
     .await
     .unwrap();
+}
+
+/// The card of the mapping and the header are red, and the lag is that of the status: the poison record and the 20 behind it.
+const POISONED: &str = "(async () => {
+    const [mapping] = (await (await fetch('/_usher/status')).json()).mappings;
+    const card = document.querySelector('#sources .card');
+    const lag = [...card.querySelectorAll('dl div')].find((d) => d.querySelector('dt').textContent === 'Lag').querySelector('dd');
+    return mapping.partitions[0].lag === 21 && lag.textContent === '21' && lag.className === 'bad'
+        && card.querySelector('.pill').className === 'pill bad' && card.querySelector('.pill').textContent === mapping.health.state
+        && card.querySelector('.problem').textContent.includes(mapping.health.last_error.error)
+        && card.querySelector('.partitions li.bad') !== null && document.getElementById('health').className === 'pill bad'
+        && !document.getElementById('attention').hidden;
+})()";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poison_record_in_front_is_red() {
+    let stage = Stage::new(1).await;
+    stage.produce(0, &[vec!["always-fail".to_owned()], values(0..20)].concat()).await;
+    let template = format!(
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      \
+         Runtime: provided.al2023\n      CodeUri: built\n      Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
+         Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            Topics: [{}]\n            \
+         KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            StartingPosition: TRIM_HORIZON\n            BatchSize: 1\n",
+        stage.folder.path().join("seen").display(),
+        stage.mapping.topics[0],
+        stage.mapping.bootstrap_servers,
+        stage.mapping.group,
+    );
+    let (folder, control) = (project(&template), free_address());
+    let host = usher_up(folder.path(), &["--listen", "127.0.0.1:0", "--control", &control.to_string()]);
+    let page = format!("http://{control}/_usher/");
+    eventually("the page is served", async || reqwest::get(&page).await.ok().map(drop)).await;
+    tokio::task::spawn_blocking(move || {
+        let mut browser = Browser::open();
+        browser.look(1280, 900, "light");
+        browser.visit(&page);
+        browser.wait_for("document.querySelector('#sources .card .pill')?.className === 'pill bad'");
+        browser.wait_for(POISONED);
+        browser.picture_to("page-poison.png");
+    })
+    .await
+    .unwrap();
+    drop(host);
 }

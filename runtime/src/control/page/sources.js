@@ -34,6 +34,8 @@ const age = (source) => {
 
 // The sum of what is known; where a partition's lag is not known, at least that.
 function lag(partitions) {
+  // no partition is this host's: there is nothing to be behind, or the topic is missing
+  if (partitions.length === 0) return UNKNOWN;
   const known = partitions.filter((p) => typeof p.lag === "number");
   const sum = known.reduce((total, p) => total + p.lag, 0);
   if (known.length === partitions.length) return number(sum);
@@ -44,7 +46,7 @@ function kafka(mapping, bad) {
   return {
     under: `Kafka group ${mapping.group} → ${mapping.function}`,
     pairs: [
-      ["Lag", lag(mapping.partitions), bad],
+      ["Lag", lag(mapping.partitions), bad && mapping.partitions.length > 0],
       ["Oldest", age(mapping), bad && age(mapping) !== UNKNOWN],
       ["Done", number(mapping.records_done)],
       ["Batches", number(mapping.batches)],
