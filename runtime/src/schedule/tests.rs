@@ -143,6 +143,11 @@ fn a_template_has_no_rate_in_seconds() {
             assert_eq!(expression.allowed_on(kind), Err(ScheduleError::Seconds), "{text}");
         }
     }
+    // the advice is not a form that would be refused next
+    for text in ["rate(1 seconds)", "rate(2 second)"] {
+        let advice = Expression::parse(text).unwrap_err().to_string();
+        assert!(advice.contains("minutes, hours or days in a template") && advice.contains("only in usher.toml"), "{advice}");
+    }
     for text in ["rate(1 minute)", "rate(60 minutes)", "rate(1 hour)", "rate(7 days)"] {
         assert_eq!(Expression::parse(text).unwrap().allowed_on(ScheduleKind::Rule), Ok(()), "{text}");
     }
