@@ -16,15 +16,15 @@ use crate::sqs_stage::endpoint;
 use crate::support::eventually;
 
 const SETTINGS: &str = "usher settings";
-const RESUME: &str = "usher resume Worker.Orders";
-const RESUME_PARTITION: &str = "usher resume Worker.Orders --partition 0";
-const LIST: &str = "usher offsets list Worker.Orders";
-const CONCURRENCY: &str = "usher set Worker concurrency=4";
-const BATCH_SIZE: &str = "usher set Worker.Orders batch-size=500";
-const PAUSE_PARTITION: &str = "usher pause Worker.Orders --partition 0";
-const PAUSE_QUEUE: &str = "usher pause Worker.Jobs";
-const SKIP: &str = "usher offsets skip Worker.Orders --partition 0 --offset 0 --apply";
-const SEEK: &str = "usher offsets seek Worker.Orders --partition 0 --to 50 --apply";
+const RESUME: &str = "usher resume OrderCreateOrders";
+const RESUME_PARTITION: &str = "usher resume OrderCreateOrders --partition 0";
+const LIST: &str = "usher offsets list OrderCreateOrders";
+const CONCURRENCY: &str = "usher set OrderCreate concurrency=4";
+const BATCH_SIZE: &str = "usher set OrderCreateOrders batch-size=500";
+const PAUSE_PARTITION: &str = "usher pause OrderCreateOrders --partition 0";
+const PAUSE_QUEUE: &str = "usher pause CacheInvalidator.Changes";
+const SKIP: &str = "usher offsets skip OrderCreateOrders --partition 0 --offset 0 --apply";
+const SEEK: &str = "usher offsets seek OrderCreateOrders --partition 0 --to 50 --apply";
 const PARKED: &str = "usher parked list";
 const DOCTOR: &str = "usher doctor";
 
@@ -32,9 +32,15 @@ const DOCTOR: &str = "usher doctor";
 const COMMANDS: [&str; 12] =
     [SETTINGS, RESUME, RESUME_PARTITION, LIST, CONCURRENCY, BATCH_SIZE, PAUSE_PARTITION, PAUSE_QUEUE, SKIP, SEEK, PARKED, DOCTOR];
 
-/// Runs a command of the page, which must succeed.
+/// Runs a command of the page, which must succeed: with the names of the host's application instead of the project's own.
 fn run(host: &Host, command: &str) -> String {
-    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    let named = |word| match word {
+        "OrderCreateOrders" => "Worker.Orders",
+        "CacheInvalidator.Changes" => "Worker.Jobs",
+        "OrderCreate" => "Worker",
+        other => other,
+    };
+    let words: Vec<&str> = command.split(' ').skip(1).map(named).collect();
     host.said(&words)
 }
 
