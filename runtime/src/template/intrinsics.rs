@@ -152,17 +152,12 @@ fn get_att(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
 
 fn find_in_map(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
     let keys = arguments(&entry.value, scope, problems);
-    // A fourth argument is the default of AWS::LanguageExtensions, which a key that is found does not need.
-    let three = match keys.as_slice() {
-        [three @ .., Node { kind: Kind::Map(_), .. }] => three,
-        all => all,
-    };
-    let texts: Option<Vec<&str>> = three.iter().map(Node::text).collect();
-    let Some([map, top, second]) = texts.as_deref() else {
+    let texts: Vec<&str> = keys.iter().filter_map(Node::text).collect();
+    let [map, top, second] = texts[..] else {
         return wrong(entry, "Fn::FindInMap takes [MapName, TopLevelKey, SecondLevelKey]", problems);
     };
     let mut at = scope.mappings;
-    for (key, inside) in [(*map, "Mappings".to_owned()), (*top, (*map).to_owned()), (*second, format!("{map}.{top}"))] {
+    for (key, inside) in [(map, "Mappings".to_owned()), (top, map.to_owned()), (second, format!("{map}.{top}"))] {
         let Some(next) = at.and_then(|node| node.get(key)) else {
             let keys = at
                 .map_or_else(|| "nothing".into(), |n| n.entries().iter().map(|e| e.key.as_str()).collect::<Vec<_>>().join(", "));

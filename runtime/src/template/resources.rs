@@ -90,24 +90,13 @@ fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut 
     let empty = Node::map(entry.line, Vec::new());
     let own = entry.value.get("Properties").unwrap_or(&empty);
     let section = kind.strip_prefix("AWS::Serverless::").and_then(|short| globals?.get(short));
-    let ignored = reader.texts_or_one("IgnoreGlobals", problems);
-    let section = section.map(|globals| without(globals, &ignored));
     Some(Resource {
         id: id.clone(),
         line: entry.line,
         kind: kind.to_owned(),
-        properties: section.map_or_else(|| own.clone(), |global| merge(&global, own)),
+        properties: section.map_or_else(|| own.clone(), |global| merge(global, own)),
         metadata: entry.value.get("Metadata").cloned().unwrap_or(empty),
     })
-}
-
-/// The globals without the properties that a resource's `IgnoreGlobals` names; `*` names all.
-fn without(globals: &Node, ignored: &[&str]) -> Node {
-    let kept = globals.entries().iter().filter(|entry| !ignored.contains(&"*") && !ignored.contains(&entry.key.as_str()));
-    match globals.kind {
-        Kind::Map(_) => Node::map(globals.line, kept.cloned().collect()),
-        _ => globals.clone(),
-    }
 }
 
 fn exists(resource: &Reader<'_>, scope: &Scope<'_>, problems: &mut Problems) -> bool {

@@ -130,17 +130,6 @@ fn globals_lie_under_every_function() {
 }
 
 #[test]
-fn a_resource_may_ignore_globals() {
-    let globals = "Globals: {Function: {Timeout: 5, MemorySize: 512}}\n";
-    let ignoring =
-        |what: &str| function("Timeout: 9").replace("    Properties:", &format!("    IgnoreGlobals: {what}\n    Properties:"));
-    for (what, memory) in [("'*'", 128), ("[MemorySize]", 128), ("[Timeout]", 512)] {
-        let worker = good(&(ignoring(what) + globals), "").functions["Worker"].clone();
-        assert_eq!((worker.timeout.as_secs(), worker.memory_mb), (9, memory), "{what}");
-    }
-}
-
-#[test]
 fn a_resource_with_a_false_condition_does_not_exist() {
     let text = function("Timeout: 9")
         + "  Other:\n    Type: AWS::Serverless::Function\n    Condition: Off\n    Properties: {Runtime: python3.13}\n\
