@@ -1,11 +1,13 @@
 //! A function for the host's own tests: it does what its event, or its environment, tells it to.
 //!
-//! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn" | "record" | "call", ...}` direct one invocation.
+//! `{"do": "echo" | "fail" | "exit" | "panic" | "hang" | "flood" | "big" | "environment" | "spawn" | "record" | "call" | "context" | "register", ...}` direct one invocation.
 //! A request to an API is answered with 200 and its own body. In a Kafka event each value is a text; `fail-once:NAME`, `partial-once:NAME`, `crash-once:NAME` and `hang-once:NAME`
-//! misbehave until the file NAME exists, and create it; what begins with `always-fail` or `always-partial` does every time; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
+//! misbehave until the file NAME exists, and create it; what begins with `always-fail` or `always-partial` does every time, `fail-with:MESSAGE` fails with this message, and `wait-for:FILE` waits until the file exists; for `dump` the record's JSON stands in place of the value. Every record that was processed is appended to the file
 //! `RECORD_TO` as "topic-partition offset value"; of an SQS event, whose bodies say the same, as "id receives batch done|failed body", where
 //! `dump` appends the record's JSON, and `busy:FOLDER` the number of messages that are
-//! at work with it, after one other was. `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation;
+//! at work with it, after one other was. `START_MS` is how long initialisation takes; `ON_START` = `exit`, `hang`, `error` or `extension-error` breaks initialisation; `ON_START` = `register` registers the extensions of
+//! `EXTENSIONS`, a JSON list of `[name, body]`, and records status and error type of each answer; `extension-calls` records those of
+//! errors that it reports in wrong ways; `graceful` registers an extension while the runtime requests its first event;
 //! `ALWAYS` = `hang`, `exit` or `flood` is what it does in every invocation;
 //! `two-at-a-time` takes two events at a time, each of which says how many `ms` it takes.
 
@@ -33,8 +35,22 @@ async fn main() -> Result<(), Error> {
             runtime_api("POST", "2020-01-01/extension/init/error", why, Some(&id)).await?;
             std::future::pending::<()>().await;
         }
+        Ok("register") => register_all().await?,
+        Ok("extension-calls") => return extension_calls().await,
+        Ok("graceful") => {
+            // as lambda_runtime's graceful shutdown: beside the runtime's own first request, on a connection of its own
+            tokio::spawn(async {
+                let (status, _, id) = register(Some("graceful"), r#"{"events":[]}"#).await?;
+                record(&status.to_string())?;
+                runtime_api("GET", "2020-01-01/extension/event/next", "", Some(&id)).await
+            });
+            tokio::task::yield_now().await;
+        }
         Ok("two-at-a-time") => return tokio::try_join!(events_by_hand(), events_by_hand()).map(drop),
         _ => {}
+    }
+    if let Some(ms) = std::env::var("START_MS").ok().and_then(|ms| ms.parse().ok()) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
     }
     if std::env::var_os("EXTENSION").is_some() {
         internal_extension().await?;
@@ -76,6 +92,15 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             record(event["text"].as_str().unwrap_or_default())?;
             Ok(Value::Null)
         }
+        "context" => {
+            let custom = context.client_context.map(|context| context.custom).unwrap_or_default();
+            record(&json!(custom).to_string())?;
+            Ok(json!(custom))
+        }
+        "register" => {
+            let (status, answer, _) = register(event["name"].as_str(), r#"{"events":["INVOKE"]}"#).await?;
+            Ok(json!({ "status": status, "answer": answer }))
+        }
         "exit" => std::process::exit(7),
         "panic" => panic!("as told"),
         "hang" => std::future::pending().await,
@@ -111,6 +136,12 @@ async fn batch(event: &Value) -> Result<Value, Error> {
             if value.starts_with("always-fail") {
                 return Err("as told".into());
             }
+            if let Some(message) = value.strip_prefix("fail-with:") {
+                return Err(message.into());
+            }
+            while value.strip_prefix("wait-for:").is_some_and(|file| !Path::new(file).exists()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             if value.starts_with("always-partial") || misbehaves(&value).await? {
                 failures.push(json!({ "itemIdentifier": { "partition": partition, "offset": offset } }));
             } else {
@@ -128,6 +159,9 @@ async fn messages(records: &[Value]) -> Result<Value, Error> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (id, body) = (text(&message["messageId"]), text(&message["body"]));
         let receives = text(&message["attributes"]["ApproximateReceiveCount"]);
+        if let Some(message) = body.strip_prefix("fail-with:") {
+            return Err(message.into());
+        }
         if body == "always-partial" || misbehaves(&body).await? {
             failures.push(json!({ "itemIdentifier": id }));
         }
@@ -210,11 +244,67 @@ async fn internal_extension() -> Result<(), Error> {
     Ok(())
 }
 
+/// Registers an extension. Status, body and identifier of the answer.
+async fn register(name: Option<&str>, body: &str) -> Result<(u16, Value, String), Error> {
+    let url = format!("http://{}/2020-01-01/extension/register", std::env::var("AWS_LAMBDA_RUNTIME_API")?);
+    let mut request = reqwest::Client::new().post(url).body(body.to_owned());
+    if let Some(name) = name {
+        request = request.header("Lambda-Extension-Name", name);
+    }
+    let response = request.send().await?;
+    let id = response.headers().get("Lambda-Extension-Identifier").map(|id| id.to_str().map(str::to_owned)).transpose()?;
+    Ok((response.status().as_u16(), serde_json::from_slice(&response.bytes().await?)?, id.unwrap_or_default()))
+}
+
+/// Reports an error in ways that are refused, then as it should be.
+async fn extension_calls() -> Result<(), Error> {
+    let url = format!("http://{}/2020-01-01/extension/init/error", std::env::var("AWS_LAMBDA_RUNTIME_API")?);
+    let (_, _, own) = register(Some("own"), r#"{"events":[]}"#).await?;
+    let unknown = "0f0e0d0c-0b0a-4908-8706-050403020100";
+    let why = r#"{"errorType":"Extension.Bad","errorMessage":"no key"}"#;
+    for (id, kind) in [
+        (None, Some("Extension.Bad")),
+        (Some("x"), Some("Extension.Bad")),
+        (Some(unknown), Some("Extension.Bad")),
+        (Some(own.as_str()), None),
+        (Some(own.as_str()), Some("Extension.Bad")),
+    ] {
+        let mut request = reqwest::Client::new().post(&url).body(why);
+        if let Some(id) = id {
+            request = request.header("Lambda-Extension-Identifier", id);
+        }
+        if let Some(kind) = kind {
+            request = request.header("Lambda-Extension-Function-Error-Type", kind);
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let answer: Value = serde_json::from_slice(&response.bytes().await?)?;
+        record(&format!("{status} {}", answer["errorType"].as_str().unwrap_or("-")))?;
+    }
+    std::future::pending().await
+}
+
+/// Registers what `EXTENSIONS` says. Those that are accepted request their first event, or initialisation would never end.
+async fn register_all() -> Result<(), Error> {
+    let all: Vec<(Option<String>, String)> = serde_json::from_str(&std::env::var("EXTENSIONS")?)?;
+    for (name, body) in all {
+        let (status, answer, id) = register(name.as_deref(), &body).await?;
+        record(&format!("{status} {}", answer["errorType"].as_str().unwrap_or("-")))?;
+        if status == 200 {
+            tokio::spawn(async move { runtime_api("GET", "2020-01-01/extension/event/next", "", Some(&id)).await.map(drop) });
+        }
+    }
+    Ok(())
+}
+
 async fn runtime_api(method: &str, path: &str, body: &str, extension: Option<&str>) -> Result<String, Error> {
     let url = format!("http://{}/{path}", std::env::var("AWS_LAMBDA_RUNTIME_API")?);
     let mut request = reqwest::Client::new().request(method.parse()?, url).body(body.to_owned());
     if let Some(id) = extension {
         request = request.header("Lambda-Extension-Identifier", id);
+        if path.ends_with("/error") {
+            request = request.header("Lambda-Extension-Function-Error-Type", "Extension.Bad");
+        }
     } else {
         request = request.header("Lambda-Extension-Name", "behave");
     }

@@ -2,10 +2,12 @@
 //!
 //! Triggers (Kafka and SQS mappings, schedules, HTTP, the command line) know only [`Invoke`]; the instance pool implements it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 /// What a trigger hands over.
 #[derive(Debug, Clone)]
@@ -18,17 +20,31 @@ pub struct Request {
     pub request_id: Option<String>,
     /// `X-Amzn-Trace-Id` to pass on; a new one is made if absent.
     pub trace_id: Option<String>,
+    /// `X-Amz-Client-Context` of a synchronous caller: a JSON object, in ASCII. The function gets it as
+    /// `Lambda-Runtime-Client-Context`.
+    pub client_context: Option<String>,
     /// Records in the event when a mapping made it, else 0. Shown in the status; the function never sees it.
     pub records: usize,
-    /// The function must begin by then. One that still waits for an instance is taken back and answered
-    /// [`Rejected::Throttled`]; `None`: it waits as long as it takes.
+    /// An instance must be there, or be starting, by then. One that still waits for a busy instance is taken back and answered
+    /// [`Rejected::Throttled`]; one whose instance initialises is not. `None`: it waits as long as it takes.
     pub start_by: Option<Instant>,
+    /// Notified once when an instance takes the event over: its initialisation is over by then.
+    pub begun: Option<Arc<Notify>>,
 }
 
 impl Request {
     /// A request for one event that is not a batch.
     pub fn new(function: impl Into<String>, payload: impl Into<Bytes>) -> Self {
-        Self { function: function.into(), payload: payload.into(), request_id: None, trace_id: None, records: 0, start_by: None }
+        Self {
+            function: function.into(),
+            payload: payload.into(),
+            request_id: None,
+            trace_id: None,
+            client_context: None,
+            records: 0,
+            start_by: None,
+            begun: None,
+        }
     }
 }
 
@@ -51,6 +67,19 @@ pub enum Outcome {
     Answer(Bytes),
     /// The function failed: it reported an error, timed out, crashed or answered too much.
     Error(FunctionError),
+    /// The host ended the invocation: it drained, or lost the process by a fault of its own. The function did not fail, so this uses up
+    /// no retry. The error is what a synchronous caller receives.
+    Interrupted(FunctionError),
+}
+
+impl Outcome {
+    /// What a synchronous caller receives instead of an answer.
+    pub fn error(&self) -> Option<&FunctionError> {
+        match self {
+            Self::Answer(_) => None,
+            Self::Error(error) | Self::Interrupted(error) => Some(error),
+        }
+    }
 }
 
 /// An error as Lambda would report it in the invocation's body.
@@ -64,19 +93,6 @@ pub struct FunctionError {
     pub body: Bytes,
 }
 
-impl FunctionError {
-    /// The function did not fail: the host ended it, while it drained or by a fault of its own.
-    pub fn is_of_the_hosts_end(&self) -> bool {
-        [ENDED_BY_HOST, BROKEN_OFF].iter().any(|end| self.message.ends_with(end))
-    }
-}
-
-/// How a message ends that tells of a process that the host lost.
-pub(crate) const BROKEN_OFF: &str = "signal: killed (a fault of the host)";
-
-/// How a message ends that tells of a process that the host ended.
-pub(crate) const ENDED_BY_HOST: &str = "signal: killed (the host shut down)";
-
 /// Why an invocation did not reach the function at all. The caller still owns the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
@@ -85,8 +101,8 @@ pub enum Rejected {
     NotFound(String),
     /// All instances are busy and no more may start. Try again later. One that waits for an instance meets this only
     /// where the limit is 0, or [`Request::start_by`] is over.
-    #[error("function {0} is at its concurrency limit")]
-    Throttled(String),
+    #[error("{0}")]
+    Throttled(ConcurrencyLimit),
     /// The host is short of open files, memory or processes, and could start no process for it. Try again later: it says
     /// nothing of the function.
     #[error("no process of function {function} can be started: {why}")]
@@ -105,6 +121,38 @@ pub enum Rejected {
     ShuttingDown,
 }
 
+/// The limit that an invocation met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConcurrencyLimit {
+    /// Function's logical id.
+    pub function: String,
+    /// Processes of it at one time at most.
+    pub limit: usize,
+    /// The template's `ReservedConcurrentExecutions` says so; else usher.toml, a setting or the default does.
+    pub reserved: bool,
+}
+
+impl fmt::Display for ConcurrencyLimit {
+    /// The limit, who says so, and how to change it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { function, limit, reserved } = self;
+        let instances = if *limit == 1 { "instance" } else { "instances" };
+        match (limit, reserved) {
+            (0, _) => write!(f, "{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take it away"),
+            (_, true) => write!(
+                f,
+                "{function} is at its limit of {limit} {instances} (ReservedConcurrentExecutions). Raise that, or say usher set \
+                 {function} concurrency=N"
+            ),
+            (_, false) => write!(
+                f,
+                "{function} is at its limit of {limit} {instances} at one time. Raise it with usher set {function} \
+                 concurrency=N, `concurrency` in usher.toml (all functions) or ReservedConcurrentExecutions in the template"
+            ),
+        }
+    }
+}
+
 /// Something that runs functions.
 #[async_trait::async_trait]
 pub trait Invoke: Send + Sync + 'static {
@@ -113,6 +161,10 @@ pub trait Invoke: Send + Sync + 'static {
     /// `wait_for_slot`: true queues for a free instance (pollers, which hold their records back); false answers
     /// [`Rejected::Throttled`] at once (HTTP, synchronous callers). A limit of 0 is answered so in either case.
     async fn invoke(&self, request: Request, wait_for_slot: bool) -> Result<Response, Rejected>;
+
+    /// Waits until an event of this function, if it came now, would be begun soon: an instance is free or may be started, or one was
+    /// freed meanwhile and others may wait for it as well. A source that counts what it hands out asks this before it takes an event.
+    async fn ready(&self, _function: &str) {}
 }
 
 /// Shared handle to the pool.

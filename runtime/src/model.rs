@@ -5,6 +5,7 @@
 pub mod asynchronous;
 pub mod http;
 pub mod keys;
+pub mod logging;
 pub mod security;
 pub mod sqs;
 
@@ -18,8 +19,9 @@ use jiff::Timestamp;
 use crate::filter::Filters;
 
 pub use asynchronous::{EventInvoke, EventTarget};
-pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route};
+pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route, Throttle, Throttling};
 pub use keys::KeySource;
+pub use logging::{LogFormat, LogLevel, Logging};
 pub use security::Security;
 pub use sqs::{Queue, Redrive, SqsMapping};
 
@@ -105,6 +107,8 @@ pub struct Function {
     pub concurrency: Option<u32>,
     /// The template's environment variables, resolved.
     pub environment: BTreeMap<String, String>,
+    /// `LoggingConfig`: format and levels of the function's log.
+    pub logging: Logging,
 }
 
 /// Where a function's binary is found.

@@ -129,7 +129,7 @@ fn identity(folder: &Path) -> Result<String, String> {
     let mut text = String::new();
     match File::open(&file).and_then(|mut file| file.read_to_string(&mut text)) {
         Ok(_) => {
-            let known: Identity = serde_json::from_str(&text)
+            let known: Identity = strict_json::from_str(&text)
                 .map_err(|error| format!("it is damaged ({error}); remove it to get another identity"))?;
             if known.home == home {
                 return Ok(known.id);

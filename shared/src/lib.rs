@@ -10,9 +10,9 @@
 //! | [`ingest`] | a Lambda event becomes records; one bad record never fails its batch |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
 //! | [`api_stats`] | pure rules: API calls added up by minute, route, status and client |
-//! | [`worker`] | the outcome of a record, the batch runner, retry policy |
+//! | [`worker`] | the outcome of a record, the ledger of a batch and its partial batch response, retry policy |
 //! | [`link`] (feature `redis`) | the connection to Redis and the scripts that run over it |
-//! | [`gate`] (feature `redis`) | the Redis gate: five scripts |
+//! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
 //! | [`delay`] (feature `redis`) | the delay queue |
 //! | [`stream`] (feature `redis`) | Redis Streams: publishing, reading as a group, reading everything |
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never older than what was heard of |

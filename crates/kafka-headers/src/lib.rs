@@ -1,8 +1,11 @@
-//! Headers of a Kafka message as bytes.
+//! What a consumer needs of Kafka and rdkafka has no safe API for: headers of a message as bytes, and the ids of topics.
 //!
 //! Kafka's format says that the name of a header is UTF-8, and no broker checks it. The API of rdkafka takes every name for UTF-8 and panics
-//! at one that is not, so a single record ends the thread that reads it. This crate calls librdkafka itself. It is the only crate of the
-//! workspace with `unsafe` code, all of it in [`headers`].
+//! at one that is not, so a single record ends the thread that reads it. A topic that is deleted and created again has the same name and
+//! another id, which rdkafka does not show. This crate calls librdkafka itself. It is the only crate of the workspace with `unsafe` code, all
+//! of it in [`headers`] and [`topic_id`].
+
+mod topic_id;
 
 use std::ffi::CStr;
 use std::ptr;
@@ -11,6 +14,7 @@ use rdkafka::bindings::{rd_kafka_header_get_all, rd_kafka_message_headers};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaRespErr;
+pub use topic_id::topic_id;
 
 /// One header of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

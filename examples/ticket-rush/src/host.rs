@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -72,10 +72,20 @@ impl Environment {
         Ok(usher)
     }
 
-    /// Starts a function for one event and gives its answer.
-    pub async fn invoke(&self, function: &str, event: &Path) -> Result<std::process::Output> {
+    /// Runs a function for one event, through the environment's host where one runs, and gives its answer.
+    pub async fn invoke(&self, function: &str, event: &Path) -> Result<Output> {
+        self.invoked(function, event, &[]).await
+    }
+
+    /// Starts a function of its own for one event, whatever host runs beside it, and gives its answer. That host may be another
+    /// environment's.
+    pub async fn invoke_alone(&self, function: &str, event: &Path) -> Result<Output> {
+        self.invoked(function, event, &["--alone"]).await
+    }
+
+    async fn invoked(&self, function: &str, event: &Path, more: &[&str]) -> Result<Output> {
         let mut usher = self.usher("invoke")?;
-        usher.arg("-e").arg(event).arg(function).kill_on_drop(true);
+        usher.arg("-e").arg(event).arg(function).args(more).kill_on_drop(true);
         Ok(usher.output().await?)
     }
 

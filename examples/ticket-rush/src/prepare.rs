@@ -31,7 +31,7 @@ pub async fn prepare(environment: &Environment, tell: impl Fn(&str)) -> Result<K
         tell(&format!("topic {topic}: {} partitions{}", topics::PARTITIONS, if made { "" } else { " (it was there)" }));
     }
     let event = environment.place.file("events/migrate/empty.json");
-    let invoked = timeout(MIGRATION, environment.invoke("Migrate", &event)).await;
+    let invoked = timeout(MIGRATION, environment.invoke_alone("Migrate", &event)).await;
     let output = invoked.context("the tables were not made within two minutes")??;
     if !output.status.success() {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -14,6 +14,7 @@ use crate::storefront::Storefront;
 const MAX_WHY: usize = 500;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Asked {
     why: String,
 }

@@ -177,7 +177,11 @@ impl Storefront {
 
     /// Answers one request, taken apart.
     pub async fn serve(&self, call: &Call) -> Result<Reply, Problem> {
-        match Route::of(&call.method, &call.path)? {
+        let route = Route::of(&call.method, &call.path)?;
+        if let Some(parameters) = route.parameters() {
+            call.only(parameters)?;
+        }
+        match route {
             Route::CreateProgram => programs::create(self, call).await,
             Route::Program(id) => programs::get(self, &id).await,
             Route::UpdateProgram(id) => programs::update(self, &id, call).await,

@@ -233,7 +233,7 @@ fn entries(database: &Database) -> Result<Vec<(EventId, Entry)>, Broken> {
         table.iter()?.map(|row| row.map(|(id, entry)| (id.value(), entry.value().to_vec())).map_err(Into::into)).collect()
     };
     let parse = |(id, bytes): (EventId, Vec<u8>)| {
-        Ok((id, serde_json::from_slice(&bytes).map_err(|error| Broken::Damaged(format!("event {id}: {error}")))?))
+        Ok((id, strict_json::from_slice(&bytes).map_err(|error| Broken::Damaged(format!("event {id}: {error}")))?))
     };
     read()?.into_iter().map(parse).collect()
 }
@@ -273,6 +273,6 @@ fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Er
 fn read(database: &Database, id: EventId) -> Result<Option<Stored>, redb::Error> {
     let transaction = database.begin_read()?;
     let payload = transaction.open_table(PAYLOADS)?.get(id)?.map(|payload| Bytes::copy_from_slice(payload.value()));
-    let answered = transaction.open_table(ANSWERS)?.get(id)?.and_then(|answered| serde_json::from_slice(answered.value()).ok());
+    let answered = transaction.open_table(ANSWERS)?.get(id)?.and_then(|answered| strict_json::from_slice(answered.value()).ok());
     Ok(payload.map(|payload| Stored { payload, answered }))
 }

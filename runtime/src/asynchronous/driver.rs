@@ -267,7 +267,7 @@ impl Run {
                 self.answers.insert(id, Answered { error: None, body: text(&body) });
                 Finish::Answered
             }
-            Ok(Response { outcome: Outcome::Error(error), .. }) if error.is_of_the_hosts_end() => Finish::Stopped,
+            Ok(Response { outcome: Outcome::Interrupted(_), .. }) | Err(Rejected::ShuttingDown) => Finish::Stopped,
             Ok(Response { outcome: Outcome::Error(error), request_id }) => {
                 tracing::warn!(
                     function,
@@ -279,7 +279,6 @@ impl Run {
                 self.answers.insert(id, Answered { error: Some(error.message), body: text(&error.body) });
                 Finish::Failed
             }
-            Err(Rejected::ShuttingDown) => Finish::Stopped,
             Err(Rejected::NoCapacity { .. }) => Finish::NotBegun,
             Err(Rejected::Throttled(_)) if most > 0 => Finish::NotBegun,
             Err(rejected) => {

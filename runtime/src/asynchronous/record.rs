@@ -52,7 +52,7 @@ pub(super) fn documents(
     function_arn: &str,
     most: usize,
 ) -> Vec<String> {
-    let request = std::str::from_utf8(&stored.payload).ok().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
+    let request = std::str::from_utf8(&stored.payload).ok().and_then(|text| strict_json::from_str::<&RawValue>(text).ok());
     let response = stored.answered.as_ref().map(|answered| as_json(&answered.body));
     let context = |answered: &Answered| ResponseContext {
         status_code: 200,
@@ -127,7 +127,7 @@ pub(super) fn attributes(entry: &Entry, condition: Condition, stored: &Stored, r
 /// An answer need not be JSON; it is told as text then.
 fn as_json(body: &str) -> Box<RawValue> {
     let text =
-        if serde_json::from_str::<&RawValue>(body).is_ok() { body.to_owned() } else { serde_json::json!(body).to_string() };
+        if strict_json::from_str::<&RawValue>(body).is_ok() { body.to_owned() } else { serde_json::json!(body).to_string() };
     RawValue::from_string(text).unwrap_or_default()
 }
 

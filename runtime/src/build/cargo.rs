@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::{Binaries, BuildError, Options, Target};
+use super::{Binaries, BuildError, Options, Target, former};
 
 /// Profile preferred where the workspace has it: optimised enough, quick to build.
 const LOCAL: &str = "local";
@@ -22,7 +22,7 @@ pub(super) fn build(targets: &[Target<'_>], options: &Options) -> Result<Binarie
     let mut binaries = Binaries::new();
     let mut groups: BTreeMap<PathBuf, (Workspace, Vec<&Target<'_>>)> = BTreeMap::new();
     for target in targets {
-        let workspace = Workspace::of(target.dir)?;
+        let workspace = if options.no_build { Workspace::former_of(target.dir) } else { Workspace::of(target.dir)? };
         groups.entry(workspace.root.clone()).or_insert_with(|| (workspace, Vec::new())).1.push(target);
     }
     for (workspace, targets) in groups.values() {
@@ -36,12 +36,54 @@ pub(super) fn build(targets: &[Target<'_>], options: &Options) -> Result<Binarie
     Ok(binaries)
 }
 
+/// Profiles that every workspace has.
+const PROFILES: [&str; 4] = ["dev", "release", "test", "bench"];
+
+/// What [`build()`] would refuse before and after compiling, as far as it can be known without: a sentence each.
+pub(super) fn check(targets: &[Target<'_>], options: &Options) -> Vec<String> {
+    let mut problems = Vec::new();
+    for target in targets {
+        let workspace = match Workspace::of(target.dir) {
+            Ok(workspace) => workspace,
+            Err(error) => {
+                problems.push(format!("function {}: {error}", target.function));
+                continue;
+            }
+        };
+        if let Err(error) = workspace.check_member(target.dir) {
+            problems.push(format!("function {}: {error}", target.function));
+        } else if !workspace.binaries.contains(target.binary) {
+            problems.push(no_binary(target));
+        }
+        let profile = options.profile.clone().unwrap_or_else(|| workspace.default_profile());
+        if !PROFILES.contains(&profile.as_str()) && !workspace.has_profile(&profile) {
+            let manifest = workspace.root.join("Cargo.toml");
+            let wrong = format!("there is no [profile.{profile}] in {}. Write one, or name another profile", manifest.display());
+            if !problems.contains(&wrong) {
+                problems.push(wrong);
+            }
+        }
+    }
+    problems
+}
+
+fn no_binary(target: &Target<'_>) -> String {
+    format!(
+        "function {}: there is no binary {} in {}. Name one in Metadata BuildProperties Binary.",
+        target.function,
+        target.binary,
+        target.dir.display()
+    )
+}
+
 /// A cargo workspace, as cargo itself describes it.
 struct Workspace {
     root: PathBuf,
     target: PathBuf,
     /// Folders of its packages.
     packages: BTreeSet<PathBuf>,
+    /// Names of their binaries.
+    binaries: BTreeSet<String>,
 }
 
 impl Workspace {
@@ -58,20 +100,37 @@ impl Workspace {
                 String::from_utf8_lossy(&output.stderr).trim_end()
             )));
         }
-        let value: Value = serde_json::from_slice(&output.stdout)
+        let value: Value = strict_json::from_slice(&output.stdout)
             .map_err(|error| BuildError(format!("cargo metadata said something else than JSON: {error}")))?;
         let path = |key: &str| PathBuf::from(value[key].as_str().unwrap_or_default());
         let packages = value["packages"].as_array().into_iter().flatten().filter_map(|package| {
             let manifest = Path::new(package["manifest_path"].as_str()?);
             Some(manifest.parent()?.to_path_buf())
         });
-        Ok(Self { root: path("workspace_root"), target: path("target_directory"), packages: packages.collect() })
+        let targets = value["packages"].as_array().into_iter().flatten().filter_map(|package| package["targets"].as_array());
+        let is_binary = |target: &&Value| target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"));
+        let binaries = targets.flatten().filter(is_binary).filter_map(|target| Some(target["name"].as_str()?.to_owned()));
+        Ok(Self {
+            root: path("workspace_root"),
+            target: path("target_directory"),
+            packages: packages.collect(),
+            binaries: binaries.collect(),
+        })
+    }
+
+    /// Without cargo: where its results are, and nothing of its packages.
+    fn former_of(dir: &Path) -> Self {
+        let root = former::root(dir);
+        Self { target: former::target(&root), root, packages: BTreeSet::new(), binaries: BTreeSet::new() }
     }
 
     fn default_profile(&self) -> String {
+        if self.has_profile(LOCAL) { LOCAL.into() } else { "release".into() }
+    }
+
+    fn has_profile(&self, name: &str) -> bool {
         let manifest = std::fs::read_to_string(self.root.join("Cargo.toml")).unwrap_or_default();
-        let has_local = manifest.lines().any(|line| line.trim() == format!("[profile.{LOCAL}]"));
-        if has_local { LOCAL.into() } else { "release".into() }
+        manifest.lines().any(|line| line.trim() == format!("[profile.{name}]"))
     }
 
     fn check_member(&self, dir: &Path) -> Result<(), BuildError> {
@@ -130,7 +189,7 @@ impl Workspace {
         let mut progress = Progress::new(targets.len(), profile);
         let mut executables: BTreeMap<String, PathBuf> = BTreeMap::new();
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+            let Ok(message) = strict_json::from_str::<Value>(&line) else { continue };
             if message["reason"] == "compiler-artifact" {
                 let name = message["target"]["name"].as_str().unwrap_or_default();
                 progress.step(name, message["fresh"].as_bool().unwrap_or(false));
@@ -148,12 +207,7 @@ impl Workspace {
         let mut binaries = Binaries::new();
         for target in targets {
             let Some(path) = executables.get(target.binary) else {
-                return Err(BuildError(format!(
-                    "function {}: cargo made no binary {} in {}. Name it in Metadata BuildProperties Binary.",
-                    target.function,
-                    target.binary,
-                    target.dir.display()
-                )));
+                return Err(BuildError(no_binary(target)));
             };
             binaries.insert(target.function.to_owned(), path.clone());
         }

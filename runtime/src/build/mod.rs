@@ -1,11 +1,13 @@
 //! Makes the functions' executables, or finds those that were made before.
 //!
 //! All cargo functions are built by one `cargo build` for this machine's own architecture ([`cargo`]); `make` and `go` are
-//! run for the functions that ask for them ([`tool`]); a prebuilt `bootstrap` runs as it is. [`elf`] sees to it that this
-//! machine can run what was not built by cargo. Every function that has no executable is named in one message.
+//! run for the functions that ask for them ([`tool`]); a prebuilt `bootstrap` runs as it is. [`former`] finds what an earlier cargo build
+//! left, without cargo. [`elf`] sees to it that this machine can run what was not built by cargo. Every function that has no executable is
+//! named in one message.
 
 mod cargo;
 mod elf;
+mod former;
 mod tool;
 
 use std::collections::BTreeMap;
@@ -76,6 +78,22 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
         binaries.extend(cargo::build(&targets, options)?);
     }
     Ok(binaries)
+}
+
+/// What a build would refuse, as far as it can be known without compiling; a sentence each. Blocking: runs `cargo metadata`, and asks the
+/// other tools for their version.
+pub fn check(app: &Application, options: &Options) -> Vec<String> {
+    let mut targets = Vec::new();
+    let mut problems = Vec::new();
+    for (id, function) in app.functions.iter().filter(|(id, _)| options.only.is_empty() || options.only.contains(id)) {
+        match &function.code {
+            Code::Cargo { dir, binary } => targets.push(Target { function: id, dir, binary }),
+            Code::Prebuilt(_) => {}
+            Code::Tool(build) => problems.extend(tool::check(build).err().map(|wrong| said(function, &wrong))),
+        }
+    }
+    problems.extend(cargo::check(&targets, options));
+    problems
 }
 
 /// What is wrong with a function's executable, and where the template asks for it.

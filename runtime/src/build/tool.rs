@@ -21,18 +21,39 @@ pub(super) fn run(function: &str, build: &ToolBuild) -> Result<(), String> {
     fs::create_dir_all(artifacts).map_err(|error| format!("cannot make {}: {error}", artifacts.display()))?;
     let (mut command, shown) = command(function, build);
     eprintln!("building {function} ({shown})");
-    let output = command.current_dir(&build.working).stdin(Stdio::null()).output().map_err(|error| {
-        let program = command.get_program().display();
-        format!(
-            "{program} cannot be run in {}: {error}. Install it, or use --no-build with an executable that exists.",
-            build.working.display()
-        )
-    })?;
+    let output = command
+        .current_dir(&build.working)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| not_run(&command.get_program().to_string_lossy(), build, &error))?;
     if output.status.success() {
         return Ok(());
     }
     let said = [output.stdout, output.stderr].concat();
     Err(format!("`{shown}` fails in {}:\n\n{}", build.working.display(), String::from_utf8_lossy(&said).trim_end()))
+}
+
+/// Whether the tool runs where it would build.
+///
+/// # Errors
+/// The sentence to show.
+pub(super) fn check(build: &ToolBuild) -> Result<(), String> {
+    // go has a command in place of make's option
+    let (program, version) = match build.tool {
+        Tool::Make => ("make", "--version"),
+        Tool::Go => ("go", "version"),
+    };
+    let asked = Command::new(program).arg(version).current_dir(&build.working).stdin(Stdio::null()).output();
+    match asked {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(format!("`{program} {version}` fails: {}", String::from_utf8_lossy(&output.stderr).trim_end())),
+        Err(error) => Err(not_run(program, build, &error)),
+    }
+}
+
+fn not_run(program: &str, build: &ToolBuild, error: &std::io::Error) -> String {
+    let folder = build.working.display();
+    format!("{program} cannot be run in {folder}: {error}. Install it, or use --no-build with an executable that exists.")
 }
 
 /// The command, and how to show it.

@@ -44,11 +44,15 @@ pub(super) enum Command {
     Bridge(Bridge),
 }
 
+/// Environment of samconfig.toml that is read unless another is named.
+const DEFAULT_ENV: &str = "default";
+
 /// Which application, and with which values.
 #[derive(Debug, Args)]
 pub(super) struct Source {
-    /// The SAM template; usher.toml and samconfig.toml are read from its folder
-    #[arg(short, long, value_name = "FILE", default_value = "template.yaml")]
+    /// The SAM template; usher.toml and samconfig.toml are read from its folder. Without it: template.yaml, template.yml or
+    /// template.json of this folder
+    #[arg(short, long, value_name = "FILE", default_value_os_t = project::template_file())]
     pub(super) template: PathBuf,
     /// Template parameters, as in SAM: Name=value ...
     #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
@@ -57,7 +61,7 @@ pub(super) struct Source {
     #[arg(long, value_name = "FILE")]
     pub(super) env_vars: Option<PathBuf>,
     /// Environment of samconfig.toml whose [ENV.global] and [ENV.up] sections are read
-    #[arg(long, value_name = "ENV", default_value = "default")]
+    #[arg(long, value_name = "ENV", default_value = DEFAULT_ENV)]
     pub(super) config_env: String,
     /// Also take the parameter overrides of samconfig.toml's deploy section
     #[arg(long, value_enum, value_name = "SECTION")]
@@ -207,12 +211,12 @@ pub(super) enum Switch {
 
 #[derive(Debug, Args)]
 pub(super) struct Invoke {
-    /// Logical id of the function in the template
+    /// The function: its logical id in the template, its name (`FunctionName`) or its ARN
     #[arg(value_name = "FUNCTION")]
     pub(super) function: String,
-    /// File with the event (JSON); - reads standard input
+    /// File with the event (JSON); - reads standard input [default: the empty event {}]
     #[arg(short, long, value_name = "FILE")]
-    pub(super) event: PathBuf,
+    pub(super) event: Option<PathBuf>,
     /// Do not wait: the running host takes the event over, and prints its request id
     #[arg(long = "async")]
     pub(super) asynchronous: bool,
@@ -231,6 +235,12 @@ pub(super) struct Invoke {
 }
 
 impl Source {
+    /// An argument may give functions other values than the template and its settings do. Where a host runs, it has decided.
+    pub(super) fn decides(&self) -> bool {
+        let given = project::Arguments { allow_remote: Vec::new(), redis_endpoint: None, ..self.arguments() };
+        given != project::Arguments { config_env: DEFAULT_ENV.to_owned(), ..project::Arguments::default() }
+    }
+
     /// In the words of the project room.
     pub(super) fn arguments(&self) -> project::Arguments {
         project::Arguments {

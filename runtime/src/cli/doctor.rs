@@ -6,12 +6,15 @@ use super::exit::Wrong;
 use super::operations::Doctor;
 use super::prepare;
 use super::settings::print;
+use super::up::open_to_others;
 use crate::doctor::{Level, Subject, examine};
 
 /// Prints every finding. Exit code 2 if the application would not start.
 pub(super) fn run(arguments: &Doctor) -> Result<ExitCode, Wrong> {
-    let (project, app, problems) = prepare::examine(&arguments.source.template, &arguments.source.arguments());
-    let subject = Subject { project: &project, app: &app, problems, profile: arguments.profile.clone() };
+    let (project, app, mut problems) = prepare::examine(&arguments.source.template, &arguments.source.arguments());
+    problems.extend(project.control.and_then(open_to_others));
+    let build = prepare::build_options(&project, &arguments.build, &[]);
+    let subject = Subject { project: &project, app: &app, problems, build };
     let found = prepare::runtime()?.block_on(examine(&subject));
     let lines: Vec<String> = found.iter().map(|finding| format!("{finding}\n")).collect();
     let count = |level| found.iter().filter(|finding| finding.level == level).count();

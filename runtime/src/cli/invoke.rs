@@ -1,7 +1,6 @@
 //! `usher invoke`: one function, one event, one answer.
 
 use std::io::{Read as _, Write as _};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,13 +9,14 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::arguments::Invoke;
+use super::beside;
 use super::exit::Wrong;
 use super::prepare;
 use crate::document::nearest;
 use crate::instances::{Logs, Pool, PoolOptions};
-use crate::invocation::{Invoke as _, Outcome, Rejected, Request};
-use crate::invoke_api::{Asked, Client};
-use crate::model::Application;
+use crate::invocation::{Invoke as _, Outcome, Request};
+use crate::invoke_api::{self, Asked, Client};
+use crate::model::{Application, Function};
 
 /// How long the function's last lines may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -25,15 +25,23 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     let event = event(arguments)?;
     let (project, application) = prepare::application(&arguments.source.template, &arguments.source.arguments())?;
-    check_name(&arguments.function, &application)?;
+    let function = named(&arguments.function, &application)?.clone();
     let runtime = prepare::runtime()?;
     if !arguments.alone {
         let state = arguments.state.folder(&arguments.source.template);
-        if let Some(ended) = runtime.block_on(running(&state, arguments, event.clone()))? {
-            return print(arguments, &ended);
+        if let Some(host) = Client::of(&state) {
+            runtime.block_on(beside::check(&host, &function, arguments, (&project, &application)))?;
+            if let Some(ended) = runtime.block_on(through(&host, &function.id, arguments, event.clone()))? {
+                return print(arguments, &ended);
+            }
+        }
+        if arguments.asynchronous {
+            return Err(Wrong::failure(
+                "--async hands the event to a running host, and none runs here. Start one with `usher up`",
+            ));
         }
     }
-    let only = vec![arguments.function.clone()];
+    let only = vec![function.id.clone()];
     let executables = prepare::binaries(&application, &project, &arguments.build, &only)?;
     let (logs, log_end) = Logs::with_end(std::io::stderr());
     let options = PoolOptions { logs, ..PoolOptions::default() };
@@ -42,8 +50,8 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
         .block_on(async move {
             let pool = Pool::new(&application, &executables, &options);
             let answered = tokio::select! {
-                answered = pool.invoke(Request::new(&arguments.function, event), true) => {
-                    answered.map_err(|rejected| Wrong::failure(explain(&rejected)))
+                answered = pool.invoke(Request::new(function.id, event), true) => {
+                    answered.map_err(|rejected| Wrong::failure(rejected.to_string()))
                 }
                 _ = tokio::signal::ctrl_c() => Err(Wrong::failure("interrupted")),
             };
@@ -56,7 +64,7 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
         .outcome;
     match outcome {
         Outcome::Answer(body) => print(arguments, &Ended { body, failed: false }),
-        Outcome::Error(error) => print(arguments, &Ended { body: error.body, failed: true }),
+        Outcome::Error(error) | Outcome::Interrupted(error) => print(arguments, &Ended { body: error.body, failed: true }),
     }
 }
 
@@ -66,22 +74,13 @@ struct Ended {
     failed: bool,
 }
 
-/// Through the running host. `None`: there is none.
-async fn running(state: &Path, arguments: &Invoke, event: Bytes) -> Result<Option<Ended>, Wrong> {
-    let asked = match Client::of(state) {
-        Some(host) => host.invoke(&arguments.function, event, arguments.asynchronous, arguments.log).await,
-        None => Asked::Nobody,
-    };
-    let answer = match asked {
+/// Through the running host. `None`: it does not run any more.
+async fn through(host: &Client, function: &str, arguments: &Invoke, event: Bytes) -> Result<Option<Ended>, Wrong> {
+    let answer = match host.invoke(function, event, arguments.asynchronous, arguments.log).await {
         Asked::Answer(answer) => answer,
         Asked::Refused(why) => return Err(Wrong::failure(format!("the running host refuses: {why}"))),
         Asked::Broken(why) => {
             return Err(Wrong::failure(format!("the running host went away ({why}); whether the function ran is not known")));
-        }
-        Asked::Nobody if arguments.asynchronous => {
-            return Err(Wrong::failure(
-                "--async hands the event to a running host, and none runs here. Start one with `usher up`",
-            ));
         }
         Asked::Nobody => return Ok(None),
     };
@@ -108,24 +107,14 @@ fn print(arguments: &Invoke, ended: &Ended) -> Result<ExitCode, Wrong> {
 
 /// Type and message of an error's body.
 fn reported(body: &[u8]) -> String {
-    let error: Value = serde_json::from_slice(body).unwrap_or_default();
+    let error: Value = strict_json::from_slice(body).unwrap_or_default();
     let text = |key: &str| error[key].as_str().unwrap_or("unknown").to_owned();
     format!("{}: {}", text("errorType"), text("errorMessage"))
 }
 
-/// Why the function was not reached. Nobody else uses this pool, so a throttle can only be a limit of 0.
-fn explain(rejected: &Rejected) -> String {
-    match rejected {
-        Rejected::Throttled(function) => {
-            format!("{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take it away")
-        }
-        other => other.to_string(),
-    }
-}
-
 /// The event, which must be JSON: a function would fail on anything else in a way that explains nothing.
 fn event(arguments: &Invoke) -> Result<Bytes, Wrong> {
-    let file = &arguments.event;
+    let Some(file) = &arguments.event else { return Ok(Bytes::from_static(b"{}")) };
     let mut bytes = Vec::new();
     let read = if file.as_os_str() == "-" {
         std::io::stdin().read_to_end(&mut bytes).map(|_| ())
@@ -136,17 +125,20 @@ fn event(arguments: &Invoke) -> Result<Bytes, Wrong> {
     read.map_err(|error| {
         Wrong::configuration(format!("cannot read the event {shown}: {error}. -e names a JSON file, or - for standard input."))
     })?;
-    if let Err(error) = serde_json::from_slice::<&RawValue>(&bytes) {
+    if let Err(error) = strict_json::from_slice::<&RawValue>(&bytes) {
         return Err(Wrong::configuration(format!("the event {shown} is not JSON: {error}.")));
     }
     Ok(Bytes::from(bytes))
 }
 
-fn check_name(function: &str, application: &Application) -> Result<(), Wrong> {
-    if application.functions.contains_key(function) {
-        return Ok(());
+/// The function that is meant: by logical id, name or ARN.
+fn named<'a>(function: &str, application: &'a Application) -> Result<&'a Function, Wrong> {
+    if let Some(found) = invoke_api::function(function, &application.functions) {
+        return Ok(found);
     }
-    let names: Vec<&str> = application.functions.keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = application.functions.keys().map(String::as_str).collect();
+    names.extend(application.functions.values().map(|function| function.name.as_str()));
     let hint = nearest(function, names.iter().copied()).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
-    Err(Wrong::configuration(format!("the template has no function {function}.{hint} It has: {}.", names.join(", "))))
+    let all: Vec<&str> = application.functions.keys().map(String::as_str).collect();
+    Err(Wrong::configuration(format!("the template has no function {function}.{hint} It has: {}.", all.join(", "))))
 }

@@ -4,6 +4,7 @@
 //! 3 a part of the work was done, and the rest is named with its reason.
 
 mod arguments;
+mod beside;
 mod bridge;
 mod doctor;
 mod ending;
@@ -17,6 +18,9 @@ mod picture;
 mod prepare;
 mod settings;
 mod up;
+
+#[cfg(test)]
+mod printed_tests;
 
 use std::process::ExitCode;
 

@@ -72,7 +72,11 @@ impl Subject {
         Ok(Self { project, app, mapping })
     }
 
-    /// The host that runs the mapping, if one answers at its control address.
+    /// The host that runs the mapping, if one answers at its control address. One that runs a mapping of this name for another group
+    /// is the host of other arguments, and has nothing to do with this one.
+    ///
+    /// # Errors
+    /// The host runs the mapping for the same group, which is therefore in use, with other topics; or it was named, and is another's.
     fn host(&self, control: Option<&str>) -> Result<Option<Client>, Wrong> {
         let address = match control {
             Some(text) => Some(text.parse().map_err(|_| {
@@ -85,9 +89,19 @@ impl Subject {
         let Some(client) = address.map(Client::at) else { return Ok(None) };
         match prepare::runtime()?.block_on(client.get("/_usher/status")) {
             Asked::Answer(status) => {
-                let runs =
-                    status["mappings"].as_array().is_some_and(|all| all.iter().any(|one| one["mapping"] == self.mapping.id));
-                Ok(runs.then_some(client))
+                let all = status["mappings"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let Some(one) = all.iter().find(|one| one["mapping"] == self.mapping.id) else { return Ok(None) };
+                let (group, topics) = (&one["group"], &one["topics"]);
+                let same = (*group == self.mapping.group, *topics == serde_json::json!(self.mapping.topics));
+                match same {
+                    (true, true) => Ok(Some(client)),
+                    (false, _) if control.is_none() => Ok(None),
+                    _ => Err(Wrong::configuration(format!(
+                        "the running host reads {topics} as {group} in {}, these arguments say {:?} as {:?}. Name the values that \
+                         usher up was started with, or stop the host first",
+                        self.mapping.id, self.mapping.topics, self.mapping.group
+                    ))),
+                }
             }
             Asked::Refused(why) => Err(Wrong::failure(why)),
             Asked::Nobody(_) => Ok(None),

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::arguments::{Source, State};
+use super::arguments::{Build, Source, State};
+use crate::project;
 
 /// Which host.
 #[derive(Debug, Args)]
@@ -12,8 +13,8 @@ pub(super) struct Running {
     /// The host's control address [default: control in usher.toml]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) control: Option<String>,
-    /// The template; usher.toml is read from its folder
-    #[arg(short, long, value_name = "FILE", default_value = "template.yaml")]
+    /// The template; usher.toml is read from its folder. Without it: template.yaml, template.yml or template.json of this folder
+    #[arg(short, long, value_name = "FILE", default_value_os_t = project::template_file())]
     pub(super) template: PathBuf,
 }
 
@@ -148,9 +149,8 @@ pub(super) struct Replay {
 pub(super) struct Doctor {
     #[command(flatten)]
     pub(super) source: Source,
-    /// Cargo profile that would be built with
-    #[arg(long, value_name = "NAME")]
-    pub(super) profile: Option<String>,
+    #[command(flatten)]
+    pub(super) build: Build,
 }
 
 #[derive(Debug, Args)]
@@ -179,7 +179,7 @@ pub(super) struct Bridge {
     /// A host outside this machine that may be talked to; may be repeated
     #[arg(long, value_name = "HOST")]
     pub(super) allow_remote: Vec<String>,
-    /// The template; usher.toml is read from its folder
-    #[arg(short, long, value_name = "FILE", default_value = "template.yaml")]
+    /// The template; usher.toml is read from its folder. Without it: template.yaml, template.yml or template.json of this folder
+    #[arg(short, long, value_name = "FILE", default_value_os_t = project::template_file())]
     pub(super) template: PathBuf,
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use super::arguments::Source;
+use super::beside;
 use super::exit::{IN_PART, Wrong};
 use super::operations::{Parked, ParkedVerb, Place, Replay};
 use super::prepare;
@@ -108,6 +109,10 @@ fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
     let host = Client::of(&arguments.state.folder(&arguments.place.source.template));
     let replayed = prepare::runtime()?.block_on(async {
         let place = find(&arguments.place.name, &app).await?;
+        if let Some(host) = host.as_ref().filter(|_| arguments.place.source.decides()) {
+            let functions = place.functions().iter().filter_map(|origin| app.functions.get(&origin.function));
+            beside::check_all(host, functions).await?;
+        }
         let work = parked::replay(&app, &place, arguments.place.limit.into(), host.as_ref());
         work.await.map_err(Wrong::failure)
     })?;

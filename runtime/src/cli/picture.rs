@@ -9,7 +9,7 @@ use super::exit::Wrong;
 use super::prepare;
 use crate::filter::Filters;
 use crate::model::sqs::name_of;
-use crate::model::{Application, Code, Destination, Function, KafkaMapping, Queue, SqsMapping, Tool};
+use crate::model::{Application, Code, Destination, Function, KafkaMapping, LogFormat, Logging, Queue, SqsMapping, Tool};
 use crate::project::Project;
 
 /// Stands for what must not be shown.
@@ -79,6 +79,13 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
     let _ = writeln!(out, "\nfunction {} ({})\n  {from}", function.id, function.name);
     let _ =
         writeln!(out, "  timeout {} s, memory {} MB, concurrency {concurrency}", function.timeout.as_secs(), function.memory_mb);
+    let logging = &function.logging;
+    if *logging != Logging::default() {
+        let levels = format!(", application {}, system {}", logging.application.word(), logging.system.word());
+        let levels = if logging.is_json() { levels } else { String::new() };
+        let group = logging.group.as_deref().map(|group| format!(", group {group}")).unwrap_or_default();
+        let _ = writeln!(out, "  log {}{levels}{group}", logging.format.unwrap_or(LogFormat::Text));
+    }
     for (name, value) in &function.environment {
         let _ = writeln!(out, "  {name}={}", shown(name, value, application));
     }

@@ -43,12 +43,17 @@ pub(super) fn binaries(
     arguments: &Build,
     only: &[String],
 ) -> Result<Binaries, Wrong> {
-    let options = build::Options {
+    let options = build_options(project, arguments, only);
+    build::build(application, &options).map_err(|error| Wrong::configuration(error.to_string()))
+}
+
+/// How the executables of these functions (all when none are named) are made.
+pub(super) fn build_options(project: &Project, arguments: &Build, only: &[String]) -> build::Options {
+    build::Options {
         profile: arguments.profile.clone().or_else(|| project.profile.clone()),
         no_build: arguments.no_build,
         only: only.to_vec(),
-    };
-    build::build(application, &options).map_err(|error| Wrong::configuration(error.to_string()))
+    }
 }
 
 /// A runtime for the rest.

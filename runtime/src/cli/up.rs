@@ -13,7 +13,7 @@ use super::prepare;
 use crate::control::LogSwitch;
 use crate::descriptors;
 use crate::http::{self, KeyStore, Refresh};
-use crate::instances::PoolOptions;
+use crate::instances::{DEFAULT_CONCURRENCY, PoolOptions};
 use crate::invoke_api::{LEAST_TOKEN, Token};
 use crate::model::{Api, Application};
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
@@ -32,6 +32,8 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     prepare::warn(&application);
     let control = control.or(project.control);
     problems.extend(control.and_then(open_to_others));
+    let concurrency = project.concurrency.map_or(DEFAULT_CONCURRENCY, |most| most as usize);
+    problems.extend(up::contradictions(&application, &project.tuned, concurrency));
     let listen = parsed("--listen", arguments.listen.as_deref(), &mut problems);
     let token = token(arguments.token.as_deref(), listen, &mut problems);
     let http = project.http_addresses(&application).map_err(|wrong| problems.push(wrong)).unwrap_or_default();
@@ -90,7 +92,7 @@ fn parsed(option: &str, written: Option<&str>, problems: &mut Vec<String>) -> Op
 }
 
 /// The complaint about a status that other machines could ask for.
-fn open_to_others(control: SocketAddr) -> Option<String> {
+pub(super) fn open_to_others(control: SocketAddr) -> Option<String> {
     let own = is_this_machine(&control.ip().to_string()) && !control.ip().is_unspecified();
     (!own).then(|| {
         format!("--control {control} (or control in usher.toml) is open to other machines. Choose a loopback address such as 127.0.0.1:{}.", control.port())

@@ -1,7 +1,7 @@
 //! HTTP connections of every port: one accept loop, one budget, closed in time, drained at the end.
 //!
 //! [`places`] counts connections and bytes of request bodies, and says which connection is closed when there is no room;
-//! [`tracked`] notices that a client takes its answer; [`body`] reads request bodies.
+//! [`target`] refuses a request whose host is unclear; [`tracked`] notices that a client takes its answer; [`body`] reads request bodies.
 //!
 //! A connection waits for its client while no request is being worked on: before a head is complete, between requests, within a
 //! body, and while an answer is being taken. Promises: a client that makes the host wait never keeps another one out; a request
@@ -9,10 +9,12 @@
 
 pub(crate) mod body;
 pub(crate) mod places;
+mod target;
 mod tracked;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -49,6 +51,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Peers {
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
+    /// When the connection was accepted.
+    pub(crate) opened: Instant,
+    /// The request is the connection's first.
+    pub(crate) first: bool,
     place: Place,
 }
 
@@ -110,6 +116,7 @@ pub(crate) async fn serve<H, F>(
             }
         };
         failing = false;
+        let opened = Instant::now();
         let (Ok(client), Ok(server)) = (stream.peer_addr(), stream.local_addr()) else { continue };
         if !(rules.admits)(client, server) {
             continue;
@@ -118,7 +125,7 @@ pub(crate) async fn serve<H, F>(
             () = turned(&mut shutdown) => break,
             taken = places.take() => taken,
         };
-        let peers = Peers { client, server, place };
+        let peers = Peers { client, server, opened, first: true, place };
         connections.spawn(connection(stream, peers, rules.timed, handle.clone(), shutdown.clone(), closed));
     }
     drop(listener);
@@ -147,13 +154,18 @@ async fn connection<H, F>(
     // small answers must not wait for an acknowledgement of the one before
     let _ = stream.set_nodelay(true);
     let (client, place) = (peers.client, peers.place.clone());
+    let first = AtomicBool::new(true);
     let service = service_fn(move |request| {
+        let peers = Peers { first: first.swap(false, Ordering::Relaxed), ..peers.clone() };
         let place = peers.place.clone();
         // a connection that is being closed to make room: its request is not executed, because the answer cannot be sent
-        let answer = place.works().then(|| handle(request, peers.clone()));
+        let answer = place.works().then(|| target::settle(request).map(|request| handle(request, peers)));
         async move {
             let Some(answer) = answer else { return std::future::pending().await };
-            let answer = answer.await;
+            let answer = match answer {
+                Ok(answer) => answer.await,
+                Err(unclear) => unclear.answer(),
+            };
             place.release();
             place.waits(Instant::now());
             Ok::<_, Infallible>(answer)

@@ -80,7 +80,7 @@ impl Client {
         let answer = sender.send_request(request).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
-        let answer: Value = serde_json::from_slice(&body)?;
+        let answer: Value = strict_json::from_slice(&body)?;
         if status.is_success() {
             return Ok(Asked::Answer(answer));
         }

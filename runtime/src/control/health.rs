@@ -62,6 +62,22 @@ fn alarms(picture: &Picture) -> Vec<Alarm> {
             mapping.records_lost
         ),
     });
+    let deleted = picture.mappings.iter().filter(|mapping| mapping.records_deleted_unread > 0).map(|mapping| Alarm {
+        of: mapping.mapping.clone(),
+        alarm: format!(
+            "{} records were deleted from their topic before they were read (retention, or DeleteRecords); the log names their offsets. \
+             Raise retention.ms of the topic, or have the mapping keep up",
+            mapping.records_deleted_unread
+        ),
+    });
+    let replaced = picture.mappings.iter().filter(|mapping| mapping.logs_replaced > 0).map(|mapping| Alarm {
+        of: mapping.mapping.clone(),
+        alarm: format!(
+            "{} partitions have another log than before (a topic that was created again, or a log that was cut) and were read from its \
+             start; the log names each",
+            mapping.logs_replaced
+        ),
+    });
     let events = picture.events.iter().filter(|events| events.lost > 0).map(|events| Alarm {
         of: events.function.clone(),
         alarm: format!("{} asynchronous events were given up without a record; the log names each", events.lost),
@@ -70,7 +86,7 @@ fn alarms(picture: &Picture) -> Vec<Alarm> {
         let problem = keys.problem.as_deref()?;
         Some(Alarm { of: keys.source.clone(), alarm: format!("keys for tokens stay as they were: {problem}") })
     });
-    records.chain(events).chain(keys).collect()
+    records.chain(deleted).chain(replaced).chain(events).chain(keys).collect()
 }
 
 #[cfg(test)]
@@ -93,6 +109,9 @@ mod tests {
         let lost = MappingStatus { mapping: "Orders".into(), records_lost: 2, ..MappingStatus::default() };
         let health = judge(&Picture { mappings: vec![lost], ..Picture::default() });
         assert!(health.is_well() && health.alarms[0].of == "Orders" && health.alarms[0].alarm.starts_with("2 records"));
+        let deleted = MappingStatus { records_deleted_unread: 40, logs_replaced: 3, ..MappingStatus::default() };
+        let alarms = judge(&Picture { mappings: vec![deleted], ..Picture::default() }).alarms;
+        assert!(alarms[0].alarm.starts_with("40 records were deleted") && alarms[1].alarm.starts_with("3 partitions"));
     }
 
     #[test]

@@ -65,7 +65,19 @@ fn durations(out: &mut Exposition, observations: &Observations) {
 
 fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
     type Read = fn(&MappingStatus) -> u64;
-    let families: [(&str, Kind, &str, Read); 8] = [
+    let families: [(&str, Kind, &str, Read); 10] = [
+        (
+            "records_deleted_unread_total",
+            Kind::Counter,
+            "Records that were deleted from their topic before they were read.",
+            |m| m.records_deleted_unread,
+        ),
+        (
+            "logs_replaced_total",
+            Kind::Counter,
+            "Partitions read from their start because their log is another one than before.",
+            |m| m.logs_replaced,
+        ),
         ("records_filtered_total", Kind::Counter, "Records dropped by the filters.", |m| m.records_filtered),
         ("records_done_total", Kind::Counter, "Records that are over with: done, or discarded.", |m| m.records_done),
         ("batches_total", Kind::Counter, "Batches handed to the function.", |m| m.batches),

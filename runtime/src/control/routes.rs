@@ -12,12 +12,28 @@ use super::letters::Letters;
 use super::{Answer, Host, activity, guard, health, metrics, offsets, page, status, tuner};
 use crate::connections::Peers;
 use crate::connections::body::Unread;
+use crate::http::decode;
 
 /// Bytes of a change at most.
 const MOST_BYTES: usize = 16 * 1024;
 
+const SETTINGS: &str = "/_usher/settings";
+const OFFSETS: &str = "/_usher/offsets";
+
 /// What a POST may change.
-const CHANGES: [&str; 2] = ["/_usher/settings", "/_usher/offsets"];
+const CHANGES: [&str; 2] = [SETTINGS, OFFSETS];
+
+/// What a GET shows, besides the page and the settings.
+const SHOWN: [&str; 8] = [
+    "/_usher/status",
+    "/_usher/activity",
+    "/_usher/parked",
+    "/_usher/token",
+    "/_usher/health",
+    "/metrics",
+    "/health",
+    "/health/live",
+];
 
 const PATHS: &str = "there is /_usher/ (the page), /_usher/status, /_usher/activity, /_usher/settings, /_usher/parked, /metrics, /health and /health/live";
 
@@ -27,19 +43,41 @@ pub(super) async fn answer(request: Request<Incoming>, peers: &Peers, host: &Hos
         return message(StatusCode::FORBIDDEN, "only for programs on this machine: a loopback Host, no foreign Origin");
     }
     let path = request.uri().path().to_owned();
-    if request.method() == Method::POST && CHANGES.contains(&path.as_str()) {
-        if !guard::has_token(headers, &host.token) {
-            return message(StatusCode::FORBIDDEN, "a change needs the header x-usher-token, with the token of /_usher/token");
+    let (own_page, changes) = (page::file(&path), CHANGES.contains(&path.as_str()));
+    if own_page.is_none()
+        && let Some(parameter) = unknown_parameter(request.uri().query().unwrap_or_default())
+    {
+        return message(StatusCode::BAD_REQUEST, &format!("{path} takes no query parameters; {parameter:?} has no effect here"));
+    }
+    match *request.method() {
+        Method::POST if changes => {
+            if !guard::has_token(headers, &host.token) {
+                return message(
+                    StatusCode::FORBIDDEN,
+                    "a change needs the header x-usher-token, with the token of /_usher/token",
+                );
+            }
+            change(&path, request, peers, host).await
         }
-        return change(&path, request, peers, host).await;
+        // a HEAD is answered like a GET; the connection sends no body after it
+        Method::GET | Method::HEAD if path != OFFSETS => shown(&path, own_page, host, letters).await,
+        _ if own_page.is_none() && !changes && !SHOWN.contains(&path.as_str()) => message(StatusCode::NOT_FOUND, PATHS),
+        ref method => other(&path, method),
     }
-    if request.method() != Method::GET {
-        return message(StatusCode::METHOD_NOT_ALLOWED, "GET only; POST /_usher/settings and /_usher/offsets change something");
-    }
-    match path.as_str() {
+}
+
+/// The first parameter of a query, shortened.
+fn unknown_parameter(query: &str) -> Option<String> {
+    let (name, _) = decode::query(query).into_iter().next()?;
+    Some(crate::observation::shortened(&name, 60))
+}
+
+/// What a path shows.
+async fn shown(path: &str, own_page: Option<Answer>, host: &Host, letters: &Letters) -> Answer {
+    match path {
         "/_usher/status" => json(StatusCode::OK, &status::picture(host)),
         "/_usher/activity" => json(StatusCode::OK, &activity::picture(host)),
-        "/_usher/settings" => json(StatusCode::OK, &tuner::picture(&host.tuner)),
+        SETTINGS => json(StatusCode::OK, &tuner::picture(&host.tuner)),
         "/_usher/parked" => json(StatusCode::OK, &letters.counted(&host.app).await),
         "/_usher/token" => json(StatusCode::OK, &json!({ "token": host.token })),
         "/metrics" => {
@@ -52,8 +90,29 @@ pub(super) async fn answer(request: Request<Incoming>, peers: &Peers, host: &Hos
             let health = health::judge(&status::picture(host));
             json(if health.is_well() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &health)
         }
-        path => page::file(path).unwrap_or_else(|| message(StatusCode::NOT_FOUND, PATHS)),
+        _ => own_page.unwrap_or_else(|| message(StatusCode::NOT_FOUND, PATHS)),
     }
+}
+
+/// The answer to OPTIONS, and to methods that a path does not have.
+fn other(path: &str, method: &Method) -> Answer {
+    let allowed = match path {
+        OFFSETS => "OPTIONS, POST",
+        SETTINGS => "GET, HEAD, OPTIONS, POST",
+        _ => "GET, HEAD, OPTIONS",
+    };
+    let mut answer = if *method == Method::OPTIONS {
+        let mut answer = Answer::default();
+        *answer.status_mut() = StatusCode::NO_CONTENT;
+        answer
+    } else {
+        message(
+            StatusCode::METHOD_NOT_ALLOWED,
+            &format!("{path} takes {allowed}; POST {SETTINGS} and POST {OFFSETS} change something"),
+        )
+    };
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    answer
 }
 
 async fn change(path: &str, request: Request<Incoming>, peers: &Peers, host: &Host) -> Answer {
@@ -71,13 +130,13 @@ async fn change(path: &str, request: Request<Incoming>, peers: &Peers, host: &Ho
             return message(status, &format!("the body cannot be read: {unread}"));
         }
     };
-    if path == "/_usher/offsets" {
-        return match serde_json::from_slice(&body) {
+    if path == OFFSETS {
+        return match strict_json::from_slice(&body) {
             Ok(change) => outcome(offsets::change(host, &who, &change).await),
             Err(error) => message(StatusCode::BAD_REQUEST, &format!("not a move of a consumer group: {error}")),
         };
     }
-    match serde_json::from_slice(&body) {
+    match strict_json::from_slice(&body) {
         Ok(wish) => outcome(host.tuner.wish(&who, &wish).map(|change| json!({ "change": change }))),
         Err(error) => message(StatusCode::BAD_REQUEST, &format!("not a change ({error}): target, setting and value, all text")),
     }

@@ -26,8 +26,8 @@ pub struct Subject<'a> {
     pub app: &'a Application,
     /// What is wrong with either.
     pub problems: Vec<String>,
-    /// `--profile`.
-    pub profile: Option<String>,
+    /// How it would be built; with `no_build` its executables have to be there.
+    pub build: build::Options,
 }
 
 /// Everything looked at, in the order in which it should be mended.
@@ -36,10 +36,12 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     let sources = app.kafka.len() + app.sqs.len();
     let read =
         format!("template and usher.toml: {} functions, {sources} sources, {} queues", app.functions.len(), app.queues.len());
-    let mut found = Finding::each(&read, Level::Fail, subject.problems.clone());
+    let usual = project.concurrency.map_or(DEFAULT_CONCURRENCY, |most| most as usize);
+    let mut problems = subject.problems.clone();
+    problems.extend(up::contradictions(app, &project.tuned, usual));
+    let mut found = Finding::each(&read, Level::Fail, problems);
     found.extend(app.warnings.iter().map(|warning| Finding::new(Level::Warn, warning.to_string())));
-    found.extend(tools(app));
-    found.extend(binaries(subject));
+    found.extend(executables(subject));
     let addresses = project.http_addresses(app);
     let http: BTreeMap<String, SocketAddr> = match addresses {
         Ok(addresses) => addresses,
@@ -63,15 +65,45 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     found
 }
 
-/// What building needs, if anything is built.
-fn tools(app: &Application) -> Vec<Finding> {
+/// What building needs, if anything is built; then the executables themselves, which a build may still have to make.
+fn executables(subject: &Subject<'_>) -> Vec<Finding> {
+    let Subject { app, build: options, .. } = subject;
+    let tools = if options.no_build { Vec::new() } else { cargo(app) };
+    let no_cargo = tools.iter().any(|finding| finding.level == Level::Fail);
+    let (mut found, mut ready) = (tools, true);
+    for (id, function) in &app.functions {
+        let only = build::Options { only: vec![id.clone()], ..options.clone() };
+        let former = build::build(app, &build::Options { no_build: true, ..only.clone() });
+        let refused = match function.code {
+            Code::Prebuilt(_) => Vec::new(),
+            _ if options.no_build => Vec::new(),
+            Code::Cargo { .. } if no_cargo => Vec::new(),
+            Code::Cargo { .. } | Code::Tool(_) => build::check(app, &only),
+        };
+        ready &= former.is_ok() && refused.is_empty();
+        let (level, hint) = match function.code {
+            Code::Prebuilt(_) => (Level::Fail, ""),
+            _ if options.no_build => (Level::Fail, ""),
+            Code::Cargo { .. } | Code::Tool(_) => (Level::Warn, "\n(usher up builds it)"),
+        };
+        found.extend(former.err().filter(|_| refused.is_empty()).map(|why| Finding::new(level, format!("{why}{hint}"))));
+        found.extend(refused.into_iter().map(|why| Finding::new(Level::Fail, why)));
+    }
+    if ready && !app.functions.is_empty() {
+        found.push(Finding::new(Level::Ok, format!("executables are there, for {}", std::env::consts::ARCH)));
+    }
+    found
+}
+
+/// Cargo and the linker, if a function is built with them.
+fn cargo(app: &Application) -> Vec<Finding> {
     let folders: BTreeSet<&Path> = app
         .functions
         .values()
         .filter_map(|function| if let Code::Cargo { dir, .. } = &function.code { Some(dir.as_path()) } else { None })
         .collect();
     let Some(folder) = folders.first() else { return Vec::new() };
-    // asked in a function's own folder: rust-toolchain.toml decides there
+    // run in a function's own folder: rust-toolchain.toml decides there
     let cargo = said("cargo", folder).map_or_else(
         || Finding::new(Level::Fail, "cargo does not run, and functions have to be built. Install Rust: https://rustup.rs"),
         |version| Finding::new(Level::Ok, version),
@@ -93,27 +125,6 @@ fn said(program: &str, folder: &Path) -> Option<String> {
     let output = Command::new(program).arg("--version").current_dir(folder).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     output.status.success().then(|| text.lines().next().unwrap_or(program).to_owned())
-}
-
-fn binaries(subject: &Subject<'_>) -> Vec<Finding> {
-    let app = subject.app;
-    let one = |id: &String, level: Level, hint: &str| {
-        let profile = subject.profile.clone().or_else(|| subject.project.profile.clone());
-        let options = build::Options { profile, no_build: true, only: vec![id.clone()] };
-        build::build(app, &options).err().map(|error| Finding::new(level, format!("{error}{hint}")))
-    };
-    let problems: Vec<Finding> = app
-        .functions
-        .iter()
-        .filter_map(|(id, function)| match function.code {
-            Code::Cargo { .. } => one(id, Level::Warn, "\n(usher up builds it)"),
-            _ => one(id, Level::Fail, ""),
-        })
-        .collect();
-    if problems.is_empty() && !app.functions.is_empty() {
-        return vec![Finding::new(Level::Ok, format!("executables are there, for {}", std::env::consts::ARCH))];
-    }
-    problems
 }
 
 /// Topics that do not exist yet, of clusters that answer: of others the servers' look has told.

@@ -1,15 +1,20 @@
 //! Documents that users write, read without losing the lines.
 //!
-//! YAML templates and TOML settings both become one tree of [`Node`]s. Every node and every key knows its line, so that
+//! YAML and JSON templates and TOML settings become one tree of [`Node`]s. Every node and every key has its line, so that
 //! whatever later turns out wrong can be shown where it was written. [`Problems`] gathers all complaints of a run;
 //! nothing here stops at the first.
 
+mod json;
 mod node;
 mod problems;
 mod reader;
 mod toml;
 mod yaml;
 
+#[cfg(test)]
+mod suite_tests;
+
+pub use json::parse_json;
 pub use node::{Entry, Kind, Node};
 pub use problems::{Problems, nearest};
 pub use reader::Reader;

@@ -1,12 +1,16 @@
 //! YAML with `CloudFormation`'s short tags.
 //!
-//! `!Sub text` becomes the mapping `{Fn::Sub: text}`, which is what the long form says: later rooms know one form only.
+//! `!Sub text` becomes the mapping `{Fn::Sub: text}`, so later modules read one form only.
 //! Anchors and aliases work, bounded by [`MOST_NODES`]; merge keys do not exist in `CloudFormation`.
+//!
+//! The parser takes what `PyYAML` takes, with which the SAM command line reads templates: lines of a flow
+//! collection or of a quoted text may stand at the column of their key, and further left. `docs/conformance/yaml.md`
+//! lists what is refused; `suite_tests` runs the public YAML test suite.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, Tag, options};
 
 use super::node::{Entry, Kind, Node};
 use super::problems::Problems;
@@ -15,6 +19,8 @@ use super::problems::Problems;
 const MOST_NODES: usize = 200_000;
 /// Deeper than any template, shallower than the stack.
 const DEEPEST: usize = 100;
+/// Prefix of YAML's own tags (`!!str`), resolved.
+const YAML_TAGS: &str = "tag:yaml.org,2002:";
 
 /// Short tags and the function each stands for.
 const SHORT: [(&str, &str); 17] = [
@@ -43,7 +49,7 @@ const UNKNOWN: &str = "";
 /// Reads one document. `None` when it cannot be read at all; the reason is among the problems.
 pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
     let mut builder = Builder { problems, anchors: HashMap::new(), open: Vec::new(), root: None, made: 0 };
-    for event in Parser::new_from_str(text) {
+    for event in Parser::new_from_str_with_options(text, options! { emit_comments: false }) {
         match event {
             Ok((event, span)) => {
                 if builder.take(event, span).is_break() {
@@ -93,23 +99,25 @@ enum Content {
 
 impl Builder<'_> {
     fn take(&mut self, event: Event<'_>, span: Span) -> ControlFlow<()> {
-        let line = span.start.line();
+        // a collection begins below its tag, which is the function that messages name
+        let line = span.tag_start().unwrap_or(span.start).line();
         match event {
-            Event::DocumentStart(_) if self.root.is_some() => {
+            Event::DocumentStart(..) if self.root.is_some() => {
                 self.problems.error(line, "a second YAML document starts here. Write one document to a file.");
                 return Break(());
             }
             Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && tag.as_deref().is_none_or(|tag| tag.is_yaml_core_schema_tag("null"));
+                let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let tag = self.tag(tag.as_deref(), line);
-                let null = style == ScalarStyle::Plain && tag.is_none() && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let kind = if null { Kind::Null } else { Kind::Scalar(text.into_owned()) };
                 return self.place(wrap(tag, Node { line, kind }), anchor);
             }
-            Event::SequenceStart(anchor, tag) => {
+            Event::SequenceStart(_, anchor, tag) => {
                 let tag = self.tag(tag.as_deref(), line);
                 self.open.push(Open { line, anchor, tag, content: Content::List(Vec::new()) });
             }
-            Event::MappingStart(anchor, tag) => {
+            Event::MappingStart(_, anchor, tag) => {
                 let tag = self.tag(tag.as_deref(), line);
                 self.open.push(Open { line, anchor, tag, content: Content::Map { entries: Vec::new(), key: None } });
             }
@@ -142,16 +150,16 @@ impl Builder<'_> {
 
     /// The function a short tag stands for; YAML's own tags (`!!str`) change nothing.
     fn tag(&mut self, tag: Option<&Tag>, line: usize) -> Option<&'static str> {
-        let tag = tag.filter(|t| !(t.is_yaml_core_schema() || t.handle == "!" && t.suffix.is_empty()))?;
-        let found = SHORT.iter().find(|(short, _)| tag.handle == "!" && *short == tag.suffix);
+        let tag = tag.filter(|t| t.suffix_in_namespace(YAML_TAGS).is_none() && t.original() != "!")?;
+        let found = SHORT.iter().find(|(short, _)| tag.parts() == ("!", *short));
         if let Some((_, long)) = found {
             return Some(long);
         }
-        let hint = super::nearest(&tag.suffix, SHORT.iter().map(|(short, _)| *short)).map_or_else(
+        let hint = super::nearest(tag.suffix(), SHORT.iter().map(|(short, _)| *short)).map_or_else(
             || format!("Known are {}.", SHORT.map(|(short, _)| format!("!{short}")).join(", ")),
             |near| format!("Did you mean !{near}?"),
         );
-        self.problems.error(line, format!("{tag} is not a function this host evaluates. {hint}"));
+        self.problems.error(line, format!("{} is not a function this host evaluates. {hint}", tag.original()));
         Some(UNKNOWN)
     }
 
@@ -207,7 +215,7 @@ fn count(node: &Node) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn read(text: &str) -> Node {
@@ -238,6 +246,25 @@ mod tests {
     }
 
     #[test]
+    fn a_short_tag_has_the_line_that_it_stands_on() {
+        let node = read("a:\n  - !If\n    - X\n    - !Sub\n      y\n    - !Ref\nb: !GetAtt\n  - C\n  - Arn\n");
+        let condition = &node.get("a").unwrap().items()[0];
+        let items = condition.get("Fn::If").unwrap().items();
+        assert_eq!((condition.line, items[0].line, items[1].line, items[2].line), (2, 3, 4, 6));
+        assert_eq!(items[2].get("Ref").and_then(Node::text), Some(""));
+        assert_eq!(node.get("b").unwrap().line, 7);
+    }
+
+    #[test]
+    fn json_reads_as_yaml() {
+        let long = "x".repeat(3000);
+        let text = format!("{{\r\n\t\"a\": [\"{long}\", {{\"b\": \"\\ud83c\\udf9f\\/\"}}],\r\n\t\"c\": null\r\n}}");
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(lineless(&read(&text)), json);
+        assert_eq!(lineless(&read(&format!("\u{feff}{text}"))), json);
+    }
+
+    #[test]
     fn a_quoted_empty_text_is_not_nothing() {
         let node = read("a: ''\nb:\nc: null\n");
         assert_eq!(node.get("a").unwrap().text(), Some(""));
@@ -250,6 +277,38 @@ mod tests {
         let found = complaints("a: 1\nb: !Subb x\na: 2\n");
         assert_eq!(found[0], (2, "!Subb is not a function this host evaluates. Did you mean !Sub?".into()));
         assert_eq!(found[1], (3, "a is written twice here (first on line 1). Keep one.".into()));
+    }
+
+    #[test]
+    fn flow_lines_may_stand_at_their_keys_column() {
+        let expected = read("a: {b: [x, y], c: {d: e}, f: g h}\n");
+        let texts = |node: &Node| format!("{:?}", lineless(node));
+        for text in [
+            "a:\n  b: [x,\n  y]\n  c: {\n  d: e\n  }\n  f: \"g\n  h\"\n",
+            "a:\n  b: [\n  x,\n  y\n  ]\n  c: {\n    d: e\n  }\n  f: 'g\n  h'\n",
+            "a:\n  b: [x,\ny]\n  c: {d:\ne}\n  f: g h\n",
+            "{\"a\": {\n\"b\": [\n\"x\",\n\"y\"\n],\n\t\"c\": {\"d\": \"e\"}, \"f\": \"g h\"}}\n",
+        ] {
+            assert_eq!(texts(&read(text)), texts(&expected), "{text}");
+        }
+        assert_eq!(read("a:\n  b: [\n  x,\n  y\n  ]\n").get("a").unwrap().get("b").unwrap().items()[1].line, 4);
+    }
+
+    #[test]
+    fn yamls_own_tags_keep_text_as_text() {
+        let node = read("a: !!str\nb: !!str null\nc: !!null ''\nd: ! ~\ne: !!null\n");
+        assert_eq!(["a", "b", "d"].map(|key| node.get(key).and_then(Node::text)), [Some(""), Some("null"), Some("~")]);
+        assert!(node.get("e").is_none());
+    }
+
+    /// The tree as JSON, in which every scalar is text.
+    pub(in crate::document) fn lineless(node: &Node) -> serde_json::Value {
+        match &node.kind {
+            Kind::Null => serde_json::Value::Null,
+            Kind::Scalar(text) => text.as_str().into(),
+            Kind::List(items) => items.iter().map(lineless).collect(),
+            Kind::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), lineless(&entry.value))).collect(),
+        }
     }
 
     #[test]

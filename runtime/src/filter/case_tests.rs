@@ -9,7 +9,7 @@ fn kept(pattern: &str, data: &str) -> bool {
 #[test]
 fn each_rule_keeps_what_it_says_and_nothing_else() {
     // rule of the field `a`, records that it keeps, records that it does not
-    let table: [(&str, &[&str], &[&str]); 23] = [
+    let table: [(&str, &[&str], &[&str]); 29] = [
         ("[\"x\"]", &[r#"{"a":"x"}"#, r#"{"a":["y","x"]}"#], &[r#"{"a":"X"}"#, r#"{"a":1}"#, "{}", r#"{"a":{"x":1}}"#]),
         ("[1]", &[r#"{"a":1}"#, r#"{"a":1.0}"#, r#"{"a":1e0}"#], &[r#"{"a":"1"}"#, r#"{"a":true}"#]),
         ("[true]", &[r#"{"a":true}"#], &[r#"{"a":"true"}"#, r#"{"a":false}"#]),
@@ -22,7 +22,13 @@ fn each_rule_keeps_what_it_says_and_nothing_else() {
         (r#"[{"suffix": {"equals-ignore-case": ".PNG"}}]"#, &[r#"{"a":"x.pNg"}"#], &[r#"{"a":"png"}"#]),
         (r#"[{"equals-ignore-case": "Ab"}]"#, &[r#"{"a":"aB"}"#], &[r#"{"a":"abc"}"#, r#"{"a":1}"#]),
         (r#"[{"anything-but": "x"}]"#, &[r#"{"a":"y"}"#, r#"{"a":1}"#, r#"{"a":["x","y"]}"#], &[r#"{"a":"x"}"#, "{}"]),
-        (r#"[{"anything-but": ["x", 1]}]"#, &[r#"{"a":2}"#], &[r#"{"a":"x"}"#, r#"{"a":1}"#]),
+        (r#"[{"anything-but": ["x", "z"]}]"#, &[r#"{"a":"y"}"#, r#"{"a":1}"#], &[r#"{"a":"x"}"#, r#"{"a":"z"}"#]),
+        (r#"[{"anything-but": [1, 2.5]}]"#, &[r#"{"a":2}"#, r#"{"a":"1"}"#], &[r#"{"a":1.0}"#, r#"{"a":2.5}"#]),
+        ("[9007199254740993]", &[r#"{"a":9007199254740993}"#], &[r#"{"a":9007199254740992}"#, r#"{"a":9007199254740994}"#]),
+        (r#"[{"anything-but": 9007199254740993}]"#, &[r#"{"a":9007199254740992}"#], &[r#"{"a":9007199254740993}"#]),
+        (r#"[{"numeric": [">", 9007199254740992]}]"#, &[r#"{"a":9007199254740993}"#], &[r#"{"a":9007199254740992}"#]),
+        (r#"[{"numeric": ["=", 18446744073709551615]}]"#, &[r#"{"a":18446744073709551615}"#], &[r#"{"a":18446744073709551614}"#]),
+        (r#"[{"anything-but": {"equals-ignore-case": ["X", ""]}}]"#, &[r#"{"a":"y"}"#], &[r#"{"a":"x"}"#, r#"{"a":""}"#]),
         (r#"[{"anything-but": {"prefix": "x"}}]"#, &[r#"{"a":"yx"}"#], &[r#"{"a":"xy"}"#]),
         (r#"[{"anything-but": {"suffix": ["x", "y"]}}]"#, &[r#"{"a":"xz"}"#], &[r#"{"a":"zx"}"#, r#"{"a":"zy"}"#]),
         (r#"[{"anything-but": {"equals-ignore-case": "X"}}]"#, &[r#"{"a":"y"}"#], &[r#"{"a":"x"}"#]),
@@ -85,16 +91,95 @@ fn what_is_no_pattern_is_said_with_its_remedy() {
         (r#"{"value": [{"prefx": "a"}]}"#, "did you mean prefix?"),
         (r#"{"value": [{"wildcard": "a*"}]}"#, "is for rules of EventBridge"),
         (r#"{"value": [{"exists": "yes"}]}"#, "true or false"),
-        (r#"{"value": [{"numeric": [">"]}]}"#, "one or two comparisons"),
-        (r#"{"value": [{"numeric": ["~", 1]}]}"#, "one or two comparisons"),
+        (r#"{"value": [{"numeric": [">"]}]}"#, "one comparison"),
+        (r#"{"value": [{"numeric": ["~", 1]}]}"#, "one comparison"),
         (r#"{"value": [{"anything-but": []}]}"#, "anything-but takes"),
         (r#"{"value": [{"anything-but": {"numeric": ["<", 1]}}]}"#, "anything-but takes"),
-        (r#"{"value": {"$or": {"a": [1]}}}"#, "takes a list of objects"),
+        (r#"{"value": {"$or": {"a": [1]}}}"#, "takes a list of at least two objects"),
     ];
     for (pattern, words) in table {
         let (at, wrong) = Filters::new("value", &[r#"{"value": ["fine"]}"#, pattern]).unwrap_err();
         assert!(at == 1 && wrong.contains(words), "{pattern}: {wrong}");
     }
+    refused_as_event_ruler_does(&[
+        r#"{"numeric": ["<", 5, ">", 0]}"#,
+        r#"{"numeric": [">", 5, "<", 0]}"#,
+        r#"{"numeric": [">", 5, "<", 5]}"#,
+        r#"{"numeric": [">=", 5, "<=", 5]}"#,
+        r#"{"numeric": [">", 0, ">", 5]}"#,
+        r#"{"numeric": ["=", 0, "<", 5]}"#,
+        r#"{"numeric": [">", 0, "=", 5]}"#,
+        r#"{"numeric": ["=", 1, "=", 1]}"#,
+        r#"{"numeric": [">", 0, "<", 5, "<", 6]}"#,
+        r#"{"numeric": [">", "0"]}"#,
+        r#"{"numeric": [">", null]}"#,
+        r#"{"numeric": [0, ">"]}"#,
+        r#"{"numeric": []}"#,
+        r#"{"numeric": 3}"#,
+        r#"{"numeric": {"=": 3}}"#,
+        r#"{"anything-but": null}"#,
+        r#"{"anything-but": true}"#,
+        r#"{"anything-but": [null]}"#,
+        r#"{"anything-but": ["a", null]}"#,
+        r#"{"anything-but": [true, false]}"#,
+        r#"{"anything-but": ["a", 1]}"#,
+        r#"{"anything-but": [["a"]]}"#,
+        r#"{"anything-but": {}}"#,
+        r#"{"anything-but": {"prefix": ""}}"#,
+        r#"{"anything-but": {"suffix": ["a", ""]}}"#,
+        r#"{"anything-but": {"prefix": []}}"#,
+        r#"{"anything-but": {"prefix": 1}}"#,
+        r#"{"anything-but": {"prefix": "a", "suffix": "b"}}"#,
+        r#"{"anything-but": {"equals-ignore-case": 1}}"#,
+        r#"{"anything-but": {"wildcard": "a*"}}"#,
+        r#"{"prefix": "a", "suffix": "b"}"#,
+        r#"{"prefix": {"equals-ignore-case": "a", "x": "b"}}"#,
+        r#"{"prefix": {"suffix": "a"}}"#,
+        r#"{"prefix": ["a"]}"#,
+        r#"{"suffix": null}"#,
+        r#"{"suffix": {"equals-ignore-case": 1}}"#,
+        r#"{"equals-ignore-case": ["a"]}"#,
+        r#"{"exists": 1}"#,
+        r#"{"exists": true, "prefix": "a"}"#,
+        r#"{"cidr": "10.0.0.0/8"}"#,
+        r#"{"regex": "a"}"#,
+        "{}",
+        "[1]",
+    ]);
     let long = format!(r#"{{"value": ["{}"]}}"#, "x".repeat(LONGEST_PATTERN));
     assert!(Filters::new("value", &[&long]).unwrap_err().1.contains("at most 4096"));
+}
+
+/// Each as a rule of the whole field, of a field inside, and inside of `$or`.
+fn refused_as_event_ruler_does(rules: &[&str]) {
+    for rule in rules {
+        for pattern in [
+            format!(r#"{{"value": [{rule}]}}"#),
+            format!(r#"{{"value": {{"a": {{"b": ["fine", {rule}]}}}}}}"#),
+            format!(r#"{{"value": {{"$or": [{{"a": [1]}}, {{"b": [{rule}]}}]}}}}"#),
+        ] {
+            assert!(Filters::new("value", &[&pattern]).is_err(), "{pattern}");
+        }
+    }
+}
+
+#[test]
+fn or_takes_two_objects_without_operators_as_names() {
+    for or in [
+        r#"[{"a": [1]}]"#,
+        "[]",
+        "[{}, {}]",
+        r#"[{"a": [1]}, {}]"#,
+        r#"[{"a": [1]}, "b"]"#,
+        r#"[{"a": [1]}, [{"b": [1]}]]"#,
+        r#"[{"prefix": ["a"]}, {"b": [1]}]"#,
+        r#"[{"a": [1]}, {"b": {"numeric": [1]}}]"#,
+        r#"[{"a": [1]}, {"$or": [{"b": [1]}]}]"#,
+    ] {
+        let pattern = format!(r#"{{"value": {{"$or": {or}}}}}"#);
+        assert!(Filters::new("value", &[&pattern]).is_err(), "{pattern}");
+    }
+    assert!(Filters::new("value", &[r#"{"$or": [{"value": ["x"]}]}"#]).is_err());
+    // outside of $or they are names like any other
+    assert!(kept(r#"{"value": {"prefix": ["a"]}}"#, r#"{"prefix": "a"}"#));
 }

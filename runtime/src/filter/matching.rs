@@ -23,7 +23,7 @@ impl Data {
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         // the first byte tells most of what is no JSON from what may be
         if matches!(first, Some(b'{' | b'['))
-            && let Ok(value) = serde_json::from_slice(bytes)
+            && let Ok(value) = strict_json::from_slice(bytes)
         {
             return Some(Self::Json(value));
         }

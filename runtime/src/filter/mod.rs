@@ -1,16 +1,18 @@
 //! `FilterCriteria`: which records a function gets to see, decided without it.
 //!
 //! A pattern is text in the template. `parse` checks it and makes a [`Pattern`] of it, `pattern` says what
-//! that is, `matching` walks a record and a pattern side by side, `rule` compares single values. Nothing here does I/O.
+//! that is, `matching` walks a record and a pattern side by side, `rule` and `number` compare single values. Nothing here does I/O.
 //!
 //! Promises: a pattern that the service would refuse is an error that says what is wrong with it, never one that matches
 //! nothing; a record is kept when any of the patterns matches; one whose format is not the pattern's (text where the pattern
 //! looks into JSON, JSON where it compares text, bytes that are not UTF-8) is kept by none.
 //!
 //! The rules of the language: "Control which events Lambda sends to your function" in Lambda's guide, and "Comparison
-//! operators for use in event patterns" in `EventBridge`'s.
+//! operators for use in event patterns" in `EventBridge`'s; which patterns are refused: event-ruler's `JsonRuleCompiler`, the
+//! library that the services match with.
 
 mod matching;
+mod number;
 mod parse;
 mod pattern;
 mod rule;

@@ -40,9 +40,10 @@ fn rule() -> impl Strategy<Value = Value> {
         1 => text().prop_map(|text| json!({"prefix": text})),
         1 => text().prop_map(|text| json!({"suffix": text})),
         1 => text().prop_map(|text| json!({"equals-ignore-case": text})),
-        1 => prop::collection::vec(scalar(), 1..3).prop_map(|values| json!({"anything-but": values})),
+        1 => prop::collection::vec(text(), 1..3).prop_map(|values| json!({"anything-but": values})),
+        1 => prop::collection::vec(-2..3_i32, 1..3).prop_map(|values| json!({"anything-but": values})),
         1 => text().prop_map(|text| json!({"anything-but": {"prefix": text}})),
-        1 => (-2..2_i32, 0..3_i32).prop_map(|(low, more)| json!({"numeric": [">=", low, "<", low + more]})),
+        1 => (-2..2_i32, 1..3_i32).prop_map(|(low, more)| json!({"numeric": [">=", low, "<", low + more]})),
         1 => any::<bool>().prop_map(|wanted| json!({"exists": wanted})),
     ]
 }
@@ -51,7 +52,7 @@ fn object() -> impl Strategy<Value = Value> {
     let leaf = prop::collection::vec(rule(), 1..3).prop_map(Value::from);
     leaf.prop_recursive(3, 12, 3, |inner| {
         let fields = prop::collection::btree_map(name(), inner, 1..3).boxed();
-        let alternative = prop::option::weighted(0.3, prop::collection::vec(fields.clone(), 1..3));
+        let alternative = prop::option::weighted(0.3, prop::collection::vec(fields.clone(), 2..4));
         (fields, alternative).prop_map(|(fields, alternatives)| {
             let mut object: serde_json::Map<String, Value> = fields.into_iter().collect();
             object.extend(alternatives.map(|several| ("$or".to_owned(), json!(several))));

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::LONGEST_PATTERN;
+use super::number::Number;
 use super::pattern::{Clause, Node, Object, Pattern, Whole};
 use super::rule::{Comparison, Rule};
 use crate::document::nearest;
@@ -14,6 +15,34 @@ const OPERATORS: [&str; 6] = ["anything-but", "equals-ignore-case", "exists", "n
 /// Of `EventBridge`'s rules, and not among those that Lambda's mappings know.
 const ELSEWHERE: [&str; 2] = ["cidr", "wildcard"];
 
+/// Names that no field may have inside of `$or`: event-ruler reserves them for operators.
+const RESERVED_IN_OR: [&str; 24] = [
+    "exactly",
+    "equals-ignore-case",
+    "prefix",
+    "suffix",
+    "anything-but",
+    "exists",
+    "wildcard",
+    "numeric",
+    "cidr",
+    "=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "regex",
+    "not-wildcard",
+    "not-equals-ignore-case",
+    "date-after",
+    "date-on-or-after",
+    "date-before",
+    "date-on-or-before",
+    "in-date-range",
+    "ip-address-in-range",
+    "ip-address-not-in-range",
+];
+
 /// A pattern about `field`.
 ///
 /// # Errors
@@ -23,7 +52,7 @@ pub(super) fn pattern(field: &str, source: &str) -> Result<Pattern, String> {
         return Err(format!("the pattern has {} bytes; at most {LONGEST_PATTERN} are allowed", source.len()));
     }
     let example = format!(r#"write for example '{{"{field}": {{"kind": ["order"]}}}}'"#);
-    let value: Value = serde_json::from_str(source).map_err(|error| format!("the pattern is not JSON ({error}); {example}"))?;
+    let value: Value = strict_json::from_str(source).map_err(|error| format!("the pattern is not JSON ({error}); {example}"))?;
     let Value::Object(fields) = value else { return Err(format!("the pattern is {}, not an object; {example}", kind(&value))) };
     let label = |name: &str| {
         if name == field {
@@ -31,10 +60,16 @@ pub(super) fn pattern(field: &str, source: &str) -> Result<Pattern, String> {
         }
         Err(format!("the pattern speaks of {name}, but a filter of this source looks into {field} only; {example}"))
     };
-    object(&fields, &label, "the pattern").map(Pattern)
+    object(&fields, &label, "the pattern", false).map(Pattern)
 }
 
-fn object<L>(fields: &Map<String, Value>, label: &impl Fn(&str) -> Result<L, String>, at: &str) -> Result<Object<L>, String> {
+/// `in_or`: the object stands somewhere inside of `$or`.
+fn object<L>(
+    fields: &Map<String, Value>,
+    label: &impl Fn(&str) -> Result<L, String>,
+    at: &str,
+    in_or: bool,
+) -> Result<Object<L>, String> {
     if fields.is_empty() {
         return Err(format!("{at} is empty, and would match everything or nothing; name a field"));
     }
@@ -42,21 +77,26 @@ fn object<L>(fields: &Map<String, Value>, label: &impl Fn(&str) -> Result<L, Str
         if name == OR {
             return alternatives(value, label, at);
         }
-        Ok(Clause::Field(label(name)?, node(value, name)?))
+        if in_or && RESERVED_IN_OR.contains(&name.as_str()) {
+            return Err(format!(
+                "{name} inside of {OR} is an operator, not a field; write it in a list: \"field\": [{{\"{name}\": ..}}]"
+            ));
+        }
+        Ok(Clause::Field(label(name)?, node(value, name, in_or)?))
     });
     clauses.collect::<Result<_, String>>().map(Object)
 }
 
 fn alternatives<L>(value: &Value, label: &impl Fn(&str) -> Result<L, String>, at: &str) -> Result<Clause<L>, String> {
-    let shape = || format!(r#"{OR} in {at} takes a list of objects: [{{"a": [1]}}, {{"b": [2]}}]"#);
-    let items = value.as_array().filter(|items| !items.is_empty()).ok_or_else(shape)?;
-    let objects = items.iter().map(|item| object(item.as_object().ok_or_else(shape)?, label, OR));
+    let shape = || format!(r#"{OR} in {at} takes a list of at least two objects: [{{"a": [1]}}, {{"b": [2]}}]"#);
+    let items = value.as_array().filter(|items| items.len() > 1).ok_or_else(shape)?;
+    let objects = items.iter().map(|item| object(item.as_object().ok_or_else(shape)?, label, OR, true));
     objects.collect::<Result<_, String>>().map(Clause::Any)
 }
 
-fn node(value: &Value, name: &str) -> Result<Node, String> {
+fn node(value: &Value, name: &str, in_or: bool) -> Result<Node, String> {
     match value {
-        Value::Object(fields) => object(fields, &|name: &str| Ok(name.to_owned()), name).map(Node::Object),
+        Value::Object(fields) => object(fields, &|name: &str| Ok(name.to_owned()), name, in_or).map(Node::Object),
         Value::Array(rules) if rules.is_empty() => Err(format!("{name} has an empty list, which matches nothing; name a value")),
         Value::Array(rules) => rules.iter().map(|value| rule(value, name)).collect::<Result<_, String>>().map(Node::Leaf),
         other => Err(format!("{name} is {}; what a field may be is written as a list: \"{name}\": [{other}]", kind(other))),
@@ -102,15 +142,18 @@ fn literal(value: &Value) -> Option<Rule> {
         Value::Null => Rule::Null,
         Value::Bool(truth) => Rule::Bool(*truth),
         Value::String(text) => Rule::Text(text.clone()),
-        Value::Number(number) => Rule::Number(number.as_f64()?),
+        Value::Number(number) => Rule::Number(Number::read(number)?),
         Value::Array(_) | Value::Object(_) => return None,
     })
 }
 
-/// A value, a list of values, or one of the rules about text with a text or a list of them.
+/// A text or number, a list of texts or of numbers, or one of the rules about text with a text or a list of them.
 fn anything_but(operand: &Value, name: &str) -> Result<Rule, String> {
     let wrong = || {
-        format!("{name}: anything-but takes a value, a list of values, or a prefix, suffix or equals-ignore-case, not {operand}")
+        format!(
+            "{name}: anything-but takes a text, a number, a list of texts, a list of numbers, or one of prefix, suffix and \
+             equals-ignore-case with a text or a list of texts (not empty for prefix and suffix), not {operand}"
+        )
     };
     let several = |value: &Value| match value {
         Value::Array(items) => items.clone(),
@@ -119,27 +162,45 @@ fn anything_but(operand: &Value, name: &str) -> Result<Rule, String> {
     let rules: Option<Vec<Rule>> = match operand {
         Value::Object(fields) => {
             let (operator, operand) = fields.iter().next().filter(|_| fields.len() == 1).ok_or_else(wrong)?;
-            let make: fn(&str) -> Rule = match operator.as_str() {
-                "prefix" => |text| Rule::Prefix(text.to_owned()),
-                "suffix" => |text| Rule::Suffix(text.to_owned()),
-                "equals-ignore-case" => |text| Rule::IgnoreCase(text.to_lowercase()),
+            let (make, may_be_empty): (fn(&str) -> Rule, bool) = match operator.as_str() {
+                "prefix" => (|text| Rule::Prefix(text.to_owned()), false),
+                "suffix" => (|text| Rule::Suffix(text.to_owned()), false),
+                "equals-ignore-case" => (|text| Rule::IgnoreCase(text.to_lowercase()), true),
                 _ => return Err(wrong()),
             };
-            several(operand).iter().map(|item| item.as_str().map(make)).collect()
+            let texts = several(operand);
+            let text = |item: &Value| item.as_str().filter(|text| may_be_empty || !text.is_empty()).map(make);
+            texts.iter().map(text).collect()
         }
-        other => several(other).iter().map(literal).collect(),
+        other => {
+            let values = several(other);
+            let alike = values.iter().all(Value::is_string) || values.iter().all(Value::is_number);
+            if alike { values.iter().map(literal).collect() } else { None }
+        }
     };
     rules.filter(|rules| !rules.is_empty()).map(Rule::AnythingBut).ok_or_else(wrong)
 }
 
+/// One comparison, or a lower bound followed by a greater upper one.
 fn numeric(operand: &Value, name: &str) -> Result<Rule, String> {
-    let wrong = || format!(r#"{name}: numeric takes one or two comparisons, such as [">", 0, "<=", 5], not {operand}"#);
+    use Comparison::{Greater, GreaterOrEqual, Less, LessOrEqual};
+    let wrong = || {
+        format!(
+            r#"{name}: numeric takes one comparison, such as ["<", 5], or a lower bound and then a greater upper one, such as [">", 0, "<=", 5], not {operand}"#
+        )
+    };
     let items = operand.as_array().filter(|items| matches!(items.len(), 2 | 4)).ok_or_else(wrong)?;
     let bounds = items.chunks(2).map(|pair| {
-        let comparison = pair[0].as_str().and_then(Comparison::read).ok_or_else(wrong)?;
-        Ok((comparison, pair[1].as_f64().ok_or_else(wrong)?))
+        let comparison = pair[0].as_str().and_then(Comparison::read)?;
+        Some((comparison, pair[1].as_number().and_then(Number::read)?))
     });
-    bounds.collect::<Result<_, String>>().map(Rule::Numeric)
+    let bounds: Vec<(Comparison, Number)> = bounds.collect::<Option<_>>().ok_or_else(wrong)?;
+    match bounds[..] {
+        [(Greater | GreaterOrEqual, low), (Less | LessOrEqual, high)] if low.compare(high).is_lt() => {}
+        [_] => {}
+        _ => return Err(wrong()),
+    }
+    Ok(Rule::Numeric(bounds))
 }
 
 fn text<'v>(operand: &'v Value, operator: &str, name: &str) -> Result<&'v str, String> {

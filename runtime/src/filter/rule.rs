@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::number::Number;
+
 /// One alternative of a leaf.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Rule {
@@ -12,7 +14,7 @@ pub(super) enum Rule {
     /// `"text"`, exactly; the empty text too.
     Text(String),
     /// A number, however written.
-    Number(f64),
+    Number(Number),
     /// `{"equals-ignore-case": ..}`, in lower case.
     IgnoreCase(String),
     /// `{"prefix": ..}`
@@ -24,7 +26,7 @@ pub(super) enum Rule {
     /// `{"suffix": {"equals-ignore-case": ..}}`, in lower case.
     SuffixIgnoreCase(String),
     /// `{"numeric": ["<", 3, ..]}`: every comparison holds.
-    Numeric(Vec<(Comparison, f64)>),
+    Numeric(Vec<(Comparison, Number)>),
     /// `{"anything-but": ..}`: none of these holds.
     AnythingBut(Vec<Rule>),
     /// `{"exists": ..}`: about the field rather than a value.
@@ -53,20 +55,16 @@ impl Comparison {
         })
     }
 
-    fn holds(self, value: f64, bound: f64) -> bool {
+    fn holds(self, value: Number, bound: Number) -> bool {
+        let order = value.compare(bound);
         match self {
-            Self::Less => value < bound,
-            Self::LessOrEqual => value <= bound,
-            Self::Equal => same(value, bound),
-            Self::GreaterOrEqual => value >= bound,
-            Self::Greater => value > bound,
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Equal => order.is_eq(),
+            Self::GreaterOrEqual => order.is_ge(),
+            Self::Greater => order.is_gt(),
         }
     }
-}
-
-/// Whether two numbers are the same number; neither is ever NaN, which JSON cannot write.
-fn same(a: f64, b: f64) -> bool {
-    a.partial_cmp(&b) == Some(std::cmp::Ordering::Equal)
 }
 
 impl Rule {
@@ -76,14 +74,14 @@ impl Rule {
             (Self::Null, Value::Null) => true,
             (Self::Bool(wanted), Value::Bool(found)) => wanted == found,
             (Self::Text(wanted), Value::String(found)) => wanted == found,
-            (Self::Number(wanted), Value::Number(found)) => found.as_f64().is_some_and(|found| same(found, *wanted)),
+            (Self::Number(wanted), Value::Number(found)) => Number::read(found).is_some_and(|found| found == *wanted),
             (Self::IgnoreCase(wanted), Value::String(found)) => found.to_lowercase() == *wanted,
             (Self::Prefix(wanted), Value::String(found)) => found.starts_with(wanted),
             (Self::PrefixIgnoreCase(wanted), Value::String(found)) => found.to_lowercase().starts_with(wanted),
             (Self::Suffix(wanted), Value::String(found)) => found.ends_with(wanted),
             (Self::SuffixIgnoreCase(wanted), Value::String(found)) => found.to_lowercase().ends_with(wanted),
             (Self::Numeric(bounds), Value::Number(found)) => {
-                found.as_f64().is_some_and(|found| bounds.iter().all(|(comparison, bound)| comparison.holds(found, *bound)))
+                Number::read(found).is_some_and(|found| bounds.iter().all(|(comparison, bound)| comparison.holds(found, *bound)))
             }
             (Self::AnythingBut(unwanted), value) => !unwanted.iter().any(|rule| rule.holds(value)),
             _ => false,

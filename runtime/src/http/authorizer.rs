@@ -1,12 +1,15 @@
 //! JWT authorizers: may this token use this route?
 //!
-//! The signature is checked with the key the token names, by RSA only; then the claims: `iss`, `aud` (`client_id` only
-//! where there is no `aud`), `exp`, `nbf`, `iat`, and at least one of the route's scopes. Time is a parameter.
+//! The form comes first ([`token`]); then the signature is checked with the key the token names, by RSA only; then the claims: `iss`,
+//! `aud` (`client_id` only where there is no `aud`), `exp`, `nbf`, `iat`, and at least one of the route's scopes. A registered claim of
+//! another type than RFC 7519 gives it is refused, never treated as absent. Time is a parameter.
 
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
 use serde_json::{Map, Value};
 
 use super::keys::KeySet;
+use super::token::{self, Members, texts};
 use crate::model::JwtAuthorizer;
 
 /// What a token that may pass says.
@@ -27,6 +30,12 @@ pub(super) enum Denied {
     /// The token holds, but not for this route: 403.
     Scope,
 }
+
+/// Claims that are text where they are there, and not empty (RFC 7519, section 4.1; `client_id`: RFC 8693, section 4.3).
+const TEXTS: [&str; 4] = ["iss", "sub", "jti", "client_id"];
+
+/// Claims that are text or a list of texts where they are there.
+const LISTS: [&str; 3] = ["aud", "scope", "scp"];
 
 /// The token names a key that the set does not have: newer keys may let it pass.
 pub(super) const UNKNOWN_KEY: Denied = Denied::Invalid("the token names no known key");
@@ -66,6 +75,7 @@ fn without_bearer(text: &str) -> &str {
 
 /// The claims, if a key of the set signed them.
 fn verified(token: &str, keys: &KeySet) -> Result<Map<String, Value>, Denied> {
+    token::check_header(token).map_err(Denied::Invalid)?;
     let header = jsonwebtoken::decode_header(token).map_err(|_| Denied::Invalid("the token is not a JWT"))?;
     if !matches!(header.alg, Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512) {
         return Err(Denied::Invalid("the token is not signed with RSA"));
@@ -78,16 +88,25 @@ fn verified(token: &str, keys: &KeySet) -> Result<Map<String, Value>, Denied> {
     signature_only.required_spec_claims.clear();
     signature_only.validate_exp = false;
     signature_only.validate_aud = false;
-    jsonwebtoken::decode::<Map<String, Value>>(token, &key.decoding, &signature_only)
-        .map(|data| data.claims)
-        .map_err(|_| Denied::Invalid("the signature is not valid"))
+    jsonwebtoken::decode::<Members>(token, &key.decoding, &signature_only).map(|data| data.claims.0).map_err(|error| {
+        Denied::Invalid(match error.kind() {
+            ErrorKind::Json(_) | ErrorKind::Utf8(_) => "the claims cannot be read",
+            _ => "the signature is not valid",
+        })
+    })
 }
 
 fn check_claims(claims: &Map<String, Value>, authorizer: &JwtAuthorizer, now: i64) -> Result<(), Denied> {
+    if TEXTS.iter().filter_map(|name| claims.get(*name)).any(|claim| claim.as_str().is_none_or(str::is_empty)) {
+        return Err(Denied::Invalid("a claim that must be text is not"));
+    }
+    if LISTS.iter().filter_map(|name| claims.get(*name)).any(|claim| texts(claim).is_none()) {
+        return Err(Denied::Invalid("a claim that must be text or a list of texts is not"));
+    }
     if claims.get("iss").and_then(Value::as_str) != Some(&authorizer.issuer) {
         return Err(Denied::Invalid("the issuer is not the configured one"));
     }
-    let audience = claims.get("aud").or_else(|| claims.get("client_id")).map(texts).unwrap_or_default();
+    let audience = claims.get("aud").or_else(|| claims.get("client_id")).and_then(texts).unwrap_or_default();
     if !audience.iter().any(|one| authorizer.audience.iter().any(|allowed| allowed == one)) {
         return Err(Denied::Invalid("the audience is not a configured one"));
     }
@@ -105,18 +124,10 @@ fn check_claims(claims: &Map<String, Value>, authorizer: &JwtAuthorizer, now: i6
     Ok(())
 }
 
-/// `scope` (blank-separated) or `scp` (a list or text).
+/// `scope`, or `scp` where there is no `scope`: text, separated by blanks, or a list of texts.
 fn held_scopes(claims: &Map<String, Value>) -> Vec<&str> {
     let value = claims.get("scope").or_else(|| claims.get("scp"));
-    value.map(texts).unwrap_or_default().into_iter().flat_map(str::split_whitespace).collect()
-}
-
-/// A text, or a list of texts.
-fn texts(value: &Value) -> Vec<&str> {
-    match value {
-        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
-        other => other.as_str().into_iter().collect(),
-    }
+    value.and_then(texts).unwrap_or_default().into_iter().flat_map(str::split_whitespace).collect()
 }
 
 #[cfg(test)]
@@ -140,15 +151,20 @@ mod tests {
             claims[key] = change.clone();
         }
         let mut claims = claims.as_object().unwrap().clone();
-        claims.retain(|_, value| !value.is_null());
+        claims.retain(|_, value| *value != json!("absent"));
         check_claims(&claims, &authorizer(), 100)
     }
 
     #[test]
     fn claims_that_fit_pass() {
-        for fits in
-            [json!({}), json!({"aud": ["x", "b"]}), json!({"aud": null, "client_id": "b"}), json!({"nbf": 100, "iat": 99.5})]
-        {
+        for fits in [
+            json!({}),
+            json!({"aud": ["x", "b"]}),
+            json!({"aud": "absent", "client_id": "b"}),
+            json!({"nbf": 100, "iat": 99.5}),
+            json!({"sub": "alice", "scp": []}),
+            json!({"exp": 100.5}),
+        ] {
             assert_eq!(claims(&fits), Ok(()), "{fits}");
         }
     }
@@ -157,12 +173,33 @@ mod tests {
     fn claims_that_do_not_fit_are_refused() {
         for wrong in [
             json!({"iss": "https://i"}),
-            json!({"iss": null}),
+            json!({"iss": "absent"}),
+            json!({"iss": ["https://i/"]}),
+            json!({"sub": null}),
+            json!({"sub": 7}),
+            json!({"sub": {"id": "alice"}}),
+            json!({"sub": ["alice"]}),
+            json!({"sub": true}),
+            json!({"sub": ""}),
+            json!({"jti": 7}),
+            json!({"aud": ["a", 7]}),
+            json!({"aud": {"a": "a"}}),
+            json!({"aud": "absent", "client_id": ["a"]}),
+            json!({"aud": null, "client_id": "a"}),
+            json!({"scope": 7}),
+            json!({"scope": null}),
+            json!({"scp": ["a", null]}),
+            json!({"exp": -1}),
+            json!({"exp": true}),
+            json!({"exp": [200]}),
+            json!({"nbf": null}),
+            json!({"iat": "99"}),
             json!({"aud": "c"}),
             json!({"aud": "c", "client_id": "a"}),
             json!({"aud": []}),
-            json!({"aud": null}),
+            json!({"aud": "absent"}),
             json!({"exp": 100}),
+            json!({"exp": "absent"}),
             json!({"exp": null}),
             json!({"exp": "200"}),
             json!({"nbf": 101}),

@@ -1,6 +1,7 @@
 //! One request from its head to its answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderName, HeaderValue};
@@ -14,6 +15,7 @@ use super::key_store::KeyStore;
 use super::keys::KeySet;
 use super::refusal::{Refusal, Reply};
 use super::router::{Found, Router};
+use super::throttle::Buckets;
 use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
 use crate::connections::Peers;
 use crate::connections::body::Unread;
@@ -25,6 +27,7 @@ pub(super) struct Handler {
     api: Api,
     router: Router,
     keys: Option<Arc<KeyStore>>,
+    buckets: Mutex<Buckets>,
     invoker: Invoker,
 }
 
@@ -40,7 +43,8 @@ impl Handler {
     pub(super) fn new(api: Api, keys: Option<Arc<KeyStore>>, invoker: Invoker) -> Result<Self, String> {
         check(&api, keys.is_some())?;
         let router = Router::new(&api.routes);
-        Ok(Self { api, router, keys, invoker })
+        let buckets = Mutex::new(Buckets::of(&api, Instant::now()));
+        Ok(Self { api, router, keys, buckets, invoker })
     }
 
     /// Answers a request; there is always an answer.
@@ -75,6 +79,9 @@ impl Handler {
             Way::Route(path, found) => (path, found),
             Way::Answered(reply) => return Ok(reply),
         };
+        if !self.buckets.lock().unwrap_or_else(PoisonError::into_inner).take(found.route, Instant::now()) {
+            return Err(Refusal::TooMany);
+        }
         let granted = self.authorize(head, found.route, now).await;
         let granted = granted.map_err(|denied| Refusal::Denied(denied, found.route.scopes.clone()))?;
         let body = peers.body(body, MAX_BODY).await?;
@@ -142,15 +149,8 @@ impl Handler {
         let Some(name) = &route.authorizer else { return Ok(None) };
         // `check` has seen to the keys at the start; a name without a declaration must still never let anyone in.
         let (Some(authorizer), Some(keys)) = (self.api.authorizers.get(name), &self.keys) else { return Err(Denied::Missing) };
-        let query;
-        let token = if let Some(wanted) = authorizer.identity_source.strip_prefix("$request.querystring.") {
-            query = decode::query(head.uri.query().unwrap_or(""));
-            query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
-        } else {
-            let name = authorizer.identity_source.strip_prefix("$request.header.").unwrap_or("authorization");
-            head.headers.get(name).and_then(|value| value.to_str().ok())
-        };
-        let check = |keys: &KeySet| authorizer::check(token, authorizer, &route.scopes, keys, now.as_second());
+        let token = presented(head, &authorizer.identity_source)?;
+        let check = |keys: &KeySet| authorizer::check(token.as_deref(), authorizer, &route.scopes, keys, now.as_second());
         let mut checked = check(&keys.current());
         if checked == Err(authorizer::UNKNOWN_KEY) {
             keys.look_for_new_keys().await;
@@ -182,13 +182,27 @@ impl Handler {
             }
         };
         match response.outcome {
-            Outcome::Error(_) => Err(Refusal::FunctionFailed),
+            Outcome::Error(_) | Outcome::Interrupted(_) => Err(Refusal::FunctionFailed),
             Outcome::Answer(bytes) => answer::decode(&bytes, &self.api.kind, accept).map_err(|wrong| {
                 tracing::warn!(function, request_id = response.request_id, wrong, "the answer cannot be sent as a response");
                 Refusal::BadAnswer
             }),
         }
     }
+}
+
+/// The token that a request brings. Several are refused: another reader could take another one.
+fn presented(head: &Head, source: &str) -> Result<Option<String>, Denied> {
+    let mut found: Vec<String> = if let Some(wanted) = source.strip_prefix("$request.querystring.") {
+        let query = decode::query(head.uri.query().unwrap_or(""));
+        query.into_iter().filter(|(name, _)| name == wanted).map(|(_, value)| value).collect()
+    } else {
+        let name = source.strip_prefix("$request.header.").unwrap_or("authorization");
+        let values = head.headers.get_all(name).iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    };
+    let token = found.pop();
+    if found.is_empty() { Ok(token) } else { Err(Denied::Invalid("the request brings more than one token")) }
 }
 
 impl From<Unread> for Refusal {

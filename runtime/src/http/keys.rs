@@ -28,7 +28,7 @@ impl KeySet {
     /// # Errors
     /// The end of a sentence that begins with the file's name.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let set: JwkSet = serde_json::from_str(text).map_err(|error| format!("is not a JWKS document: {error}."))?;
+        let set: JwkSet = strict_json::from_str(text).map_err(|error| format!("is not a JWKS document: {error}."))?;
         let mut keys = BTreeMap::new();
         for jwk in &set.keys {
             let signs = !matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption));

@@ -1,7 +1,7 @@
 //! Serves HTTP APIs, REST APIs and function URLs: a request becomes an event, the function's answer a response.
 //!
 //! A request passes through: `connections` (limits against slow clients) - [`cors`] or [`preflight`] (OPTIONS) -
-//! [`router`] (which route) - [`authorizer`] with [`keys`] (may this token use it; [`key_store`] keeps the keys current, [`fetch`] reads a URL) - [`event`] (the JSON the function
+//! [`router`] (which route) - [`throttle`] (not too many of them) - [`authorizer`] with [`token`] and [`keys`] (may this token use it; [`key_store`] keeps the keys current, [`fetch`] reads a URL) - [`event`] (the JSON the function
 //! sees, by payload format) - the invoker - [`answer`] (what the function meant, by payload format). [`handler`] is that
 //! chain; [`refusal`] is the table of answers that the services give by themselves; [`media`] says which bodies of a REST
 //! API travel as base64.
@@ -22,6 +22,8 @@ mod media;
 mod preflight;
 mod refusal;
 mod router;
+mod throttle;
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;

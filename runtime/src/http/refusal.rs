@@ -34,6 +34,8 @@ pub(super) enum Refusal {
     BadAnswer,
     /// The service has waited for the function as long as it does.
     TooSlow,
+    /// More requests than the route takes.
+    TooMany,
     /// All instances are busy.
     Throttled,
     /// The function is not there, or the host ends.
@@ -84,6 +86,7 @@ fn http_api(refusal: &Refusal) -> Reply {
         Refusal::BadRequest => (400, "Bad Request"),
         Refusal::SlowRequest => (408, "Request Timeout"),
         Refusal::TooLarge => (413, "Request Entity Too Large"),
+        Refusal::TooMany => (429, "Too Many Requests"),
         Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::Internal => (500, "Internal Server Error"),
         Refusal::TooSlow | Refusal::Throttled | Refusal::Unreachable | Refusal::NoRoom => (503, "Service Unavailable"),
     };
@@ -99,6 +102,7 @@ fn rest_api(refusal: &Refusal) -> Reply {
         Refusal::BadRequest => (400, "Bad Request", "BadRequestException"),
         Refusal::SlowRequest => (408, "Request Timeout", "RequestTimeoutException"),
         Refusal::TooLarge => (413, "Request Too Long", "RequestTooLongException"),
+        Refusal::TooMany => (429, "Too Many Requests", "TooManyRequestsException"),
         Refusal::FunctionFailed | Refusal::BadAnswer => (502, "Internal server error", "InternalServerErrorException"),
         Refusal::TooSlow => (504, "Endpoint request timed out", "InternalServerErrorException"),
         Refusal::NoRoom => (503, "Service Unavailable", "ServiceUnavailableException"),
@@ -119,7 +123,8 @@ fn function_url(refusal: &Refusal) -> Reply {
         Refusal::BadRequest => message(400, "Bad Request"),
         Refusal::SlowRequest => message(408, "Request Timeout"),
         Refusal::TooLarge => message(413, "Request Entity Too Large"),
-        Refusal::Throttled => message(429, "Rate Exceeded."),
+        // A URL has no limits of its own.
+        Refusal::TooMany | Refusal::Throttled => message(429, "Rate Exceeded."),
         Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::TooSlow => text(502, "Internal Server Error"),
         Refusal::Unreachable | Refusal::NoRoom => text(503, "Service Unavailable"),
         Refusal::Internal => text(500, "Internal Server Error"),

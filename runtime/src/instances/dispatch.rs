@@ -1,6 +1,7 @@
 //! Who gets the next invocation of one function: a waiting instance, a new one, or the queue.
 //!
-//! No I/O and no clock: every method decides under one short lock and says what the caller has to do.
+//! Every method decides under one short lock, and returns what the caller has to do (start a process, answer an error). Not pure: an
+//! instance that receives a job notes the time and sends the job over its channel while the lock is held; neither waits.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroUsize;
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::instance::Instance;
 use crate::faults::Kill;
@@ -23,10 +24,14 @@ pub(super) struct Job {
     pub(super) request_id: Arc<str>,
     pub(super) payload: Bytes,
     pub(super) trace_id: String,
+    /// JSON, in ASCII.
+    pub(super) client_context: Option<String>,
     pub(super) records: usize,
     pub(super) kill: Option<Kill>,
     /// Its caller waits for a busy instance rather than be refused.
     pub(super) waits: bool,
+    /// Notified when an instance has it.
+    pub(super) begun: Option<Arc<Notify>>,
     pub(super) reply: oneshot::Sender<Reply>,
 }
 
@@ -37,6 +42,7 @@ pub(super) struct Assignment {
     pub(super) invocation_id: String,
     pub(super) deadline_ms: u64,
     pub(super) trace_id: String,
+    pub(super) client_context: Option<String>,
     pub(super) payload: Bytes,
 }
 
@@ -91,12 +97,14 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Dispatch {
     state: Mutex<State>,
+    /// Notifies those who wait for room.
+    freed: Notify,
 }
 
 impl Dispatch {
     /// `limit`: most processes at one time.
     pub(super) fn new(limit: usize) -> Self {
-        Self { state: Mutex::new(State { limit, ..State::default() }) }
+        Self { state: Mutex::new(State { limit, ..State::default() }), freed: Notify::new() }
     }
 
     /// Changes the limit. Busy instances beyond it are told when they ask for more.
@@ -118,6 +126,8 @@ impl Dispatch {
             }
         }
         drop(idle);
+        drop(state);
+        self.freed.notify_waiters();
         change
     }
 
@@ -161,11 +171,21 @@ impl Dispatch {
         Submitted::Throttled
     }
 
-    /// Takes a job back that no instance has yet. False: one has it, and its outcome will come.
+    /// Takes a job back that waits for busy instances. False: an instance has it, or is being started for it (its initialisation is part of
+    /// the invocation), and its outcome will come.
     pub(super) fn take_back(&self, request_id: &str) -> bool {
         let mut state = self.state();
-        let waiting = state.queue.iter().position(|job| &*job.request_id == request_id);
+        let waiting = state.queue.iter().position(|job| &*job.request_id == request_id).filter(|at| *at >= state.starting);
         waiting.and_then(|at| state.queue.remove(at)).is_some()
+    }
+
+    /// Waits until a job would find an instance, or one that may be started; or until an instance was freed, for which others wait as
+    /// well.
+    pub(super) async fn room(&self) {
+        let freed = self.freed.notified();
+        if !self.state().has_room() {
+            freed.await;
+        }
     }
 
     /// An announced instance has its handle.
@@ -182,6 +202,11 @@ impl Dispatch {
 
     /// A `next` call arrived: it gets the oldest job or waits.
     pub(super) fn offer(&self, slot: Slot) {
+        self.place(slot);
+        self.freed.notify_waiters();
+    }
+
+    fn place(&self, slot: Slot) {
         let mut state = self.state();
         state.returning.remove(&slot.instance.id);
         if state.instances.len() > state.limit && !slot.instance.is_busy() {
@@ -221,7 +246,10 @@ impl Dispatch {
             let reply = reply(&job.request_id);
             let _ = job.reply.send(reply);
         }
-        state.cover()
+        let next = state.cover();
+        drop(state);
+        self.freed.notify_waiters();
+        next
     }
 
     /// The host has no room for an announced instance. Jobs that wait do so for the function's other instances; where there are
@@ -304,6 +332,12 @@ impl State {
     /// Instances that will ask for an event soon.
     fn expected(&self) -> usize {
         self.starting + self.returning.len()
+    }
+
+    /// A job that came now would not wait for a busy instance.
+    fn has_room(&self) -> bool {
+        let free = !self.idle.is_empty() || self.instances.len() < self.limit;
+        self.expected() > self.queue.len() || (free && self.queue.is_empty())
     }
 
     /// Announces an instance if jobs wait that nobody is expected to take.

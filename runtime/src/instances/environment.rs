@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::model::Function;
+use crate::model::{Function, Logging};
 
 /// Variables of the host that a function may see. Neither `HOME` nor `AWS_PROFILE`: the AWS SDK would find a developer's own
 /// credentials there, and a local run must never reach a real account by accident.
@@ -21,8 +21,8 @@ pub(crate) fn arn(function: &Function) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function.name)
 }
 
-/// Everything the process of `function` finds in its environment: the host's allowed variables (`host`), the template's
-/// over them, Lambda's reserved ones over both.
+/// Everything the process of `function` finds in its environment: the host's allowed variables (`host`), Lambda's defaults and
+/// the template's over them, Lambda's reserved ones over all.
 pub(super) fn build(
     function: &Function,
     executable: &Path,
@@ -31,6 +31,13 @@ pub(super) fn build(
     host: impl Iterator<Item = (String, String)>,
 ) -> BTreeMap<String, String> {
     let mut environment: BTreeMap<String, String> = host.filter(|(name, _)| ALLOWED.contains(&name.as_str())).collect();
+    let defaults = [
+        ("TZ", ":UTC"),
+        // no SDK looks for credentials of this machine's own
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    environment.extend(defaults.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    environment.extend(logging(&function.logging));
     environment.extend(function.environment.clone());
     let task_root = executable.parent().unwrap_or(Path::new("/")).display().to_string();
     let reserved = [
@@ -40,7 +47,7 @@ pub(super) fn build(
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", function.logging.group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", function.name))),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream.to_owned()),
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
@@ -48,20 +55,25 @@ pub(super) fn build(
         ("AWS_ACCESS_KEY_ID", "local".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("AWS_SESSION_TOKEN", "local".to_owned()),
-        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("LAMBDA_TASK_ROOT", task_root),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
         ("_HANDLER", function.handler.clone()),
-        ("TZ", ":UTC".to_owned()),
     ];
     environment.extend(reserved.map(|(name, value)| (name.to_owned(), value)));
     environment
 }
 
+/// How a function should log, for runtimes that look; nothing where the template names no `LogFormat`.
+fn logging(logging: &Logging) -> impl Iterator<Item = (String, String)> {
+    let format = logging.format.map(|format| ("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.to_string()));
+    let level = logging.is_json().then(|| ("AWS_LAMBDA_LOG_LEVEL".to_owned(), logging.application.word().to_owned()));
+    format.into_iter().chain(level)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Code;
+    use crate::model::{Code, LogFormat, LogLevel, Logging};
     use std::time::Duration;
 
     fn function() -> Function {
@@ -76,13 +88,18 @@ mod tests {
             concurrency: None,
             environment: [("TABLE".to_owned(), "orders".to_owned()), ("AWS_SECRET_ACCESS_KEY".to_owned(), "real".to_owned())]
                 .into(),
+            logging: Logging::default(),
         }
     }
 
     fn built(host: &[(&str, &str)]) -> BTreeMap<String, String> {
+        with(&function(), host)
+    }
+
+    fn with(function: &Function, host: &[(&str, &str)]) -> BTreeMap<String, String> {
         let api = "127.0.0.1:9001".parse().unwrap();
         let host = host.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        build(&function(), Path::new("/srv/echo/bootstrap"), api, "stream", host)
+        build(function, Path::new("/srv/echo/bootstrap"), api, "stream", host)
     }
 
     #[test]
@@ -90,6 +107,29 @@ mod tests {
         let env = built(&[("PATH", "/bin"), ("HOME", "/root"), ("AWS_PROFILE", "production"), ("TOKEN", "x")]);
         assert_eq!(env.get("PATH").map(String::as_str), Some("/bin"));
         assert!(!env.contains_key("HOME") && !env.contains_key("AWS_PROFILE") && !env.contains_key("TOKEN"));
+    }
+
+    #[test]
+    fn the_templates_time_zone_is_kept() {
+        assert_eq!(built(&[("TZ", "Europe/Madrid")])["TZ"], ":UTC", "the host's own is of no concern");
+        let environment = [("TZ".to_owned(), "Asia/Tokyo".to_owned())].into();
+        let built = with(&Function { environment, ..function() }, &[]);
+        assert_eq!(built["TZ"], "Asia/Tokyo");
+    }
+
+    #[test]
+    fn a_function_learns_how_it_should_log() {
+        assert!(!built(&[]).keys().any(|name| name == "AWS_LAMBDA_LOG_FORMAT" || name == "AWS_LAMBDA_LOG_LEVEL"));
+        let logging = Logging {
+            format: Some(LogFormat::Json),
+            application: LogLevel::Debug,
+            group: Some("shop/all".into()),
+            ..Logging::default()
+        };
+        let built = with(&Function { logging, ..function() }, &[]);
+        let [format, level, group] =
+            ["AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "AWS_LAMBDA_LOG_GROUP_NAME"].map(|name| built[name].as_str());
+        assert_eq!((format, level, group), ("JSON", "DEBUG", "shop/all"));
     }
 
     #[test]

@@ -6,10 +6,16 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::invocation::{BROKEN_OFF, ENDED_BY_HOST, FunctionError};
+use crate::invocation::FunctionError;
 
 /// Most bytes of an answer: 6 MiB and the 100 bytes that the service grants on top.
 pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
+
+/// Error type of an invocation whose deadline passed.
+pub(super) const TIMED_OUT: &str = "Sandbox.Timedout";
+
+/// Error type of an answer that does not fit, which the function did send.
+pub(super) const TOO_LARGE: &str = "Function.ResponseSizeTooLarge";
 
 fn error(error_type: &str, message: String) -> FunctionError {
     let body = json!({ "errorType": error_type, "errorMessage": message }).to_string();
@@ -18,7 +24,7 @@ fn error(error_type: &str, message: String) -> FunctionError {
 
 /// The deadline passed.
 pub(super) fn timed_out(request_id: &str, timeout: Duration) -> FunctionError {
-    error("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64()))
+    error(TIMED_OUT, format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64()))
 }
 
 /// The process ended while it owed an answer. `how`: "exit status 1", "signal: killed".
@@ -38,20 +44,17 @@ pub(super) fn cannot_start(request_id: &str, why: &str) -> FunctionError {
 
 /// The answer has more bytes than fit.
 pub(super) fn response_too_large() -> FunctionError {
-    error(
-        "Function.ResponseSizeTooLarge",
-        format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."),
-    )
+    error(TOO_LARGE, format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."))
 }
 
 /// The host is draining and would not wait longer.
 pub(super) fn killed_by_shutdown(request_id: &str) -> FunctionError {
-    exited(request_id, ENDED_BY_HOST)
+    exited(request_id, "signal: killed (the host shut down)")
 }
 
 /// The host lost the process by a fault of its own.
 pub(super) fn broken_off(request_id: &str) -> FunctionError {
-    exited(request_id, BROKEN_OFF)
+    exited(request_id, "signal: killed (a fault of the host)")
 }
 
 /// What the function itself reported over the Runtime API, its body untouched.
@@ -63,7 +66,7 @@ pub(super) fn reported(header: Option<&str>, body: Bytes) -> FunctionError {
         error_message: Option<String>,
     }
     // a message in another encoding than UTF-8 still says most of what it should
-    let parsed: Option<Reported> = serde_json::from_str(&String::from_utf8_lossy(&body)).ok();
+    let parsed: Option<Reported> = strict_json::from_str(&String::from_utf8_lossy(&body)).ok();
     let (error_type, message) = parsed.map_or((None, None), |r| (r.error_type, r.error_message));
     FunctionError {
         error_type: error_type.or_else(|| header.map(str::to_owned)).unwrap_or_else(|| "Unhandled".to_owned()),

@@ -2,6 +2,7 @@
 //!
 //! The state that the Runtime API's handlers and the supervisor share; `view` says what it is now. It starts and ends nothing itself.
 
+mod extension;
 mod view;
 
 use std::collections::BTreeMap;
@@ -13,12 +14,14 @@ use tokio::sync::{Notify, oneshot};
 use super::dispatch::{Assignment, Job, Reply, Slot};
 use super::failure;
 use super::freezer::Freezer;
-use super::logs::Line;
 use super::observed;
 use super::pool::Runner;
+use super::records::{Line, Status};
 use super::supervisor::Due;
 use crate::faults::Kill;
 use crate::invocation::{FunctionError, Outcome};
+
+pub(super) use extension::{Extension, NotRegistered};
 
 /// An instance that answered asks for its next event within this time, or jobs stop waiting for it.
 const RETURN_TIMEOUT: Duration = Duration::from_millis(200);
@@ -45,8 +48,10 @@ struct State {
     freezer: Freezer,
     init: Option<Duration>,
     init_error: Option<FunctionError>,
-    /// Extensions by identifier, and whether each has asked for its first event.
-    extensions: BTreeMap<String, bool>,
+    /// When it first became ready.
+    ready_since: Option<Instant>,
+    /// By identifier.
+    extensions: BTreeMap<String, Extension>,
     /// `next` calls that arrived before initialisation was complete.
     early: Vec<oneshot::Sender<Assignment>>,
     /// `next` calls that wait for an event.
@@ -88,6 +93,7 @@ impl Instance {
                 freezer: Freezer::default(),
                 init: None,
                 init_error: None,
+                ready_since: None,
                 extensions: BTreeMap::new(),
                 early: Vec::new(),
                 waiting: 0,
@@ -111,24 +117,29 @@ impl Instance {
         let mut state = self.state();
         state.pid = Some(pid);
         state.starting_since = Instant::now();
+        state.ready_since = None;
         state.extensions.clear();
         state.early.clear();
+        drop(state);
+        self.runner.log.write(None, Line::InitStart);
     }
 
     /// Makes the job this process' and hands it to the waiting call. Gives it back if that call is gone.
+    #[expect(clippy::result_large_err, reason = "the job goes back to the queue whole; boxing would cost each job an allocation")]
     pub(super) fn assign(self: Arc<Self>, job: Job, hand: oneshot::Sender<Assignment>) -> Result<(), Job> {
         let mut state = self.state();
         state.waiting = state.waiting.saturating_sub(1);
         if state.stopping || hand.is_closed() {
             return Err(job);
         }
-        let Job { request_id, payload, trace_id, records, kill, waits, reply } = job;
+        let Job { request_id, payload, trace_id, client_context, records, kill, waits, begun, reply } = job;
         let invocation_id = super::pool::new_id();
         let assignment = Assignment {
             request_id: request_id.clone(),
             invocation_id: invocation_id.clone(),
             deadline_ms: epoch_ms(SystemTime::now() + self.runner.function.timeout),
             trace_id: trace_id.clone(),
+            client_context: client_context.clone(),
             payload: payload.clone(),
         };
         let init = state.init.take();
@@ -142,13 +153,16 @@ impl Instance {
             if let Some(entry) = state.in_flight.remove(&request_id) {
                 state.init = entry.init;
                 let reply = entry.reply;
-                return Err(Job { request_id, payload, trace_id, records, kill, waits, reply });
+                return Err(Job { request_id, payload, trace_id, client_context, records, kill, waits, begun, reply });
             }
             return Ok(());
         }
         state.invocations += 1;
         state.killed |= kill == Some(Kill::Early);
         drop(state);
+        if let Some(begun) = begun {
+            begun.notify_one();
+        }
         self.runner.log.write(Some(&request_id), Line::Start);
         self.changed.notify_one();
         Ok(())
@@ -163,30 +177,16 @@ impl Instance {
         receiver
     }
 
-    /// An extension registers.
-    pub(super) fn register_extension(&self) -> String {
-        let id = super::pool::new_id();
-        self.state().extensions.insert(id.clone(), false);
-        id
-    }
-
-    /// An extension asks for its first or next event. False if it never registered.
-    pub(super) fn extension_next(self: &Arc<Self>, id: &str) -> bool {
-        let mut state = self.state();
-        let Some(asked) = state.extensions.get_mut(id) else { return false };
-        *asked = true;
-        self.open_when_ready(state);
-        true
-    }
-
     /// Initialisation ends when the runtime and every extension have asked for an event.
     fn open_when_ready(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if state.stopping || state.early.is_empty() || state.extensions.values().any(|asked| !asked) {
+        if state.stopping || state.early.is_empty() || state.extensions.values().any(|extension| !extension.ready) {
             return;
         }
         let first = !std::mem::replace(&mut state.ready, true);
+        let init = state.starting_since.elapsed();
         if first {
-            state.init = Some(state.starting_since.elapsed());
+            state.init = Some(init);
+            state.ready_since = Some(Instant::now());
         }
         let early = std::mem::take(&mut state.early);
         state.waiting += early.len();
@@ -199,6 +199,7 @@ impl Instance {
         }
         drop(state);
         if first {
+            self.runner.log.write(None, Line::InitEnd { duration: init, status: Status::Success });
             self.runner.dispatch.initialised();
         }
         for hand in early {
@@ -228,18 +229,26 @@ impl Instance {
         }
         let Some((id, entry)) = state.in_flight.remove_entry(request_id) else { return false };
         state.returning = Some(Instant::now() + RETURN_TIMEOUT);
-        self.close(&mut state, &id, entry, outcome);
+        self.close(&mut state, &id, entry, outcome, true);
         drop(state);
         self.changed.notify_one();
         true
     }
 
-    fn close_failed(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, error: FunctionError) {
-        self.runner.log.write(Some(request_id), Line::Output { text: error.message.clone() });
-        self.close(state, request_id, entry, Outcome::Error(error));
+    fn close_failed(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, outcome: Outcome) {
+        if let Some(error) = outcome.error() {
+            self.runner.log.write(Some(request_id), Line::Failure { text: error.message.clone() });
+        }
+        self.close(state, request_id, entry, outcome, false);
     }
 
-    fn close(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, outcome: Outcome) {
+    /// `reported`: the function itself sent this outcome.
+    fn close(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, outcome: Outcome, reported: bool) {
+        let status = Status::of(&outcome, reported);
+        let bytes = match &outcome {
+            Outcome::Answer(body) => body.len(),
+            Outcome::Error(error) | Outcome::Interrupted(error) => error.body.len(),
+        };
         if matches!(outcome, Outcome::Error(_)) {
             state.errors += 1;
         }
@@ -247,13 +256,13 @@ impl Instance {
         state.last_request = Some(request_id.clone());
         let duration = entry.started.elapsed();
         let (init, pid) = (entry.init, state.pid);
-        let error = if let Outcome::Error(error) = &outcome { Some(error) } else { None };
-        self.runner.observer.ended(observed::ended(request_id, entry.records, duration, init, error));
+        self.runner.observer.ended(observed::ended(request_id, entry.records, duration, init, outcome.error()));
         // a closed channel: the caller gave up waiting
         let _ = entry.reply.send(Ok(outcome));
         let log = &self.runner.log;
-        log.write(Some(request_id), Line::End);
-        log.write(Some(request_id), Line::Report { duration, init, memory_mb: self.runner.function.memory_mb, pid });
+        let memory_mb = self.runner.function.memory_mb;
+        log.write(Some(request_id), Line::End { duration, status: status.clone(), bytes });
+        log.write(Some(request_id), Line::Report { duration, init, memory_mb, pid, status });
     }
 
     /// The function said why it cannot start.
@@ -310,7 +319,7 @@ impl Instance {
         }
         for id in &late {
             if let Some(entry) = state.in_flight.remove(id) {
-                self.close_failed(&mut state, id, entry, failure::timed_out(id, timeout));
+                self.close_failed(&mut state, id, entry, Outcome::Error(failure::timed_out(id, timeout)));
             }
         }
         if let Some(first) = state.in_flight.values().map(|entry| entry.started + timeout).min() {
@@ -327,16 +336,16 @@ impl Instance {
         if now >= retire { Due::Idle } else { Due::At(retire) }
     }
 
-    /// Answers everything in flight with an error made of its request id.
-    pub(super) fn fail_all(&self, error: impl Fn(&str) -> FunctionError) {
+    /// Ends everything in flight with an outcome made of its request id.
+    pub(super) fn end_all(&self, outcome: impl Fn(&str) -> Outcome) {
         let mut state = self.state();
         state.stopping = true;
         let failed = std::mem::take(&mut state.in_flight);
-        // `error` may look at this instance
+        // `outcome` may look at this instance
         drop(state);
         for (id, entry) in failed {
-            let error = error(&id);
-            self.close_failed(&mut self.state(), &id, entry, error);
+            let outcome = outcome(&id);
+            self.close_failed(&mut self.state(), &id, entry, outcome);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! One thread writes. The queue before it is bounded per function: a function that floods its log loses its own lines
 //! (and is told how many), never another function's, and nobody waits for a slow terminal.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,8 +11,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::process::{Memory, memory};
+use super::records::{self, Line};
 use super::tail::{Tail, Tails};
+use crate::model::Logging;
 
 /// Lines of one function that may wait to be written.
 const QUEUE_PER_FUNCTION: usize = 4_096;
@@ -20,35 +24,12 @@ const QUEUE_PER_FUNCTION: usize = 4_096;
 /// Longest line passed on; the rest of a longer one follows as lines of its own.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
-/// One line of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
-    /// The function printed it.
-    Output {
-        /// The line, without its end.
-        text: String,
-    },
-    /// An invocation was handed over.
-    Start,
-    /// It ended.
-    End,
-    /// What it took.
-    Report {
-        /// From hand-over to answer.
-        duration: Duration,
-        /// Initialisation, for the first invocation of an instance.
-        init: Option<Duration>,
-        /// The template's memory size.
-        memory_mb: u32,
-        /// Process whose peak is reported.
-        pid: Option<u32>,
-    },
-}
-
 struct Entry {
     function: Arc<str>,
     request_id: Option<Arc<str>>,
     line: Line,
+    at: Timestamp,
+    logging: Arc<Logging>,
     backlog: Arc<Backlog>,
 }
 
@@ -56,6 +37,7 @@ struct Entry {
 struct Backlog {
     waiting: AtomicUsize,
     dropped: AtomicUsize,
+    dropped_bytes: AtomicUsize,
 }
 
 /// Handle to the writing thread.
@@ -82,6 +64,7 @@ impl LogEnd {
 pub(super) struct FunctionLog {
     function: Arc<str>,
     sender: Sender<Entry>,
+    logging: Arc<Logging>,
     backlog: Arc<Backlog>,
 }
 
@@ -117,20 +100,38 @@ impl Logs {
         Tail::new(self.tails.clone(), request_id)
     }
 
-    pub(super) fn of(&self, function: &str) -> FunctionLog {
-        FunctionLog { function: function.into(), sender: self.sender.clone(), backlog: Arc::default() }
+    pub(super) fn of(&self, function: &str, logging: &Logging) -> FunctionLog {
+        FunctionLog {
+            function: function.into(),
+            sender: self.sender.clone(),
+            logging: Arc::new(logging.clone()),
+            backlog: Arc::default(),
+        }
     }
 }
 
 impl FunctionLog {
+    /// Has a line written, unless the function's levels leave it out.
     pub(super) fn write(&self, request_id: Option<&Arc<str>>, line: Line) {
+        let bytes = match &line {
+            Line::Output { text } if self.logging.is_json() && records::level_of(text) < self.logging.application => return,
+            Line::Output { text } => text.len(),
+            _ => 0,
+        };
         if self.backlog.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE_PER_FUNCTION {
             self.backlog.waiting.fetch_sub(1, Ordering::Relaxed);
             self.backlog.dropped.fetch_add(1, Ordering::Relaxed);
+            self.backlog.dropped_bytes.fetch_add(bytes, Ordering::Relaxed);
             return;
         }
-        let entry =
-            Entry { function: self.function.clone(), request_id: request_id.cloned(), line, backlog: self.backlog.clone() };
+        let entry = Entry {
+            function: self.function.clone(),
+            request_id: request_id.cloned(),
+            line,
+            at: Timestamp::now(),
+            logging: self.logging.clone(),
+            backlog: self.backlog.clone(),
+        };
         // the thread only ends when standard output is gone; then there is nobody to tell
         let _ = self.sender.send(entry);
     }
@@ -142,17 +143,23 @@ fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
         while let Some(entry) = next {
             entry.backlog.waiting.fetch_sub(1, Ordering::Relaxed);
             let dropped = entry.backlog.dropped.swap(0, Ordering::Relaxed);
-            if dropped > 0
-                && writeln!(out, "{} | ({dropped} lines dropped: printed faster than written)", entry.function).is_err()
-            {
-                return;
+            if dropped > 0 {
+                let bytes = entry.backlog.dropped_bytes.swap(0, Ordering::Relaxed);
+                let text = records::dropped(dropped, bytes, entry.at, &entry.logging);
+                if writeln!(out, "{} | {text}", entry.function).is_err() {
+                    return;
+                }
             }
-            let text = content(&entry);
-            if let Some(id) = &entry.request_id {
-                tails.take(id, &entry.line, &text);
+            for text in entry.lines() {
+                if let Some(id) = &entry.request_id {
+                    tails.take(id, &entry.line, &text);
+                }
+                if writeln!(out, "{} {} | {text}", entry.function, entry.request_id.as_deref().unwrap_or("-")).is_err() {
+                    return;
+                }
             }
-            if writeln!(out, "{} {} | {text}", entry.function, entry.request_id.as_deref().unwrap_or("-")).is_err() {
-                return;
+            if let (Some(id), Line::Report { .. }) = (&entry.request_id, &entry.line) {
+                tails.ended(id);
             }
             next = receiver.try_recv().ok();
         }
@@ -162,37 +169,32 @@ fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
     }
 }
 
-/// The line as the platform words it.
-fn content(entry: &Entry) -> String {
-    let id = entry.request_id.as_deref().unwrap_or("-");
-    match &entry.line {
-        Line::Output { text } => text.clone(),
-        Line::Start => format!("START RequestId: {id} Version: $LATEST"),
-        Line::End => format!("END RequestId: {id}"),
-        Line::Report { duration, init, memory_mb, pid } => {
-            let milliseconds = duration.as_secs_f64() * 1000.0;
-            let billed = (duration.as_secs_f64() + init.unwrap_or_default().as_secs_f64()) * 1000.0;
-            let mut line = format!(
-                "REPORT RequestId: {id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {memory_mb} MB",
-                billed.ceil()
-            );
-            if let Some(peak) = pid.and_then(|pid| memory(pid, Memory::Peak)) {
-                let _ = write!(line, "\tMax Memory Used: {} MB", peak.div_ceil(1024 * 1024));
-            }
-            if let Some(init) = init {
-                let _ = write!(line, "\tInit Duration: {:.2} ms", init.as_secs_f64() * 1000.0);
-            }
-            line
+impl Entry {
+    /// The lines that it becomes.
+    fn lines(&self) -> Vec<Cow<'_, str>> {
+        let id = self.request_id.as_deref().unwrap_or("-");
+        let peak = if let Line::Report { pid: Some(pid), .. } = self.line { memory(pid, Memory::Peak) } else { None };
+        if self.logging.is_json() {
+            return records::json(&self.line, id, self.at, peak, &self.logging);
         }
+        records::text(&self.line, id, peak).into_iter().collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{LogFormat, LogLevel};
 
     fn entry(line: Line) -> Entry {
-        Entry { function: "Echo".into(), request_id: Some("8f5".into()), line, backlog: Arc::default() }
+        Entry {
+            function: "Echo".into(),
+            request_id: Some("8f5".into()),
+            line,
+            at: Timestamp::now(),
+            logging: Arc::default(),
+            backlog: Arc::default(),
+        }
     }
 
     #[test]
@@ -206,21 +208,25 @@ mod tests {
     }
 
     #[test]
-    fn a_report_has_duration_init_and_memory() {
-        let line = content(&entry(Line::Report {
-            duration: Duration::from_micros(1_230),
-            init: Some(Duration::from_millis(4)),
-            memory_mb: 128,
-            pid: Some(std::process::id()),
-        }));
-        assert!(line.contains("Duration: 1.23 ms\tBilled Duration: 6 ms\tMemory Size: 128 MB\tMax Memory Used: "), "{line}");
-        assert!(line.ends_with("Init Duration: 4.00 ms"), "{line}");
+    fn lines_below_the_functions_level_are_left_out() {
+        let (sender, receiver) = channel();
+        let logging = Logging { format: Some(LogFormat::Json), application: LogLevel::Warn, ..Logging::default() };
+        let log = Logs { sender, tails: Arc::default() }.of("Quiet", &logging);
+        let line = |level: &str| format!(r#"{{"level":"{level}","timestamp":"2026-11-29T10:00:00Z"}}"#);
+        for text in [line("info"), line("warn"), "plain".to_owned(), line("error")] {
+            log.write(None, Line::Output { text });
+        }
+        drop(log);
+        let mut out = Vec::new();
+        write_all(&receiver, &Tails::default(), &mut out);
+        let expected = ["warn", "error"].map(|level| format!("Quiet - | {}\n", line(level))).concat();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]
     fn a_flood_loses_its_own_lines_and_says_so() {
         let (sender, receiver) = channel();
-        let log = Logs { sender, tails: Arc::default() }.of("Loud");
+        let log = Logs { sender, tails: Arc::default() }.of("Loud", &Logging::default());
         for n in 0..QUEUE_PER_FUNCTION + 7 {
             log.write(None, Line::Output { text: n.to_string() });
         }
@@ -251,7 +257,7 @@ mod tests {
     fn a_line_that_breaks_the_writer_loses_no_other() {
         let (sender, written) = channel();
         let (logs, end) = Logs::with_end(Fragile(sender));
-        let log = logs.of("F");
+        let log = logs.of("F", &Logging::default());
         for text in ["one", "bad", "two"] {
             log.write(None, Line::Output { text: text.into() });
         }

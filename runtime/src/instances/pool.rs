@@ -17,7 +17,7 @@ use super::processes::Processes;
 use super::stats::{FunctionStats, Stats};
 use super::supervisor;
 use crate::faults::{Kill, Plan};
-use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
+use crate::invocation::{ConcurrencyLimit, Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
 use crate::model::{Application, Function};
 use crate::observation::{FunctionObserver, Observations};
 use crate::supervision::{Backoff, Part, Registry};
@@ -88,6 +88,15 @@ pub(super) struct Runner {
     pub(super) ended: Notify,
 }
 
+impl Runner {
+    /// The concurrency limit of now.
+    fn limit(&self) -> ConcurrencyLimit {
+        let limit = self.dispatch.most();
+        let reserved = self.function.concurrency.is_some_and(|reserved| reserved as usize == limit);
+        ConcurrencyLimit { function: self.function.id.clone(), limit, reserved }
+    }
+}
+
 /// Counts since the host started.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -132,7 +141,7 @@ impl Pool {
                 processes: processes.clone(),
                 freeze: options.faults.freeze,
                 dispatch: Dispatch::new(limit),
-                log: options.logs.of(&function.id),
+                log: options.logs.of(&function.id, &function.logging),
                 observer: options.observations.of(&function.id),
                 counters: Counters::default(),
                 guardian: guardian.clone(),
@@ -242,6 +251,13 @@ impl Invoke for Pool {
         }
         response
     }
+
+    async fn ready(&self, function: &str) {
+        // what is unknown is answered by the invocation
+        if let Some(runner) = self.runners.get(function) {
+            runner.dispatch.room().await;
+        }
+    }
 }
 
 impl Pool {
@@ -260,9 +276,11 @@ impl Pool {
             request_id: request_id.clone(),
             payload: request.payload,
             trace_id: request.trace_id.unwrap_or_else(new_trace_id),
+            client_context: request.client_context,
             records: request.records,
             kill,
             waits: wait_for_slot,
+            begun: request.begun,
             reply,
         };
         match runner.dispatch.submit(job) {
@@ -271,14 +289,14 @@ impl Pool {
             Submitted::Draining => return Err(Rejected::ShuttingDown),
             Submitted::Throttled => {
                 runner.counters.throttles.fetch_add(1, Ordering::Relaxed);
-                return Err(Rejected::Throttled(request.function));
+                return Err(Rejected::Throttled(runner.limit()));
             }
         }
         let outcome = match request.start_by {
             Some(latest) => {
                 let Some(outcome) = begun_by(latest, &runner.dispatch, &request_id, outcome).await else {
                     runner.counters.throttles.fetch_add(1, Ordering::Relaxed);
-                    return Err(Rejected::Throttled(request.function));
+                    return Err(Rejected::Throttled(runner.limit()));
                 };
                 outcome
             }

@@ -13,13 +13,13 @@ use super::dispatch::Reply;
 use super::environment;
 use super::failure;
 use super::instance::Instance;
-use super::logs::Line;
 use super::observed;
 use super::pool::Runner;
 use super::process::Process;
+use super::records::{Line, Status};
 use super::runtime_api;
 use crate::descriptors::is_shortage;
-use crate::invocation::{FunctionError, Outcome, Rejected};
+use crate::invocation::{Outcome, Rejected};
 use crate::supervision::{panic_text, with_fault};
 
 /// Time for initialisation before the process is started anew (Lambda's limit).
@@ -110,7 +110,7 @@ async fn broken_off(instance: &Arc<Instance>, why: String, ran: Duration) -> Opt
     );
     instance.condemn();
     let next = runner.dispatch.ended(instance.id, instance.is_ready(), None);
-    instance.fail_all(failure::broken_off);
+    instance.end_all(|request_id| Outcome::Interrupted(failure::broken_off(request_id)));
     if next.is_some() {
         tokio::time::sleep(pause).await;
     }
@@ -124,26 +124,18 @@ async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
     // a first initialisation that takes too long is tried again as part of the invocation that waits for it
     let mut end = run(instance, INIT_TIMEOUT).await;
     if matches!(end, End::InitTimeout) {
-        runner.log.write(
-            None,
-            Line::Output {
-                text: format!(
-                    "INIT_REPORT Init Duration: {:.2} ms\tPhase: init\tStatus: timeout",
-                    INIT_TIMEOUT.as_secs_f64() * 1000.0
-                ),
-            },
-        );
+        runner.log.write(None, Line::InitEnd { duration: INIT_TIMEOUT, status: Status::Timeout });
         end = run(instance, runner.function.timeout).await;
     }
     if let End::NoCapacity(why) = &end {
         return no_capacity(instance, why);
     }
-    let failure = |request_id: &str| describe(&end, instance, request_id);
+    let outcome = |request_id: &str| describe(&end, instance, request_id);
     // of an invocation that waited for this instance and never began nobody else tells
     let never_began = |request_id: &str| {
-        let error = failure(request_id);
-        runner.observer.ended(observed::ended(request_id, 0, Duration::ZERO, None, Some(&error)));
-        Ok(Outcome::Error(error))
+        let outcome = outcome(request_id);
+        runner.observer.ended(observed::ended(request_id, 0, Duration::ZERO, None, outcome.error()));
+        Ok(outcome)
     };
     let ready = instance.is_ready();
     let on_purpose = matches!(end, End::Stopped | End::Idle) && instance.init_error().is_none();
@@ -151,22 +143,23 @@ async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
     // gives its place free before anybody learns of its end and tries again
     instance.condemn();
     let next = runner.dispatch.ended(instance.id, ready, blame);
-    instance.fail_all(failure);
+    instance.end_all(outcome);
     next
 }
 
-fn describe(end: &End, instance: &Instance, request_id: &str) -> FunctionError {
+/// What the end of a process means for an invocation that it owed an answer to.
+fn describe(end: &End, instance: &Instance, request_id: &str) -> Outcome {
     if let Some(error) = instance.init_error() {
-        return error;
+        return Outcome::Error(error);
     }
-    match end {
+    Outcome::Error(match end {
         End::Exited(status) if status.success() => failure::exited_quietly(request_id),
         End::Exited(status) => failure::exited(request_id, &failure::describe_exit(*status)),
         End::Killed => failure::exited(request_id, "signal: killed"),
         End::InitTimeout | End::Deadline => failure::timed_out(request_id, instance.runner.function.timeout),
-        End::Idle | End::Stopped => failure::killed_by_shutdown(request_id),
+        End::Idle | End::Stopped => return Outcome::Interrupted(failure::killed_by_shutdown(request_id)),
         End::CannotStart(why) | End::NoCapacity(why) => failure::cannot_start(request_id, why),
-    }
+    })
 }
 
 async fn run(instance: &Arc<Instance>, init_limit: Duration) -> End {
@@ -179,7 +172,7 @@ async fn run(instance: &Arc<Instance>, init_limit: Duration) -> End {
         }
         Err(error) => {
             let why = format!("cannot run {}: {error}", instance.runner.executable.display());
-            instance.runner.log.write(None, Line::Output { text: why.clone() });
+            instance.runner.log.write(None, Line::Failure { text: why.clone() });
             return End::CannotStart(why);
         }
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::logs::Line;
+use super::records::Line;
 
 /// Bytes of the log that a caller receives at most (Lambda: the last 4 KB).
 const MOST_BYTES: usize = 4 * 1024;
@@ -46,14 +46,20 @@ impl Tails {
         let mut wanted = self.wanted();
         let Some(collected) = wanted.get_mut(request_id) else { return };
         let part = match line {
-            Line::Start => &mut collected.start,
-            Line::Output { .. } => &mut collected.output,
-            Line::End | Line::Report { .. } => &mut collected.end,
+            Line::InitStart | Line::InitEnd { .. } | Line::Start => &mut collected.start,
+            Line::Output { .. } | Line::Failure { .. } => &mut collected.output,
+            Line::End { .. } | Line::Report { .. } => &mut collected.end,
         };
         part.push_str(text);
         part.push('\n');
         cut(part);
-        if matches!(line, Line::Report { .. }) {
+    }
+
+    /// The invocation's last line was written, or left out.
+    pub(super) fn ended(&self, request_id: &str) {
+        if self.count.load(Ordering::Relaxed) > 0
+            && let Some(collected) = self.wanted().get(request_id)
+        {
             collected.reported.notify_one();
         }
     }
@@ -109,6 +115,7 @@ impl Drop for Tail {
 
 #[cfg(test)]
 mod tests {
+    use super::super::records::Status;
     use super::*;
 
     #[tokio::test]
@@ -117,8 +124,9 @@ mod tests {
         let tail = Tail::new(tails.clone(), "r");
         tails.take("other", &Line::Start, "not this one");
         tails.take("r", &Line::Start, "START");
-        let report = Line::Report { duration: Duration::ZERO, init: None, memory_mb: 128, pid: None };
+        let report = Line::Report { duration: Duration::ZERO, init: None, memory_mb: 128, pid: None, status: Status::Success };
         tails.take("r", &report, "REPORT");
+        tails.ended("r");
         tails.take("r", &Line::Output { text: String::new() }, "late");
         assert_eq!(tail.text().await, "START\nlate\nREPORT\n");
         assert!(tails.wanted().is_empty());
@@ -128,6 +136,7 @@ mod tests {
             tails.take("r", &Line::Output { text: String::new() }, &"ä".repeat(100));
         }
         tails.take("r", &report, "REPORT");
+        tails.ended("r");
         let text = tail.text().await;
         assert!(text.len() <= MOST_BYTES && text.len() > MOST_BYTES - 3 && text.ends_with("ä\nREPORT\n"), "{}", text.len());
     }

@@ -30,8 +30,10 @@ pub(super) enum Error {
     NotJson(String),
     /// Most bytes.
     TooLarge(usize),
-    /// Why.
-    Throttled(String),
+    /// The service's word for the reason, and what stands behind its "Rate Exceeded.".
+    Throttled(&'static str, String),
+    /// Why `X-Amz-Client-Context` cannot be passed on.
+    ClientContext(&'static str),
     /// The host cannot.
     Service(String),
 }
@@ -40,8 +42,11 @@ impl From<Rejected> for Error {
     fn from(rejected: Rejected) -> Self {
         match rejected {
             Rejected::NotFound(name) => Self::NoFunction(name),
-            Rejected::Throttled(_) => Self::Throttled("ReservedFunctionConcurrentInvocationLimitExceeded".into()),
-            Rejected::NoCapacity { .. } => Self::Throttled("ConcurrentInvocationLimitExceeded".into()),
+            Rejected::Throttled(limit) if limit.reserved => {
+                Self::Throttled("ReservedFunctionConcurrentInvocationLimitExceeded", limit.to_string())
+            }
+            Rejected::Throttled(limit) => Self::Throttled("ConcurrentInvocationLimitExceeded", limit.to_string()),
+            Rejected::NoCapacity { .. } => Self::Throttled("ConcurrentInvocationLimitExceeded", rejected.to_string()),
             Rejected::TooLarge(_) => Self::TooLarge(MAX_PAYLOAD),
             Rejected::ShuttingDown => Self::Service(rejected.to_string()),
         }
@@ -53,7 +58,7 @@ impl From<NotAccepted> for Error {
         match wrong {
             NotAccepted::NotFound(name) => Self::NoFunction(name),
             NotAccepted::TooLarge(_) => Self::TooLarge(MAX_EVENT),
-            NotAccepted::Full => Self::Throttled(wrong.to_string()),
+            NotAccepted::Full => Self::Throttled("CallerRateLimitExceeded", wrong.to_string()),
             NotAccepted::Store(_) => Self::Service(wrong.to_string()),
         }
     }
@@ -94,13 +99,14 @@ impl Error {
                 "RequestTooLargeException",
                 format!("Request must be smaller than {most} bytes for the InvokeFunction operation"),
             ),
-            Self::Throttled(_) => (429, "TooManyRequestsException", "Rate Exceeded.".to_owned()),
+            Self::Throttled(_, why) => (429, "TooManyRequestsException", format!("Rate Exceeded. {why}")),
+            Self::ClientContext(why) => (400, "InvalidRequestContentException", (*why).to_owned()),
             Self::Service(why) => (500, "ServiceException", why.clone()),
         };
         let side = if status < 500 { "User" } else { "Service" };
         let mut body = json!({ "Type": side, "Message": message });
-        if let Self::Throttled(reason) = self {
-            body["Reason"] = Value::from(reason.as_str());
+        if let Self::Throttled(reason, _) = self {
+            body["Reason"] = Value::from(*reason);
         }
         let mut reply = json_reply(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body.to_string());
         set(&mut reply, "x-amzn-errortype", name);
@@ -112,7 +118,7 @@ impl Error {
 pub(super) fn ended(response: invocation::Response, log: Option<&str>) -> Reply {
     let (body, failed) = match response.outcome {
         Outcome::Answer(body) => (body, false),
-        Outcome::Error(error) => (error.body, true),
+        Outcome::Error(error) | Outcome::Interrupted(error) => (error.body, true),
     };
     let mut reply = json_reply(StatusCode::OK, body);
     set(&mut reply, "x-amzn-requestid", &response.request_id);

@@ -14,7 +14,6 @@ use crate::connections::Peers;
 use crate::connections::body::Unread;
 use crate::instances::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
-use crate::model::Function;
 
 /// Answers a request; there is always an answer.
 pub(super) async fn handle(api: &Api, request: Request<Incoming>, peers: Peers) -> Reply {
@@ -32,7 +31,9 @@ async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<R
         return Err(Error::OtherHost);
     }
     let wanted = request::read(&head.method, head.uri.path(), head.uri.query().unwrap_or(""), &head.headers)?;
-    let Wanted::Invoke { function, qualifier, kind, tail } = wanted else { return Ok(answer::list(api.functions.values())) };
+    let Wanted::Invoke { function, qualifier, kind, tail, client_context } = wanted else {
+        return Ok(answer::list(api.functions.values()));
+    };
     let function = find(&function, qualifier.as_deref(), &api.functions).map_err(|error| match error {
         NotFound::Unknown(name) => Error::NoFunction(name),
         NotFound::Contradiction => {
@@ -47,16 +48,21 @@ async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<R
             let request_id = api.queue.accept(Event { function: function.id.clone(), payload, trace_id }).await?;
             Ok(answer::taken(StatusCode::ACCEPTED, &request_id))
         }
-        Kind::Synchronous => invoke(api, function, payload, trace_id, tail).await,
+        Kind::Synchronous => {
+            let request = invocation::Request {
+                request_id: Some(new_id()),
+                trace_id,
+                client_context,
+                ..invocation::Request::new(function.id.clone(), payload)
+            };
+            invoke(api, request, tail).await
+        }
     }
 }
 
 /// The invocation runs on when the caller goes away, as on Lambda.
-async fn invoke(api: &Api, function: &Function, payload: Bytes, trace_id: Option<String>, tail: bool) -> Result<Reply, Error> {
-    let request_id = new_id();
-    let tail = tail.then(|| api.logs.tail(&request_id));
-    let request =
-        invocation::Request { request_id: Some(request_id), trace_id, ..invocation::Request::new(function.id.clone(), payload) };
+async fn invoke(api: &Api, request: invocation::Request, tail: bool) -> Result<Reply, Error> {
+    let tail = request.request_id.as_deref().filter(|_| tail).map(|id| api.logs.tail(id));
     let invoker = api.invoker.clone();
     let running = tokio::spawn(async move { invoker.invoke(request, false).await });
     let response = running.await.map_err(|error| Error::Service(error.to_string()))??;
@@ -71,13 +77,13 @@ async fn invoke(api: &Api, function: &Function, payload: Bytes, trace_id: Option
 async fn payload(peers: &Peers, body: Incoming, most: usize) -> Result<Bytes, Error> {
     let body = peers.body(body, most).await.map_err(|unread| match unread {
         Unread::TooLarge => Error::TooLarge(most),
-        Unread::NoRoom => Error::Throttled("CallerRateLimitExceeded".into()),
+        Unread::NoRoom => Error::Throttled("CallerRateLimitExceeded", unread.to_string()),
         Unread::Slow | Unread::Broken(_) => Error::NotJson(unread.to_string()),
     })?;
     if body.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
-    match serde_json::from_slice::<&RawValue>(&body) {
+    match strict_json::from_slice::<&RawValue>(&body) {
         Ok(_) => Ok(body),
         Err(error) => Err(Error::NotJson(error.to_string())),
     }

@@ -3,7 +3,8 @@
 //!
 //! A request passes through these files in this order: `admission` (may this caller ask at all), `name` (which function is
 //! meant), `request` (what is asked of it), `handler` (it is run, or taken over by [`crate::asynchronous`]), `answer` (what the
-//! service would say). `client` asks a running host, found by the file of `beacon`.
+//! service would say). `client` asks a running host, found by the file of `beacon`; `definition` says
+//! whether that host runs a function as a command's arguments say.
 //!
 //! Promises: loopback only, unless a token guards it; no page of a browser can call a function; an event that was answered
 //! with 202 is on disk; signatures of requests are not checked, whatever they are.
@@ -12,6 +13,8 @@ mod admission;
 mod answer;
 mod beacon;
 mod client;
+mod client_context;
+mod definition;
 mod handler;
 mod name;
 mod request;
@@ -31,8 +34,13 @@ use crate::invocation::Invoker;
 use crate::model::Function;
 
 pub use admission::{LEAST_TOKEN, Token};
-pub use beacon::Beacon;
+pub use beacon::{Beacon, Definitions};
 pub use client::{Answer, Asked, Client};
+
+/// The function of this name, ARN or logical id, with or without a qualifier.
+pub fn function<'f>(written: &str, functions: &'f BTreeMap<String, Function>) -> Option<&'f Function> {
+    name::find(written, None, functions).ok()
+}
 
 /// Where it listens unless told otherwise: where `sam local start-lambda` does.
 pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);

@@ -38,15 +38,15 @@ pub(super) fn find<'f>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::model::Code;
 
-    #[test]
-    fn a_function_is_found_by_name_arn_partial_arn_and_logical_id() {
-        let function = Function {
+    /// `Greeter` of the stack `shop`.
+    pub(in crate::invoke_api) fn function() -> Function {
+        Function {
             id: "Greeter".into(),
             name: "shop-Greeter".into(),
             code: Code::Prebuilt("bootstrap".into()),
@@ -56,8 +56,13 @@ mod tests {
             memory_mb: 128,
             concurrency: None,
             environment: BTreeMap::new(),
-        };
-        let functions = BTreeMap::from([("Greeter".to_owned(), function)]);
+            logging: crate::model::Logging::default(),
+        }
+    }
+
+    #[test]
+    fn a_function_is_found_by_name_arn_partial_arn_and_logical_id() {
+        let functions = BTreeMap::from([("Greeter".to_owned(), function())]);
         let arn = "arn:aws:lambda:us-east-1:000000000000:function:shop-Greeter";
         for (written, qualifier) in [
             ("shop-Greeter", None),

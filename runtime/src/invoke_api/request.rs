@@ -3,12 +3,20 @@
 use http::{HeaderMap, Method};
 
 use super::answer::Error;
+use super::client_context;
 use crate::http::decode;
 
 /// What a request wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted {
-    Invoke { function: String, qualifier: Option<String>, kind: Kind, tail: bool },
+    Invoke {
+        function: String,
+        qualifier: Option<String>,
+        kind: Kind,
+        tail: bool,
+        /// A JSON object, in ASCII.
+        client_context: Option<String>,
+    },
     List,
 }
 
@@ -53,7 +61,8 @@ pub(super) fn read(method: &Method, path: &str, query: &str, headers: &HeaderMap
         Some(other) => return Err(Error::InvalidParameter(format!("X-Amz-Log-Type is None or Tail, not {other}"))),
     };
     let qualifier = decode::query(query).into_iter().find(|(name, _)| name == "Qualifier").map(|(_, value)| value);
-    Ok(Wanted::Invoke { function: decode::percent(function), qualifier, kind, tail })
+    let client_context = headers.get("x-amz-client-context").map(|value| client_context::read(value.as_bytes())).transpose()?;
+    Ok(Wanted::Invoke { function: decode::percent(function), qualifier, kind, tail, client_context })
 }
 
 #[cfg(test)]
@@ -76,6 +85,7 @@ mod tests {
             qualifier: Some("$LATEST".into()),
             kind: Kind::Asynchronous,
             tail: true,
+            client_context: None,
         };
         assert_eq!(read, Ok(invoke));
         assert_eq!(wanted(&Method::GET, "/2015-03-31/functions/", "", &[]), Ok(Wanted::List));

@@ -3,6 +3,7 @@
 //! It calls back on the polling thread, inside `poll`. A callback may wait, within bounds: for the driver's word on what
 //! is done, and for the broker's on a commit, because a partition that is being given up is committed before it goes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -18,8 +19,11 @@ use rdkafka::{Statistics, TopicPartitionList};
 use tokio::sync::mpsc::Sender;
 
 use super::buffer::Chunk;
-use super::offsets;
+use super::fetched::Fetched;
+use super::offsets::{self, Rules, Settled};
+use super::resume::Finding;
 use super::status::Progress;
+use super::topics::KnownTopics;
 use crate::filter::Filters;
 use crate::mapping::{Offset, Partition};
 use crate::model::{KafkaMapping, StartingPosition};
@@ -38,6 +42,10 @@ pub(super) enum Event {
     /// The partition is read from this offset on, or cannot be; records from before came before.
     Sought(Partition, Offset, Result<(), String>),
     CommitFailed(Vec<Partition>),
+    /// Another consumer has to settle again where these partitions are read, for this reason, once what is held of them is done.
+    Astray(Vec<Partition>, String),
+    /// The group leaves partitions to no member, for this reason: this consumer has to join as another one.
+    Unassigned(String),
 }
 
 pub(super) type MappingConsumer = BaseConsumer<Context>;
@@ -51,6 +59,10 @@ pub(super) struct Context {
     pub(super) filters: Option<Filters>,
     events: Sender<Event>,
     pub(super) progress: Arc<Progress>,
+    /// The topics that this host has read.
+    pub(super) known: Arc<KnownTopics>,
+    /// How far librdkafka has fetched.
+    pub(super) fetched: Mutex<Fetched>,
     /// The consumer that this is the context of.
     own: OnceLock<Weak<MappingConsumer>>,
     changes: Mutex<Vec<Change>>,
@@ -60,12 +72,13 @@ pub(super) struct Context {
 
 /// A partition that came, with the queue of what is fetched of it, or went.
 pub(super) enum Change {
-    Came(Partition, PartitionQueue<Context>),
+    /// And the first offset that is read, where it is known.
+    Came(Partition, PartitionQueue<Context>, Option<Offset>),
     Went(Partition),
 }
 
 impl Context {
-    pub(super) fn new(mapping: &KafkaMapping, events: Sender<Event>, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(mapping: &KafkaMapping, events: Sender<Event>, progress: Arc<Progress>, known: Arc<KnownTopics>) -> Self {
         Self {
             mapping: mapping.id.clone(),
             topics: mapping.topics.clone(),
@@ -74,6 +87,8 @@ impl Context {
             filters: mapping.filters.clone(),
             events,
             progress,
+            known,
+            fetched: Mutex::default(),
             own: OnceLock::new(),
             changes: Mutex::default(),
             reason: Mutex::default(),
@@ -101,14 +116,14 @@ impl Context {
 
     /// Gives each partition a queue of its own, before anything is fetched of it. A partition is then held back by not reading
     /// its queue. librdkafka's own pause would throw away what was fetched, and resuming would fetch it again.
-    fn split(&self, partitions: &[Partition]) {
+    fn split(&self, partitions: &[Partition], starts: &BTreeMap<Partition, Offset>) {
         let Some(consumer) = self.own.get().and_then(Weak::upgrade) else { return };
         for partition in partitions {
             let queue = consumer.split_partition_queue(&self.topics[partition.topic], partition.number);
             let Some(mut queue) = queue else { continue };
             let polling = std::thread::current();
             queue.set_nonempty_callback(move || polling.unpark());
-            self.change(Change::Came(*partition, queue));
+            self.change(Change::Came(*partition, queue, starts.get(partition).copied()));
         }
     }
 
@@ -134,7 +149,9 @@ impl Context {
 
     fn assign(&self, consumer: &MappingConsumer, list: &mut TopicPartitionList) {
         let leaves = || self.events.is_closed();
-        let settled = if leaves() { Ok(()) } else { offsets::settle(consumer, self.start, list, &leaves) };
+        let rewritten = self.known.rewritten().clone();
+        let rules = Rules { start: self.start, known: &self.known, rewritten: &rewritten, leaves: &leaves };
+        let settled = if leaves() { Ok(Settled::default()) } else { offsets::settle(consumer, &rules, list) };
         // Partitions that come while the host leaves go at once, and the broker is not asked about them: a consumer that closes was
         // seen to wait for its answer until the time was up, with the whole drain behind it. What is left is bounded by `LEAVING`.
         if leaves() {
@@ -143,17 +160,56 @@ impl Context {
             }
             return;
         }
-        if let Err(error) = settled {
-            tracing::warn!(mapping = %self.mapping, %error, "cannot commit where the group starts; the broker's own offsets are used");
-        }
+        let settled = settled.unwrap_or_else(|error| {
+            tracing::warn!(mapping = %self.mapping, %error,
+                "cannot settle where the group starts; it goes on at its committed offsets, and what has none is settled later");
+            Settled::default()
+        });
+        self.report(&settled);
+        let known = |(topic, number, first): &(String, i32, Offset)| Some((partition(&self.topics, topic, *number)?, *first));
+        let starts: BTreeMap<Partition, Offset> = settled.starts.iter().filter_map(known).collect();
         let partitions = self.partitions(list);
         // a cooperative rebalance may bring nothing; librdkafka still wants its answer
         if !partitions.is_empty() {
-            self.split(&partitions);
+            self.split(&partitions, &starts);
             self.send(Event::Assigned(partitions));
         }
         if let Err(error) = consumer.incremental_assign(list) {
             tracing::error!(mapping = %self.mapping, %error, "cannot take partitions over");
+        }
+    }
+
+    /// Reports what an assignment found.
+    fn report(&self, settled: &Settled) {
+        let mapping = &self.mapping;
+        let mut replaced = BTreeSet::new();
+        for (topic, partition, finding) in &settled.findings {
+            self.known.rewritten().remove(&(topic.clone(), *partition));
+            match *finding {
+                Finding::Deleted { first, last } => {
+                    self.progress.deleted_unread.fetch_add((last - first + 1) as u64, Ordering::Relaxed);
+                    tracing::error!(%mapping, topic, partition, first, last,
+                        "ALARM: the offsets {first} to {last} of {topic}-{partition} were deleted before group read them (retention, or DeleteRecords). \
+                         It goes on at {}. Raise retention.ms of the topic, or have the mapping keep up", last + 1);
+                }
+                Finding::Replaced => {
+                    self.progress.logs_replaced.fetch_add(1, Ordering::Relaxed);
+                    if replaced.insert(topic) {
+                        tracing::error!(%mapping, topic,
+                            "ALARM: the topic {topic} was deleted and created again: this one is another topic than the one that was read before. \
+                             It is read from its start, whatever StartingPosition says; what the old one held unread is gone");
+                    }
+                }
+                Finding::Cut { committed, end } => {
+                    self.progress.logs_replaced.fetch_add(1, Ordering::Relaxed);
+                    tracing::error!(%mapping, topic, partition, committed, end,
+                        "ALARM: the log of {topic}-{partition} was cut, or its topic deleted and created again: the group had read it up to {committed}, \
+                         and it ends at {end}. It is read from its start, so records may come again");
+                }
+            }
+        }
+        if let Some(why) = &settled.not_kept {
+            tracing::error!(%mapping, "ALARM: {why}. A topic that is deleted and created again while this host is down is not noticed");
         }
     }
 
@@ -184,13 +240,8 @@ impl Context {
 }
 
 impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // an offset out of range loses or repeats records: never quiet
-        if facility == "OFFSET" && !matches!(level, RDKafkaLogLevel::Debug) {
-            tracing::error!(mapping = %self.mapping, "ALARM: a committed offset is no longer in the log; reading goes on from StartingPosition: {message}");
-        } else {
-            tracing::debug!(mapping = %self.mapping, facility, "{message}");
-        }
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(mapping = %self.mapping, facility, "{message}");
     }
 
     /// Every error that a poll returns comes by here first, on the same thread: here is its reason, there its partition.
@@ -207,12 +258,15 @@ impl ClientContext for Context {
         if statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP") {
             self.broker_is(false);
         }
+        let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
         for topic in statistics.topics.values() {
             for state in topic.partitions.values() {
-                if let Some(partition) = partition(&self.topics, &topic.topic, state.partition)
-                    && state.hi_offset >= 0
-                {
+                let Some(partition) = partition(&self.topics, &topic.topic, state.partition) else { continue };
+                if state.hi_offset >= 0 {
                     self.progress.end(partition, state.hi_offset);
+                }
+                if state.next_offset >= 0 {
+                    fetched.reported(partition, state.next_offset);
                 }
             }
         }

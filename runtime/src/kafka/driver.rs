@@ -1,6 +1,8 @@
 //! The task between the polling thread, the pure machine and the functions: it feeds records to the machine and executes its
-//! commands. `given_up` sends records to the destination, `moves` has a partition read from elsewhere.
+//! commands. `given_up` sends records to the destination, `moves` has a partition read from elsewhere, `astray` ends a consumer that reads in the
+//! wrong place.
 
+mod astray;
 mod given_up;
 mod moves;
 
@@ -14,13 +16,14 @@ use rdkafka::error::KafkaResult;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::broken::Broken;
 use super::buffer::{Accepted, Buffer, Chunk};
 use super::clock::Clock;
 use super::consumer::{Event, MappingConsumer, commit, partition};
 use super::destination::{Context, Delivered, History, Outlet};
 use super::encode;
 use super::moves::Move;
-use super::poller::{Broken, Order, Orders};
+use super::poller::{Order, Orders};
 use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
 use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Offset, Partition, Reason, Settings, Slice, verdict};
@@ -58,6 +61,10 @@ pub(super) struct Driver {
     next_letter: u64,
     /// Deliveries that failed.
     undelivered: Repeats<Partition>,
+    /// Partitions that another consumer has to settle, and why this one ends for it.
+    astray: BTreeMap<Partition, String>,
+    /// Why the group gave this consumer nothing.
+    unassigned: Option<String>,
     /// Moves that the polling thread makes.
     moving: BTreeMap<Partition, Move>,
     batches: BTreeMap<InvocationId, Vec<Slice>>,
@@ -90,6 +97,8 @@ impl Driver {
             letters: BTreeMap::new(),
             next_letter: 0,
             undelivered: Repeats::default(),
+            astray: BTreeMap::new(),
+            unassigned: None,
             moving: BTreeMap::new(),
             batches: BTreeMap::new(),
             progress,
@@ -118,6 +127,11 @@ impl Driver {
         let mut shown = Instant::now();
         loop {
             if deadline.is_some() && self.machine.is_idle() && self.letters.is_empty() {
+                break;
+            }
+            if let Some(why) = self.may_end_astray().filter(|_| deadline.is_none()) {
+                result = Err(why);
+                self.finish(patience).await;
                 break;
             }
             let wake = self.machine.wake().map_or(Instant::now() + STATUS_INTERVAL, |at| self.clock.instant(at));
@@ -219,6 +233,8 @@ impl Driver {
             }
             Event::Sought(partition, offset, result) => self.sought(partition, offset, result),
             Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
+            Event::Astray(partitions, why) => self.goes_astray(&partitions, &why),
+            Event::Unassigned(why) => self.unassigned = Some(why),
         }
         self.progress.holds(self.machine.overview());
     }
@@ -247,6 +263,7 @@ impl Driver {
         self.history.forget(partitions);
         self.letters.retain(|partition, _| !partitions.contains(partition));
         self.moving.retain(|partition, _| !partitions.contains(partition));
+        self.astray.retain(|partition, _| !partitions.contains(partition));
         for partition in partitions {
             self.progress.waits(*partition, None);
         }
@@ -299,6 +316,8 @@ impl Driver {
                 self.progress.position(partition, through + 1);
             }
             Action::Pause(partition) => self.orders.send(Order::Hold(partition)),
+            // what follows is not where reading goes on
+            Action::Resume(partition) if self.astray.contains_key(&partition) => {}
             Action::Resume(partition) => self.orders.send(Order::Read(partition)),
             Action::Discard(slice, reason) => {
                 self.progress.discarded.fetch_add(slice.records as u64, Ordering::Relaxed);
@@ -344,6 +363,9 @@ impl Driver {
             }
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
                 tracing::error!(%mapping, records, "batch failed: {rejected}");
+            }
+            Ok(Response { outcome: Outcome::Interrupted(error), request_id }) => {
+                tracing::warn!(%mapping, request_id, records, "{}; the batch is tried again", error.message);
             }
             Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {}
         }

@@ -23,6 +23,11 @@ impl Membership {
         self.own.map_or_else(|| host_id.to_owned(), |own| format!("{host_id}-{own:08x}"))
     }
 
+    /// The group gives the member of this name nothing: it joins under another one. `random`: as for [`Self::fenced`].
+    pub(super) fn leaves_its_name(&mut self, random: u32) {
+        self.own = Some(random);
+    }
+
     /// The membership was taken over. `random`: tells a name of its own from every other.
     pub(super) fn fenced(&mut self, now: Instant, random: u32) {
         let before = self.fenced.replace(now);

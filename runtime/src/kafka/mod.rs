@@ -2,18 +2,21 @@
 //!
 //! A record passes through these files in this order: `poller` polls on a thread of its own and has `encode` write each
 //! message as JSON into a chunk (`consumer` is what librdkafka calls back into meanwhile); `buffer` holds chunks until their records are done and cuts events out of them; `driver`
-//! feeds the machine, invokes, commits, pauses; `source` runs the three together, `membership` says as which member of the group; `destination` takes what is given up, `record` reads a record back out of its JSON; `offsets` decides where a new group starts; `settings` holds every
+//! feeds the machine, invokes, commits, pauses; `source` runs the three together, `membership` says as which member of the group; `broken` names why another consumer is needed; `destination` takes what is given up, `record` reads a record back out of its JSON; `resume` decides where a group goes on and what needs an alarm, `offsets` asks the brokers for it and commits it, `topics` keeps which topics were read; `fetched` says which offsets have no record; `survey` looks every few seconds whether the topics are still those, and whether the group has given each partition to a member, which `assigned` reads; `settings` holds every
 //! setting of librdkafka with its reason; `positions` says where the group stands, and `moves` has a running mapping read from elsewhere; `lookup` reads for both; `question` asks a cluster before the start whether it lets us in; `trouble` reports what Kafka reports; `status` shows how far it all is.
 //!
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
 //! that goes away is waited for; a consumer that cannot go on is replaced; a drain finishes what is in flight, commits it and leaves.
 
+mod assigned;
+mod broken;
 mod buffer;
 mod clock;
 mod consumer;
 mod destination;
 mod driver;
 mod encode;
+mod fetched;
 pub(crate) mod lookup;
 mod membership;
 mod moves;
@@ -23,11 +26,15 @@ pub mod positions;
 mod question;
 mod quiet;
 mod record;
+mod resume;
 mod settings;
 mod source;
 mod status;
+mod survey;
+mod topics;
 mod trouble;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +87,8 @@ pub struct Limits {
     pub function_arn: String,
     /// Where the mapping is registered as a part of its host.
     pub parts: Registry,
+    /// The host's state folder, which keeps the ids of the topics that were read; `None`: they are forgotten when the host ends.
+    pub state: Option<PathBuf>,
 }
 
 /// A running mapping.
@@ -105,6 +114,7 @@ impl Watch {
             mapping: self.mapping.id.clone(),
             function: self.mapping.function.clone(),
             group: self.mapping.group.clone(),
+            topics: self.mapping.topics.clone(),
             ..self.progress.snapshot(&self.mapping.topics)
         }
     }

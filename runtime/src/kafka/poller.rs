@@ -4,10 +4,9 @@
 //! group would think this host dead. Records come by a queue per partition.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -17,9 +16,11 @@ use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::mpsc::Sender;
 
+use super::broken::Broken;
 use super::buffer::Chunk;
 use super::consumer::{Change, Context, Event, MappingConsumer, partition};
 use super::encode;
+use super::offsets::PATIENCE;
 use super::trouble::Trouble;
 use crate::mapping::{Offset, Partition};
 
@@ -31,6 +32,9 @@ const CHUNK_WAIT: Duration = Duration::from_millis(5);
 
 /// How long the thread sleeps when there is nothing: a record or an order wakes it, a rebalance does not.
 const REST: Duration = Duration::from_millis(20);
+
+/// Rounds in a row in which a partition's queue was empty: so many mean that it was read to its end.
+const EMPTY: u32 = 3;
 
 /// How long a seek may take: librdkafka's own threads do it, without the brokers.
 const SEEK: Duration = Duration::from_secs(5);
@@ -69,26 +73,6 @@ impl Orders {
 /// A thread that is to panic on purpose does so after this time: it is at work by then.
 const BEFORE_THE_PANIC: Duration = Duration::from_secs(1);
 
-/// Why a consumer cannot go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Broken {
-    /// Its membership was taken over: by another process of the same name, or by its own next one while a broker was away.
-    Fenced,
-    /// Anything else.
-    Other(String),
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fenced => {
-                f.write_str("the group has given its membership to another consumer of the same identity; it joins again")
-            }
-            Self::Other(why) => f.write_str(why),
-        }
-    }
-}
-
 /// Why polling ends.
 #[derive(Debug)]
 enum End {
@@ -113,6 +97,10 @@ struct Poller<'a> {
     queues: BTreeMap<Partition, Queue>,
     held: BTreeSet<Partition>,
     open: BTreeMap<Partition, Chunk>,
+    /// Next offset to read.
+    next: BTreeMap<Partition, Offset>,
+    /// How often in a row a partition's queue was found empty.
+    empty: BTreeMap<Partition, u32>,
     /// When the oldest of them was begun.
     since: Instant,
     spare: Vec<Vec<u8>>,
@@ -139,6 +127,8 @@ pub(super) fn poll(
         queues: BTreeMap::new(),
         held: BTreeSet::new(),
         open: BTreeMap::new(),
+        next: BTreeMap::new(),
+        empty: BTreeMap::new(),
         since: Instant::now(),
         spare: Vec::new(),
         trouble: Trouble::default(),
@@ -168,6 +158,7 @@ impl Poller<'_> {
         busy |= self.round()? > 0;
         if !busy || self.since.elapsed() >= CHUNK_WAIT {
             self.flush()?;
+            self.pass_gaps()?;
         }
         self.trouble.look(Instant::now(), self.context);
         Ok(busy)
@@ -194,16 +185,28 @@ impl Poller<'_> {
         if sought.is_ok() {
             // what could not be read lies elsewhere
             self.trouble.went(partition, self.context);
+            self.begins_at(partition, Some(offset));
         }
         self.events.blocking_send(Event::Sought(partition, offset, sought)).map_err(|_| End::Over)
+    }
+
+    /// The partition is read from here on, as far as that is known.
+    fn begins_at(&mut self, partition: Partition, next: Option<Offset>) {
+        self.context.fetched.lock().unwrap_or_else(PoisonError::into_inner).moved(partition);
+        self.empty.remove(&partition);
+        match next {
+            Some(next) => _ = self.next.insert(partition, next),
+            None => _ = self.next.remove(&partition),
+        }
     }
 
     /// Takes over what a rebalance has brought. What was read of a partition that went is not for the driver any more.
     fn follow(&mut self) {
         for change in self.context.changes() {
             match change {
-                Change::Came(partition, queue) => {
+                Change::Came(partition, queue, next) => {
                     self.open.remove(&partition);
+                    self.begins_at(partition, next);
                     self.trouble.came(partition, self.context);
                     let start = encode::record_start(&self.context.topics[partition.topic], partition.number);
                     self.queues.insert(partition, Queue { fetched: queue, start });
@@ -211,6 +214,7 @@ impl Poller<'_> {
                 Change::Went(partition) => {
                     self.queues.remove(&partition);
                     self.open.remove(&partition);
+                    self.begins_at(partition, None);
                     self.trouble.went(partition, self.context);
                 }
             }
@@ -226,16 +230,63 @@ impl Poller<'_> {
                 if self.held.contains(partition) {
                     continue;
                 }
+                let before = taken;
                 for message in (0..self.batch).map_while(|_| queue.fetched.poll(Duration::ZERO)) {
                     taken += 1;
                     self.take(*partition, &queue.start, message)?;
                 }
+                let empty = self.empty.entry(*partition).or_default();
+                *empty = if taken > before { 0 } else { empty.saturating_add(1) };
             }
             Ok(taken)
         };
         let read = read();
         self.queues = queues;
         read
+    }
+
+    /// Where everything that was fetched is read, offsets behind it that have no record need nothing.
+    fn pass_gaps(&mut self) -> Result<(), End> {
+        let fetched = self.context.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = |(partition, next): (&Partition, &Offset)| {
+            let all = self.empty.get(partition).is_some_and(|times| *times >= EMPTY);
+            let through = fetched.through(*partition).filter(|through| all && through > next)?;
+            Some((*partition, through))
+        };
+        let gaps: Vec<(Partition, Offset)> = self.next.iter().filter_map(read).collect();
+        drop(fetched);
+        for (partition, next) in gaps {
+            self.chunk(partition).skip(next - 1);
+            self.hand_on(partition)?;
+        }
+        Ok(())
+    }
+
+    /// The partition's open chunk.
+    fn chunk(&mut self, partition: Partition) -> &mut Chunk {
+        if self.open.is_empty() {
+            self.since = Instant::now();
+        }
+        self.open.entry(partition).or_insert_with(|| Chunk::reusing(self.spare.pop().unwrap_or_default()))
+    }
+
+    /// The brokers do not have the partition's position. Another consumer settles where it goes on.
+    fn astray(&mut self, partition: Partition) -> Result<(), End> {
+        self.hand_on(partition)?;
+        let (topic, number) = (&self.context.topics[partition.topic], partition.number);
+        let place = self.next.get(&partition).map_or_else(String::new, |next| format!(" at offset {next}, the next to read"));
+        if let Some(next) = self.next.get(&partition)
+            && let Ok((start, end)) = self.consumer.fetch_watermarks(topic, number, PATIENCE)
+            && (start..=end).contains(next)
+        {
+            self.context.known.rewritten().insert((topic.clone(), number));
+        }
+        let why = format!(
+            "{topic}-{number} cannot be read{place}: its log does not have it any more. Another consumer settles where it goes on"
+        );
+        tracing::warn!(mapping = self.context.mapping, topic, partition = number, "{why}, once what is held of it is done");
+        self.context.progress.problem(Some(partition), Some(why.clone()));
+        self.events.blocking_send(Event::Astray(vec![partition], why)).map_err(|_| End::Over)
     }
 
     /// Adds a message to its partition's chunk, and hands the chunk on when it is full. `start`: its [`encode::record_start`].
@@ -246,14 +297,13 @@ impl Poller<'_> {
         if again {
             self.hand_on(partition)?;
         }
-        if self.open.is_empty() {
-            self.since = Instant::now();
+        let (context, batch) = (self.context, self.batch);
+        let chunk = self.chunk(partition);
+        if !append(chunk, start, &message, context) {
+            context.progress.filtered.fetch_add(1, Ordering::Relaxed);
         }
-        let chunk = self.open.entry(partition).or_insert_with(|| Chunk::reusing(self.spare.pop().unwrap_or_default()));
-        if !append(chunk, start, &message, self.context) {
-            self.context.progress.filtered.fetch_add(1, Ordering::Relaxed);
-        }
-        if chunk.bytes() >= CHUNK_BYTES || chunk.len() >= self.batch {
+        let full = chunk.bytes() >= CHUNK_BYTES || chunk.len() >= batch;
+        if full {
             self.hand_on(partition)?;
         }
         Ok(())
@@ -278,6 +328,12 @@ impl Poller<'_> {
                 code => Broken::Other(format!("its consumer cannot go on ({code}: {why})")),
             }));
         }
+        if let Some(partition) = partition
+            && error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset)
+        {
+            self.astray(partition)?;
+            return Ok(None);
+        }
         self.trouble.failed(Instant::now(), partition, &error, self.consumer);
         Ok(None)
     }
@@ -292,6 +348,9 @@ impl Poller<'_> {
 
     fn hand_on(&mut self, partition: Partition) -> Result<(), End> {
         let Some(chunk) = self.open.remove(&partition) else { return Ok(()) };
+        if let Some(end) = chunk.end() {
+            self.next.insert(partition, end + 1);
+        }
         self.trouble.read(partition, chunk.end());
         self.events.blocking_send(Event::Records(partition, chunk)).map_err(|_| End::Over)
     }

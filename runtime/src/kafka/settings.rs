@@ -1,5 +1,6 @@
 //! A mapping's settings, as librdkafka and the pure machine want them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -8,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Limits, encode};
 use crate::invocation::MAX_PAYLOAD;
 use crate::mapping::Settings;
-use crate::model::{KafkaMapping, Security, StartingPosition};
+use crate::model::{KafkaMapping, Security};
 
 /// Longest topic name (249), a partition number and the punctuation around them.
 const PARTITION_OVERHEAD: usize = 270;
@@ -59,11 +60,6 @@ pub(super) fn reach(servers: &str, security: &Security, config: &mut ClientConfi
 /// The consumer's configuration.
 pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
     let mut config = cluster(mapping);
-    // only met when a committed offset is out of range: a group's start is committed before anything is read
-    let reset = match mapping.start {
-        StartingPosition::Latest => "latest",
-        StartingPosition::TrimHorizon | StartingPosition::AtTimestamp(_) => "earliest",
-    };
     config
         .set("group.id", &mapping.group)
         // static membership: after a kill the successor takes over at once, without waiting for the session to run out
@@ -71,7 +67,8 @@ pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
         // offsets are committed by us and only for what is done
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", reset)
+        // a position that the log does not have is an error, which `offsets` settles: librdkafka would skip or repeat records silently
+        .set("auto.offset.reset", "error")
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", "10000")
         .set("heartbeat.interval.ms", "3000")
@@ -87,9 +84,14 @@ pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
     config
 }
 
-/// The same for every start of this mapping on this host, different on every other.
+/// The same for every start of this mapping on this host, different on every other, and for other topics.
+///
+/// A broker gives a static member that comes back within its session the partitions that it had, without a look at its topics: under the
+/// same name a mapping whose template now names another topic would have nothing of it.
 fn instance_id(mapping: &KafkaMapping, host_id: &str) -> String {
-    let digest = Sha256::digest(format!("{host_id}\n{}\n{}", mapping.id, mapping.group));
+    let topics: BTreeSet<&str> = mapping.topics.iter().map(String::as_str).collect();
+    let topics: Vec<&str> = topics.into_iter().collect();
+    let digest = Sha256::digest(format!("{host_id}\n{}\n{}\n{}", mapping.id, mapping.group, topics.join("\n")));
     format!("usher-{}", hex::encode(&digest[..8]))
 }
 
@@ -136,6 +138,21 @@ mod tests {
             sqs: None,
             function_arn,
             parts: Registry::default(),
+            state: None,
+        }
+    }
+
+    #[test]
+    fn a_member_of_other_topics_is_another_member() {
+        let mut mapping = mapping(KafkaKind::SelfManaged);
+        let own = |mapping: &KafkaMapping| instance_id(mapping, "host");
+        mapping.topics = vec!["a".to_owned(), "b".to_owned()];
+        let both = own(&mapping);
+        mapping.topics.reverse();
+        assert_eq!(own(&mapping), both, "their order is of no account");
+        for topics in [vec!["a"], vec!["b"], vec!["a", "c"], vec!["a", "b", "c"]] {
+            mapping.topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+            assert_ne!(own(&mapping), both, "{topics:?}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! One run of a mapping: a consumer, the thread that polls it and the driver, from their start to the end of all three.
 //!
-//! A run ends with an error when the consumer cannot go on: its membership was taken over (fenced), librdkafka reports an error that it calls
-//! fatal, or the polling thread panicked. The next run begins with a consumer of its own, from the last commit.
+//! A run ends with an error when the consumer cannot go on: its membership was taken over (fenced), the group gives it nothing although
+//! there is something to read, the log does not have its position any more, librdkafka reports an error that it calls fatal, or the polling
+//! thread panicked. The next run begins with a consumer of its own, from the last commit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
@@ -12,14 +13,16 @@ use std::time::Instant;
 use rdkafka::consumer::Consumer;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::broken::Broken;
 use super::consumer::{Context, Event, MappingConsumer};
 use super::destination::Outlet;
 use super::driver::Driver;
 use super::membership::Membership;
 use super::moves::Move;
-use super::poller::{self, Broken, Orders};
+use super::poller::{self, Orders};
 use super::status::Progress;
-use super::{CHUNKS_AHEAD, LEAVING, Limits, settings};
+use super::topics::KnownTopics;
+use super::{CHUNKS_AHEAD, LEAVING, Limits, settings, survey};
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
 use crate::tuning::SourceSettings;
@@ -36,6 +39,8 @@ pub(super) struct Source {
     moves: tokio::sync::Mutex<mpsc::Receiver<Move>>,
     pub(super) shutdown: watch::Receiver<bool>,
     membership: Mutex<Membership>,
+    /// The topics that this host has read.
+    known: Arc<KnownTopics>,
     /// The consumer of the first run, made before anything starts: what librdkafka refuses is an error of the start.
     first: Mutex<Option<Subscribed>>,
 }
@@ -51,7 +56,7 @@ impl Source {
     /// Prepares the first run.
     ///
     /// # Errors
-    /// A setting that librdkafka refuses.
+    /// A setting that librdkafka refuses, or a file of the state folder that cannot be read.
     pub(super) fn new(
         mapping: KafkaMapping,
         limits: Limits,
@@ -60,6 +65,7 @@ impl Source {
         (tuned, moves): (watch::Receiver<Option<SourceSettings>>, mpsc::Receiver<Move>),
         shutdown: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, String> {
+        let known = KnownTopics::open(limits.state.as_deref(), &mapping.id, &mapping.group)?;
         let source = Self {
             mapping,
             limits,
@@ -70,6 +76,7 @@ impl Source {
             moves: tokio::sync::Mutex::new(moves),
             shutdown,
             membership: Mutex::default(),
+            known: Arc::new(known),
             first: Mutex::default(),
         };
         let subscribed = source.subscribe()?;
@@ -83,7 +90,7 @@ impl Source {
 
     fn subscribe(&self) -> Result<Subscribed, String> {
         let (events, received) = mpsc::channel(CHUNKS_AHEAD);
-        let context = Context::new(&self.mapping, events.clone(), self.progress.clone());
+        let context = Context::new(&self.mapping, events.clone(), self.progress.clone(), self.known.clone());
         let member = self.membership().of(&self.limits.host_id);
         let consumer: MappingConsumer = settings::client(&self.mapping, &member)
             .create_with_context(context)
@@ -110,6 +117,8 @@ impl Source {
         self.progress.restarted();
         let Subscribed { consumer, events, received } = subscribed;
         let stop = Arc::new(AtomicBool::new(false));
+        let surveying = survey::begin(self.mapping.clone(), self.known.clone(), events.clone());
+        let _surveying = surveying.map_err(|error| format!("cannot start a thread: {error}"))?;
         let (orders, ordered) = std_mpsc::channel();
         let (ending, polling) = oneshot::channel();
         let name = Self::polling_name(&self.mapping.id);
@@ -144,8 +153,10 @@ impl Source {
         let mut moves = self.moves.lock().await;
         let driven = driver.run(received, polling, tuned, &mut moves, self.shutdown.clone(), self.limits.drain).await;
         let left = open.leave().await;
-        if driven == Err(Broken::Fenced) {
-            self.membership().fenced(Instant::now(), rand::random());
+        match driven {
+            Err(Broken::Fenced) => self.membership().fenced(Instant::now(), rand::random()),
+            Err(Broken::Unassigned(_)) => self.membership().leaves_its_name(rand::random()),
+            Ok(()) | Err(Broken::Other(_)) => {}
         }
         driven.map_err(|broken| broken.to_string())?;
         left

@@ -17,6 +17,8 @@ pub struct MappingStatus {
     pub function: String,
     /// Consumer group.
     pub group: String,
+    /// Topics that it reads.
+    pub topics: Vec<String>,
     /// Records that are over with: done, or discarded.
     pub records_done: u64,
     /// Records dropped by the filters; one that is read again counts again.
@@ -32,6 +34,11 @@ pub struct MappingStatus {
     /// Records that were given up although no limit of the mapping says so, and that no destination holds: larger than an event, or with a
     /// failure record that the destination refuses in every form.
     pub records_lost: u64,
+    /// Offsets that were deleted from their topics (retention, `DeleteRecords`) before this group read them.
+    pub records_deleted_unread: u64,
+    /// Partitions that were read from their start because their log is another one than before: the topic was created again, or the log
+    /// was cut.
+    pub logs_replaced: u64,
     /// Why records are not read: Kafka is away, or reports an error of a partition or of the whole mapping.
     pub problem: Option<String>,
     /// Why the destination takes no failure records at present; a partition waits for it.
@@ -71,6 +78,8 @@ pub(super) struct Progress {
     pub(super) discarded: AtomicU64,
     pub(super) reduced: AtomicU64,
     pub(super) lost: AtomicU64,
+    pub(super) deleted_unread: AtomicU64,
+    pub(super) logs_replaced: AtomicU64,
     pub(super) away: AtomicBool,
     ends: Mutex<BTreeMap<Partition, Offset>>,
     owned: Mutex<BTreeMap<Partition, Owned>>,
@@ -172,6 +181,8 @@ impl Progress {
             records_discarded: self.discarded.load(Ordering::Relaxed),
             failure_records_reduced: self.reduced.load(Ordering::Relaxed),
             records_lost: self.lost.load(Ordering::Relaxed),
+            records_deleted_unread: self.deleted_unread.load(Ordering::Relaxed),
+            logs_replaced: self.logs_replaced.load(Ordering::Relaxed),
             partitions: partitions.collect(),
             ..MappingStatus::default()
         }

@@ -197,3 +197,53 @@ fn a_paused_mapping_holds_its_records_and_goes_on_with_them() {
     machine.step(2_000, tuned(false, 3), &mut out);
     assert_eq!(out, [Action::Invoke(2, vec![slice(2, 4)])], "and the new size counts");
 }
+
+fn aged(times: &[Millis]) -> Vec<Record> {
+    times.iter().zip(0..).map(|(time, offset)| Record { offset, size: 10, time: *time }).collect()
+}
+
+#[test]
+fn each_record_is_judged_by_its_own_age() {
+    let now = 100_000;
+    let mut machine = Machine::new(Settings { max_age: Some(Duration::from_secs(60)), ..settings() });
+    let mut out = Vec::new();
+    machine.step(now, Input::Assigned(&[partition(0)]), &mut out);
+    // young, old, without a time, old, old, young
+    machine.step(now, Input::Records(partition(0), &aged(&[now, 1_000, -1, 2_000, 3_000, now])), &mut out);
+    let mut seen = Vec::new();
+    let mut given_up = Vec::new();
+    while let Some(action) = (!out.is_empty()).then(|| out.remove(0)) {
+        match action {
+            Action::Invoke(id, slices) => {
+                seen.extend(slices.iter().map(|slice| (slice.first, slice.last)));
+                machine.step(now, Input::Finished(id, Finish::Answered(Vec::new())), &mut out);
+            }
+            Action::Discard(slice, reason) => given_up.push((slice.first, slice.last, reason)),
+            _ => {}
+        }
+    }
+    assert_eq!(seen, [(0, 0), (2, 2), (5, 5)]);
+    assert_eq!(given_up, [(1, 1, Reason::TooOld), (3, 4, Reason::TooOld)]);
+}
+
+#[test]
+fn a_record_that_ages_during_retries_is_given_up_alone() {
+    let limits = Settings { max_age: Some(Duration::from_secs(60)), max_retries: Some(1), has_destination: true, ..settings() };
+    let mut machine = Machine::new(limits);
+    let mut out = Vec::new();
+    machine.step(60_000, Input::Assigned(&[partition(0)]), &mut out);
+    machine.step(60_000, Input::Records(partition(0), &aged(&[60_000, 1_000, 60_000])), &mut out);
+    assert_eq!(out, [Action::Invoke(1, vec![slice(0, 2)])]);
+    out.clear();
+    machine.step(60_000, Input::Finished(1, Finish::Failed), &mut out);
+    machine.step(62_000, Input::Tick, &mut out);
+    assert_eq!(out, [Action::Invoke(2, vec![slice(0, 0)])], "the second is too old by now");
+    out.clear();
+    machine.step(62_000, Input::Finished(2, Finish::Answered(Vec::new())), &mut out);
+    assert!(out.contains(&Action::SendToDestination(slice(1, 1), Reason::TooOld)), "{out:?}");
+    machine.step(62_000, Input::Delivered(partition(0), true), &mut out);
+    assert!(out.contains(&Action::Invoke(3, vec![slice(2, 2)])), "{out:?}");
+    out.clear();
+    machine.step(62_000, Input::Finished(3, Finish::Failed), &mut out);
+    assert!(out.contains(&Action::SendToDestination(slice(2, 2), Reason::RetriesExhausted)), "its attempts count on: {out:?}");
+}

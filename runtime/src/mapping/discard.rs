@@ -7,16 +7,18 @@ use super::{Action, Millis, Partition, Reason};
 impl Machine {
     /// Gives up what is too old at the front of these partitions, and a single record that no event can carry.
     pub(super) fn give_up_what_may_not_travel(&mut self, now: Millis, candidates: &[Partition], out: &mut Vec<Action>) {
-        if let Some(limit) = self.settings.max_age {
-            for partition in candidates {
-                let expired = self.partitions[partition].expired(now, limit.as_millis() as Millis);
-                self.give_up(now, *partition, expired, Reason::TooOld, out);
-            }
-        }
+        let max_age = self.max_age();
         let room = self.settings.max_payload.saturating_sub(self.settings.envelope + self.settings.partition_overhead).max(1);
         for partition in candidates {
-            while self.partitions.get(partition).is_some_and(|state| state.held.is_none() && state.first_size() >= room) {
-                self.give_up(now, *partition, 1, Reason::TooLarge, out);
+            while let Some(state) = self.partitions.get(partition).filter(|state| state.held.is_none()) {
+                let expired = state.expired(now, max_age);
+                if expired > 0 {
+                    self.give_up(now, *partition, expired, Reason::TooOld, out);
+                } else if state.first_size() >= room {
+                    self.give_up(now, *partition, 1, Reason::TooLarge, out);
+                } else {
+                    break;
+                }
             }
         }
     }

@@ -164,10 +164,13 @@ impl Machine {
         }
         let mut ready = self.ready(now, out);
         ready.sort_by_key(|partition| self.partitions.get(partition).map(State::oldest_arrival));
+        let max_age = self.max_age();
         let retry = ready.iter().find_map(|partition| {
-            let state = self.partitions.get(partition)?;
+            let state = self.partitions.get_mut(partition)?;
             let segment = state.retry()?;
-            Some((state.front(*partition, segment.records)?, segment.attempts))
+            let young = state.young(segment.records, now, max_age);
+            state.split(young);
+            Some((state.front(*partition, young)?, segment.attempts))
         });
         let slices = match retry {
             // alone: what made it fail must not fail another partition's records
@@ -219,7 +222,8 @@ impl Machine {
             let Some(state) = self.partitions.get(partition) else { continue };
             bytes += self.settings.partition_overhead;
             let room = limit.saturating_sub(bytes);
-            let (taken, used) = state.fitting(self.settings.batch_size - count, room);
+            let young = state.young(self.settings.batch_size - count, now, self.max_age());
+            let (taken, used) = state.fitting(young, room);
             slices.extend(state.front(*partition, taken));
             bytes += used;
             count += taken;
@@ -334,6 +338,11 @@ impl Machine {
     fn room(&self) -> (usize, usize) {
         let share = self.settings.buffer_bytes / self.partitions.len().max(1);
         ((self.settings.batch_size * 3).max(1_000), share)
+    }
+
+    /// `Millis::MAX` without a limit.
+    pub(super) fn max_age(&self) -> Millis {
+        self.settings.max_age.map_or(Millis::MAX, |age| age.as_millis() as Millis)
     }
 
     fn commit_due(&self) -> Millis {

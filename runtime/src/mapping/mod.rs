@@ -16,7 +16,8 @@
 //! Choices where the service's documentation is silent: a retried slice travels alone, so that one partition's poison
 //! fails no other partition's records; after a partial failure each partition resumes at its lowest failed offset, and
 //! a retry that made progress counts as a first attempt; a batch that failed whole is cut in half, when bisecting is on,
-//! without using up an attempt; a record that a filter drops is done as soon as those before it are.
+//! without using up an attempt; each record is judged by its own age, so a batch ends before one that is too old, which is given up when
+//! it has come to the front; a record that a filter drops is done as soon as those before it are.
 
 mod discard;
 mod machine;
@@ -64,6 +65,13 @@ pub struct Record {
     pub time: Millis,
 }
 
+impl Record {
+    /// It has a time, which is more than `limit` before `now`.
+    fn is_older(&self, now: Millis, limit: Millis) -> bool {
+        self.time >= 0 && now - self.time > limit
+    }
+}
+
 /// How a mapping behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -81,7 +89,7 @@ pub struct Settings {
     pub bisect: bool,
     /// Retries after the first attempt; `None`: for ever.
     pub max_retries: Option<u32>,
-    /// Records older than this are discarded; `None`: none are.
+    /// A record older than this when it would travel is given up, wherever it lies in its batch; `None`: none is.
     pub max_age: Option<Duration>,
     /// Discarded records go to a destination first.
     pub has_destination: bool,
@@ -143,7 +151,7 @@ pub enum Finish {
     Answered(Vec<Failure>),
     /// The function failed, or its answer made no sense: the whole batch is tried again.
     Failed,
-    /// The function was never reached (throttled, shutting down). Uses up no retry.
+    /// The function was never reached (throttled, shutting down), or the host ended the invocation. Uses up no retry.
     NotInvoked,
 }
 

@@ -145,7 +145,20 @@ impl State {
 
     /// Records at the front that are older than `limit`.
     pub(super) fn expired(&self, now: Millis, limit: Millis) -> usize {
-        self.queue.iter().take_while(|(record, _)| record.time >= 0 && now - record.time > limit).count()
+        self.queue.iter().take_while(|(record, _)| record.is_older(now, limit)).count()
+    }
+
+    /// Of the first `records`, those before the first one that is older than `limit` (all of them where none is).
+    pub(super) fn young(&self, records: usize, now: Millis, limit: Millis) -> usize {
+        self.queue.iter().take(records).take_while(|(record, _)| !record.is_older(now, limit)).count()
+    }
+
+    /// Cuts the front segment behind its first `records`; both parts keep its attempts.
+    pub(super) fn split(&mut self, records: usize) {
+        let Some(segment) = self.segments.front_mut().filter(|segment| segment.records > records) else { return };
+        let rest = Segment { records: segment.records - records, attempts: segment.attempts };
+        segment.records = records;
+        self.segments.insert(1, rest);
     }
 
     /// Position within the first `records` of the lowest of `offsets`. An offset that is none of theirs is given back.

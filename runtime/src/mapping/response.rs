@@ -42,7 +42,7 @@ pub fn failures(answer: &[u8], partition: impl Fn(&str) -> Option<Partition>) ->
     if answer.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }
-    let answer: Option<Answer> = serde_json::from_slice(answer)
+    let answer: Option<Answer> = strict_json::from_slice(answer)
         .map_err(|error| format!("the partial batch response is malformed ({error}); expected {{\"batchItemFailures\":[{{\"itemIdentifier\":{{\"partition\":\"topic-0\",\"offset\":42}}}}]}}"))?;
     let items = answer.and_then(|answer| answer.batch_item_failures).unwrap_or_default();
     items
@@ -88,6 +88,12 @@ mod tests {
             (r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"other-3","offset":1}}]}"#, "other-3"),
             (r#"{"batchItemFailures":[{}]}"#, "itemIdentifier"),
             (r#""done""#, "malformed"),
+            // arrays that name the fields by their position
+            (r#"[[[["orders-3",42]]]]"#, "malformed"),
+            ("[]", "malformed"),
+            ("[null]", "malformed"),
+            (r#"{"batchItemFailures":[[{"partition":"orders-3","offset":42}]]}"#, "malformed"),
+            (r#"{"batchItemFailures":[{"itemIdentifier":["orders-3",42]}]}"#, "malformed"),
         ];
         for (answer, expected) in cases {
             let error = read(answer).unwrap_err();

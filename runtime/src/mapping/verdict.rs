@@ -17,11 +17,10 @@ pub fn verdict(
         },
         // whatever it says
         Ok(Response { outcome: Outcome::Answer(_), .. }) => (Finish::Answered(Vec::new()), None),
-        // no fault of the function: it uses up no retry
-        Ok(Response { outcome: Outcome::Error(error), .. }) if error.is_of_the_hosts_end() => (Finish::NotInvoked, None),
+        Ok(Response { outcome: Outcome::Interrupted(_), .. })
+        | Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => (Finish::NotInvoked, None),
         Ok(Response { outcome: Outcome::Error(_), .. }) | Err(Rejected::NotFound(_) | Rejected::TooLarge(_)) => {
             (Finish::Failed, None)
         }
-        Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => (Finish::NotInvoked, None),
     }
 }

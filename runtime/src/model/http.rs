@@ -23,6 +23,34 @@ pub struct Api {
     /// `CorsConfiguration` of an HTTP API, `Cors` of a function URL: the service answers preflight requests itself and adds
     /// its own headers. REST APIs have [`RestApi::preflight`] instead.
     pub cors: Option<Cors>,
+    /// How many requests its routes take.
+    pub throttling: Throttling,
+}
+
+/// Limits on the rate of requests: a bucket for each route.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Throttling {
+    /// Of routes without limits of their own; `None`: no limit.
+    pub default: Option<Throttle>,
+    /// By [`Route::key`], or `* PATH` for every method of a path.
+    pub routes: BTreeMap<String, Throttle>,
+}
+
+impl Throttling {
+    /// The limit of a route.
+    pub fn of(&self, route: &Route) -> Option<Throttle> {
+        let own = self.routes.get(&route.key()).or_else(|| self.routes.get(&format!("* {}", route.path)));
+        own.copied().or(self.default)
+    }
+}
+
+/// A token bucket: a request takes a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Throttle {
+    /// `ThrottlingRateLimit`: tokens that come back, thousandths a second.
+    pub rate_milli: u64,
+    /// `ThrottlingBurstLimit`: tokens at most.
+    pub burst: u32,
 }
 
 impl Api {
@@ -113,6 +141,13 @@ pub struct Route {
     /// How long the service waits for the function: 30 s at most on an HTTP API, 29 s on a REST API; a function URL waits
     /// as long as the function may run.
     pub timeout: Duration,
+}
+
+impl Route {
+    /// `GET /orders/{number}`, or `$default`.
+    pub fn key(&self) -> String {
+        if self.path == "$default" { self.path.clone() } else { format!("{} {}", self.method, self.path) }
+    }
 }
 
 /// A JWT authorizer of an HTTP API.

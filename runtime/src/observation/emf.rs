@@ -64,8 +64,8 @@ pub fn points(line: &str) -> Vec<Point> {
     if !line.starts_with('{') || !line.contains("\"_aws\"") {
         return Vec::new();
     }
-    let Ok(mut root) = serde_json::from_str::<BTreeMap<String, Value>>(line) else { return Vec::new() };
-    let metadata = root.remove("_aws").and_then(|metadata| serde_json::from_value::<Metadata>(metadata).ok());
+    let Ok(mut root) = strict_json::from_str::<BTreeMap<String, Value>>(line) else { return Vec::new() };
+    let metadata = root.remove("_aws").and_then(|metadata| strict_json::from_value::<Metadata>(metadata).ok());
     let directives = metadata.map(|metadata| metadata.directives).unwrap_or_default();
     directives.iter().flat_map(|directive| read(directive, &root)).take(MOST_METRICS).collect()
 }

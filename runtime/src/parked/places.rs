@@ -52,6 +52,14 @@ pub struct Origin {
 }
 
 impl Place {
+    /// The functions whose given-up events go there.
+    pub fn functions(&self) -> &[Origin] {
+        match &self.store {
+            Store::Queue { functions, .. } => functions,
+            Store::Topic { .. } | Store::Stream { .. } => &[],
+        }
+    }
+
     /// Whose failures go there, in words.
     pub fn from(&self) -> String {
         match &self.store {

@@ -48,7 +48,7 @@ pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
     let Store::Queue { queues, mappings, functions } = &place.store else {
         return Err("only a queue's letters are brought back one by one".to_owned());
     };
-    let body: Option<Value> = serde_json::from_str(&letter.body).ok();
+    let body: Option<Value> = strict_json::from_str(&letter.body).ok();
     if let Some(batch) = body.as_ref().and_then(|body| body.get("KafkaBatchInfo")).filter(|_| !mappings.is_empty()) {
         let infos =
             batch.get("recordsInfo").and_then(Value::as_object).ok_or("it names no records (KafkaBatchInfo.recordsInfo)")?;
@@ -107,7 +107,7 @@ fn event(functions: &[Origin], alone: bool, letter: &Letter) -> Option<Result<(S
     if functions.is_empty() || letter.source.is_some() {
         return None;
     }
-    let record: Option<Record<'_>> = serde_json::from_str(&letter.body).ok();
+    let record: Option<Record<'_>> = strict_json::from_str(&letter.body).ok();
     // an event may fill its message so that no attribute finds room
     if letter.attribute("RequestID").is_some() || (alone && record.is_none()) {
         return Some(match functions {
@@ -140,7 +140,7 @@ fn offsets(info: &Value) -> Option<(i64, i64)> {
 
 /// Why a letter is where it is, as far as it says.
 pub fn reason(letter: &Letter) -> String {
-    let body: Value = serde_json::from_str(&letter.body).unwrap_or_default();
+    let body: Value = strict_json::from_str(&letter.body).unwrap_or_default();
     if let Some(condition) = body["requestContext"]["condition"].as_str() {
         let attempts = body["requestContext"]["approximateInvokeCount"].as_u64();
         let attempts = attempts.map(|count| format!(" after {count} attempts")).unwrap_or_default();

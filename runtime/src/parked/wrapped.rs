@@ -35,7 +35,7 @@ impl Content {
 
 /// The record in a document; `None`: it is no such document.
 pub(super) fn unwrapped(document: &[u8]) -> Option<Wrapped> {
-    let document: Value = serde_json::from_slice(document).ok()?;
+    let document: Value = strict_json::from_slice(document).ok()?;
     let reason = document["requestContext"]["condition"].as_str()?.to_owned();
     let content = if let Some(place) = document.get("payloadOmitted") {
         Content::Elsewhere {

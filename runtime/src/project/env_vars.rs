@@ -17,7 +17,7 @@ pub(super) fn read(file: &Path, into: &mut BTreeMap<String, BTreeMap<String, Str
             return problems;
         }
     };
-    let root: Value = match serde_json::from_str(&text) {
+    let root: Value = match strict_json::from_str(&text) {
         Ok(root) => root,
         Err(error) => {
             problems.error(error.line(), format!("this is not JSON: {error}."));

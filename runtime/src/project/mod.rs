@@ -11,6 +11,7 @@ mod safety;
 mod samconfig;
 mod servers;
 mod settings;
+mod template_file;
 mod tuned;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use crate::tuning::Wish;
 pub use clusters::{Cluster, Secret};
 pub use safety::{broker_list, is_this_machine, remote_hosts};
 pub use servers::{LocalServer, local_servers};
+pub use template_file::{TEMPLATES, in_folder, template_file};
 pub use tuned::tuned;
 
 /// Name of the settings file beside the template.
@@ -79,7 +81,7 @@ pub struct Given {
 }
 
 /// What the command line says of the project.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Arguments {
     /// `--config-env`: section of samconfig.toml.
     pub config_env: String,

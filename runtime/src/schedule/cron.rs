@@ -1,65 +1,178 @@
 //! `EventBridge`'s cron: six fields (minute, hour, day of month, month, day of week, year) with `?`, `L`, `W` and `#`.
 //!
-//! The search over civil time is croner's; this file turns `EventBridge`'s dialect into croner's and says in its own
-//! words what is wrong.
+//! Pure: an expression becomes sets of numbers, and the next civil time is searched in them.
 
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::civil::DateTime;
+use std::collections::BTreeSet;
 
-/// Last year that `EventBridge` takes.
-const LAST_YEAR: i16 = 2199;
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime, Weekday};
 
-/// A cron expression, understood.
+use super::error::ScheduleError;
+use super::field::{DAY, HOUR, MINUTE, MONTH, WEEKDAY, YEAR};
+
+/// A cron expression that was read.
 #[derive(Debug, Clone)]
-pub struct Calendar(Cron);
+pub struct Calendar {
+    minutes: BTreeSet<u16>,
+    hours: BTreeSet<u16>,
+    months: BTreeSet<u16>,
+    years: BTreeSet<u16>,
+    /// A day fits when one of these does.
+    days: Vec<DayRule>,
+}
+
+/// Which days of a month an item of either day field means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum DayRule {
+    /// Days by number.
+    OfMonth(BTreeSet<u16>),
+    /// `L`: the last day.
+    Last,
+    /// `LW`: the last day from Monday to Friday.
+    LastWorkday,
+    /// `15W`: the day from Monday to Friday that is nearest to this one, in the same month.
+    Workday(u16),
+    /// Days of the week, 1 for Sunday.
+    OfWeek(BTreeSet<u16>),
+    /// `6L`: the last such day of the week in the month.
+    LastOfWeek(u16),
+    /// `6#3`: such a day of the week for the third time in the month.
+    Nth(u16, u16),
+}
 
 impl Calendar {
     /// Reads the six fields.
     ///
     /// # Errors
-    /// The end of a sentence that begins with the expression.
-    pub(super) fn parse(fields: &str) -> Result<Self, String> {
+    /// What is wrong, as the end of a sentence that begins with the expression.
+    pub(super) fn parse(fields: &str) -> Result<Self, ScheduleError> {
         let parts: Vec<&str> = fields.split_whitespace().collect();
-        let [minute, hour, day, month, weekday, year] = parts[..] else {
-            return Err(format!(
-                "has {} fields. Write six: minute, hour, day of month, month, day of week, year, as in cron(0 12 * * ? *).",
-                parts.len()
-            ));
+        let [minute, hour, day, month, weekday, year] = parts[..] else { return Err(ScheduleError::Fields(parts.len())) };
+        let days = match (day, weekday) {
+            ("?", "?") => return Err(ScheduleError::NoDay),
+            (day, "?") => day.split(',').map(of_month).collect(),
+            ("?", weekday) => of_week(weekday),
+            _ => return Err(ScheduleError::BothDays),
         };
-        match (day, weekday) {
-            ("?", "?") => return Err("has ? for both days. Write * for the day of month: cron(0 12 * * ? *).".into()),
-            ("?", _) | (_, "?") => {}
-            _ => {
-                return Err(
-                    "sets the day of month and the day of week, which exclude each other. Write ? for one of them.".into()
-                );
-            }
-        }
-        let weekday = weekday_dialect(weekday);
-        let pattern = format!("0 {minute} {hour} {day} {month} {weekday} {year}");
-        let parser = CronParser::builder()
-            .seconds(Seconds::Required)
-            .year(Year::Required)
-            .alternative_weekdays(true)
-            .sloppy_ranges(true)
-            .build();
-        parser.parse(&pattern).map(Self).map_err(|error| format!("is not a cron expression: {error}. The fields are minute, hour, day of month, month, day of week (1 is Sunday), year."))
+        Ok(Self {
+            minutes: MINUTE.list(minute)?,
+            hours: HOUR.list(hour)?,
+            days: days?,
+            months: MONTH.list(month)?,
+            years: YEAR.list(year)?,
+        })
     }
 
-    /// The first civil time after this one that fits.
+    /// The first civil time after this one that fits; `None` when there is none left.
     pub(super) fn next(&self, after: DateTime) -> Option<DateTime> {
-        self.0.find_next_occurrence(&after, false).ok().filter(|next| next.year() <= LAST_YEAR)
+        let start = after.checked_add(1.minute()).ok()?.with().second(0).subsec_nanosecond(0).build().ok()?;
+        let today = start.date();
+        if self.fits(today)
+            && let Some(at) = self.in_day(start)
+        {
+            return Some(at);
+        }
+        let mut date = today;
+        loop {
+            date = date.tomorrow().ok()?;
+            // a month or year that does not fit is passed as a whole
+            if !self.years.contains(&number(date.year())) {
+                let year = self.years.range(number(date.year())..).next()?;
+                date = Date::new(i16::try_from(*year).ok()?, 1, 1).ok()?;
+            }
+            if !self.months.contains(&number(date.month())) {
+                date = date.last_of_month();
+                continue;
+            }
+            if self.fits(date) {
+                let (hour, minute) = (self.hours.first()?, self.minutes.first()?);
+                return Some(date.at(i8::try_from(*hour).ok()?, i8::try_from(*minute).ok()?, 0, 0));
+            }
+        }
+    }
+
+    fn fits(&self, date: Date) -> bool {
+        self.years.contains(&number(date.year()))
+            && self.months.contains(&number(date.month()))
+            && self.days.iter().any(|rule| rule.holds(date))
+    }
+
+    /// The first time from this one on that fits, on the same day.
+    fn in_day(&self, from: DateTime) -> Option<DateTime> {
+        let (hour, minute) = (number(from.hour()), number(from.minute()));
+        let same_hour = self.hours.contains(&hour).then(|| self.minutes.range(minute..).next()).flatten();
+        let (hour, minute) = match same_hour {
+            Some(minute) => (hour, *minute),
+            None => (*self.hours.range(hour + 1..).next()?, *self.minutes.first()?),
+        };
+        Some(from.date().at(i8::try_from(hour).ok()?, i8::try_from(minute).ok()?, 0, 0))
     }
 }
 
-/// `L` alone is Saturday, `6L` the last Friday: croner writes the latter `6#L`.
-fn weekday_dialect(field: &str) -> String {
-    if field.eq_ignore_ascii_case("L") {
-        return "7".into();
+impl DayRule {
+    fn holds(&self, date: Date) -> bool {
+        let (day, weekday, last) = (number(date.day()), weekday(date), number(date.days_in_month()));
+        match self {
+            Self::OfMonth(days) => days.contains(&day),
+            Self::Last => day == last,
+            Self::LastWorkday => nearest_workday(date, last) == Some(day),
+            Self::Workday(wanted) => nearest_workday(date, *wanted) == Some(day),
+            Self::OfWeek(days) => days.contains(&weekday),
+            Self::LastOfWeek(wanted) => weekday == *wanted && day + 7 > last,
+            Self::Nth(wanted, nth) => weekday == *wanted && day.div_ceil(7) == *nth,
+        }
     }
-    match field.strip_suffix(['L', 'l']) {
-        Some(day) if !day.is_empty() && !day.ends_with('#') => format!("{day}#L"),
-        _ => field.to_owned(),
+}
+
+/// The day from Monday to Friday nearest to a day of this date's month, within the month; `None` if the month has no such day.
+fn nearest_workday(date: Date, day: u16) -> Option<u16> {
+    let wanted = Date::new(date.year(), date.month(), i8::try_from(day).ok()?).ok()?;
+    Some(match wanted.weekday() {
+        Weekday::Saturday if day == 1 => 3,
+        Weekday::Saturday => day - 1,
+        Weekday::Sunday if wanted == wanted.last_of_month() => day - 2,
+        Weekday::Sunday => day + 1,
+        _ => day,
+    })
+}
+
+/// 1 for Sunday.
+fn weekday(date: Date) -> u16 {
+    number(date.weekday().to_sunday_one_offset())
+}
+
+/// Parts of a date are never negative here: years begin with 1970.
+fn number(part: impl Into<i16>) -> u16 {
+    u16::try_from(part.into()).unwrap_or_default()
+}
+
+fn of_month(item: &str) -> Result<DayRule, ScheduleError> {
+    let upper = item.to_ascii_uppercase();
+    Ok(match upper.as_str() {
+        "L" => DayRule::Last,
+        "LW" | "WL" => DayRule::LastWorkday,
+        _ => match upper.strip_suffix('W') {
+            Some(day) => DayRule::Workday(DAY.number(day).ok_or_else(|| DAY.refuse(item))?),
+            None => DayRule::OfMonth(DAY.item(item)?),
+        },
+    })
+}
+
+/// A day with `#` stands alone, as the service documents.
+fn of_week(text: &str) -> Result<Vec<DayRule>, ScheduleError> {
+    if let Some((day, nth)) = text.split_once('#') {
+        let nth = nth.parse().ok().filter(|nth| (1..=5).contains(nth) && text.len() == day.len() + 2);
+        let rule = WEEKDAY.number(day).zip(nth).map(|(day, nth)| DayRule::Nth(day, nth));
+        return rule.map(|rule| vec![rule]).ok_or_else(|| WEEKDAY.refuse(text));
+    }
+    text.split(',').map(one_of_week).collect()
+}
+
+/// `L` alone is Saturday, the last day of the week.
+fn one_of_week(item: &str) -> Result<DayRule, ScheduleError> {
+    match item.strip_suffix(['L', 'l']) {
+        Some("") => Ok(DayRule::OfWeek([7].into())),
+        Some(day) => WEEKDAY.number(day).map(DayRule::LastOfWeek).ok_or_else(|| WEEKDAY.refuse(item)),
+        None => WEEKDAY.item(item).map(DayRule::OfWeek),
     }
 }

@@ -1,60 +1,58 @@
-//! `rate(..)`, `cron(..)` and `at(..)`: when does it fire next? Pure: time is a parameter.
+//! `rate(..)`, `cron(..)` and `at(..)`: when does it fire next? Time is a parameter; only [`zone`] reads files, those of the system's
+//! time zone database.
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
 use super::cron::Calendar;
+use super::error::ScheduleError;
+use super::shape;
 use crate::model::ScheduleKind;
 
 /// A schedule's expression, understood.
 #[derive(Debug, Clone)]
 pub enum Expression {
     /// At fixed intervals, counted from the start of the schedule.
-    Rate(SignedDuration),
+    Rate {
+        /// The interval.
+        every: SignedDuration,
+        /// It was written in seconds, which only this host takes.
+        in_seconds: bool,
+    },
     /// At civil times in the schedule's zone.
     Cron(Box<Calendar>),
     /// Once, at a civil time in the schedule's zone.
     At(DateTime),
 }
 
-/// What a wrong expression should be; the caller puts the expression in front.
-const REMEDY: &str = "is not a schedule. Write rate(5 minutes), cron(0 12 * * ? *) or at(2030-01-31T12:00:00).";
-
 impl Expression {
-    /// Reads an expression. Seconds are understood here; whether they are allowed is [`Self::allowed_on`].
+    /// Reads an expression, with rates in seconds. [`Self::allowed_on`] says whether the service takes it.
     ///
     /// # Errors
     /// What is wrong and what to write, as the end of a sentence that begins with the expression.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let inside = |name: &str| text.trim().strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')').map(str::trim);
+    pub fn parse(text: &str) -> Result<Self, ScheduleError> {
+        let inside = |name: &str| text.trim().strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
         if let Some(inside) = inside("rate") {
-            return rate(inside).map(Self::Rate);
+            return rate(inside.trim());
         }
         if let Some(inside) = inside("cron") {
             return Calendar::parse(inside).map(|calendar| Self::Cron(Box::new(calendar)));
         }
         if let Some(inside) = inside("at") {
-            let at = inside.strip_suffix('Z').unwrap_or(inside).parse::<DateTime>();
-            return at.map(Self::At).map_err(|_| "is not a time. Write at(2030-01-31T12:00:00).".into());
+            return civil(inside).map(Self::At).ok_or(ScheduleError::At);
         }
-        Err(REMEDY.into())
+        Err(ScheduleError::Form)
     }
 
-    /// Whether the service would take it.
+    /// Whether the service takes it.
     ///
     /// # Errors
     /// As [`Self::parse`].
-    pub fn allowed_on(&self, kind: ScheduleKind) -> Result<(), String> {
+    pub fn allowed_on(&self, kind: ScheduleKind) -> Result<(), ScheduleError> {
         match self {
-            Self::Rate(interval) if interval.as_secs() < 60 => {
-                Err("is in seconds, which the service does not know. Write minutes here, and the seconds for this machine in \
-                 usher.toml under [schedules]."
-                    .into())
-            }
-            Self::At(_) if kind == ScheduleKind::Rule => {
-                Err("fires once, which only ScheduleV2 events can. Write rate() or cron(), or `Type: ScheduleV2`.".into())
-            }
+            Self::Rate { in_seconds: true, .. } => Err(ScheduleError::Seconds),
+            Self::At(_) if kind == ScheduleKind::Rule => Err(ScheduleError::OnceOnRule),
             _ => Ok(()),
         }
     }
@@ -65,8 +63,8 @@ impl Expression {
     /// skipped, and times that come twice count once, as the first.
     pub fn next(&self, start: Timestamp, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {
-            Self::Rate(interval) => {
-                let step = interval.as_millis();
+            Self::Rate { every, .. } => {
+                let step = every.as_millis();
                 let count = if after < start { 0 } else { after.duration_since(start).as_millis() / step + 1 };
                 start.checked_add(SignedDuration::from_millis(i64::try_from(count * step).ok()?)).ok()
             }
@@ -93,30 +91,53 @@ fn first_instant(civil: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     }
 }
 
-fn rate(inside: &str) -> Result<SignedDuration, String> {
-    let wrong = || "is not a rate. Write rate(1 minute), rate(5 minutes), rate(2 hours) or rate(1 day).".to_owned();
-    let (number, unit) = inside.split_once(char::is_whitespace).ok_or_else(wrong)?;
-    let number: i64 = number.parse().ok().filter(|n| (1..=100_000_000).contains(n)).ok_or_else(wrong)?;
+fn rate(inside: &str) -> Result<Expression, ScheduleError> {
+    let (number, unit) = inside.split_once(char::is_whitespace).ok_or(ScheduleError::Rate)?;
+    let whole = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok()).flatten();
+    let number: i64 = whole.filter(|n| (1..=100_000_000).contains(n)).ok_or(ScheduleError::Rate)?;
     let unit = unit.trim();
-    let seconds = match unit.strip_suffix('s').unwrap_or(unit) {
+    let one = unit.strip_suffix('s').unwrap_or(unit);
+    let seconds = match one {
         "second" => 1,
         "minute" => 60,
         "hour" => 3600,
         "day" => 86_400,
-        _ => return Err(wrong()),
+        _ => return Err(ScheduleError::Rate),
     };
     // The services insist on "1 minute" and "2 minutes".
     if (number == 1) == unit.ends_with('s') {
-        let right = if number == 1 { unit.trim_end_matches('s').to_owned() } else { format!("{unit}s") };
-        return Err(format!("is not a rate: the service wants the right number. Write rate({number} {right})."));
+        return Err(ScheduleError::Plural(number, if number == 1 { one.to_owned() } else { format!("{unit}s") }));
     }
-    Ok(SignedDuration::from_secs(number * seconds))
+    Ok(Expression::Rate { every: SignedDuration::from_secs(number * seconds), in_seconds: one == "second" })
+}
+
+/// `yyyy-mm-ddThh:mm:ss` and nothing else.
+fn civil(text: &str) -> Option<DateTime> {
+    // 60 is the second of a leap second, which no schedule has
+    (shape::is(text, shape::CIVIL) && !text.ends_with(":60")).then(|| text.parse().ok())?
+}
+
+/// `StartDate`, `EndDate`: a civil time with an offset or `Z`, in UTC where neither is written.
+pub fn instant(text: &str) -> Option<Timestamp> {
+    let (time, rest) = text.split_at_checked(shape::CIVIL.len())?;
+    let civil = civil(time)?;
+    let offset = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let fraction = &rest[..rest.len() - offset.len()];
+    let plain = fraction.is_empty() || fraction.starts_with('.') && fraction.len() > 1 && !fraction[1..].contains('.');
+    match offset {
+        _ if !plain => None,
+        "" if fraction.is_empty() => Some(TimeZone::UTC.to_timestamp(civil).ok()?),
+        "" => format!("{text}Z").parse().ok(),
+        "Z" => text.parse().ok(),
+        _ if shape::is(offset, "+00:00") || shape::is(offset, "-00:00") => text.parse().ok(),
+        _ => None,
+    }
 }
 
 /// A time zone by its IANA name.
 ///
 /// # Errors
 /// The sentence to show.
-pub fn zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| format!("there is no time zone {name}. Write an IANA name such as Europe/Madrid, or UTC."))
+pub fn zone(name: &str) -> Result<TimeZone, ScheduleError> {
+    TimeZone::get(name).map_err(|_| ScheduleError::Zone(name.to_owned()))
 }

@@ -35,7 +35,7 @@ pub(super) fn event(schedule: &Schedule, fired: Timestamp) -> Bytes {
 
 /// Scheduler takes plain text as Input and hands it on as a JSON text.
 fn as_json(input: &str) -> String {
-    match serde_json::from_str::<&serde_json::value::RawValue>(input) {
+    match strict_json::from_str::<&serde_json::value::RawValue>(input) {
         Ok(_) => input.to_owned(),
         Err(_) => json!(input).to_string(),
     }

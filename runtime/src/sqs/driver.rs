@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::{Message as Received, MessageSystemAttributeName};
-use tokio::sync::watch;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::client::{Sqs, Wrong};
@@ -54,6 +54,11 @@ pub(super) struct Driver {
     /// Requests for messages that failed.
     unanswered: Repeats<()>,
     started: Instant,
+    /// Invocations that an instance has taken over.
+    begins: mpsc::UnboundedSender<InvocationId>,
+    begun: mpsc::UnboundedReceiver<InvocationId>,
+    /// Turns true when the host drains.
+    shutdown: watch::Receiver<bool>,
 }
 
 impl Driver {
@@ -64,7 +69,9 @@ impl Driver {
         queues: Arc<[Queue]>,
         invoker: Invoker,
         progress: Arc<Progress>,
+        shutdown: watch::Receiver<bool>,
     ) -> Self {
+        let (begins, begun) = mpsc::unbounded_channel();
         Self {
             mapping,
             machine,
@@ -78,19 +85,22 @@ impl Driver {
             tasks: JoinSet::new(),
             unanswered: Repeats::default(),
             started: Instant::now(),
+            begins,
+            begun,
+            shutdown,
         }
     }
 
-    /// Runs until `shutdown` turns true and everything in flight then has ended and the queue knows, or `patience` is over.
+    /// Runs until the host drains and everything that was received is invoked and settled, or `patience` is over.
     ///
     /// # Errors
     /// What broke off.
     pub(super) async fn run(
         mut self,
         mut tuned: watch::Receiver<Option<SourceSettings>>,
-        mut shutdown: watch::Receiver<bool>,
         patience: Duration,
     ) -> Result<(), String> {
+        let mut shutdown = self.shutdown.clone();
         let mut deadline: Option<tokio::time::Instant> = None;
         self.step(Input::Tick);
         self.progress.holds(self.machine.overview());
@@ -102,6 +112,7 @@ impl Driver {
                     // what it held comes again from the queue
                     Err(error) => return Err(panic_text(error)),
                 },
+                Some(id) = self.begun.recv() => self.step(Input::Begun(id)),
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
@@ -198,7 +209,12 @@ impl Driver {
         match action {
             Action::Receive { id, most, wait } => {
                 let (sqs, mapping, queues) = (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
+                let (invoker, mut shutdown) = (self.invoker.clone(), self.shutdown.clone());
                 self.tasks.spawn(async move {
+                    tokio::select! {
+                        () = invoker.ready(&mapping.function) => {}
+                        () = turned(&mut shutdown) => return Ended::Receive(id, Ok(Vec::new())),
+                    }
                     let mut received = sqs.receive(mapping.queue_name(), most, wait).await;
                     // the server answers and has lost the queue, as one without a disk does when it is restarted
                     if received == Err(Wrong::NoQueue)
@@ -209,7 +225,11 @@ impl Driver {
                     Ended::Receive(id, received)
                 });
             }
-            Action::Invoke { id, batch, start_by } => self.invoke(id, batch, start_by),
+            Action::Invoke { id, batch } => self.invoke(id, batch),
+            Action::Extend(keys) => {
+                let receipts = keys.iter().filter_map(|key| Some(self.held.get(key)?.receipt.clone())).collect();
+                self.tell(Verdict::Hide(self.machine.hidden()), receipts);
+            }
             Action::Delete(keys) => self.settle(Verdict::Delete, &keys),
             Action::Release(keys) => self.settle(Verdict::Release, &keys),
             Action::Leave(keys) => {
@@ -221,19 +241,28 @@ impl Driver {
         }
     }
 
-    fn invoke(&mut self, id: InvocationId, batch: Vec<Key>, start_by: Millis) {
+    fn invoke(&mut self, id: InvocationId, batch: Vec<Key>) {
         let taken = batch.iter().filter_map(|key| Some(std::mem::take(&mut self.held.get_mut(key)?.record)));
         let records: Vec<Vec<u8>> = taken.collect();
+        let began = Arc::new(Notify::new());
         let request = Request {
             records: records.len(),
-            start_by: Some(self.instant(start_by)),
+            begun: Some(began.clone()),
             ..Request::new(self.mapping.function.clone(), encode::event(&records))
         };
         self.batches.insert(id, batch);
         Progress::add(&self.progress.batches, 1);
-        let invoker = self.invoker.clone();
-        let latest = self.instant(start_by);
-        self.tasks.spawn(async move { Ended::Invocation(id, begun(&invoker, request, latest).await) });
+        let (invoker, begins) = (self.invoker.clone(), self.begins.clone());
+        self.tasks.spawn(async move {
+            let mut invocation = std::pin::pin!(invoke(&invoker, request));
+            tokio::select! {
+                biased;
+                ended = &mut invocation => return Ended::Invocation(id, ended),
+                // the driver is gone only when its tasks are
+                () = began.notified() => drop(begins.send(id)),
+            }
+            Ended::Invocation(id, invocation.await)
+        });
     }
 
     fn settle(&mut self, verdict: Verdict, keys: &[Key]) {
@@ -261,6 +290,11 @@ impl Driver {
                         tracing::warn!(mapping = %mapping.id, messages = missed, "not given back ({why}); they come again when their visibility is over");
                     }
                 }
+                Verdict::Hide(_) if missed > 0 => {
+                    tracing::warn!(mapping = %mapping.id, messages = missed,
+                        "messages that wait for their function cannot be hidden any longer ({why}); the queue may give them to another consumer");
+                }
+                Verdict::Hide(_) => {}
             }
             Ended::Settlement
         });
@@ -279,7 +313,7 @@ impl Driver {
                     Finish::Failed
                 }
             },
-            Ok(Response { outcome: Outcome::Error(error), .. }) if error.is_of_the_hosts_end() => Finish::NotInvoked,
+            Ok(Response { outcome: Outcome::Interrupted(_), .. }) | Err(Rejected::ShuttingDown) => Finish::NotInvoked,
             Ok(Response { outcome: Outcome::Error(error), request_id }) => {
                 tracing::warn!(%mapping, request_id, messages, error_type = error.error_type, "batch failed: {}", error.message);
                 Finish::Failed
@@ -288,7 +322,6 @@ impl Driver {
                 tracing::warn!(%mapping, messages, "{rejected}; the batch goes back to the queue");
                 Finish::NotInvoked
             }
-            Err(Rejected::ShuttingDown) => Finish::NotInvoked,
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
                 tracing::error!(%mapping, messages, "batch failed: {rejected}");
                 Finish::Failed
@@ -304,12 +337,12 @@ impl Driver {
     }
 }
 
-/// Runs the function. While the host has no process for it the batch waits here until `latest`: one that is given back counts as
-/// received, and a queue that allows few receives would set it aside.
-async fn begun(invoker: &Invoker, request: Request, latest: Instant) -> Result<Response, Rejected> {
+/// Runs the function. While the host has no process for it the batch waits here: one that is given back counts as received, and a queue
+/// that allows few receives would set it aside.
+async fn invoke(invoker: &Invoker, request: Request) -> Result<Response, Rejected> {
     loop {
         let ended = invoker.invoke(request.clone(), true).await;
-        if !matches!(ended, Err(Rejected::NoCapacity { .. })) || Instant::now() + NO_CAPACITY >= latest {
+        if !matches!(ended, Err(Rejected::NoCapacity { .. })) {
             return ended;
         }
         tokio::time::sleep(NO_CAPACITY).await;

@@ -5,8 +5,8 @@
 //! `settlement` tells the queue what became of it; `status` shows how far it all is.
 //!
 //! Promises: a message is deleted only when the function is done with it; what failed is left to the queue's own visibility
-//! timeout and redrive policy; a permit is taken before messages are, so none waits in this host while its visibility runs
-//! out; an endpoint that goes away is waited for; a drain finishes what is in flight and gives the rest back.
+//! timeout and redrive policy; messages are received only when the function can begin soon, and are kept hidden until it has begun, so none
+//! is counted as received that no function was invoked with; an endpoint that goes away is waited for; a drain finishes what was received.
 
 mod client;
 mod driver;
@@ -46,8 +46,8 @@ pub(crate) const POLL: Duration = Duration::from_secs(2);
 /// Requests of one mapping at one time at most.
 const MOST_RECEIVES: usize = 10;
 
-/// Least time that a message may wait for its function to begin, however short its visibility.
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// A message that waits for its function is hidden for so long at least, however short the queue's own time: the queue counts in seconds.
+const LEAST_HIDDEN: Duration = Duration::from_secs(3);
 
 /// What a mapping needs of its host.
 #[derive(Debug, Clone)]
@@ -135,13 +135,13 @@ pub fn start(
         move || {
             let machine = Machine::new(settings.clone());
             let (mapping, progress) = (watch.mapping.clone(), watch.progress.clone());
-            let driver = Driver::new(mapping, machine, sqs.clone(), queues.clone(), invoker.clone(), progress);
+            let driver = Driver::new(mapping, machine, sqs.clone(), queues.clone(), invoker.clone(), progress, shutdown.clone());
             let mut tuned = tuned.clone();
             if tuned.borrow().is_some() {
                 // what was set during an earlier run holds for this one, too
                 tuned.mark_changed();
             }
-            driver.run(tuned, shutdown.clone(), drain)
+            driver.run(tuned, drain)
         }
     };
     let task = tokio::spawn(supervise(part, shutdown, run));
@@ -149,19 +149,17 @@ pub fn start(
 }
 
 fn settings(mapping: &SqsMapping, limits: &Limits) -> Settings {
-    // a message whose visibility ran out is somebody else's: it must have begun by then, and better be through
-    let left = limits.visibility.saturating_sub(limits.timeout);
-    let patience = left.max(limits.visibility / 2).max(LEAST_PATIENCE);
     let own = mapping.max_concurrency.map_or(usize::MAX, |most| most as usize);
     Settings {
         batch_size: mapping.batch_size as usize,
-        window: mapping.batching_window.min(patience / 2),
+        window: mapping.batching_window,
         max_payload: MAX_PAYLOAD,
         envelope: encode::ENVELOPE,
         concurrency: limits.concurrency.min(own),
         max_receives: MOST_RECEIVES,
         poll: POLL,
-        patience,
+        hidden: limits.visibility.max(LEAST_HIDDEN),
+        timeout: limits.timeout,
         backoff: Duration::from_millis(100),
         max_backoff: Duration::from_secs(2),
     }

@@ -132,7 +132,7 @@ fn written(redrive: &Redrive) -> String {
 
 /// Servers write the count as a number or as text.
 fn policy(text: &str) -> Option<Redrive> {
-    let policy: Value = serde_json::from_str(text).ok()?;
+    let policy: Value = strict_json::from_str(text).ok()?;
     let count = &policy["maxReceiveCount"];
     let count = count.as_u64().or_else(|| count.as_str()?.parse().ok())?;
     Some(Redrive { target: policy["deadLetterTargetArn"].as_str()?.to_owned(), max_receives: u32::try_from(count).ok()? })

@@ -1,4 +1,4 @@
-//! Tells the queue what became of messages: deleted, or to be shown again at once.
+//! Tells the queue what became of messages: deleted, to be shown again at once, or to be hidden for longer.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub(super) enum Verdict {
     Delete,
     /// Its visibility timeout is to end now.
     Release,
+    /// Its visibility timeout is to begin again, with this length; the queue takes whole seconds.
+    Hide(Duration),
 }
 
 /// Tells the queue, and asks again for a while where it does not listen. Returns how many it took, and why the first of
@@ -82,13 +84,14 @@ async fn call(
             }
             request.send().await.map(|answer| answer.failed).map_err(|error| wrong(&error).to_string())
         }
-        Verdict::Release => {
+        Verdict::Release | Verdict::Hide(_) => {
+            let hidden = if let Verdict::Hide(hidden) = verdict { hidden.as_secs_f64().ceil() as i32 } else { 0 };
             let mut request = sqs.client.change_message_visibility_batch().queue_url(url);
             for (id, receipt) in entries {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
                     .id(id)
                     .receipt_handle(receipt)
-                    .visibility_timeout(0)
+                    .visibility_timeout(hidden)
                     .build();
                 request = request.entries(entry.map_err(|error| broken(&error))?);
             }

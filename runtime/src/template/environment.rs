@@ -1,6 +1,7 @@
 //! The functions' variables, after the template: `--env-vars`, a look for hosts that are not this machine, and where the
 //! AWS SDK finds SQS.
 
+use super::reserved;
 use crate::document::{Problems, nearest};
 use crate::model::Application;
 use crate::project::{Project, remote_hosts};
@@ -21,6 +22,10 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
             problems.warn(0, format!("--env-vars names a function {section} that is not in the template.{hint}"));
         }
         for (name, value) in values {
+            if let Some(why) = reserved::refusal(name) {
+                problems.error(0, format!("--env-vars sets {name} for {section}: {why}"));
+                continue;
+            }
             let mut declared = false;
             for (_, function) in application.functions.iter_mut().filter(|(id, _)| section == FOR_ALL || *id == section) {
                 // A function's own section wins over the one for all, which sorts anywhere.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::logging;
+use super::reserved;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
 use crate::document::{Node, Problems, Reader, parse_toml};
@@ -11,7 +13,7 @@ use crate::model::{Application, Code, Function, Tool, ToolBuild};
 
 pub(super) const KIND: &str = "AWS::Serverless::Function";
 
-const READ: [&str; 14] = [
+const READ: [&str; 15] = [
     "FunctionName",
     "Runtime",
     "PackageType",
@@ -26,10 +28,11 @@ const READ: [&str; 14] = [
     "Layers",
     "VpcConfig",
     "FileSystemConfigs",
+    "LoggingConfig",
 ];
 
 /// What SAM takes beside those; spelt here so that a misspelt property is noticed.
-const ALSO: [&str; 35] = [
+const ALSO: [&str; 34] = [
     "Architectures",
     "AssumeRolePolicyDocument",
     "AutoPublishAlias",
@@ -48,7 +51,6 @@ const ALSO: [&str; 35] = [
     "FunctionUrlConfig",
     "ImageConfig",
     "KmsKeyArn",
-    "LoggingConfig",
     "PermissionsBoundary",
     "Policies",
     "PropagateTags",
@@ -72,18 +74,6 @@ const WITHOUT: [(&str, &str); 3] = [
     ("Layers", "layers are not unpacked; the function runs without them"),
     ("VpcConfig", "the function uses this machine's network"),
     ("FileSystemConfigs", "file systems are not mounted"),
-];
-
-/// Names that Lambda keeps for itself.
-const RESERVED: [&str; 8] = [
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_RUNTIME_API",
 ];
 
 /// Lets references to functions yield the names they give themselves. Whatever is wrong with a name is reported when
@@ -147,6 +137,7 @@ fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path, problems: &mut Pro
         memory_mb: reader.number("MemorySize", 128..=10_240, problems).unwrap_or(128) as u32,
         concurrency: reader.number("ReservedConcurrentExecutions", 0..=100_000, problems).map(|n| n as u32),
         environment: variables(&reader, problems),
+        logging: logging::read(&reader, problems),
     };
     let sound = problems.mark() == before;
     if sound && function.concurrency == Some(0) {
@@ -291,8 +282,8 @@ fn variables(reader: &Reader<'_>, problems: &mut Problems) -> BTreeMap<String, S
     let Some(section) = environment.child("Variables", problems) else { return variables };
     for entry in section.node.entries() {
         let (name, line) = (&entry.key, entry.line);
-        if RESERVED.contains(&name.as_str()) {
-            problems.error(line, format!("{}: the variable {name} is Lambda's own. Use another name.", reader.what));
+        if let Some(why) = reserved::refusal(name) {
+            problems.error(line, format!("{}: {why}", reader.what));
         } else if !name.starts_with(|c: char| c.is_ascii_alphabetic())
             || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         {

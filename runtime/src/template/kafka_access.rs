@@ -67,7 +67,7 @@ pub(super) fn read(access: &[(String, Secret)]) -> Result<Security, String> {
             return Err(format!("{kind} is no way to reach Kafka from here. There are {}", names.join(", ")));
         };
         let misses = |what: &str| format!("{file}, the secret for {kind}, has no {what}. It holds JSON: {shape}");
-        let content: Content = serde_json::from_str(secret.text.reveal()).map_err(|error| {
+        let content: Content = strict_json::from_str(secret.text.reveal()).map_err(|error| {
             format!("{file}, the secret for {kind}, is not JSON of texts (line {}). Write {shape}", error.line())
         })?;
         let certificate = || {

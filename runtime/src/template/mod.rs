@@ -23,20 +23,23 @@ mod intrinsics;
 mod kafka;
 mod kafka_access;
 mod kafka_lints;
+mod logging;
 mod parameters;
 mod queues;
+mod reserved;
 mod resources;
 mod schedules;
 mod scope;
 mod shapes;
 mod sqs;
 mod sqs_lints;
+mod unapplied;
 
 use std::path::Path;
 
-use crate::document::{Node, Problems, Reader, parse_yaml};
+use crate::document::{Node, Problems, Reader, parse_json, parse_yaml};
 use crate::model::{Application, Diagnostic};
-use crate::project::Project;
+use crate::project::{Project, TEMPLATES, in_folder};
 
 pub use scope::{ACCOUNT, REGION};
 
@@ -79,14 +82,23 @@ fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
     match std::fs::read_to_string(template) {
         Ok(text) => Some(text),
         Err(error) => {
-            problems.error(0, format!("cannot read the template: {error}. Run in its folder, or name it with --template FILE."));
+            let built = template.with_file_name(".aws-sam").join("build");
+            let built = in_folder(&built).map(|file| format!(" `sam build` left {}.", file.display())).unwrap_or_default();
+            problems.error(
+                0,
+                format!(
+                    "cannot read the template: {error}. Run in the folder of {}, or name it with --template FILE.{built}",
+                    TEMPLATES.join(", ")
+                ),
+            );
             None
         }
     }
 }
 
 fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) -> Option<Application> {
-    let root = parse_yaml(text, problems)?;
+    let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let root = if is_json { parse_json(text, problems)? } else { parse_yaml(text, problems)? };
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     check_sections(&root, problems);
@@ -105,6 +117,8 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     queues::read(&resources, &scope, &mut application, problems);
     event_invoke::read(&resources, &scope, &mut application, problems);
     events::read(&resources, &scope, project, &mut application, problems);
+    apis::check_throttling(&resources, &application, problems);
+    unapplied::check(&resources, &scope, problems);
     kafka_lints::check(&resources, &mut application, problems);
     sqs_lints::check(&resources, &application, problems);
     shapes::check(&root, &scope, problems);

@@ -1,8 +1,6 @@
 //! Schedule and `ScheduleV2` events.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
 use super::events::Event;
 use super::resources::resolved;
@@ -10,7 +8,7 @@ use super::scope::{ACCOUNT, REGION, Scope};
 use crate::document::{Node, Problems, Reader, nearest};
 use crate::model::{Application, Schedule, ScheduleKind};
 use crate::project::Project;
-use crate::schedule::{Expression, zone};
+use crate::schedule::{Expression, instant, zone};
 
 const RULE: [&str; 8] = ["Schedule", "Input", "Enabled", "State", "Name", "Description", "DeadLetterConfig", "RetryPolicy"];
 const SCHEDULER: [&str; 17] = [
@@ -63,7 +61,9 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
     }
     flexible_window(&reader, problems);
     let input = reader.text("Input", problems).map(str::to_owned);
-    if input.as_deref().is_some_and(|text| kind == ScheduleKind::Rule && serde_json::from_str::<serde_json::Value>(text).is_err())
+    if input
+        .as_deref()
+        .is_some_and(|text| kind == ScheduleKind::Rule && strict_json::from_str::<serde_json::Value>(text).is_err())
     {
         problems.error(reader.line("Input"), format!("{}: Input must be JSON. Quote plain text: '\"text\"'.", reader.what));
     }
@@ -111,10 +111,7 @@ fn name(reader: &Reader<'_>, problems: &mut Problems) -> Option<String> {
 /// `2030-01-31T12:00:00Z`; UTC where no offset is written.
 fn date(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Timestamp> {
     let text = reader.text(key, problems)?;
-    let read = text
-        .parse::<Timestamp>()
-        .ok()
-        .or_else(|| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp()));
+    let read = instant(text);
     if read.is_none() {
         problems.error(reader.line(key), format!("{}: {key} is not a time: {text}. Write 2030-01-31T12:00:00Z.", reader.what));
     }

@@ -22,6 +22,7 @@ fn app() -> Application {
         memory_mb: 128,
         concurrency: None,
         environment: BTreeMap::new(),
+        logging: crate::model::Logging::default(),
         place: "template.yaml:1".into(),
     };
     Application {

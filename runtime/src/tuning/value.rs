@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
+use tracing_subscriber::EnvFilter;
 
 /// A thing that has settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -125,6 +126,9 @@ impl Knob {
             Self::Log => match text.trim() {
                 "" => Err("must name a level, such as info or debug".to_owned()),
                 text if text.len() > 500 => Err("is too long: 500 characters at most".to_owned()),
+                text if EnvFilter::try_new(text).is_err() => {
+                    Err(format!("must be a level, such as info or debug, or directives such as info,usher=debug, not '{text}'"))
+                }
                 text => Ok(Value::Text(text.to_owned())),
             },
         }

@@ -7,7 +7,7 @@ use super::{InvokeAt, Options, StartError};
 use crate::asynchronous::{self, Driver, Queue, Settings};
 use crate::instances::new_id;
 use crate::invocation::Invoker;
-use crate::invoke_api::{self, Api, Beacon};
+use crate::invoke_api::{self, Api, Beacon, Definitions};
 use crate::model::Application;
 
 /// Where the AWS SDK of every language looks for the address of Lambda before it makes one up that is AWS's own.
@@ -24,6 +24,11 @@ pub(super) async fn listen(at: InvokeAt) -> Result<TcpListener, StartError> {
         },
     }
     .map_err(StartError)
+}
+
+/// This run, and what its functions are started with: taken before [`tell_functions`] adds this run's address.
+pub(super) fn definitions(app: &Application, options: &Options) -> Definitions {
+    Definitions::of(&new_id(), &app.functions, &options.executables)
 }
 
 /// Functions that call others do so here, unless the template says otherwise.
@@ -50,10 +55,11 @@ pub(super) fn api(
     listener: &TcpListener,
     invoker: Invoker,
     queue: Queue,
+    run: &Definitions,
 ) -> Result<(Api, Beacon), StartError> {
     let wrong = |error: std::io::Error| StartError(format!("cannot write to {}: {error}", options.state.path().display()));
-    let (address, host_id) = (listener.local_addr().map_err(wrong)?, new_id());
-    let beacon = Beacon::light(options.state.path(), &host_id, address).map_err(wrong)?;
+    let (address, host_id) = (listener.local_addr().map_err(wrong)?, run.id().to_owned());
+    let beacon = Beacon::light(options.state.path(), run, address).map_err(wrong)?;
     tracing::info!("Invoke API on http://{address} (aws lambda invoke --endpoint-url http://{address} ...)");
     let (functions, logs, token) = (app.functions.clone(), options.pool.logs.clone(), options.token.clone());
     Ok((Api { functions, invoker, queue, logs, token, host_id }, beacon))

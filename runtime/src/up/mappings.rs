@@ -42,6 +42,7 @@ impl Host<'_> {
                 sqs: self.app.sqs_endpoint.as_deref().map(Sqs::at),
                 function_arn: self.app.functions.get(&mapping.function).map(instances::arn).unwrap_or_default(),
                 parts: self.options.pool.parts.clone(),
+                state: Some(self.options.state.path().to_owned()),
             };
             let handle = kafka::start((*mapping).clone(), &limits, self.invoker.clone(), self.stopping.clone()).map_err(StartError)?;
             tracing::info!(mapping = %mapping.id, "reads {} at {} as group {} for {}", mapping.topics.join(", "), mapping.bootstrap_servers, mapping.group, mapping.function);

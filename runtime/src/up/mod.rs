@@ -40,6 +40,7 @@ use crate::tuning::{Settings, Wish};
 use crate::waiting::turned;
 use crate::{control, kafka, schedule};
 
+pub use preflight::contradictions;
 pub use surroundings::{Face, missing};
 
 /// What a run needs beyond the application itself.
@@ -114,6 +115,7 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
     preflight::check(&app, &options).await?;
     let listeners = bind(&app, &options).await?;
     let invoke_api = invocations::listen(options.invoke).await?;
+    let definitions = invocations::definitions(&app, &options);
     invocations::tell_functions(&mut app, &invoke_api);
     let queues = mappings::ready(&app).await?;
     let (stop, stopping) = watch::channel(false);
@@ -127,7 +129,7 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
         let (invoker, stopping, drain) = (invoker.clone(), stopping.clone(), options.pool.drain);
         move || driver.clone().run(invoker.clone(), stopping.clone(), drain)
     });
-    let (api, beacon) = invocations::api(&app, &options, &invoke_api, invoker.clone(), events.clone())?;
+    let (api, beacon) = invocations::api(&app, &options, &invoke_api, invoker.clone(), events.clone(), &definitions)?;
     let mut ports = vec![Port::of(invoke_api)?];
     parts.supervise(registry.part("Invoke API"), &stopping, {
         let (port, places, stopping) = (ports[0].clone(), room.public.clone(), stopping.clone());

@@ -1,13 +1,21 @@
 //! What can be known to be wrong before anything starts; all of it in one message.
+//!
+//! [`contradictions`] needs no executables: `usher up` reads that list before it builds, and `usher doctor` shows it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::{Options, StartError, surroundings};
 use crate::http;
 use crate::model::Application;
+use crate::project::SETTINGS;
+use crate::tuning::{Settings, Wish, edited};
 
 pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
-    let mut problems = inconsistencies(app, options);
+    let wishes = options.settings.as_ref().map_or(&[][..], |(_, wishes)| wishes);
+    let mut problems = executables(app, options);
+    problems.extend(contradictions(app, wishes, options.pool.default_concurrency));
+    problems.extend(app.apis.iter().filter_map(|api| http::check(api, options.keys.is_some()).err()));
     problems.extend(surroundings::missing(app, &options.faces(app)).await);
     if problems.is_empty() {
         return Ok(());
@@ -15,19 +23,27 @@ pub(super) async fn check(app: &Application, options: &Options) -> Result<(), St
     Err(StartError(problems.join("\n")))
 }
 
-fn inconsistencies(app: &Application, options: &Options) -> Vec<String> {
+fn executables(app: &Application, options: &Options) -> Vec<String> {
     let mut problems = Vec::new();
-    for (id, function) in &app.functions {
+    for id in app.functions.keys() {
         match options.executables.get(id) {
             None => problems.push(format!("function {id} has no executable: build it first")),
             Some(path) if !path.is_file() => {
                 problems.push(format!("function {id}: {} is not a file: build it first", path.display()));
             }
-            Some(_) if function.timeout.is_zero() => problems.push(format!("function {id}: Timeout must be 1 to 900 s")),
             Some(_) => {}
         }
     }
-    problems.extend(app.apis.iter().filter_map(|api| http::check(api, options.keys.is_some()).err()));
+    problems
+}
+
+/// What contradicts itself in an application, or in the `[settings]` that it starts with (`wishes`); a sentence each. `concurrency`:
+/// invocations at one time of a function that reserves none. Pure.
+pub fn contradictions(app: &Application, wishes: &[Wish], concurrency: usize) -> Vec<String> {
+    let short = app.functions.values().filter(|function| function.timeout.is_zero());
+    let mut problems: Vec<String> =
+        short.map(|function| format!("function {}: Timeout must be 1 to 900 s", function.id)).collect();
+    problems.extend(refused_settings(app, wishes, concurrency));
     let mut groups = BTreeSet::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
         if !app.functions.contains_key(&mapping.function) {
@@ -48,4 +64,31 @@ fn inconsistencies(app: &Application, options: &Options) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Settings that the running host would refuse.
+fn refused_settings(app: &Application, wishes: &[Wish], concurrency: usize) -> Vec<String> {
+    let mut settings = Settings::new(app, concurrency, "", Duration::ZERO);
+    let wishes = edited(&[], wishes, &settings);
+    let refused = wishes.iter().filter_map(|wish| settings.change(0, SETTINGS, wish).err());
+    refused.map(|why| format!("{SETTINGS} [settings]: {why}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_the_host_would_refuse_are_named_before_it_starts() {
+        let wish = |target: &str, setting: &str, value: &str| Wish {
+            target: target.into(),
+            setting: setting.into(),
+            value: value.into(),
+        };
+        let app = Application::default();
+        assert_eq!(contradictions(&app, &[wish("host", "log", "debug")], 1), Vec::<String>::new());
+        let problems = contradictions(&app, &[wish("Nowhere", "batch-size", "5"), wish("host", "lag", "1")], 1);
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems.iter().all(|why| why.starts_with("usher.toml [settings]: ")), "{problems:?}");
+    }
 }

@@ -54,6 +54,68 @@ fn invoke_prints_the_answer_alone_on_standard_output() {
 }
 
 #[test]
+fn invoke_takes_a_function_name_and_an_empty_event() {
+    let folder = project(&TEMPLATE.replace("    Properties:\n", "    Properties:\n      FunctionName: greeter\n"));
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:greeter";
+    for name in ["greeter", "Behave", arn] {
+        let output = usher(folder.path(), &["invoke", name, "-e", "-"], r#"{"do": "environment"}"#);
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+        assert_eq!(answer["AWS_LAMBDA_FUNCTION_NAME"], "greeter", "{name}");
+    }
+    let output = usher(folder.path(), &["invoke", "greeter"], "");
+    let body: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    assert!(body["errorMessage"].as_str().unwrap().contains("cannot do \"\""), "the event is {{}}: {body}");
+    let output = usher(folder.path(), &["invoke", "greter"], "");
+    assert!(text(&output.stderr).contains("Did you mean greeter?"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn every_name_of_a_template_is_found() {
+    let json = r#"{
+	"Transform": "AWS::Serverless-2016-10-31",
+	"Resources": {"Behave": {"Type": "AWS::Serverless::Function", "Properties": {
+		"Runtime": "provided.al2023", "CodeUri": "built", "Environment": {"Variables": {"FORM": "json \u00fc"}}}}}
+}"#;
+    let yaml = json.replace('\t', "  ").replace("json \\u00fc", "yml");
+    for (name, content, form) in [("template.json", json, "json \u{fc}"), ("template.yml", &yaml, "yml")] {
+        let folder = project("");
+        std::fs::remove_file(folder.path().join("template.yaml")).unwrap();
+        std::fs::write(folder.path().join(name), content).unwrap();
+        let output = usher(folder.path(), &["invoke", "Behave", "-e", "-"], r#"{"do": "environment"}"#);
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+        assert_eq!(answer["FORM"], form, "{name}");
+        for command in [&["template"][..], &["parked", "list"], &["offsets", "list"]] {
+            let output = usher(folder.path(), command, "");
+            assert_eq!(output.status.code(), Some(0), "{name} {command:?}: {}", text(&output.stderr));
+        }
+    }
+    let nowhere = tempfile::tempdir().unwrap();
+    let built = nowhere.path().join(".aws-sam/build");
+    std::fs::create_dir_all(&built).unwrap();
+    std::fs::write(built.join("template.yaml"), "").unwrap();
+    let message = text(&usher(nowhere.path(), &["template"], "").stderr);
+    for part in ["template.yaml, template.yml, template.json", ".aws-sam/build/template.yaml", "--template FILE"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+}
+
+#[test]
+fn template_shows_how_a_function_logs() {
+    let folder =
+        project(&TEMPLATE.replace("      CodeUri", "      LoggingConfig: {LogFormat: JSON, LogGroup: shop/all}\n      CodeUri"));
+    let shown = text(&usher(folder.path(), &["template"], "").stdout);
+    assert!(shown.contains("  log JSON, application INFO, system INFO, group shop/all\n"), "{shown}");
+}
+
+#[test]
+fn a_function_gets_the_time_zone_of_its_template() {
+    let folder = project(&TEMPLATE.replace("Variables: {SIZE", "Variables: {TZ: Asia/Tokyo, SIZE"));
+    let output = usher(folder.path(), &["invoke", "Behave", "-e", "-"], r#"{"do": "environment"}"#);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    assert_eq!(answer["TZ"], "Asia/Tokyo");
+}
+
+#[test]
 fn invoke_takes_parameters_and_files() {
     let folder = project(TEMPLATE);
     std::fs::write(folder.path().join("event.json"), r#"{"do": "environment"}"#).unwrap();

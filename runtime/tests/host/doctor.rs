@@ -1,9 +1,10 @@
 //! `usher doctor` on a machine that lacks something.
 
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::operations_stage::Application;
-use crate::support::eventually;
+use crate::support::{behave, eventually};
 use crate::{kafka, sqs_stage};
 
 /// A Redis of the test's own, which ends with it.
@@ -51,4 +52,137 @@ async fn the_doctor_warns_of_a_redis_that_evicts() {
     let said = application.said(&["doctor"]);
     let found = said.lines().find(|line| line.contains("LOCKS_URL")).unwrap_or_else(|| panic!("{said}"));
     assert!(found.starts_with("warn") && found.contains("may remove any key") && !found.contains("hush"), "{said}");
+}
+
+fn usher(folder: &Path, arguments: &[&str], path: Option<&str>) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null()).env_remove("CARGO").env_remove("CARGO_TARGET_DIR");
+    if let Some(path) = path {
+        command.env("PATH", path);
+    }
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
+}
+
+/// A cargo package whose template names `binary`.
+fn package(binary: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let template = format!(
+        "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Metadata: {{BuildMethod: rust-cargolambda, BuildProperties: {{Binary: {binary}}}}}
+    Properties: {{Runtime: provided.al2023, CodeUri: hello}}
+"
+    );
+    std::fs::write(folder.path().join("template.yaml"), template).unwrap();
+    std::fs::write(folder.path().join("Cargo.toml"), "[workspace]\nmembers = ['hello']\nresolver = '3'\n").unwrap();
+    std::fs::create_dir_all(folder.path().join("hello/src")).unwrap();
+    let manifest = "[package]\nname = 'hello'\nversion = '0.1.0'\nedition = '2024'\n";
+    std::fs::write(folder.path().join("hello/Cargo.toml"), manifest).unwrap();
+    std::fs::write(folder.path().join("hello/src/main.rs"), "fn main() {}\n").unwrap();
+    folder
+}
+
+#[test]
+fn the_doctor_finds_a_fresh_make_project_healthy() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/link-check");
+    std::fs::create_dir(folder.path().join("check")).unwrap();
+    std::fs::copy(example.join("template.yaml"), folder.path().join("template.yaml")).unwrap();
+    for file in ["Makefile", "go.mod", "main.go"] {
+        std::fs::copy(example.join("check").join(file), folder.path().join("check").join(file)).unwrap();
+    }
+    std::fs::write(folder.path().join("usher.toml"), "http = '127.0.0.1:0'\n").unwrap();
+    let (code, said) = usher(folder.path(), &["doctor"], None);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("0 to mend") && said.contains("(usher up builds it)"), "{said}");
+    // what is not built is missing where nothing is built, and so is a tool that does not run
+    let (code, said) = usher(folder.path(), &["doctor", "--no-build"], None);
+    assert!(code == Some(2) && said.contains("there is no executable"), "{said}");
+    let (code, said) = usher(folder.path(), &["doctor"], Some("/nowhere"));
+    assert!(code == Some(2) && said.contains("make cannot be run"), "{said}");
+}
+
+#[test]
+fn a_go_project_needs_go_and_no_cargo() {
+    let folder = package("hello");
+    let template = "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: go1.x}
+    Properties: {Runtime: provided.al2023, CodeUri: hello}
+";
+    std::fs::write(folder.path().join("template.yaml"), template).unwrap();
+    let tools = tempfile::tempdir().unwrap();
+    let (code, said) = usher(folder.path(), &["doctor"], tools.path().to_str());
+    assert!(code == Some(2) && said.contains("go cannot be run"), "{said}");
+    let go = tools.path().join("go");
+    std::fs::write(&go, "#!/bin/sh\n[ \"$1\" = version ]\n").unwrap();
+    std::fs::set_permissions(&go, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let (code, said) = usher(folder.path(), &["doctor"], tools.path().to_str());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("(usher up builds it)"), "{said}");
+}
+
+#[test]
+fn without_a_build_no_cargo_is_needed() {
+    let folder = package("hello");
+    std::fs::create_dir_all(folder.path().join("target/release")).unwrap();
+    std::os::unix::fs::symlink(behave(), folder.path().join("target/release/hello")).unwrap();
+    std::fs::write(folder.path().join("event.json"), r#"{"do": "echo"}"#).unwrap();
+    let (code, said) = usher(folder.path(), &["doctor", "--no-build"], Some("/nowhere"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("executables are there"), "{said}");
+    let (code, said) = usher(folder.path(), &["invoke", "Hello", "--no-build", "-e", "event.json"], Some("/nowhere"));
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn the_doctor_names_what_a_build_would_refuse() {
+    let folder = package("hallo");
+    let (code, said) = usher(folder.path(), &["doctor"], None);
+    assert!(code == Some(2) && said.contains("there is no binary hallo"), "{said}");
+    let (code, said) = usher(folder.path(), &["doctor", "--profile", "fast"], None);
+    assert!(code == Some(2) && said.contains("there is no [profile.fast]"), "{said}");
+}
+
+#[test]
+fn doctor_and_up_name_the_same_problems_before_a_build() {
+    let application = Application::new();
+    application.settings(
+        "[settings]\nlog = 'info,usher=loud'\n[settings.Nowhere]\nbatch-size = 5\n[settings.'Behave.Jobs']\nbatch-size = 70000",
+    );
+    let (doctor, up) = (application.usher(&["doctor"]), application.usher(&["up", "--http", "127.0.0.1:0"]));
+    assert_eq!((doctor.status.code(), up.status.code()), (Some(2), Some(2)));
+    let (doctor, up) = (String::from_utf8(doctor.stdout).unwrap(), String::from_utf8(up.stderr).unwrap());
+    for part in ["Nowhere", "batch-size of Behave.Jobs", "log of host"] {
+        assert!(doctor.contains(part), "{part} is missing from {doctor}");
+        assert!(up.contains(part), "{part} is missing from {up}");
+    }
+}
+
+#[test]
+fn two_mappings_of_one_group_are_named_before_a_build() {
+    let folder = package("hello");
+    let template = std::fs::read_to_string(folder.path().join("template.yaml")).unwrap();
+    let event = |name: &str| {
+        format!(
+            "        {name}: {{Type: SelfManagedKafka, Properties: {{Topics: [orders], KafkaBootstrapServers: ['127.0.0.1:9'], \
+             ConsumerGroupId: one, StartingPosition: LATEST}}}}\n"
+        )
+    };
+    let written = "\n      Runtime: provided.al2023\n      CodeUri: hello\n      Events:";
+    let template = template.replace(" {Runtime: provided.al2023, CodeUri: hello}", written) + &event("A") + &event("B");
+    std::fs::write(folder.path().join("template.yaml"), template).unwrap();
+    for command in ["doctor", "up"] {
+        let (code, said) = usher(folder.path(), &[command], None);
+        assert_eq!(code, Some(2), "{command}: {said}");
+        assert!(said.contains("mapping Hello.B: another mapping reads topic orders as group one"), "{command}: {said}");
+        assert!(!said.contains("building"), "{command}: {said}");
+    }
 }

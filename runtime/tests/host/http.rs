@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use usher::http::{self, KeySet, KeyStore};
-use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
+use usher::invocation::{ConcurrencyLimit, FunctionError, Invoke, Outcome, Rejected, Request, Response};
 use usher::model::{Api, Cors, JwtAuthorizer, Route};
 
 /// Does what the function's name says.
@@ -37,7 +37,9 @@ impl Invoke for Functions {
             "Fail" => {
                 Outcome::Error(FunctionError { error_type: "E".into(), message: "secret detail".into(), body: Bytes::new() })
             }
-            "Busy" => return Err(Rejected::Throttled(request.function)),
+            "Busy" => {
+                return Err(Rejected::Throttled(ConcurrencyLimit { function: request.function, limit: 1, reserved: true }));
+            }
             "Never" => std::future::pending().await,
             "Held" => {
                 self.entered.notify_one();
@@ -143,6 +145,23 @@ async fn a_header_outside_ascii_is_never_treated_as_absent() {
     assert_eq!(event["cookies"], json!(["name=Gr\u{f6}\u{df}e", "other=1"]));
     assert_eq!(event["requestContext"]["http"]["userAgent"], "M\u{fffd}ller");
     assert_eq!(event["headers"]["x-forwarded-for"], "1.2.3.4, \u{fffd}, 127.0.0.1");
+}
+
+#[tokio::test]
+async fn a_body_without_a_content_type_is_base64() {
+    let server = serve(&[("POST /", "Echo")]).await;
+    let post = async |content_type: Option<&str>, body: &'static str| {
+        let mut request = Client::new().post(&server.url).body(body);
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let event = request.send().await.unwrap().json::<Value>().await.unwrap()["event"].clone();
+        (event["body"].clone(), event["isBase64Encoded"].clone())
+    };
+    assert_eq!(post(None, r#"{"a":1}"#).await, (json!("eyJhIjoxfQ=="), json!(true)));
+    assert_eq!(post(None, "").await, (Value::Null, json!(false)));
+    assert_eq!(post(Some("application/json; charset=utf-8"), "{}").await, (json!("{}"), json!(false)));
+    assert_eq!(post(Some("application/x-www-form-urlencoded"), "a=1").await, (json!("YT0x"), json!(true)));
 }
 
 #[tokio::test]

@@ -169,6 +169,16 @@ async fn a_function_url_sends_payload_format_2_from_any_path_and_method() {
 }
 
 #[tokio::test]
+async fn a_body_without_a_content_type_is_base64_behind_a_function_url() {
+    let server = serve_with(function_url("Show"), None).await;
+    let event = shown(Client::new().post(&server.url).body("text").send().await.unwrap()).await;
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("dGV4dA=="), &json!(true)));
+    let rest = serve_with(rest(&[("POST /", "Show")], RestApi::default()), None).await;
+    let event = shown(Client::new().post(format!("{}/prod", rest.url)).body("text").send().await.unwrap()).await;
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("text"), &json!(false)), "a REST API lists its binary types");
+}
+
+#[tokio::test]
 async fn failures_behind_a_function_url_are_bare_text() {
     for (function, status, text) in [
         ("Fail", 502, "Internal Server Error"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use usher::instances::{InstanceState, Pool, PoolOptions};
-use usher::invocation::{Invoke, MAX_PAYLOAD, Rejected, Request};
+use usher::invocation::{ConcurrencyLimit, Invoke, MAX_PAYLOAD, Rejected, Request};
 use usher::model::Function;
 
 use crate::support::{answer, application, error, eventually, executables, function, invoke, is_running, options, pool, request};
@@ -43,6 +43,11 @@ async fn a_warm_process_takes_the_next_event() {
     assert_eq!((stats.invocations, stats.cold_starts, stats.errors), (2, 1, 0));
 }
 
+/// The refusal at this reserved limit.
+fn throttled(limit: usize) -> Rejected {
+    Rejected::Throttled(ConcurrencyLimit { function: "Behave".into(), limit, reserved: true })
+}
+
 #[tokio::test]
 async fn at_the_limit_callers_are_refused_and_pollers_wait_their_turn() {
     let pool = pool(Function { concurrency: Some(1), ..function(&[]) });
@@ -56,7 +61,7 @@ async fn at_the_limit_callers_are_refused_and_pollers_wait_their_turn() {
         let refused = pool.invoke(request(&slow), false).await;
         (invoke(&pool, slow.clone()).await, refused)
     });
-    assert_eq!(refused.unwrap_err(), Rejected::Throttled("Behave".into()));
+    assert_eq!(refused.unwrap_err(), throttled(1));
     assert_eq!(answer(&first)["pid"], answer(&second)["pid"]);
     assert_eq!(pool.stats().functions[0].throttles, 1);
 }
@@ -65,7 +70,7 @@ async fn at_the_limit_callers_are_refused_and_pollers_wait_their_turn() {
 async fn a_function_that_may_have_no_instance_refuses_those_who_would_wait_for_one_too() {
     let pool = pool(Function { concurrency: Some(0), ..function(&[]) });
     let refused = pool.invoke(request(&json!({"do": "echo"})), true).await;
-    assert_eq!(refused.unwrap_err(), Rejected::Throttled("Behave".into()));
+    assert_eq!(refused.unwrap_err(), throttled(0));
 }
 
 #[tokio::test]

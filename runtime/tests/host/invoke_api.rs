@@ -5,17 +5,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use base64::Engine as _;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use usher::instances::PoolOptions;
 use usher::invoke_api::Token;
 use usher::model::Function;
 use usher::up;
 
 use crate::kafka::free_address;
-use crate::support::{application, eventually, executables, function, project};
+use crate::support::{application, eventually, function, project};
 use crate::up::up_options;
 
 /// A host with the function `Behave`, named `stack-Behave`.
@@ -32,10 +34,20 @@ impl Host {
     }
 
     async fn with(function: Function, address: SocketAddr, token: Option<&str>) -> Self {
-        let app = application(function);
         let token = token.map(|token| Token::new(token).unwrap());
-        let options =
-            up::Options { invoke: up::InvokeAt::Given(address), token, executables: executables(), ..up_options(free_address()) };
+        Self::run(function, up::Options { invoke: up::InvokeAt::Given(address), token, ..up_options(free_address()) }, address)
+            .await
+    }
+
+    /// With as many instances of a function as this, unless it reserves a number.
+    async fn limited(function: Function, default_concurrency: usize) -> Self {
+        let (address, options) = (free_address(), up_options(free_address()));
+        let pool = PoolOptions { default_concurrency, ..options.pool };
+        Self::run(function, up::Options { invoke: up::InvokeAt::Given(address), pool, ..options }, address).await
+    }
+
+    async fn run(function: Function, options: up::Options, address: SocketAddr) -> Self {
+        let app = application(function);
         let state = options.state.path().to_owned();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));
@@ -109,6 +121,60 @@ async fn what_the_service_refuses_is_refused_in_its_words() {
     assert_eq!((status.as_u16(), kind.as_str()), (429, "TooManyRequestsException"), "{body}");
     assert_eq!(body["Reason"], "ReservedFunctionConcurrentInvocationLimitExceeded");
     assert_eq!(hanging.await.unwrap(), StatusCode::OK);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_default_limit_is_not_called_reserved() {
+    let host = Host::limited(function(&[]), 1).await;
+    let held = async {
+        // the other's call may have the instance just then
+        while host.call("Behave", &[], r#"{"do": "sleep", "ms": 3000}"#).await.status() != StatusCode::OK {}
+    };
+    let second = async {
+        eventually("the second call finds the only instance busy", async || {
+            let response = host.call("Behave", &[], r#"{"do": "echo"}"#).await;
+            if response.status() == StatusCode::OK { None } else { Some(refusal(response).await) }
+        })
+        .await
+    };
+    let ((), (status, kind, body)) = tokio::join!(held, second);
+    assert_eq!((status.as_u16(), kind.as_str()), (429, "TooManyRequestsException"), "{body}");
+    assert_eq!(body["Reason"], "ConcurrentInvocationLimitExceeded");
+    let message = body["Message"].as_str().unwrap();
+    for part in ["Rate Exceeded.", "limit of 1 instance", "usher set Behave concurrency=N", "usher.toml"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_context_reaches_a_synchronous_invocation() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("seen");
+    let host = Host::start(function(&[("RECORD_TO", record.to_str().unwrap())])).await;
+    let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let context = encode("{\"custom\": {\"caller\": \"M\u{fc}ller\"}}");
+    let event = r#"{"do": "context"}"#;
+    let answer: Value = host.call("Behave", &[("x-amz-client-context", &context)], event).await.json().await.unwrap();
+    assert_eq!(answer, json!({ "caller": "M\u{fc}ller" }));
+    let bare: Value = host.call("Behave", &[], event).await.json().await.unwrap();
+    assert_eq!(bare, json!({}), "it is of one invocation only");
+    // the service passes it to synchronous invocations alone
+    let event_headers = [("x-amz-client-context", context.as_str()), ("x-amz-invocation-type", "Event")];
+    assert_eq!(host.call("Behave", &event_headers, event).await.status(), 202);
+    let seen = eventually("the event ran", async || {
+        let seen = std::fs::read_to_string(&record).ok()?;
+        (seen.lines().count() == 3).then_some(seen)
+    })
+    .await;
+    assert_eq!(seen.lines().last(), Some("{}"), "{seen}");
+    let large = encode(&format!("{{\"a\": \"{}\"}}", "x".repeat(3_000)));
+    for wrong in ["no base64!", &encode("7"), &encode("{"), &large] {
+        let (status, kind, body) = refusal(host.call("Behave", &[("x-amz-client-context", wrong)], event).await).await;
+        assert_eq!((status.as_u16(), kind.as_str()), (400, "InvalidRequestContentException"), "{wrong}");
+        assert!(body["Message"].as_str().unwrap().starts_with("Client context must be"), "{body}");
+    }
     host.stop().await;
 }
 

@@ -83,6 +83,7 @@ impl Stage {
             aws_timing: false,
             function_arn: "arn:behave".into(),
             parts: Registry::default(),
+            state: None,
         };
         Self { brokers, mapping, folder, pool, limits }
     }

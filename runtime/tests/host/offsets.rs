@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use usher::kafka::positions;
+use usher::model::KafkaMapping;
 
 use crate::kafka::{Stage, free_address, values};
 use crate::support::{Killed, eventually, project, usher_up};
@@ -156,6 +158,30 @@ async fn a_running_host_reads_from_elsewhere_on() {
     assert_eq!(stage.seen().iter().filter(|seen| seen.0 == 1).count(), 5, "the other partition is left alone");
     stage.produce(0, &values(20..23)).await;
     eventually("what follows is done once", async || (times(&stage, 22) == 1).then_some(())).await;
+    drop(host);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_of_another_group_moves_nothing() {
+    let stage = Stage::new(1).await;
+    let application = Application::of(&stage, "");
+    stage.produce(0, &values(0..5)).await;
+    let host = application.up();
+    eventually("all is done", async || (stage.committed(0).await == Some(5)).then_some(())).await;
+    let other = KafkaMapping { group: format!("{}-other", stage.mapping.group), ..stage.mapping.clone() };
+    let (theirs, topic) = (other.clone(), stage.mapping.topics[0].clone());
+    tokio::task::spawn_blocking(move || positions::seek(&theirs, &topic, 0, 3)).await.unwrap().unwrap();
+    let file = application.path().join("template.yaml");
+    let template = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, template.replace(&stage.mapping.group, &other.group)).unwrap();
+    let seek = ["offsets", "seek", "Behave.Records", "--partition", "0", "--to", "1", "--apply"];
+    let named = application.control.to_string();
+    assert!(application.refused(&[&seek[..], &["--control", &named]].concat()).contains("the running host reads"));
+    assert!(application.said(&seek).contains("1 of 1"));
+    let theirs = other.clone();
+    let standing = tokio::task::spawn_blocking(move || positions::standings(&theirs)).await.unwrap().unwrap();
+    assert_eq!(standing[0].committed, Some(1), "the group that the arguments name was moved");
+    assert_eq!((stage.committed(0).await, times(&stage, 1)), (Some(5), 1), "the host's was not");
     drop(host);
 }
 

@@ -49,6 +49,9 @@ async fn only_this_machine_is_answered_and_only_with_the_token_is_anything_chang
     }
     let foreign = application.change(&[("x-usher-token", &token), ("origin", "http://evil.example")], &change).await;
     assert_eq!(foreign.0, 403);
+    for array in [json!(["Behave", "concurrency", "2"]), json!([change]), json!([])] {
+        assert_eq!(application.change(&[("x-usher-token", &token)], &array).await.0, 400, "{array}");
+    }
     assert_eq!(application.get("/_usher/settings").await["changes"], json!([]));
     let (status, answer) = application.change(&[("x-usher-token", &token)], &change).await;
     assert_eq!((status, &answer["change"]["new"]), (200, &json!(2)));

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use usher::invocation::{FunctionError, Outcome, Rejected, Response};
+use usher::invocation::{ConcurrencyLimit, FunctionError, Outcome, Rejected, Response};
 use usher::mapping::{Action, Finish, Input, Machine, Millis, Offset, Partition, Reason, Record, Settings, Slice, verdict};
 use usher::sqs::mapping as queue;
 
@@ -66,7 +66,9 @@ fn result(failure: &str) -> Result<Response, Rejected> {
         "partial response: 2 failed" => {
             Outcome::Answer(Bytes::from_static(br#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":2}}]}"#))
         }
-        "throttled three times" => return Err(Rejected::Throttled("F".into())),
+        "throttled three times" => {
+            return Err(Rejected::Throttled(ConcurrencyLimit { function: "F".into(), limit: 1, reserved: true }));
+        }
         "no process three times" => return Err(Rejected::NoCapacity { function: "F".into(), why: "open files".into() }),
         other => {
             let error_type = match other {
@@ -245,7 +247,8 @@ fn queue_cell(failure: &str, column: &str) -> String {
         concurrency: 1,
         max_receives: 1,
         poll: Duration::from_secs(2),
-        patience: Duration::from_secs(30),
+        hidden: Duration::from_secs(30),
+        timeout: Duration::from_secs(3),
         backoff: Duration::from_millis(100),
         max_backoff: Duration::from_secs(2),
     };
@@ -280,7 +283,7 @@ fn queue_cell(failure: &str, column: &str) -> String {
         queue::Action::Delete(done) => Some(format!("{} deleted", keys(done))),
         queue::Action::Leave(left) => Some(format!("{} left to visibility and redrive", keys(left))),
         queue::Action::Release(back) => Some(format!("{} visible again at once", keys(back))),
-        queue::Action::Receive { .. } | queue::Action::Invoke { .. } => None,
+        queue::Action::Receive { .. } | queue::Action::Invoke { .. } | queue::Action::Extend(_) => None,
     });
     said.collect::<Vec<_>>().join("; ")
 }

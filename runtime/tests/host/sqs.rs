@@ -1,15 +1,18 @@
 //! Real SQS, real functions: nothing lost, deleted exactly what succeeded, the queue's own rules for the rest.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_sdk_sqs::types::MessageSystemAttributeName;
 use serde_json::{Value, json};
 use usher::filter::Filters;
-use usher::instances::InstanceState;
+use usher::instances::{InstanceState, Pool};
 use usher::invocation::{Invoke, Rejected, Request};
 use usher::sqs;
 
+use crate::kafka::recording;
 use crate::sqs_stage::{Stage, arn, queue};
-use crate::support::{eventually, request};
+use crate::support::{eventually, pool, request};
 
 fn bodies(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| format!("message {n}")).collect()
@@ -171,7 +174,7 @@ async fn maximum_concurrency_is_reached_and_never_exceeded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_that_cannot_begin_in_time_goes_back_unseen() {
+async fn a_busy_function_leaves_its_messages_in_the_queue() {
     let mut stage = Stage::new().await;
     stage.function(|function| function.concurrency = Some(1)).await;
     let pool = stage.pool.clone();
@@ -181,14 +184,67 @@ async fn a_message_that_cannot_begin_in_time_goes_back_unseen() {
     })
     .await;
     let event = Request { start_by: Some(Instant::now()), ..request(&json!({ "do": "spawn" })) };
-    assert_eq!(stage.pool.invoke(event, true).await.unwrap_err(), Rejected::Throttled("Behave".into()));
+    assert!(matches!(stage.pool.invoke(event, true).await.unwrap_err(), Rejected::Throttled(_)));
     stage.send(&["patient"]).await;
     let running = stage.start();
-    eventually("it goes back", async || (running.handle.status().released > 0).then_some(())).await;
+    eventually("the mapping wants messages", async || (running.handle.status().receives == 1).then_some(())).await;
+    running.drain().await;
     assert!(stage.seen().is_empty(), "neither the message nor the event was seen");
     drop(hog);
+    let left = stage.receive(stage.mapping.queue_name(), 1).await.pop().expect("it is visible");
+    let receives = left.attributes().unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount].clone();
+    assert_eq!(receives, "1", "by this test alone");
+}
+
+/// An instance takes 4 s to start, the queue hides a message for 6 s and gives it once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_start_loses_no_message() {
+    let mut stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(1)).await;
+    stage.queues[0].attributes.insert("VisibilityTimeout".into(), "6".into());
+    sqs::ensure(&stage.sqs, &stage.queues).await.unwrap();
+    (stage.limits.visibility, stage.limits.timeout) = (Duration::from_secs(6), Duration::from_secs(3));
+    stage.pool = slow_to_start(&stage, "4000");
+    stage.send(&["patient"]).await;
+    let running = stage.start();
+    let seen = stage.eventually_done(1).await;
+    stage.eventually_empty().await;
+    let status = running.handle.status();
     running.drain().await;
-    assert_eq!(stage.left().await, (1, 0), "visible again");
+    assert_eq!((seen.len(), seen[0].receives, status.released, status.failed), (1, 1, 0, 0), "{seen:?}");
+    assert!(stage.receive(&stage.queues[1].name.clone(), 1).await.is_empty(), "no dead letter");
+}
+
+/// An instance takes longer to start than the queue hides a message for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_hidden_while_its_function_starts() {
+    let mut stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(1)).await;
+    stage.pool = slow_to_start(&stage, "7000");
+    stage.send(&["patient"]).await;
+    let running = stage.start();
+    let seen = stage.eventually_done(1).await;
+    stage.eventually_empty().await;
+    running.drain().await;
+    assert_eq!((seen.len(), seen[0].receives), (1, 1), "{seen:?}");
+}
+
+/// A host that ends has received a message for which its function has yet to start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_invokes_what_was_received() {
+    let mut stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(1)).await;
+    stage.pool = slow_to_start(&stage, "4000");
+    stage.send(&["received"]).await;
+    let running = stage.start();
+    eventually("it is received", async || (running.handle.status().received == 1).then_some(())).await;
+    running.drain().await;
+    assert_eq!((stage.seen().len(), stage.left().await), (1, (0, 0)));
+}
+
+/// A cold pool whose instances take so many milliseconds to start.
+fn slow_to_start(stage: &Stage, ms: &str) -> Arc<Pool> {
+    let mut function = recording(&stage.folder);
+    function.timeout = Duration::from_secs(3);
+    function.environment.insert("START_MS".into(), ms.into());
+    pool(function)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

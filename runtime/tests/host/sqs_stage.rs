@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region};
-use aws_sdk_sqs::types::{Message, QueueAttributeName, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -172,6 +172,7 @@ impl Stage {
             .queue_url(self.url(queue))
             .max_number_of_messages(10)
             .wait_time_seconds(wait)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All");
         request.send().await.unwrap().messages.unwrap_or_default()
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use usher::instances::{Logs, Pool, PoolOptions};
 use usher::invocation::{Invoke, Outcome, Request, Response};
-use usher::model::{Application, Code, Function};
+use usher::model::{Application, Code, Function, Logging};
 use usher::state::StateFolder;
 
 /// The executable of `examples/behave.rs`, built beside this test.
@@ -48,6 +48,7 @@ pub(crate) fn function(environment: &[(&str, &str)]) -> Function {
         memory_mb: 128,
         concurrency: None,
         environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        logging: Logging::default(),
     }
 }
 
@@ -112,7 +113,7 @@ pub(crate) async fn invoke(pool: &Pool, event: serde_json::Value) -> Response {
 pub(crate) fn answer(response: &Response) -> serde_json::Value {
     match &response.outcome {
         Outcome::Answer(body) => serde_json::from_slice(body).expect("the answer is JSON"),
-        Outcome::Error(error) => panic!("expected an answer: {error:?}"),
+        other => panic!("expected an answer: {other:?}"),
     }
 }
 
@@ -120,7 +121,7 @@ pub(crate) fn answer(response: &Response) -> serde_json::Value {
 pub(crate) fn error(response: &Response) -> (String, String) {
     match &response.outcome {
         Outcome::Answer(body) => panic!("expected an error: {body:?}"),
-        Outcome::Error(error) => (error.error_type.clone(), error.message.clone()),
+        Outcome::Error(error) | Outcome::Interrupted(error) => (error.error_type.clone(), error.message.clone()),
     }
 }
 

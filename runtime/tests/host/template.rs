@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use usher::model::{Application, Code, Diagnostic, KafkaKind, StartingPosition};
+use usher::model::{Application, Code, Diagnostic, KafkaKind, LogFormat, LogLevel, Logging, StartingPosition};
 use usher::project::{Arguments, Project};
 use usher::template;
 
@@ -162,6 +162,55 @@ fn env_vars_change_declared_variables_only() {
     let env = &app.functions["Worker"].environment;
     assert_eq!((env["A"].as_str(), env["B"].as_str(), env.len()), ("file", "all", 2));
     assert!(app.warnings.iter().any(|w| w.message.contains("NEW")), "{:?}", app.warnings);
+}
+
+#[test]
+fn a_reserved_variable_is_refused_wherever_it_is_set() {
+    for name in [
+        "AWS_DEFAULT_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+        "_HANDLER",
+    ] {
+        let found = complaints(&function(&format!("Environment:\n  Variables:\n    {name}: x")), "");
+        assert!(matches!(&found[..], [(11, message)] if message.contains("Reserved keys used in this request")), "{found:?}");
+    }
+    let folder = Folder::new(&function("Environment: {Variables: {TZ: Asia/Tokyo, PATH: /x}}"), "");
+    assert_eq!(folder.load(&Arguments::default()).unwrap().functions["Worker"].environment["TZ"], "Asia/Tokyo");
+    folder.write("vars.json", r#"{"Parameters": {"AWS_REGION": "eu-west-1"}}"#);
+    let arguments = Arguments { env_vars: Some(folder.0.path().join("vars.json")), ..Arguments::default() };
+    let found = folder.load(&arguments).unwrap_err();
+    assert!(found[0].message.contains("--env-vars sets AWS_REGION"), "{found:?}");
+}
+
+#[test]
+fn a_logging_configuration_is_read_and_lies_under_globals() {
+    let text = function("LoggingConfig: {ApplicationLogLevel: DEBUG, LogGroup: !Ref Logs}")
+        + "  Logs: {Type: 'AWS::Logs::LogGroup'}\n\
+           Globals: {Function: {LoggingConfig: {LogFormat: JSON, SystemLogLevel: WARN, ApplicationLogLevel: ERROR}}}\n";
+    let logging = good(&text, "stack = 'shop'").functions["Worker"].logging.clone();
+    assert_eq!((logging.format, logging.application, logging.system), (Some(LogFormat::Json), LogLevel::Debug, LogLevel::Warn));
+    assert!(logging.group.is_some_and(|group| group.contains("Logs")));
+    assert_eq!(good(&function(""), "").functions["Worker"].logging, Logging::default());
+    for (written, words) in [
+        ("LogFormat: json", "LogFormat is Text or JSON, not 'json'"),
+        ("ApplicationLogLevel: INFO", "needs LogFormat JSON"),
+        ("LogFormat: Text, SystemLogLevel: WARN", "Remove LogLevel|needs LogFormat JSON"),
+        ("LogFormat: JSON, SystemLogLevel: ERROR", "DEBUG or INFO or WARN"),
+        ("LogFormat: JSON, LogGroup: 'arn:aws:logs:x'", "cannot name a log group"),
+        ("LogFormat: JSON, LogGruop: x", "Did you mean LogGroup?"),
+    ] {
+        let found = complaints(&function(&format!("LoggingConfig: {{{written}}}")), "");
+        assert!(found[0].0 == 9 && words.split('|').any(|words| found[0].1.contains(words)), "{written}: {found:?}");
+    }
+    let found = complaints(&function("LoggingConfig: JSON"), "");
+    assert!(matches!(&found[..], [(9, message)] if message.contains("must be a mapping")), "{found:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! REST APIs, function URLs and quick-created HTTP APIs: what templates say of them.
 
-use usher::model::{Api, ApiKind, RestApi};
+use usher::model::{Api, ApiKind, RestApi, Throttle};
 
 use crate::template::{complaints, function, good, warnings};
 
@@ -111,4 +111,77 @@ fn an_event_of_an_api_that_is_not_served_is_left_out() {
     let text = api_events("{Path: /a, Method: get, RestApiId: !Ref Raw}") + "  Raw: {Type: 'AWS::ApiGateway::RestApi'}\n";
     let app = good(&text, "");
     assert!(app.apis.is_empty() && warnings(&app).contains("`usher invoke Worker`"), "{}", warnings(&app));
+}
+
+#[test]
+fn limits_of_routes_are_read_where_templates_write_them() {
+    let limits = |app: &usher::model::Application| -> Vec<(String, Option<Throttle>)> {
+        app.apis[0].routes.iter().map(|route| (route.key(), app.apis[0].throttling.of(route))).collect()
+    };
+    let limit = |rate_milli, burst| Some(Throttle { rate_milli, burst });
+    let http = |events: &str| {
+        function(&format!(
+            "Events:\n  A: {{Type: HttpApi, Properties: {{Path: /a, Method: get, ApiId: !Ref Shop}}}}\n  B: {{Type: HttpApi, Properties: {{Path: /b, Method: get, ApiId: !Ref Shop{events}}}}}"
+        ))
+    };
+    let shop = "  Shop:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n";
+    let text = http(", RouteSettings: {ThrottlingBurstLimit: 7}")
+        + shop
+        + "      DefaultRouteSettings: {DetailedMetricsEnabled: true, ThrottlingRateLimit: !Ref Rate, ThrottlingBurstLimit: 3}\n\
+           Parameters: {Rate: {Type: Number, Default: 0.5}}\n";
+    let expected = [("GET /a".to_owned(), limit(500, 3)), ("GET /b".to_owned(), limit(10_000_000, 7))];
+    assert_eq!(limits(&good(&text, "")), expected);
+    let text = http("")
+        + shop
+        + "      RouteSettings:\n        GET /b: {ThrottlingRateLimit: 2}\n        GET /c: {ThrottlingRateLimit: 2}\n";
+    let app = good(&text, "");
+    assert_eq!(limits(&app), [("GET /a".to_owned(), None), ("GET /b".to_owned(), limit(2_000, 5_000))]);
+    assert!(warnings(&app).contains("there is no route GET /c"), "{}", warnings(&app));
+
+    let rest = |settings: &str| {
+        api_events("{Path: '/a/{id}', Method: get, RestApiId: !Ref Shop}")
+            + &format!(
+                "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: live\n      MethodSettings: {settings}\n"
+            )
+    };
+    let all = "{HttpMethod: '*', ResourcePath: '/*', ThrottlingRateLimit: 10, ThrottlingBurstLimit: 20}";
+    let one = "{HttpMethod: GET, ResourcePath: '/~1a~1{id}', ThrottlingRateLimit: 1, ThrottlingBurstLimit: 2}";
+    assert_eq!(limits(&good(&rest(&format!("[{all}]")), "")), [("GET /a/{id}".to_owned(), limit(10_000, 20))]);
+    assert_eq!(limits(&good(&rest(&format!("[{all}, {one}]")), "")), [("GET /a/{id}".to_owned(), limit(1_000, 2))]);
+    for wrong in [
+        "{}",
+        "[7]",
+        "[{ThrottlingRateLimit: fast}]",
+        "[{ThrottlingRateLimit: -1}]",
+        "[{ThrottlingRate: 1}]",
+        "[{ThrottlingBurstLimit: 0.5}]",
+    ] {
+        let found = complaints(&rest(wrong), "");
+        assert!(matches!(&found[..], [(15, _)]), "{wrong}: {found:?}");
+    }
+}
+
+#[test]
+fn what_changes_answers_and_is_not_applied_is_warned_of() {
+    let rest = |more: &str| {
+        api_events("{Path: /a, Method: get, RestApiId: !Ref Shop}")
+            + &format!("  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: live\n      {more}\n")
+    };
+    for (property, value) in [
+        ("GatewayResponses", "{DEFAULT_4XX: {StatusCode: 418}}"),
+        ("MinimumCompressionSize", "0"),
+        ("CacheClusterEnabled", "true"),
+        ("Policy", "{Statement: []}"),
+        ("MethodSettings", "[{HttpMethod: '*', ResourcePath: '/*', CachingEnabled: true}]"),
+    ] {
+        let app = good(&rest(&format!("{property}: {value}")), "");
+        assert!(warnings(&app).contains(":15: "), "{property}: {}", warnings(&app));
+    }
+    for property in ["DurableConfig: {ExecutionTimeout: 60}", "TenancyConfig: {TenantIsolationMode: PER_TENANT}"] {
+        let app = good(&function(property), "");
+        assert!(warnings(&app).contains("is not applied"), "{property}: {}", warnings(&app));
+    }
+    for nothing in ["CacheClusterEnabled: false", "MinimumCompressionSize: !Ref AWS::NoValue"] {
+        assert_eq!(warnings(&good(&rest(nothing), "")), "", "{nothing}");
+    }
 }

@@ -62,7 +62,7 @@ pub(super) fn encode(program: &Program) -> String {
 }
 
 pub(super) fn decode(text: &str) -> Result<Program, BadBody> {
-    let body: Body = serde_json::from_str(text)?;
+    let body: Body = strict_json::from_str(text)?;
     let category = |part: Part| {
         let layout = Layout::new(part.first_seat, part.rows, part.row_len)?;
         Ok::<_, BadValue>(Category { no: part.no, name: part.name, layout, price: part.price_cents })

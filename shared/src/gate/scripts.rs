@@ -6,12 +6,13 @@ use std::sync::LazyLock;
 use crate::delay;
 use crate::link::{self, Script};
 
-const FRAGMENTS: [(&str, &str); 9] = [
+const FRAGMENTS: [(&str, &str); 10] = [
     ("delay/clock", delay::FRAGMENTS[0].1),
     ("delay/entry", delay::FRAGMENTS[1].1),
     link::SERVER_FRAGMENT,
     ("gate/keys", include_str!("lua/keys.lua")),
     ("gate/earlier", include_str!("lua/earlier.lua")),
+    ("gate/remember", include_str!("lua/remember.lua")),
     ("gate/seats", include_str!("lua/seats.lua")),
     ("gate/best", include_str!("lua/best.lua")),
     ("gate/live", include_str!("lua/live.lua")),

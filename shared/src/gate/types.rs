@@ -52,7 +52,7 @@ impl TimeoutJob {
 
     /// Reads a claimed entry's body.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(body)
+        strict_json::from_str(body)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The tick of a schedule: what a rule of `EventBridge` and its Scheduler send.
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny};
+use serde::de::Deserializer;
+use serde_json::Value;
 
 /// One tick. The time it was *scheduled* for is its identity: a tick delivered twice has the same.
 ///
@@ -15,36 +16,13 @@ pub struct Tick {
     pub id: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Lenient {
-    Text(String),
-    Other(IgnoredAny),
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Fields {
-    time: Option<Lenient>,
-    id: Option<Lenient>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Event {
-    Fields(Fields),
-    Other(IgnoredAny),
-}
-
 impl<'de> Deserialize<'de> for Tick {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Event::Fields(fields) = Event::deserialize(deserializer)? else { return Ok(Self::default()) };
-        let text = |field| match field {
-            Some(Lenient::Text(text)) => Some(text),
-            Some(Lenient::Other(_)) | None => None,
-        };
-        let at_ms = text(fields.time).and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(jiff::Timestamp::as_millisecond);
-        Ok(Self { at_ms, id: text(fields.id) })
+        let event = Value::deserialize(deserializer)?;
+        // an array has no members, so nothing is read from its items
+        let text = |name| event.get(name).and_then(Value::as_str);
+        let at_ms = text("time").and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(jiff::Timestamp::as_millisecond);
+        Ok(Self { at_ms, id: text("id").map(str::to_owned) })
     }
 }
 
@@ -73,7 +51,7 @@ mod tests {
     #[test]
     fn an_input_of_its_own_is_a_tick_without_a_time() {
         assert_eq!(tick(include_str!("fixtures/custom-input.json")), Tick::default());
-        for bare in ["null", "{}", "[1, {}]", "\"go\"", "17", r#"{"time": "tomorrow"}"#] {
+        for bare in ["null", "{}", "[1, {}]", r#"["2026-11-22T18:30:00Z", "an id"]"#, "\"go\"", "17", r#"{"time": "tomorrow"}"#] {
             assert_eq!(tick(bare), Tick::default(), "{bare}");
         }
     }

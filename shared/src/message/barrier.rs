@@ -33,7 +33,7 @@ impl Barrier {
     /// Reads the value of a record. Nothing if it is no barrier, or one of a version that this program does not read. Unknown
     /// fields are tolerated.
     pub fn read(value: &[u8]) -> Option<Self> {
-        serde_json::from_slice::<Self>(value).ok().filter(|barrier| barrier.v == 1)
+        strict_json::from_slice::<Self>(value).ok().filter(|barrier| barrier.v == 1)
     }
 }
 
@@ -57,6 +57,7 @@ mod tests {
             r#"{"v":1,"barrier":"7"}"#.to_owned(),
             r#"{"v":1,"order":"7"}"#.to_owned(),
             "noise".to_owned(),
+            format!(r#"[1,"{token}"]"#),
         ] {
             assert_eq!(Barrier::read(other.as_bytes()), None, "{other}");
         }

@@ -22,7 +22,7 @@ pub struct Barriers(pub BTreeMap<i32, BarrierPlace>);
 impl Barriers {
     /// Reads what [`fmt::Display`] wrote. Nothing for any other text.
     pub fn read(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        strict_json::from_str(text).ok()
     }
 
     /// Whether order-create has passed all of them, so that every order accepted before is a row (or never will be).

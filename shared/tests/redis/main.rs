@@ -9,6 +9,7 @@ mod cluster;
 mod delay;
 mod failover;
 mod install;
+mod kept_keys;
 mod model;
 mod orders;
 mod outage;

@@ -35,6 +35,11 @@ impl Fields {
         self.0.contains_key(name)
     }
 
+    /// Every name, readable or not, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Sets the value of a name, in place of what there was.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.0.insert(name.into(), Ok(value.into()));

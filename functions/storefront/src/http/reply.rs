@@ -2,7 +2,7 @@
 
 use lambda_http::Body;
 use lambda_http::http::Response;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
 use super::Problem;
@@ -40,6 +40,10 @@ impl Reply {
 
     /// The response of either.
     pub fn response(result: Result<Self, Problem>) -> Response<Body> {
+        let allowed = match &result {
+            Err(problem) if problem.status == 405 => problem.extras.get("allowed").and_then(Value::as_str).map(str::to_owned),
+            _ => None,
+        };
         let (status, kind, location, retry_after, body) = match result {
             Ok(reply) => (reply.status, "application/json", reply.location, reply.retry_after, reply.body),
             Err(problem) => (problem.status, "application/problem+json", None, problem.retry_after, problem.body()),
@@ -50,6 +54,10 @@ impl Reply {
         }
         if let Some(seconds) = retry_after {
             response = response.header(RETRY_AFTER, seconds);
+        }
+        // RFC 9110, section 15.5.6: an answer of 405 names the methods.
+        if let Some(allowed) = allowed {
+            response = response.header(ALLOW, allowed);
         }
         // Cannot fail: statuses are constants, locations are made of digits.
         response.body(Body::Text(body.to_string())).unwrap_or_else(|_| Response::new(Body::Empty))

@@ -20,6 +20,9 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// Longest time to wait for an order to be stored.
 pub const MAX_WAIT: Duration = Duration::from_secs(20);
 
+/// Characters shown of the name of an unknown parameter.
+const MAX_SHOWN_NAME: usize = 60;
+
 /// What a handler sees of a request. Nothing in it is trusted but the claims.
 ///
 /// What is there and cannot be read is refused by the handler that reads it, never taken as absent: a request without its key, or
@@ -85,12 +88,22 @@ impl Call {
         if self.body.is_empty() {
             return Err(Problem::malformed("the body is empty; JSON is expected"));
         }
-        serde_json::from_slice(&self.body).map_err(|e| Problem::malformed(format_args!("the body cannot be used: {e}")))
+        strict_json::from_slice(&self.body).map_err(|e| Problem::malformed(format_args!("the body cannot be used: {e}")))
     }
 
     /// A header by its name in lower case; nothing where the request has none.
     pub fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
         self.headers.get(name).map_err(|why| Problem::malformed(format_args!("header {name} {why}")))
+    }
+
+    /// Refuses a query parameter that is not one of `known`: an answer without a condition that the caller wrote answers another
+    /// request.
+    pub fn only(&self, known: &[&str]) -> Result<(), Problem> {
+        let Some(name) = self.query.names().find(|name| !known.contains(name)) else { return Ok(()) };
+        let name: String = name.chars().take(MAX_SHOWN_NAME).collect();
+        let there_are = if known.is_empty() { "it takes none".to_owned() } else { format!("there are {}", known.join(", ")) };
+        let detail = format!("{} {} has no query parameter {name:?}; {there_are}", self.method, self.path);
+        Err(Problem::malformed(detail).with("parameter", name).with("parameters", known.to_vec()))
     }
 
     /// A query parameter; nothing where the request has none.
@@ -153,6 +166,16 @@ mod tests {
         for bad in ["21", "-1", "soon", "", "1.5"] {
             assert_eq!(with_query("wait", bad).wait().map_err(|p| p.status), Err(400), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_unknown_parameter_is_named_with_those_that_exist() {
+        assert_eq!(with_query("limit", "1").only(&["after", "limit"]), Ok(()));
+        let refused = with_query("Limit", "1").only(&["after", "limit"]).expect_err("names differ by case");
+        assert_eq!((refused.status, refused.code), (400, "malformed_request"));
+        assert!(refused.detail.contains("\"Limit\"; there are after, limit"), "{}", refused.detail);
+        let refused = with_query(&"x".repeat(1000), "1").only(&[]).expect_err("none is taken");
+        assert!(refused.detail.len() < 120 && refused.detail.ends_with("it takes none"), "{}", refused.detail);
     }
 
     #[test]

@@ -78,11 +78,43 @@ impl Route {
             _ => return Err(Problem::not_found("no_such_route", format_args!("there is nothing at {path}"))),
         };
         if method == allowed {
-            Ok(route)
-        } else {
-            let detail = format_args!("{path} takes {allowed}, not {method}").to_string();
-            Err(Problem::new(405, "method_not_allowed", "Method not allowed", detail).with("allowed", allowed))
+            return Ok(route);
         }
+        let allowed = match route {
+            Self::Program(_) => "GET, PATCH",
+            Self::Payment => "GET, POST",
+            _ => allowed,
+        };
+        let detail = format_args!("{path} takes {allowed}, not {method}").to_string();
+        Err(Problem::new(405, "method_not_allowed", "Method not allowed", detail).with("allowed", allowed))
+    }
+
+    /// The query parameters that it takes, each of which its handler reads. Nothing where any are taken: the payment provider chooses the
+    /// address of its notifications, and a refused notification is money that is not recorded.
+    pub const fn parameters(&self) -> Option<&'static [&'static str]> {
+        Some(match self {
+            Self::Payment => return None,
+            Self::Seats(_) => &["category"],
+            Self::CreateOrder(_) => &["wait"],
+            Self::Orders => &["before", "limit"],
+            Self::Payments => &["after", "limit", "order", "reference", "state"],
+            Self::ApiCalls => &["after", "from", "ip", "limit", "route", "status", "to", "url", "user"],
+            Self::ApiStatistics => &["by", "client", "from", "route", "status", "to"],
+            Self::ParkedList => &["after", "limit", "state", "topic"],
+            Self::Gaps => &["after", "closed", "limit"],
+            Self::CreateProgram
+            | Self::Program(_)
+            | Self::UpdateProgram(_)
+            | Self::StopSale(_)
+            | Self::ResumeSale(_)
+            | Self::Order(_)
+            | Self::CancelOrder(_)
+            | Self::RefundedPayment(_)
+            | Self::Parked(_)
+            | Self::ReplayParked(_)
+            | Self::DiscardParked(_)
+            | Self::CloseGap(_) => &[],
+        })
     }
 
     /// Its path as template.yaml writes it: the same for every order and every program.
@@ -140,7 +172,10 @@ mod tests {
         assert_eq!(Route::of("POST", "/gaps/3/close"), Ok(Route::CloseGap("3".into())));
         assert_eq!(Route::of("GET", "/").map_err(|p| p.status), Err(404));
         assert_eq!(Route::of("GET", "/programs/7/orders/1").map_err(|p| p.status), Err(404));
-        assert_eq!(Route::of("DELETE", "/programs/7").map_err(|p| p.status), Err(405));
+        for (path, allowed) in [("/programs/7", "GET, PATCH"), ("/payments", "GET, POST"), ("/orders/9", "GET")] {
+            let refused = Route::of("DELETE", path).expect_err("no such method");
+            assert_eq!((refused.status, refused.extras["allowed"].as_str()), (405, Some(allowed)), "{path}");
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn is_cancelled(row: &OrderRow) -> bool {
 /// cancel: the fence finds it, or the gate has settled it, and its message or the whole reservation is gone.
 async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<Cancel, Problem> {
     let reservation = shop.gate.reservation(number).await?.filter(|r| r.user == *user);
-    let request = reservation.as_ref().and_then(|r| serde_json::from_str::<OrderRequested>(&r.message).ok());
+    let request = reservation.as_ref().and_then(|r| strict_json::from_str::<OrderRequested>(&r.message).ok());
     if let Some(request) = request
         && let Fenced::New(row) = shop.store.fence(&publish::fence_of(&request, "cancelled")).await?
     {

@@ -43,7 +43,7 @@ async fn find(
         return shown(absent::find(shop, number).await?).ok_or_else(|| missing(number));
     };
     let reservation = Some(reservation).filter(|r| shown_to(Some(&r.user)));
-    let waiting = reservation.and_then(|r| Some((serde_json::from_str::<OrderRequested>(&r.message).ok()?, r.state)));
+    let waiting = reservation.and_then(|r| Some((strict_json::from_str::<OrderRequested>(&r.message).ok()?, r.state)));
     let Some((request, state)) = waiting else {
         // Stored between the two looks: its message is gone, or its reservation if it has ended since. Its row is there.
         return shop.store.order(number).await?.and_then(shown).ok_or_else(|| missing(number));

@@ -92,7 +92,7 @@ pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Prob
         if state == ResvState::Stored {
             return Ok(Reservation::Stored { order, nonce });
         }
-        let request = serde_json::from_str(&message).map_err(|e| {
+        let request = strict_json::from_str(&message).map_err(|e| {
             tracing::error!(%order, error = %e, "the gate holds a message that cannot be read");
             Problem::unknown(order)
         })?;

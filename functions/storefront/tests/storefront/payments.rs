@@ -26,6 +26,8 @@ async fn a_payment_is_applied_once_and_only_by_the_provider() {
     let order = &made.body["order"];
     let body = json!({"reference": "r1", "order": order, "amount_cents": 200});
     assert_eq!(problem(shop.serve(&notify(&body, "another secret of somebody")).await), (401, "bad_signature"));
+    let array = json!(["r1", order, 200]);
+    assert_eq!(shop.serve(&notify(&array, SECRET)).await.expect_err("not a notification").status, 400);
     assert_eq!(shop.serve(&notify(&body, SECRET)).await.expect("believed").body["result"], "applied");
     assert_eq!(shop.serve(&notify(&body, SECRET)).await.expect("believed").body["result"], "duplicate");
     let second = json!({"reference": "r2", "order": order, "amount_cents": 200});

@@ -135,6 +135,53 @@ async fn a_query_parameter_that_cannot_be_read_is_refused() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_a_route_does_not_have_is_refused() {
+    let shop = open_with(Scripted::new([])).await;
+    let id = program(&shop).await;
+    let (seats, show, update) = (format!("/programs/{id}/seats"), format!("/programs/{id}"), r#"{"version":1}"#);
+    for (method, path, body, unknown) in [
+        ("GET", "/api-calls", None, "stauts=404"),
+        ("GET", "/api-calls", None, "client=curl"),
+        ("GET", "/api-calls/statistics", None, "user=alice"),
+        ("GET", "/api-calls/statistics", None, "Status=404"),
+        ("GET", "/payments", None, "status=to_refund"),
+        ("GET", "/orders", None, "after=1"),
+        ("GET", "/orders/1", None, "wait=1"),
+        ("GET", "/parked", None, "partition=1"),
+        ("GET", "/parked/1", None, "topic=a"),
+        ("GET", "/gaps", None, "topic=a"),
+        ("GET", &seats, None, "row=1"),
+        ("GET", &show, None, "=x"),
+        ("PATCH", &show, Some(update), "version=1"),
+        ("POST", "/programs", Some("{}"), "dry_run=1"),
+        ("POST", "/orders/1/cancel", None, "wait=1"),
+        ("POST", "/parked/1/replay", None, "replays=1"),
+    ] {
+        let status = Asked { query: unknown, body, ..Asked::new(method, path) }.status(&shop).await;
+        assert_eq!(status, 400, "{method} {path}?{unknown}");
+    }
+    // The payment provider chooses the address of its notifications: an unsigned one is refused for its signature only.
+    let paid = Asked { query: "source=provider", body: Some("{}"), ..Asked::new("POST", "/payments") };
+    assert_eq!(paid.status(&shop).await, 401);
+}
+
+#[tokio::test]
+async fn scopes_are_read_from_scp_as_from_scope() {
+    let shop = open_with(Scripted::new([])).await;
+    for (claims, status) in [
+        (json!({"sub": "alice", "scp": "a parked:read"}), 200),
+        (json!({"sub": "alice", "scp": "[parked:read a]"}), 200),
+        (json!({"sub": "alice", "scope": "[a parked:read]"}), 200),
+        (json!({"sub": "alice", "scp": "[parked:write]"}), 403),
+        (json!({"sub": "alice", "scope": "a", "scp": "parked:read"}), 403),
+        (json!({"sub": "null", "scp": "parked:read"}), 401),
+    ] {
+        let asked = Asked { claims: claims.clone(), ..Asked::new("GET", "/parked") };
+        assert_eq!(asked.status(&shop).await, status, "{claims}");
+    }
+}
+
+#[tokio::test]
 async fn a_path_segment_that_is_no_identity_leads_nowhere() {
     let shop = open_with(Scripted::new([])).await;
     for bad in ["x", "0", "01", "-1", "%FF", "1%00", "9223372036854775808", "größe"] {
@@ -158,11 +205,13 @@ async fn a_path_segment_that_is_no_identity_leads_nowhere() {
 #[tokio::test]
 async fn a_claim_that_cannot_be_read_is_no_claim() {
     let shop = open_with(Scripted::new([])).await;
-    for sub in ["", " ", "a b", "größe", &"s".repeat(129)] {
+    for sub in ["", " ", "null", "[alice]", "a b", "größe", &"s".repeat(129)] {
         let asked = Asked { claims: json!({"sub": sub, "scope": "programs:write"}), ..Asked::new("GET", "/orders") };
         assert_eq!(asked.status(&shop).await, 401, "{sub:?}");
     }
-    for scope in ["", "parked:rea", "[parked:read]", "parked:read,parked:write", "PARKED:READ", "parked:read\u{a0}x"] {
+    for scope in
+        ["", "parked:rea", "[parked:rea]", "[parked:read", "parked:read,parked:write", "PARKED:READ", "parked:read\u{a0}x"]
+    {
         let asked = Asked { claims: json!({"sub": "alice", "scope": scope}), ..Asked::new("GET", "/parked") };
         assert_eq!(asked.status(&shop).await, 403, "{scope:?}");
     }
@@ -189,8 +238,32 @@ async fn a_body_with_what_cannot_be_read_is_refused() {
         ("POST", "/parked/1/replay", r#"{"replays":-1}"#.to_owned()),
         ("POST", "/parked/1/discard", r#"{"why":"w","by":"me"}"#.to_owned()),
         ("POST", "/payments/1/refunded", r#"{"note":"n","amount":1}"#.to_owned()),
+        ("POST", "/gaps/1/close", r#"{"why":"w","by":"me"}"#.to_owned()),
     ] {
         assert_eq!(Asked { body: Some(&body), ..Asked::new(method, path) }.status(&shop).await, 400, "{method} {path} {body}");
+    }
+    assert_eq!(free(&shop, &id).await, 10);
+}
+
+#[tokio::test]
+async fn an_array_is_no_body_of_any_route() {
+    let shop = open_with(Scripted::new([])).await;
+    let id = program(&shop).await;
+    let (orders, change) = (format!("/programs/{id}/orders"), format!("/programs/{id}"));
+    for (method, path, body) in [
+        ("POST", orders.as_str(), "[0,null,1,null]"),
+        ("POST", &orders, "[0,[1,2],null,null]"),
+        ("POST", &orders, "[]"),
+        ("POST", "/programs", r#"["T",[{"name":"A","rows":1,"seats_per_row":1,"price_cents":1}],60,1]"#),
+        ("POST", "/programs", r#"{"title":"T","categories":[["A",1,1,1]]}"#),
+        ("PATCH", &change, r#"[1,"T",60,1,[]]"#),
+        ("PATCH", &change, r#"{"version":1,"categories":[[0,"B",1]]}"#),
+        ("POST", "/parked/1/replay", "[0]"),
+        ("POST", "/parked/1/discard", r#"["w"]"#),
+        ("POST", "/payments/1/refunded", r#"["n"]"#),
+        ("POST", "/gaps/1/close", r#"["w"]"#),
+    ] {
+        assert_eq!(Asked { body: Some(body), ..Asked::new(method, path) }.status(&shop).await, 400, "{method} {path} {body}");
     }
     assert_eq!(free(&shop, &id).await, 10);
 }

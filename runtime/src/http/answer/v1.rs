@@ -14,7 +14,7 @@ use super::{append, body, headers, status};
 const KNOWN: [&str; 5] = ["statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"];
 
 pub(super) fn decode(answer: &Bytes, binary: &[String], accept: &str) -> Result<Reply, String> {
-    let value: Value = serde_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
+    let value: Value = strict_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
     let Value::Object(fields) = &value else {
         return Err("a REST API takes an object with statusCode, headers, multiValueHeaders, body and isBase64Encoded".into());
     };

@@ -14,7 +14,7 @@ pub(super) fn decode(answer: &Bytes) -> Result<Reply, String> {
     if answer.is_empty() {
         return Ok(inferred(""));
     }
-    let value: Value = serde_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
+    let value: Value = strict_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
     match &value {
         Value::Object(fields) if fields.contains_key("statusCode") => described(&value),
         Value::String(text) => Ok(inferred(text)),

@@ -109,7 +109,8 @@ pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
     serde_json::to_vec(&event).map(Bytes::from)
 }
 
-/// Text stays text where the content type says so and it is UTF-8; all else travels as base64.
+/// Text stays text where the content type says so and it is UTF-8; all else travels as base64, a body without a content type
+/// included.
 fn body(body: &[u8], content_type: &str) -> (Option<String>, bool) {
     if body.is_empty() {
         return (None, false);
@@ -122,8 +123,7 @@ fn body(body: &[u8], content_type: &str) -> (Option<String>, bool) {
 
 fn is_text(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    kind.is_empty()
-        || kind.starts_with("text/")
+    kind.starts_with("text/")
         || matches!(kind.as_str(), "application/json" | "application/xml" | "application/javascript" | "application/graphql")
         || kind.ends_with("+json")
         || kind.ends_with("+xml")
@@ -170,5 +170,24 @@ fn claim(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => format!("[{}]", items.iter().map(claim).collect::<Vec<_>>().join(" ")),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_text_only_where_its_type_says_so() {
+        for text in
+            ["text/plain", "TEXT/CSV; charset=utf-8", "application/json; charset=utf-8", "application/xml", "application/a+json"]
+        {
+            assert_eq!(body(b"{}", text), (Some("{}".to_owned()), false), "{text}");
+        }
+        for binary in ["", " ", "application/octet-stream", "application/x-www-form-urlencoded", "multipart/form-data", "json"] {
+            assert_eq!(body(b"{}", binary), (Some("e30=".to_owned()), true), "{binary}");
+        }
+        assert_eq!(body(b"\xff", "text/plain"), (Some("/w==".to_owned()), true), "not UTF-8");
+        assert_eq!(body(b"", ""), (None, false), "no body at all");
     }
 }

@@ -89,7 +89,7 @@ fn about_one(context: &Context, given_up: &GivenUp<'_>, record: &[u8], time: i64
     payload.extend_from_slice(record);
     payload.push(encode::PARTITION_END);
     payload.extend_from_slice(encode::EVENT_END);
-    let original = serde_json::from_slice(record).ok().and_then(|record| Original::read(&record));
+    let original = strict_json::from_slice(record).ok().and_then(|record| Original::read(&record));
     let mut document = frame(context, given_up, condition(given_up.reason, true));
     let mut batch = batch(context, 1, payload.len());
     batch["recordInfo"] = json!({
@@ -118,7 +118,7 @@ fn about_one(context: &Context, given_up: &GivenUp<'_>, record: &[u8], time: i64
 /// The document with the payload as it is: parsing and writing the payload again could only change it. `None`: it is no JSON.
 fn with_payload(document: &Value, payload: Vec<u8>) -> Option<String> {
     let payload = String::from_utf8(payload).ok()?;
-    serde_json::from_str::<&RawValue>(&payload).ok()?;
+    strict_json::from_str::<&RawValue>(&payload).ok()?;
     let mut whole = document.to_string();
     whole.truncate(whole.len() - 1);
     whole.extend([",\"payload\":", &payload, "}"]);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Message, Millis, Settings};
+use super::{Key, Message, Millis, Settings};
 
 /// Messages for one invocation, in the order received.
 #[derive(Debug, Default)]
@@ -11,6 +11,8 @@ pub(super) struct Batch {
     bytes: usize,
     /// When the first of them was received.
     pub(super) since: Millis,
+    /// When the last request to hide the first of them was made.
+    pub(super) hidden_since: Millis,
 }
 
 impl Batch {
@@ -29,11 +31,16 @@ impl Batch {
             return Some(message);
         }
         if self.is_empty() {
-            self.since = now;
+            (self.since, self.hidden_since) = (now, now);
         }
         self.bytes = bytes;
         self.messages.push(message);
         None
+    }
+
+    /// Their names.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.messages.iter().map(|message| message.key).collect()
     }
 
     /// Nothing more fits, whatever its size.

@@ -13,7 +13,8 @@ pub(super) fn settings() -> Settings {
         concurrency: 2,
         max_receives: 4,
         poll: Duration::from_secs(2),
-        patience: Duration::from_secs(20),
+        hidden: Duration::from_secs(30),
+        timeout: Duration::from_secs(3),
         backoff: Duration::from_millis(100),
         max_backoff: Duration::from_secs(2),
     }
@@ -122,7 +123,7 @@ fn a_full_batch_does_not_wait_for_its_window() {
 }
 
 #[test]
-fn a_batch_is_cut_by_size_and_what_waits_too_long_for_its_permit_goes_back() {
+fn a_batch_is_cut_by_size_and_what_waits_for_its_permit_stays_hidden() {
     let (mut machine, id) = asking(Settings { concurrency: 1, ..settings() });
     let mut some = messages(0..3, 400);
     some.push(Message { key: 3, size: 5_000, group: None });
@@ -131,8 +132,34 @@ fn a_batch_is_cut_by_size_and_what_waits_too_long_for_its_permit_goes_back() {
     let out = step(&mut machine, 1_000, Input::Finished(2, Finish::Failed));
     assert_eq!(out[0], Action::Leave(vec![0, 1]));
     assert_eq!(invoked(&out), [(3, vec![2])]);
+    step(&mut machine, 1_000, Input::Begun(3));
+    assert_eq!(machine.wake(), Some(10_000));
+    assert_eq!(step(&mut machine, 10_000, Input::Tick), [Action::Extend(vec![3])]);
     assert_eq!(machine.wake(), Some(20_000));
-    assert_eq!(step(&mut machine, 20_000, Input::Tick), [Action::Release(vec![3])]);
+}
+
+#[test]
+fn a_message_stays_hidden_while_its_function_starts() {
+    let hidden = Duration::from_secs(6);
+    let (mut machine, id) = asking(Settings { concurrency: 1, hidden, ..settings() });
+    let invocation = invoked(&step(&mut machine, 0, Input::Received(id, messages(0..2, 10))))[0].0;
+    for at in [2_000, 4_000, 6_000, 8_000] {
+        assert_eq!(machine.wake(), Some(at));
+        assert_eq!(step(&mut machine, at, Input::Tick), [Action::Extend(vec![0, 1])]);
+    }
+    assert_eq!(step(&mut machine, 9_000, Input::Begun(invocation)), [], "5 s are left of the 3 s that it may run");
+    assert_eq!(machine.wake(), None, "the queue's own visibility counts from here on");
+    assert_eq!(step(&mut machine, 99_000, Input::Tick), []);
+}
+
+#[test]
+fn a_message_is_hidden_for_as_long_as_its_function_may_run() {
+    let (mut machine, id) = asking(Settings { concurrency: 1, timeout: Duration::from_secs(25), ..settings() });
+    let invocation = invoked(&step(&mut machine, 0, Input::Received(id, messages(0..1, 10))))[0].0;
+    assert_eq!(step(&mut machine, 9_000, Input::Begun(invocation)), [Action::Extend(vec![0])], "21 s were left");
+    let (mut machine, id) = asking(Settings { concurrency: 1, timeout: Duration::from_secs(30), ..settings() });
+    let invocation = invoked(&step(&mut machine, 0, Input::Received(id, messages(0..1, 10))))[0].0;
+    assert_eq!(step(&mut machine, 20, Input::Begun(invocation)), [], "one that is begun at once costs no request");
 }
 
 #[test]
@@ -178,22 +205,27 @@ fn a_batch_that_found_no_function_goes_back_and_nothing_is_asked_for_a_moment() 
 }
 
 #[test]
-fn a_drain_lets_what_flies_land_and_gives_everything_else_back() {
+fn a_drain_invokes_what_was_received_and_receives_nothing_more() {
     let window = Duration::from_secs(100);
     let (mut machine, id) = asking(Settings { batch_size: 5, window, ..settings() });
     let out = step(&mut machine, 0, Input::Received(id, messages(0..5, 10)));
     let (invocation, next) = (invoked(&out)[0].0, receives(&out));
     let more = receives(&step(&mut machine, 0, Input::Received(next[0], messages(5..7, 10))));
-    assert_eq!(step(&mut machine, 0, Input::Drain), [Action::Release(vec![5, 6])]);
-    assert!(machine.wake().is_none() && !machine.is_idle());
-    assert_eq!(
-        step(&mut machine, 9, Input::Finished(invocation, Finish::Answered(vec![4]))),
-        [Action::Delete(vec![0, 1, 2, 3]), Action::Leave(vec![4])]
-    );
+    let [(second, batch)] = &invoked(&step(&mut machine, 0, Input::Drain))[..] else { panic!() };
+    assert!(*batch == [5, 6] && !machine.is_idle());
     for id in next[1..].iter().chain(&more) {
-        assert_eq!(step(&mut machine, 9, Input::Received(*id, messages(7..8, 10))), [Action::Release(vec![7])]);
+        assert_eq!(step(&mut machine, 9, Input::Received(*id, messages(7..8, 10))), [], "both permits are in use");
     }
-    assert!(machine.is_idle());
+    let out = step(&mut machine, 9, Input::Finished(invocation, Finish::Answered(vec![4])));
+    assert_eq!(out[..2], [Action::Delete(vec![0, 1, 2, 3]), Action::Leave(vec![4])]);
+    let mut left = vec![*second];
+    left.extend(invoked(&out).iter().map(|(id, _)| *id));
+    while let Some(id) = left.pop() {
+        let out = step(&mut machine, 9, Input::Finished(id, Finish::Answered(Vec::new())));
+        assert!(receives(&out).is_empty(), "{out:?}");
+        left.extend(invoked(&out).iter().map(|(id, _)| *id));
+    }
+    assert!(machine.is_idle() && machine.overview().held == 0 && machine.wake().is_none());
 }
 
 #[test]

@@ -11,6 +11,20 @@ use crate::tuning::SourceSettings;
 /// Pause between the short requests in the last second of a batching window, in which no whole second fits.
 const SHORT_POLL: Millis = 100;
 
+/// A message that waits is hidden again so many times within the time that it is hidden for: one lost request changes nothing.
+const EXTENSIONS: Millis = 3;
+
+/// A wait that is worth a request when the function begins.
+const LONG_WAIT: Millis = 500;
+
+/// A batch that was handed to the function.
+#[derive(Debug)]
+struct Flying {
+    batch: Batch,
+    /// An instance has it.
+    begun: bool,
+}
+
 /// The state of one mapping.
 #[derive(Debug)]
 pub struct Machine {
@@ -23,7 +37,7 @@ pub struct Machine {
     open: Batch,
     /// Closed, and waiting for a permit: only what a cut by size made more of than was asked for.
     closed: VecDeque<Batch>,
-    flying: BTreeMap<InvocationId, Batch>,
+    flying: BTreeMap<InvocationId, Flying>,
     next_id: u64,
     /// Requests that failed in a row.
     failures: u32,
@@ -66,34 +80,28 @@ impl Machine {
                     self.pause(now, self.failures);
                 }
             }
+            Input::Begun(id) => self.begun(now, id, out),
             Input::Finished(id, finish) => self.finished(now, id, &finish, out),
             Input::Tuned(tuned) => self.tuned(&tuned),
-            Input::Drain => {
-                self.draining = true;
-                let held = std::mem::take(&mut self.closed).into_iter().chain([std::mem::take(&mut self.open)]);
-                held.for_each(|batch| settle_unless_empty(&batch.messages, &Finish::NotInvoked, out));
-            }
+            Input::Drain => self.draining = true,
             Input::Tick => {}
         }
-        if self.draining {
-            return;
-        }
         self.close(now);
-        self.give_back_late(now, out);
         self.start(out);
-        self.ask(now, out);
+        self.keep_hidden(now, out);
+        if !self.draining {
+            self.ask(now, out);
+        }
     }
 
     /// When the next step is due if nothing happens before. `None`: only an event can move it.
     pub fn wake(&self) -> Option<Millis> {
-        if self.draining {
-            return None;
-        }
         let window = (!self.open.is_empty()).then(|| self.window_end());
-        let late = self.closed.front().map(|batch| self.start_by(batch));
-        let ask =
-            (self.receives.len() < self.wanted && self.room() > 0 && self.not_before > Millis::MIN).then_some(self.not_before);
-        window.into_iter().chain(late).chain(ask).min()
+        let waiting = self.flying.values().filter(|flying| !flying.begun).map(|flying| &flying.batch);
+        let waiting = waiting.chain(&self.closed).chain(Some(&self.open).filter(|open| !open.is_empty()));
+        let extend = waiting.map(|batch| self.extend_at(batch)).min();
+        let asks = !self.draining && self.receives.len() < self.wanted && self.room() > 0 && self.not_before > Millis::MIN;
+        window.into_iter().chain(extend).chain(asks.then_some(self.not_before)).min()
     }
 
     /// Nothing is in flight: no request, no invocation.
@@ -101,15 +109,20 @@ impl Machine {
         self.receives.is_empty() && self.flying.is_empty()
     }
 
+    /// How long the queue is to hide what waits.
+    pub fn hidden(&self) -> Duration {
+        self.settings.hidden
+    }
+
     /// What is where, for the status.
     pub fn overview(&self) -> Overview {
         let held = self.open.len() + self.closed.iter().map(Batch::len).sum::<usize>();
-        Overview { receives: self.receives.len(), in_flight: self.flying.values().map(Batch::len).sum(), held }
+        Overview { receives: self.receives.len(), in_flight: self.flying.values().map(|flying| flying.batch.len()).sum(), held }
     }
 
     fn tuned(&mut self, tuned: &SourceSettings) {
         self.settings.batch_size = tuned.batch_size.max(1);
-        self.settings.window = tuned.window.min(self.settings.patience / 2);
+        self.settings.window = tuned.window;
         self.settings.concurrency = tuned.concurrency;
         self.paused = tuned.paused;
     }
@@ -121,10 +134,6 @@ impl Machine {
             0 => self.wanted = 1,
             full if full >= most => self.wanted = (self.wanted + 1).min(self.settings.max_receives),
             _ => {}
-        }
-        if self.draining {
-            settle_unless_empty(&messages, &Finish::NotInvoked, out);
-            return;
         }
         let ordered = messages.iter().any(|message| message.group.is_some());
         let before = self.closed.len();
@@ -140,12 +149,35 @@ impl Machine {
     }
 
     fn finished(&mut self, now: Millis, id: InvocationId, finish: &Finish, out: &mut Vec<Action>) {
-        let Some(batch) = self.flying.remove(&id) else { return };
-        settle_unless_empty(&batch.messages, finish, out);
+        let Some(flying) = self.flying.remove(&id) else { return };
+        settle_unless_empty(&flying.batch.messages, finish, out);
         if *finish == Finish::NotInvoked {
             self.refused(now);
         } else {
             self.refusals = 0;
+        }
+    }
+
+    /// The function runs: its messages have to stay hidden for as long as it may.
+    fn begun(&mut self, now: Millis, id: InvocationId, out: &mut Vec<Action>) {
+        let Some(flying) = self.flying.get_mut(&id) else { return };
+        flying.begun = true;
+        let waited = now - flying.batch.hidden_since;
+        let left = millis(self.settings.hidden) - waited;
+        if waited >= LONG_WAIT && left < millis(self.settings.timeout) {
+            flying.batch.hidden_since = now;
+            out.push(Action::Extend(flying.batch.keys()));
+        }
+    }
+
+    /// What waits for its function is hidden again well before the queue would show it.
+    fn keep_hidden(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let pause = millis(self.settings.hidden) / EXTENSIONS;
+        let waiting = self.flying.values_mut().filter(|flying| !flying.begun).map(|flying| &mut flying.batch);
+        let waiting = waiting.chain(&mut self.closed).chain(Some(&mut self.open).filter(|open| !open.is_empty()));
+        for batch in waiting.filter(|batch| now >= batch.hidden_since.saturating_add(pause)) {
+            batch.hidden_since = now;
+            out.push(Action::Extend(batch.keys()));
         }
     }
 
@@ -163,18 +195,8 @@ impl Machine {
 
     /// The open batch is closed when it is full, or its window over.
     fn close(&mut self, now: Millis) {
-        if !self.open.is_empty() && (self.open.is_full(&self.settings) || now >= self.window_end()) {
+        if !self.open.is_empty() && (self.draining || self.open.is_full(&self.settings) || now >= self.window_end()) {
             self.closed.push_back(std::mem::take(&mut self.open));
-        }
-    }
-
-    /// Messages that waited for a permit until it was too late to begin.
-    fn give_back_late(&mut self, now: Millis, out: &mut Vec<Action>) {
-        while self.closed.front().is_some_and(|batch| now >= self.start_by(batch)) {
-            if let Some(batch) = self.closed.pop_front() {
-                settle(&batch.messages, &Finish::NotInvoked, out);
-                self.refused(now);
-            }
         }
     }
 
@@ -182,9 +204,8 @@ impl Machine {
         while self.flying.len() < self.settings.concurrency {
             let Some(batch) = self.closed.pop_front() else { return };
             let id = self.id();
-            let keys = batch.messages.iter().map(|message| message.key).collect();
-            out.push(Action::Invoke { id, batch: keys, start_by: self.start_by(&batch) });
-            self.flying.insert(id, batch);
+            out.push(Action::Invoke { id, batch: batch.keys() });
+            self.flying.insert(id, Flying { batch, begun: false });
         }
     }
 
@@ -225,8 +246,9 @@ impl Machine {
         Duration::from_millis(self.window_end().saturating_sub(now).max(0) as u64)
     }
 
-    fn start_by(&self, batch: &Batch) -> Millis {
-        batch.since.saturating_add(millis(self.settings.patience))
+    /// When a batch that waits is to be hidden again.
+    fn extend_at(&self, batch: &Batch) -> Millis {
+        batch.hidden_since.saturating_add(millis(self.settings.hidden) / EXTENSIONS)
     }
 
     fn id(&mut self) -> u64 {

@@ -9,9 +9,13 @@
 //! - a message is deleted only if it was in an invocation that succeeded and did not name it, and (FIFO) no message of its
 //!   group before it failed;
 //! - every message received is settled exactly once: deleted, left, or released;
-//! - the permit comes before the message: a request is made only for as many messages as can be invoked at once, so a
-//!   message waits for its function only if its batch had to be cut by size, and never past the time it may begin;
+//! - the permit comes before the message: a request is made only for as many messages as can be invoked at once;
+//! - a message that was received stays hidden until its function begins, however long an instance takes to start, and is not given back
+//!   before: each receive counts towards the dead-letter queue, so a message could end there that no function was invoked with;
 //! - while a permit is free and nothing has failed, at least one request is out; without news there is exactly one.
+//!
+//! Two exceptions: a batch of a FIFO queue that is cut by size (6 MB) gives what follows in the same receive back, in order; and an
+//! invocation that the host itself ends gives its messages back.
 //!
 //! Choices where the service's documentation is silent: in a FIFO batch what follows a failed message of its group is kept,
 //! even where the function reports it as done; it is left rather than released, because the queue holds a group back only
@@ -88,8 +92,10 @@ pub struct Settings {
     pub max_receives: usize,
     /// Longest wait of one request for messages.
     pub poll: Duration,
-    /// Time from a message's receipt to the latest moment at which its function may begin.
-    pub patience: Duration,
+    /// How long the queue hides a message when it is received, and at each later request to hide it.
+    pub hidden: Duration,
+    /// The function's timeout: so long a message has to stay hidden from the moment at which the function begins.
+    pub timeout: Duration,
     /// Pause after a failed request, or a batch that found no function; doubles with every further one.
     pub backoff: Duration,
     /// The pause grows no longer than this.
@@ -103,11 +109,13 @@ pub enum Input {
     Received(ReceiveId, Vec<Message>),
     /// A request failed.
     ReceiveFailed(ReceiveId),
+    /// An instance of the function took an invocation over.
+    Begun(InvocationId),
     /// An invocation ended.
     Finished(InvocationId, Finish),
     /// Somebody changed how the mapping behaves. What was received is still finished while it is paused.
     Tuned(SourceSettings),
-    /// Start nothing any more.
+    /// Receive nothing any more. What was received is still invoked.
     Drain,
     /// Time passed.
     Tick,
@@ -120,7 +128,7 @@ pub enum Finish {
     Answered(Vec<Key>),
     /// The function failed, or its answer made no sense: all of the batch failed.
     Failed,
-    /// The function did not begin. The messages go back at once.
+    /// The function did not begin, or the host ended the invocation. The messages go back at once.
     NotInvoked,
 }
 
@@ -142,9 +150,9 @@ pub enum Action {
         id: InvocationId,
         /// The batch.
         batch: Vec<Key>,
-        /// It must have begun by then, or not begin at all.
-        start_by: Millis,
     },
+    /// They wait for the function, which has not begun: the queue is to hide them again, for [`Settings::hidden`].
+    Extend(Vec<Key>),
     /// They are done.
     Delete(Vec<Key>),
     /// They failed: the queue shows them again when their visibility timeout is over.

@@ -21,6 +21,10 @@ enum Event {
     Fail {
         which: usize,
     },
+    /// An instance takes one of the invocations over.
+    Begin {
+        which: usize,
+    },
     /// One of the invocations ends.
     Finish {
         which: usize,
@@ -51,6 +55,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (0..4_usize, 0..=MOST_RECEIVED, prop_oneof![3 => Just(10_usize), 1 => Just(300), 1 => Just(2_000)])
             .prop_map(|(which, messages, size)| Event::Answer { which, messages, size }),
         1 => (0..4_usize).prop_map(|which| Event::Fail { which }),
+        3 => (0..4_usize).prop_map(|which| Event::Begin { which }),
         5 => (0..4_usize, how).prop_map(|(which, how)| Event::Finish { which, how }),
         3 => (0..3_000_i64).prop_map(|milliseconds| Event::Pass { milliseconds }),
     ]
@@ -73,6 +78,8 @@ struct Known {
     size: usize,
     group: Option<Arc<str>>,
     since: Millis,
+    /// The queue shows it at this time.
+    hidden_until: Millis,
 }
 
 /// What the world around the machine knows.
@@ -86,6 +93,7 @@ struct World {
     /// Received, neither at the function nor settled.
     held: BTreeMap<Key, Known>,
     flying: BTreeMap<InvocationId, Vec<(Key, Known)>>,
+    begun: BTreeSet<InvocationId>,
     /// What the invocation that ends just now allows.
     may_delete: BTreeSet<Key>,
     must_leave: BTreeSet<Key>,
@@ -104,6 +112,7 @@ impl World {
             receives: BTreeMap::new(),
             held: BTreeMap::new(),
             flying: BTreeMap::new(),
+            begun: BTreeSet::new(),
             may_delete: BTreeSet::new(),
             must_leave: BTreeSet::new(),
             must_release: BTreeSet::new(),
@@ -126,6 +135,10 @@ impl World {
         let flying = self.flying.values().map(Vec::len).sum::<usize>();
         let overview = self.machine.overview();
         assert_eq!((overview.in_flight, overview.held), (flying, self.held.len()));
+        let waits =
+            self.flying.iter().filter(|(id, _)| !self.begun.contains(id)).flat_map(|(_, batch)| batch.iter().map(|(_, k)| k));
+        assert!(waits.chain(self.held.values()).all(|known| self.now < known.hidden_until), "shown while it waits");
+        assert!(self.machine.wake().is_none_or(|at| at > self.now), "what is due is done");
         if self.draining {
             return;
         }
@@ -135,9 +148,7 @@ impl World {
             !free || self.held.values().all(|known| self.now < known.since + window),
             "waits beyond its window beside a free permit"
         );
-        assert!(self.held.values().all(|known| self.now < known.since + self.limits.patience.as_millis() as Millis));
         assert!(!self.receives.is_empty() || !self.flying.is_empty() || self.machine.wake().is_some(), "asleep for ever");
-        assert!(self.machine.wake().is_none_or(|at| at > self.now), "what is due is done");
     }
 
     fn obey(&mut self, action: Action) {
@@ -154,15 +165,13 @@ impl World {
                     assert!(asked + self.held.len() <= free * self.limits.batch_size, "permits for all that may come");
                 }
             }
-            Action::Invoke { id, batch, start_by } => {
-                assert!(!self.draining && self.flying.len() < self.limits.concurrency && !batch.is_empty());
+            Action::Invoke { id, batch } => {
+                assert!(self.flying.len() < self.limits.concurrency && !batch.is_empty());
                 let batch: Vec<(Key, Known)> =
                     batch.into_iter().map(|key| (key, self.held.remove(&key).expect("held"))).collect();
                 assert!(batch.len() <= self.limits.batch_size && batch.is_sorted_by_key(|(key, _)| *key));
                 let bytes = self.limits.envelope + batch.iter().map(|(_, known)| known.size).sum::<usize>();
                 assert!(bytes <= self.limits.max_payload || batch.len() == 1, "{bytes}");
-                assert_eq!(start_by, batch[0].1.since + self.limits.patience.as_millis() as Millis);
-                assert!(self.now < start_by);
                 let group = |(_, known): &(Key, Known)| known.group.clone();
                 let here: BTreeSet<_> = batch.iter().filter_map(group).collect();
                 assert!(
@@ -170,6 +179,12 @@ impl World {
                     "a group twice at once"
                 );
                 self.flying.insert(id, batch);
+            }
+            Action::Extend(keys) => {
+                let until = self.now + self.limits.hidden.as_millis() as Millis;
+                let known = self.flying.values_mut().flatten().map(|(key, known)| (*key, known));
+                let known = known.chain(self.held.iter_mut().map(|(key, known)| (*key, known)));
+                known.filter(|(key, _)| keys.contains(key)).for_each(|(_, known)| known.hidden_until = until);
             }
             Action::Delete(keys) => keys.iter().for_each(|key| assert!(self.may_delete.remove(key), "{key} deleted")),
             Action::Leave(keys) => keys.iter().for_each(|key| assert!(self.must_leave.remove(key), "{key} left")),
@@ -195,7 +210,8 @@ impl World {
                         continue;
                     }
                     self.next_key += 1;
-                    self.held.insert(self.next_key, Known { size, group: group.clone(), since: self.now });
+                    let hidden_until = self.now + self.limits.hidden.as_millis() as Millis;
+                    self.held.insert(self.next_key, Known { size, group: group.clone(), since: self.now, hidden_until });
                     arrived.push(Message { key: self.next_key, size, group });
                 }
                 self.step(Input::Received(id, arrived));
@@ -206,6 +222,14 @@ impl World {
                 let Some(id) = self.receives.keys().nth(which).copied() else { return };
                 self.receives.remove(&id);
                 self.step(Input::ReceiveFailed(id));
+            }
+            Event::Begin { which } => {
+                let Some(id) = self.flying.keys().nth(which).copied() else { return };
+                self.begun.insert(id);
+                self.step(Input::Begun(id));
+                let timeout = self.limits.timeout.as_millis() as Millis;
+                // a wait of under half a second costs no request
+                assert!(self.flying[&id].iter().all(|(_, known)| known.hidden_until + 500 > self.now + timeout));
             }
             Event::Finish { which, how } => {
                 let Some(id) = self.flying.keys().nth(which).copied() else { return };
@@ -250,7 +274,6 @@ impl World {
     fn end(mut self) {
         self.draining = true;
         self.step(Input::Drain);
-        assert!(self.held.is_empty(), "given back");
         while !self.receives.is_empty() {
             self.happen(&Event::Answer { which: 0, messages: 3, size: 10 });
         }

@@ -25,7 +25,7 @@ pub fn failures(answer: &[u8], known: impl Fn(&str) -> bool) -> Result<Vec<Strin
     if answer.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }
-    let answer: Option<Answer> = serde_json::from_slice(answer).map_err(|error| {
+    let answer: Option<Answer> = strict_json::from_slice(answer).map_err(|error| {
         format!("the partial batch response is malformed ({error}); expected {{\"batchItemFailures\":[{{\"itemIdentifier\":\"message id\"}}]}}")
     })?;
     let items = answer.and_then(|answer| answer.batch_item_failures).unwrap_or_default();
@@ -67,6 +67,11 @@ mod tests {
             (r#"{"batchItemFailures":[{"itemIdentifier":"other"}]}"#, "other"),
             (r#"{"batchItemFailures":[{"id":"known-1"}]}"#, "itemIdentifier"),
             (r#""done""#, "malformed"),
+            // arrays that name the fields by their position
+            (r#"[[["known-1"]]]"#, "malformed"),
+            ("[]", "malformed"),
+            ("[null]", "malformed"),
+            (r#"{"batchItemFailures":[["known-1"]]}"#, "malformed"),
         ];
         for (answer, expected) in cases {
             let error = read(answer).unwrap_err();

@@ -6,24 +6,31 @@ use super::super::events::Event;
 use super::super::resources::{IMPLICIT_HTTP_API, Resource, resolved};
 use super::super::scope::Scope;
 use super::route::Owner;
-use super::{cors, jwt, route};
+use super::{cors, jwt, route, throttling};
 use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, Route};
 
 /// Longest an HTTP API waits for a function.
 const LONGEST_MS: i64 = 30_000;
 
-const READ: [&str; 6] = ["Auth", "CorsConfiguration", "StageName", "StageVariables", "DefinitionBody", "DefinitionUri"];
-const ALSO: [&str; 12] = [
-    "AccessLogSettings",
+const READ: [&str; 8] = [
+    "Auth",
+    "CorsConfiguration",
     "DefaultRouteSettings",
+    "DefinitionBody",
+    "DefinitionUri",
+    "RouteSettings",
+    "StageName",
+    "StageVariables",
+];
+const ALSO: [&str; 10] = [
+    "AccessLogSettings",
     "Description",
     "DisableExecuteApiEndpoint",
     "Domain",
     "FailOnWarnings",
     "Name",
     "PropagateTags",
-    "RouteSettings",
     "Tags",
     "BasePath",
     "ConnectorConfig",
@@ -64,6 +71,7 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
             }
             api.variables = route::variables(&reader, "StageVariables", problems);
             api.cors = cors::read_or_all(&reader, "CorsConfiguration", problems);
+            throttling::http_api(&reader, &mut api, problems);
             if let Some(auth) = reader.child("Auth", problems) {
                 jwt::declared(&auth, &mut api, problems);
             }
@@ -77,7 +85,7 @@ pub(in super::super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, applica
     let what = format!("route {}", event.id);
     let before = problems.mark();
     Reader::new(event.properties, what.clone()).only(&EVENT, problems);
-    let wanted = ["Path", "Method", "Auth", "TimeoutInMillis", "PayloadFormatVersion"];
+    let wanted = ["Path", "Method", "Auth", "TimeoutInMillis", "PayloadFormatVersion", "RouteSettings"];
     let Some(properties) = resolved(event.properties, &wanted, scope, problems) else { return };
     let reader = Reader::new(&properties, what);
     if reader.text("PayloadFormatVersion", problems).is_some_and(|v| v != "2.0") {
@@ -98,6 +106,11 @@ pub(in super::super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, applica
         scopes,
         timeout: Duration::from_millis(timeout as u64),
     };
+    if let Some(settings) = reader.child("RouteSettings", problems)
+        && let Some(limit) = throttling::route(&settings, problems)
+    {
+        api.throttling.routes.insert(route.key(), limit);
+    }
     if problems.mark() == before {
         route::add(route, api, &reader.what, event.line, problems);
     }

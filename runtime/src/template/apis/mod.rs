@@ -14,10 +14,12 @@ mod jwt;
 mod quick_create;
 mod rest_api;
 mod route;
+mod throttling;
 
 pub(super) use function_url::read as read_function_urls;
 pub(super) use http_api::read_event as read_http_event;
 pub(super) use rest_api::read_event as read_rest_event;
+pub(super) use throttling::check as check_throttling;
 
 use super::resources::Resource;
 use super::scope::Scope;

@@ -6,6 +6,7 @@ use super::super::events::Event;
 use super::super::resources::{IMPLICIT_REST_API, Resource, resolved};
 use super::super::scope::Scope;
 use super::route::{self, Owner};
+use super::throttling;
 use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, PreflightMock, RestApi, Route};
 
@@ -17,8 +18,9 @@ const LONGEST_MS: i64 = 300_000;
 /// Stage of the API that SAM makes where an event names none.
 const IMPLICIT_STAGE: &str = "Prod";
 
-const READ: [&str; 7] = ["Auth", "BinaryMediaTypes", "Cors", "DefinitionBody", "DefinitionUri", "StageName", "Variables"];
-const ALSO: [&str; 25] = [
+const READ: [&str; 8] =
+    ["Auth", "BinaryMediaTypes", "Cors", "DefinitionBody", "DefinitionUri", "MethodSettings", "StageName", "Variables"];
+const ALSO: [&str; 24] = [
     "AccessLogSetting",
     "AlwaysDeploy",
     "ApiKeySourceType",
@@ -33,7 +35,6 @@ const ALSO: [&str; 25] = [
     "FailOnWarnings",
     "GatewayResponses",
     "MergeDefinitions",
-    "MethodSettings",
     "MinimumCompressionSize",
     "Mode",
     "Models",
@@ -100,6 +101,7 @@ fn settings(reader: &Reader<'_>, resource: &Resource, api: &mut Api, problems: &
         }
     }
     api.variables = route::variables(reader, "Variables", problems);
+    throttling::rest_api(reader, api, problems);
     if let Some(auth) = reader.child("Auth", problems) {
         refuse_guards(&auth, "DefaultAuthorizer", problems);
     }

@@ -4,12 +4,14 @@
 -- ARGV  1 loader, 2 lease ms, then user, key, order, nonce, hash of the body or '' (not known: any body leads to the order), time to
 --       keep the key ms, repeated
 -- Gives 1, or 0: the filling is not the caller's (nothing changed)
--- Cost  one command a key. Refused under memory pressure, before any write.
+-- Cost  six commands a key, and those of gate/remember for a buyer who has too many. Refused under memory pressure, before any write.
 -- Idempotent. The order that Postgres names replaces whatever the key named here: any other would be rejected as its duplicate.
+-- Live orders are merged before their keys are named: of the others a buyer keeps the youngest keys only.
 --@include delay/clock
 --@include delay/entry
 --@include link/server
 --@include gate/keys
+--@include gate/remember
 local head = redis.call('HMGET', head_key, 'state', 'epoch', 'replid')
 if head[1] ~= 'loading' or head[2] ~= ARGV[1] or head[3] ~= server_replid() then return { 0 } end
 local lease_ms = whole(ARGV[2])
@@ -27,7 +29,7 @@ end
 
 for at = 3, #ARGV, 6 do
   local named = ARGV[at + 2] .. ':' .. ARGV[at + 3] .. ':' .. ARGV[at + 4]
-  redis.call('SET', idem_key(ARGV[at], ARGV[at + 1]), named, 'PX', ARGV[at + 5])
+  remember(ARGV[at], ARGV[at + 1], named, whole(ARGV[at + 5]))
 end
 redis.call('HSET', head_key, 'lease', string.format('%.0f', now_up + lease_ms))
 return { 1 }

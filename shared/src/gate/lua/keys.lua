@@ -20,6 +20,9 @@ local function idem_key(user, key)
   return shard_root .. 'idem:' .. program_id .. ':' .. #user .. ':' .. user .. ':' .. key
 end
 
+-- The index of a buyer's keys in this program.
+local function keys_key(user) return shard_root .. 'keys:' .. program_id .. ':' .. user end
+
 -- The body of an order's timeout entry.
 local function timeout_job(nonce)
   return '{"program":"' .. program_id .. '","nonce":"' .. nonce .. '"}'

@@ -6,13 +6,15 @@
 --       13 message up to the seats, 14 message after them
 -- Gives HELD order:nonce seats message attempt | AGAIN order:nonce seats message attempt state partition offset appended
 --       | ENDED order:nonce | KEYREUSED | SOLDOUT | NOTADJACENT free | TAKEN seats | NOSEAT | LIMIT have | LOADING | REBUILD | INUSE
--- Cost  one chunk for the best seats, the chunks of the seats for chosen ones. Refused under memory pressure, before any write.
+-- Cost  one chunk for the best seats, the chunks of the seats for chosen ones; the buyer's kept keys, where they are too many (gate/remember).
+--       Refused under memory pressure, before any write.
 -- Idempotent on order + nonce: the same seats again. On the client's key: the order it named before.
 --@include delay/clock
 --@include delay/entry
 --@include link/server
 --@include gate/keys
 --@include gate/earlier
+--@include gate/remember
 --@include gate/seats
 --@include gate/best
 local order, nonce, user, cat, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -90,6 +92,6 @@ local list = table.concat(seats, ',')
 local message = message_head .. list .. message_tail
 redis.call('HSET', resv, 'state', 'held', 'nonce', nonce, 'program', program_id, 'user', user, 'category', cat, 'seats', list,
   'price', price, 'key', key, 'attempt', 1, 'message', message)
-if key ~= '' then redis.call('SET', idem_key(user, key), owner .. ':' .. body_hash, 'PX', key_ttl) end
+if key ~= '' then remember(user, key, owner .. ':' .. body_hash, key_ttl) end
 delay_put(timeouts, order, timeout_job(nonce), now_up + window)
 return { 'HELD', owner, list, message, '1' }

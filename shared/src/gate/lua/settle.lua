@@ -78,6 +78,9 @@ if not timeout_of_another(order, nonce) then delay_cancel(timeouts, order) end
 if ARGV[9] == '1' and user ~= '' and key ~= '' then
   local idem = idem_key(user, key)
   local named = redis.call('GET', idem)
-  if named and named:sub(1, #owner + 1) == owner .. ':' then redis.call('DEL', idem) end
+  if named and named:sub(1, #owner + 1) == owner .. ':' then
+    redis.call('DEL', idem)
+    redis.call('ZREM', keys_key(user), key)
+  end
 end
 return { 'DONE', tostring(freed) }

@@ -15,7 +15,7 @@ struct Event {
 
 impl<'de> Deserialize<'de> for Batch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let event = Event::deserialize(deserializer)?;
+        let event = Event::deserialize(strict_json::Objects(deserializer))?;
         let records = event.records.ok_or_else(|| D::Error::custom("not an SQS event: it has no `Records`"))?;
         let message = |record| {
             message(record)

@@ -56,7 +56,8 @@ fn what_is_no_event_of_a_queue_is_refused_and_says_why() {
         (r#"{"Records": [{"body": "x"}]}"#, "no `messageId`"),
         (r#"{"Records": [{"messageId": 7, "body": "x"}]}"#, "no `messageId`"),
         (r#"{"Records": [7]}"#, "invalid type"),
-        ("[]", "invalid length"),
+        ("[]", "invalid type"),
+        (r#"[[{"messageId": "m", "body": "x"}]]"#, "invalid type"),
     ] {
         let error = serde_json::from_str::<Batch>(event).expect_err(event).to_string();
         assert!(error.contains(why), "{event}: {error}");

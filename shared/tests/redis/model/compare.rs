@@ -65,6 +65,16 @@ pub(super) async fn compare(stage: &Stage, model: &Model) {
         assert_eq!(stage.ask::<String>(&["GET", &key]).await, format!("{order}:{nonce}:{hash:02x}"));
         expected_keys.push(key);
     }
+    for (n, user) in USERS.iter().enumerate() {
+        let of = model.keys.keys().filter(|(user, _)| *user == n).map(|(_, key)| key_text(*key));
+        let index = stage.key(&format!("keys:17:{user}"));
+        let mut named: Vec<String> = stage.ask(&["ZRANGE", &index, "0", "-1"]).await;
+        named.sort();
+        assert_eq!(named, of.collect::<Vec<_>>(), "the index of the keys of {user}");
+        if !named.is_empty() {
+            expected_keys.push(index);
+        }
+    }
     let program = stage.program.id;
     let bodies = model.entries.iter().map(|(order, nonce)| (order.to_string(), TimeoutJob { program, nonce: *nonce }.body()));
     let bodies: BTreeMap<String, String> = bodies.collect();

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use journeys::World;
 use serde_json::Value;
+use ticket_rush::host::Environment;
+use ticket_rush::prepare::prepare;
+use ticket_rush::remove::remove;
 
 fn events(world: &World, folder: &str) -> Result<Vec<(String, PathBuf)>> {
     let folder = world.environment.place.file("events").join(folder);
@@ -118,6 +121,26 @@ async fn every_tick_and_every_migration_is_safe_to_repeat() -> Result<()> {
             }
         }
     }
+    world.remove().await
+}
+
+#[tokio::test]
+async fn another_environment_is_prepared_beside_a_running_host() -> Result<()> {
+    let world = World::new().await?;
+    let host = world.up().await?;
+    let prefix = format!("{}-other", world.environment.prefix);
+    let other = Environment { prefix: prefix.clone(), ..world.environment.clone() };
+    prepare(&other, |_| ()).await?;
+    let schema = prefix.replace('-', "_");
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = $1";
+    let tables: i64 = sqlx::query_scalar(tables).bind(schema).fetch_one(&world.db).await?;
+    assert!(tables > 0, "the tables are the named environment's");
+    // without a process of its own the command would run in the host's environment
+    let refused = other.invoke("Migrate", &world.environment.place.file("events/migrate/empty.json")).await?;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && said.contains("variable ENV_PREFIX"), "{said}");
+    host.stop().await?;
+    remove(&other.servers, &prefix).await?;
     world.remove().await
 }
 

@@ -1,0 +1,84 @@
+//! Where an earlier cargo build left its results, found without cargo: a machine that only runs an application needs no Rust.
+//!
+//! The rules are cargo's own ("The Cargo Book": "Workspaces", "Hierarchical structure" of its configuration).
+
+use std::path::{Path, PathBuf};
+
+use crate::document::{Node, Problems, parse_toml};
+
+/// The root of the workspace that a package belongs to: where `package.workspace` points, else the nearest folder above with a
+/// `[workspace]` that does not exclude it, else its own.
+pub(super) fn root(dir: &Path) -> PathBuf {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
+    let manifest = toml(&dir.join("Cargo.toml"));
+    if manifest.get("workspace").is_some() {
+        return dir;
+    }
+    if let Some(named) = manifest.get("package").and_then(|package| package.get("workspace")).and_then(Node::text) {
+        let named = dir.join(named);
+        return named.canonicalize().unwrap_or(named);
+    }
+    let owns = |above: &&Path| {
+        let manifest = toml(&above.join("Cargo.toml"));
+        manifest.get("workspace").is_some_and(|workspace| {
+            let excluded = workspace.get("exclude").map(Node::items).unwrap_or_default();
+            !excluded.iter().filter_map(Node::text).any(|folder| dir.starts_with(above.join(folder)))
+        })
+    };
+    dir.ancestors().skip(1).find(owns).map_or_else(|| dir.clone(), Path::to_path_buf)
+}
+
+/// The folder of a workspace's results: `CARGO_TARGET_DIR`, `build.target-dir` of the nearest configuration, else `target`.
+pub(super) fn target(root: &Path) -> PathBuf {
+    for variable in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"] {
+        if let Some(folder) = std::env::var_os(variable).filter(|folder| !folder.is_empty()) {
+            return root.join(folder);
+        }
+    }
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let folders = root.ancestors().map(|above| above.join(".cargo")).chain(home);
+    for folder in folders {
+        for file in ["config", "config.toml"] {
+            let config = toml(&folder.join(file));
+            if let Some(named) = config.get("build").and_then(|build| build.get("target-dir")).and_then(Node::text) {
+                // relative to the folder that holds `.cargo`
+                return folder.parent().unwrap_or(root).join(named);
+            }
+        }
+    }
+    root.join("target")
+}
+
+/// A file that is missing or unreadable is skipped: the build reports what is wrong with it.
+fn toml(file: &Path) -> Node {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    parse_toml(&text, &mut Problems::new(file.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Path, file: &str, text: &str) {
+        let file = folder.join(file);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+
+    #[test]
+    fn a_package_belongs_to_the_workspace_that_cargo_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().canonicalize().unwrap();
+        write(&top, "Cargo.toml", "[workspace]\nmembers = ['a']\nexclude = ['alone']\n");
+        write(&top, "a/Cargo.toml", "[package]\nname = 'a'\n");
+        write(&top, "alone/Cargo.toml", "[package]\nname = 'alone'\n");
+        write(&top, "alone/root/Cargo.toml", "[package]\nname = 'root'\n[workspace]\n");
+        write(&top, "alone/far/Cargo.toml", "[package]\nname = 'far'\nworkspace = '../../alone/root'\n");
+        assert_eq!(root(&top.join("a")), top);
+        assert_eq!(root(&top), top);
+        assert_eq!(root(&top.join("alone")), top.join("alone"));
+        assert_eq!(root(&top.join("alone/root")), top.join("alone/root"));
+        assert_eq!(root(&top.join("alone/far")), top.join("alone/root"));
+    }
+}

@@ -1,0 +1,145 @@
+//! JSON templates: the same tree as YAML's, with lines.
+
+use serde::de::IgnoredAny;
+
+use super::node::{Entry, Kind, Node};
+use super::problems::Problems;
+
+/// Reads one document. `None` when it is not JSON; the reason is among the problems.
+pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
+    // bounds the depth as well
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+        problems.error(error.line().max(1), format!("this is not JSON: {error}."));
+        return None;
+    }
+    Some(Cursor { text, at: 0, line: 1 }.value(problems))
+}
+
+/// A place in text that is known to be JSON.
+struct Cursor<'t> {
+    text: &'t str,
+    at: usize,
+    line: usize,
+}
+
+impl<'t> Cursor<'t> {
+    /// Passes white space; yields the byte that follows.
+    fn peek(&mut self) -> u8 {
+        while let Some(byte) = self.text.as_bytes().get(self.at) {
+            match byte {
+                b'\n' => self.line += 1,
+                b' ' | b'\t' | b'\r' => {}
+                other => return *other,
+            }
+            self.at += 1;
+        }
+        0
+    }
+
+    /// Passes the byte that follows if it is this one.
+    fn pass(&mut self, byte: u8) -> bool {
+        let found = self.peek() == byte;
+        self.at += usize::from(found);
+        found
+    }
+
+    /// The text up to the first byte that ends it.
+    fn until(&mut self, ends: impl Fn(u8) -> bool) -> &'t str {
+        let rest = &self.text[self.at..];
+        let token = &rest[..rest.bytes().position(ends).unwrap_or(rest.len())];
+        self.at += token.len();
+        token
+    }
+
+    fn value(&mut self, problems: &mut Problems) -> Node {
+        let start = self.peek();
+        let line = self.line;
+        let kind = match start {
+            b'{' => Kind::Map(self.entries(problems)),
+            b'[' => {
+                self.at += 1;
+                let mut items = Vec::new();
+                while !self.pass(b']') {
+                    items.push(self.value(problems));
+                    self.pass(b',');
+                }
+                Kind::List(items)
+            }
+            b'"' => Kind::Scalar(self.string()),
+            _ => match self.until(|byte| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace()) {
+                "null" => Kind::Null,
+                number => Kind::Scalar(number.to_owned()),
+            },
+        };
+        Node { line, kind }
+    }
+
+    fn entries(&mut self, problems: &mut Problems) -> Vec<Entry> {
+        self.at += 1;
+        let mut entries: Vec<Entry> = Vec::new();
+        while !self.pass(b'}') {
+            self.peek();
+            let (line, key) = (self.line, self.string());
+            self.pass(b':');
+            let value = self.value(problems);
+            if let Some(first) = entries.iter().find(|entry| entry.key == key) {
+                problems.error(line, format!("{key} is written twice here (first on line {}). Keep one.", first.line));
+            }
+            entries.push(Entry::new(key, line, value));
+            self.pass(b',');
+        }
+        entries
+    }
+
+    /// The string that begins here, quotes included.
+    fn string(&mut self) -> String {
+        let start = self.at;
+        self.at += 1;
+        loop {
+            self.until(|byte| matches!(byte, b'"' | b'\\'));
+            if self.text.as_bytes().get(self.at) != Some(&b'\\') {
+                break;
+            }
+            self.at += 2;
+        }
+        self.at += 1;
+        serde_json::from_str(self.text.get(start..self.at).unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::parse_yaml;
+
+    #[test]
+    fn json_reads_as_yaml_would_and_knows_its_lines() {
+        let text = "{\n\t\"a\": [1, true, \"x\\n\\\"y\\\"\\\\\"],\n  \"b\": {\"Ref\": \"P\"},\"c\":null,\n  \"d\": {}, \"e\": [ ], \"f\": -1.5e3\n}\n";
+        let mut problems = Problems::new("t");
+        let json = parse_json(text, &mut problems).unwrap();
+        assert_eq!(Some(&json), parse_yaml(&text.replace('\t', " "), &mut problems).as_ref());
+        assert!(!problems.has_errors(), "{problems:?}");
+        assert_eq!((json.entries()[0].line, json.entries()[1].line, json.entries()[3].line), (2, 3, 4));
+        let smile = parse_json(r#"["\ud83d\ude00 \/"]"#, &mut problems).unwrap();
+        assert_eq!(smile.items()[0].text(), Some("\u{1f600} /"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_named_by_line() {
+        for (text, line) in [("", 1), ("{\n  \"a\": 1,\n}", 3), ("{\"a\": 1,\n \"a\": 2}", 2), ("{} {}", 1)] {
+            let mut problems = Problems::new("t");
+            parse_json(text, &mut problems);
+            let found = problems.finish().unwrap_err();
+            assert_eq!(found[0].line, line, "{text}: {found:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_ends_in_a_tree_or_a_complaint(text in "[\\[\\]{}:,\"a0 \\n\\\\]{0,60}") {
+            let mut problems = Problems::new("t");
+            let node = parse_json(&text, &mut problems);
+            proptest::prop_assert!(node.is_some() || problems.has_errors());
+        }
+    }
+}

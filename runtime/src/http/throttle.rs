@@ -1,0 +1,102 @@
+//! The rate of requests to a route: a token bucket, as the service describes it. Time is a parameter.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::model::{Api, Route, Throttle};
+
+/// Tokens are counted in thousandths of one request.
+const REQUEST: u64 = 1_000;
+
+/// How many more requests a route takes now.
+#[derive(Debug)]
+struct Bucket {
+    limit: Throttle,
+    /// Thousandths of a request.
+    level: u64,
+    /// When the level was counted. What a fraction of a millisecond adds is left for the next time.
+    counted: Instant,
+}
+
+impl Bucket {
+    /// Full at the start.
+    fn new(limit: Throttle, now: Instant) -> Self {
+        Self { limit, level: u64::from(limit.burst) * REQUEST, counted: now }
+    }
+
+    /// Takes one request, if there is room for it.
+    fn take(&mut self, now: Instant) -> bool {
+        let full = u64::from(self.limit.burst) * REQUEST;
+        let ms = u64::try_from(now.saturating_duration_since(self.counted).as_millis()).unwrap_or(u64::MAX);
+        // thousandths a second are millionths a millisecond: no less than one thousandth is added at a time
+        let added = self.limit.rate_milli.saturating_mul(ms) / 1_000;
+        if added > 0 {
+            self.level = self.level.saturating_add(added).min(full);
+            self.counted = now;
+        }
+        let takes = self.level >= REQUEST;
+        if takes {
+            self.level -= REQUEST;
+        }
+        takes
+    }
+}
+
+/// The buckets of an API: one for each route with a limit.
+#[derive(Debug)]
+pub(super) struct Buckets(BTreeMap<String, Bucket>);
+
+impl Buckets {
+    /// All full.
+    pub(super) fn of(api: &Api, now: Instant) -> Self {
+        let limited = |route: &Route| Some((route.key(), Bucket::new(api.throttling.of(route)?, now)));
+        Self(api.routes.iter().filter_map(limited).collect())
+    }
+
+    /// Whether a request to this route is taken.
+    pub(super) fn take(&mut self, route: &Route, now: Instant) -> bool {
+        if self.0.is_empty() {
+            return true;
+        }
+        self.0.get_mut(&route.key()).is_none_or(|bucket| bucket.take(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn taken(bucket: &mut Bucket, tries: u32, at: Instant) -> usize {
+        (0..tries).filter(|_| bucket.take(at)).count()
+    }
+
+    #[test]
+    fn a_burst_is_taken_at_once_and_the_rate_after_it() {
+        let began = Instant::now();
+        let mut bucket = Bucket::new(Throttle { rate_milli: 2_000, burst: 5 }, began);
+        assert_eq!(taken(&mut bucket, 9, began), 5);
+        assert_eq!(taken(&mut bucket, 9, began + Duration::from_millis(499)), 0);
+        assert_eq!(taken(&mut bucket, 9, began + Duration::from_millis(500)), 1);
+        assert_eq!(taken(&mut bucket, 9, began + Duration::from_millis(1_500)), 2);
+        assert_eq!(taken(&mut bucket, 9, began + Duration::from_hours(1)), 5, "never more than the burst");
+    }
+
+    #[test]
+    fn a_rate_below_one_a_second_is_not_lost() {
+        let began = Instant::now();
+        let mut bucket = Bucket::new(Throttle { rate_milli: 1, burst: 1 }, began);
+        assert_eq!(taken(&mut bucket, 1, began), 1);
+        let after = |seconds| began + Duration::from_secs(seconds);
+        assert_eq!((1..1_000).filter(|second| bucket.take(after(*second))).count(), 0);
+        assert!(bucket.take(after(1_000)));
+    }
+
+    #[test]
+    fn without_a_burst_nothing_is_taken() {
+        let began = Instant::now();
+        let mut bucket = Bucket::new(Throttle { rate_milli: 1_000_000, burst: 0 }, began);
+        assert_eq!(taken(&mut bucket, 3, began + Duration::from_secs(9)), 0);
+    }
+}

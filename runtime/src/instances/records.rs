@@ -1,0 +1,269 @@
+//! The platform's lines of a function's log: as text, or as the JSON records that `LogFormat: JSON` asks for ("Configuring JSON
+//! and plain text log formats", "Telemetry API schema reference" and "Log-level filtering" in Lambda's documentation).
+//!
+//! Pure: time and memory are parameters.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::failure::{TIMED_OUT, TOO_LARGE};
+use crate::invocation::{FunctionError, Outcome};
+use crate::model::{LogLevel, Logging};
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// The function printed it.
+    Output {
+        /// The line, without its end.
+        text: String,
+    },
+    /// The host says it: why an invocation or a process failed.
+    Failure {
+        /// One line.
+        text: String,
+    },
+    /// A process is started.
+    InitStart,
+    /// Its initialisation is over.
+    InitEnd {
+        /// How long it took.
+        duration: Duration,
+        /// How it ended.
+        status: Status,
+    },
+    /// An invocation was handed over.
+    Start,
+    /// It ended.
+    End {
+        /// From hand-over to answer.
+        duration: Duration,
+        /// How it ended.
+        status: Status,
+        /// Bytes of the answer.
+        bytes: usize,
+    },
+    /// What it took.
+    Report {
+        /// From hand-over to answer.
+        duration: Duration,
+        /// Initialisation, for the first invocation of an instance.
+        init: Option<Duration>,
+        /// The template's memory size.
+        memory_mb: u32,
+        /// Process whose peak is reported.
+        pid: Option<u32>,
+        /// How the invocation ended.
+        status: Status,
+    },
+}
+
+/// How a phase ended, in the platform's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// The runtime answered. An error that the function reports is an answer as well: the runtime is sound.
+    Success,
+    /// The time was over.
+    Timeout,
+    /// The sandbox failed, with this error type: `Runtime.ExitError`.
+    Error(String),
+}
+
+impl Status {
+    /// The end of an invocation. `reported`: the function itself sent this outcome.
+    pub(super) fn of(outcome: &Outcome, reported: bool) -> Self {
+        match outcome {
+            Outcome::Error(FunctionError { error_type, .. }) if !reported && error_type == TIMED_OUT => Self::Timeout,
+            Outcome::Error(FunctionError { error_type, .. }) if !reported || error_type == TOO_LARGE => {
+                Self::Error(error_type.clone())
+            }
+            Outcome::Interrupted(error) => Self::Error(error.error_type.clone()),
+            Outcome::Error(_) | Outcome::Answer(_) => Self::Success,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Timeout => "timeout",
+            Self::Error(_) => "error",
+        }
+    }
+
+    /// What a text line ends with; nothing after a success.
+    fn suffix(&self) -> String {
+        match self {
+            Self::Success => String::new(),
+            Self::Timeout => "\tStatus: timeout".to_owned(),
+            Self::Error(kind) => format!("\tStatus: error\tError Type: {kind}"),
+        }
+    }
+
+    /// The record with this status.
+    fn in_record(&self, mut record: Value) -> Value {
+        record["status"] = Value::from(self.word());
+        if let Self::Error(kind) = self {
+            record["errorType"] = Value::from(kind.as_str());
+        }
+        record
+    }
+
+    /// Level of a record with this status, where a success has the level `sound`.
+    fn level(&self, sound: LogLevel) -> LogLevel {
+        if *self == Self::Success { sound } else { LogLevel::Warn }
+    }
+}
+
+/// The lines of text that this one becomes: one, or none. What the function printed is not copied.
+pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Option<Cow<'l, str>> {
+    Some(match line {
+        Line::Output { text } | Line::Failure { text } => Cow::Borrowed(text.as_str()),
+        Line::InitStart | Line::InitEnd { status: Status::Success, .. } => return None,
+        Line::InitEnd { duration, status } => {
+            Cow::Owned(format!("INIT_REPORT Init Duration: {:.2} ms\tPhase: init{}", ms(*duration), status.suffix()))
+        }
+        Line::Start => Cow::Owned(format!("START RequestId: {id} Version: $LATEST")),
+        Line::End { .. } => Cow::Owned(format!("END RequestId: {id}")),
+        Line::Report { duration, init, memory_mb, status, .. } => {
+            let mut line = format!(
+                "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {memory_mb} MB",
+                ms(*duration),
+                billed(*duration, *init)
+            );
+            if let Some(peak) = peak_bytes {
+                let _ = write!(line, "\tMax Memory Used: {} MB", megabytes(peak));
+            }
+            if let Some(init) = init {
+                let _ = write!(line, "\tInit Duration: {:.2} ms", ms(*init));
+            }
+            line.push_str(&status.suffix());
+            Cow::Owned(line)
+        }
+    })
+}
+
+/// The lines that this one becomes where the format is JSON: those that the configured levels let pass. What the function printed
+/// stays as it is.
+pub(super) fn json<'l>(line: &'l Line, id: &str, at: Timestamp, peak_bytes: Option<u64>, logging: &Logging) -> Vec<Cow<'l, str>> {
+    let init = |more: Value| {
+        let mut record = json!({ "initializationType": "on-demand", "phase": "init" });
+        if let (Value::Object(record), Value::Object(more)) = (&mut record, more) {
+            record.extend(more);
+        }
+        record
+    };
+    let records: Vec<(LogLevel, &str, Value)> = match line {
+        Line::Output { text } => return vec![Cow::Borrowed(text.as_str())],
+        Line::Failure { text } => {
+            let mut entry = json!({ "timestamp": time(at), "level": LogLevel::Error.word(), "message": text });
+            if id != "-" {
+                entry["requestId"] = Value::from(id);
+            }
+            return vec![Cow::Owned(entry.to_string())];
+        }
+        Line::InitStart => vec![(LogLevel::Debug, "platform.initStart", init(json!({})))],
+        Line::InitEnd { duration, status } => {
+            let level = status.level(LogLevel::Debug);
+            vec![
+                (level, "platform.initRuntimeDone", status.in_record(init(json!({})))),
+                (
+                    level,
+                    "platform.initReport",
+                    status.in_record(init(json!({ "metrics": { "durationMs": rounded(*duration) } }))),
+                ),
+            ]
+        }
+        Line::Start => vec![(LogLevel::Info, "platform.start", json!({ "requestId": id, "version": "$LATEST" }))],
+        Line::End { duration, status, bytes } => {
+            let metrics = json!({ "durationMs": rounded(*duration), "producedBytes": bytes });
+            let record = status.in_record(json!({ "requestId": id, "metrics": metrics }));
+            vec![(status.level(LogLevel::Debug), "platform.runtimeDone", record)]
+        }
+        Line::Report { duration, init, memory_mb, status, .. } => {
+            let mut metrics = json!({ "durationMs": rounded(*duration), "billedDurationMs": billed(*duration, *init),
+                "memorySizeMB": memory_mb });
+            if let Some(peak) = peak_bytes {
+                metrics["maxMemoryUsedMB"] = Value::from(megabytes(peak));
+            }
+            if let Some(init) = init {
+                metrics["initDurationMs"] = Value::from(rounded(*init));
+            }
+            let record = status.in_record(json!({ "requestId": id, "metrics": metrics }));
+            vec![(status.level(LogLevel::Info), "platform.report", record)]
+        }
+    };
+    let passed = records.into_iter().filter(|(level, ..)| *level >= logging.system);
+    passed.map(|(_, kind, record)| Cow::Owned(platform(at, kind, &record))).collect()
+}
+
+/// Says that lines were lost, in either format.
+pub(super) fn dropped(lines: usize, bytes: usize, at: Timestamp, logging: &Logging) -> String {
+    const REASON: &str = "printed faster than written";
+    if !logging.is_json() {
+        return format!("({lines} lines dropped: {REASON})");
+    }
+    platform(at, "platform.logsDropped", &json!({ "reason": REASON, "droppedRecords": lines, "droppedBytes": bytes }))
+}
+
+fn platform(at: Timestamp, kind: &str, record: &Value) -> String {
+    format!(r#"{{"time":"{}","type":"{kind}","record":{record}}}"#, time(at))
+}
+
+/// The level of a line that a function printed: that of its field `level`, if the line is a JSON object with a valid time as well.
+/// All other lines count as `INFO`, as "Log-level filtering" says.
+pub(super) fn level_of(text: &str) -> LogLevel {
+    /// Keys under which loggers write the time.
+    #[derive(Deserialize)]
+    struct Entry {
+        level: Option<Value>,
+        timestamp: Option<Value>,
+        time: Option<Value>,
+        #[serde(rename = "@timestamp")]
+        at_timestamp: Option<Value>,
+    }
+    if !text.trim_start().starts_with('{') {
+        return LogLevel::Info;
+    }
+    let Ok(entry) = serde_json::from_str::<Entry>(text) else { return LogLevel::Info };
+    let times = [entry.timestamp, entry.time, entry.at_timestamp];
+    let timed = times.iter().flatten().filter_map(Value::as_str).any(|time| time.parse::<Timestamp>().is_ok());
+    let level = entry.level.as_ref().and_then(Value::as_str).map(str::to_ascii_uppercase).filter(|_| timed);
+    match level.as_deref() {
+        // the words of Python's logging
+        Some("WARNING") => LogLevel::Warn,
+        Some("CRITICAL") => LogLevel::Fatal,
+        Some(word) => LogLevel::ALL.into_iter().find(|level| level.word() == word).unwrap_or_default(),
+        None => LogLevel::Info,
+    }
+}
+
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+/// Milliseconds with microseconds as decimals.
+fn rounded(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+/// Whole milliseconds, the initialisation included.
+fn billed(duration: Duration, init: Option<Duration>) -> u64 {
+    ms(duration + init.unwrap_or_default()).ceil() as u64
+}
+
+fn megabytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1024 * 1024)
+}
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;

@@ -1,0 +1,144 @@
+//! Which topics this host has read with a group, by the id that the cluster gave each when it was created.
+//!
+//! Brokers delete the committed offsets of a topic with the topic. A topic of the same name that is created again then looks like one that
+//! the group has never read, and `StartingPosition: LATEST` would skip its records. So the ids are kept in the state folder, one file for
+//! each mapping and group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::resume::Identity;
+
+/// What the file holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    mapping: String,
+    group: String,
+    /// By the cluster's id, then by the topic's name: the topic's id, 32 hexadecimal digits; null where the brokers give none.
+    clusters: BTreeMap<String, BTreeMap<String, Option<String>>>,
+}
+
+/// The topics of one mapping and group.
+#[derive(Debug)]
+pub(super) struct KnownTopics {
+    /// `None`: known to this process only.
+    file: Option<PathBuf>,
+    content: Mutex<Content>,
+    /// Partitions whose position the brokers refused although their log seems to have it.
+    rewritten: Mutex<BTreeSet<(String, i32)>>,
+}
+
+/// An id in the form that the file has.
+fn written(id: Option<u128>) -> Option<String> {
+    id.map(|id| format!("{id:032x}"))
+}
+
+impl KnownTopics {
+    /// Reads what an earlier run of this host left. `folder`: the state folder.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged: says what to do.
+    pub(super) fn open(folder: Option<&Path>, mapping: &str, group: &str) -> Result<Self, String> {
+        let digest = Sha256::digest(format!("{mapping}\n{group}"));
+        let file = folder.map(|folder| folder.join(format!("kafka-topics-{}.json", hex::encode(&digest[..8]))));
+        let none = || Content { mapping: mapping.to_owned(), group: group.to_owned(), ..Content::default() };
+        let content = match file.as_ref().map(std::fs::read) {
+            None => Ok(none()),
+            Some(Ok(bytes)) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(none()),
+            Some(Err(error)) => Err(error.to_string()),
+        };
+        let content = content.map_err(|why| {
+            let file = file.as_deref().unwrap_or(Path::new("")).display();
+            format!("{file}, which holds the ids of the topics that were read, cannot be used ({why}). Remove it: a topic that was deleted \
+                     and created again since then is not noticed")
+        })?;
+        Ok(Self { file, content: Mutex::new(content), rewritten: Mutex::default() })
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The partitions that were noted as rewritten, until they are settled.
+    pub(super) fn rewritten(&self) -> MutexGuard<'_, BTreeSet<(String, i32)>> {
+        self.rewritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a topic of this id is to this host.
+    pub(super) fn identity(&self, cluster: &str, topic: &str, id: Option<u128>) -> Identity {
+        match self.content().clusters.get(cluster).and_then(|topics| topics.get(topic)) {
+            None => Identity::New,
+            Some(known) if known.is_none() || id.is_none() => Identity::Unknown,
+            Some(known) if *known == written(id) => Identity::Same,
+            Some(_) => Identity::Replaced,
+        }
+    }
+
+    /// From now on the topic of this name is the one of this id.
+    ///
+    /// # Errors
+    /// The file cannot be written. The topic is noted in this process all the same.
+    pub(super) fn remember(&self, cluster: &str, topic: &str, id: Option<u128>) -> Result<(), String> {
+        let content = {
+            let mut content = self.content();
+            let known = content.clusters.entry(cluster.to_owned()).or_default();
+            if known.insert(topic.to_owned(), written(id)).is_some_and(|before| before == written(id)) {
+                return Ok(());
+            }
+            content.clone()
+        };
+        let Some(file) = &self.file else { return Ok(()) };
+        write(file, &content).map_err(|error| format!("{} cannot be written: {error}", file.display()))
+    }
+}
+
+/// Replaces the file as a whole, so that a crash leaves the old one or the new one.
+fn write(file: &Path, content: &Content) -> io::Result<()> {
+    let half = file.with_extension("new");
+    let mut new = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&half)?;
+    new.write_all(&serde_json::to_vec_pretty(content)?)?;
+    new.sync_all()?;
+    std::fs::rename(half, file)?;
+    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_created_again_is_noticed_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |group| KnownTopics::open(Some(folder.path()), "Orders", group).unwrap();
+        let first = open("group");
+        assert_eq!(first.identity("cluster", "orders", Some(7)), Identity::New);
+        first.remember("cluster", "orders", Some(7)).unwrap();
+        let second = open("group");
+        assert_eq!(second.identity("cluster", "orders", Some(7)), Identity::Same);
+        assert_eq!(second.identity("cluster", "orders", Some(8)), Identity::Replaced);
+        assert_eq!(second.identity("cluster", "orders", None), Identity::Unknown);
+        assert_eq!(second.identity("another cluster", "orders", Some(8)), Identity::New);
+        assert_eq!(open("another group").identity("cluster", "orders", Some(8)), Identity::New);
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || KnownTopics::open(Some(folder.path()), "Orders", "group");
+        open().unwrap().remember("cluster", "orders", None).unwrap();
+        let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        for damaged in ["", "[]", r#"{"mapping":"Orders","group":"group","clusters":[]}"#] {
+            std::fs::write(&file, damaged).unwrap();
+            assert!(open().unwrap_err().contains("Remove it"), "{damaged}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Records that are gone before they were read, topics that were created again, and groups that give a member nothing.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use sha2::{Digest as _, Sha256};
+use usher::model::StartingPosition;
+use usher::supervision::Registry;
+
+use crate::kafka::{Running, Stage, values};
+use crate::support::eventually;
+
+fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", &stage.mapping.bootstrap_servers).create().unwrap()
+}
+
+/// Deletes the records before this offset of partition 0.
+async fn delete_before(stage: &Stage, offset: Offset) {
+    let mut before = TopicPartitionList::new();
+    before.add_partition_offset(&stage.mapping.topics[0], 0, offset).unwrap();
+    admin(stage).delete_records(&before, &AdminOptions::new()).await.unwrap();
+}
+
+/// Deletes the topic and creates another one of its name.
+async fn create_again(stage: &Stage) {
+    let (admin, topic) = (admin(stage), stage.mapping.topics[0].as_str());
+    admin.delete_topics(&[topic], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    eventually("it is created again", async || {
+        let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+        admin.create_topics(&[new], &AdminOptions::new()).await.unwrap()[0].is_ok().then_some(())
+    })
+    .await;
+}
+
+async fn assigned(running: &Running) {
+    eventually("it has its partition", async || (running.handle.status().partitions.len() == 1).then_some(())).await;
+}
+
+fn deleted(running: &Running) -> u64 {
+    running.handle.status().records_deleted_unread
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_deleted_while_the_host_is_down_are_named() {
+    let stage = Stage::new(1).await;
+    stage.produce(0, &values(0..10)).await;
+    let running = stage.start();
+    stage.eventually_seen(10).await;
+    running.drain().await;
+    stage.produce(0, &values(10..20)).await;
+    delete_before(&stage, Offset::Offset(15)).await;
+    let running = stage.start();
+    let seen = stage.eventually_seen(15).await;
+    assert_eq!(deleted(&running), 5);
+    running.drain().await;
+    assert_eq!(seen[10].1, 15);
+    // the whole log is gone, and the group has committed where it begins
+    delete_before(&stage, Offset::Offset(20)).await;
+    let running = stage.start();
+    assigned(&running).await;
+    stage.produce(0, &values(20..21)).await;
+    stage.eventually_seen(16).await;
+    assert_eq!(deleted(&running), 0, "everything was read");
+    running.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_deleted_while_reading_are_named() {
+    const LARGE: usize = 100;
+    let mut stage = Stage::new(1).await;
+    stage.limits.buffer_bytes = 256 * 1024;
+    let go_on = stage.folder.path().join("go-on");
+    let large = "x".repeat(200 * 1024);
+    stage.produce(0, &[format!("wait-for:{}", go_on.display())]).await;
+    stage.produce(0, &vec![large; LARGE]).await;
+    let running = stage.start();
+    eventually("the function has the first", async || (running.handle.status().batches > 0).then_some(())).await;
+    delete_before(&stage, Offset::End).await;
+    std::fs::write(go_on, "").unwrap();
+    stage.produce(0, &["after".to_owned()]).await;
+    let last = LARGE as i64 + 1;
+    let seen = eventually("the last is seen", async || {
+        let seen: BTreeSet<i64> = stage.seen().iter().map(|seen| seen.1).collect();
+        seen.contains(&last).then_some(seen)
+    })
+    .await;
+    let lost = deleted(&running) as usize;
+    running.drain().await;
+    assert!(lost > 0, "all {} were fetched before they were deleted", seen.len());
+    assert_eq!(lost + seen.len(), LARGE + 2, "each offset was seen or is named");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_created_again_is_read_from_its_start() {
+    let mut stage = Stage::new(1).await;
+    stage.mapping.start = StartingPosition::Latest;
+    stage.limits.state = Some(stage.folder.path().to_owned());
+    let running = stage.start();
+    assigned(&running).await;
+    stage.produce(0, &values(0..3)).await;
+    stage.eventually_seen(3).await;
+    running.drain().await;
+    // while the host is down
+    create_again(&stage).await;
+    stage.produce(0, &values(3..5)).await;
+    let running = stage.start();
+    let seen = stage.eventually_seen(5).await;
+    assert_eq!((seen[3].1, running.handle.status().logs_replaced), (0, 1));
+    // while it runs
+    create_again(&stage).await;
+    stage.produce(0, &values(5..6)).await;
+    eventually("the new topic's record is seen", async || stage.seen().into_iter().find(|seen| seen.2 == "value 5")).await;
+    running.drain().await;
+}
+
+/// The new topic has more records than were read of the old one: the old position is within its log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_longer_topic_created_again_loses_nothing() {
+    let stage = Stage::new(1).await;
+    stage.produce(0, &values(0..3)).await;
+    let running = stage.start();
+    stage.eventually_seen(3).await;
+    create_again(&stage).await;
+    stage.produce(0, &values(10..30)).await;
+    eventually("every record of the new topic is seen", async || {
+        let seen: BTreeSet<String> = stage.seen().into_iter().map(|seen| seen.2).collect();
+        values(10..30).iter().all(|value| seen.contains(value)).then_some(())
+    })
+    .await;
+    eventually("it is said", async || (running.handle.status().logs_replaced > 0).then_some(())).await;
+    running.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transaction_markers_are_no_lost_records() {
+    let stage = Stage::new(1).await;
+    let topic = stage.mapping.topics[0].clone();
+    let producer: ThreadedProducer<rdkafka::producer::DefaultProducerContext> = ClientConfig::new()
+        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("transactional.id", &topic)
+        .create()
+        .unwrap();
+    let patience = Duration::from_secs(30);
+    tokio::task::spawn_blocking(move || {
+        producer.init_transactions(patience).unwrap();
+        for commits in [true, false] {
+            producer.begin_transaction().unwrap();
+            producer.send(BaseRecord::<(), str>::to(&topic).partition(0).payload("value")).unwrap();
+            producer.flush(patience).unwrap();
+            let ended = if commits { producer.commit_transaction(patience) } else { producer.abort_transaction(patience) };
+            ended.unwrap();
+        }
+    })
+    .await
+    .unwrap();
+    let running = stage.start();
+    stage.eventually_seen(1).await;
+    // record, marker, aborted record, marker
+    eventually("all four offsets are passed", async || (stage.committed(0).await == Some(4)).then_some(())).await;
+    running.drain().await;
+    delete_before(&stage, Offset::Offset(4)).await;
+    let running = stage.start();
+    assigned(&running).await;
+    assert_eq!(deleted(&running), 0);
+    running.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_topic_is_read_at_once() {
+    let mut stage = Stage::new(1).await;
+    let running = stage.start();
+    assigned(&running).await;
+    running.drain().await;
+    stage.mapping.topics = vec![stage.another_topic(1).await];
+    let running = stage.start();
+    stage.produce(0, &values(0..3)).await;
+    stage.eventually_seen(3).await;
+    running.drain().await;
+}
+
+/// The group's member of this host's name has other topics: the broker gives it back what it had, and this host nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mapping_that_gets_nothing_joins_as_another() {
+    let mut stage = Stage::new(1).await;
+    let registry = Registry::default();
+    stage.limits.parts = registry.clone();
+    let (group, own) = (stage.mapping.group.clone(), stage.mapping.topics[0].clone());
+    let name = format!("{}\n{}\n{group}\n{own}", stage.limits.host_id, stage.mapping.id);
+    let name = format!("usher-{}", hex::encode(&Sha256::digest(name)[..8]));
+    let other = stage.another_topic(1).await;
+    let earlier: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("group.id", &group)
+        .set("group.instance.id", &name)
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", "10000")
+        .create()
+        .unwrap();
+    tokio::task::spawn_blocking(move || {
+        earlier.subscribe(&[&other]).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while earlier.assignment().unwrap().count() == 0 {
+            assert!(Instant::now() < deadline, "the earlier member gets its partition");
+            let _ = earlier.poll(Duration::from_millis(100));
+        }
+    })
+    .await
+    .unwrap();
+    let running = stage.start();
+    stage.produce(0, &values(0..3)).await;
+    stage.eventually_seen(3).await;
+    let part = registry.status(Instant::now()).into_iter().find(|part| part.part == "mapping BehaveEvents").unwrap();
+    running.drain().await;
+    assert!(part.problem.is_some_and(|why| why.contains("to no member")), "it says so");
+}
