@@ -58,7 +58,10 @@ pub(super) fn check(targets: &[Target<'_>], options: &Options) -> Vec<String> {
         let profile = options.profile.clone().unwrap_or_else(|| workspace.default_profile());
         if !PROFILES.contains(&profile.as_str()) && !workspace.has_profile(&profile) {
             let manifest = workspace.root.join("Cargo.toml");
-            let wrong = format!("there is no [profile.{profile}] in {}. Write one, or name another profile", manifest.display());
+            let wrong = format!(
+                "there is no [profile.{profile}] in {} or in a configuration of cargo. Write one, or name another profile",
+                manifest.display()
+            );
             if !problems.contains(&wrong) {
                 problems.push(wrong);
             }
@@ -129,8 +132,7 @@ impl Workspace {
     }
 
     fn has_profile(&self, name: &str) -> bool {
-        let manifest = std::fs::read_to_string(self.root.join("Cargo.toml")).unwrap_or_default();
-        manifest.lines().any(|line| line.trim() == format!("[profile.{name}]"))
+        former::has_profile(&self.root, name)
     }
 
     fn check_member(&self, dir: &Path) -> Result<(), BuildError> {
