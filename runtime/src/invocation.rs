@@ -23,6 +23,8 @@ pub struct Request {
     /// `X-Amz-Client-Context` of a synchronous caller: a JSON object, in ASCII. The function gets it as
     /// `Lambda-Runtime-Client-Context`.
     pub client_context: Option<String>,
+    /// Version or alias that the caller named; the function finds it at the end of its ARN. `None`: the caller named none.
+    pub qualifier: Option<String>,
     /// Records in the event when a mapping made it, else 0. Shown in the status; the function never sees it.
     pub records: usize,
     /// An instance must be there, or be starting, by then. One that still waits for a busy instance is taken back and answered
@@ -41,6 +43,7 @@ impl Request {
             request_id: None,
             trace_id: None,
             client_context: None,
+            qualifier: None,
             records: 0,
             start_by: None,
             begun: None,
@@ -96,8 +99,8 @@ pub struct FunctionError {
 /// Why an invocation did not reach the function at all. The caller still owns the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
-    /// No such function in the template.
-    #[error("no function {0} in the template")]
+    /// The template has no such function, or this host cannot run it.
+    #[error("no function {0} runs here")]
     NotFound(String),
     /// All instances are busy and no more may start. Try again later. One that waits for an instance meets this only
     /// where the limit is 0, or [`Request::start_by`] is over.
@@ -150,6 +153,17 @@ impl fmt::Display for ConcurrencyLimit {
                  concurrency=N, `concurrency` in usher.toml (all functions) or ReservedConcurrentExecutions in the template"
             ),
         }
+    }
+}
+
+/// The error of an invocation, or why it did not begin. `None`: the function answered.
+pub(crate) fn error_text(result: &Result<Response, Rejected>) -> Option<String> {
+    match result {
+        Ok(Response { outcome: Outcome::Answer(_), .. }) => None,
+        Ok(Response { outcome: Outcome::Error(error) | Outcome::Interrupted(error), .. }) => {
+            Some(format!("{}: {}", error.error_type, error.message))
+        }
+        Err(rejected) => Some(rejected.to_string()),
     }
 }
 

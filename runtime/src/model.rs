@@ -5,7 +5,9 @@
 pub mod asynchronous;
 pub mod http;
 pub mod keys;
+pub mod location;
 pub mod logging;
+pub mod qualified;
 pub mod security;
 pub mod sqs;
 
@@ -21,6 +23,7 @@ use crate::filter::Filters;
 pub use asynchronous::{EventInvoke, EventTarget};
 pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route, Throttle, Throttling};
 pub use keys::KeySource;
+pub use location::Location;
 pub use logging::{LogFormat, LogLevel, Logging};
 pub use security::Security;
 pub use sqs::{Queue, Redrive, SqsMapping};
@@ -30,8 +33,12 @@ pub use sqs::{Queue, Redrive, SqsMapping};
 pub struct Application {
     /// Stack name: the template's folder name unless `usher.toml` says otherwise. Part of derived consumer group names.
     pub stack: String,
+    /// Region and account that ARNs and pseudo parameters name.
+    pub location: Location,
     /// Functions by logical id.
     pub functions: BTreeMap<String, Function>,
+    /// Functions that this host cannot run, by logical id: they are listed, and their triggers do not start.
+    pub skipped: BTreeMap<String, Skipped>,
     /// Kafka event source mappings.
     pub kafka: Vec<KafkaMapping>,
     /// SQS event source mappings.
@@ -93,6 +100,10 @@ pub struct Function {
     pub id: String,
     /// `AWS_LAMBDA_FUNCTION_NAME`: `FunctionName` if given, else stack and logical id.
     pub name: String,
+    /// Region and account of its ARN.
+    pub location: Location,
+    /// Its aliases and published versions. All of them are the one code there is; `$LATEST` is not among them.
+    pub qualifiers: BTreeSet<String>,
     /// Where the code comes from.
     pub code: Code,
     /// The file and the line that say so, for messages: `template.yaml:9`. Empty when no template does.
@@ -111,15 +122,27 @@ pub struct Function {
     pub logging: Logging,
 }
 
+/// A function of the template that this host cannot run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// `FunctionName` if given, else stack and logical id.
+    pub name: String,
+    /// `Runtime`, or `image` for a container image.
+    pub runtime: String,
+    /// Why it is not run, as a sentence without a full stop.
+    pub reason: String,
+}
+
 /// Where a function's binary is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
-    /// `BuildMethod: rust-cargolambda`: the cargo package in this folder, and the binary to take from it.
+    /// `BuildMethod: rust-cargolambda`: the cargo package or workspace in this folder, and the binary to take from it.
     Cargo {
-        /// Folder of the package's Cargo.toml.
+        /// Folder of the Cargo.toml.
         dir: PathBuf,
-        /// Binary name (Metadata BuildProperties.Binary, else the package's name).
-        binary: String,
+        /// Binary name: Metadata BuildProperties.Binary, else the package's name. `None`: the only binary of a workspace
+        /// without a package of its own.
+        binary: Option<String>,
     },
     /// `BuildMethod: makefile` or `go1.x`: a tool of its own leaves `bootstrap` in a folder.
     Tool(ToolBuild),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::time::sleep;
@@ -33,11 +34,19 @@ pub async fn kill_at_work(watch: &Watch, function: &str, catch: Duration) -> Res
         let processes = status.function(function).map(|f| f.instances.clone()).unwrap_or_default();
         let waiting = began.elapsed() >= catch;
         match frozen {
-            None => frozen = candidate(&processes, waiting).map(|pid| signal(pid, Signal::SIGSTOP).map(|()| pid)).transpose()?,
+            None => {
+                if let Some(pid) = candidate(&processes, waiting)
+                    && signal(pid, Signal::SIGSTOP)?
+                {
+                    frozen = Some(pid);
+                }
+            }
             Some(pid) => match processes.iter().find(|p| p.pid == Some(pid)) {
                 Some(p) if !p.in_flight.is_empty() => {
-                    signal(pid, Signal::SIGKILL)?;
-                    return Ok(Killed { pid, records: p.in_flight.iter().map(|i| i.records).sum() });
+                    if signal(pid, Signal::SIGKILL)? {
+                        return Ok(Killed { pid, records: p.in_flight.iter().map(|i| i.records).sum() });
+                    }
+                    frozen = None;
                 }
                 // It had just finished: let it go on, unless it is to wait for its next work.
                 Some(_) if !waiting => {
@@ -60,6 +69,11 @@ fn candidate(processes: &[Instance], waiting: bool) -> Option<u32> {
     processes.iter().find(|p| p.state == "busy" || (waiting && p.state == "idle")).and_then(|p| p.pid)
 }
 
-fn signal(pid: u32, signal: Signal) -> Result<()> {
-    kill(Pid::from_raw(pid as i32), signal).with_context(|| format!("process {pid} cannot be sent {signal}"))
+/// Sends the signal. False: the process has ended since its status was read.
+fn signal(pid: u32, signal: Signal) -> Result<bool> {
+    match kill(Pid::from_raw(pid as i32), signal) {
+        Ok(()) => Ok(true),
+        Err(Errno::ESRCH) => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("process {pid} cannot be sent {signal}")),
+    }
 }

@@ -14,7 +14,7 @@ use super::machine::{Action, Finish, Input, Machine};
 use super::outlet::{Sent, shown};
 use super::queue::{Event, MAX_EVENT, Queue, Settings, lock, now};
 use super::store::{Answered, Change, Found, Store};
-use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+use crate::invocation::{Invoker, Outcome, Rejected, Request, Response, error_text};
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::waiting::{turned, until};
@@ -211,7 +211,15 @@ impl Run {
 
     fn ended(&mut self, ended: Ended, invoker: &Invoker) {
         let input = match ended {
-            Ended::Try(id, result) => Input::Finished(id, self.judge(id, result)),
+            Ended::Try(id, result) => {
+                let said = error_text(&result).unwrap_or_default();
+                let function = lock(&self.driver.machine).entry(id).map(|entry| entry.function.clone());
+                let finish = self.judge(id, result);
+                if let Some(function) = function {
+                    self.driver.queue.tried(&function, finish, &said);
+                }
+                Input::Finished(id, finish)
+            }
             Ended::Unread(id, why) => {
                 tracing::error!(event = id, why, "ALARM: an event cannot be read");
                 Input::Finished(id, Finish::NotBegun)
@@ -220,6 +228,7 @@ impl Run {
                 if sent.is_ok() {
                     self.refused.over(&target);
                 }
+                self.note_delivery(id, &target, sent.as_ref().err());
                 match &sent {
                     Ok(Sent::Taken) => {}
                     Ok(Sent::Refused(why)) => self.given_up(id, &target, why),
@@ -229,6 +238,16 @@ impl Run {
             }
         };
         self.step(input, invoker);
+    }
+
+    /// Notes whether a destination takes records of the event's function.
+    fn note_delivery(&self, id: EventId, target: &Target, error: Option<&String>) {
+        let Some(function) = lock(&self.driver.machine).entry(id).map(|entry| entry.function.clone()) else { return };
+        let refused = error.map(|why| {
+            let to = shown(target);
+            format!("{to} does not take the records of events ({why}); they are kept, and it is tried until it does. Mend or create {to}")
+        });
+        self.driver.queue.told(&function, target, refused);
     }
 
     /// A destination refuses a record in every form: waiting would change nothing.

@@ -13,11 +13,12 @@ use tokio::sync::mpsc;
 
 use super::driver::Driver;
 use super::entry::{Entry, Millis, Stage, Target};
-use super::machine::{Input, Machine, Policy, Timing};
+use super::machine::{Finish, Input, Machine, Policy, Timing};
 use super::outlet::Outlet;
 use super::store::{Change, Store};
 use crate::instances::{arn, new_id};
 use crate::model::{Application, EventTarget};
+use crate::source_health::{Problem, SourceHealth, SourceState, SourceWatch, Waiting};
 use crate::sqs::Sqs;
 
 /// Most bytes of an asynchronous event (Lambda quota "Invocation payload", asynchronous: 1 MB).
@@ -41,7 +42,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAccepted {
     /// No such function in the template.
-    #[error("no function {0} in the template")]
+    #[error("no function {0} runs here")]
     NotFound(String),
     /// Larger than [`MAX_EVENT`].
     #[error("the event has {0} bytes; an asynchronous invocation takes at most {MAX_EVENT}")]
@@ -67,6 +68,8 @@ pub struct AsyncStats {
     pub delivering: usize,
     /// Given up since the host started, and nobody was to be told.
     pub lost: u64,
+    /// How they fare.
+    pub health: SourceHealth,
 }
 
 impl AsyncStats {
@@ -111,7 +114,7 @@ impl Settings {
             policies: policies.collect(),
             timing: if aws_timing { Timing::AWS } else { Timing::SHORT },
             outlet: Outlet {
-                sqs: app.sqs_endpoint.as_deref().map(Sqs::at),
+                sqs: Sqs::of(app),
                 arns: app.functions.values().map(|function| (function.id.clone(), arn(function))).collect(),
             },
         }
@@ -131,6 +134,22 @@ struct Inner {
     inputs: mpsc::UnboundedSender<Input>,
     /// Events given up that nobody was told of, by function.
     lost: Mutex<BTreeMap<String, u64>>,
+    /// By function.
+    fared: Mutex<BTreeMap<String, Fared>>,
+}
+
+/// How the events of a function fare.
+#[derive(Debug)]
+struct Fared {
+    watch: SourceWatch,
+    /// Destinations that take no records at present, and why.
+    refused: BTreeMap<Target, String>,
+}
+
+impl Default for Fared {
+    fn default() -> Self {
+        Self { watch: SourceWatch::new(now()), refused: BTreeMap::new() }
+    }
 }
 
 /// Opens the events of this state folder. They run, and so do new ones, while the driver does.
@@ -148,6 +167,7 @@ pub fn open(folder: &Path, settings: &Settings) -> Result<(Queue, Driver), Strin
         machine: machine.clone(),
         inputs,
         lost: Mutex::default(),
+        fared: Mutex::new(settings.policies.keys().map(|function| (function.clone(), Fared::default())).collect()),
     }));
     let driver = Driver::new(machine, store, settings.clone(), queue.clone(), found, arriving);
     Ok((queue, driver))
@@ -190,6 +210,17 @@ impl Queue {
         Ok(request_id)
     }
 
+    fn health(&self, function: &str, watch: &mut SourceWatch, waiting: Option<Waiting>) -> SourceHealth {
+        let now = now();
+        watch.waits(now, waiting);
+        let health = watch.health(now);
+        if self.0.functions.contains_key(function) || waiting.is_none() {
+            return health;
+        }
+        let reason = format!("the template has no function {function}; its events are kept and do not run until it has one");
+        SourceHealth { state: SourceState::Behind, reason: Some(reason), ..health }
+    }
+
     /// Events of this function that have not ended.
     pub fn unfinished(&self, function: &str) -> usize {
         let machine = lock(&self.0.machine);
@@ -207,6 +238,42 @@ impl Queue {
         *lock(&self.0.lost).entry(function).or_default() += 1;
     }
 
+    /// What a try of an event of this function came to; `said`: its error, or why it did not begin.
+    pub(super) fn tried(&self, function: &str, finish: Finish, said: &str) {
+        self.fare(function, |fared, now| match finish {
+            Finish::Answered => {
+                fared.watch.succeeded(now);
+                fared.watch.progressed(now);
+            }
+            Finish::Failed | Finish::Never => fared.watch.failed(now, said),
+            Finish::NotBegun => fared.watch.refused(format!("the function does not begin: {said}")),
+            Finish::Stopped => {}
+        });
+    }
+
+    /// A destination took a record of this function's events, or did not, for this reason.
+    pub(super) fn told(&self, function: &str, target: &Target, refused: Option<String>) {
+        self.fare(function, |fared, now| {
+            match refused {
+                Some(why) => {
+                    fared.watch.noted(now, &why);
+                    fared.refused.insert(target.clone(), why);
+                }
+                None => _ = fared.refused.remove(target),
+            }
+            fared.watch.problem(now, fared.refused.values().next().cloned().map(Problem::stuck));
+        });
+    }
+
+    /// An event of this function could not be made, for this reason.
+    pub(crate) fn not_made(&self, function: &str, why: &str) {
+        self.fare(function, |fared, now| fared.watch.noted(now, why));
+    }
+
+    fn fare(&self, function: &str, note: impl FnOnce(&mut Fared, Millis)) {
+        note(lock(&self.0.fared).entry(function.to_owned()).or_default(), now());
+    }
+
     /// What there is, by function.
     pub fn stats(&self) -> Vec<AsyncStats> {
         let lost = lock(&self.0.lost).clone();
@@ -215,7 +282,11 @@ impl Queue {
             (function.clone(), AsyncStats { function: function.clone(), lost, ..AsyncStats::default() })
         };
         let mut stats: BTreeMap<String, AsyncStats> = self.0.functions.keys().map(of).collect();
+        let mut oldest: BTreeMap<String, Millis> = BTreeMap::new();
         for (entry, running) in lock(&self.0.machine).overview() {
+            if oldest.get(&entry.function).is_none_or(|known| *known > entry.accepted) {
+                oldest.insert(entry.function.clone(), entry.accepted);
+            }
             // events of functions that the template has no more are told of as well
             let of = stats.entry(entry.function.clone()).or_insert_with_key(|function| of(function).1);
             match entry.stage {
@@ -223,6 +294,13 @@ impl Queue {
                 Stage::Waiting { .. } if running => of.running += 1,
                 Stage::Waiting { .. } => of.waiting += 1,
             }
+        }
+        let mut fared = lock(&self.0.fared);
+        for stats in stats.values_mut() {
+            let watch = &mut fared.entry(stats.function.clone()).or_default().watch;
+            let oldest = oldest.get(&stats.function).copied();
+            let waiting = oldest.map(|_| Waiting { oldest, since: oldest, in_flight: stats.running > 0 });
+            stats.health = self.health(&stats.function, watch, waiting);
         }
         stats.into_values().collect()
     }

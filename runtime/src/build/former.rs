@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::workspace;
 use crate::document::{Node, Problems, parse_toml};
 
 /// The root of the workspace that a package belongs to: where `package.workspace` points, else the nearest folder above with a
@@ -57,6 +58,15 @@ fn configurations(root: &Path) -> impl Iterator<Item = (PathBuf, Node)> {
     let folders = root.ancestors().map(|above| above.join(".cargo")).chain(home);
     let files = folders.flat_map(|folder| ["config", "config.toml"].map(|file| (folder.clone(), file)));
     files.map(|(folder, file)| (folder.clone(), toml(&folder.join(file))))
+}
+
+/// The executable of a binary of the package in `dir`: put aside if other packages have a binary of this name, else where cargo leaves it.
+pub(super) fn executable(dir: &Path, root: &Path, binary: &str, profile: &str) -> PathBuf {
+    let output = workspace::output(&target(root), profile);
+    let manifest = toml(&dir.join("Cargo.toml"));
+    let package = manifest.get("package").and_then(|package| package.get("name")).and_then(Node::text);
+    let aside = package.map(|package| workspace::aside(&output, package, binary));
+    aside.filter(|file| file.is_file()).unwrap_or_else(|| output.join(binary))
 }
 
 /// A file that is missing or unreadable is skipped: the build reports what is wrong with it.

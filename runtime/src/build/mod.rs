@@ -1,6 +1,7 @@
 //! Makes the functions' executables, or finds those that were made before.
 //!
-//! All cargo functions are built by one `cargo build` for this machine's own architecture ([`cargo`]); `make` and `go` are
+//! All cargo functions are built by one `cargo build` for this machine's own architecture ([`cargo`]; [`workspace`] finds their
+//! packages); `make` and `go` are
 //! run for the functions that ask for them ([`tool`]); a prebuilt `bootstrap` runs as it is. [`former`] finds what an earlier cargo build
 //! left, without cargo. [`elf`] sees to it that this machine can run what was not built by cargo. Every function that has no executable is
 //! named in one message.
@@ -8,12 +9,14 @@
 mod cargo;
 mod elf;
 mod former;
+mod progress;
 mod tool;
+mod workspace;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Application, Code, Function};
+use crate::model::{Application, Code, Function, ToolBuild};
 
 /// Name of the executable in a prebuilt folder.
 const BOOTSTRAP: &str = "bootstrap";
@@ -42,7 +45,8 @@ pub struct BuildError(pub String);
 struct Target<'a> {
     function: &'a str,
     dir: &'a Path,
-    binary: &'a str,
+    /// `None`: the only one of the workspace.
+    binary: Option<&'a str>,
 }
 
 /// Builds the functions; blocking.
@@ -56,7 +60,7 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
     let mut tools = Vec::new();
     for (id, function) in app.functions.iter().filter(|(id, _)| options.only.is_empty() || options.only.contains(id)) {
         match &function.code {
-            Code::Cargo { dir, binary } => targets.push(Target { function: id, dir, binary }),
+            Code::Cargo { dir, binary } => targets.push(Target { function: id, dir, binary: binary.as_deref() }),
             Code::Prebuilt(path) => match prebuilt(path) {
                 Ok(executable) => {
                     binaries.insert(id.clone(), executable);
@@ -71,7 +75,7 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
     }
     for (function, build) in tools {
         let made = if options.no_build { Ok(()) } else { tool::run(&function.id, build) };
-        let executable = made.and_then(|()| prebuilt(&build.artifacts)).map_err(|wrong| BuildError(said(function, &wrong)))?;
+        let executable = made.and_then(|()| left(build, options.no_build)).map_err(|wrong| BuildError(said(function, &wrong)))?;
         binaries.insert(function.id.clone(), executable);
     }
     if !targets.is_empty() {
@@ -87,7 +91,7 @@ pub fn check(app: &Application, options: &Options) -> Vec<String> {
     let mut problems = Vec::new();
     for (id, function) in app.functions.iter().filter(|(id, _)| options.only.is_empty() || options.only.contains(id)) {
         match &function.code {
-            Code::Cargo { dir, binary } => targets.push(Target { function: id, dir, binary }),
+            Code::Cargo { dir, binary } => targets.push(Target { function: id, dir, binary: binary.as_deref() }),
             Code::Prebuilt(_) => {}
             Code::Tool(build) => problems.extend(tool::check(build).err().map(|wrong| said(function, &wrong))),
         }
@@ -100,6 +104,16 @@ pub fn check(app: &Application, options: &Options) -> Vec<String> {
 fn said(function: &Function, wrong: &str) -> String {
     let place = if function.place.is_empty() { String::new() } else { format!("{}: ", function.place) };
     format!("{place}function {}: {wrong}", function.id)
+}
+
+/// The executable that a tool left in its folder.
+fn left(build: &ToolBuild, former: bool) -> Result<PathBuf, String> {
+    let file = build.artifacts.join(BOOTSTRAP);
+    match (file.is_file(), former) {
+        (true, _) => prebuilt(&file),
+        (false, true) => Err(format!("{} has not been built. Leave --no-build out.", file.display())),
+        (false, false) => Err(format!("its build left no executable {}.", file.display())),
+    }
 }
 
 /// The executable in a folder, or the file itself; one that this machine can run.

@@ -69,6 +69,10 @@ pub(super) struct Source {
     /// A host outside this machine that may be talked to; may be repeated
     #[arg(long, value_name = "HOST")]
     pub(super) allow_remote: Vec<String>,
+    /// Region of ARNs, of the template and of the functions [default: `AWS_REGION`, `AWS_DEFAULT_REGION`, samconfig.toml's, usher.toml's,
+    /// else us-east-1]
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
     /// Where SQS answers; functions that use the AWS SDK are sent there too [default: usher.toml's [endpoints] sqs]
     #[arg(long, value_name = "URL")]
     pub(super) sqs_endpoint: Option<String>,
@@ -234,9 +238,22 @@ pub(super) struct Invoke {
     pub(super) build: Build,
 }
 
+/// The region of the command line, else of the variables that AWS' own tools read.
+pub(super) fn region(written: Option<&str>) -> Option<project::Given> {
+    let given = |value: String, source: &str| project::Given { value, source: source.to_owned() };
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| given(value, name));
+    let own = written.map(|value| given(value.to_owned(), "--region"));
+    own.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"))
+}
+
 impl Source {
-    /// An argument may give functions other values than the template and its settings do. Where a host runs, it has decided.
+    /// An argument may give functions other values than the template of the folder and its settings do: values, or another
+    /// template. Where a host runs, it has decided.
     pub(super) fn decides(&self) -> bool {
+        let usual = project::in_folder(self.template.parent().unwrap_or(Path::new("")));
+        if usual.is_some_and(|usual| usual.file_name() != self.template.file_name()) {
+            return true;
+        }
         let given = project::Arguments { allow_remote: Vec::new(), redis_endpoint: None, ..self.arguments() };
         given != project::Arguments { config_env: DEFAULT_ENV.to_owned(), ..project::Arguments::default() }
     }
@@ -251,6 +268,7 @@ impl Source {
             allow_remote: self.allow_remote.clone(),
             sqs_endpoint: self.sqs_endpoint.clone(),
             redis_endpoint: self.redis_endpoint.clone(),
+            region: region(self.region.as_deref()),
             ..project::Arguments::default()
         }
     }

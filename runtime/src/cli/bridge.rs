@@ -53,11 +53,13 @@ fn route(arguments: &Bridge) -> Result<Route, Wrong> {
     let told = Arguments {
         sqs_endpoint: arguments.sqs_endpoint.clone(),
         allow_remote: arguments.allow_remote.clone(),
+        region: super::arguments::region(None),
         ..Arguments::default()
     };
     let project = Project::load(&arguments.template, &told)
         .map_err(|problems| Wrong::problems(&problems.iter().map(ToString::to_string).collect::<Vec<_>>()))?;
     broker_list(&arguments.servers, &project.allow_remote).map_err(Wrong::configuration)?;
+    let location = project.location();
     let endpoint = project.sqs.ok_or_else(|| {
         Wrong::configuration("no SQS endpoint. Say --sqs-endpoint URL, or name one in usher.toml under [endpoints]")
     })?;
@@ -66,7 +68,7 @@ fn route(arguments: &Bridge) -> Result<Route, Wrong> {
         servers: arguments.servers.clone(),
         topic: arguments.topic.clone(),
         group,
-        sqs: Sqs::at(&endpoint.value),
+        sqs: Sqs::located(&endpoint.value, &location),
         queue: arguments.queue.clone(),
     })
 }

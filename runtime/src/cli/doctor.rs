@@ -16,7 +16,8 @@ pub(super) fn run(arguments: &Doctor) -> Result<ExitCode, Wrong> {
     let build = prepare::build_options(&project, &arguments.build, &[]);
     let subject = Subject { project: &project, app: &app, problems, build };
     let found = prepare::runtime()?.block_on(examine(&subject));
-    let lines: Vec<String> = found.iter().map(|finding| format!("{finding}\n")).collect();
+    let findings: Vec<String> = found.iter().map(|finding| format!("{finding}\n")).collect();
+    let lines = prepare::redacted(&findings, &app);
     let count = |level| found.iter().filter(|finding| finding.level == level).count();
     let (warnings, failures) = (count(Level::Warn), count(Level::Fail));
     print(&format!("{}\n{failures} to mend, {warnings} to look at\n", lines.concat()))?;

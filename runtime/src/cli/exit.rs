@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::terminal;
+
 /// The exit code of a command that did a part of its work; it says what is left and why.
 pub(super) const IN_PART: u8 = 3;
 
@@ -32,14 +34,19 @@ impl Wrong {
 
     /// Every problem of the template, of what stands beside it and of the surroundings, in one message.
     pub(super) fn problems(found: &[String]) -> Self {
-        let lines: Vec<String> = found.iter().map(|problem| format!("  {problem}")).collect();
+        // a problem of several lines stays one entry
+        let lines: Vec<String> = found.iter().map(|problem| format!("  {}", problem.replace('\n', "\n    "))).collect();
         let count = if found.len() == 1 { "one problem".to_owned() } else { format!("{} problems", found.len()) };
         Self::configuration(format!("{count}, nothing was started:\n{}", lines.join("\n")))
     }
 
     /// Prints the message and yields the code.
     pub(super) fn report(self) -> ExitCode {
-        eprintln!("usher: {}", self.message);
+        // a line that came from outside cannot look like one of the log's
+        let indented = |line: &str| if line.is_empty() || line.starts_with(' ') { line.to_owned() } else { format!("  {line}") };
+        let (first, rest) = self.message.split_once('\n').unwrap_or((&self.message, ""));
+        let lines: Vec<String> = [first.to_owned()].into_iter().chain(rest.lines().map(indented)).collect();
+        terminal::report(&format!("usher: {}\n", lines.join("\n")));
         ExitCode::from(self.code)
     }
 }

@@ -1,6 +1,6 @@
 //! `usher invoke`: one function, one event, one answer.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,7 +16,9 @@ use crate::document::nearest;
 use crate::instances::{Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Request};
 use crate::invoke_api::{self, Asked, Client};
+use crate::model::qualified::function_name;
 use crate::model::{Application, Function};
+use crate::terminal;
 
 /// How long the function's last lines may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -26,12 +28,15 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     let event = event(arguments)?;
     let (project, application) = prepare::application(&arguments.source.template, &arguments.source.arguments())?;
     let function = named(&arguments.function, &application)?.clone();
+    let qualifier = function_name(&arguments.function).1.map(str::to_owned);
     let runtime = prepare::runtime()?;
     if !arguments.alone {
         let state = arguments.state.folder(&arguments.source.template);
         if let Some(host) = Client::of(&state) {
             runtime.block_on(beside::check(&host, &function, arguments, (&project, &application)))?;
-            if let Some(ended) = runtime.block_on(through(&host, &function.id, arguments, event.clone()))? {
+            if let Some(ended) =
+                runtime.block_on(through(&host, &qualified(&function.id, qualifier.as_deref()), arguments, event.clone()))?
+            {
                 return print(arguments, &ended);
             }
         }
@@ -50,7 +55,7 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
         .block_on(async move {
             let pool = Pool::new(&application, &executables, &options);
             let answered = tokio::select! {
-                answered = pool.invoke(Request::new(function.id, event), true) => {
+                answered = pool.invoke(Request { qualifier, ..Request::new(function.id, event) }, true) => {
                     answered.map_err(|rejected| Wrong::failure(rejected.to_string()))
                 }
                 _ = tokio::signal::ctrl_c() => Err(Wrong::failure("interrupted")),
@@ -68,6 +73,11 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     }
 }
 
+/// The function with the version or alias that the command names.
+fn qualified(function: &str, qualifier: Option<&str>) -> String {
+    qualifier.map_or_else(|| function.to_owned(), |qualifier| format!("{function}:{qualifier}"))
+}
+
 /// What an invocation came to.
 struct Ended {
     body: Bytes,
@@ -78,14 +88,14 @@ struct Ended {
 async fn through(host: &Client, function: &str, arguments: &Invoke, event: Bytes) -> Result<Option<Ended>, Wrong> {
     let answer = match host.invoke(function, event, arguments.asynchronous, arguments.log).await {
         Asked::Answer(answer) => answer,
-        Asked::Refused(why) => return Err(Wrong::failure(format!("the running host refuses: {why}"))),
+        Asked::Refused(why) => return Err(Wrong::failure(format!("the running host refuses: {}", terminal::line(&why)))),
         Asked::Broken(why) => {
             return Err(Wrong::failure(format!("the running host went away ({why}); whether the function ran is not known")));
         }
         Asked::Nobody => return Ok(None),
     };
     if let Some(log) = &answer.log {
-        eprint!("{log}");
+        terminal::report(log);
     }
     let body = if arguments.asynchronous { answer.request_id.into() } else { answer.body };
     Ok(Some(Ended { body, failed: answer.failed }))
@@ -96,12 +106,10 @@ fn print(arguments: &Invoke, ended: &Ended) -> Result<ExitCode, Wrong> {
     let (body, mut code) = (&ended.body, ExitCode::SUCCESS);
     if ended.failed {
         let error = reported(body);
-        eprintln!("usher: {} failed: {error}", arguments.function);
+        terminal::report(&format!("usher: {} failed: {}\n", arguments.function, terminal::line(&error)));
         code = ExitCode::FAILURE;
     }
-    let mut out = std::io::stdout().lock();
-    let printed = out.write_all(body).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
-    printed.map_err(|error| Wrong::failure(format!("cannot print the answer: {error}")))?;
+    terminal::answer(body).map_err(|error| Wrong::failure(format!("cannot print the answer: {error}")))?;
     Ok(code)
 }
 
@@ -135,6 +143,11 @@ fn event(arguments: &Invoke) -> Result<Bytes, Wrong> {
 fn named<'a>(function: &str, application: &'a Application) -> Result<&'a Function, Wrong> {
     if let Some(found) = invoke_api::function(function, &application.functions) {
         return Ok(found);
+    }
+    let (bare, _) = function_name(function);
+    let skipped = application.skipped.iter().find(|(id, skipped)| *id == bare || skipped.name == bare);
+    if let Some((_, skipped)) = skipped {
+        return Err(Wrong::configuration(format!("function {function} is not run by this host: {}.", skipped.reason)));
     }
     let mut names: Vec<&str> = application.functions.keys().map(String::as_str).collect();
     names.extend(application.functions.values().map(|function| function.name.as_str()));

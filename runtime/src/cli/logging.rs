@@ -1,13 +1,22 @@
 //! The host's own log: standard error, so that standard output belongs to answers and to the functions' lines.
+//!
+//! An event is one line. Messages and fields may hold text from outside (error messages, names, what a server answered), so
+//! they are escaped by [`terminal::line`].
 
+use std::fmt;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, fmt, reload};
+use tracing_subscriber::{EnvFilter, reload};
 
 use crate::control::LogSwitch;
+use crate::terminal;
 
 /// What is logged unless `RUST_LOG` says otherwise. librdkafka repeats itself while a broker is away.
 const DEFAULT: &str = "info,librdkafka=error,rdkafka=error";
@@ -18,11 +27,64 @@ pub(super) fn start() -> LogSwitch {
     let now = wanted.unwrap_or_else(|| DEFAULT.to_owned());
     let (filter, handle) = reload::Layer::new(EnvFilter::new(&now));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let lines = fmt::layer().with_ansi(colours).with_target(false).with_writer(std::io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().with_ansi(colours).with_target(false).fmt_fields(fields()).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(filter).with(lines).init();
     let set = move |text: &str| {
         let filter = EnvFilter::try_new(text).map_err(|error| format!("log must be a level, such as info or debug ({error})"))?;
         handle.reload(filter).map_err(|error| error.to_string())
     };
     LogSwitch { now, set: Arc::new(set) }
+}
+
+/// `message field=value ...`, whatever the values hold, on one line.
+fn fields() -> impl for<'writer> FormatFields<'writer> + 'static {
+    debug_fn(write_field).delimited(" ")
+}
+
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    let text = terminal::line(&text);
+    match field.name() {
+        "message" => write!(writer, "{text}"),
+        // italic and dimmed, as the crate's own format
+        name if writer.has_ansi_escapes() => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{text}"),
+        name => write!(writer, "{name}={text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_it_holds() {
+        let written = Written::default();
+        let writer = written.clone();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).fmt_fields(fields()).with_writer(move || writer.clone());
+        let hostile = "oops\n2026-01-01T00:00:00Z  INFO all is well\x1b[2J\u{202e}";
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            tracing::warn!(function = "F", error = %hostile, quoted = hostile, "failed: {hostile}");
+        });
+        let text = String::from_utf8(written.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(!text.contains(['\x1b', '\u{202e}']), "{text:?}");
+        assert!(text.contains("failed: oops\\n2026") && text.contains("function=\"F\"") && text.contains("\\u001b[2J"), "{text}");
+    }
 }

@@ -19,6 +19,7 @@ use crate::kafka::{PositionAction, PositionChange, Standing, Target, positions};
 use crate::model::{Application, KafkaMapping};
 use crate::project::Project;
 use crate::sqs::Sqs;
+use crate::terminal::line;
 
 /// Path of a running host.
 const PATH: &str = "/_usher/offsets";
@@ -42,15 +43,16 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, Wrong> {
     }
     let (mut out, mut troubled) = (String::new(), false);
     for mapping in mappings {
-        let _ = writeln!(out, "{} (group {})", mapping.id, mapping.group);
+        let _ = writeln!(out, "{} (group {})", mapping.id, line(&mapping.group));
         match positions::standings(mapping) {
             Ok(all) => {
-                let rows: Vec<(Standing, Option<i64>)> = all.into_iter().map(|standing| (standing, None)).collect();
-                out += &table(&rows);
+                let lags: Vec<Option<i64>> = all.iter().map(|standing| positions::lag(mapping, standing)).collect();
+                let rows = all.into_iter().zip(lags).map(|(standing, lag)| Row { standing, lag, to: None });
+                out += &table(&rows.collect::<Vec<_>>());
             }
             Err(why) => {
                 troubled = true;
-                let _ = writeln!(out, "  {why}");
+                let _ = writeln!(out, "  {}", line(&why));
             }
         }
     }
@@ -114,7 +116,7 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
     let all = positions::standings(&subject.mapping).map_err(Wrong::failure)?;
     let standing = chosen(&subject.mapping, &all, &arguments.partition).map_err(Wrong::configuration)?.clone();
     let next = standing.skip(arguments.offset).map_err(Wrong::configuration)?;
-    print(&table(&[(standing.clone(), Some(next))]))?;
+    print(&table(&[Row::to(standing.clone(), next)]))?;
     if !arguments.apply {
         return print("nothing was changed; say --apply to pass this record\n");
     }
@@ -129,7 +131,7 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
         asked(&host, &change)?
     } else {
         let function_arn = subject.app.functions.get(&subject.mapping.function).map(instances::arn).unwrap_or_default();
-        let sqs = subject.app.sqs_endpoint.as_deref().map(Sqs::at);
+        let sqs = Sqs::of(&subject.app);
         let from = standing.committed.unwrap_or(standing.start).max(standing.start);
         let place = (standing.topic.clone(), standing.partition);
         let work = positions::skip(&subject.mapping, (function_arn, sqs), place, (from, arguments.offset));
@@ -155,7 +157,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
     for standing in chosen {
         let to = positions::resolve(&subject.mapping, standing, target).map_err(Wrong::failure)?;
         match standing.seek(to) {
-            Ok(to) => rows.push((standing.clone(), Some(to))),
+            Ok(to) => rows.push(Row::to(standing.clone(), to)),
             Err(why) => wrong.push(why),
         }
     }
@@ -168,7 +170,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
     }
     let host = subject.host(arguments.control.as_deref())?;
     let mut moved = 0;
-    for (standing, to) in &rows {
+    for Row { standing, to, .. } in &rows {
         let change = PositionChange {
             mapping: subject.mapping.id.clone(),
             topic: standing.topic.clone(),
@@ -182,7 +184,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
         };
         match done {
             Ok(()) => moved += 1,
-            Err(why) => wrong.push(format!("{} stays where it was: {why}\n", standing.name())),
+            Err(why) => wrong.push(format!("{} stays where it was: {}\n", standing.name(), line(&why.to_string()))),
         }
     }
     print(&format!("{}{moved} of {} partitions are read from there on\n", wrong.concat(), rows.len()))?;
@@ -239,19 +241,34 @@ fn target(written: &str) -> Result<Target, String> {
     time.map_err(|_| format!("--to {written}: write beginning, end, an offset, or a time such as 2026-01-31T09:00:00Z"))
 }
 
+/// A line of the table.
+struct Row {
+    standing: Standing,
+    lag: Option<i64>,
+    /// The new offset, where it moves.
+    to: Option<i64>,
+}
+
+impl Row {
+    /// Of a partition that moves. Its lag counts offsets.
+    fn to(standing: Standing, to: i64) -> Self {
+        Self { lag: standing.lag(), standing, to: Some(to) }
+    }
+}
+
 /// One line for each partition; with the new offset where it moves.
-fn table(rows: &[(Standing, Option<i64>)]) -> String {
-    let moves = rows.iter().any(|(_, to)| to.is_some());
+fn table(rows: &[Row]) -> String {
+    let moves = rows.iter().any(|row| row.to.is_some());
     let head = if moves { "new" } else { "" };
     let mut out = format!("  {:40} {:>12} {:>12} {:>12} {:>12} {head:>12}\n", "partition", "committed", "start", "end", "lag");
     let shown = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-    for (standing, to) in rows {
+    for Row { standing, lag, to } in rows {
         let to = to.map(|to| to.to_string()).unwrap_or_default();
-        let (committed, lag) = (shown(standing.committed), shown(standing.lag()));
+        let (committed, lag) = (shown(standing.committed), shown(*lag));
         let _ = writeln!(
             out,
             "  {:40} {committed:>12} {:>12} {:>12} {lag:>12} {to:>12}",
-            standing.name(),
+            line(&standing.name()),
             standing.start,
             standing.end
         );

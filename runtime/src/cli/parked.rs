@@ -16,6 +16,7 @@ use crate::invoke_api::Client;
 use crate::model::Application;
 use crate::observation::shortened;
 use crate::parked::{self, Seen};
+use crate::terminal::{block, line};
 
 /// Longest body shown, bytes.
 const LONGEST_BODY: usize = 2_000;
@@ -46,7 +47,7 @@ fn list(source: &Source) -> Result<ExitCode, Wrong> {
     for one in counted {
         troubled |= one.problem.is_some();
         let count = one.problem.unwrap_or_else(|| one.count.to_string());
-        let _ = writeln!(out, "{:40} {count:>8}  from {}", one.place, one.from);
+        let _ = writeln!(out, "{:40} {:>8}  from {}", line(&one.place), line(&count), line(&one.from));
     }
     print(&out)?;
     Ok(if troubled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -73,21 +74,16 @@ fn drawn(letters: &[Seen], place: &str) -> String {
     let mut out = String::new();
     for letter in letters {
         let age = letter.sent_ms.map_or_else(|| "unknown".to_owned(), |sent| age(now.saturating_sub(sent)));
-        let body = printable(&shortened(&letter.body, LONGEST_BODY));
+        let body = block(&shortened(&letter.body, LONGEST_BODY)).replace('\n', "\n  | ");
         let _ = writeln!(
             out,
-            "{}\n  age     {age}\n  reason  {}\n  back to {}\n  {body}\n",
-            letter.id,
-            printable(&letter.reason),
-            letter.back_to
+            "{}\n  age     {age}\n  reason  {}\n  back to {}\n  | {body}\n",
+            line(&letter.id),
+            line(&letter.reason),
+            line(&letter.back_to)
         );
     }
     out
-}
-
-/// A letter may hold anything: what would move the cursor or change colours is not passed on to the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 fn age(ms: u64) -> String {
@@ -102,7 +98,8 @@ fn age(ms: u64) -> String {
 fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
     if arguments.dry_run {
         let letters = peek(&arguments.place)?;
-        let lines: Vec<String> = letters.iter().map(|letter| format!("{} would go to {}\n", letter.id, letter.back_to)).collect();
+        let lines: Vec<String> =
+            letters.iter().map(|letter| format!("{} would go to {}\n", line(&letter.id), line(&letter.back_to))).collect();
         return print(&format!("{}{} letters, nothing was changed\n", lines.concat(), letters.len()));
     }
     let app = application(&arguments.place.source)?;
@@ -116,7 +113,7 @@ fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
         let work = parked::replay(&app, &place, arguments.place.limit.into(), host.as_ref());
         work.await.map_err(Wrong::failure)
     })?;
-    let stayed = replayed.stayed.iter().fold(String::new(), |text, why| text + "stays: " + &printable(why) + "\n");
+    let stayed = replayed.stayed.iter().fold(String::new(), |text, why| text + "stays: " + &line(why) + "\n");
     print(&format!(
         "{stayed}{} letters are back at their source ({} records), {} stay\n",
         replayed.letters,
@@ -142,7 +139,8 @@ async fn find(name: &str, app: &Application) -> Result<parked::Place, Wrong> {
     names.extend(parked::streams(app).await.map_err(Wrong::failure)?);
     let hint = nearest(name, names.iter().map(String::as_str)).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
     let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    Err(Wrong::configuration(format!("no source of the application fails to {name}.{hint} The places are: {all}.")))
+    let message = format!("no source of the application fails to {name}.{hint} The places are: {all}.");
+    Err(Wrong::configuration(line(&message)))
 }
 
 #[cfg(test)]
@@ -150,7 +148,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_cannot_steer_the_terminal() {
-        assert_eq!(printable("a\x1b[2Jb\nc"), "a\u{fffd}[2Jb\nc");
+    fn a_letter_stays_within_its_entry() {
+        let letter = Seen {
+            id: "1\x1b[2J".into(),
+            sent_ms: None,
+            reason: "bad\n  back to elsewhere".into(),
+            back_to: "queue q".into(),
+            body: "first\n2-0\x07".into(),
+        };
+        let expected = "1\\u001b[2J\n  age     unknown\n  reason  bad\\n  back to elsewhere\n  back to queue q\n  | first\n  | 2-0\\u0007\n\n";
+        assert_eq!(drawn(&[letter], "q-dead"), expected);
     }
 }

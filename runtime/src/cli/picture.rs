@@ -1,7 +1,6 @@
 //! `usher template`: what the template comes to.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use super::arguments::Source;
@@ -11,27 +10,29 @@ use crate::filter::Filters;
 use crate::model::sqs::name_of;
 use crate::model::{Application, Code, Destination, Function, KafkaMapping, LogFormat, Logging, Queue, SqsMapping, Tool};
 use crate::project::Project;
-
-/// Stands for what must not be shown.
-const HIDDEN: &str = "(hidden)";
+use crate::{redaction, terminal};
 
 /// Prints the resolved application; the warnings go to standard error.
 pub(super) fn run(arguments: &Source) -> Result<ExitCode, Wrong> {
     let (project, application) = prepare::application(&arguments.template, &arguments.arguments())?;
     prepare::warn(&application);
     let picture = draw(&application, &project)?;
-    let printed = std::io::stdout().lock().write_all(picture.as_bytes());
-    printed.map_err(|error| Wrong::failure(format!("cannot print: {error}")))?;
+    terminal::print(&redaction::text(&picture, &application.secrets))
+        .map_err(|error| Wrong::failure(format!("cannot print: {error}")))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
-    let mut out = format!("stack {}\n", application.stack);
+    let location = &application.location;
+    let mut out = format!("stack {}\nregion {}, account {}\n", application.stack, location.region, location.account);
     if let Some(endpoint) = &application.sqs_endpoint {
         let _ = writeln!(out, "SQS at {endpoint}");
     }
     for function in application.functions.values() {
         draw_function(&mut out, function, application);
+    }
+    for (id, skipped) in &application.skipped {
+        let _ = writeln!(out, "\nfunction {id} ({})\n  not run: {}", skipped.name, skipped.reason);
     }
     for mapping in &application.kafka {
         draw_mapping(&mut out, mapping);
@@ -65,7 +66,8 @@ fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
 
 fn draw_function(out: &mut String, function: &Function, application: &Application) {
     let from = match &function.code {
-        Code::Cargo { dir, binary } => format!("cargo binary {binary} in {}", dir.display()),
+        Code::Cargo { dir, binary: Some(binary) } => format!("cargo binary {binary} in {}", dir.display()),
+        Code::Cargo { dir, binary: None } => format!("the only cargo binary of the workspace {}", dir.display()),
         Code::Tool(build) => {
             let tool = match build.tool {
                 Tool::Make => format!("make build-{}", function.id),
@@ -79,6 +81,10 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
     let _ = writeln!(out, "\nfunction {} ({})\n  {from}", function.id, function.name);
     let _ =
         writeln!(out, "  timeout {} s, memory {} MB, concurrency {concurrency}", function.timeout.as_secs(), function.memory_mb);
+    if !function.qualifiers.is_empty() {
+        let qualifiers: Vec<&str> = function.qualifiers.iter().map(String::as_str).collect();
+        let _ = writeln!(out, "  versions and aliases {}", qualifiers.join(", "));
+    }
     let logging = &function.logging;
     if *logging != Logging::default() {
         let levels = format!(", application {}, system {}", logging.application.word(), logging.system.word());
@@ -87,7 +93,8 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
         let _ = writeln!(out, "  log {}{levels}{group}", logging.format.unwrap_or(LogFormat::Text));
     }
     for (name, value) in &function.environment {
-        let _ = writeln!(out, "  {name}={}", shown(name, value, application));
+        let value = redaction::variable(name, value, &application.secrets);
+        let _ = writeln!(out, "  {name}={}", terminal::line(&value));
     }
 }
 
@@ -150,34 +157,4 @@ fn draw_sqs(out: &mut String, mapping: &SqsMapping) {
         mapping.partial_responses
     );
     draw_filters(out, mapping.filters.as_ref());
-}
-
-/// A variable's value, unless it holds a secret, is called like one, or carries a password in a URL.
-fn shown(name: &str, value: &str, application: &Application) -> String {
-    const TELLING: [&str; 6] = ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "CREDENTIAL", "PRIVATE_KEY"];
-    let upper = name.to_ascii_uppercase();
-    let secret = TELLING.iter().any(|word| upper.contains(word))
-        || application.secrets.iter().any(|secret| value.contains(secret.as_str()));
-    if secret && !value.is_empty() {
-        return HIDDEN.into();
-    }
-    match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
-        Some((scheme, (login, rest))) if !login.contains('/') => format!("{scheme}://{HIDDEN}@{rest}"),
-        _ => value.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_hidden_wherever_they_stand() {
-        let application = Application { secrets: ["hush".to_owned()].into(), ..Application::default() };
-        assert_eq!(shown("URL", "x-hush-y", &application), HIDDEN);
-        assert_eq!(shown("API_TOKEN", "abc", &application), HIDDEN);
-        assert_eq!(shown("DB", "pg://u:p@127.0.0.1/x", &application), "pg://(hidden)@127.0.0.1/x");
-        assert_eq!(shown("SIZE", "3", &application), "3");
-        assert_eq!(shown("PAGE", "https://host/a@b", &application), "https://host/a@b");
-    }
 }

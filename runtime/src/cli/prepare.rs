@@ -7,7 +7,9 @@ use super::exit::Wrong;
 use crate::build::{self, Binaries};
 use crate::model::Application;
 use crate::project::{Arguments, Examined, Project};
+use crate::redaction;
 use crate::template;
+use crate::tuning::Wish;
 
 /// Reads the project, then its template.
 pub(super) fn application(template: &Path, arguments: &Arguments) -> Result<(Project, Application), Wrong> {
@@ -18,15 +20,25 @@ pub(super) fn application(template: &Path, arguments: &Arguments) -> Result<(Pro
 /// What is sound of both, and every problem of either. A template means little without the values that the project gives it:
 /// where those cannot be read at all, it is left alone.
 pub(super) fn examine(template: &Path, arguments: &Arguments) -> (Project, Application, Vec<String>) {
-    let Examined { project, problems, legible } = Project::examine(template, arguments);
+    let Examined { mut project, problems, legible } = Project::examine(template, arguments);
     let mut found: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let mut application = Application::default();
     if legible {
         let examined = template::examine(template, &project);
         application = examined.0;
         found.extend(examined.1.iter().map(ToString::to_string));
+        // Settings of a function that this host cannot run, and of its sources, have nothing to change.
+        let function = |wish: &Wish| wish.target.split('.').next().unwrap_or_default().to_owned();
+        project.tuned.retain(|wish| !application.skipped.contains_key(&function(wish)));
     }
+    // only the template says which of the project's values are secrets
+    let found = redacted(&found, &application);
     (project, application, found)
+}
+
+/// Messages as they may be printed.
+pub(super) fn redacted(messages: &[String], application: &Application) -> Vec<String> {
+    messages.iter().map(|message| redaction::text(message, &application.secrets).into_owned()).collect()
 }
 
 /// Tells what is left out or looks wrong.

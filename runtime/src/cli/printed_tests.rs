@@ -90,21 +90,28 @@ fn is_placeholder(word: &str) -> bool {
     word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_') && !word.is_empty()
 }
 
-/// What is wrong with a command of `usher`.
+/// A command of `usher`, if it is whole; what is wrong with it, if anything.
+fn parse(printed: &Printed) -> (Option<Command>, Option<String>) {
+    let error = match Cli::try_parse_from(&printed.words) {
+        Ok(cli) => return (Some(cli.command), None),
+        Err(error) => error,
+    };
+    let excused = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => true,
+        ErrorKind::MissingRequiredArgument
+        | ErrorKind::MissingSubcommand
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => printed.in_text,
+        ErrorKind::ValueValidation => printed.words.iter().any(|word| is_placeholder(word)),
+        _ => false,
+    };
+    (None, (!excused).then(|| error.to_string().lines().next().unwrap_or_default().to_owned()))
+}
+
+/// What is wrong with a command of `usher` on a page about this application.
 fn fault(printed: &Printed, application: &Application, folder: &Path) -> Option<String> {
-    let cli = match Cli::try_parse_from(&printed.words) {
-        Ok(cli) => cli,
-        Err(error) => {
-            let excused = match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => true,
-                ErrorKind::MissingRequiredArgument
-                | ErrorKind::MissingSubcommand
-                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => printed.in_text,
-                ErrorKind::ValueValidation => printed.words.iter().any(|word| is_placeholder(word)),
-                _ => false,
-            };
-            return (!excused).then(|| error.to_string().lines().next().unwrap_or_default().to_owned());
-        }
+    let command = match parse(printed) {
+        (Some(command), None) => command,
+        (_, wrong) => return wrong,
     };
     let kafka: BTreeSet<&str> = application.kafka.iter().map(|mapping| mapping.id.as_str()).collect();
     let mappings: BTreeSet<&str> = application.sqs.iter().map(|mapping| mapping.id.as_str()).chain(kafka.clone()).collect();
@@ -112,7 +119,7 @@ fn fault(printed: &Printed, application: &Application, folder: &Path) -> Option<
     let missing = |name: &str, known: &BTreeSet<&str>| {
         (!is_placeholder(name) && !known.contains(name)).then(|| format!("there is no {name} among {known:?}"))
     };
-    match cli.command {
+    match command {
         Command::Pause(switched) | Command::Resume(switched) => {
             let known = if switched.partition.is_some() { kafka } else { mappings };
             missing(&switched.source, &known)
@@ -133,6 +140,33 @@ fn fault(printed: &Printed, application: &Application, folder: &Path) -> Option<
         }
         _ => None,
     }
+}
+
+/// Messages and comments quote commands with names of their own; only verbs and options are looked up.
+#[test]
+fn every_command_in_a_message_exists() {
+    let mut folders = vec![root().join("runtime/src")];
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let text = std::fs::read_to_string(&entry).unwrap_or_default();
+            for printed in printed(&text) {
+                let is_command = printed.words[0] == "usher" && printed.words.len() > 1;
+                if !is_command || !printed.in_text || printed.words.iter().any(|word| word.contains('{')) {
+                    continue;
+                }
+                checked += 1;
+                let found = parse(&printed).1;
+                wrong.extend(found.map(|what| format!("{}:{}: {:?}: {what}", entry.display(), printed.line, printed.words)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(checked > 15, "only {checked} commands were found");
 }
 
 #[test]

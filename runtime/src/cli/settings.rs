@@ -1,7 +1,6 @@
 //! `usher settings`, `set`, `pause`, `resume`: asks the running host, or tells it.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -11,6 +10,7 @@ use super::operations::{Running, Set, Switched};
 use super::prepare;
 use crate::control::{Asked, Client};
 use crate::project::{Arguments, Project};
+use crate::terminal;
 use crate::tuning::{HOST, Wish};
 
 const PATH: &str = "/_usher/settings";
@@ -120,14 +120,14 @@ fn table(told: &Value) -> String {
     out
 }
 
-/// Without the quotes of JSON.
+/// Without the quotes of JSON, on one line: a name or a value may come from another program.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), |text| terminal::line(text).into_owned())
 }
 
+/// Prints text for a person to standard output.
 pub(super) fn print(text: &str) -> Result<ExitCode, Wrong> {
-    let printed = std::io::stdout().lock().write_all(text.as_bytes());
-    printed.map(|()| ExitCode::SUCCESS).map_err(|error| Wrong::failure(format!("cannot print: {error}")))
+    terminal::print(text).map(|()| ExitCode::SUCCESS).map_err(|error| Wrong::failure(format!("cannot print: {error}")))
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     let keys = runtime.block_on(keys(&project, &application, &mut problems));
     problems.extend(runtime.block_on(up::missing(&application, &up::faces(&application, &http, control))));
     let Some(state) = state.filter(|_| problems.is_empty()) else {
-        return Err(Wrong::problems(&problems));
+        return Err(Wrong::problems(&prepare::redacted(&problems, &application)));
     };
     let executables = prepare::binaries(&application, &project, &arguments.build, &[])?;
 

@@ -3,15 +3,18 @@
 use serde::Serialize;
 
 use super::Host;
-use crate::observation::Ended;
+use crate::observation::{Ended, FailureGroup, RecentInvocation};
 
 /// `GET /_usher/activity`, newest first.
 #[derive(Debug, Serialize)]
 pub(super) struct Activity {
-    invocations: Vec<Ended>,
+    invocations: Vec<RecentInvocation>,
     failures: Vec<Ended>,
+    /// Failures that look alike, with their number.
+    failure_groups: Vec<FailureGroup>,
 }
 
 pub(super) fn picture(host: &Host) -> Activity {
-    Activity { invocations: host.observations.invocations(), failures: host.observations.failures() }
+    let seen = &host.observations;
+    Activity { invocations: seen.invocations(), failures: seen.failures(), failure_groups: seen.failure_groups() }
 }

@@ -1,8 +1,12 @@
-//! Whether the host can do its work: every source answers, and every part runs.
+//! Whether the host can do its work: no source is failing, stuck, missing or away, and every part runs.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::status::Picture;
+use crate::kafka::{MappingStatus, PartitionStatus};
+use crate::source_health::{Millis, SourceHealth, SourceState};
 
 /// `GET /health`: 200 when well, else 503.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -21,14 +25,42 @@ struct Alarm {
     alarm: String,
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Problem {
+    /// A mapping of a topic or a queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     mapping: Option<String>,
+    /// A function, for its asynchronous events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<String>,
+    /// The state of a source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<SourceState>,
+    /// Since when a source is in that state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since_ms: Option<Millis>,
     #[serde(rename = "problem")]
     why: String,
+}
+
+/// Which source a problem is of.
+#[derive(Debug, Clone, Copy)]
+enum Of<'a> {
+    Mapping(&'a str),
+    Events(&'a str),
+}
+
+impl Problem {
+    fn of(of: Of<'_>, health: &SourceHealth) -> Option<Self> {
+        let (mapping, function) = match of {
+            Of::Mapping(mapping) => (Some(mapping.to_owned()), None),
+            Of::Events(function) => (None, Some(function.to_owned())),
+        };
+        let why = health.problem()?;
+        Some(Self { mapping, function, part: None, state: Some(health.state), since_ms: Some(health.since_ms), why })
+    }
 }
 
 impl Health {
@@ -38,19 +70,31 @@ impl Health {
 }
 
 pub(super) fn judge(picture: &Picture) -> Health {
-    let kafka = picture.mappings.iter().map(|mapping| (&mapping.mapping, &mapping.problem));
-    let queues = picture.queues.iter().map(|queue| (&queue.mapping, &queue.problem));
-    let destinations = picture.mappings.iter().map(|mapping| (&mapping.mapping, &mapping.destination_problem));
-    let sources = kafka
-        .chain(destinations)
-        .chain(queues)
-        .filter_map(|(mapping, problem)| Some(Problem { mapping: Some(mapping.clone()), part: None, why: problem.clone()? }));
-    let parts = picture
-        .parts
-        .iter()
-        .filter_map(|part| Some(Problem { mapping: None, part: Some(part.part.clone()), why: part.problem.clone()? }));
-    let problems: Vec<Problem> = sources.chain(parts).collect();
+    let kafka = picture.mappings.iter().flat_map(of_mapping);
+    let queues = picture.queues.iter().filter_map(|queue| Problem::of(Of::Mapping(&queue.mapping), &queue.health));
+    let events = picture.events.iter().filter_map(|events| Problem::of(Of::Events(&events.function), &events.health));
+    let parts = picture.parts.iter().filter_map(|part| {
+        let why = part.problem.clone()?;
+        Some(Problem { part: Some(part.part.clone()), why, ..Problem::default() })
+    });
+    let problems: Vec<Problem> = kafka.chain(queues).chain(events).chain(parts).collect();
     Health { status: if problems.is_empty() { "ok" } else { "degraded" }, problems, alarms: alarms(picture) }
+}
+
+/// A problem for each partition that is unwell; where the mapping as a whole is, that one.
+fn of_mapping(mapping: &MappingStatus) -> Vec<Problem> {
+    let of = Of::Mapping(&mapping.mapping);
+    let parts = mapping.partitions.iter().filter(|partition| partition.health.state == mapping.health.state);
+    let mut problems: Vec<Problem> = parts.filter_map(|partition| Problem::of(of, &partition.health)).collect();
+    // a fault of the whole mapping has no partition with the same reason
+    if !problems.iter().any(|problem| Some(&problem.why) == mapping.health.problem().as_ref()) {
+        problems = Problem::of(of, &mapping.health).into_iter().collect();
+    }
+    let better = |partition: &&PartitionStatus| partition.health.state != mapping.health.state;
+    problems.extend(mapping.partitions.iter().filter(better).filter_map(|partition| Problem::of(of, &partition.health)));
+    let mut named = BTreeSet::new();
+    problems.retain(|problem| named.insert(problem.why.clone()));
+    problems
 }
 
 /// What was lost since the start, and keys that cannot be read again.
@@ -92,16 +136,34 @@ fn alarms(picture: &Picture) -> Vec<Alarm> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::MappingStatus;
     use crate::supervision::PartStatus;
 
     #[test]
     fn a_source_that_does_not_answer_is_named() {
-        let away = MappingStatus { mapping: "Orders".into(), problem: Some("Kafka is away".into()), ..MappingStatus::default() };
+        let health = SourceHealth { state: SourceState::Away, reason: Some("Kafka is away".into()), ..SourceHealth::default() };
+        let away = MappingStatus { mapping: "Orders".into(), health, ..MappingStatus::default() };
         let picture = Picture { mappings: vec![MappingStatus::default(), away], ..Picture::default() };
         let health = judge(&picture);
         assert_eq!((health.is_well(), health.problems.len(), health.problems[0].mapping.as_deref()), (false, 1, Some("Orders")));
         assert!(judge(&Picture::default()).is_well());
+    }
+
+    #[test]
+    fn every_unwell_partition_is_named_and_one_that_is_behind_is_not() {
+        let partition = |state: SourceState, reason: &str| {
+            let health = SourceHealth { state, reason: Some(reason.to_owned()), ..SourceHealth::default() };
+            PartitionStatus { health, ..PartitionStatus::default() }
+        };
+        let partitions = vec![
+            partition(SourceState::Behind, "slow"),
+            partition(SourceState::Stuck, "one"),
+            partition(SourceState::Failing, "two"),
+            partition(SourceState::Stuck, "three"),
+        ];
+        let health = SourceHealth::of_parts(partitions.iter().map(|partition| &partition.health));
+        let mapping = MappingStatus { mapping: "Orders".into(), health, partitions, ..MappingStatus::default() };
+        let health = judge(&Picture { mappings: vec![mapping], ..Picture::default() });
+        assert_eq!(health.problems.iter().map(|problem| problem.why.as_str()).collect::<Vec<_>>(), ["one", "three", "two"]);
     }
 
     #[test]

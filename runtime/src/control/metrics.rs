@@ -5,8 +5,9 @@ use crate::asynchronous::AsyncStats;
 use crate::connections::places::PlaceStats;
 use crate::http::KeyStatus;
 use crate::instances::{FunctionStats, InstanceState};
-use crate::kafka::MappingStatus;
+use crate::kafka::{MappingStatus, PartitionStatus};
 use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
+use crate::source_health::{Millis, SourceHealth, SourceState};
 use crate::sqs::SqsStatus;
 use crate::supervision::PartStatus;
 
@@ -20,6 +21,7 @@ pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
     kafka(&mut out, &picture.mappings);
     queues(&mut out, &picture.queues);
     events(&mut out, &picture.events);
+    sources(&mut out, picture);
     keys(&mut out, picture.keys.as_ref());
     connections(&mut out, &picture.connections);
     parts(&mut out, &picture.parts);
@@ -63,6 +65,12 @@ fn durations(out: &mut Exposition, observations: &Observations) {
     family("usher_function_init_seconds", "From a process' start to its first request for an event.", |d| &d.inits);
 }
 
+/// Reads a value of a partition; `None`: there is no sample.
+type OfPartition = fn(&PartitionStatus) -> Option<f64>;
+
+/// Reads a time or an age of a source, milliseconds; `None`: there is no sample.
+type OfSource = fn(&SourceHealth) -> Option<Millis>;
+
 fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
     type Read = fn(&MappingStatus) -> u64;
     let families: [(&str, Kind, &str, Read); 10] = [
@@ -95,7 +103,9 @@ fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
             "Records larger than an event, or than their destination takes in any form.",
             |m| m.records_lost,
         ),
-        ("up", Kind::Gauge, "1 while Kafka answers.", |m| m.problem.is_none().into()),
+        ("up", Kind::Gauge, "0 while the mapping is failing, stuck, missing or away, else 1.", |m| {
+            (!m.health.state.is_unwell()).into()
+        }),
     ];
     for (name, kind, help, read) in families {
         let name = format!("usher_kafka_{name}");
@@ -104,17 +114,61 @@ fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
             out.sample(&name, &[("mapping", &mapping.mapping)], read(mapping));
         }
     }
-    out.family(
-        "usher_kafka_lag",
-        Kind::Gauge,
-        "Records between what is done and the log's end, of partitions that this host owns.",
-    );
-    for mapping in mappings {
-        for partition in &mapping.partitions {
-            let number = partition.partition.to_string();
-            let labels = [("mapping", mapping.mapping.as_str()), ("topic", &partition.topic), ("partition", &number)];
-            if let Some(lag) = partition.lag {
-                out.sample("usher_kafka_lag", &labels, lag);
+    let families: [(&str, &str, OfPartition); 2] = [
+        ("usher_kafka_lag", "Offsets between what is done and the last stable offset, of partitions that this host owns.", |p| {
+            p.lag.map(|lag| lag as f64)
+        }),
+        (
+            "usher_kafka_lag_seconds",
+            "Age of the oldest record that waits, of partitions that this host owns; 0: none waits.",
+            |p| Some(seconds(p.health.oldest_waiting_ms.unwrap_or_default())),
+        ),
+    ];
+    for (name, help, read) in families {
+        out.family(name, Kind::Gauge, help);
+        for mapping in mappings {
+            for partition in &mapping.partitions {
+                let number = partition.partition.to_string();
+                let labels = [("mapping", mapping.mapping.as_str()), ("topic", &partition.topic), ("partition", &number)];
+                if let Some(value) = read(partition) {
+                    out.sample(name, &labels, value);
+                }
+            }
+        }
+    }
+}
+
+fn seconds(milliseconds: Millis) -> f64 {
+    milliseconds as f64 / 1000.0
+}
+
+/// The health of every source: mappings of topics and queues by their id, asynchronous events by their function.
+fn sources(out: &mut Exposition, picture: &Picture) {
+    let kafka = picture.mappings.iter().map(|mapping| ("kafka", mapping.mapping.as_str(), &mapping.health));
+    let queues = picture.queues.iter().map(|queue| ("sqs", queue.mapping.as_str(), &queue.health));
+    let events = picture.events.iter().map(|events| ("events", events.function.as_str(), &events.health));
+    let all: Vec<_> = kafka.chain(queues).chain(events).collect();
+    out.family("usher_source_state", Kind::Gauge, "1 for the state that a source is in, 0 for the others.");
+    for (kind, source, health) in &all {
+        for state in SourceState::ALL {
+            let labels = [("kind", *kind), ("source", source), ("state", state.name())];
+            out.sample("usher_source_state", &labels, u64::from(health.state == state));
+        }
+    }
+    let families: [(&str, &str, OfSource); 3] = [
+        ("usher_source_state_since_seconds", "Since when a source is in its state, seconds since 1970.", |h| Some(h.since_ms)),
+        ("usher_source_oldest_waiting_seconds", "Age of the oldest work that waits at a source; 0: none waits.", |h| {
+            Some(h.oldest_waiting_ms.unwrap_or_default())
+        }),
+        ("usher_source_last_progress_seconds", "When work of a source was last done, seconds since 1970.", |h| {
+            h.last_progress_ms
+        }),
+    ];
+    for (name, help, read) in families {
+        out.family(name, Kind::Gauge, help);
+        for (kind, source, health) in &all {
+            if let Some(value) = read(health) {
+                out.sample(name, &[("kind", *kind), ("source", source)], seconds(value));
             }
         }
     }
@@ -122,7 +176,7 @@ fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
 
 fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
     type Read = fn(&SqsStatus) -> u64;
-    let families: [(&str, Kind, &str, Read); 9] = [
+    let families: [(&str, Kind, &str, Read); 10] = [
         ("filtered_total", Kind::Counter, "Messages dropped by the filters, and deleted.", |q| q.filtered),
         ("received_total", Kind::Counter, "Messages received.", |q| q.received),
         ("batches_total", Kind::Counter, "Batches handed to the function.", |q| q.batches),
@@ -131,7 +185,12 @@ fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
         ("released_total", Kind::Counter, "Messages given back unseen.", |q| q.released),
         ("not_deleted_total", Kind::Counter, "Messages done that the queue would not delete.", |q| q.not_deleted),
         ("in_flight", Kind::Gauge, "Messages at the function.", |q| q.in_flight as u64),
-        ("up", Kind::Gauge, "1 while the queue answers.", |q| q.problem.is_none().into()),
+        ("waiting", Kind::Gauge, "Messages in the queue as last reported, hidden ones included.", |q| {
+            q.waiting.unwrap_or_default()
+        }),
+        ("up", Kind::Gauge, "0 while the mapping is failing, stuck, missing or away, else 1.", |q| {
+            (!q.health.state.is_unwell()).into()
+        }),
     ];
     for (name, kind, help, read) in families {
         let name = format!("usher_sqs_{name}");
@@ -202,36 +261,74 @@ fn parts(out: &mut Exposition, parts: &[PartStatus]) {
 
 /// A metric `OrdersStored` of the namespace `Shop` is the summary `emf_shop_orders_stored`, with its dimensions as labels.
 fn printed(out: &mut Exposition, series: &Series) {
-    let mut rows: Vec<_> = series
-        .iter()
-        .map(|((function, (namespace, metric), unit, dimensions), summed)| {
-            let name = format!("emf_{}_{}", Exposition::name(namespace), Exposition::name(metric));
-            (name, function, unit, dimensions, summed)
-        })
-        .collect();
+    let mut rows: Vec<_> = series.iter().map(|(key, summed)| (series.family_of(&key.1), key, summed)).collect();
     // a family's samples stand together, whoever printed them
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
-    for (name, function, unit, dimensions, summed) in rows {
-        out.family(&name, Kind::Summary, "Printed by functions in CloudWatch's embedded metric format.");
-        let own: Vec<(String, &str)> = dimensions
-            .iter()
-            // two dimensions may come to one name, which a sample must not have twice
-            .map(|(label, value)| (format!("d_{}", Exposition::name(label)), value.as_str()))
-            .scan(std::collections::BTreeSet::new(), |seen, pair| Some(seen.insert(pair.0.clone()).then_some(pair)))
-            .flatten()
-            .collect();
+    rows.sort_by_key(|row| row.0);
+    for (name, (function, _, unit, dimensions), summed) in rows {
+        out.family(name, Kind::Summary, "Printed by functions in CloudWatch's embedded metric format.");
         let mut labels = vec![("function", function.as_str()), ("unit", unit.as_str())];
-        labels.extend(own.iter().map(|(label, value)| (label.as_str(), *value)));
+        labels.extend(dimensions.iter().map(|(dimension, value)| (series.label_of(dimension), value.as_str())));
         out.sample(&format!("{name}_sum"), &labels, summed.sum);
         out.sample(&format!("{name}_count"), &labels, summed.count);
     }
     let help = "Metrics that functions printed and that found no room: too many dimensions.";
     out.single("usher_emf_dropped_total", Kind::Counter, help, series.dropped());
+    let help = "Metrics and dimensions that functions named like others: they have a longer name here.";
+    out.single("usher_emf_renamed", Kind::Gauge, help, series.renamed());
 }
 
 #[cfg(test)]
+#[path = "../../tests/host/exposition.rs"]
+mod exposition;
+
+#[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::exposition::check;
     use super::*;
+
+    /// A line in the embedded metric format with one metric and these dimensions.
+    fn line(namespace: &str, metric: &str, unit: &str, dimensions: &[(String, String)], value: f64) -> String {
+        let names: Vec<&String> = dimensions.iter().map(|(name, _)| name).collect();
+        let directive = json!({ "Namespace": namespace, "Dimensions": [names], "Metrics": [{ "Name": metric, "Unit": unit }] });
+        let mut line = json!({ "_aws": { "CloudWatchMetrics": [directive] } });
+        for (name, value) in dimensions {
+            line[name] = value.clone().into();
+        }
+        line[metric] = value.into();
+        line.to_string()
+    }
+
+    /// Few names that come close to one another: the interesting ones are those that clash.
+    fn name() -> impl Strategy<Value = String> {
+        let parts = prop::sample::select(vec!["Foo", "foo", "_count", "Count", "_sum", "_bucket", "_total", " ", "/", "ä", "2"]);
+        prop::collection::vec(parts, 1..4).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn the_exposition_is_valid_whatever_functions_print(
+            rows in prop::collection::vec(
+                (name(), name(), "\\PC{0,3}", prop::collection::vec((name(), "[\\PC\n\r\"\\\\\0]{0,4}"), 0..3), any::<f64>()),
+                0..30,
+            ),
+        ) {
+            let observations = Observations::default();
+            let mut metrics = std::collections::BTreeSet::new();
+            for (namespace, metric, unit, dimensions, value) in rows.iter().filter(|row| row.4.is_finite()) {
+                let text = line(namespace, metric, unit, dimensions, *value);
+                metrics.extend((!crate::observation::points(&text).is_empty()).then(|| (namespace.clone(), metric.clone())));
+                observations.printed("F", &text);
+                observations.printed("G", &text);
+            }
+            let text = render(&Picture::default(), &observations);
+            let families = check(&text).map_err(|wrong| TestCaseError::fail(format!("{wrong}\n{text}")))?;
+            let printed = families.iter().filter(|family| family.starts_with("emf_")).count();
+            prop_assert_eq!(printed, metrics.len(), "each metric is a family of its own");
+        }
+    }
 
     #[test]
     fn metrics_that_a_function_prints_become_series() {

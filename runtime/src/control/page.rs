@@ -17,6 +17,7 @@ pub(super) fn file(path: &str) -> Option<Answer> {
         "/_usher/page.css" => ("text/css; charset=utf-8", include_str!("page/page.css")),
         "/_usher/page.js" => ("text/javascript; charset=utf-8", include_str!("page/page.js")),
         "/_usher/draw.js" => ("text/javascript; charset=utf-8", include_str!("page/draw.js")),
+        "/_usher/sources.js" => ("text/javascript; charset=utf-8", include_str!("page/sources.js")),
         "/_usher/icon.svg" => ("image/svg+xml", include_str!("page/icon.svg")),
         _ => return None,
     };

@@ -10,6 +10,7 @@ use crate::connections::places::{PlaceStats, Places};
 use crate::http::{KeyStatus, KeyStore};
 use crate::instances::{FunctionStats, Memory, memory};
 use crate::kafka::{self, MappingStatus};
+use crate::model;
 use crate::sqs::{self, SqsStatus};
 use crate::supervision::PartStatus;
 
@@ -22,6 +23,8 @@ pub(super) struct Picture {
     /// Resident memory of this process, bytes; 0 where the system does not tell.
     pub(super) memory_bytes: u64,
     pub(super) functions: Vec<FunctionStats>,
+    /// Functions of the template that this host cannot run.
+    pub(super) skipped: Vec<Skipped>,
     /// Of Kafka.
     pub(super) mappings: Vec<MappingStatus>,
     pub(super) queues: Vec<SqsStatus>,
@@ -35,6 +38,22 @@ pub(super) struct Picture {
     pub(super) keys: Option<KeyStatus>,
 }
 
+/// A function that is listed and not run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct Skipped {
+    /// Logical id.
+    pub(super) function: String,
+    pub(super) name: String,
+    /// `Runtime`, or `image`.
+    pub(super) runtime: String,
+    pub(super) reason: String,
+}
+
+fn skipped((id, skipped): (&String, &model::Skipped)) -> Skipped {
+    let model::Skipped { name, runtime, reason } = skipped.clone();
+    Skipped { function: id.clone(), name, runtime, reason }
+}
+
 pub(super) fn picture(host: &Host) -> Picture {
     Picture {
         pid: std::process::id(),
@@ -42,6 +61,7 @@ pub(super) fn picture(host: &Host) -> Picture {
         started_ms: host.started_ms,
         memory_bytes: memory(std::process::id(), Memory::Resident).unwrap_or_default(),
         functions: host.pool.stats().functions,
+        skipped: host.app.skipped.iter().map(skipped).collect(),
         mappings: host.kafka.iter().map(kafka::Watch::status).collect(),
         queues: host.sqs.iter().map(sqs::Watch::status).collect(),
         events: host.events.stats(),

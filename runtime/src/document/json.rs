@@ -1,18 +1,45 @@
 //! JSON templates: the same tree as YAML's, with lines.
 
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::node::{Entry, Kind, Node};
 use super::problems::Problems;
+use super::yaml::DEEPEST;
 
 /// Reads one document. `None` when it is not JSON; the reason is among the problems.
 pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
-    // bounds the depth as well
-    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+    // as YAML's reader does; serde_json takes no byte-order mark
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // a whole value, not one that is skipped: only then serde_json bounds the depth and reads what is escaped in texts
+    if let Err(error) = strict_json::from_str::<Value>(text) {
         problems.error(error.line().max(1), format!("this is not JSON: {error}."));
         return None;
     }
+    if let Some(line) = too_deep(text) {
+        problems.error(line, format!("nested more than {DEEPEST} deep. Flatten this part."));
+        return None;
+    }
     Some(Cursor { text, at: 0, line: 1 }.value(problems))
+}
+
+/// The line on which a JSON text nests deeper than [`DEEPEST`]. `serde_json` skips what it ignores without a bound.
+fn too_deep(text: &str) -> Option<usize> {
+    let (mut depth, mut line, mut in_string, mut escaped) = (0, 1, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'\n' => line += 1,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth -= 1,
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Some(line);
+        }
+    }
+    None
 }
 
 /// A place in text that is known to be JSON.
@@ -103,7 +130,7 @@ impl<'t> Cursor<'t> {
             self.at += 2;
         }
         self.at += 1;
-        serde_json::from_str(self.text.get(start..self.at).unwrap_or_default()).unwrap_or_default()
+        strict_json::from_str(self.text.get(start..self.at).unwrap_or_default()).unwrap_or_default()
     }
 }
 
@@ -125,12 +152,36 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_and_brackets_in_strings_change_nothing() {
+        let mut problems = Problems::new("t");
+        let text = format!("\u{feff}[\"{}\\\"{}\", 1]", "[".repeat(200), "{".repeat(200));
+        assert_eq!(parse_json(&text, &mut problems).unwrap().items().len(), 2);
+        assert!(!problems.has_errors(), "{problems:?}");
+    }
+
+    #[test]
     fn what_is_no_json_is_named_by_line() {
-        for (text, line) in [("", 1), ("{\n  \"a\": 1,\n}", 3), ("{\"a\": 1,\n \"a\": 2}", 2), ("{} {}", 1)] {
+        let (deep, braces) = (
+            format!("\n{}{}", "[".repeat(100_000), "]".repeat(100_000)),
+            format!("{}1{}", "{\"a\":".repeat(101), "}".repeat(101)),
+        );
+        for (text, line) in
+            [(deep.as_str(), 2), (&braces, 1), ("", 1), ("{\n  \"a\": 1,\n}", 3), ("{\"a\": 1,\n \"a\": 2}", 2), ("{} {}", 1)]
+        {
             let mut problems = Problems::new("t");
             parse_json(text, &mut problems);
             let found = problems.finish().unwrap_err();
             assert_eq!(found[0].line, line, "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_and_halves_of_characters_are_refused() {
+        let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        for text in [deep("[", "]"), deep("{\"a\":", "}"), "{\n\"a\": \"\\ud800\"}".into(), "{\n\"\\udc00\": 1}".into()] {
+            let mut problems = Problems::new("t");
+            assert!(parse_json(&text, &mut problems).is_none(), "{text:.40}");
+            assert_eq!(problems.finish().unwrap_err().len(), 1);
         }
     }
 

@@ -15,6 +15,7 @@ mod yaml;
 mod suite_tests;
 
 pub use json::parse_json;
+pub(crate) use node::LONGEST_SHOWN;
 pub use node::{Entry, Kind, Node};
 pub use problems::{Problems, nearest};
 pub use reader::Reader;

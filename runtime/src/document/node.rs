@@ -100,16 +100,18 @@ impl Node {
     }
 }
 
+/// Characters of a value that a message shows.
+pub(crate) const LONGEST_SHOWN: usize = 60;
+
 /// Text cut to what fits into a message.
 struct Shortened<'a>(&'a str);
 
 impl fmt::Display for Shortened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 60;
-        if self.0.chars().count() <= LONGEST {
+        if self.0.chars().count() <= LONGEST_SHOWN {
             return f.write_str(self.0);
         }
-        let cut: String = self.0.chars().take(LONGEST).collect();
+        let cut: String = self.0.chars().take(LONGEST_SHOWN).collect();
         write!(f, "{cut}...")
     }
 }

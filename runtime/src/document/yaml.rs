@@ -18,7 +18,7 @@ use super::problems::Problems;
 /// More than any template holds (the service takes 1 MB), fewer than an alias bomb needs.
 const MOST_NODES: usize = 200_000;
 /// Deeper than any template, shallower than the stack.
-const DEEPEST: usize = 100;
+pub(super) const DEEPEST: usize = 100;
 /// Prefix of YAML's own tags (`!!str`), resolved.
 const YAML_TAGS: &str = "tag:yaml.org,2002:";
 

@@ -96,6 +96,8 @@ fn what_is_no_pattern_is_said_with_its_remedy() {
         (r#"{"value": [{"anything-but": []}]}"#, "anything-but takes"),
         (r#"{"value": [{"anything-but": {"numeric": ["<", 1]}}]}"#, "anything-but takes"),
         (r#"{"value": {"$or": {"a": [1]}}}"#, "takes a list of at least two objects"),
+        (r#"{"value": {"a": [1], "a": [2]}}"#, "two values under one name: a is written twice"),
+        (r#"{"value": ["x"], "value": ["y"]}"#, "two values under one name: value is written twice"),
     ];
     for (pattern, words) in table {
         let (at, wrong) = Filters::new("value", &[r#"{"value": ["fine"]}"#, pattern]).unwrap_err();
@@ -133,6 +135,8 @@ fn what_is_no_pattern_is_said_with_its_remedy() {
         r#"{"anything-but": {"equals-ignore-case": 1}}"#,
         r#"{"anything-but": {"wildcard": "a*"}}"#,
         r#"{"prefix": "a", "suffix": "b"}"#,
+        r#"{"prefix": "a", "prefix": "b"}"#,
+        r#"{"anything-but": {"prefix": "a", "prefix": "b"}}"#,
         r#"{"prefix": {"equals-ignore-case": "a", "x": "b"}}"#,
         r#"{"prefix": {"suffix": "a"}}"#,
         r#"{"prefix": ["a"]}"#,

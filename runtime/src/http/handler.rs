@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::header::{ACCEPT, HeaderName, HeaderValue};
 use http::request::Parts as Head;
 use http::{Method, Request};
@@ -11,6 +10,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use super::authorizer::{self, Denied, Granted};
+use super::failed::{FailedCalls, Reason};
 use super::key_store::KeyStore;
 use super::keys::KeySet;
 use super::refusal::{Refusal, Reply};
@@ -19,6 +19,7 @@ use super::throttle::Buckets;
 use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
 use crate::connections::Peers;
 use crate::connections::body::Unread;
+use crate::instances::new_id;
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
 use crate::model::{Api, ApiKind, Route};
 
@@ -29,6 +30,7 @@ pub(super) struct Handler {
     keys: Option<Arc<KeyStore>>,
     buckets: Mutex<Buckets>,
     invoker: Invoker,
+    failed: FailedCalls,
 }
 
 /// Where a request goes.
@@ -44,7 +46,7 @@ impl Handler {
         check(&api, keys.is_some())?;
         let router = Router::new(&api.routes);
         let buckets = Mutex::new(Buckets::of(&api, Instant::now()));
-        Ok(Self { api, router, keys, buckets, invoker })
+        Ok(Self { api, router, keys, buckets, invoker, failed: FailedCalls::default() })
     }
 
     /// Answers a request; there is always an answer.
@@ -74,17 +76,28 @@ impl Handler {
 
     /// The authorizer speaks before a byte of the body is read.
     async fn answer(&self, head: &Head, body: Incoming, peers: Peers, request_id: &str) -> Result<Reply, Refusal> {
-        let now = Timestamp::now();
+        let (now, began) = (Timestamp::now(), Instant::now());
         let (path, found) = match self.find(head)? {
             Way::Route(path, found) => (path, found),
             Way::Answered(reply) => return Ok(reply),
         };
-        if !self.buckets.lock().unwrap_or_else(PoisonError::into_inner).take(found.route, Instant::now()) {
-            return Err(Refusal::TooMany);
+        let function_request = new_id();
+        let refuse = |refusal: Refusal, reason: &Reason| {
+            self.failed.log(began, found.route, refusal.reply(&self.api.kind).status(), &function_request, reason);
+            refusal
+        };
+        if !self.buckets.lock().unwrap_or_else(PoisonError::into_inner).take(found.route, began) {
+            return Err(refuse(Refusal::TooMany, &Reason::new("Throttled", "the route's limit of calls is reached")));
         }
         let granted = self.authorize(head, found.route, now).await;
-        let granted = granted.map_err(|denied| Refusal::Denied(denied, found.route.scopes.clone()))?;
-        let body = peers.body(body, MAX_BODY).await?;
+        let granted = granted.map_err(|denied| {
+            tracing::debug!(method = found.route.method, path = found.route.path, ?denied, "the authorizer refused a call");
+            Refusal::Denied(denied, found.route.scopes.clone())
+        })?;
+        let body = peers.body(body, MAX_BODY).await.map_err(|unread| match unread {
+            Unread::NoRoom => refuse(Refusal::NoRoom, &Reason::new("NoCapacity", &unread.to_string())),
+            of_the_client => Refusal::from(of_the_client),
+        })?;
         let trace_id = trace_id(head, now);
         let payload = event::build(&event::Parts {
             api: &self.api,
@@ -105,14 +118,22 @@ impl Handler {
             now,
         });
         let payload = payload.map_err(|error| {
-            tracing::error!(%error, "an event could not be written");
-            Refusal::Internal
+            refuse(Refusal::Internal, &Reason::new("HostFault", &format!("the event cannot be written: {error}")))
         })?;
         if payload.len() > MAX_PAYLOAD {
             return Err(Refusal::TooLarge);
         }
         let accept = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
-        self.invoke(found.route, payload, trace_id, accept).await
+        let request = invocation::Request {
+            trace_id: Some(trace_id),
+            request_id: Some(function_request.clone()),
+            ..invocation::Request::new(found.route.function.clone(), payload)
+        };
+        let reply = self.invoke(found.route, request, accept).await.map_err(|(refusal, reason)| refuse(refusal, &reason))?;
+        if reply.status().is_server_error() {
+            self.failed.log(began, found.route, reply.status(), &function_request, &Reason::answered());
+        }
+        Ok(reply)
     }
 
     /// Who answers, and the path as the event names it.
@@ -159,33 +180,27 @@ impl Handler {
         checked.map(Some)
     }
 
-    /// The invocation runs on when the client goes away or the route's time is over, as on Lambda.
-    async fn invoke(&self, route: &Route, payload: Bytes, trace_id: String, accept: &str) -> Result<Reply, Refusal> {
+    /// The invocation runs on when the client goes away or the route's time is over, as on Lambda. What failed comes with
+    /// what the log says of it.
+    async fn invoke(&self, route: &Route, request: invocation::Request, accept: &str) -> Result<Reply, (Refusal, Reason)> {
         let invoker = Arc::clone(&self.invoker);
-        let request =
-            invocation::Request { trace_id: Some(trace_id), ..invocation::Request::new(route.function.clone(), payload) };
         let running = tokio::spawn(async move { invoker.invoke(request, false).await });
-        let function = &route.function;
         let response = match tokio::time::timeout(route.timeout, running).await {
             Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(rejected))) => {
-                tracing::warn!(function, %rejected, "a request was turned away");
-                return Err(Refusal::from(&rejected));
-            }
-            Ok(Err(panicked)) => {
-                tracing::error!(function, %panicked, "an invocation broke off");
-                return Err(Refusal::Internal);
-            }
+            Ok(Ok(Err(rejected))) => return Err((Refusal::from(&rejected), Reason::rejected(&rejected))),
+            Ok(Err(panicked)) => return Err((Refusal::Internal, Reason::new("HostFault", &panicked.to_string()))),
             Err(_) => {
-                tracing::warn!(function, seconds = route.timeout.as_secs_f64(), "no answer within the route's time");
-                return Err(Refusal::TooSlow);
+                let why = format!("no answer within the route's {} s; the function runs on", route.timeout.as_secs_f64());
+                return Err((Refusal::TooSlow, Reason::new("RouteTimeout", &why)));
             }
         };
         match response.outcome {
-            Outcome::Error(_) | Outcome::Interrupted(_) => Err(Refusal::FunctionFailed),
+            Outcome::Error(error) | Outcome::Interrupted(error) => {
+                Err((Refusal::FunctionFailed, Reason::new(&error.error_type, &error.message)))
+            }
             Outcome::Answer(bytes) => answer::decode(&bytes, &self.api.kind, accept).map_err(|wrong| {
-                tracing::warn!(function, request_id = response.request_id, wrong, "the answer cannot be sent as a response");
-                Refusal::BadAnswer
+                let why = format!("the answer cannot be sent as a response: {wrong}");
+                (Refusal::BadAnswer, Reason::new("BadAnswer", &why))
             }),
         }
     }

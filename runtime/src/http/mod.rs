@@ -4,7 +4,7 @@
 //! [`router`] (which route) - [`throttle`] (not too many of them) - [`authorizer`] with [`token`] and [`keys`] (may this token use it; [`key_store`] keeps the keys current, [`fetch`] reads a URL) - [`event`] (the JSON the function
 //! sees, by payload format) - the invoker - [`answer`] (what the function meant, by payload format). [`handler`] is that
 //! chain; [`refusal`] is the table of answers that the services give by themselves; [`media`] says which bodies of a REST
-//! API travel as base64.
+//! API travel as base64; [`failed`] writes the line of the log that a failed call leaves.
 //!
 //! Promises: a route with an authorizer is never served without keys to check tokens with; no header or body of a
 //! client can hold a connection for ever; a request that was accepted is answered even while the host drains.
@@ -14,6 +14,7 @@ mod authorizer;
 mod cors;
 pub(crate) mod decode;
 mod event;
+mod failed;
 mod fetch;
 mod handler;
 mod key_store;

@@ -50,7 +50,7 @@ pub(super) fn check_header(token: &str) -> Result<(), &'static str> {
     const NO_JWT: &str = "the token is not a JWT";
     let header = token.split('.').next().unwrap_or_default();
     let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| NO_JWT)?;
-    let Members(header) = serde_json::from_slice(&header).map_err(|_| NO_JWT)?;
+    let Members(header) = strict_json::from_slice(&header).map_err(|_| NO_JWT)?;
     if header.contains_key("crit") { Err("the token's header demands extensions (crit)") } else { Ok(()) }
 }
 

@@ -25,7 +25,9 @@ pub(super) struct Job {
     pub(super) payload: Bytes,
     pub(super) trace_id: String,
     /// JSON, in ASCII.
-    pub(super) client_context: Option<String>,
+    pub(super) client_context: Option<Arc<str>>,
+    /// Version or alias that the caller named.
+    pub(super) qualifier: Option<String>,
     pub(super) records: usize,
     pub(super) kill: Option<Kill>,
     /// Its caller waits for a busy instance rather than be refused.
@@ -42,7 +44,8 @@ pub(super) struct Assignment {
     pub(super) invocation_id: String,
     pub(super) deadline_ms: u64,
     pub(super) trace_id: String,
-    pub(super) client_context: Option<String>,
+    pub(super) client_context: Option<Arc<str>>,
+    pub(super) qualifier: Option<String>,
     pub(super) payload: Bytes,
 }
 

@@ -10,15 +10,9 @@ use crate::model::{Function, Logging};
 /// credentials there, and a local run must never reach a real account by accident.
 const ALLOWED: [&str; 8] = ["PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE", "RUST_LOG"];
 
-/// What the host says of itself where the template is silent.
-const REGION: &str = "us-east-1";
-
-/// Account of every ARN made here.
-pub(super) const ACCOUNT: &str = "000000000000";
-
 /// The function's ARN as `Lambda-Runtime-Invoked-Function-Arn` carries it.
 pub(crate) fn arn(function: &Function) -> String {
-    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function.name)
+    function.location.arn("lambda", &format!("function:{}", function.name))
 }
 
 /// Everything the process of `function` finds in its environment: the host's allowed variables (`host`), Lambda's defaults and
@@ -49,8 +43,8 @@ pub(super) fn build(
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", function.logging.group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", function.name))),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream.to_owned()),
-        ("AWS_REGION", REGION.to_owned()),
-        ("AWS_DEFAULT_REGION", REGION.to_owned()),
+        ("AWS_REGION", function.location.region.clone()),
+        ("AWS_DEFAULT_REGION", function.location.region.clone()),
         // well-formed and worthless: the SDK asks no further, and no account accepts them
         ("AWS_ACCESS_KEY_ID", "local".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
@@ -73,13 +67,16 @@ fn logging(logging: &Logging) -> impl Iterator<Item = (String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Code, LogFormat, LogLevel, Logging};
+    use crate::model::{Code, Location, LogFormat, LogLevel, Logging};
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     fn function() -> Function {
         Function {
             id: "Echo".into(),
             name: "stack-Echo".into(),
+            location: Location::default(),
+            qualifiers: BTreeSet::new(),
             code: Code::Prebuilt("/srv/echo/bootstrap".into()),
             place: String::new(),
             handler: "bootstrap".into(),

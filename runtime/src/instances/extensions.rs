@@ -8,9 +8,8 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::environment::ACCOUNT;
 use super::failure;
 use super::instance::{Extension, Instance, NotRegistered};
 use super::runtime_api::{Reply, accepted, header, read, refuse};
@@ -58,7 +57,7 @@ fn registered(headers: &HeaderMap, body: &[u8], instance: &Instance, peers: &Pee
     let mut answer = json!({ "functionName": function.name, "functionVersion": "$LATEST", "handler": function.handler });
     let features = header(headers, "lambda-extension-accept-feature").unwrap_or_default();
     if features.split(',').any(|feature| feature.trim() == "accountId") {
-        answer["accountId"] = ACCOUNT.into();
+        answer["accountId"] = function.location.account.as_str().into();
     }
     let response = Response::builder()
         .header("Content-Type", "application/json")
@@ -76,12 +75,7 @@ fn check(body: &[u8]) -> Result<(), Refused> {
         configuration_keys: Option<Vec<String>>,
     }
     let format = |why: String| Refused("InvalidRequestFormat", why);
-    // by way of a map, since serde would take a list for the fields in their order
-    let fields: Option<Map<String, Value>> = serde_json::from_slice(body).map_err(|error| format(error.to_string()))?;
-    let register: Option<Register> = fields
-        .map(|fields| serde_json::from_value(Value::Object(fields)))
-        .transpose()
-        .map_err(|error| format(error.to_string()))?;
+    let register: Option<Register> = strict_json::from_slice(body).map_err(|error| format(error.to_string()))?;
     let Register { events, configuration_keys } = register.unwrap_or_default();
     if configuration_keys.is_some_and(|keys| !keys.is_empty()) {
         return Err(format("configurationKeys are deprecated; use environment variables instead".to_owned()));

@@ -132,7 +132,7 @@ impl Instance {
         if state.stopping || hand.is_closed() {
             return Err(job);
         }
-        let Job { request_id, payload, trace_id, client_context, records, kill, waits, begun, reply } = job;
+        let Job { request_id, payload, trace_id, client_context, qualifier, records, kill, waits, begun, reply } = job;
         let invocation_id = super::pool::new_id();
         let assignment = Assignment {
             request_id: request_id.clone(),
@@ -140,6 +140,7 @@ impl Instance {
             deadline_ms: epoch_ms(SystemTime::now() + self.runner.function.timeout),
             trace_id: trace_id.clone(),
             client_context: client_context.clone(),
+            qualifier: qualifier.clone(),
             payload: payload.clone(),
         };
         let init = state.init.take();
@@ -153,7 +154,7 @@ impl Instance {
             if let Some(entry) = state.in_flight.remove(&request_id) {
                 state.init = entry.init;
                 let reply = entry.reply;
-                return Err(Job { request_id, payload, trace_id, client_context, records, kill, waits, begun, reply });
+                return Err(Job { request_id, payload, trace_id, client_context, qualifier, records, kill, waits, begun, reply });
             }
             return Ok(());
         }

@@ -17,6 +17,7 @@ use super::process::{Memory, memory};
 use super::records::{self, Line};
 use super::tail::{Tail, Tails};
 use crate::model::Logging;
+use crate::terminal;
 
 /// Lines of one function that may wait to be written.
 const QUEUE_PER_FUNCTION: usize = 4_096;
@@ -154,7 +155,9 @@ fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
                 if let Some(id) = &entry.request_id {
                     tails.take(id, &entry.line, &text);
                 }
-                if writeln!(out, "{} {} | {text}", entry.function, entry.request_id.as_deref().unwrap_or("-")).is_err() {
+                // a caller that asked for the end of the log receives the function's own characters, a terminal does not
+                let shown = terminal::line(&text);
+                if writeln!(out, "{} {} | {shown}", entry.function, entry.request_id.as_deref().unwrap_or("-")).is_err() {
                     return;
                 }
             }
@@ -205,6 +208,20 @@ mod tests {
         let mut out = Vec::new();
         write_all(&receiver, &Tails::default(), &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), "Echo 8f5 | hello\n");
+    }
+
+    #[test]
+    fn a_line_cannot_steer_the_terminal_and_its_json_stays() {
+        let (sender, receiver) = channel();
+        let json = "{\"a\":\"\u{9b}2J\u{202e}\"}";
+        for text in ["\x1b[2Jhello\rbye", json] {
+            sender.send(entry(Line::Output { text: text.into() })).unwrap();
+        }
+        drop(sender);
+        let mut out = Vec::new();
+        write_all(&receiver, &Tails::default(), &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "Echo 8f5 | \\u001b[2Jhello\\rbye\nEcho 8f5 | {\"a\":\"\\u009b2J\\u202e\"}\n");
     }
 
     #[test]

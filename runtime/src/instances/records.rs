@@ -229,7 +229,7 @@ pub(super) fn level_of(text: &str) -> LogLevel {
     if !text.trim_start().starts_with('{') {
         return LogLevel::Info;
     }
-    let Ok(entry) = serde_json::from_str::<Entry>(text) else { return LogLevel::Info };
+    let Ok(entry) = strict_json::from_str::<Entry>(text) else { return LogLevel::Info };
     let times = [entry.timestamp, entry.time, entry.at_timestamp];
     let timed = times.iter().flatten().filter_map(Value::as_str).any(|time| time.parse::<Timestamp>().is_ok());
     let level = entry.level.as_ref().and_then(Value::as_str).map(str::to_ascii_uppercase).filter(|_| timed);

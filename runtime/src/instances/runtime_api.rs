@@ -71,16 +71,20 @@ async fn next(instance: &Arc<Instance>) -> Reply {
         // being ended: any answer would make the runtime exit with an error before it is asked to end
         return std::future::pending().await;
     };
-    let Assignment { request_id, invocation_id, deadline_ms, trace_id, client_context, payload } = assignment;
+    let Assignment { request_id, invocation_id, deadline_ms, trace_id, client_context, qualifier, payload } = assignment;
+    let mut invoked = arn(&instance.runner.function);
+    if let Some(qualifier) = qualifier {
+        invoked.extend([":", &qualifier]);
+    }
     let mut response = Response::builder()
         .header("Content-Type", "application/json")
         .header("Lambda-Runtime-Aws-Request-Id", &*request_id)
         .header("Lambda-Runtime-Invocation-Id", invocation_id)
         .header("Lambda-Runtime-Deadline-Ms", deadline_ms)
-        .header("Lambda-Runtime-Invoked-Function-Arn", arn(&instance.runner.function))
+        .header("Lambda-Runtime-Invoked-Function-Arn", invoked)
         .header("Lambda-Runtime-Trace-Id", trace_id);
     if let Some(context) = client_context {
-        response = response.header("Lambda-Runtime-Client-Context", context);
+        response = response.header("Lambda-Runtime-Client-Context", &*context);
     }
     response
         .body(Full::new(payload))

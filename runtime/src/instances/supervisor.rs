@@ -203,10 +203,12 @@ async fn start(instance: &Arc<Instance>) -> io::Result<(Process, TcpListener)> {
     let mut process = Process::start(&runner.executable, environment, runner.open_files, &runner.guardian)?;
     instance.process_started(process.pid());
     let weak = Arc::downgrade(instance);
-    let (log, observer) = (runner.log.clone(), runner.observer.clone());
+    let (log, observer, function) = (runner.log.clone(), runner.observer.clone(), runner.function.id.clone());
     process.forward_output(move |text| {
         let request = weak.upgrade().and_then(|instance| instance.current_request());
-        observer.printed(&text);
+        for renamed in observer.printed(&text) {
+            tracing::warn!(function, "{renamed}");
+        }
         log.write(request.as_ref(), Line::Output { text });
     });
     Ok((process, listener))

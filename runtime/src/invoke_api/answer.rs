@@ -1,5 +1,7 @@
 //! Answers in the service's words: what SDKs take apart ("Invoke" in Lambda's API reference).
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -10,7 +12,7 @@ use super::admission::Refused;
 use crate::asynchronous::{MAX_EVENT, NotAccepted};
 use crate::instances::arn;
 use crate::invocation::{self, MAX_PAYLOAD, Outcome, Rejected};
-use crate::model::Function;
+use crate::model::{Function, Location, Skipped};
 
 pub(super) type Reply = Response<Full<Bytes>>;
 
@@ -25,6 +27,8 @@ pub(super) enum Error {
     NoSuchOperation,
     /// By name.
     NoFunction(String),
+    /// Why the template's function is not run here.
+    NotRun(String),
     InvalidParameter(String),
     /// Why the body is no JSON.
     NotJson(String),
@@ -66,7 +70,7 @@ impl From<NotAccepted> for Error {
 
 impl Error {
     /// The answer.
-    pub(super) fn reply(&self) -> Reply {
+    pub(super) fn reply(&self, location: &Location) -> Reply {
         let (status, name, message) = match self {
             Self::Refused(Refused::Page) => (
                 403,
@@ -88,8 +92,9 @@ impl Error {
             Self::NoFunction(name) => (
                 404,
                 "ResourceNotFoundException",
-                format!("Function not found: arn:aws:lambda:us-east-1:000000000000:function:{name}"),
+                format!("Function not found: {}", location.arn("lambda", &format!("function:{name}"))),
             ),
+            Self::NotRun(why) => (502, "InvalidRuntimeException", why.clone()),
             Self::InvalidParameter(why) => (400, "InvalidParameterValueException", why.clone()),
             Self::NotJson(why) => {
                 (400, "InvalidRequestContentException", format!("Could not parse request body into json: {why}"))
@@ -114,15 +119,15 @@ impl Error {
     }
 }
 
-/// The end of a synchronous invocation. `log`: what the function printed, if it was asked for.
-pub(super) fn ended(response: invocation::Response, log: Option<&str>) -> Reply {
+/// The end of a synchronous invocation of this version. `log`: what the function printed, if it was asked for.
+pub(super) fn ended(response: invocation::Response, version: &'static str, log: Option<&str>) -> Reply {
     let (body, failed) = match response.outcome {
         Outcome::Answer(body) => (body, false),
         Outcome::Error(error) | Outcome::Interrupted(error) => (error.body, true),
     };
     let mut reply = json_reply(StatusCode::OK, body);
     set(&mut reply, "x-amzn-requestid", &response.request_id);
-    set(&mut reply, "x-amz-executed-version", "$LATEST");
+    set(&mut reply, "x-amz-executed-version", version);
     if failed {
         set(&mut reply, "x-amz-function-error", "Unhandled");
     }
@@ -140,13 +145,24 @@ pub(super) fn taken(status: StatusCode, request_id: &str) -> Reply {
     reply
 }
 
-/// `ListFunctions`.
-pub(super) fn list<'f>(functions: impl Iterator<Item = &'f Function>) -> Reply {
+/// `ListFunctions`: those that run, then those that this host cannot run.
+pub(super) fn list(functions: &BTreeMap<String, Function>, skipped: &BTreeMap<String, Skipped>, location: &Location) -> Reply {
+    let not_run = skipped.values().map(|skipped| {
+        let image = skipped.runtime == "image";
+        let mut listed = json!({ "FunctionName": skipped.name, "FunctionArn": location.arn("lambda", &format!("function:{}", skipped.name)),
+            "Version": "$LATEST", "PackageType": if image { "Image" } else { "Zip" }, "State": "Inactive", "StateReason": skipped.reason });
+        if !image {
+            listed["Runtime"] = Value::from(skipped.runtime.as_str());
+        }
+        listed
+    });
     let functions: Vec<Value> = functions
+        .values()
         .map(|function| {
             json!({ "FunctionName": function.name, "FunctionArn": arn(function), "Runtime": "provided.al2023", "Handler": function.handler,
                 "Timeout": function.timeout.as_secs(), "MemorySize": function.memory_mb, "Version": "$LATEST", "PackageType": "Zip" })
         })
+        .chain(not_run)
         .collect();
     json_reply(StatusCode::OK, json!({ "Functions": functions }).to_string())
 }

@@ -19,7 +19,7 @@ pub(super) fn read(header: &[u8]) -> Result<String, Error> {
         return Err(Error::ClientContext("Client context must be at most 3583 bytes."));
     }
     let decoded = base64::engine::general_purpose::STANDARD.decode(header).ok();
-    let object: Option<Value> = decoded.and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(Value::is_object);
+    let object: Option<Value> = decoded.and_then(|bytes| strict_json::from_slice(&bytes).ok()).filter(Value::is_object);
     let object = object.ok_or(Error::ClientContext("Client context must be a valid Base64-encoded JSON object."))?;
     let mut text = String::new();
     for c in object.to_string().chars() {

@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Error, Reply};
-use super::name::{NotFound, find};
+use super::name::{NotFound, find, not_run};
 use super::request::{self, Kind, Wanted};
 use super::{Api, HOST_ID, admission};
 use crate::asynchronous::{Event, MAX_EVENT};
@@ -14,12 +14,13 @@ use crate::connections::Peers;
 use crate::connections::body::Unread;
 use crate::instances::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
+use crate::model::qualified::{LATEST, PUBLISHED};
 
 /// Answers a request; there is always an answer.
 pub(super) async fn handle(api: &Api, request: Request<Incoming>, peers: Peers) -> Reply {
     serve(api, request, &peers).await.unwrap_or_else(|error| {
         tracing::debug!(?error, "a call of the Invoke API was refused");
-        error.reply()
+        error.reply(&api.location)
     })
 }
 
@@ -32,10 +33,13 @@ async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<R
     }
     let wanted = request::read(&head.method, head.uri.path(), head.uri.query().unwrap_or(""), &head.headers)?;
     let Wanted::Invoke { function, qualifier, kind, tail, client_context } = wanted else {
-        return Ok(answer::list(api.functions.values()));
+        return Ok(answer::list(&api.functions, &api.skipped, &api.location));
     };
-    let function = find(&function, qualifier.as_deref(), &api.functions).map_err(|error| match error {
-        NotFound::Unknown(name) => Error::NoFunction(name),
+    let (function, qualifier) = find(&function, qualifier.as_deref(), &api.functions).map_err(|error| match error {
+        NotFound::Unknown(name) => match not_run(&name, &api.skipped) {
+            Some(reason) => Error::NotRun(format!("function {name} is not run by this host: {reason}")),
+            None => Error::NoFunction(name),
+        },
         NotFound::Contradiction => {
             Error::InvalidParameter("the qualifier in the function's name is not the Qualifier of the request".into())
         }
@@ -53,6 +57,7 @@ async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<R
                 request_id: Some(new_id()),
                 trace_id,
                 client_context,
+                qualifier,
                 ..invocation::Request::new(function.id.clone(), payload)
             };
             invoke(api, request, tail).await
@@ -62,6 +67,7 @@ async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<R
 
 /// The invocation runs on when the caller goes away, as on Lambda.
 async fn invoke(api: &Api, request: invocation::Request, tail: bool) -> Result<Reply, Error> {
+    let version = executed_version(request.qualifier.as_deref());
     let tail = request.request_id.as_deref().filter(|_| tail).map(|id| api.logs.tail(id));
     let invoker = api.invoker.clone();
     let running = tokio::spawn(async move { invoker.invoke(request, false).await });
@@ -70,7 +76,12 @@ async fn invoke(api: &Api, request: invocation::Request, tail: bool) -> Result<R
         Some(tail) => Some(tail.text().await),
         None => None,
     };
-    Ok(answer::ended(response, log.as_deref()))
+    Ok(answer::ended(response, version, log.as_deref()))
+}
+
+/// The version behind a qualifier: there is one that is published, and every alias names it.
+fn executed_version(qualifier: Option<&str>) -> &'static str {
+    if qualifier.is_none_or(|qualifier| qualifier == LATEST) { LATEST } else { PUBLISHED }
 }
 
 /// The event, which is JSON; none at all counts as `{}`.

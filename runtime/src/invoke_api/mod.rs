@@ -31,7 +31,7 @@ use crate::connections::places::Places;
 use crate::connections::{self, Rules};
 use crate::instances::Logs;
 use crate::invocation::Invoker;
-use crate::model::Function;
+use crate::model::{Function, Location, Skipped};
 
 pub use admission::{LEAST_TOKEN, Token};
 pub use beacon::{Beacon, Definitions};
@@ -39,7 +39,7 @@ pub use client::{Answer, Asked, Client};
 
 /// The function of this name, ARN or logical id, with or without a qualifier.
 pub fn function<'f>(written: &str, functions: &'f BTreeMap<String, Function>) -> Option<&'f Function> {
-    name::find(written, None, functions).ok()
+    name::find(written, None, functions).ok().map(|(function, _)| function)
 }
 
 /// Where it listens unless told otherwise: where `sam local start-lambda` does.
@@ -53,6 +53,10 @@ const HOST_ID: &str = "x-usher-host";
 pub struct Api {
     /// By logical id.
     pub functions: BTreeMap<String, Function>,
+    /// Functions that this host cannot run, by logical id.
+    pub skipped: BTreeMap<String, Skipped>,
+    /// Region and account of ARNs in answers.
+    pub location: Location,
     /// Runs functions.
     pub invoker: Invoker,
     /// Takes events over.

@@ -1,14 +1,12 @@
 //! Which function is meant: a name, an ARN or a part of one, with or without a qualifier.
 //!
-//! Lambda's forms are `name`, `account:function:name` and `arn:aws:lambda:region:account:function:name`, each with `:qualifier`
-//! behind it. Here a logical id is a name as well, and account and region are not looked at: there is but one of each.
+//! Lambda's forms are those of [`function_name`]. A logical id is a name as well, and account and region are not compared: an
+//! application has one of each.
 
 use std::collections::BTreeMap;
 
-use crate::model::Function;
-
-/// The only version there is.
-const LATEST: &str = "$LATEST";
+use crate::model::qualified::{LATEST, function_name};
+use crate::model::{Function, Skipped};
 
 /// Why no function is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,36 +17,47 @@ pub(super) enum NotFound {
     Contradiction,
 }
 
-/// The function that `written` and the request's `Qualifier` name.
+/// The function that `written` and the request's `Qualifier` name, and the version or alias that they name. Every alias and version that the template declares is the
+/// one code there is; any other is not found, as on the service.
 pub(super) fn find<'f>(
     written: &str,
     qualifier: Option<&str>,
     functions: &'f BTreeMap<String, Function>,
-) -> Result<&'f Function, NotFound> {
-    let bare = written.split_once("function:").map_or(written, |(_, rest)| rest);
-    let (name, own) = bare.split_once(':').map_or((bare, None), |(name, own)| (name, Some(own)));
+) -> Result<(&'f Function, Option<String>), NotFound> {
+    let (name, own) = function_name(written);
     if own.zip(qualifier).is_some_and(|(own, asked)| own != asked) {
         return Err(NotFound::Contradiction);
     }
     let version = own.or(qualifier).unwrap_or(LATEST);
     let known = functions.values().find(|function| function.name == name).or_else(|| functions.get(name));
     known
-        .filter(|_| version == LATEST)
+        .filter(|function| version == LATEST || function.qualifiers.contains(version))
+        .map(|function| (function, own.or(qualifier).map(str::to_owned)))
         .ok_or_else(|| NotFound::Unknown(if version == LATEST { name.to_owned() } else { format!("{name}:{version}") }))
+}
+
+/// Why the function of this name (with or without a qualifier) is not run, if the template has it and this host cannot run it.
+pub(super) fn not_run<'s>(name: &str, skipped: &'s BTreeMap<String, Skipped>) -> Option<&'s str> {
+    let (name, _) = function_name(name);
+    let (_, found) = skipped.iter().find(|(id, skipped)| *id == name || skipped.name == name)?;
+    Some(&found.reason)
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::*;
-    use crate::model::Code;
+    use crate::model::{Code, Location};
 
     /// `Greeter` of the stack `shop`.
     pub(in crate::invoke_api) fn function() -> Function {
         Function {
             id: "Greeter".into(),
             name: "shop-Greeter".into(),
+            location: Location::default(),
+            qualifiers: BTreeSet::from(["live".to_owned(), "1".to_owned()]),
             code: Code::Prebuilt("bootstrap".into()),
             place: String::new(),
             handler: String::new(),
@@ -69,14 +78,26 @@ pub(super) mod tests {
             ("Greeter", None),
             ("shop-Greeter:$LATEST", None),
             ("shop-Greeter", Some("$LATEST")),
+            ("shop-Greeter:live", None),
+            ("Greeter", Some("live")),
+            ("shop-Greeter", Some("1")),
+            ("function:shop-Greeter:live", Some("live")),
             ("000000000000:function:shop-Greeter", None),
             ("function:shop-Greeter", None),
             (arn, None),
             (&format!("{arn}:$LATEST"), Some("$LATEST")),
         ] {
-            assert_eq!(find(written, qualifier, &functions).map(|f| f.id.as_str()), Ok("Greeter"), "{written} {qualifier:?}");
+            assert_eq!(
+                find(written, qualifier, &functions).map(|found| found.0.id.as_str()),
+                Ok("Greeter"),
+                "{written} {qualifier:?}"
+            );
         }
-        assert_eq!(find("shop-Greeter:live", None, &functions), Err(NotFound::Unknown("shop-Greeter:live".into())));
+        let qualifier = |written: &str, qualifier| find(written, qualifier, &functions).unwrap().1;
+        assert_eq!(qualifier("Greeter:live", None).as_deref(), Some("live"));
+        assert_eq!(qualifier(arn, Some("1")).as_deref(), Some("1"));
+        assert_eq!(qualifier("Greeter", None), None);
+        assert_eq!(find("shop-Greeter:beta", None, &functions), Err(NotFound::Unknown("shop-Greeter:beta".into())));
         assert_eq!(find("shop-Greeter:1", Some("2"), &functions), Err(NotFound::Contradiction));
         assert_eq!(find("Nobody", None, &functions), Err(NotFound::Unknown("Nobody".into())));
         assert_eq!(find("", None, &functions), Err(NotFound::Unknown(String::new())));

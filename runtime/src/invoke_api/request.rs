@@ -1,6 +1,6 @@
 //! What is asked: read from the head of a request.
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::answer::Error;
 use super::client_context;
@@ -44,8 +44,8 @@ pub(super) fn read(method: &Method, path: &str, query: &str, headers: &HeaderMap
     if method != Method::POST || function.contains('/') {
         return Err(Error::NoSuchOperation);
     }
-    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
-    let kind = match header("x-amz-invocation-type") {
+    let header = |name| Ok::<_, Error>(single(headers, name)?.map(|value| value.to_str().unwrap_or("unreadable")));
+    let kind = match header("x-amz-invocation-type")? {
         None | Some("RequestResponse") => Kind::Synchronous,
         Some("Event") => Kind::Asynchronous,
         Some("DryRun") => Kind::Dry,
@@ -55,19 +55,30 @@ pub(super) fn read(method: &Method, path: &str, query: &str, headers: &HeaderMap
             )));
         }
     };
-    let tail = match header("x-amz-log-type") {
+    let tail = match header("x-amz-log-type")? {
         None | Some("None") => false,
         Some("Tail") => true,
         Some(other) => return Err(Error::InvalidParameter(format!("X-Amz-Log-Type is None or Tail, not {other}"))),
     };
     let qualifier = decode::query(query).into_iter().find(|(name, _)| name == "Qualifier").map(|(_, value)| value);
-    let client_context = headers.get("x-amz-client-context").map(|value| client_context::read(value.as_bytes())).transpose()?;
+    let client_context = single(headers, "x-amz-client-context")?;
+    let client_context = client_context.map(|value| client_context::read(value.as_bytes())).transpose()?;
     Ok(Wanted::Invoke { function: decode::percent(function), qualifier, kind, tail, client_context })
+}
+
+/// A header that is given once, or not at all: of two values neither is the one that was meant.
+fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h HeaderValue>, Error> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    match values.next() {
+        Some(_) => Err(Error::InvalidParameter(format!("{name} is given more than once"))),
+        None => Ok(first),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderName;
 
     use super::*;
 
@@ -89,6 +100,18 @@ mod tests {
         };
         assert_eq!(read, Ok(invoke));
         assert_eq!(wanted(&Method::GET, "/2015-03-31/functions/", "", &[]), Ok(Wanted::List));
+    }
+
+    #[test]
+    fn a_header_given_twice_is_refused() {
+        for (name, value) in [("x-amz-client-context", "e30="), ("x-amz-invocation-type", "Event"), ("x-amz-log-type", "Tail")] {
+            let mut headers = HeaderMap::new();
+            headers.append(name, HeaderValue::from_static(value));
+            assert!(read(&Method::POST, "/2015-03-31/functions/f/invocations", "", &headers).is_ok(), "{name}");
+            headers.append(name, HeaderValue::from_static(value));
+            let twice = read(&Method::POST, "/2015-03-31/functions/f/invocations", "", &headers);
+            assert!(matches!(&twice, Err(Error::InvalidParameter(why)) if why.contains(name)), "{twice:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub(super) enum Broken {
     Fenced,
     /// The group leaves partitions to no member.
     Unassigned(String),
+    /// The log does not have the position of one of its partitions: where that is read has to be settled again.
+    Astray(String),
     /// Anything else.
     Other(String),
 }
@@ -19,7 +21,7 @@ impl fmt::Display for Broken {
             Self::Fenced => {
                 f.write_str("the group has given its membership to another consumer of the same identity; it joins again")
             }
-            Self::Unassigned(why) | Self::Other(why) => f.write_str(why),
+            Self::Unassigned(why) | Self::Astray(why) | Self::Other(why) => f.write_str(why),
         }
     }
 }

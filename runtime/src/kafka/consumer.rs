@@ -22,7 +22,7 @@ use super::buffer::Chunk;
 use super::fetched::Fetched;
 use super::offsets::{self, Rules, Settled};
 use super::resume::Finding;
-use super::status::Progress;
+use super::status::{LogEnd, Progress};
 use super::topics::KnownTopics;
 use crate::filter::Filters;
 use crate::mapping::{Offset, Partition};
@@ -44,6 +44,8 @@ pub(super) enum Event {
     CommitFailed(Vec<Partition>),
     /// Another consumer has to settle again where these partitions are read, for this reason, once what is held of them is done.
     Astray(Vec<Partition>, String),
+    /// The first offset of the log, by partition.
+    LogStarts(Vec<(Partition, Offset)>),
     /// The group leaves partitions to no member, for this reason: this consumer has to join as another one.
     Unassigned(String),
 }
@@ -179,6 +181,13 @@ impl Context {
         }
     }
 
+    /// Counts offsets that were deleted unread. How many of them were not counted before.
+    pub(super) fn deleted(&self, place: (&str, i32), first: Offset, last: Offset) -> u64 {
+        let new = self.known.count_deleted(place, first, last);
+        self.progress.deleted_unread.fetch_add(new, Ordering::Relaxed);
+        new
+    }
+
     /// Reports what an assignment found.
     fn report(&self, settled: &Settled) {
         let mapping = &self.mapping;
@@ -187,12 +196,13 @@ impl Context {
             self.known.rewritten().remove(&(topic.clone(), *partition));
             match *finding {
                 Finding::Deleted { first, last } => {
-                    self.progress.deleted_unread.fetch_add((last - first + 1) as u64, Ordering::Relaxed);
+                    self.deleted((topic, *partition), first, last);
                     tracing::error!(%mapping, topic, partition, first, last,
-                        "ALARM: the offsets {first} to {last} of {topic}-{partition} were deleted before group read them (retention, or DeleteRecords). \
+                        "ALARM: the offsets {first} to {last} of {topic}-{partition} were deleted before the group read them (retention, or DeleteRecords). \
                          It goes on at {}. Raise retention.ms of the topic, or have the mapping keep up", last + 1);
                 }
                 Finding::Replaced => {
+                    self.known.begin_count(topic, *partition);
                     self.progress.logs_replaced.fetch_add(1, Ordering::Relaxed);
                     if replaced.insert(topic) {
                         tracing::error!(%mapping, topic,
@@ -201,6 +211,7 @@ impl Context {
                     }
                 }
                 Finding::Cut { committed, end } => {
+                    self.known.begin_count(topic, *partition);
                     self.progress.logs_replaced.fetch_add(1, Ordering::Relaxed);
                     tracing::error!(%mapping, topic, partition, committed, end,
                         "ALARM: the log of {topic}-{partition} was cut, or its topic deleted and created again: the group had read it up to {committed}, \
@@ -250,6 +261,7 @@ impl ClientContext for Context {
             self.broker_is(true);
         }
         tracing::debug!(mapping = %self.mapping, %error, reason, "Kafka reports an error");
+        self.progress.noted(reason);
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
     }
 
@@ -262,9 +274,7 @@ impl ClientContext for Context {
         for topic in statistics.topics.values() {
             for state in topic.partitions.values() {
                 let Some(partition) = partition(&self.topics, &topic.topic, state.partition) else { continue };
-                if state.hi_offset >= 0 {
-                    self.progress.end(partition, state.hi_offset);
-                }
+                self.progress.log(partition, LogEnd::reported(state.next_offset, state.hi_offset, state.ls_offset));
                 if state.next_offset >= 0 {
                     fetched.reported(partition, state.next_offset);
                 }

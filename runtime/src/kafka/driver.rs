@@ -152,7 +152,7 @@ impl Driver {
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings {
-                        self.progress.paused(settings.paused_partitions.clone());
+                        self.progress.paused(settings.paused, settings.paused_partitions.clone());
                         self.step(Input::Tuned(settings));
                     }
                 }
@@ -168,7 +168,7 @@ impl Driver {
                 }
             }
             if shown.elapsed() >= STATUS_INTERVAL {
-                self.progress.holds(self.machine.overview());
+                self.progress.holds(&self.mapping.topics, self.machine.overview());
                 shown = Instant::now();
             }
         }
@@ -234,9 +234,10 @@ impl Driver {
             Event::Sought(partition, offset, result) => self.sought(partition, offset, result),
             Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
             Event::Astray(partitions, why) => self.goes_astray(&partitions, &why),
+            Event::LogStarts(starts) => self.look_for_deleted(&starts),
             Event::Unassigned(why) => self.unassigned = Some(why),
         }
-        self.progress.holds(self.machine.overview());
+        self.progress.holds(&self.mapping.topics, self.machine.overview());
     }
 
     fn arrived(&mut self, partition: Partition, chunk: Chunk) {
@@ -380,6 +381,7 @@ impl Driver {
                 self.history.failed(slice, &response.request_id, function_error);
             }
         }
+        self.progress.finished(&slices, &finish, result);
         if !failed.is_empty() {
             self.progress.failed_batches.fetch_add(1, Ordering::Relaxed);
         }

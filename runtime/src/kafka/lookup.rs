@@ -15,6 +15,9 @@ use crate::model::KafkaMapping;
 /// How long a broker may take to answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long the next record of a partition is looked for: a partition that cannot be read has none.
+pub(crate) const FIRST_RECORD: Duration = Duration::from_secs(3);
+
 /// A consumer that may read offsets of this group, and commit them while the group has no members.
 pub(crate) fn consumer(mapping: &KafkaMapping, group: &str) -> Result<BaseConsumer<Quiet>, String> {
     cluster(mapping)
@@ -84,6 +87,33 @@ pub(crate) fn read_as<T>(
         }
     }
     Ok(found)
+}
+
+/// Offset of the first record at or behind `from` that a consumer of committed records gets. `None`: there is none, only transaction
+/// markers and aborted records, or nothing.
+///
+/// # Errors
+/// The brokers do not say within `patience`, as with a batch that cannot be read.
+pub(crate) fn first_record(
+    consumer: &BaseConsumer<Quiet>,
+    (topic, partition): (&str, i32),
+    from: i64,
+    patience: Duration,
+) -> Result<Option<i64>, String> {
+    let failed = |error: KafkaError| format!("topic {topic}: {error}");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(from)).map_err(failed)?;
+    consumer.assign(&list).map_err(failed)?;
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(Ok(message)) => return Ok(Some(message.offset())),
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+            Some(Err(error)) => tracing::debug!(%error, "while looking for a record"),
+            None => {}
+        }
+    }
+    Err(format!("topic {topic}: nothing came within {} s", patience.as_secs()))
 }
 
 /// One record of a partition. `None`: the topic does not have it any more.

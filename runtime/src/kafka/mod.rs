@@ -2,8 +2,8 @@
 //!
 //! A record passes through these files in this order: `poller` polls on a thread of its own and has `encode` write each
 //! message as JSON into a chunk (`consumer` is what librdkafka calls back into meanwhile); `buffer` holds chunks until their records are done and cuts events out of them; `driver`
-//! feeds the machine, invokes, commits, pauses; `source` runs the three together, `membership` says as which member of the group; `broken` names why another consumer is needed; `destination` takes what is given up, `record` reads a record back out of its JSON; `resume` decides where a group goes on and what needs an alarm, `offsets` asks the brokers for it and commits it, `topics` keeps which topics were read; `fetched` says which offsets have no record; `survey` looks every few seconds whether the topics are still those, and whether the group has given each partition to a member, which `assigned` reads; `settings` holds every
-//! setting of librdkafka with its reason; `positions` says where the group stands, and `moves` has a running mapping read from elsewhere; `lookup` reads for both; `question` asks a cluster before the start whether it lets us in; `trouble` reports what Kafka reports; `status` shows how far it all is.
+//! feeds the machine, invokes, commits, pauses; `source` runs the three together, `membership` says as which member of the group; `broken` names why another consumer is needed; `destination` takes what is given up, `record` reads a record back out of its JSON; `resume` decides where a group goes on and what needs an alarm, `offsets` asks the brokers for it and commits it, `topics` keeps which topics were read; `fetched` says which offsets have no record; `survey` looks every few seconds whether the topics are still those, and whether the group has given each partition to a member, which `assigned` reads, and asks what the consumer does not report (`lookups`); `settings` holds every
+//! setting of librdkafka with its reason; `positions` says where the group stands, and `moves` has a running mapping read from elsewhere; `lookup` reads for both; `question` asks a cluster before the start whether it lets us in; `trouble` reports what Kafka reports; `status` shows how far it all is and how it fares.
 //!
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
 //! that goes away is waited for; a consumer that cannot go on is replaced; a drain finishes what is in flight, commits it and leaves.
@@ -18,6 +18,7 @@ mod driver;
 mod encode;
 mod fetched;
 pub(crate) mod lookup;
+mod lookups;
 mod membership;
 mod moves;
 mod offsets;

@@ -22,11 +22,14 @@ use crate::model::StartingPosition;
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 const QUESTIONS: usize = 5;
 
+/// Between two questions of which the first was refused: a new topic, or a new leader, is known to all brokers within a moment.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Asks until there is an answer, or `leaves` says that none is wanted any more.
 fn answered<T>(leaves: &dyn Fn() -> bool, ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
     for _ in 1..QUESTIONS {
         match ask() {
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) && !leaves() => {}
+            Err(_) if !leaves() => std::thread::sleep(PAUSE),
             answer => return answer,
         }
     }
@@ -148,6 +151,18 @@ fn one<C: ConsumerContext>(
     Ok(())
 }
 
+/// The first offset of each partition's log, without a second try.
+///
+/// # Errors
+/// The brokers do not answer, or not for each partition.
+pub(super) fn log_starts<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[i32],
+) -> KafkaResult<BTreeMap<i32, i64>> {
+    edges(consumer, topic, partitions, Offset::Beginning, &|| true)
+}
+
 /// Offsets that `StartingPosition` means.
 fn positions<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
@@ -169,6 +184,9 @@ fn positions<C: ConsumerContext>(
 
 /// The offsets of a time in each partition, or of a log's start or end: one request for all of them. A partition that has no record of
 /// that time or later is left out.
+///
+/// # Errors
+/// As for [`settle`]; also where a partition has no leader that says where its log starts or ends.
 fn edges<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -184,7 +202,11 @@ fn edges<C: ConsumerContext>(
     if list.count() == 0 {
         return Ok(BTreeMap::new());
     }
-    Ok(by_partition(&answered(leaves, || consumer.offsets_for_times(list.clone(), PATIENCE))?))
+    answered(leaves, || {
+        let found = by_partition(&consumer.offsets_for_times(list.clone(), PATIENCE)?);
+        let complete = matches!(at, Offset::Offset(_)) || found.len() == partitions.len();
+        if complete { Ok(found) } else { Err(KafkaError::OffsetFetch(RDKafkaErrorCode::LeaderNotAvailable)) }
+    })
 }
 
 fn by_partition(list: &TopicPartitionList) -> BTreeMap<i32, i64> {

@@ -169,7 +169,11 @@ impl Poller<'_> {
             match order {
                 Order::Seek(partition, offset) => self.seek(partition, offset)?,
                 Order::Reuse(memory) => self.spare.push(memory),
-                Order::Hold(partition) => _ = self.held.insert(partition),
+                Order::Hold(partition) => {
+                    // what is fetched meanwhile stays in its queue
+                    self.empty.remove(&partition);
+                    self.held.insert(partition);
+                }
                 Order::Read(partition) => _ = self.held.remove(&partition),
             }
         }

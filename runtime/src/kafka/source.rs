@@ -117,7 +117,7 @@ impl Source {
         self.progress.restarted();
         let Subscribed { consumer, events, received } = subscribed;
         let stop = Arc::new(AtomicBool::new(false));
-        let surveying = survey::begin(self.mapping.clone(), self.known.clone(), events.clone());
+        let surveying = survey::begin(self.mapping.clone(), self.progress.clone(), self.known.clone(), events.clone());
         let _surveying = surveying.map_err(|error| format!("cannot start a thread: {error}"))?;
         let (orders, ordered) = std_mpsc::channel();
         let (ending, polling) = oneshot::channel();
@@ -154,11 +154,14 @@ impl Source {
         let driven = driver.run(received, polling, tuned, &mut moves, self.shutdown.clone(), self.limits.drain).await;
         let left = open.leave().await;
         match driven {
+            // everything in flight was done and committed, and the host needs no other consumer
+            Err(Broken::Unassigned(_) | Broken::Astray(_)) if *self.shutdown.borrow() => return left,
             Err(Broken::Fenced) => self.membership().fenced(Instant::now(), rand::random()),
             Err(Broken::Unassigned(_)) => self.membership().leaves_its_name(rand::random()),
-            Ok(()) | Err(Broken::Other(_)) => {}
+            Ok(()) | Err(Broken::Astray(_) | Broken::Other(_)) => {}
         }
-        driven.map_err(|broken| broken.to_string())?;
+        let driven = driven.map_err(|broken| broken.to_string());
+        driven.inspect_err(|why| self.progress.ended(why))?;
         left
     }
 }

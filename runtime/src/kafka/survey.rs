@@ -2,8 +2,11 @@
 //!
 //! - The topics are those that it has read. One that was deleted and created again continues the old offsets for librdkafka, so its first
 //!   records would be skipped.
+//! - The logs still have what was not fetched. A partition that is held back fetches nothing, and would not notice.
 //! - Each partition has a member of the group. A member to which the group gives nothing gets no error: it waits for ever. It may be right,
 //!   where there are more members than partitions; so only partitions that no member has count.
+//!
+//! What the status lacks is looked up with the same client (`lookups`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,9 +21,11 @@ use tokio::sync::mpsc::Sender;
 use super::assigned::{Place, Unheld, assignment};
 use super::consumer::Event;
 use super::lookup;
-use super::offsets::{PATIENCE, cluster, id};
+use super::lookups::look_up;
+use super::offsets::{self, PATIENCE, cluster, id};
 use super::quiet::Quiet;
 use super::resume::Identity;
+use super::status::Progress;
 use super::topics::KnownTopics;
 use crate::mapping::Partition;
 use crate::model::KafkaMapping;
@@ -39,11 +44,16 @@ pub(super) struct Surveying(#[expect(dead_code, reason = "what counts is that it
 ///
 /// # Errors
 /// The machine gives no thread.
-pub(super) fn begin(mapping: KafkaMapping, known: Arc<KnownTopics>, events: Sender<Event>) -> std::io::Result<Surveying> {
+pub(super) fn begin(
+    mapping: KafkaMapping,
+    progress: Arc<Progress>,
+    known: Arc<KnownTopics>,
+    events: Sender<Event>,
+) -> std::io::Result<Surveying> {
     let (stop, stopped) = mpsc::channel();
     let name = format!("survey {}", mapping.id);
     std::thread::Builder::new().name(name).spawn(move || {
-        let mut survey = Survey { mapping, known, client: None, unheld: Unheld::default() };
+        let mut survey = Survey { mapping, progress, known, client: None, unheld: Unheld::default(), waits: 0 };
         while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             for event in survey.look() {
                 if events.blocking_send(event).is_err() {
@@ -57,24 +67,56 @@ pub(super) fn begin(mapping: KafkaMapping, known: Arc<KnownTopics>, events: Send
 
 struct Survey {
     mapping: KafkaMapping,
+    progress: Arc<Progress>,
     known: Arc<KnownTopics>,
     client: Option<BaseConsumer<Quiet>>,
     unheld: Unheld,
+    /// Looks in a row at which this host had no partition, and the group was not seen to have given all to others.
+    waits: u32,
+}
+
+/// What a look at the group found.
+enum Group {
+    /// Its members have what there is, or a moment ago had it.
+    Settled,
+    /// It gives out nothing at present, for this reason.
+    Unsettled(String),
+    /// It has given partitions to no member for a while, in these words.
+    Unassigned(String),
 }
 
 impl Survey {
     /// What the driver has to do. A cluster that does not answer is reported elsewhere.
     fn look(&mut self) -> Vec<Event> {
-        let looked = self.client().and_then(|client| {
-            let mut events = self.replaced(&client)?;
-            events.extend(self.unassigned(&client)?);
-            self.client = Some(client);
-            Ok(events)
-        });
-        looked.unwrap_or_else(|error| {
+        let (events, unsettled) = self.found().unwrap_or_else(|error| {
             tracing::debug!(mapping = self.mapping.id, error, "cannot look at the group and its topics");
             self.unheld.unknown();
-            Vec::new()
+            let why = format!("the brokers give no information about the group {} ({error})", self.mapping.group);
+            (Vec::new(), Some(why))
+        });
+        self.waits = if unsettled.is_some() && self.progress.owns_nothing() { self.waits + 1 } else { 0 };
+        let why = unsettled.filter(|_| self.waits >= LOOKS);
+        let since = INTERVAL.as_secs() * u64::from(self.waits);
+        self.progress.group(why.map(|why| format!("this host has had no partition for {since} s: {why}")));
+        events
+    }
+
+    fn found(&mut self) -> Result<(Vec<Event>, Option<String>), String> {
+        self.client().and_then(|client| {
+            look_up(&client, &self.mapping, &self.progress);
+            let mut events = self.replaced(&client)?;
+            // one log without a leader hides nothing else
+            events.extend(self.log_starts(&client).ok());
+            let unsettled = match self.group(&client)? {
+                Group::Settled => None,
+                Group::Unsettled(why) => Some(why),
+                Group::Unassigned(why) => {
+                    events.push(Event::Unassigned(why));
+                    None
+                }
+            };
+            self.client = Some(client);
+            Ok((events, unsettled))
         })
     }
 
@@ -100,8 +142,20 @@ impl Survey {
         Ok(events)
     }
 
-    /// Partitions that the group has given to no member for a while.
-    fn unassigned(&mut self, client: &BaseConsumer<Quiet>) -> Result<Option<Event>, String> {
+    /// Where the logs start.
+    fn log_starts(&self, client: &BaseConsumer<Quiet>) -> Result<Event, String> {
+        let mut all = Vec::new();
+        for (topic, name) in self.mapping.topics.iter().enumerate() {
+            let numbers = partitions(client, name).map_err(|error| error.to_string())?;
+            let numbers: Vec<i32> = numbers.into_iter().map(|(_, number)| number).collect();
+            let starts = offsets::log_starts(client, name, &numbers).map_err(|error| error.to_string())?;
+            all.extend(starts.into_iter().map(|(number, start)| (Partition { topic, number }, start)));
+        }
+        Ok(Event::LogStarts(all))
+    }
+
+    /// Whether the group gives its partitions to members.
+    fn group(&mut self, client: &BaseConsumer<Quiet>) -> Result<Group, String> {
         let failed = |error: rdkafka::error::KafkaError| error.to_string();
         let group = &self.mapping.group;
         let groups = client.fetch_group_list(Some(group), PATIENCE).map_err(failed)?;
@@ -110,7 +164,13 @@ impl Survey {
             if !matches!(found.state(), "Stable" | "Empty" | "Dead") {
                 // while it rebalances, members have what they had
                 self.unheld.unknown();
-                return Ok(None);
+                let members: Vec<String> =
+                    found.members().iter().map(|member| format!("{}{}", member.client_id(), member.client_host())).collect();
+                return Ok(Group::Unsettled(format!(
+                    "the group {group} rebalances, and one of its members does not take part ({}). End or mend that one; the brokers drop \
+                     it when its max.poll.interval.ms is over (5 minutes by default)",
+                    members.join(", ")
+                )));
             }
             for member in found.members() {
                 held.extend(member.assignment().and_then(assignment).into_iter().flatten());
@@ -122,7 +182,7 @@ impl Survey {
         }
         let (looks, unheld) = self.unheld.looked(&there, &held);
         if looks < LOOKS {
-            return Ok(None);
+            return Ok(Group::Settled);
         }
         let names: Vec<String> = unheld.iter().map(|(topic, number)| format!("{topic}-{number}")).collect();
         let why = format!(
@@ -131,7 +191,7 @@ impl Survey {
             INTERVAL.as_secs() * u64::from(looks - 1)
         );
         self.unheld.unknown();
-        Ok(Some(Event::Unassigned(why)))
+        Ok(Group::Unassigned(why))
     }
 }
 

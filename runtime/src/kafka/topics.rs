@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::resume::Identity;
+use crate::mapping::Offset;
 
 /// What the file holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,18 @@ struct Content {
     clusters: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
+impl Content {
+    /// Under which name a cluster is kept. One whose id did not come in time is the only cluster that is known, if there is one: as
+    /// another cluster its topics would all be new, and one that was created again would not be noticed.
+    fn called<'a>(&'a self, cluster: &'a str) -> &'a str {
+        let mut known = self.clusters.keys();
+        match (cluster, known.next(), known.next()) {
+            ("", Some(only), None) => only,
+            _ => cluster,
+        }
+    }
+}
+
 /// The topics of one mapping and group.
 #[derive(Debug)]
 pub(super) struct KnownTopics {
@@ -34,6 +47,8 @@ pub(super) struct KnownTopics {
     content: Mutex<Content>,
     /// Partitions whose position the brokers refused although their log seems to have it.
     rewritten: Mutex<BTreeSet<(String, i32)>>,
+    /// Deleted offsets before this one are counted already.
+    counted: Mutex<BTreeMap<(String, i32), Offset>>,
 }
 
 /// An id in the form that the file has.
@@ -52,7 +67,7 @@ impl KnownTopics {
         let none = || Content { mapping: mapping.to_owned(), group: group.to_owned(), ..Content::default() };
         let content = match file.as_ref().map(std::fs::read) {
             None => Ok(none()),
-            Some(Ok(bytes)) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+            Some(Ok(bytes)) => strict_json::from_slice(&bytes).map_err(|error| error.to_string()),
             Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(none()),
             Some(Err(error)) => Err(error.to_string()),
         };
@@ -61,7 +76,7 @@ impl KnownTopics {
             format!("{file}, which holds the ids of the topics that were read, cannot be used ({why}). Remove it: a topic that was deleted \
                      and created again since then is not noticed")
         })?;
-        Ok(Self { file, content: Mutex::new(content), rewritten: Mutex::default() })
+        Ok(Self { file, content: Mutex::new(content), rewritten: Mutex::default(), counted: Mutex::default() })
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -73,9 +88,24 @@ impl KnownTopics {
         self.rewritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many of the offsets `first` to `last`, which were deleted unread, were not counted before.
+    pub(super) fn count_deleted(&self, (topic, partition): (&str, i32), first: Offset, last: Offset) -> u64 {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = counted.entry((topic.to_owned(), partition)).or_insert(first);
+        let new = last + 1 - first.max(*before);
+        *before = (last + 1).max(*before);
+        new.max(0) as u64
+    }
+
+    /// The log of the partition is another one: nothing of it was counted.
+    pub(super) fn begin_count(&self, topic: &str, partition: i32) {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).remove(&(topic.to_owned(), partition));
+    }
+
     /// What a topic of this id is to this host.
     pub(super) fn identity(&self, cluster: &str, topic: &str, id: Option<u128>) -> Identity {
-        match self.content().clusters.get(cluster).and_then(|topics| topics.get(topic)) {
+        let content = self.content();
+        match content.clusters.get(content.called(cluster)).and_then(|topics| topics.get(topic)) {
             None => Identity::New,
             Some(known) if known.is_none() || id.is_none() => Identity::Unknown,
             Some(known) if *known == written(id) => Identity::Same,
@@ -90,7 +120,8 @@ impl KnownTopics {
     pub(super) fn remember(&self, cluster: &str, topic: &str, id: Option<u128>) -> Result<(), String> {
         let content = {
             let mut content = self.content();
-            let known = content.clusters.entry(cluster.to_owned()).or_default();
+            let cluster = content.called(cluster).to_owned();
+            let known = content.clusters.entry(cluster).or_default();
             if known.insert(topic.to_owned(), written(id)).is_some_and(|before| before == written(id)) {
                 return Ok(());
             }
@@ -128,6 +159,29 @@ mod tests {
         assert_eq!(second.identity("cluster", "orders", None), Identity::Unknown);
         assert_eq!(second.identity("another cluster", "orders", Some(8)), Identity::New);
         assert_eq!(open("another group").identity("cluster", "orders", Some(8)), Identity::New);
+    }
+
+    #[test]
+    fn a_cluster_whose_id_does_not_come_is_the_known_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = KnownTopics::open(Some(folder.path()), "Orders", "group").unwrap();
+        known.remember("cluster", "orders", Some(7)).unwrap();
+        assert_eq!(known.identity("", "orders", Some(7)), Identity::Same);
+        assert_eq!(known.identity("", "orders", Some(8)), Identity::Replaced);
+        known.remember("", "orders", Some(8)).unwrap();
+        assert_eq!(known.identity("cluster", "orders", Some(8)), Identity::Same);
+        known.remember("another", "orders", Some(9)).unwrap();
+        assert_eq!(known.identity("", "orders", Some(9)), Identity::New, "of two it may be either");
+    }
+
+    #[test]
+    fn a_deleted_offset_is_counted_once() {
+        let known = KnownTopics::open(None, "Orders", "group").unwrap();
+        let count = |partition, first, last| known.count_deleted(("orders", partition), first, last);
+        assert_eq!([count(0, 5, 9), count(0, 5, 9), count(0, 7, 12), count(0, 20, 20)], [5, 0, 3, 1]);
+        assert_eq!(count(1, 5, 9), 5);
+        known.begin_count("orders", 0);
+        assert_eq!(count(0, 5, 9), 5);
     }
 
     #[test]

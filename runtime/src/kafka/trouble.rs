@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::consumer::{Context, MappingConsumer};
 use crate::mapping::{Offset, Partition};
 use crate::observation::Repeats;
+use crate::source_health::{Problem, SourceState};
 
 /// An error of a partition that has not come again for so long is over, although no record came either.
 const OVER: Duration = Duration::from_secs(60);
@@ -47,7 +48,8 @@ impl Trouble {
         let Some(partition) = partition else {
             tracing::error!(mapping, times, "ALARM: Kafka reports an error: {reason}. {remedy}");
             if lasts(code) {
-                context.progress.problem(None, Some(format!("Kafka reports an error: {reason}. {remedy}")));
+                let reason = format!("Kafka reports an error: {reason}. {remedy}");
+                context.progress.report(None, Some(Problem { state: state(code), reason }));
             }
             return;
         };
@@ -65,7 +67,8 @@ impl Trouble {
             times,
             "ALARM: {place} cannot be read: {reason}. The partition waits. {remedy}"
         );
-        context.progress.problem(Some(partition), Some(format!("{place} cannot be read: {reason}. {remedy}")));
+        let reason = format!("{place} cannot be read: {reason}. {remedy}");
+        context.progress.report(Some(partition), Some(Problem { state: state(code), reason }));
     }
 
     /// A record was read.
@@ -121,6 +124,14 @@ fn is_the_connections(code: RDKafkaErrorCode) -> bool {
 fn lasts(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{GroupAuthorizationFailed, TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
     matches!(code, UnknownTopic | UnknownTopicOrPartition | TopicAuthorizationFailed | GroupAuthorizationFailed)
+}
+
+/// What an error makes of its partition or mapping.
+fn state(code: RDKafkaErrorCode) -> SourceState {
+    match code {
+        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => SourceState::Missing,
+        _ => SourceState::Stuck,
+    }
 }
 
 fn remedy(code: RDKafkaErrorCode) -> &'static str {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::partition::{Segment, State};
-use super::{Action, Failure, Finish, Input, InvocationId, Millis, Offset, Partition, Reason, Settings, Slice};
+use super::{Action, Failure, Finish, Holding, Input, InvocationId, Millis, Offset, Partition, Reason, Settings, Slice};
 use crate::tuning::SourceSettings;
 
 #[derive(Debug)]
@@ -122,9 +122,19 @@ impl Machine {
         self.flying.is_empty()
     }
 
-    /// Partition, records held, and whether a slice is in flight: for the status.
-    pub fn overview(&self) -> impl Iterator<Item = (Partition, usize, bool)> {
-        self.partitions.iter().map(|(partition, state)| (*partition, state.len(), self.busy.contains(partition)))
+    /// What is held of each partition: for the status.
+    pub fn overview(&self) -> impl Iterator<Item = Holding> {
+        let window = self.settings.window.as_millis() as Millis;
+        self.partitions.iter().map(move |(partition, state)| Holding {
+            partition: *partition,
+            held: state.len(),
+            first: state.first(),
+            oldest: state.first_time(),
+            in_flight: self.busy.contains(partition),
+            gathers_until: (window > 0 && !state.is_empty() && state.retry().is_none())
+                .then(|| state.oldest_arrival().saturating_add(window)),
+            full: state.paused,
+        })
     }
 
     fn tuned(&mut self, tuned: SourceSettings) {

@@ -155,6 +155,32 @@ pub enum Finish {
     NotInvoked,
 }
 
+/// What the machine has of a partition, for the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// The partition.
+    pub partition: Partition,
+    /// Records held.
+    pub held: usize,
+    /// Offset of the oldest of them.
+    pub first: Option<Offset>,
+    /// The time of the oldest of them; `None`: none is held, or it has no time.
+    pub oldest: Option<Millis>,
+    /// A slice is in flight.
+    pub in_flight: bool,
+    /// Fresh records are gathered into a batch until then, at most.
+    pub gathers_until: Option<Millis>,
+    /// No more is read of it, since as many records are held as may be.
+    pub full: bool,
+}
+
+impl Holding {
+    /// Nothing of it.
+    pub fn none(partition: Partition) -> Self {
+        Self { partition, held: 0, first: None, oldest: None, in_flight: false, gathers_until: None, full: false }
+    }
+}
+
 /// Consecutive records of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slice {

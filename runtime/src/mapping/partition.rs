@@ -86,6 +86,11 @@ impl State {
         self.queue.front().map(|(record, _)| record.offset)
     }
 
+    /// The time of the oldest record that is held, if it has one.
+    pub(super) fn first_time(&self) -> Option<Millis> {
+        self.queue.front().map(|(record, _)| record.time).filter(|time| *time >= 0)
+    }
+
     /// Next offset to be done; `None` before anything was.
     pub(super) fn next(&self) -> Option<Offset> {
         self.done

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Location;
+
 /// One API, or one function URL. Each listens on a port of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Api {
     /// Logical id; of a function URL the one SAM generates (`GreeterUrl`).
     pub id: String,
+    /// Region and account that its events name.
+    pub location: Location,
     /// Which service it is: decides the event, the reading of answers and the words of refusals.
     pub kind: ApiKind,
     /// Routes, in template order.

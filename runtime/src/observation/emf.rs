@@ -5,6 +5,7 @@
 //! are simply output; parts that do not fit the specification are left out, as the service leaves them out.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,6 +18,15 @@ const MOST_METRICS: usize = 100;
 
 /// Longest dimension value kept, bytes.
 const LONGEST_VALUE: usize = 200;
+
+/// Longest unit kept, bytes; those of the service have 16 at most.
+const LONGEST_UNIT: usize = 40;
+
+/// Characters of a namespace or a metric's name (the specification's bounds, as for dimensions).
+const NAME: RangeInclusive<usize> = 1..=1024;
+
+/// Characters of a dimension's name.
+const DIMENSION: RangeInclusive<usize> = 1..=250;
 
 /// Values of one metric with one set of dimensions.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,18 +82,23 @@ pub fn points(line: &str) -> Vec<Point> {
 
 fn read<'a>(directive: &'a Directive, root: &'a BTreeMap<String, Value>) -> impl Iterator<Item = Point> + use<'a> {
     let detailed = directive.dimensions.iter().rev().max_by_key(|set| set.len());
-    let names = detailed.into_iter().flatten().take(MOST_DIMENSIONS);
+    let names = detailed.into_iter().flatten().filter(|name| fits(name, &DIMENSION)).take(MOST_DIMENSIONS);
     let dimensions: BTreeMap<String, String> =
         names.filter_map(|name| Some((name.clone(), dimension(root.get(name)?)?))).collect();
-    directive.metrics.iter().filter_map(move |metric| {
+    let named = directive.metrics.iter().filter(|metric| fits(&directive.namespace, &NAME) && fits(&metric.name, &NAME));
+    named.filter_map(move |metric| {
         let values = numbers(root.get(&metric.name)?);
         (!values.is_empty()).then(|| Point {
             metric: (directive.namespace.clone(), metric.name.clone()),
-            unit: metric.unit.clone(),
+            unit: super::shortened(&metric.unit, LONGEST_UNIT),
             dimensions: dimensions.clone(),
             values,
         })
     })
+}
+
+fn fits(name: &str, bounds: &RangeInclusive<usize>) -> bool {
+    bounds.contains(&name.chars().count())
 }
 
 fn dimension(value: &Value) -> Option<String> {
@@ -107,6 +122,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -124,9 +140,34 @@ mod tests {
         assert_eq!(found[0].dimensions, [("Env", "demo"), ("Kind", "7")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     }
 
+    /// Arrays in the place of objects.
+    const POSITIONAL: &str = r#"{"_aws":[[["Shop",[[]],[["Sold","Count"]]]],1],"Sold":3}"#;
+
+    #[test]
+    fn names_out_of_bounds_are_left_out() {
+        let line = |namespace: &str, name: &str, dimension: &str| {
+            let directive = json!({"Namespace": namespace, "Dimensions": [[dimension]], "Metrics": [{"Name": name}]});
+            points(&json!({"_aws": {"CloudWatchMetrics": [directive]}, name: 1, dimension: "v"}).to_string())
+        };
+        let long = "x".repeat(1025);
+        assert_eq!(line("S", "M", &long[..250])[0].dimensions.len(), 1);
+        assert_eq!(line("S", "M", &long[..251])[0].dimensions.len(), 0);
+        for (namespace, name) in [("", "M"), ("S", ""), (long.as_str(), "M"), ("S", long.as_str())] {
+            assert_eq!(line(namespace, name, "D"), []);
+        }
+    }
+
     #[test]
     fn other_lines_are_output_and_nothing_else() {
-        for line in ["", "hello \"_aws\"", "{\"_aws\": 3}", "{\"_aws\"", "{\"a\":1}", r#"{"_aws":{"CloudWatchMetrics":[{}]}}"#] {
+        for line in [
+            "",
+            "hello \"_aws\"",
+            "{\"_aws\": 3}",
+            "{\"_aws\"",
+            "{\"a\":1}",
+            r#"{"_aws":{"CloudWatchMetrics":[{}]}}"#,
+            POSITIONAL,
+        ] {
             assert_eq!(points(line), [], "{line}");
         }
     }

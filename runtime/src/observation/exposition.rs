@@ -2,10 +2,11 @@
 //!
 //! Source: "Exposition formats", Prometheus documentation, text-based format 0.0.4.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use super::Histogram;
+use crate::terminal;
 
 /// What a family of samples is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +21,13 @@ pub enum Kind {
     Summary,
 }
 
-/// A text being written. A family is opened once; its samples follow.
+/// A text being written. A family is opened once; its samples follow. A series (a name with its labels) is written once: a
+/// scrape that holds it twice is refused as a whole.
 #[derive(Debug, Default)]
 pub struct Exposition {
     text: String,
     families: BTreeSet<String>,
+    series: HashSet<String>,
 }
 
 impl Exposition {
@@ -43,16 +46,27 @@ impl Exposition {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// A sample. Names are the caller's; values of labels may hold anything.
+    /// A sample. Names are the caller's; values of labels may hold anything: control characters are shown as escapes.
     pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        self.text.push_str(name);
+        let mut series = name.to_owned();
         for (at, (label, text)) in labels.iter().enumerate() {
             let open = if at == 0 { '{' } else { ',' };
-            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let _ = write!(self.text, "{open}{label}=\"{text}\"");
+            let text = terminal::block(text).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(series, "{open}{label}=\"{text}\"");
         }
-        let close = if labels.is_empty() { "" } else { "}" };
-        let _ = writeln!(self.text, "{close} {value}");
+        if !labels.is_empty() {
+            series.push('}');
+        }
+        let value = value.to_string();
+        let value = match value.as_str() {
+            "inf" => "+Inf",
+            "-inf" => "-Inf",
+            number => number,
+        };
+        if !self.series.contains(&series) {
+            let _ = writeln!(self.text, "{series} {value}");
+            self.series.insert(series);
+        }
     }
 
     /// A family of one sample without labels.
@@ -113,6 +127,15 @@ mod tests {
         text.family("a_total", Kind::Counter, "again");
         let expected = "# HELP a_total of\\ntwo lines\n# TYPE a_total counter\na_total{x=\"say \\\"hi\\\"\\n\\\\\",y=\"\"} 3\n";
         assert_eq!(text.finish(), expected);
+    }
+
+    #[test]
+    fn a_series_is_written_once_and_infinity_as_the_format_has_it() {
+        let mut text = Exposition::default();
+        text.sample("a", &[("x", "\0\r")], f64::INFINITY);
+        text.sample("a", &[("x", "\0\r")], 2);
+        text.sample("a", &[], f64::NEG_INFINITY);
+        assert_eq!(text.finish(), "a{x=\"\\\\u0000\\\\r\"} +Inf\na -Inf\n");
     }
 
     #[test]

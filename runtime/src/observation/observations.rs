@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Histogram, Recent, Series, points, shortened};
+use super::{FailureGroup, Failures, Histogram, Recent, Renamed, Series, points, shortened};
 
-/// Invocations and failures remembered.
+/// Invocations, and groups of failures, remembered.
 const REMEMBERED: usize = 100;
 
 /// Longest error message kept, bytes.
@@ -31,6 +31,16 @@ pub struct Ended {
     pub init_ms: Option<f64>,
     /// How it failed; `None`: it did not.
     pub error: Option<Failure>,
+}
+
+/// One of the last invocations.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RecentInvocation {
+    /// Counted from 1 since the start. Unlike the request id, which retries of an event share, no two have the same.
+    pub number: u64,
+    /// What it came to.
+    #[serde(flatten)]
+    pub ended: Ended,
 }
 
 /// How an invocation failed.
@@ -63,6 +73,7 @@ struct State {
     durations: BTreeMap<String, Durations>,
     invocations: Recent<Ended>,
     failures: Recent<Ended>,
+    groups: Failures,
     series: Series,
 }
 
@@ -72,8 +83,8 @@ pub struct Observations(Arc<Mutex<State>>);
 
 impl Default for Observations {
     fn default() -> Self {
-        let (invocations, failures) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED));
-        Self(Arc::new(Mutex::new(State { durations: BTreeMap::new(), invocations, failures, series: Series::default() })))
+        let (invocations, failures, groups) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED), Failures::new(REMEMBERED));
+        Self(Arc::new(Mutex::new(State { durations: BTreeMap::new(), invocations, failures, groups, series: Series::default() })))
     }
 }
 
@@ -93,20 +104,20 @@ impl Observations {
         }
         if ended.error.is_some() {
             state.failures.push(ended.clone());
+            state.groups.add(ended.clone());
         }
         state.invocations.push(ended);
     }
 
-    /// Reads the metrics, if there are any, out of a line that a function printed.
-    pub fn printed(&self, function: &str, line: &str) {
+    /// Reads the metrics, if there are any, out of a line that a function printed. Returns those whose plain name was taken, once
+    /// each.
+    pub fn printed(&self, function: &str, line: &str) -> Vec<Renamed> {
         let points = points(line);
         if points.is_empty() {
-            return;
+            return Vec::new();
         }
         let mut state = self.state();
-        for point in points {
-            state.series.add(function, point);
-        }
+        points.into_iter().flat_map(|point| state.series.add(function, point)).collect()
     }
 
     /// One function's way to be observed.
@@ -120,13 +131,19 @@ impl Observations {
     }
 
     /// The last invocations, newest first.
-    pub fn invocations(&self) -> Vec<Ended> {
-        self.state().invocations.newest().cloned().collect()
+    pub fn invocations(&self) -> Vec<RecentInvocation> {
+        let state = self.state();
+        state.invocations.numbered().map(|(number, ended)| RecentInvocation { number, ended: ended.clone() }).collect()
     }
 
     /// The last that failed, newest first: a flood of successes does not push them out.
     pub fn failures(&self) -> Vec<Ended> {
         self.state().failures.newest().cloned().collect()
+    }
+
+    /// Failures that look alike in one group each, newest first: a flood of one failure does not push out another.
+    pub fn failure_groups(&self) -> Vec<FailureGroup> {
+        self.state().groups.newest().cloned().collect()
     }
 
     /// Metrics that functions printed.
@@ -148,9 +165,9 @@ impl FunctionObserver {
         self.observations.ended(Ended { function: self.function.clone(), ..ended });
     }
 
-    /// A line that it printed.
-    pub fn printed(&self, line: &str) {
-        self.observations.printed(&self.function, line);
+    /// A line that it printed: see [`Observations::printed`].
+    pub fn printed(&self, line: &str) -> Vec<Renamed> {
+        self.observations.printed(&self.function, line)
     }
 }
 
@@ -171,9 +188,11 @@ mod tests {
         (1..500).for_each(|n| observer.ended(ended(n, None)));
         let failures = observations.failures();
         assert_eq!((failures.len(), failures[0].function.as_str()), (1, "F"));
+        assert_eq!(observations.failure_groups()[0].last, failures[0]);
         assert!(failures[0].error.as_ref().unwrap().message.len() < 2_100);
         assert_eq!(observations.invocations().len(), REMEMBERED);
-        assert_eq!(observations.invocations()[0].request_id, "499");
+        let newest = observations.invocations().remove(0);
+        assert_eq!((newest.number, newest.ended.request_id.as_str()), (500, "499"));
         assert_eq!(observations.durations()["F"].invocations.count(), 500);
     }
 }

@@ -6,17 +6,19 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone)]
 pub struct Recent<T> {
     most: usize,
+    pushed: u64,
     items: VecDeque<T>,
 }
 
 impl<T> Recent<T> {
     /// Keeps `most`.
     pub fn new(most: usize) -> Self {
-        Self { most, items: VecDeque::with_capacity(most) }
+        Self { most, pushed: 0, items: VecDeque::with_capacity(most) }
     }
 
     /// Adds one; the oldest goes if there is no room.
     pub fn push(&mut self, item: T) {
+        self.pushed += 1;
         if self.items.len() == self.most {
             self.items.pop_front();
         }
@@ -28,6 +30,11 @@ impl<T> Recent<T> {
     /// Newest first.
     pub fn newest(&self) -> impl Iterator<Item = &T> {
         self.items.iter().rev()
+    }
+
+    /// Newest first, each with its number: how many there were when it was added.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &T)> {
+        (0..self.pushed).rev().map(|before| before + 1).zip(self.newest())
     }
 }
 
@@ -48,7 +55,7 @@ mod tests {
     fn the_oldest_makes_room() {
         let mut recent = Recent::new(2);
         (1..=3).for_each(|n| recent.push(n));
-        assert_eq!(recent.newest().copied().collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(recent.numbered().collect::<Vec<_>>(), [(3, &3), (2, &2)]);
     }
 
     #[test]

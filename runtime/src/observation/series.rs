@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::emf::Point;
+use super::names::{Names, Renamed};
 
 /// Series kept. A function that puts a request id among its dimensions would otherwise fill the memory; `CloudWatch` bills it
 /// instead.
@@ -23,29 +24,50 @@ type Key = (String, (String, String), String, BTreeMap<String, String>);
 /// All series.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
-    series: BTreeMap<Key, Summed>,
+    sums: BTreeMap<Key, Summed>,
+    names: Names,
     dropped: u64,
 }
 
 impl Series {
-    /// Adds a point that a function printed. A new series beyond [`MOST_SERIES`] is counted as dropped.
-    pub fn add(&mut self, function: &str, point: Point) {
+    /// Adds a point that a function printed. A new series beyond [`MOST_SERIES`] is counted as dropped. Returns the metric and the
+    /// dimensions whose plain name was taken when they were seen first.
+    pub fn add(&mut self, function: &str, point: Point) -> Vec<Renamed> {
         let Point { metric, unit, dimensions, values } = point;
         let key = (function.to_owned(), metric, unit, dimensions);
-        if self.series.len() >= MOST_SERIES && !self.series.contains_key(&key) {
+        if self.sums.len() >= MOST_SERIES && !self.sums.contains_key(&key) {
             self.dropped += 1;
-            return;
+            return Vec::new();
         }
-        let summed = self.series.entry(key).or_default();
+        let (_, metric, _, dimensions) = &key;
+        let mut renamed: Vec<Renamed> = self.names.metric(metric).into_iter().collect();
+        renamed.extend(dimensions.keys().filter_map(|dimension| self.names.dimension(dimension)));
+        let summed = self.sums.entry(key).or_default();
         for value in values {
             summed.count += 1;
             summed.sum += value;
         }
+        renamed
+    }
+
+    /// The family of a metric (namespace and name) that has a series.
+    pub fn family_of(&self, metric: &(String, String)) -> &str {
+        self.names.family_of(metric)
+    }
+
+    /// The label of a dimension that a series has.
+    pub fn label_of(&self, dimension: &str) -> &str {
+        self.names.label_of(dimension)
+    }
+
+    /// Metrics and dimensions whose plain name was taken.
+    pub fn renamed(&self) -> u64 {
+        self.names.renamed()
     }
 
     /// Function, (namespace, metric), unit, dimensions and what they came to.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Summed)> {
-        self.series.iter()
+        self.sums.iter()
     }
 
     /// Points that found no room.
@@ -70,7 +92,7 @@ mod tests {
     #[test]
     fn series_are_bounded_and_those_that_are_there_go_on() {
         let mut series = Series::default();
-        (0..MOST_SERIES + 5).for_each(|request| series.add("F", point(request, 1.0)));
+        (0..MOST_SERIES + 5).for_each(|request| drop(series.add("F", point(request, 1.0))));
         series.add("F", point(0, 2.5));
         assert_eq!((series.iter().count(), series.dropped()), (MOST_SERIES, 5));
         let first = series.iter().find(|((_, _, _, dimensions), _)| dimensions["Request"] == "0").unwrap().1;

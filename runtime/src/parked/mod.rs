@@ -154,6 +154,5 @@ pub async fn replay(app: &Application, place: &Place, limit: usize, host: Option
 }
 
 fn sqs(app: &Application) -> Result<Sqs, String> {
-    let endpoint = app.sqs_endpoint.as_deref();
-    endpoint.map(Sqs::at).ok_or_else(|| "no SQS endpoint is set: name one in usher.toml under [endpoints]".to_owned())
+    Sqs::of(app).ok_or_else(|| "no SQS endpoint is set: name one in usher.toml under [endpoints]".to_owned())
 }

@@ -41,7 +41,7 @@ impl Waiting {
         Ok(Self { partition, stayed, first, end })
     }
 
-    /// Letters that wait, at most: transaction markers count as well.
+    /// Letters that wait, at most: transaction markers behind the first one count as well.
     pub(super) fn count(&self) -> u64 {
         self.stayed.len() as u64 + u64::try_from(self.end - self.first).unwrap_or_default()
     }

@@ -9,7 +9,7 @@ use super::progress::{MOST_STAYING, Waiting};
 use super::records::{Outgoing, write};
 use super::wrapped::{Content, unwrapped};
 use super::{Replayed, Seen};
-use crate::kafka::lookup::{PATIENCE, consumer, read, read_one, watermarks};
+use crate::kafka::lookup::{FIRST_RECORD, PATIENCE, consumer, first_record, read, read_one, watermarks};
 use crate::kafka::{Original, Quiet};
 use crate::model::KafkaMapping;
 
@@ -218,7 +218,14 @@ fn waiting(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<Waiting>, 
     let one = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
         let bounds = watermarks(consumer, topic, element.partition())?;
         let offset = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
-        Waiting::read(element.partition(), offset, element.metadata(), bounds).map_err(|why| format!("topic {topic}: {why}"))
+        let part = Waiting::read(element.partition(), offset, element.metadata(), bounds);
+        let mut part = part.map_err(|why| format!("topic {topic}: {why}"))?;
+        if part.first < part.end {
+            // transaction markers and aborted records are no letters; where the brokers do not say what is next they count
+            let next = first_record(consumer, (topic, part.partition), part.first, FIRST_RECORD);
+            part.first = next.map_or(part.first, |next| next.unwrap_or(part.end).min(part.end));
+        }
+        Ok(part)
     };
     committed.elements().iter().map(one).collect()
 }

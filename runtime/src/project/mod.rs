@@ -1,7 +1,8 @@
 //! What a template cannot say of one's own machine.
 //!
 //! Sources, later ones winning: `usher.toml` beside the template ([`settings`]), the sections of `samconfig.toml` meant
-//! for this host ([`samconfig`]), the command line ([`overrides`], [`env_vars`]). They meet in one [`Project`], which
+//! for this host ([`samconfig`]), for the region `AWS_DEFAULT_REGION` and `AWS_REGION`, the command line ([`overrides`],
+//! [`env_vars`]). They meet in one [`Project`], which
 //! the template room reads while it resolves. [`safety`] keeps a laptop from talking to production by accident.
 
 mod clusters;
@@ -19,7 +20,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::document::Problems;
-use crate::model::{Application, Diagnostic, KeySource};
+use crate::model::location::{is_account, is_region};
+use crate::model::{Application, Diagnostic, KeySource, Location};
 use crate::tuning::Wish;
 
 pub use clusters::{Cluster, Secret};
@@ -41,6 +43,10 @@ pub struct Project {
     pub stack: Option<String>,
     /// `profile`: cargo profile to build with.
     pub profile: Option<String>,
+    /// Region of ARNs and pseudo parameters, and where it was chosen.
+    pub region: Option<Given>,
+    /// `account`: the same for the account.
+    pub account: Option<Given>,
     /// `concurrency`: instances of one function at most, where the template reserves no number.
     pub concurrency: Option<u32>,
     /// `http`, or `[http]` with an address for each API by logical id. The key `""` holds the one for all.
@@ -101,6 +107,8 @@ pub struct Arguments {
     pub sqs_endpoint: Option<String>,
     /// `--redis-endpoint URL`.
     pub redis_endpoint: Option<String>,
+    /// `--region`, else `AWS_REGION`, else `AWS_DEFAULT_REGION`.
+    pub region: Option<Given>,
 }
 
 /// A project as far as it could be read, and everything that is wrong with it.
@@ -155,10 +163,32 @@ impl Project {
         if let Some(url) = &arguments.redis_endpoint {
             project.redis = Some(Given { value: url.clone(), source: "--redis-endpoint".to_owned() });
         }
+        if let Some(region) = &arguments.region {
+            project.region = Some(region.clone());
+        }
+        let form = |is: fn(&str) -> bool, what: &'static str| {
+            move |value: &str, _: &BTreeSet<String>| {
+                if is(value) { Ok(value.to_owned()) } else { Err(format!("'{value}' is no {what}.")) }
+            }
+        };
+        collect(check(project.region.as_mut(), form(is_region, "region. Write for example eu-central-1"), &project.allow_remote));
+        collect(check(project.account.as_mut(), form(is_account, "account. Write twelve digits"), &project.allow_remote));
         collect(check(project.sqs.as_mut(), safety::endpoint, &project.allow_remote));
         collect(check(project.redis.as_mut(), safety::redis, &project.allow_remote));
         collect(check_keys(&project));
         Examined { project, problems: wrong, legible }
+    }
+
+    /// Region and account, chosen or by default.
+    pub fn location(&self) -> Location {
+        let mut location = Location::default();
+        if let Some(region) = &self.region {
+            location.region.clone_from(&region.value);
+        }
+        if let Some(account) = &self.account {
+            location.account.clone_from(&account.value);
+        }
+        location
     }
 
     /// Where each API listens, by logical id: its own address, else the common one with the ports counted up.

@@ -9,12 +9,13 @@ use crate::document::Problems;
 pub(super) fn read(arguments: &[String], source: &str, into: &mut BTreeMap<String, Given>) -> Problems {
     let mut problems = Problems::new(source);
     for argument in arguments {
-        for pair in words(argument) {
-            match split(&pair) {
-                Some((name, value)) => {
-                    into.insert(name, Given { value, source: source.to_owned() });
-                }
-                None => problems.error(0, format!("'{pair}' is not an override. Write Name=value.")),
+        for (at, pair) in words(argument).into_iter().enumerate() {
+            if let Some((name, value)) = split(&pair) {
+                into.insert(name, Given { value, source: source.to_owned() });
+            } else {
+                // never the value: only the template says whether it is a secret
+                let name = pair.split_once('=').map(|(name, _)| format!(" ({name}=...)")).unwrap_or_default();
+                problems.error(0, format!("word {}{name} is not an override. Write Name=value.", at + 1));
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::redaction::without_login;
+
 /// Whether a host name or address stands for this machine. Names are judged by what they say; nothing is looked up.
 pub fn is_this_machine(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
@@ -125,13 +127,14 @@ pub fn remote_hosts(value: &str) -> BTreeSet<String> {
     let parts = value.split([',', ' ', ';']).filter(|part| !part.is_empty());
     let hosts = parts.filter_map(|part| match part.split_once("://") {
         Some((_, rest)) => {
-            let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            Some(without_port(host))
+            let authority = without_login(rest).split(['/', '?', '#']).next().unwrap_or("");
+            Some(without_port(authority))
         }
         None => host_and_port(part),
     });
-    hosts.filter(|host| !host.is_empty() && !is_this_machine(host) && !reserved(host)).map(str::to_owned).collect()
+    // what still has a colon and is no IPv6 address may be a part of a password
+    let named = hosts.filter(|host| host.starts_with('[') || !host.contains(':'));
+    named.filter(|host| !host.is_empty() && !is_this_machine(host) && !reserved(host)).map(str::to_owned).collect()
 }
 
 fn without_port(host: &str) -> &str {
@@ -175,6 +178,7 @@ mod tests {
         assert_eq!(found("postgres://u:p@db.corp.net:5432/x"), ["db.corp.net"]);
         assert_eq!(found("b-1.kafka.net:9092,127.0.0.1:9092"), ["b-1.kafka.net"]);
         assert_eq!(found("redis://cache/0"), ["cache"]);
+        assert_eq!(found("postgres://u:pass/word@db.corp.net/x"), ["db.corp.net"], "and never a part of the password");
         for harmless in [
             "redis://127.0.0.1:6379",
             "12:30",
@@ -183,6 +187,7 @@ mod tests {
             "https://auth.example.test/",
             "info",
             "postgres://u:p@[::1]:5432/x",
+            "redis://:pass,word@127.0.0.1",
         ] {
             assert!(remote_hosts(harmless).is_empty(), "{harmless}: {:?}", remote_hosts(harmless));
         }

@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use super::{Arguments, Project, overrides};
+use super::{Arguments, Given, Project, overrides};
 use crate::document::{Kind, Node, Problems, Reader, parse_toml};
 
-/// Reads the parameter overrides of the file if it exists; other settings in it are SAM's own.
+/// Reads the parameter overrides and the region of the file if it exists; other settings in it are SAM's own.
 pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) -> Problems {
     let mut problems = Problems::new(file.display().to_string());
     let text = match std::fs::read_to_string(file) {
@@ -23,8 +23,13 @@ pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) ->
     for command in [Some("global"), deploy, Some("up")].into_iter().flatten() {
         let env = Reader::new(&root, "samconfig.toml").child(&arguments.config_env, &mut problems);
         let section = env.and_then(|env| env.child(command, &mut problems)?.child("parameters", &mut problems));
-        let Some(node) = section.as_ref().and_then(|section| section.get("parameter_overrides")) else { continue };
         let source = format!("samconfig.toml [{}.{command}.parameters]", arguments.config_env);
+        if let Some(section) = &section {
+            let region = section.text("region", &mut problems);
+            project.region =
+                region.map(|value| Given { value: value.to_owned(), source: source.clone() }).or(project.region.take());
+        }
+        let Some(node) = section.as_ref().and_then(|section| section.get("parameter_overrides")) else { continue };
         match texts(node) {
             Some(texts) => {
                 let wrong = overrides::read(&texts, &source, &mut project.parameters).finish().err().unwrap_or_default();

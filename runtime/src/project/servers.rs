@@ -1,6 +1,7 @@
 //! Servers of this machine that a variable's value names.
 
 use super::is_this_machine;
+use crate::redaction::without_login;
 
 /// A server that a value names: in a URL, or as `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +47,7 @@ pub fn local_servers(value: &str) -> Vec<LocalServer> {
             }
             None => part,
         };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let host = without_login(rest).split(['/', '?', '#']).next().unwrap_or("");
         servers.extend(server(host, scheme));
     }
     servers

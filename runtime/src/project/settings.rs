@@ -6,10 +6,12 @@ use super::{Given, Project, SETTINGS, clusters, tuned};
 use crate::document::{Kind, Node, Problems, Reader, parse_toml};
 use crate::model::KeySource;
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 16] = [
     "control",
     "settings",
     "stack",
+    "region",
+    "account",
     "profile",
     "concurrency",
     "http",
@@ -49,6 +51,12 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
             format!("stack '{stack}' is not a stack name. Use letters, digits and -, beginning with a letter, at most 128."),
         );
     }
+    let given = |key: &str, problems: &mut Problems| {
+        let source = format!("{SETTINGS} line {}", reader.line(key));
+        reader.text(key, problems).map(|value| Given { value: value.to_owned(), source })
+    };
+    project.region = given("region", problems);
+    project.account = given("account", problems);
     project.profile = reader.text("profile", problems).map(str::to_owned);
     project.concurrency = reader.number("concurrency", 1..=1000, problems).map(|n| n as u32);
     control(&reader, project, problems);

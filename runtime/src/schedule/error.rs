@@ -12,6 +12,12 @@ pub enum ScheduleError {
     /// `rate(1 minutes)`, `rate(2 minute)`.
     #[error("is not a rate: the unit's number is wrong. Write rate({0} {1}).")]
     Plural(i64, String),
+    /// `rate(1 seconds)`, `rate(2 second)`: in a template the right number would be refused as well.
+    #[error(
+        "is not a rate: the unit's number is wrong, and the service does not know seconds. Write minutes, hours or days in a \
+         template, rate({0} {1}) only in usher.toml under [schedules]."
+    )]
+    PluralSeconds(i64, &'static str),
     /// A rate in seconds in a template.
     #[error(
         "is in seconds, which the service does not know. Write minutes, hours or days here, and the seconds for this machine in \

@@ -105,6 +105,9 @@ fn rate(inside: &str) -> Result<Expression, ScheduleError> {
         _ => return Err(ScheduleError::Rate),
     };
     // The services insist on "1 minute" and "2 minutes".
+    if (number == 1) == unit.ends_with('s') && one == "second" {
+        return Err(ScheduleError::PluralSeconds(number, if number == 1 { "second" } else { "seconds" }));
+    }
     if (number == 1) == unit.ends_with('s') {
         return Err(ScheduleError::Plural(number, if number == 1 { one.to_owned() } else { format!("{unit}s") }));
     }

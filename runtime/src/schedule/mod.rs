@@ -1,7 +1,7 @@
 //! Fires schedules at the functions.
 //!
-//! [`expression`] and [`cron`] say when (pure, with [`field`] and [`shape`]); [`payload`] what is sent; the queue of asynchronous events takes it from
-//! there ([`crate::asynchronous`]), as in the cloud: what was fired runs even if the host dies. A run that still goes on does
+//! [`expression`] and [`cron`] say when (pure, with [`field`] and [`shape`]); [`payload`] what is sent (pure); [`handover`] hands it to
+//! the queue of asynchronous events, which takes it from there ([`crate::asynchronous`]), as in the cloud: what was fired runs even if the host dies. A run that still goes on does
 //! not hold back the next: the function's concurrency does. Times that passed while the
 //! machine slept, or while no host ran ([`seen`]), are not made up for: a line says what was missed.
 
@@ -9,6 +9,7 @@ mod cron;
 mod error;
 mod expression;
 mod field;
+mod handover;
 mod payload;
 mod seen;
 mod shape;
@@ -25,7 +26,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::asynchronous::{Event, Queue};
+use crate::asynchronous::Queue;
 use crate::model::Schedule;
 use crate::supervision::{Registry, supervise};
 
@@ -121,14 +122,18 @@ impl Firing {
             self.tell_of_the_missed(&expression, &zone);
         }
         let mut last = handled.unwrap_or(begin);
+        // Beside the clock: a firing that the queue does not take yet holds back no other.
+        let mut handing_over = JoinSet::new();
         let is_over = |due: &Timestamp| schedule.end.is_some_and(|end| *due > end);
         while let Some(due) = expression.next(beat, last, &zone).filter(|due| !is_over(due)) {
             if !wait_until(due, &mut self.shutdown).await {
                 break;
             }
-            last = self.due(due).await;
+            while handing_over.try_join_next().is_some() {}
+            last = self.due(due, &mut handing_over);
             *self.handled() = Some(last);
         }
+        while handing_over.join_next().await.is_some() {}
         Ok(())
     }
 
@@ -141,13 +146,15 @@ impl Firing {
     }
 
     /// Fires, unless it is too late or too many events wait. Returns up to when the schedule is looked after by this.
-    async fn due(&self, due: Timestamp) -> Timestamp {
+    fn due(&self, due: Timestamp, handing_over: &mut JoinSet<()>) -> Timestamp {
         let (schedule, now) = (&self.schedule, Timestamp::now());
         if now.duration_since(due) > jiff::SignedDuration::try_from(TOO_LATE).unwrap_or_default() {
             tracing::warn!(schedule = schedule.id, %due, "missed: this machine was away; missed times are not made up for");
             return now;
         }
         if self.queue.unfinished(&schedule.function) >= MOST_UNFINISHED {
+            let why = format!("schedule {} is not fired: {MOST_UNFINISHED} earlier events have not ended", schedule.id);
+            self.queue.not_made(&schedule.function, &why);
             tracing::warn!(
                 schedule = schedule.id,
                 "not fired: {MOST_UNFINISHED} earlier events of {} have not ended",
@@ -155,10 +162,21 @@ impl Firing {
             );
             return due;
         }
-        let event = Event { function: schedule.function.clone(), payload: payload::event(schedule, due), trace_id: None };
-        if let Err(why) = self.queue.accept(event).await {
-            tracing::error!(schedule = schedule.id, "ALARM: not fired: {why}");
-        }
+        let firing = self.clone();
+        handing_over.spawn(async move {
+            let Self { schedule, queue, shutdown, .. } = firing;
+            let accept = |event| {
+                let (queue, schedule) = (queue.clone(), schedule.clone());
+                async move {
+                    let taken = queue.accept(event).await;
+                    if let Err(why) = &taken {
+                        queue.not_made(&schedule.function, &format!("schedule {} is not fired: {why}", schedule.id));
+                    }
+                    taken
+                }
+            };
+            handover::deliver(&schedule, due, shutdown, handover::wait_after, accept).await;
+        });
         due
     }
 }

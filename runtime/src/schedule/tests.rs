@@ -143,6 +143,11 @@ fn a_template_has_no_rate_in_seconds() {
             assert_eq!(expression.allowed_on(kind), Err(ScheduleError::Seconds), "{text}");
         }
     }
+    // the advice is not a form that would be refused next
+    for text in ["rate(1 seconds)", "rate(2 second)"] {
+        let advice = Expression::parse(text).unwrap_err().to_string();
+        assert!(advice.contains("minutes, hours or days in a template") && advice.contains("only in usher.toml"), "{advice}");
+    }
     for text in ["rate(1 minute)", "rate(60 minutes)", "rate(1 hour)", "rate(7 days)"] {
         assert_eq!(Expression::parse(text).unwrap().allowed_on(ScheduleKind::Rule), Ok(()), "{text}");
     }
@@ -225,7 +230,7 @@ fn wrong_expressions_say_what_to_write() {
     }
 }
 
-fn schedule(kind: ScheduleKind, input: Option<&str>) -> Schedule {
+pub(super) fn schedule(kind: ScheduleKind, input: Option<&str>) -> Schedule {
     Schedule {
         id: "F.Tick".into(),
         function: "F".into(),
@@ -236,18 +241,45 @@ fn schedule(kind: ScheduleKind, input: Option<&str>) -> Schedule {
         enabled: true,
         start: None,
         end: None,
-        arn: "arn:x".into(),
+        arn: "arn:aws-cn:events:cn-north-1:123456789012:rule/x".into(),
     }
+}
+
+fn attempt(scheduled: &str) -> payload::Attempt {
+    payload::Attempt { scheduled: at(scheduled), number: 7, execution: 0xd32c_5bb8, event: 1 }
+}
+
+#[test]
+fn context_attributes_of_scheduler_are_replaced_in_input() {
+    let sent = |kind, input: &str| {
+        let payload = payload::event(&schedule(kind, Some(input)), &attempt("2022-03-22T18:59:43.25Z"));
+        String::from_utf8(payload.to_vec()).unwrap()
+    };
+    let input = r#"{"at": "<aws.scheduler.scheduled-time>", "arn": "<aws.scheduler.schedule-arn>", "n": <aws.scheduler.attempt-number>,
+        "id": "<aws.scheduler.execution-id>/<aws.scheduler.execution-id>", "left": "<aws.scheduler.else> <aws.scheduler."}"#;
+    let read: serde_json::Value = serde_json::from_str(&sent(ScheduleKind::Scheduler, input)).unwrap();
+    let expected = serde_json::json!({
+        "at": "2022-03-22T18:59:43Z", "arn": "arn:aws-cn:events:cn-north-1:123456789012:rule/x", "n": 7,
+        "id": "00000000d32c5bb8/00000000d32c5bb8", "left": "<aws.scheduler.else> <aws.scheduler.",
+    });
+    assert_eq!(read, expected);
+    assert_eq!(sent(ScheduleKind::Scheduler, "<aws.scheduler.scheduled-time>"), "\"2022-03-22T18:59:43Z\"");
+    let rule = "\"<aws.scheduler.scheduled-time>\"";
+    assert_eq!(sent(ScheduleKind::Rule, rule), rule, "rules have no context attributes");
 }
 
 #[test]
 fn each_service_sends_its_own_payload() {
     let sent = |kind, input| -> serde_json::Value {
-        serde_json::from_slice(&payload::event(&schedule(kind, input), at("2026-01-01T10:00:00Z"))).unwrap()
+        serde_json::from_slice(&payload::event(&schedule(kind, input), &attempt("2026-01-01T10:00:00Z"))).unwrap()
     };
     let rule = sent(ScheduleKind::Rule, None);
     assert_eq!((&rule["source"], &rule["detail"]), (&"aws.events".into(), &serde_json::json!({})));
-    assert_eq!((&rule["time"], &rule["resources"][0]), (&"2026-01-01T10:00:00Z".into(), &"arn:x".into()));
+    assert_eq!(
+        (&rule["time"], &rule["resources"][0]),
+        (&"2026-01-01T10:00:00Z".into(), &"arn:aws-cn:events:cn-north-1:123456789012:rule/x".into())
+    );
+    assert_eq!((&rule["region"], &rule["account"]), (&"cn-north-1".into(), &"123456789012".into()));
     let scheduler = sent(ScheduleKind::Scheduler, None);
     assert_eq!((&scheduler["source"], &scheduler["detail"]), (&"aws.scheduler".into(), &"{}".into()));
     assert_eq!(sent(ScheduleKind::Scheduler, Some("{\"a\": 1}")), serde_json::json!({"a": 1}));

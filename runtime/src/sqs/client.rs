@@ -11,7 +11,7 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 
 use crate::model::sqs::DEFAULT_VISIBILITY;
-use crate::template::{ACCOUNT, REGION};
+use crate::model::{Application, Location};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -34,6 +34,8 @@ const PAYLOAD_TOO_LARGE: u16 = 413;
 pub struct Sqs {
     pub(super) client: Client,
     endpoint: String,
+    /// Account in the URLs of queues.
+    account: String,
 }
 
 /// Why a call failed.
@@ -51,11 +53,22 @@ pub enum Wrong {
 }
 
 impl Sqs {
-    /// Nothing is asked yet. The credentials are those that functions get here: well-formed and worthless.
+    /// SQS of an application; `None`: nothing says where it answers.
+    pub fn of(app: &Application) -> Option<Self> {
+        app.sqs_endpoint.as_deref().map(|endpoint| Self::located(endpoint, &app.location))
+    }
+
+    /// SQS at an endpoint, in the region and account where nothing chooses others.
     pub fn at(endpoint: &str) -> Self {
+        Self::located(endpoint, &Location::default())
+    }
+
+    /// Sends no request yet. The credentials are those of the functions: well-formed, and accepted by no account. An endpoint
+    /// that keeps queues by region finds the region in the signature.
+    pub fn located(endpoint: &str, location: &Location) -> Self {
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static(REGION))
+            .region(Region::new(location.region.clone()))
             .credentials_provider(Credentials::new("local", "local", None, None, "usher"))
             .endpoint_url(endpoint)
             // who asks again, and when, is decided by those who call
@@ -63,7 +76,7 @@ impl Sqs {
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(super::POLL + ANSWER).build())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
-        Self { client: Client::from_conf(config), endpoint: endpoint.to_owned() }
+        Self { client: Client::from_conf(config), endpoint: endpoint.to_owned(), account: location.account.clone() }
     }
 
     /// Where it is.
@@ -73,7 +86,7 @@ impl Sqs {
 
     /// The URL of a queue, as references to it in the template yield.
     pub(super) fn url(&self, queue: &str) -> String {
-        format!("{}/{ACCOUNT}/{queue}", self.endpoint)
+        format!("{}/{}/{queue}", self.endpoint, self.account)
     }
 
     /// Whether anybody answers.

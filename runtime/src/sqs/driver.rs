@@ -1,5 +1,7 @@
 //! The task between the queue, the pure machine and the functions: it feeds the one and obeys the other.
 
+mod observed;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,12 +11,13 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::client::{Sqs, Wrong};
+use super::counting::Counting;
 use super::encode;
 use super::mapping::{Action, Finish, Input, InvocationId, Key, Machine, Message, Millis, ReceiveId, failures};
 use super::queues;
 use super::settlement::{Verdict, settle};
 use super::status::Progress;
-use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+use crate::invocation::{Invoker, Outcome, Rejected, Request, Response, error_text};
 use crate::model::{Queue, SqsMapping};
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
@@ -28,6 +31,8 @@ const NO_CAPACITY: Duration = Duration::from_millis(500);
 struct Held {
     id: String,
     receipt: String,
+    /// When it was sent, milliseconds since 1970, as the queue says.
+    sent: Option<i64>,
     /// Its JSON; taken when the event is made of it.
     record: Vec<u8>,
 }
@@ -35,6 +40,8 @@ struct Held {
 /// What a task of the driver ends with.
 enum Ended {
     Receive(ReceiveId, Result<Vec<Received>, Wrong>),
+    /// The queue was not asked: the host drains, or the mapping was paused while the function was busy.
+    NotAsked(ReceiveId),
     Invocation(InvocationId, Result<Response, Rejected>),
     /// The queue was told.
     Settlement,
@@ -57,6 +64,8 @@ pub(super) struct Driver {
     /// Invocations that an instance has taken over.
     begins: mpsc::UnboundedSender<InvocationId>,
     begun: mpsc::UnboundedReceiver<InvocationId>,
+    /// True while an operator pauses the mapping: requests that still wait for the function are not made.
+    paused: watch::Sender<bool>,
     /// Turns true when the host drains.
     shutdown: watch::Receiver<bool>,
 }
@@ -87,6 +96,7 @@ impl Driver {
             started: Instant::now(),
             begins,
             begun,
+            paused: watch::Sender::new(false),
             shutdown,
         }
     }
@@ -103,7 +113,8 @@ impl Driver {
         let mut shutdown = self.shutdown.clone();
         let mut deadline: Option<tokio::time::Instant> = None;
         self.step(Input::Tick);
-        self.progress.holds(self.machine.overview());
+        self.show();
+        let mut count = Counting::default();
         while deadline.is_none() || !self.tasks.is_empty() {
             let wake = self.machine.wake().map(|at| self.instant(at).into());
             tokio::select! {
@@ -115,9 +126,14 @@ impl Driver {
                 Some(id) = self.begun.recv() => self.step(Input::Begun(id)),
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
-                    if let Some(settings) = settings { self.step(Input::Tuned(settings)) }
+                    if let Some(settings) = settings {
+                        self.paused.send_replace(settings.paused);
+                        self.progress.paused(settings.paused);
+                        self.step(Input::Tuned(settings));
+                    }
                 }
                 () = until(wake) => self.step(Input::Tick),
+                counted = count.next(&self.sqs, self.mapping.queue_name()), if deadline.is_none() => self.counted(counted),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
                     self.step(Input::Drain);
@@ -127,7 +143,7 @@ impl Driver {
                     return Ok(());
                 }
             }
-            self.progress.holds(self.machine.overview());
+            self.show();
         }
         Ok(())
     }
@@ -162,15 +178,19 @@ impl Driver {
                 self.step(Input::Received(id, messages));
             }
             Ended::Receive(id, Err(why)) => {
+                self.progress.problem(Some(self.problem(&why)));
                 let why = why.to_string();
-                self.progress.problem(Some(why.clone()));
                 if let Some(times) = self.unanswered.failed(Instant::now(), (), &why) {
                     tracing::warn!(times, mapping = %self.mapping.id, "{} at {} cannot be asked: {why}. It is tried until it can", self.mapping.queue_name(), self.sqs.endpoint());
                 }
                 self.step(Input::ReceiveFailed(id));
             }
+            Ended::NotAsked(id) => self.step(Input::Received(id, Vec::new())),
             Ended::Invocation(id, result) => {
+                let said = error_text(&result);
+                let messages = self.batches.get(&id).map_or(0, Vec::len);
                 let finish = self.judge(id, result);
+                self.show_finish(messages, &finish, said);
                 self.step(Input::Finished(id, finish));
             }
             Ended::Settlement => {}
@@ -188,6 +208,7 @@ impl Driver {
         let receipts: Vec<String> = messages.into_iter().filter_map(|message| message.receipt_handle).collect();
         if !receipts.is_empty() {
             Progress::add(&self.progress.filtered, receipts.len());
+            self.progress.dropped();
             self.tell(Verdict::Delete, receipts);
         }
     }
@@ -201,7 +222,10 @@ impl Driver {
         let group = group.and_then(|attributes| attributes.get(&MessageSystemAttributeName::MessageGroupId));
         let known = Message { key: self.next_key, size: record.len() + 1, group: group.map(|group| group.as_str().into()) };
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        self.held.insert(known.key, Held { id: text(message.message_id()), receipt: text(message.receipt_handle()), record });
+        let sent = message.attributes().and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp));
+        let sent = sent.and_then(|sent| sent.parse().ok());
+        let (id, receipt) = (text(message.message_id()), text(message.receipt_handle()));
+        self.held.insert(known.key, Held { id, receipt, sent, record });
         known
     }
 
@@ -209,11 +233,13 @@ impl Driver {
         match action {
             Action::Receive { id, most, wait } => {
                 let (sqs, mapping, queues) = (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
-                let (invoker, mut shutdown) = (self.invoker.clone(), self.shutdown.clone());
+                let (invoker, progress) = (self.invoker.clone(), self.progress.clone());
+                let (mut shutdown, mut paused) = (self.shutdown.clone(), self.paused.subscribe());
                 self.tasks.spawn(async move {
                     tokio::select! {
-                        () = invoker.ready(&mapping.function) => {}
-                        () = turned(&mut shutdown) => return Ended::Receive(id, Ok(Vec::new())),
+                        () = room(&invoker, &mapping.function, &progress) => {}
+                        () = turned(&mut shutdown) => return Ended::NotAsked(id),
+                        () = turned(&mut paused) => return Ended::NotAsked(id),
                     }
                     let mut received = sqs.receive(mapping.queue_name(), most, wait).await;
                     // the server answers and has lost the queue, as one without a disk does when it is restarted
@@ -335,6 +361,22 @@ impl Driver {
         let failed = failures(answer, |id| ids.iter().any(|(known, _)| *known == id))?;
         Ok(ids.into_iter().filter(|(id, _)| failed.iter().any(|failed| failed == id)).map(|(_, key)| key).collect())
     }
+}
+
+/// Waits until the function can begin soon; the status says so where it has to wait.
+async fn room(invoker: &Invoker, function: &str, progress: &Progress) {
+    let mut ready = std::pin::pin!(invoker.ready(function));
+    tokio::select! {
+        biased;
+        () = &mut ready => return,
+        () = std::future::ready(()) => {}
+    }
+    progress.blocked(Some(format!(
+        "every instance of {function} is busy with other events, so no message is taken from the queue. Raise its concurrency limit, or mend \
+         what does not end"
+    )));
+    ready.await;
+    progress.blocked(None);
 }
 
 /// Runs the function. While the host has no process for it the batch waits here: one that is given back counts as received, and a queue

@@ -2,13 +2,14 @@
 //!
 //! `queues` makes what the template declares. A message then passes through these files in this order: `client` receives it,
 //! `encode` writes it as JSON, `driver` hands it to the pure machine of `mapping` and its batch to the function, and
-//! `settlement` tells the queue what became of it; `status` shows how far it all is.
+//! `settlement` tells the queue what became of it; `status` shows how far it all is and how it fares, `counting` requests how many messages wait.
 //!
 //! Promises: a message is deleted only when the function is done with it; what failed is left to the queue's own visibility
 //! timeout and redrive policy; messages are received only when the function can begin soon, and are kept hidden until it has begun, so none
 //! is counted as received that no function was invoked with; an endpoint that goes away is waited for; a drain finishes what was received.
 
 mod client;
+mod counting;
 mod driver;
 mod encode;
 mod letters;

@@ -1,11 +1,14 @@
 //! How far a mapping is, for those who watch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::counting::Depth;
 use super::mapping::Overview;
+use crate::source_health::{Millis, Problem, SourceHealth, SourceWatch, Waiting};
 
 /// One mapping, now. Counts are of messages, since the host started; one that comes again counts again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -36,7 +39,11 @@ pub struct SqsStatus {
     pub in_flight: usize,
     /// Received, waiting for a batch to fill or for the function.
     pub held: usize,
-    /// Why the queue cannot be asked just now.
+    /// Messages in the queue as last reported, hidden ones included; `None`: not reported yet.
+    pub waiting: Option<u64>,
+    /// How it fares.
+    pub health: SourceHealth,
+    /// The reason of its state, where the mapping is unwell.
     pub problem: Option<String>,
 }
 
@@ -50,8 +57,38 @@ pub(super) struct Progress {
     pub(super) failed: AtomicU64,
     pub(super) released: AtomicU64,
     pub(super) not_deleted: AtomicU64,
-    overview: Mutex<Overview>,
-    problem: Mutex<Option<String>>,
+    observed: Mutex<Observed>,
+}
+
+#[derive(Debug)]
+struct Observed {
+    overview: Overview,
+    /// When the oldest message that is held or in flight was sent.
+    oldest: Option<Millis>,
+    depth: Option<Depth>,
+    watch: SourceWatch,
+}
+
+impl Default for Observed {
+    fn default() -> Self {
+        Self { overview: Overview::default(), oldest: None, depth: None, watch: SourceWatch::new(now()) }
+    }
+}
+
+impl Observed {
+    /// Classifies what has changed.
+    fn look(&mut self) {
+        let Overview { in_flight, held, .. } = self.overview;
+        let Depth { visible, hidden } = self.depth.unwrap_or_default();
+        let waits = in_flight + held > 0 || visible + hidden > 0;
+        // a hidden message is at work, here or at another host, or waits for its next try
+        let in_flight = in_flight > 0 || hidden > 0;
+        self.watch.waits(now(), waits.then_some(Waiting { oldest: self.oldest, since: None, in_flight }));
+    }
+}
+
+fn now() -> Millis {
+    Timestamp::now().as_millisecond()
 }
 
 impl Progress {
@@ -59,18 +96,70 @@ impl Progress {
         counter.fetch_add(messages as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn holds(&self, overview: Overview) {
-        *self.overview.lock().unwrap_or_else(PoisonError::into_inner) = overview;
+    fn observed(&self) -> MutexGuard<'_, Observed> {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets or clears the problem.
-    pub(super) fn problem(&self, problem: Option<String>) {
-        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    /// What the machine holds, and when the oldest of these messages was sent.
+    pub(super) fn holds(&self, overview: Overview, oldest: Option<Millis>) {
+        let mut observed = self.observed();
+        (observed.overview, observed.oldest) = (overview, oldest);
+        observed.look();
+    }
+
+    /// The queue reports the number of its messages.
+    pub(super) fn counted(&self, depth: Depth) {
+        let mut observed = self.observed();
+        observed.depth = Some(depth);
+        observed.look();
+    }
+
+    /// Sets or clears the problem of asking the queue.
+    pub(super) fn problem(&self, problem: Option<Problem>) {
+        let (mut observed, now) = (self.observed(), now());
+        if let Some(problem) = &problem {
+            observed.watch.noted(now, &problem.reason);
+        }
+        observed.watch.problem(now, problem);
+    }
+
+    /// Whether an operator holds the mapping back.
+    pub(super) fn paused(&self, paused: bool) {
+        self.observed().watch.paused(now(), paused);
+    }
+
+    /// The function is done with messages.
+    pub(super) fn succeeded(&self) {
+        let (mut observed, now) = (self.observed(), now());
+        observed.watch.succeeded(now);
+        observed.watch.progressed(now);
+    }
+
+    /// The filters dropped messages.
+    pub(super) fn dropped(&self) {
+        self.observed().watch.progressed(now());
+    }
+
+    /// The function failed.
+    pub(super) fn failed(&self, error: &str) {
+        self.observed().watch.failed(now(), error);
+    }
+
+    /// Why no messages are asked for although some may wait; `None`: they are.
+    pub(super) fn blocked(&self, why: Option<String>) {
+        self.observed().watch.blocked(why);
+    }
+
+    /// The function did not begin.
+    pub(super) fn refused(&self, why: String) {
+        self.observed().watch.refused(why);
     }
 
     pub(super) fn snapshot(&self) -> SqsStatus {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Overview { receives, in_flight, held } = *self.overview.lock().unwrap_or_else(PoisonError::into_inner);
+        let observed = self.observed();
+        let Overview { receives, in_flight, held } = observed.overview;
+        let health = observed.watch.health(now());
         SqsStatus {
             received: count(&self.received),
             filtered: count(&self.filtered),
@@ -82,7 +171,9 @@ impl Progress {
             receives,
             in_flight,
             held,
-            problem: self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            waiting: observed.depth.map(|depth| depth.visible + depth.hidden),
+            problem: health.problem(),
+            health,
             ..SqsStatus::default()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::intrinsics::{call, resolve, unknown_condition};
+use super::intrinsics::{FOR_EACH, call, for_each, resolve, unknown_condition};
 use super::scope::Scope;
 use crate::document::{Entry, Node, Problems};
 
@@ -10,6 +10,10 @@ use crate::document::{Entry, Node, Problems};
 pub(super) fn decide(root: &Node, scope: &mut Scope<'_>, problems: &mut Problems) {
     let section = root.get("Conditions").map_or(&[][..], Node::entries);
     for entry in section {
+        if entry.key.starts_with(FOR_EACH) {
+            for_each(entry, problems);
+            continue;
+        }
         let mut open = BTreeSet::new();
         named(entry, section, &mut open, scope, problems);
     }

@@ -15,6 +15,9 @@ const SQS: &str = "AWS_ENDPOINT_URL_SQS";
 /// Applies the overrides to variables that functions declare, then warns of remote hosts among the values.
 pub(super) fn apply(project: &Project, application: &mut Application, problems: &mut Problems) {
     for (section, values) in &project.env_vars {
+        if application.skipped.contains_key(section) {
+            continue;
+        }
         if section != FOR_ALL && !application.functions.contains_key(section) {
             let hint = nearest(section, application.functions.keys().map(String::as_str))
                 .map(|n| format!(" Did you mean {n}?"))

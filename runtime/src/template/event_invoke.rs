@@ -1,9 +1,11 @@
 //! What becomes of asynchronous events: `EventInvokeConfig` and `DeadLetterQueue` of a function, and
 //! `AWS::Lambda::EventInvokeConfig`.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::functions::{KIND, by_name};
+use super::functions::{KIND, by_name, check_qualifier};
 use super::queues;
 use super::resources::Resource;
 use super::scope::Scope;
@@ -21,12 +23,16 @@ const SETTINGS: [&str; 3] = ["MaximumEventAgeInSeconds", "MaximumRetryAttempts",
 struct Room<'r, 's> {
     resources: &'r [Resource],
     scope: &'r Scope<'s>,
+    /// Functions with settings in long hand.
+    configured: RefCell<BTreeSet<String>>,
 }
 
 /// Reads what the template says; after the functions and the queues.
 pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
-    let room = Room { resources, scope };
-    for resource in resources.iter().filter(|r| r.kind == KIND) {
+    let room = Room { resources, scope, configured: RefCell::default() };
+    let run = |resource: &&Resource| resource.kind == KIND && !application.skipped.contains_key(&resource.id);
+    let functions: Vec<&Resource> = resources.iter().filter(run).collect();
+    for resource in functions {
         room.function(resource, application, problems);
     }
     for resource in resources.iter().filter(|r| r.kind == LONG_HAND) {
@@ -69,14 +75,23 @@ impl Room<'_, '_> {
             );
             return;
         };
-        if let Some(other) = reader.text("Qualifier", problems).filter(|qualifier| *qualifier != "$LATEST") {
-            problems.warn(
-                reader.line("Qualifier"),
-                format!(
-                    "{} is for {other}. Versions and aliases are one here: it holds for every event of {function}.",
-                    reader.what
-                ),
+        if application.skipped.contains_key(&function) {
+            let message = format!("{} is left out: its function {function} is not run by this host.", reader.what);
+            problems.warn(reader.line("FunctionName"), message);
+            return;
+        }
+        // An alias or a version is the one code there is, so the settings hold for every event of the function.
+        check_qualifier(name, &function, self.scope, &reader.what, reader.line("FunctionName"), problems);
+        if let Some(qualifier) = reader.text("Qualifier", problems) {
+            let named = format!("{function}:{qualifier}");
+            check_qualifier(&named, &function, self.scope, &reader.what, reader.line("Qualifier"), problems);
+        }
+        if !self.configured.borrow_mut().insert(function.clone()) {
+            let message = format!(
+                "{}: {function} has such settings already, for another version or alias. Here they are one, and these hold.",
+                reader.what
             );
+            problems.warn(reader.node.line, message);
         }
         let read = self.settings(&reader, &function, false, application, problems);
         if problems.mark() == before {
@@ -139,6 +154,12 @@ impl Room<'_, '_> {
             Some("sqs") => return Some(EventTarget::Queue(target.to_owned())),
             Some("lambda") => match by_name(target, self.resources, self.scope) {
                 Some(id) if id == function => "it is the function itself, and would run for ever".to_owned(),
+                Some(id) if application.skipped.contains_key(&id) => {
+                    let message =
+                        format!("{}: {key} is left out: {id} is not run by this host, and gets no records.", reader.what);
+                    problems.warn(line, message);
+                    return None;
+                }
                 Some(id) => return Some(EventTarget::Function(id)),
                 None => format!("{target} is not a function of this template"),
             },

@@ -1,9 +1,9 @@
 //! What triggers the functions: the Events of each, APIs, and mappings written in long hand.
 
-use super::intrinsics::call;
+use super::intrinsics::{FOR_EACH, call, for_each};
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
-use super::{apis, kafka, schedules, sqs};
+use super::{apis, functions, kafka, schedules, sqs};
 use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 use crate::model::Application;
 use crate::project::Project;
@@ -19,8 +19,8 @@ pub(super) struct Event<'r> {
     pub(super) properties: &'r Node,
 }
 
-/// Kinds of events that SAM knows and this host does not run.
-const NOT_RUN: [&str; 16] = [
+/// Kinds of events that SAM knows and this host does not run; a test compares them and those that it runs with SAM's schema.
+pub(super) const NOT_RUN: [&str; 12] = [
     "AlexaSkill",
     "CloudWatchEvent",
     "CloudWatchLogs",
@@ -33,13 +33,9 @@ const NOT_RUN: [&str; 16] = [
     "MQ",
     "S3",
     "SNS",
-    "WebSocketApi",
-    "DeploymentPreference",
-    "GraphQL",
-    "LambdaFunctionUrl",
 ];
 
-const RUN: [&str; 7] = ["Api", "HttpApi", "MSK", "Schedule", "ScheduleV2", "SelfManagedKafka", "SQS"];
+pub(super) const RUN: [&str; 7] = ["Api", "HttpApi", "MSK", "Schedule", "ScheduleV2", "SelfManagedKafka", "SQS"];
 
 /// Reads every trigger into the application.
 pub(super) fn read(
@@ -54,7 +50,13 @@ pub(super) fn read(
         // a list or a function is reported by the check of shapes
         let events = resource.properties.get("Events").filter(|events| call(events).is_none());
         for entry in events.map_or(&[][..], Node::entries) {
-            one(resource, entry, scope, project, application, problems);
+            if application.skipped.contains_key(&resource.id) {
+                route_of_skipped(resource, entry, scope, application);
+            } else if entry.key.starts_with(FOR_EACH) {
+                for_each(entry, problems);
+            } else {
+                one(resource, entry, scope, project, application, problems);
+            }
         }
     }
     // An API that nothing routes to has nothing to serve.
@@ -62,6 +64,27 @@ pub(super) fn read(
     apis::read_function_urls(resources, scope, application, problems);
     for resource in resources.iter().filter(|r| r.kind == "AWS::Lambda::EventSourceMapping") {
         mapping(resource, resources, scope, project, application, problems);
+    }
+}
+
+/// The route of a function that is not run stays, and is answered with an error: without it another route of the API would get
+/// its requests. Who may use it does not matter, and mistakes in it are of no interest.
+fn route_of_skipped(resource: &Resource, entry: &Entry, scope: &Scope<'_>, application: &mut Application) {
+    let properties = entry.value.get("Properties").map_or(&[][..], Node::entries);
+    let properties = properties.iter().filter(|property| property.key != "Auth").cloned().collect();
+    let properties = Node::map(entry.line, properties);
+    let id = format!("{}.{}", resource.id, entry.key);
+    let event = Event { function: &resource.id, id, line: entry.line, properties: &properties };
+    let mut ignored = Problems::new("");
+    match entry.value.get("Type").and_then(Node::text) {
+        Some("Api") => apis::read_rest_event(&event, scope, application, &mut ignored),
+        Some("HttpApi") => apis::read_http_event(&event, scope, application, &mut ignored),
+        _ => return,
+    }
+    // Keys for tokens are needed by functions that run only.
+    for route in application.apis.iter_mut().flat_map(|api| &mut api.routes).filter(|route| route.function == resource.id) {
+        route.authorizer = None;
+        route.scopes = Vec::new();
     }
 }
 
@@ -74,7 +97,18 @@ fn mapping(
     application: &mut Application,
     problems: &mut Problems,
 ) {
-    let Some(source) = resolved(&resource.properties, &["EventSourceArn"], scope, problems) else { return };
+    let Some(source) = resolved(&resource.properties, &["EventSourceArn", "FunctionName"], scope, problems) else { return };
+    if let Some(named) = source.get("FunctionName")
+        && let Some(id) = named.text().and_then(|name| functions::by_name(name, resources, scope))
+    {
+        if application.skipped.contains_key(&id) {
+            let message = format!("mapping {} is left out: its function {id} is not run by this host.", resource.id);
+            problems.warn(resource.line, message);
+            return;
+        }
+        let what = format!("mapping {}", resource.id);
+        functions::check_qualifier(named.text().unwrap_or_default(), &id, scope, &what, named.line, problems);
+    }
     let source = Reader::new(&source, format!("mapping {}", resource.id));
     let service = match source.text("EventSourceArn", problems) {
         None if source.has("EventSourceArn") => return,

@@ -1,38 +1,38 @@
 //! `AWS::Serverless::Function`: what to run, not what triggers it.
 
+mod code;
+mod skipped;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::logging;
 use super::reserved;
-use super::resources::{Resource, resolved};
+use super::resources::Resource;
 use super::scope::Scope;
-use crate::document::{Node, Problems, Reader, parse_toml};
-use crate::model::{Application, Code, Function, Tool, ToolBuild};
+use crate::document::{Problems, Reader, nearest};
+use crate::model::qualified::{LATEST, function_name};
+use crate::model::{Application, Function};
 
 pub(super) const KIND: &str = "AWS::Serverless::Function";
 
-const READ: [&str; 15] = [
+pub(super) const READ: [&str; 10] = [
     "FunctionName",
     "Runtime",
     "PackageType",
     "CodeUri",
-    "InlineCode",
-    "ImageUri",
     "Handler",
     "Timeout",
     "MemorySize",
     "Environment",
     "ReservedConcurrentExecutions",
-    "Layers",
-    "VpcConfig",
-    "FileSystemConfigs",
     "LoggingConfig",
 ];
 
-/// What SAM takes beside those; spelt here so that a misspelt property is noticed.
-const ALSO: [&str; 34] = [
+/// What SAM takes beside those; spelt here so that a misspelt property is noticed. Of some the presence alone matters: their
+/// values are not evaluated, since a function that only the service can evaluate must not stop what is run.
+pub(super) const ALSO: [&str; 39] = [
     "Architectures",
     "AssumeRolePolicyDocument",
     "AutoPublishAlias",
@@ -47,10 +47,14 @@ const ALSO: [&str; 34] = [
     "EphemeralStorage",
     "EventInvokeConfig",
     "Events",
+    "FileSystemConfigs",
     "FunctionScalingConfig",
     "FunctionUrlConfig",
     "ImageConfig",
+    "ImageUri",
+    "InlineCode",
     "KmsKeyArn",
+    "Layers",
     "PermissionsBoundary",
     "Policies",
     "PropagateTags",
@@ -67,7 +71,11 @@ const ALSO: [&str; 34] = [
     "Tracing",
     "VersionDeletionPolicy",
     "VersionDescription",
+    "VpcConfig",
 ];
+
+/// Runtimes of native executables.
+const NATIVE: [&str; 3] = ["provided.al2023", "provided.al2", "provided"];
 
 /// Properties that do nothing here, with what that means for the function.
 const WITHOUT: [(&str, &str); 3] = [
@@ -76,19 +84,7 @@ const WITHOUT: [(&str, &str); 3] = [
     ("FileSystemConfigs", "file systems are not mounted"),
 ];
 
-/// Lets references to functions yield the names they give themselves. Whatever is wrong with a name is reported when
-/// the function is read.
-pub(super) fn name(resources: &[Resource], scope: &mut Scope<'_>) {
-    for resource in resources.iter().filter(|r| r.kind == KIND) {
-        let properties = resource.resolved(&["FunctionName"], scope, &mut Problems::new(""));
-        let given = properties.as_ref().and_then(|p| p.get("FunctionName")).and_then(Node::text).map(str::to_owned);
-        if let Some(given) = given {
-            scope.name(&resource.id, given);
-        }
-    }
-}
-
-/// Reads every function into the application.
+/// Reads every function into the application. One of another runtime is listed there, and the others run without it.
 pub(super) fn read(
     resources: &[Resource],
     scope: &Scope<'_>,
@@ -97,39 +93,62 @@ pub(super) fn read(
     problems: &mut Problems,
 ) {
     for resource in resources.iter().filter(|r| r.kind == KIND) {
+        if let Some(skipped) = skipped::read(resource, scope, problems) {
+            application.skipped.insert(resource.id.clone(), skipped);
+            continue;
+        }
         let known: Vec<&str> = READ.iter().chain(&ALSO).copied().collect();
         Reader::new(&resource.properties, format!("function {}", resource.id)).only(&known, problems);
         if let Some(function) = one(resource, scope, folder, problems) {
             application.functions.insert(resource.id.clone(), function);
         }
     }
+    skipped::check(resources, application, problems);
 }
 
-/// A function's logical id from its name, ARN or logical id.
+/// A function's logical id from its name, ARN or logical id, with the qualifier that stands behind it.
 pub(super) fn by_name(name: &str, resources: &[Resource], scope: &Scope<'_>) -> Option<String> {
-    let bare = match name.split_once(":function:") {
-        Some((_, rest)) => rest.split([':', '/']).next().unwrap_or(rest),
-        None => name,
-    };
+    // The URI of an integration names the function by an ARN within a longer one.
+    let inner = name.find("arn:").map_or(name, |_| match name.rfind("/arn:") {
+        Some(at) => name[at + 1..].split('/').next().unwrap_or(name),
+        None => name.split('/').next().unwrap_or(name),
+    });
+    let (bare, _) = function_name(inner);
     let functions = resources.iter().filter(|r| r.kind == KIND);
     functions.map(|r| &r.id).find(|id| id.as_str() == bare || scope.name_of(id) == bare).cloned()
+}
+
+/// Complains of a name whose qualifier is no alias or version of the function.
+pub(super) fn check_qualifier(name: &str, id: &str, scope: &Scope<'_>, what: &str, line: usize, problems: &mut Problems) {
+    let Some(qualifier) = function_name(name).1.filter(|qualifier| *qualifier != LATEST) else { return };
+    let known = scope.qualifiers(id);
+    if !known.contains(qualifier) {
+        let known = if known.is_empty() { "none".to_owned() } else { known.into_iter().collect::<Vec<_>>().join(", ") };
+        problems.error(
+            line,
+            format!("{what}: {id} has no version or alias {qualifier} (it has: {known}). Write `AutoPublishAlias: {qualifier}`."),
+        );
+    }
 }
 
 fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path, problems: &mut Problems) -> Option<Function> {
     let properties = resource.resolved(&READ, scope, problems)?;
     let reader = Reader::new(&properties, format!("function {}", resource.id));
     for (key, meaning) in WITHOUT {
-        if reader.get(key).is_some() {
-            problems.warn(reader.line(key), format!("function {}: {key} is left out: {meaning}.", resource.id));
+        if resource.has(key, scope) {
+            problems.warn(resource.line_of(key), format!("function {}: {key} is left out: {meaning}.", resource.id));
         }
     }
     let before = problems.mark();
     check_runtime(&reader, problems);
     check_name(&reader, problems);
-    let code = code(resource, &reader, scope, folder, problems);
+    check_alias(resource, scope, problems);
+    let code = code::read(resource, &reader, scope, folder, problems);
     let function = Function {
         id: resource.id.clone(),
         name: reader.text("FunctionName", problems).map_or_else(|| scope.name_of(&resource.id), str::to_owned),
+        location: scope.location.clone(),
+        qualifiers: scope.qualifiers(&resource.id),
         code: code?,
         place: format!("{}:{}", problems.file(), reader.line("CodeUri")),
         handler: reader.text("Handler", problems).unwrap_or("bootstrap").to_owned(),
@@ -162,117 +181,32 @@ fn check_name(reader: &Reader<'_>, problems: &mut Problems) {
 }
 
 fn check_runtime(reader: &Reader<'_>, problems: &mut Problems) {
-    if reader.text("PackageType", problems) == Some("Image") || reader.get("ImageUri").is_some() {
-        let line = reader.line(if reader.get("ImageUri").is_some() { "ImageUri" } else { "PackageType" });
+    let remedy = "Write `Runtime: provided.al2023` (and build an executable named bootstrap).";
+    let Some(runtime) = reader.required("Runtime", remedy, problems) else { return };
+    if !NATIVE.contains(&runtime) {
+        let hint = nearest(runtime, NATIVE).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
         problems.error(
-            line,
+            reader.line("Runtime"),
+            format!("{}: {runtime} is not a runtime that Lambda has.{hint} {remedy}", reader.what),
+        );
+    }
+}
+
+/// What an alias may be called ("`CreateAlias`" in Lambda's API reference).
+fn check_alias(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) {
+    let Some(properties) = resource.resolved(&["AutoPublishAlias"], scope, problems) else { return };
+    let reader = Reader::new(&properties, format!("function {}", resource.id));
+    let Some(alias) = reader.text("AutoPublishAlias", problems) else { return };
+    let letters = alias.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if alias.is_empty() || alias.len() > 128 || !letters || alias.chars().all(|c| c.is_ascii_digit()) {
+        problems.error(
+            reader.line("AutoPublishAlias"),
             format!(
-                "{} is a container image, and this host runs no containers. Package it as a zip with an executable bootstrap.",
+                "{}: '{alias}' is not an alias. Use up to 128 letters, digits, - and _, not digits alone: `AutoPublishAlias: live`.",
                 reader.what
             ),
         );
-        return;
     }
-    let remedy = "Write `Runtime: provided.al2023` (and build an executable named bootstrap).";
-    let Some(runtime) = reader.required("Runtime", remedy, problems) else { return };
-    if !matches!(runtime, "provided.al2023" | "provided.al2" | "provided") {
-        problems.error(
-            reader.line("Runtime"),
-            format!("{}: runtime {runtime} needs a language runtime that this host does not bring; it runs native executables. {remedy}", reader.what),
-        );
-    }
-}
-
-/// Where the executable comes from: a cargo package, or what another build left.
-fn code(resource: &Resource, reader: &Reader<'_>, scope: &Scope<'_>, folder: &Path, problems: &mut Problems) -> Option<Code> {
-    if reader.get("InlineCode").is_some() {
-        problems.error(
-            reader.line("InlineCode"),
-            format!("{}: InlineCode is for interpreted languages. Write CodeUri with the folder of the executable.", reader.what),
-        );
-        return None;
-    }
-    if reader.get("ImageUri").is_some() || reader.get("PackageType").and_then(Node::text) == Some("Image") {
-        return None;
-    }
-    let uri = reader.required("CodeUri", "Name the folder of the code, relative to the template.", problems)?;
-    let line = reader.line("CodeUri");
-    if uri.starts_with("s3://") {
-        problems
-            .error(line, format!("{}: CodeUri {uri} is in S3, which is not asked from here. Name a local folder.", reader.what));
-        return None;
-    }
-    let dir = folder.join(uri);
-    let wanted = ["BuildMethod", "BuildProperties", "ContextDir", "WorkingDirectory"];
-    let metadata = resolved(&resource.metadata, &wanted, scope, problems)?;
-    let metadata = Reader::new(&metadata, format!("Metadata of {}", resource.id));
-    let at = |key: &str, problems: &mut Problems| metadata.text(key, problems).map(|path| normal(&folder.join(path)));
-    let tool = |tool: Tool, source: PathBuf, working: PathBuf| {
-        let artifacts = normal(&folder.join(".aws-sam/build").join(&resource.id));
-        Some(Code::Tool(ToolBuild { tool, source, working, artifacts }))
-    };
-    match metadata.text("BuildMethod", problems) {
-        Some("rust-cargolambda") => cargo(&dir, uri, line, &metadata, reader, problems),
-        Some("makefile") => {
-            let source = at("ContextDir", problems).unwrap_or_else(|| normal(&dir));
-            if !source.join("Makefile").is_file() {
-                let message = format!(
-                    "{}: there is no Makefile in {uri}. BuildMethod makefile runs its target build-{}, which leaves the executable \
-                     bootstrap in $(ARTIFACTS_DIR).",
-                    reader.what, resource.id
-                );
-                problems.error(line, message);
-                return None;
-            }
-            let working = at("WorkingDirectory", problems).unwrap_or_else(|| source.clone());
-            tool(Tool::Make, source, working)
-        }
-        Some("go1.x") => tool(Tool::Go, normal(&dir), normal(&dir)),
-        // Anything else is built by SAM; its result stands in its own folder.
-        Some(_) => {
-            let built = folder.join(".aws-sam/build").join(&resource.id);
-            Some(Code::Prebuilt(normal(if built.is_dir() { &built } else { &dir })))
-        }
-        None => Some(Code::Prebuilt(normal(&dir))),
-    }
-}
-
-fn cargo(
-    dir: &Path,
-    uri: &str,
-    line: usize,
-    metadata: &Reader<'_>,
-    function: &Reader<'_>,
-    problems: &mut Problems,
-) -> Option<Code> {
-    let manifest = dir.join("Cargo.toml");
-    let Ok(text) = std::fs::read_to_string(&manifest) else {
-        problems.error(line, format!("{}: there is no Cargo.toml in {uri}. CodeUri of a rust-cargolambda function is the folder of its cargo package, relative to the template.", function.what));
-        return None;
-    };
-    let written = metadata.child("BuildProperties", problems).and_then(|p| p.text("Binary", problems).map(str::to_owned));
-    let binary = written.or_else(|| package_name(&text));
-    let Some(binary) = binary else {
-        problems.error(
-            line,
-            format!(
-                "{}: {uri}/Cargo.toml names no package. Write [package] name, or Metadata BuildProperties Binary.",
-                function.what
-            ),
-        );
-        return None;
-    };
-    Some(Code::Cargo { dir: normal(dir), binary })
-}
-
-/// The binary that a package makes when nothing is said: its only `[[bin]]`, else one of the package's own name.
-fn package_name(manifest: &str) -> Option<String> {
-    let mut ignored = Problems::new("Cargo.toml");
-    let root = parse_toml(manifest, &mut ignored);
-    if let Some([only]) = root.get("bin").map(Node::items) {
-        return only.get("name")?.text().map(str::to_owned);
-    }
-    root.get("package")?.get("name")?.text().map(str::to_owned)
 }
 
 fn variables(reader: &Reader<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
@@ -312,19 +246,4 @@ fn variables(reader: &Reader<'_>, problems: &mut Problems) -> BTreeMap<String, S
         );
     }
     variables
-}
-
-/// Without `.` and `..`, so that messages and comparisons are plain.
-fn normal(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
 }

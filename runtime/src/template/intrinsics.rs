@@ -4,10 +4,10 @@
 
 use base64::Engine as _;
 
-use super::scope::{REGION, Scope};
+use super::scope::Scope;
 use crate::document::{Entry, Kind, Node, Problems, nearest};
 
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 18] = [
     "Ref",
     "Condition",
     "Fn::Sub",
@@ -24,7 +24,12 @@ const KNOWN: [&str; 16] = [
     "Fn::Base64",
     "Fn::ImportValue",
     "Fn::GetAZs",
+    "Fn::Length",
+    "Fn::ToJsonString",
 ];
+
+/// Beginning of the loops of `AWS::LanguageExtensions`; a name follows.
+pub(super) const FOR_EACH: &str = "Fn::ForEach";
 
 /// The function call a mapping spells, if it does.
 pub(super) fn call(node: &Node) -> Option<&Entry> {
@@ -44,6 +49,10 @@ pub(super) fn resolve(node: &Node, scope: &Scope<'_>, problems: &mut Problems) -
         Kind::Map(entries) => {
             if let Some(entry) = call(node) {
                 return evaluate(entry, scope, problems);
+            }
+            if let Some(entry) = entries.iter().find(|entry| entry.key.starts_with(FOR_EACH)) {
+                for_each(entry, problems);
+                return Node::null(line);
             }
             if let Some(stray) = entries.iter().find(|entry| entry.key.starts_with("Fn::")) {
                 let message = format!("{} stands beside other keys. A function must be the only key of its mapping.", stray.key);
@@ -116,13 +125,30 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
             Node::scalar(line, format!("import-{name}"))
         }
         "Fn::GetAZs" => {
-            let zones = ["a", "b", "c"].map(|zone| Node::scalar(line, format!("{REGION}{zone}")));
+            let given = resolve(argument, scope, problems);
+            let region = given.text().filter(|region| !region.is_empty()).unwrap_or(&scope.location.region);
+            let zones = ["a", "b", "c"].map(|zone| Node::scalar(line, format!("{region}{zone}")));
             Node { line, kind: Kind::List(zones.into()) }
         }
+        "Fn::Length" | "Fn::ToJsonString" if !scope.extended => {
+            wrong(entry, "needs the transform AWS::LanguageExtensions. List it under Transform, before SAM's", problems)
+        }
+        "Fn::Length" => match resolve(argument, scope, problems).kind {
+            Kind::List(items) => Node::scalar(line, items.len().to_string()),
+            _ => wrong(entry, "takes a list", problems),
+        },
+        "Fn::ToJsonString" => match resolve(argument, scope, problems) {
+            Node { kind: Kind::Null | Kind::Scalar(_), .. } => wrong(entry, "takes a list or a mapping", problems),
+            value => Node::scalar(line, json(&value).to_string()),
+        },
         "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => {
             wrong(entry, "conditions are written under Conditions and used by name through Fn::If", problems)
         }
         "Fn::Transform" => wrong(entry, "runs a macro that only the service has; write its result instead", problems),
+        other if other.starts_with(FOR_EACH) => {
+            for_each(entry, problems);
+            Node::null(line)
+        }
         other => {
             let hint = nearest(other, KNOWN)
                 .map_or_else(|| format!("Known are {}.", KNOWN.join(", ")), |near| format!("Did you mean {near}?"));
@@ -151,14 +177,23 @@ fn get_att(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
 }
 
 fn find_in_map(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
-    let keys = arguments(&entry.value, scope, problems);
-    let texts: Vec<&str> = keys.iter().filter_map(Node::text).collect();
-    let [map, top, second] = texts[..] else {
-        return wrong(entry, "Fn::FindInMap takes [MapName, TopLevelKey, SecondLevelKey]", problems);
+    let (keys, default) = match entry.value.items() {
+        [keys @ .., last] if keys.len() == 3 && scope.extended => (keys, last.get("DefaultValue")),
+        keys => (keys, None),
+    };
+    let keys: Vec<Node> = keys.iter().map(|key| resolve(key, scope, problems)).collect();
+    let texts: Option<Vec<&str>> = keys.iter().map(Node::text).collect();
+    let Some([map, top, second]) = texts.as_deref() else {
+        let more =
+            if entry.value.items().len() > 3 { ". A DefaultValue needs the transform AWS::LanguageExtensions" } else { "" };
+        return wrong(entry, &format!("takes [MapName, TopLevelKey, SecondLevelKey]{more}"), problems);
     };
     let mut at = scope.mappings;
-    for (key, inside) in [(map, "Mappings".to_owned()), (top, map.to_owned()), (second, format!("{map}.{top}"))] {
+    for (key, inside) in [(*map, "Mappings".to_owned()), (*top, (*map).to_owned()), (*second, format!("{map}.{top}"))] {
         let Some(next) = at.and_then(|node| node.get(key)) else {
+            if let Some(default) = default {
+                return resolve(default, scope, problems);
+            }
             let keys = at
                 .map_or_else(|| "nothing".into(), |n| n.entries().iter().map(|e| e.key.as_str()).collect::<Vec<_>>().join(", "));
             problems.error(
@@ -170,6 +205,27 @@ fn find_in_map(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Nod
         at = Some(next);
     }
     at.map_or(Node::null(entry.line), |node| resolve(node, scope, problems))
+}
+
+/// Complains of a loop, which only the service unrolls.
+pub(super) fn for_each(entry: &Entry, problems: &mut Problems) {
+    let message =
+        format!("{}: loops of AWS::LanguageExtensions are not unrolled by this host. Write out what it makes.", entry.key);
+    problems.error(entry.line, message);
+}
+
+/// A value as JSON. What a template does not quote and JSON has a word for is that word.
+fn json(node: &Node) -> serde_json::Value {
+    match &node.kind {
+        Kind::Null => serde_json::Value::Null,
+        Kind::Scalar(text) => match text.as_str() {
+            "true" => true.into(),
+            "false" => false.into(),
+            text => strict_json::from_str::<serde_json::Number>(text).map_or_else(|_| text.into(), Into::into),
+        },
+        Kind::List(items) => items.iter().map(json).collect(),
+        Kind::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),
+    }
 }
 
 /// `${Name}`, `${Name.Attribute}`, `${!literal}`, with a mapping of extra names in the list form.

@@ -15,7 +15,7 @@ use crate::model::{Application, Destination, KafkaKind, KafkaMapping, Security, 
 use crate::project::{Project, broker_list};
 
 /// Read for every form.
-const COMMON: [&str; 14] = [
+pub(super) const COMMON: [&str; 14] = [
     "Topics",
     "BatchSize",
     "MaximumBatchingWindowInSeconds",
@@ -32,12 +32,13 @@ const COMMON: [&str; 14] = [
     "ProvisionedPollerConfig",
 ];
 /// Would change what the function receives; running without them would be a lie.
-const REFUSED: [(&str, &str); 2] = [
+pub(super) const REFUSED: [(&str, &str); 2] = [
     ("ConsumptionMode", "it is a pre-release setting. Leave it out"),
     ("SchemaRegistryConfig", "schema registries are not asked from here. Decode in the function"),
 ];
 /// Do nothing here, and nothing is lost by it.
-const IGNORED: [&str; 5] = ["KmsKeyArn", "MetricsConfig", "LoggingConfig", "Tags", "FilterEncryption"];
+pub(super) const IGNORED: [&str; 6] =
+    ["KmsKeyArn", "MetricsConfig", "LoggingConfig", "Tags", "FilterEncryption", "SecretsManagerKmsKeyId"];
 
 /// A `SelfManagedKafka` or `MSK` event of a function.
 pub(super) fn read_event(

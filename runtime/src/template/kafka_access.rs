@@ -129,6 +129,8 @@ mod tests {
         for (kind, text, words) in [
             ("BASIC_AUTH", r#"{"username": "u", "passwort": "hush"}"#, "has no password"),
             ("BASIC_AUTH", "hush", "is not JSON"),
+            ("BASIC_AUTH", r#"["u", "hush", null, null, null]"#, "is not JSON"),
+            ("BASIC_AUTH", "[]", "is not JSON"),
             ("CLIENT_CERTIFICATE_TLS_AUTH", r#"{"certificate": "hush"}"#, "privateKey (PEM)"),
             ("SERVER_ROOT_CA_CERTIFICATE", r#"{"certificate": "hush"}"#, "certificate (PEM)"),
             ("VIRTUAL_HOST", "{}", "is no way to reach Kafka"),

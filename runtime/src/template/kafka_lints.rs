@@ -3,14 +3,39 @@
 use std::time::Duration;
 
 use super::resources::Resource;
-use crate::document::Problems;
+use super::schedules::declares;
+use crate::document::{Node, Problems, nearest};
 use crate::model::{Application, Destination, KafkaMapping};
+use crate::project::Project;
 
 /// Longest Timeout of a function that Kafka invokes.
 const LONGEST: Duration = Duration::from_mins(14);
 
 /// What "for ever" becomes when there is somewhere to send what failed.
 const RETRIES_WITH_DESTINATION: u32 = 10;
+
+/// Names under `[kafka]` of usher.toml that no mapping of the template has: the mapping that was meant would read from the cluster
+/// that the template names. ARNs and addresses of clusters (they hold a colon) are for whichever mapping uses them, and a
+/// mapping of a function whose condition is false may be named.
+pub(super) fn check_names(root: &Node, project: &Project, application: &Application, problems: &mut Problems) {
+    const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+    let is_mapping = |id: &str| {
+        let resource = || root.get("Resources")?.get(id)?.get("Type")?.text();
+        declares(root, id, &["SelfManagedKafka", "MSK"]) || resource() == Some(MAPPING)
+    };
+    for name in project.kafka.keys().filter(|name| !name.contains(':')) {
+        // a mapping whose own definition is wrong is among the errors
+        if problems.has_errors() || is_mapping(name) || application.kafka.iter().any(|mapping| mapping.id == *name) {
+            continue;
+        }
+        let known: Vec<&String> = application.kafka.iter().map(|mapping| &mapping.id).collect();
+        let hint = match nearest(name, known.iter().map(|id| id.as_str())) {
+            Some(near) => format!("Did you mean {near}?"),
+            None => format!("The mappings of Kafka are: {}.", super::parameters::listed(known.into_iter())),
+        };
+        problems.error(0, format!("usher.toml [kafka] names {name}, which is no Kafka mapping of the template. {hint}"));
+    }
+}
 
 /// Complains, and applies what Lambda would apply in silence.
 pub(super) fn check(resources: &[Resource], application: &mut Application, problems: &mut Problems) {

@@ -24,10 +24,12 @@ mod kafka;
 mod kafka_access;
 mod kafka_lints;
 mod logging;
+mod names;
 mod parameters;
 mod queues;
 mod reserved;
 mod resources;
+mod returns;
 mod schedules;
 mod scope;
 mod shapes;
@@ -35,16 +37,26 @@ mod sqs;
 mod sqs_lints;
 mod unapplied;
 
+#[cfg(test)]
+mod sam_lists_tests;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::document::{Node, Problems, Reader, parse_json, parse_yaml};
 use crate::model::{Application, Diagnostic};
 use crate::project::{Project, TEMPLATES, in_folder};
+use crate::redaction;
 
-pub use scope::{ACCOUNT, REGION};
-
-/// The only transform this host applies.
+/// The transform that this host applies.
 const SAM: &str = "AWS::Serverless-2016-10-31";
+
+/// The transform of which some functions are evaluated; its loops are not.
+const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
+
+/// Transforms of the service that add resources or hooks which no function sees.
+const WITHOUT_EFFECT: [&str; 3] =
+    ["AWS::SecretsManager-2020-07-23", "AWS::SecretsManager-2024-09-16", "AWS::CodeDeployBlueGreen"];
 
 /// Most bytes of a template (the service's limit).
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -64,13 +76,22 @@ pub fn examine(template: &Path, project: &Project) -> (Application, Vec<Diagnost
     let mut problems = Problems::new(template.display().to_string());
     let application = read_file(template, &mut problems).and_then(|text| parse(&text, template, project, &mut problems));
     let mut application = application.unwrap_or_default();
+    let secrets = application.secrets.clone();
     match problems.finish() {
         Ok(warnings) => {
-            application.warnings = warnings;
+            application.warnings = redacted(warnings, &secrets);
             (application, Vec::new())
         }
-        Err(errors) => (application, errors),
+        Err(errors) => (application, redacted(errors, &secrets)),
     }
+}
+
+/// A message names the value that is wrong, which may be a secret that a reference put there.
+fn redacted(mut found: Vec<Diagnostic>, secrets: &BTreeSet<String>) -> Vec<Diagnostic> {
+    for diagnostic in &mut found {
+        diagnostic.message = redaction::text(&diagnostic.message, secrets).into_owned();
+    }
+    found
 }
 
 fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
@@ -101,17 +122,22 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     let root = if is_json { parse_json(text, problems)? } else { parse_yaml(text, problems)? };
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-    check_sections(&root, problems);
+    let extended = check_sections(&root, problems);
 
     let stack = project.stack.clone().unwrap_or_else(|| scope::stack_name(&folder));
     let declared = parameters::evaluate(&root, project, problems);
     let mut scope = scope::Scope::new(stack, declared, &root, project);
+    scope.extended = extended;
     conditions::decide(&root, &mut scope, problems);
     let resources = resources::read(&root, &scope, problems);
-    functions::name(&resources, &mut scope);
-    queues::name(&resources, &mut scope);
+    scope.know(&resources, problems.file());
 
-    let mut application = Application { stack: scope.stack.clone(), secrets: scope.secrets(), ..Application::default() };
+    let mut application = Application {
+        stack: scope.stack.clone(),
+        location: scope.location.clone(),
+        secrets: scope.secrets(),
+        ..Application::default()
+    };
     functions::read(&resources, &scope, &folder, &mut application, problems);
     environment::apply(project, &mut application, problems);
     queues::read(&resources, &scope, &mut application, problems);
@@ -123,11 +149,15 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) ->
     sqs_lints::check(&resources, &application, problems);
     shapes::check(&root, &scope, problems);
     schedules::apply_overrides(&root, project, &mut application, problems);
+    for api in &mut application.apis {
+        api.location = scope.location.clone();
+    }
+    kafka_lints::check_names(&root, project, &application, problems);
     Some(application)
 }
 
-/// The top level of a template.
-fn check_sections(root: &Node, problems: &mut Problems) {
+/// The top level of a template. True: the transform `AWS::LanguageExtensions` is declared.
+fn check_sections(root: &Node, problems: &mut Problems) -> bool {
     const SECTIONS: [&str; 11] = [
         "AWSTemplateFormatVersion",
         "Description",
@@ -145,21 +175,33 @@ fn check_sections(root: &Node, problems: &mut Problems) {
     if root.entries().is_empty() {
         // also where the file holds a text or a list
         problems.error(root.line, "a template is a mapping with a Resources section. This file holds something else.");
-        return;
+        return false;
     }
     reader.only(&SECTIONS, problems);
-    match reader.texts_or_one("Transform", problems).as_slice() {
-        [only] if *only == SAM => {}
-        [] => problems.error(1, format!("the template has no Transform. Write `Transform: {SAM}`.")),
-        several => {
-            let other = several.iter().find(|t| **t != SAM).unwrap_or(&SAM);
+    let before = problems.mark();
+    let transforms = reader.texts_or_one("Transform", problems);
+    let line = reader.line("Transform");
+    let extended = transforms.contains(&LANGUAGE_EXTENSIONS);
+    if problems.mark() == before && !transforms.contains(&SAM) {
+        let (line, what) = if transforms.is_empty() { (1, "Transform") } else { (line, "SAM transform") };
+        problems.error(line, format!("the template has no {what}. Write `Transform: {SAM}`."));
+    }
+    for transform in transforms.into_iter().filter(|transform| *transform != SAM) {
+        if transform == LANGUAGE_EXTENSIONS {
+            let message = "of AWS::LanguageExtensions this host evaluates Fn::Length, Fn::ToJsonString and DefaultValue of Fn::FindInMap; \
+                           a loop (Fn::ForEach) in what is read is refused.";
+            problems.warn(line, message);
+        } else if WITHOUT_EFFECT.contains(&transform) {
+            problems.warn(line, format!("the transform {transform} is not applied; it changes no function."));
+        } else {
             problems.error(
-                reader.line("Transform"),
-                format!("the transform {other} is a macro that only the service can run. Use `Transform: {SAM}` alone."),
+                line,
+                format!("the transform {transform} is a macro that only the service can run. Use `Transform: {SAM}`."),
             );
         }
     }
     if root.get("Resources").is_none() {
         problems.error(root.line, "the template has no Resources. Declare at least one AWS::Serverless::Function.");
     }
+    extended
 }

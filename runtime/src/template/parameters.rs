@@ -43,9 +43,17 @@ pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) 
             continue;
         }
         reader.only(&KNOWN, problems);
-        let value = one(&entry.key, entry.line, &reader, project, problems);
-        if reader.flag("NoEcho", problems).unwrap_or(false) {
-            parameters.secrets.extend(value.as_ref().and_then(Node::text).filter(|t| !t.is_empty()).map(str::to_owned));
+        let no_echo = reader.flag("NoEcho", problems);
+        // what cannot be read as a flag is treated as the careful answer
+        let secret = no_echo.unwrap_or(reader.get("NoEcho").is_some());
+        let value = one(&entry.key, entry.line, (&reader, secret), project, problems);
+        if secret {
+            // the value as it was given, which may not be allowed, and what the template makes of it
+            let given = project.parameters.get(&entry.key).map(|given| given.value.as_str());
+            let given = given.or_else(|| reader.get("Default").and_then(Node::text));
+            let made = value.iter().flat_map(|value| value.items().iter().chain([value])).filter_map(Node::text);
+            let texts = given.into_iter().chain(made).filter(|text| !text.is_empty());
+            parameters.secrets.extend(texts.map(str::to_owned));
         }
         parameters.values.insert(entry.key.clone(), value);
     }
@@ -62,7 +70,14 @@ pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) 
     parameters
 }
 
-fn one(name: &str, line: usize, reader: &Reader<'_>, project: &Project, problems: &mut Problems) -> Option<Node> {
+/// `secret`: messages never hold the value, nor the values that are allowed.
+fn one(
+    name: &str,
+    line: usize,
+    (reader, secret): (&Reader<'_>, bool),
+    project: &Project,
+    problems: &mut Problems,
+) -> Option<Node> {
     let kind = reader.required("Type", "Write `Type: String`.", problems)?;
     let default = reader.get("Default");
     let (text, at, source) = match (project.parameters.get(name), default) {
@@ -85,9 +100,10 @@ fn one(name: &str, line: usize, reader: &Reader<'_>, project: &Project, problems
     let items: Vec<&str> = if is_list(kind) { text.split(',').map(str::trim).collect() } else { vec![text.as_str()] };
     let mut sound = true;
     for item in &items {
-        if let Err(wrong) = check(kind, item, reader, problems) {
+        if let Err(wrong) = check(kind, item, (reader, secret), problems) {
             let own = reader.get("ConstraintDescription").and_then(Node::text).map(|d| format!(" ({d})")).unwrap_or_default();
-            problems.error(at, format!("parameter {name} is '{item}'{source}, but {wrong}{own}."));
+            let is = if secret { "has a value that is not shown (NoEcho)".to_owned() } else { format!("is '{item}'") };
+            problems.error(at, format!("parameter {name} {is}{source}, but {wrong}{own}."));
             sound = false;
         }
     }
@@ -116,7 +132,7 @@ fn stand_in(name: &str, kind: &str, reader: &Reader<'_>) -> Option<String> {
     let named = reader.get("AllowedPattern").map(|_| name.to_lowercase());
     let mut unheard = Problems::new("");
     let candidates = [text("Default"), allowed, text("MinValue"), named];
-    candidates.into_iter().flatten().find(|text| check(kind, text, reader, &mut unheard).is_ok())
+    candidates.into_iter().flatten().find(|text| check(kind, text, (reader, false), &mut unheard).is_ok())
 }
 
 /// The parameter's own value is a name in Systems Manager, which is not asked here.
@@ -132,7 +148,7 @@ fn stored_value(name: &str, line: usize, key: &str, project: &Project, problems:
     Node::scalar(line, key)
 }
 
-fn check(kind: &str, value: &str, reader: &Reader<'_>, problems: &mut Problems) -> Result<(), String> {
+fn check(kind: &str, value: &str, (reader, secret): (&Reader<'_>, bool), problems: &mut Problems) -> Result<(), String> {
     if matches!(kind, "Number" | "List<Number>") {
         let number: f64 = value.parse().map_err(|_| "its Type is Number. Give digits".to_owned())?;
         // a bound that is no number is reported by the check of shapes
@@ -150,7 +166,8 @@ fn check(kind: &str, value: &str, reader: &Reader<'_>, problems: &mut Problems) 
     }
     let allowed = reader.texts("AllowedValues", problems);
     if !allowed.is_empty() && !allowed.contains(&value) {
-        return Err(format!("allowed are {}", allowed.join(", ")));
+        let listed = if secret { "only its AllowedValues".to_owned() } else { allowed.join(", ") };
+        return Err(format!("allowed are {listed}"));
     }
     let Some(pattern) = reader.text("AllowedPattern", problems) else { return Ok(()) };
     // CloudFormation matches the whole value. Its dialect is Java's, which knows a little more than ours.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::resources::Resource;
-use super::scope::{ACCOUNT, REGION, Scope};
+use super::scope::Scope;
 use crate::document::{Problems, Reader};
 use crate::model::sqs::{DEFAULT_VISIBILITY, is_fifo, name_of};
 use crate::model::{Application, Queue, Redrive};
@@ -47,22 +47,6 @@ const OF_FIFO: [(&str, [&str; 2]); 3] = [
 
 /// What these are where the template is silent: a queue that was made with another value gets this one again.
 const DEFAULTS: [(&str, &str); 3] = [("VisibilityTimeout", "30"), ("DelaySeconds", "0"), ("ReceiveMessageWaitTimeSeconds", "0")];
-
-/// Lets references to queues yield the names they have at the SQS endpoint. Whatever is wrong with a name is reported
-/// when the queue is read.
-pub(super) fn name(resources: &[Resource], scope: &mut Scope<'_>) {
-    for resource in resources.iter().filter(|r| r.kind == KIND) {
-        let mut unheard = Problems::new("");
-        let Some(properties) = resource.resolved(&["QueueName", "FifoQueue"], scope, &mut unheard) else { continue };
-        let reader = Reader::new(&properties, "");
-        if let Some(given) = reader.text("QueueName", &mut unheard) {
-            scope.name(&resource.id, given.to_owned());
-        } else if reader.flag("FifoQueue", &mut unheard) == Some(true) {
-            let name = format!("{}.fifo", scope.name_of(&resource.id));
-            scope.name(&resource.id, name);
-        }
-    }
-}
 
 /// Reads every queue into the application, then looks at where their dead letters go.
 pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
@@ -182,7 +166,7 @@ pub(super) fn made_by_sam(id: &str, scope: &Scope<'_>) -> Queue {
     let name = scope.name_of(id);
     Queue {
         id: id.to_owned(),
-        arn: format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"),
+        arn: scope.location.arn("sqs", &name),
         name,
         fifo: false,
         visibility: DEFAULT_VISIBILITY,

@@ -1,7 +1,7 @@
 //! The Resources section: which resources exist, with the globals merged in.
 
 use super::globals::merge;
-use super::intrinsics::{call, resolve, unknown_condition};
+use super::intrinsics::{FOR_EACH, call, for_each, resolve, unknown_condition};
 use super::scope::Scope;
 use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 
@@ -21,25 +21,35 @@ pub(super) const IMPLICIT_HTTP_API: &str = "ServerlessHttpApi";
 /// As [`IMPLICIT_HTTP_API`], for `Api` events.
 pub(super) const IMPLICIT_REST_API: &str = "ServerlessRestApi";
 
-/// What a template of this kind commonly misspells, and what this host reads.
-const SERVERLESS: [&str; 10] = [
-    "AWS::Serverless::Function",
-    "AWS::Serverless::HttpApi",
+/// SAM's types; a test compares them with the schema of aws-sam-translator.
+pub(super) const SERVERLESS: [&str; 14] = [
     "AWS::Serverless::Api",
+    "AWS::Serverless::Application",
+    "AWS::Serverless::CapacityProvider",
+    "AWS::Serverless::Connector",
+    "AWS::Serverless::Function",
+    "AWS::Serverless::GraphQLApi",
+    "AWS::Serverless::HttpApi",
+    "AWS::Serverless::LayerVersion",
+    "AWS::Serverless::MicrovmImage",
+    "AWS::Serverless::NetworkConnector",
     "AWS::Serverless::SimpleTable",
     "AWS::Serverless::StateMachine",
-    "AWS::Serverless::Application",
-    "AWS::Serverless::LayerVersion",
-    "AWS::Serverless::Connector",
-    "AWS::Serverless::GraphQLApi",
+    "AWS::Serverless::WebFunction",
     "AWS::Serverless::WebSocketApi",
 ];
 
 /// Resources that would run or route something in the cloud, but do nothing here.
-const NOT_RUN: [(&str, &str); 8] = [
+const NOT_RUN: [(&str, &str); 11] = [
     ("AWS::Lambda::Function", "write it as AWS::Serverless::Function to have it run"),
     ("AWS::Serverless::StateMachine", "state machines are not run"),
     ("AWS::Serverless::Application", "nested applications are not run"),
+    ("AWS::Serverless::MicrovmImage", "images of virtual machines are not built or run"),
+    (
+        "AWS::Serverless::WebFunction",
+        "it runs in a virtual machine of the service; write AWS::Serverless::Function to have it run",
+    ),
+    ("AWS::Serverless::WebSocketApi", "its routes are not served"),
     ("AWS::ApiGateway::RestApi", "its routes are not served; write AWS::Serverless::Api"),
     ("AWS::Scheduler::Schedule", "it does not fire; write it as a ScheduleV2 event of the function"),
     ("AWS::Events::Rule", "it does not fire; write it as a Schedule event of the function"),
@@ -47,13 +57,25 @@ const NOT_RUN: [(&str, &str); 8] = [
     ("AWS::Pipes::Pipe", "pipes are not run"),
 ];
 
+/// What the Globals section may hold; a test compares it with the schema of aws-sam-translator.
+pub(super) const GLOBALS: [&str; 10] = [
+    "Api",
+    "CapacityProvider",
+    "Function",
+    "HttpApi",
+    "LayerVersion",
+    "MicrovmImage",
+    "NetworkConnector",
+    "SimpleTable",
+    "StateMachine",
+    "WebSocketApi",
+];
+
 /// Every resource whose condition holds.
 pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> Vec<Resource> {
     let globals = root.get("Globals");
     if let Some(globals) = globals {
-        let known =
-            ["Function", "Api", "HttpApi", "SimpleTable", "StateMachine", "LayerVersion", "CapacityProvider", "WebSocketApi"];
-        Reader::new(globals, "Globals").only(&known, problems);
+        Reader::new(globals, "Globals").only(&GLOBALS, problems);
     }
     let section = root.get("Resources").map_or(&[][..], Node::entries);
     let mut resources: Vec<Resource> = section.iter().filter_map(|entry| one(entry, globals, scope, problems)).collect();
@@ -74,6 +96,14 @@ pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> V
 
 fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut Problems) -> Option<Resource> {
     let id = &entry.key;
+    if id.starts_with(FOR_EACH) {
+        for_each(entry, problems);
+        return None;
+    }
+    if id == "Fn::Transform" {
+        problems.error(entry.line, "the Resources come from a macro that only the service can run. Write its result instead.");
+        return None;
+    }
     let reader = Reader::at(&entry.value, entry.line, format!("resource {id}"));
     let kind = reader.required("Type", "Write for example `Type: AWS::Serverless::Function`.", problems)?;
     if !exists(&reader, scope, problems) {
@@ -90,13 +120,24 @@ fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut 
     let empty = Node::map(entry.line, Vec::new());
     let own = entry.value.get("Properties").unwrap_or(&empty);
     let section = kind.strip_prefix("AWS::Serverless::").and_then(|short| globals?.get(short));
+    let ignored = reader.texts_or_one("IgnoreGlobals", problems);
+    let section = section.map(|globals| without(globals, &ignored));
     Some(Resource {
         id: id.clone(),
         line: entry.line,
         kind: kind.to_owned(),
-        properties: section.map_or_else(|| own.clone(), |global| merge(global, own)),
+        properties: section.map_or_else(|| own.clone(), |global| merge(&global, own)),
         metadata: entry.value.get("Metadata").cloned().unwrap_or(empty),
     })
+}
+
+/// The globals without the properties that a resource's `IgnoreGlobals` names; `*` names all.
+fn without(globals: &Node, ignored: &[&str]) -> Node {
+    let kept = globals.entries().iter().filter(|entry| !ignored.contains(&"*") && !ignored.contains(&entry.key.as_str()));
+    match globals.kind {
+        Kind::Map(_) => Node::map(globals.line, kept.cloned().collect()),
+        _ => globals.clone(),
+    }
 }
 
 fn exists(resource: &Reader<'_>, scope: &Scope<'_>, problems: &mut Problems) -> bool {
@@ -109,10 +150,35 @@ fn exists(resource: &Reader<'_>, scope: &Scope<'_>, problems: &mut Problems) -> 
 }
 
 impl Resource {
+    /// Whether a property is written, without evaluating it.
+    pub(super) fn has(&self, key: &str, scope: &Scope<'_>) -> bool {
+        self.properties.get(key).is_some_and(|node| is_written(node, scope))
+    }
+
+    /// Line of a property; of the resource where it is not written.
+    pub(super) fn line_of(&self, key: &str) -> usize {
+        let entry = self.properties.entries().iter().find(|entry| entry.key == key);
+        entry.map_or(self.line, |entry| entry.line)
+    }
+
     /// The properties that are read here, evaluated; the others are left alone, whatever they hold.
     /// `None` when evaluation failed: the reasons are among the problems, and more would be noise.
     pub(super) fn resolved(&self, wanted: &[&str], scope: &Scope<'_>, problems: &mut Problems) -> Option<Node> {
         resolved(&self.properties, wanted, scope, problems)
+    }
+}
+
+/// Whether a value is there: conditions decide between branches, and `AWS::NoValue` takes a value away.
+fn is_written(node: &Node, scope: &Scope<'_>) -> bool {
+    let Some(function) = call(node) else { return node.kind != Kind::Null };
+    match (function.key.as_str(), function.value.items()) {
+        ("Ref", _) => function.value.text() != Some("AWS::NoValue"),
+        ("Fn::If", [condition, yes, no]) => match condition.text().and_then(|name| scope.conditions.get(name)) {
+            Some(true) => is_written(yes, scope),
+            Some(false) => is_written(no, scope),
+            None => true,
+        },
+        _ => true,
     }
 }
 

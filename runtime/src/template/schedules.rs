@@ -4,14 +4,15 @@ use jiff::Timestamp;
 
 use super::events::Event;
 use super::resources::resolved;
-use super::scope::{ACCOUNT, REGION, Scope};
+use super::scope::Scope;
 use crate::document::{Node, Problems, Reader, nearest};
 use crate::model::{Application, Schedule, ScheduleKind};
 use crate::project::Project;
 use crate::schedule::{Expression, instant, zone};
 
-const RULE: [&str; 8] = ["Schedule", "Input", "Enabled", "State", "Name", "Description", "DeadLetterConfig", "RetryPolicy"];
-const SCHEDULER: [&str; 17] = [
+pub(super) const RULE: [&str; 8] =
+    ["Schedule", "Input", "Enabled", "State", "Name", "Description", "DeadLetterConfig", "RetryPolicy"];
+pub(super) const SCHEDULER: [&str; 16] = [
     "ScheduleExpression",
     "ScheduleExpressionTimezone",
     "Input",
@@ -28,7 +29,6 @@ const SCHEDULER: [&str; 17] = [
     "OmitName",
     "DeadLetterConfig",
     "RetryPolicy",
-    "Enabled",
 ];
 
 /// Reads one event of either kind.
@@ -40,8 +40,18 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
     };
     let what = format!("schedule {}", event.id);
     Reader::new(event.properties, what.clone()).only(known, problems);
-    let wanted =
-        [key, "ScheduleExpressionTimezone", "Input", "Enabled", "State", "Name", "StartDate", "EndDate", "FlexibleTimeWindow"];
+    let wanted = [
+        key,
+        "ScheduleExpressionTimezone",
+        "Input",
+        "Enabled",
+        "State",
+        "Name",
+        "StartDate",
+        "EndDate",
+        "FlexibleTimeWindow",
+        "GroupName",
+    ];
     let Some(properties) = resolved(event.properties, &wanted, scope, problems) else { return };
     let reader = Reader::new(&properties, what);
     let Some(expression) = reader.required(key, "Write for example rate(5 minutes).", problems) else { return };
@@ -77,8 +87,11 @@ pub(super) fn read(event: &Event<'_>, kind: &str, scope: &Scope<'_>, application
     };
     let name = name(&reader, problems).unwrap_or_else(|| format!("{}-{}", scope.stack, event.id.replace('.', "")));
     let arn = match kind {
-        ScheduleKind::Rule => format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"),
-        ScheduleKind::Scheduler => format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{name}"),
+        ScheduleKind::Rule => scope.location.arn("events", &format!("rule/{name}")),
+        ScheduleKind::Scheduler => {
+            let group = reader.text("GroupName", problems).unwrap_or("default");
+            scope.location.arn("scheduler", &format!("schedule/{group}/{name}"))
+        }
     };
     let schedule = Schedule {
         id: event.id.clone(),
@@ -145,7 +158,7 @@ pub(super) fn apply_overrides(root: &Node, project: &Project, application: &mut 
                 Err(wrong) => problems.error(0, format!("usher.toml [schedules] {id}: {expression} {wrong}")),
             },
             // A schedule whose own definition is wrong has been complained of.
-            None if problems.has_errors() || declares(root, id) => {}
+            None if problems.has_errors() || declares(root, id, &["Schedule", "ScheduleV2"]) => {}
             None => {
                 let hint = match nearest(id, known.iter().map(String::as_str)) {
                     Some(near) => format!("Did you mean {near}?"),
@@ -157,11 +170,11 @@ pub(super) fn apply_overrides(root: &Node, project: &Project, application: &mut 
     }
 }
 
-/// The template declares this schedule, whether its function exists or not.
-fn declares(root: &Node, id: &str) -> bool {
+/// The template declares this event (`Function.Event`) with one of these types, whether its function exists or not.
+pub(super) fn declares(root: &Node, id: &str, types: &[&str]) -> bool {
     let kind = id.split_once('.').and_then(|(function, event)| {
         let events = root.get("Resources")?.get(function)?.get("Properties")?.get("Events")?;
         events.get(event)?.get("Type")?.text()
     });
-    matches!(kind, Some("Schedule" | "ScheduleV2"))
+    kind.is_some_and(|kind| types.contains(&kind))
 }

@@ -1,24 +1,27 @@
 //! What names mean: parameters, pseudo-parameters, resources, conditions, mappings.
 //!
-//! Resources that only the cloud has still need a value when something refers to them: a name, or an ARN in account
-//! [`ACCOUNT`]. Those placeholders are stable, so that two references to one thing agree.
+//! A reference to a resource yields the name that the template gives it ([`names`](super::names)), else a name or an ARN made of
+//! the stack and the logical id. Those are stable, so that two references to one thing agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::names::Names;
 use super::parameters::Parameters;
+use super::resources::Resource;
 use crate::document::{Kind, Node, Problems, nearest};
+use crate::model::Location;
+use crate::model::qualified::PUBLISHED;
 use crate::project::Project;
-
-/// `AWS::AccountId`: no account has this number.
-pub const ACCOUNT: &str = "000000000000";
-/// `AWS::Region` on one's own machine.
-pub const REGION: &str = "us-east-1";
 
 /// Everything an intrinsic function may look up.
 #[derive(Debug)]
 pub(super) struct Scope<'t> {
     pub(super) stack: String,
+    /// Region and account.
+    pub(super) location: Location,
+    /// The transform `AWS::LanguageExtensions` is declared, with the functions that come with it.
+    pub(super) extended: bool,
     pub(super) conditions: BTreeMap<String, bool>,
     pub(super) mappings: Option<&'t Node>,
     pub(super) resolve: &'t BTreeMap<String, String>,
@@ -29,8 +32,10 @@ pub(super) struct Scope<'t> {
     parameters: Parameters,
     /// Type by logical id.
     resources: BTreeMap<&'t str, &'t str>,
-    /// Names that resources give themselves, by logical id.
-    names: BTreeMap<String, String>,
+    /// The condition of a resource that has one, by logical id.
+    conditional: BTreeMap<&'t str, &'t str>,
+    /// Names that resources give themselves.
+    names: Names,
 }
 
 impl<'t> Scope<'t> {
@@ -39,6 +44,8 @@ impl<'t> Scope<'t> {
         let kind = |node: &'t Node| node.get("Type").and_then(Node::text).unwrap_or("");
         Self {
             stack,
+            location: project.location(),
+            extended: false,
             conditions: BTreeMap::new(),
             mappings: root.get("Mappings"),
             resolve: &project.resolve,
@@ -46,7 +53,8 @@ impl<'t> Scope<'t> {
             redis: project.redis.as_ref().map(|given| given.value.as_str()),
             parameters,
             resources: section.iter().map(|e| (e.key.as_str(), kind(&e.value))).collect(),
-            names: BTreeMap::new(),
+            conditional: section.iter().filter_map(|e| Some((e.key.as_str(), e.value.get("Condition")?.text()?))).collect(),
+            names: Names::default(),
         }
     }
 
@@ -55,9 +63,9 @@ impl<'t> Scope<'t> {
         self.resolve.values().filter(|v| !v.is_empty()).cloned().chain(self.parameters.secrets.iter().cloned()).collect()
     }
 
-    /// Makes a resource's explicit name what references to it yield.
-    pub(super) fn name(&mut self, id: &str, name: String) {
-        self.names.insert(id.to_owned(), name);
+    /// Lets references yield the names that these resources give themselves.
+    pub(super) fn know(&mut self, resources: &[Resource], file: &str) {
+        self.names = Names::of(resources, file);
     }
 
     /// The type of a declared resource.
@@ -67,7 +75,20 @@ impl<'t> Scope<'t> {
 
     /// The name of a resource: given, or stack and logical id.
     pub(super) fn name_of(&self, id: &str) -> String {
-        self.names.get(id).cloned().unwrap_or_else(|| format!("{}-{id}", self.stack))
+        self.names.name_of(id, self)
+    }
+
+    /// The name of a resource that the template gives none.
+    pub(super) fn generated_name(&self, id: &str) -> String {
+        format!("{}-{id}", self.stack)
+    }
+
+    /// Aliases and versions of a function: its `AutoPublishAlias`, and those that are resources of their own.
+    pub(super) fn qualifiers(&self, id: &str) -> BTreeSet<String> {
+        let name = self.name_of(id);
+        let own = self.names.alias(id, self).into_iter().flat_map(|alias| [alias, PUBLISHED.to_owned()]);
+        let declared = self.resources.keys().filter_map(|other| self.names.qualifier(other, self));
+        own.chain(declared.filter(|(function, _)| *function == name).map(|(_, qualifier)| qualifier)).collect()
     }
 
     /// `Ref name`.
@@ -79,21 +100,25 @@ impl<'t> Scope<'t> {
             };
             return Node { line, kind: value.kind.clone() };
         }
-        let stack = &self.stack;
+        let (stack, location) = (&self.stack, &self.location);
         let text = match name {
             "AWS::NoValue" => return Node::null(line),
             "AWS::NotificationARNs" => return Node { line, kind: Kind::List(Vec::new()) },
-            "AWS::AccountId" => ACCOUNT.into(),
-            "AWS::Region" => REGION.into(),
-            "AWS::Partition" => "aws".into(),
-            "AWS::URLSuffix" => "amazonaws.com".into(),
+            "AWS::AccountId" => location.account.clone(),
+            "AWS::Region" => location.region.clone(),
+            "AWS::Partition" => location.partition().into(),
+            "AWS::URLSuffix" => location.url_suffix().into(),
             "AWS::StackName" => stack.clone(),
-            "AWS::StackId" => format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/00000000"),
-            _ => match self.resource(name) {
-                Some((id, kind)) if refers_by_arn(kind) => self.arn(id, kind),
-                Some((id, "AWS::SQS::Queue")) => self.queue_url(id),
-                Some((id, _)) => self.name_of(id),
-                None => return self.unknown(name, line, problems),
+            "AWS::StackId" => location.arn("cloudformation", &format!("stack/{stack}/00000000")),
+            _ => match self.resources.get_key_value(name) {
+                Some((id, _)) if self.is_absent(id, line, problems) => return Node::null(line),
+                Some((id, &"AWS::SQS::Queue")) => self.queue_url(id),
+                Some((id, kind)) => match self.names.reference(id, self, line, problems) {
+                    Some(node) => return node,
+                    None if refers_by_arn(kind) => self.arn(id, kind),
+                    None => self.generated_name(id),
+                },
+                None => return self.made_by_sam(name, line, problems),
             },
         };
         Node::scalar(line, text)
@@ -101,29 +126,96 @@ impl<'t> Scope<'t> {
 
     /// `Fn::GetAtt name.attribute`.
     pub(super) fn attribute(&self, name: &str, attribute: &str, line: usize, problems: &mut Problems) -> Node {
-        let Some((id, kind)) = self.resource(name) else { return self.unknown(name, line, problems) };
+        let Some((id, kind)) = self.resources.get_key_value(name) else {
+            let made = self.made_by_sam(name, line, problems);
+            let text = match made.text() {
+                None => return made,
+                Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
+                Some(role) if attribute == "Arn" && name.ends_with("Role") => self.location.arn("iam", &format!("role/{role}")),
+                Some(text) if attribute.ends_with("Arn") => self.arn(text, ""),
+                Some(text) => format!("{text}-{attribute}"),
+            };
+            return Node::scalar(line, text);
+        };
+        if self.is_absent(id, line, problems) {
+            return Node::null(line);
+        }
+        // SAM takes `X.Alias`, `X.Version` and `X.Stage` for resources, in Sub as well, with attributes of their own behind them.
+        if let Some((of_sam, rest)) = of_sam(kind, attribute) {
+            let made = self.made_by_sam(&format!("{id}.{of_sam}"), line, problems);
+            return match (rest, made.text()) {
+                ("Name" | "Version", Some(arn)) => Node::scalar(line, arn.rsplit(':').next().unwrap_or(arn)),
+                _ => made,
+            };
+        }
+        if let Some(node) = self.names.attribute(id, attribute, self, line, problems) {
+            return node;
+        }
         let text = match attribute {
-            "Name" | "QueueName" | "TopicName" => self.name_of(id),
             "QueueUrl" => self.queue_url(id),
+            "Name" | "QueueName" | "TopicName" => self.name_of(id),
             _ if attribute == "Arn" || attribute.ends_with("Arn") || attribute.ends_with("ARN") => self.arn(id, kind),
-            _ => format!("{}-{attribute}", self.name_of(id)),
+            _ => format!("{}-{attribute}", self.generated_name(id)),
         };
         Node::scalar(line, text)
     }
 
-    /// Where a queue is called. Without an endpoint the template is refused; no function ever sees this value then.
-    fn queue_url(&self, id: &str) -> String {
-        format!("{}/{ACCOUNT}/{}", self.sqs.unwrap_or_default(), self.name_of(id))
+    /// Whether a resource does not exist because its condition does not hold; a reference to one is an error, as in `CloudFormation`.
+    fn is_absent(&self, id: &str, line: usize, problems: &mut Problems) -> bool {
+        let condition = self.conditional.get(id).filter(|condition| self.conditions.get(**condition) == Some(&false));
+        let Some(condition) = condition else { return false };
+        problems.error(
+            line,
+            format!(
+                "{id} does not exist, since its condition {condition} does not hold. Put the reference into Fn::If of {condition}, or give \
+                 this resource the same Condition."
+            ),
+        );
+        true
     }
 
-    /// A declared resource, or one that SAM would generate from it (`GreeterRole`, `Greeter.Version`).
-    fn resource<'a>(&'a self, name: &'a str) -> Option<(&'a str, &'a str)> {
-        if let Some((id, kind)) = self.resources.get_key_value(name) {
-            return Some((id, kind));
+    /// Where a queue is called. Without an endpoint the template is refused; no function ever sees this value then.
+    fn queue_url(&self, id: &str) -> String {
+        format!("{}/{}/{}", self.sqs.unwrap_or_default(), self.location.account, self.name_of(id))
+    }
+
+    /// `Ref` of a resource that SAM makes: an alias or a version of a function, its role, the parts of an API.
+    fn made_by_sam(&self, name: &str, line: usize, problems: &mut Problems) -> Node {
+        let text = |text: String| Node::scalar(line, text);
+        if let Some(rest) = name.strip_prefix("ServerlessHttpApi").or_else(|| name.strip_prefix("ServerlessRestApi")) {
+            return text(match rest {
+                ".Stage" | "ProdStage" if name.starts_with("ServerlessRestApi") => "Prod".to_owned(),
+                ".Stage" => "$default".to_owned(),
+                _ => self.generated_name(name),
+            });
         }
-        let generated = ["ServerlessHttpApi", "ServerlessRestApi"].iter().any(|implicit| name.starts_with(implicit))
-            || self.resources.iter().any(|(id, kind)| kind.starts_with("AWS::Serverless::") && name.starts_with(id));
-        generated.then_some((name, ""))
+        let owners = self.resources.iter().filter(|(id, kind)| kind.starts_with("AWS::Serverless::") && name.starts_with(**id));
+        let Some((id, kind)) = owners.max_by_key(|(id, _)| id.len()) else { return self.unknown(name, line, problems) };
+        let rest = &name[id.len()..];
+        if *kind != "AWS::Serverless::Function" {
+            let stage = if *kind == "AWS::Serverless::HttpApi" { "$default" } else { "Prod" };
+            return text(match rest {
+                ".Stage" => self.names.stage(id, self).unwrap_or_else(|| stage.to_owned()),
+                _ => self.generated_name(&name.replace('.', "")),
+            });
+        }
+        let alias = self.names.alias(id, self);
+        let qualified =
+            |qualifier: &str| text(self.location.arn("lambda", &format!("function:{}:{qualifier}", self.name_of(id))));
+        match (rest, &alias) {
+            (".Alias", Some(alias)) => qualified(alias),
+            (".Version", Some(_)) => qualified(PUBLISHED),
+            (".Alias" | ".Version", None) => {
+                let message =
+                    format!("{name} is made by AutoPublishAlias, which {id} does not have. Write `AutoPublishAlias: live`.");
+                problems.error(line, message);
+                Node::null(line)
+            }
+            (rest, Some(alias)) if rest.strip_prefix("Alias").is_some_and(|end| end == alias) => qualified(alias),
+            (rest, Some(_)) if rest.starts_with("Version") => qualified(PUBLISHED),
+            _ if rest.starts_with('.') => self.unknown(name, line, problems),
+            _ => text(self.generated_name(name)),
+        }
     }
 
     fn unknown(&self, name: &str, line: usize, problems: &mut Problems) -> Node {
@@ -136,53 +228,37 @@ impl<'t> Scope<'t> {
         Node::null(line)
     }
 
+    /// The ARN of a resource whose type [`returns`](super::returns) does not list.
     fn arn(&self, id: &str, kind: &str) -> String {
-        let name = self.name_of(id);
         let mut parts = kind.split("::").skip(1);
         let service = parts.next().unwrap_or("cloudformation").to_lowercase();
         let resource = parts.next().unwrap_or("resource").to_lowercase();
-        match kind {
-            "AWS::Serverless::Function" | "AWS::Lambda::Function" => {
-                format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
-            }
-            "AWS::SQS::Queue" | "AWS::SNS::Topic" => format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"),
-            "AWS::S3::Bucket" => format!("arn:aws:s3:::{name}"),
-            "AWS::MSK::Cluster" | "AWS::MSK::ServerlessCluster" => {
-                format!("arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/{name}/00000000")
-            }
-            "AWS::Serverless::SimpleTable" | "AWS::DynamoDB::Table" => {
-                format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
-            }
-            "AWS::Serverless::StateMachine" | "AWS::StepFunctions::StateMachine" => {
-                format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}")
-            }
-            "AWS::Serverless::LayerVersion" | "AWS::Lambda::LayerVersion" => {
-                format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{name}:1")
-            }
-            "AWS::Events::EventBus" => format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}"),
-            "AWS::Logs::LogGroup" => format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"),
-            "AWS::SecretsManager::Secret" => format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"),
-            "AWS::IAM::Role" => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
-            _ => format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}/{name}"),
-        }
+        let name = if kind.is_empty() { id.to_owned() } else { self.generated_name(id) };
+        self.location.arn(&service, &format!("{resource}/{name}"))
     }
 }
 
-/// Types whose `Ref` is an ARN, of those that functions' settings commonly name.
+/// Types whose `Ref` is an ARN although the template cannot name them.
 fn refers_by_arn(kind: &str) -> bool {
-    const BY_ARN: [&str; 10] = [
-        "AWS::SNS::Topic",
-        "AWS::MSK::Cluster",
-        "AWS::MSK::ServerlessCluster",
-        "AWS::SecretsManager::Secret",
-        "AWS::StepFunctions::StateMachine",
-        "AWS::Serverless::StateMachine",
-        "AWS::Serverless::LayerVersion",
-        "AWS::Lambda::LayerVersion",
-        "AWS::Lambda::Alias",
-        "AWS::Lambda::Version",
+    const BY_ARN: [&str; 5] = [
+        "AWS::CloudFormation::Stack",
+        "AWS::ECS::TaskDefinition",
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "AWS::ElasticLoadBalancingV2::TargetGroup",
+        "AWS::SNS::Subscription",
     ];
     BY_ARN.contains(&kind)
+}
+
+/// An attribute of a function or an API that SAM takes for a resource, and what stands behind it.
+fn of_sam<'a>(kind: &str, attribute: &'a str) -> Option<(&'a str, &'a str)> {
+    let (first, rest) = attribute.split_once('.').unwrap_or((attribute, ""));
+    let made = match kind {
+        "AWS::Serverless::Function" => matches!(first, "Alias" | "Version"),
+        "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => matches!(first, "Stage" | "Deployment"),
+        _ => false,
+    };
+    made.then_some((first, rest))
 }
 
 /// A stack's name from its folder: letters, digits and hyphens, beginning with a letter.

@@ -11,11 +11,12 @@ use crate::document::{Node, Problems, Reader};
 use crate::model::{Application, SqsMapping};
 
 /// Read for both forms.
-const COMMON: [&str; 6] =
+pub(super) const COMMON: [&str; 6] =
     ["BatchSize", "MaximumBatchingWindowInSeconds", "Enabled", "FilterCriteria", "FunctionResponseTypes", "ScalingConfig"];
 
 /// Do nothing here, and nothing is lost by it.
-const IGNORED: [&str; 6] = ["KmsKeyArn", "MetricsConfig", "LoggingConfig", "Tags", "FilterEncryption", "ProvisionedPollerConfig"];
+pub(super) const IGNORED: [&str; 6] =
+    ["KmsKeyArn", "MetricsConfig", "LoggingConfig", "Tags", "FilterEncryption", "ProvisionedPollerConfig"];
 
 /// An `SQS` event of a function.
 pub(super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {

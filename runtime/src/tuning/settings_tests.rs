@@ -1,5 +1,7 @@
 use super::*;
-use crate::model::{Code, Function, SqsMapping};
+use std::collections::BTreeSet;
+
+use crate::model::{Code, Function, Location, SqsMapping};
 
 fn app() -> Application {
     let queue = |id: &str, name: &str| SqsMapping {
@@ -16,6 +18,8 @@ fn app() -> Application {
     let function = Function {
         id: "F".into(),
         name: "F".into(),
+        location: Location::default(),
+        qualifiers: BTreeSet::new(),
         code: Code::Prebuilt("f".into()),
         handler: "bootstrap".into(),
         timeout: Duration::from_secs(3),

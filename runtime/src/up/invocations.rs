@@ -62,5 +62,6 @@ pub(super) fn api(
     let beacon = Beacon::light(options.state.path(), run, address).map_err(wrong)?;
     tracing::info!("Invoke API on http://{address} (aws lambda invoke --endpoint-url http://{address} ...)");
     let (functions, logs, token) = (app.functions.clone(), options.pool.logs.clone(), options.token.clone());
-    Ok((Api { functions, invoker, queue, logs, token, host_id }, beacon))
+    let (skipped, location) = (app.skipped.clone(), app.location.clone());
+    Ok((Api { functions, skipped, location, invoker, queue, logs, token, host_id }, beacon))
 }

@@ -39,7 +39,7 @@ impl Host<'_> {
                 drain: self.options.pool.drain,
                 host_id: self.options.state.host_id().to_owned(),
                 aws_timing: self.options.aws_timing,
-                sqs: self.app.sqs_endpoint.as_deref().map(Sqs::at),
+                sqs: Sqs::of(self.app),
                 function_arn: self.app.functions.get(&mapping.function).map(instances::arn).unwrap_or_default(),
                 parts: self.options.pool.parts.clone(),
                 state: Some(self.options.state.path().to_owned()),
@@ -79,10 +79,10 @@ pub(super) struct Ready {
 /// Makes the template's queues be there. `None`: the application has nothing to do with SQS.
 pub(super) async fn ready(app: &Application) -> Result<Option<Ready>, StartError> {
     let enabled: Vec<_> = app.sqs.iter().filter(|mapping| mapping.enabled).collect();
-    let Some(endpoint) = app.sqs_endpoint.as_deref().filter(|_| !app.queues.is_empty() || !enabled.is_empty()) else {
+    let Some(sqs) = Sqs::of(app).filter(|_| !app.queues.is_empty() || !enabled.is_empty()) else {
         return Ok(None);
     };
-    let sqs = Sqs::at(endpoint);
+    let endpoint = sqs.endpoint().to_owned();
     sqs::ensure(&sqs, &app.queues).await.map_err(StartError)?;
     let mut visibility = BTreeMap::new();
     for mapping in enabled {

@@ -91,8 +91,7 @@ async fn brokers(app: &Application) -> Vec<String> {
 
 /// Asks SQS once, if anything uses it, and for the queues that are not the template's to make.
 async fn queues(app: &Application) -> Vec<String> {
-    let Some(endpoint) = app.sqs_endpoint.as_deref().filter(|_| app.uses_sqs()) else { return Vec::new() };
-    let sqs = sqs::Sqs::at(endpoint);
+    let Some(sqs) = sqs::Sqs::of(app).filter(|_| app.uses_sqs()) else { return Vec::new() };
     match sqs.reach().await {
         Ok(()) => sqs::missing(&sqs, app).await,
         Err(problem) => vec![problem],

@@ -35,6 +35,20 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
         (function("Environment: {Variables: {L: [a]}}"), "", 9, "Join lists with !Join"),
         (function("Environment: {Variables: {A: !Sub '${Worker'}}"), "", 9, "no closing }"),
         (function("Environment: {Variables: {A: !If [Nope, 1, 2]}}"), "", 9, "no condition 'Nope'"),
+        (
+            function("Environment: {Variables: {A: !Ref T}}")
+                + "  T: {Type: 'AWS::DynamoDB::Table', Condition: No, Properties: {TableName: t}}\nConditions: {No: !Equals [a, b]}\n",
+            "",
+            9,
+            "its condition No does not hold",
+        ),
+        (
+            function("Environment: {Variables: {A: !Sub '${Q.Arn}'}}")
+                + "  Q: {Type: 'AWS::SQS::Queue', Condition: No}\nConditions: {No: !Equals [a, b]}\n",
+            "",
+            9,
+            "Put the reference into Fn::If of No",
+        ),
         (function("Environment: {Variables: {A: !Select [3, [a, b]]}}"), "", 9, "item '3' of 2"),
         (function("") + "Conditions:\n  A: !Equals [a]\n", "", 10, "Fn::Equals takes two values"),
         (function("") + "Parameters:\n  A: {Type: Number, Default: x}\n", "", 10, "its Type is Number"),
@@ -164,6 +178,8 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
             "no time zone Mars/Base",
         ),
         (function(""), "[schedules]\n'Worker.Tick' = 'rate(1 second)'\n", 0, "is not a schedule of the template"),
+        (function(""), "[kafka]\n'Worker.Orders' = '127.0.0.1:9092'\n", 0, "is no Kafka mapping of the template"),
+        (event(&format!("{{{local}}}")), "[kafka]\n'Worker.EE' = '127.0.0.1:9092'\n", 0, "Did you mean Worker.E?"),
         (route("{Path: a, Method: get}", ""), "", 10, "must begin with /"),
         (route("{Path: '/{a+}/b', Method: get}", ""), "", 10, "Put it last"),
         (route("{Path: /a, Method: FETCH}", ""), "", 10, "Method is one of"),

@@ -46,6 +46,8 @@ async fn invoke_refuses_values_that_the_host_does_not_have() {
     std::fs::write(folder.path().join("event.json"), r#"{"do": "environment"}"#).unwrap();
     std::fs::write(folder.path().join("same.json"), r#"{"Behave": {"EXTRA": "template"}}"#).unwrap();
     std::fs::write(folder.path().join("other.json"), r#"{"Behave": {"EXTRA": "file"}}"#).unwrap();
+    std::fs::write(folder.path().join("other.yaml"), TEMPLATE.replace("Default: template", "Default: file")).unwrap();
+    std::fs::write(folder.path().join("same.yaml"), TEMPLATE.replace("Default: template", "Default: host")).unwrap();
     let host = host(folder.path(), &["--parameter-overrides", "Stage=host"]).await;
     let invoke = |more: &[&str]| usher(folder.path(), &[&["invoke", "Behave", "-e", "event.json"], more].concat());
 
@@ -55,9 +57,11 @@ async fn invoke_refuses_values_that_the_host_does_not_have() {
     let said = ["--parameter-overrides", "Stage=host"];
     assert_eq!(environment(&invoke(&said))["STAGE"], "host", "equal is honoured");
     assert_eq!(environment(&invoke(&[&said[..], &["--env-vars", "same.json"]].concat()))["EXTRA"], "template");
+    assert_eq!(environment(&invoke(&["--template", "same.yaml"]))["STAGE"], "host");
     for (more, what) in [
         (&["--parameter-overrides", "Stage=other"][..], "variable STAGE"),
         (&["--parameter-overrides", "Stage=template"], "variable STAGE"),
+        (&["--template", "other.yaml"], "variable STAGE"),
         (&["--parameter-overrides", "Stage=host", "--env-vars", "other.json"], "variable EXTRA"),
         (&["--parameter-overrides", "Stage=host", "--sqs-endpoint", "http://127.0.0.1:9"], "variable AWS_ENDPOINT_URL_SQS"),
     ] {

@@ -120,8 +120,17 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
+    /// Keeps a picture of the whole page for a person to look at, if `USHER_PICTURES` names a folder.
+    pub(crate) fn picture_to(&mut self, name: &str) {
+        if let Some(folder) = std::env::var_os("USHER_PICTURES") {
+            let picture = self.picture();
+            std::fs::write(std::path::Path::new(&folder).join(name), picture).unwrap();
+        }
+    }
+
     /// A picture of the whole page, PNG.
     pub(crate) fn picture(&mut self) -> Vec<u8> {
+        self.value("scrollTo(0, 0)");
         let picture = self.call("Page.captureScreenshot", &json!({ "captureBeyondViewport": true }));
         base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
     }

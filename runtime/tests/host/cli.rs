@@ -146,6 +146,62 @@ fn template_shows_everything_but_secrets() {
 }
 
 #[test]
+fn template_hides_what_looks_like_a_secret() {
+    let variables = "STRIPE_APIKEY: hush-1, DSN: 'host=db user=u password=hush-2', DATABASE: 'host=db password=hush-3 dbname=d', \
+                     URLS: 'redis://:hush-4@a:1,redis://:hush-5@b:2', HEADER: 'Bearer hush-6-abcdefgh', \
+                     PARTS: !Join ['-', [x, !Ref Key]], ENCODED: {Fn::Base64: !Ref Key}, LIST: !Select [0, !Ref Keys]";
+    let parameters = "Keys: {Type: CommaDelimitedList, Default: 'hush-7,hush-8', NoEcho: true}\nResources:";
+    let template = TEMPLATE.replace("KEY: !Ref Key", variables).replacen("Resources:", &format!("  {parameters}"), 1);
+    let folder = project(&template);
+    let output = usher(folder.path(), &["template"], "");
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(!shown.contains("hush") && !shown.contains("aHVza"), "{shown}");
+    for part in ["STRIPE_APIKEY=(hidden)", "DATABASE=host=db password=(hidden) dbname=d", "redis://(hidden)@b:2", "SIZE=3"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
+fn a_noecho_value_is_in_no_message() {
+    let bounds = [
+        "Type: String, AllowedValues: [hush-allowed, other]",
+        "Type: String, MinLength: 100",
+        "Type: String, MaxLength: 2",
+        "Type: String, AllowedPattern: '[0-9]+', ConstraintDescription: digits",
+        "Type: Number",
+        "Type: Number, MinValue: 3",
+        "Type: CommaDelimitedList, AllowedValues: [other]",
+    ];
+    for bound in bounds {
+        let key = format!("Key: {{{bound}, Default: hush-default, NoEcho: true}}");
+        let template = TEMPLATE.replace("Key: {Type: String, Default: hush-hush, NoEcho: true}", &key);
+        assert_ne!(template, TEMPLATE);
+        let folder = project(&template);
+        for arguments in [&["template"][..], &["up", "--parameter-overrides", "Key=hush-given"], &["doctor"]] {
+            let output = usher(folder.path(), arguments, "");
+            let said = text(&[output.stdout, output.stderr].concat());
+            assert!(said.contains("parameter Key has a value that is not shown"), "{bound} {arguments:?}: {said}");
+            assert!(!said.contains("hush"), "{bound} {arguments:?}: {said}");
+        }
+    }
+    // a property that refers to it, and what is no override at all
+    let referring = TEMPLATE.replace("CodeUri: built", "CodeUri: built\n      Timeout: !Ref Key");
+    let folder = project(&referring);
+    let long = format!("Key={}", "hush".repeat(40));
+    for arguments in [
+        &["up"][..],
+        &["up", "--parameter-overrides", &long],
+        &["up", "--parameter-overrides", "Si-ze=hush"],
+        &["up", "--parameter-overrides", "hush"],
+    ] {
+        let output = usher(folder.path(), arguments, "");
+        let said = text(&[output.stdout, output.stderr].concat());
+        assert!(output.status.code() == Some(2) && !said.contains("hush"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn template_shows_what_a_kafka_source_filters_gives_up_and_logs_in_with() {
     let template = TEMPLATE.replace(
         "      Events:\n",

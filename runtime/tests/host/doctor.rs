@@ -101,7 +101,7 @@ fn the_doctor_finds_a_fresh_make_project_healthy() {
     assert!(said.contains("0 to mend") && said.contains("(usher up builds it)"), "{said}");
     // what is not built is missing where nothing is built, and so is a tool that does not run
     let (code, said) = usher(folder.path(), &["doctor", "--no-build"], None);
-    assert!(code == Some(2) && said.contains("there is no executable"), "{said}");
+    assert!(code == Some(2) && said.contains("has not been built. Leave --no-build out"), "{said}");
     let (code, said) = usher(folder.path(), &["doctor"], Some("/nowhere"));
     assert!(code == Some(2) && said.contains("make cannot be run"), "{said}");
 }

@@ -251,7 +251,7 @@ async fn a_shutdown_finishes_what_is_in_flight_and_lets_extensions_say_goodbye()
 async fn what_cannot_be_invoked_is_refused_with_a_reason() {
     let pool = pool(function(&[]));
     let unknown = pool.invoke(Request::new("Nobody", "{}"), false).await.unwrap_err();
-    assert_eq!(unknown.to_string(), "no function Nobody in the template");
+    assert_eq!(unknown.to_string(), "no function Nobody runs here");
     let large = pool.invoke(Request::new("Behave", vec![b' '; MAX_PAYLOAD + 1]), false).await.unwrap_err();
     assert_eq!(large, Rejected::TooLarge(MAX_PAYLOAD + 1));
 }

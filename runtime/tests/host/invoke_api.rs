@@ -149,6 +149,24 @@ async fn a_default_limit_is_not_called_reserved() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_sees_the_alias_it_was_invoked_by() {
+    let qualifiers = ["1", "live"].map(str::to_owned).into();
+    let host = Host::start(usher::model::Function { qualifiers, ..function(&[]) }).await;
+    for (name, end, version) in [
+        ("Behave", ":stack-Behave", "$LATEST"),
+        ("Behave:$LATEST", ":stack-Behave:$LATEST", "$LATEST"),
+        ("Behave:live", ":stack-Behave:live", "1"),
+        ("Behave:1", ":stack-Behave:1", "1"),
+    ] {
+        let answer = host.call(name, &[], r#"{"do": "echo"}"#).await;
+        assert_eq!(answer.headers()["x-amz-executed-version"], version, "{name}");
+        let answer: Value = answer.json().await.unwrap();
+        assert!(answer["arn"].as_str().unwrap().ends_with(end), "{name}: {answer}");
+    }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_context_reaches_a_synchronous_invocation() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("seen");

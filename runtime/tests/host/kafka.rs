@@ -138,8 +138,9 @@ impl Stage {
                 ClientConfig::new().set("bootstrap.servers", &brokers).set("group.id", group).create().unwrap();
             let mut list = TopicPartitionList::new();
             list.add_partition(&topic, partition);
-            let committed = consumer.committed_offsets(list, Duration::from_secs(20)).unwrap();
-            match committed.elements()[0].offset() {
+            // a broker that has just started may not coordinate the group yet
+            let committed = (0..50).find_map(|_| consumer.committed_offsets(list.clone(), Duration::from_secs(20)).ok());
+            match committed.unwrap().elements()[0].offset() {
                 Offset::Offset(offset) => Some(offset),
                 _ => None,
             }

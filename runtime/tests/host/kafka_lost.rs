@@ -10,9 +10,9 @@ use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sha2::{Digest as _, Sha256};
 use usher::model::StartingPosition;
-use usher::supervision::Registry;
+use usher::supervision::{PartStatus, Registry};
 
-use crate::kafka::{Running, Stage, values};
+use crate::kafka::{Running, Stage, random, values};
 use crate::support::eventually;
 
 fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
@@ -81,6 +81,7 @@ async fn records_deleted_while_reading_are_named() {
     let running = stage.start();
     eventually("the function has the first", async || (running.handle.status().batches > 0).then_some(())).await;
     delete_before(&stage, Offset::End).await;
+    eventually("it is said while the partition is held back", async || (deleted(&running) > 0).then_some(())).await;
     std::fs::write(go_on, "").unwrap();
     stage.produce(0, &["after".to_owned()]).await;
     let last = LARGE as i64 + 1;
@@ -183,9 +184,21 @@ async fn another_topic_is_read_at_once() {
     running.drain().await;
 }
 
-/// The group's member of this host's name has other topics: the broker gives it back what it had, and this host nothing.
+/// The mapping's part of its host.
+fn part(registry: &Registry) -> PartStatus {
+    registry.status(Instant::now()).into_iter().find(|part| part.part == "mapping BehaveEvents").unwrap()
+}
+
+/// The group's member of this host's name has other topics: the broker gives it back what it had, and this host nothing. Of two other hosts
+/// with one partition, one rightly has nothing meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mapping_that_gets_nothing_joins_as_another() {
+    let mut pair = Stage::new(1).await;
+    let parts = [Registry::default(), Registry::default()];
+    let hosts = parts.clone().map(|registry| {
+        (pair.limits.parts, pair.limits.host_id) = (registry, random());
+        pair.start()
+    });
     let mut stage = Stage::new(1).await;
     let registry = Registry::default();
     stage.limits.parts = registry.clone();
@@ -214,7 +227,12 @@ async fn a_mapping_that_gets_nothing_joins_as_another() {
     let running = stage.start();
     stage.produce(0, &values(0..3)).await;
     stage.eventually_seen(3).await;
-    let part = registry.status(Instant::now()).into_iter().find(|part| part.part == "mapping BehaveEvents").unwrap();
+    let said = part(&registry).problem;
     running.drain().await;
-    assert!(part.problem.is_some_and(|why| why.contains("to no member")), "it says so");
+    assert!(said.is_some_and(|why| why.contains("to no member")), "it says so");
+    let owned: usize = hosts.iter().map(|host| host.handle.status().partitions.len()).sum();
+    assert_eq!((owned, parts.map(|registry| part(&registry).restarts)), (1, [0, 0]), "a host without partitions may be well");
+    for host in hosts {
+        host.drain().await;
+    }
 }

@@ -35,8 +35,13 @@ async fn a_fenced_mapping_rejoins() {
     eventually("it owns both partitions", async || (owns(&first) == 2).then_some(())).await;
     // the same member of the group once more
     let second = stage.start_registered(&Registry::default());
+    let health = || serde_json::to_value(first.handle.status()).unwrap()["health"].clone();
+    let stuck = eventually("its source is stuck", async || Some(health()).filter(|health| health["state"] == "stuck")).await;
+    assert!(stuck["reason"].as_str().unwrap().contains("same identity"), "{stuck}");
     let problem = eventually("the first was fenced", async || part(&registry).problem).await;
     assert!(problem.contains("same identity"), "{problem}");
+    eventually("its source is well again", async || (health()["state"] == "ok").then_some(())).await;
+    assert!(health()["last_error"]["error"].is_string());
     eventually("they share the partitions", async || (owns(&first) == 1 && owns(&second) == 1).then_some(())).await;
     stage.produce(0, &values(0..5)).await;
     stage.produce(1, &values(0..5)).await;
@@ -99,7 +104,7 @@ async fn a_broker_that_is_killed_stops_no_mapping() {
 }
 
 /// Overwrites the magic number of the first batch's compressed records, which follow a header of 61 bytes.
-fn damage(file: &std::path::Path) {
+pub(crate) fn damage(file: &std::path::Path) {
     let mut bytes = std::fs::read(file).unwrap();
     assert_eq!(bytes[61..65], [0x28, 0xb5, 0x2f, 0xfd], "zstd");
     bytes[61..65].fill(0xaa);

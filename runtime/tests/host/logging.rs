@@ -5,6 +5,7 @@ use usher::instances::Pool;
 use usher::model::{Function, LogFormat, LogLevel, Logging};
 
 use crate::support::{Printed, answer, application, error, eventually, executables, function, invoke, options};
+use crate::template::{self, complaints, good};
 
 fn json_logging(application: LogLevel, system: LogLevel) -> Logging {
     Logging { format: Some(LogFormat::Json), application, system, ..Logging::default() }
@@ -75,4 +76,28 @@ async fn a_text_report_says_what_went_wrong() {
     let found = lines(&printed, "REPORT RequestId").await;
     let report = found.iter().find(|line| line.starts_with("REPORT ")).unwrap();
     assert!(report.ends_with("\tStatus: error\tError Type: Runtime.ExitError"), "{report}");
+}
+
+#[test]
+fn a_logging_configuration_is_read_and_lies_under_globals() {
+    let text = template::function("LoggingConfig: {ApplicationLogLevel: DEBUG, LogGroup: !Ref Logs}")
+        + "  Logs: {Type: 'AWS::Logs::LogGroup'}\n\
+           Globals: {Function: {LoggingConfig: {LogFormat: JSON, SystemLogLevel: WARN, ApplicationLogLevel: ERROR}}}\n";
+    let logging = good(&text, "stack = 'shop'").functions["Worker"].logging.clone();
+    assert_eq!((logging.format, logging.application, logging.system), (Some(LogFormat::Json), LogLevel::Debug, LogLevel::Warn));
+    assert!(logging.group.is_some_and(|group| group.contains("Logs")));
+    assert_eq!(good(&template::function(""), "").functions["Worker"].logging, Logging::default());
+    for (written, words) in [
+        ("LogFormat: json", "LogFormat is Text or JSON, not 'json'"),
+        ("ApplicationLogLevel: INFO", "needs LogFormat JSON"),
+        ("LogFormat: Text, SystemLogLevel: WARN", "Remove LogLevel|needs LogFormat JSON"),
+        ("LogFormat: JSON, SystemLogLevel: ERROR", "DEBUG or INFO or WARN"),
+        ("LogFormat: JSON, LogGroup: 'arn:aws:logs:x'", "cannot name a log group"),
+        ("LogFormat: JSON, LogGruop: x", "Did you mean LogGroup?"),
+    ] {
+        let found = complaints(&template::function(&format!("LoggingConfig: {{{written}}}")), "");
+        assert!(found[0].0 == 9 && words.split('|').any(|words| found[0].1.contains(words)), "{written}: {found:?}");
+    }
+    let found = complaints(&template::function("LoggingConfig: JSON"), "");
+    assert!(matches!(&found[..], [(9, message)] if message.contains("must be a mapping")), "{found:?}");
 }

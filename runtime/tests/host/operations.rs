@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::exposition::check;
 use crate::operations_stage::{Application, HOSTILE};
 use crate::support::eventually;
 
@@ -60,4 +61,38 @@ async fn only_this_machine_is_answered_and_only_with_the_token_is_anything_chang
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     assert_eq!(page.headers()["x-content-type-options"], "nosniff");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_stay_valid_whatever_functions_print() {
+    let mut application = Application::new();
+    application.up().await;
+    let metrics = ["Foo", "Foo_count", "foo", "Foo Sum", "Ä"].map(|name| json!({ "Name": name, "Unit": "a\"b\n" }));
+    let directive = |dimensions| json!({ "Namespace": "Shop", "Dimensions": [dimensions], "Metrics": metrics });
+    for dimensions in [json!(["Env", "env"]), json!(["Env"]), json!(["env"]), json!(["__name__", "le", "1-2"])] {
+        let mut line = json!({ "_aws": { "CloudWatchMetrics": [directive(dimensions)] } });
+        let values = [
+            ("Foo", json!(1)),
+            ("Foo_count", json!(1e308)),
+            ("foo", json!([1e308, 1e308])),
+            ("Foo Sum", json!(-2)),
+            ("Ä", json!(0)),
+        ];
+        let texts = ["Env", "env", "__name__", "le", "1-2"].map(|name| (name, json!("x\n\"\\\u{0}")));
+        for (name, value) in values.into_iter().chain(texts) {
+            line[name] = value;
+        }
+        application.invoke(&json!({ "do": "print", "line": line.to_string() }));
+    }
+    let text = eventually("all of it is there", async || {
+        let text = application.metrics().await;
+        (text.matches("emf_shop_foo_sum{").count() >= 4).then_some(text)
+    })
+    .await;
+    let families = check(&text).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"));
+    let printed = families.iter().filter(|family| family.starts_with("emf_shop_") && *family != "emf_shop_sold").count();
+    assert_eq!(printed, 5, "each metric is a family of its own: {families:?}");
+    assert!(text.contains("_sum{function=\"Behave\",unit=\"a\\\"b\\n\",d_env=") && text.contains("} +Inf\n"), "{text}");
+    let log = application.log();
+    assert_eq!(log.matches("the metric Foo_count of Shop is emf_shop_foo_count_").count(), 1, "{log}");
 }

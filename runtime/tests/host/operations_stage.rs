@@ -86,6 +86,29 @@ Resources:
         self.command().args(arguments).output().unwrap()
     }
 
+    /// Has the running host invoke the function with this event.
+    pub(crate) fn invoke(&self, event: &Value) -> Output {
+        self.invoke_with(event, &[])
+    }
+
+    /// The same, with further arguments.
+    pub(crate) fn invoke_with(&self, event: &Value, arguments: &[&str]) -> Output {
+        std::fs::write(self.path().join("event.json"), event.to_string()).unwrap();
+        self.usher(&[&["invoke", "Behave", "-e", "event.json"], arguments].concat())
+    }
+
+    /// What the host printed so far, to either output.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path().join("log")).unwrap_or_default()
+    }
+
+    /// Ends the host at once.
+    pub(crate) fn kill(&mut self) {
+        let mut host = self.host.take().unwrap();
+        host.kill().unwrap();
+        host.wait().unwrap();
+    }
+
     /// Standard output of a command that must succeed.
     pub(crate) fn said(&self, arguments: &[&str]) -> String {
         let output = self.usher(arguments);

@@ -75,6 +75,24 @@ async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile
 }
 
 #[tokio::test]
+async fn context_attributes_reach_the_function_replaced() {
+    let input = r#"{"at": "<aws.scheduler.scheduled-time>", "arn": "<aws.scheduler.schedule-arn>", "try": <aws.scheduler.attempt-number>, "id": "<aws.scheduler.execution-id>"}"#;
+    let schedule = Schedule { kind: ScheduleKind::Scheduler, input: Some(input.into()), ..every_second("arn:of:schedule") };
+    let (sent, mut seen) = mpsc::unbounded_channel();
+    let (stop, stopping) = watch::channel(false);
+    let events = queue(FailsOnce(sent, true.into()), &stopping);
+    let before = jiff::Timestamp::now();
+    let running = tokio::spawn(schedule::run(vec![schedule], events, None, Registry::default(), stopping));
+    let (first, second) = (seen.recv().await.unwrap(), seen.recv().await.unwrap());
+    assert_eq!((&first["arn"], &first["try"]), (&"arn:of:schedule".into(), &1.into()));
+    let time = |event: &Value| event["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(time(&first) >= before - jiff::SignedDuration::from_secs(1) && time(&second) > time(&first), "{first} {second}");
+    assert_ne!(first["id"], second["id"]);
+    stop.send(true).unwrap();
+    running.await.unwrap();
+}
+
+#[tokio::test]
 async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
     let now = jiff::Timestamp::now();
     let second = jiff::SignedDuration::from_secs(1);

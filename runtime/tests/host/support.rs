@@ -1,6 +1,6 @@
 //! What the tests share: the function that does as it is told, applications around it, and waiting for a fact.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use usher::instances::{Logs, Pool, PoolOptions};
 use usher::invocation::{Invoke, Outcome, Request, Response};
-use usher::model::{Application, Code, Function, Logging};
+use usher::model::{Application, Code, Function, Location, Logging};
 use usher::state::StateFolder;
 
 /// The executable of `examples/behave.rs`, built beside this test.
@@ -41,6 +41,8 @@ pub(crate) fn function(environment: &[(&str, &str)]) -> Function {
     Function {
         id: "Behave".into(),
         name: "stack-Behave".into(),
+        location: Location::default(),
+        qualifiers: BTreeSet::new(),
         code: Code::Prebuilt(behave()),
         place: String::new(),
         handler: "bootstrap".into(),

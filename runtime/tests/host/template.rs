@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use usher::model::{Application, Code, Diagnostic, KafkaKind, LogFormat, LogLevel, Logging, StartingPosition};
+use usher::model::{Application, Code, Diagnostic, KafkaKind, StartingPosition};
 use usher::project::{Arguments, Project};
 use usher::template;
 
@@ -86,7 +86,7 @@ fn a_function_gets_the_defaults_of_lambda_and_its_own_settings() {
     assert_eq!(worker.name, "shop-Worker");
     assert_eq!((worker.timeout.as_secs(), worker.memory_mb, worker.concurrency), (60, 128, Some(2)));
     assert_eq!((worker.environment["SIZE"].as_str(), worker.environment["OPEN"].as_str()), ("3", "true"));
-    assert!(matches!(&worker.code, Code::Cargo { binary, dir } if binary == "worker" && dir.ends_with("worker")));
+    assert!(matches!(&worker.code, Code::Cargo { binary: Some(binary), dir } if binary == "worker" && dir.ends_with("worker")));
 }
 
 #[test]
@@ -127,6 +127,17 @@ fn globals_lie_under_every_function() {
     let worker = good(&text, "").functions["Worker"].clone();
     assert_eq!((worker.timeout.as_secs(), worker.memory_mb), (9, 512));
     assert_eq!((worker.environment["A"].as_str(), worker.environment["B"].as_str()), ("own", "global"));
+}
+
+#[test]
+fn a_resource_may_ignore_globals() {
+    let globals = "Globals: {Function: {Timeout: 5, MemorySize: 512}}\n";
+    let ignoring =
+        |what: &str| function("Timeout: 9").replace("    Properties:", &format!("    IgnoreGlobals: {what}\n    Properties:"));
+    for (what, memory) in [("'*'", 128), ("[MemorySize]", 128), ("[Timeout]", 512)] {
+        let worker = good(&(ignoring(what) + globals), "").functions["Worker"].clone();
+        assert_eq!((worker.timeout.as_secs(), worker.memory_mb), (9, memory), "{what}");
+    }
 }
 
 #[test]
@@ -187,30 +198,6 @@ fn a_reserved_variable_is_refused_wherever_it_is_set() {
     let arguments = Arguments { env_vars: Some(folder.0.path().join("vars.json")), ..Arguments::default() };
     let found = folder.load(&arguments).unwrap_err();
     assert!(found[0].message.contains("--env-vars sets AWS_REGION"), "{found:?}");
-}
-
-#[test]
-fn a_logging_configuration_is_read_and_lies_under_globals() {
-    let text = function("LoggingConfig: {ApplicationLogLevel: DEBUG, LogGroup: !Ref Logs}")
-        + "  Logs: {Type: 'AWS::Logs::LogGroup'}\n\
-           Globals: {Function: {LoggingConfig: {LogFormat: JSON, SystemLogLevel: WARN, ApplicationLogLevel: ERROR}}}\n";
-    let logging = good(&text, "stack = 'shop'").functions["Worker"].logging.clone();
-    assert_eq!((logging.format, logging.application, logging.system), (Some(LogFormat::Json), LogLevel::Debug, LogLevel::Warn));
-    assert!(logging.group.is_some_and(|group| group.contains("Logs")));
-    assert_eq!(good(&function(""), "").functions["Worker"].logging, Logging::default());
-    for (written, words) in [
-        ("LogFormat: json", "LogFormat is Text or JSON, not 'json'"),
-        ("ApplicationLogLevel: INFO", "needs LogFormat JSON"),
-        ("LogFormat: Text, SystemLogLevel: WARN", "Remove LogLevel|needs LogFormat JSON"),
-        ("LogFormat: JSON, SystemLogLevel: ERROR", "DEBUG or INFO or WARN"),
-        ("LogFormat: JSON, LogGroup: 'arn:aws:logs:x'", "cannot name a log group"),
-        ("LogFormat: JSON, LogGruop: x", "Did you mean LogGroup?"),
-    ] {
-        let found = complaints(&function(&format!("LoggingConfig: {{{written}}}")), "");
-        assert!(found[0].0 == 9 && words.split('|').any(|words| found[0].1.contains(words)), "{written}: {found:?}");
-    }
-    let found = complaints(&function("LoggingConfig: JSON"), "");
-    assert!(matches!(&found[..], [(9, message)] if message.contains("must be a mapping")), "{found:?}");
 }
 
 #[test]

@@ -1,10 +1,16 @@
 //! Settings changed while the host runs: by command, and by editing usher.toml.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
+use usher::invocation::{Invoke, Rejected, Request, Response};
+use usher::sqs;
 use usher::tuning::SourceSettings;
 
 use crate::operations_stage::Application;
+use crate::sqs_stage::Stage as QueueStage;
 use crate::support::eventually;
 use crate::{kafka, support};
 
@@ -105,4 +111,58 @@ async fn a_paused_kafka_mapping_keeps_its_partitions_and_goes_on_where_it_was() 
     stage.eventually_seen(10).await;
     running.drain().await;
     assert_eq!(stage.committed(0).await, Some(10));
+}
+
+/// A function that is never free.
+#[derive(Default)]
+struct Busy {
+    /// Callers that wait for it now.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Counts one caller until it is dropped.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait::async_trait]
+impl Invoke for Busy {
+    async fn invoke(&self, _request: Request, _wait_for_slot: bool) -> Result<Response, Rejected> {
+        Err(Rejected::ShuttingDown)
+    }
+
+    async fn ready(&self, _function: &str) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _waiting = Waiting(self.waiting.clone());
+        std::future::pending::<()>().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mapping_paused_while_its_function_is_busy_asks_for_nothing() {
+    let stage = QueueStage::new().await;
+    let busy = Arc::new(Busy::default());
+    let waiting = busy.waiting.clone();
+    let (stop, stopping) = watch::channel(false);
+    let queues = stage.queues.clone().into();
+    let handle = sqs::start(stage.mapping.clone(), &stage.limits, stage.sqs.clone(), queues, busy, stopping);
+    let callers = async |count: usize| {
+        eventually("so many requests wait for the function", async || (waiting.load(Ordering::SeqCst) == count).then_some(()))
+            .await;
+    };
+    let pause = |paused: bool| {
+        let settings = SourceSettings { batch_size: 10, concurrency: 4, paused, ..SourceSettings::default() };
+        handle.tuner().send(Some(settings)).unwrap();
+    };
+    callers(1).await;
+    pause(true);
+    callers(0).await;
+    pause(false);
+    callers(1).await;
+    stop.send(true).unwrap();
+    handle.ended().await.unwrap();
 }

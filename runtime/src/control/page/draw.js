@@ -11,20 +11,31 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+// Control characters and BiDi controls, which would change how the text around them reads, are shown as escapes; line breaks
+// and tabs stay.
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const visible = (text) => text.replace(HIDDEN, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 export function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const shown = visible(String(text));
+  if (node.textContent !== shown) node.textContent = shown;
 }
 
 export function mark(node, names) {
   if (node.className !== names) node.className = names;
 }
 
-// Makes the children of `parent` be one element for each item, in order; `make` builds, `fill` refreshes.
+// Makes the children of `parent` be one element for each item, in order; `make` builds, `fill` refreshes. Whatever the keys
+// are, no child is left that belongs to no item: a second item of one key has an element of its own.
 export function sync(parent, items, key, make, fill) {
   const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  const used = new Map();
   let place = parent.firstElementChild;
   for (const item of items) {
-    const name = String(key(item));
+    const plain = String(key(item));
+    const times = used.get(plain) ?? 0;
+    used.set(plain, times + 1);
+    const name = times === 0 ? plain : `${plain}\n${times}`;
     let child = known.get(name);
     if (child) known.delete(name);
     else {
@@ -66,5 +77,23 @@ export function duration(ms) {
   return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} d`;
 }
 
+export const clock = (at) => new Date(at).toLocaleTimeString("en-GB");
 export const ago = (at, now) => (now - at < 1000 ? "just now" : `${duration(now - at).replace(/\.\d s/, " s")} ago`);
 export const plural = (count, one) => `${number(count)} ${one}${count === 1 ? "" : "s"}`;
+
+export const card = (...more) => {
+  const head = element("div", { className: "head" }, element("span", { className: "title" }), element("span", { className: "pill" }));
+  const problem = element("p", { className: "problem", hidden: true });
+  return element("article", { className: "card" }, head, element("p", { className: "under" }), problem, element("dl"), ...more);
+};
+
+export function fillCard(node, { title, pill, kind, under, problem, pairs }) {
+  write(node.querySelector(".title"), title);
+  write(node.querySelector(".pill"), pill);
+  mark(node.querySelector(".pill"), `pill ${kind}`);
+  write(node.querySelector(".under"), under);
+  const trouble = node.querySelector(".problem");
+  trouble.hidden = !problem;
+  write(trouble, problem ?? "");
+  facts(node.querySelector("dl"), pairs);
+}

@@ -1,6 +1,7 @@
 // The live page: asks the host every second and shows what it says.
 
-import { ago, duration, element, facts, list, mark, number, plural, sync, write } from "./draw.js";
+import { ago, card, clock, duration, element, fillCard, list, mark, number, plural, sync, write } from "./draw.js";
+import { sources } from "./sources.js";
 
 const $ = (id) => document.getElementById(id);
 const get = async (path) => {
@@ -9,29 +10,8 @@ const get = async (path) => {
   return answer.json();
 };
 
-const card = () => {
-  const head = element("div", { className: "head" }, element("span", { className: "title" }), element("span", { className: "pill" }));
-  return element("article", { className: "card" }, head, element("p", { className: "under" }), element("p", { className: "problem", hidden: true }), element("dl"));
-};
-
-function fillCard(node, { title, pill, kind, under, problem, pairs }) {
-  write(node.querySelector(".title"), title);
-  write(node.querySelector(".pill"), pill);
-  mark(node.querySelector(".pill"), `pill ${kind}`);
-  write(node.querySelector(".under"), under);
-  const trouble = node.querySelector(".problem");
-  trouble.hidden = !problem;
-  write(trouble, problem ?? "");
-  facts(node.querySelector("dl"), pairs);
-}
-
 function functions(status) {
-  const make = () => {
-    const made = card();
-    made.append(element("ul", { className: "dots" }));
-    return made;
-  };
-  list($("functions"), ".cards", status.functions, (f) => f.function, make, (node, f) => {
+  list($("functions"), ".cards", status.functions, (f) => f.function, () => card(element("ul", { className: "dots" })), (node, f) => {
     const busy = f.instances.reduce((sum, instance) => sum + instance.in_flight.length, 0);
     const records = f.instances.flatMap((instance) => instance.in_flight).reduce((sum, flight) => sum + flight.records, 0);
     fillCard(node, {
@@ -59,70 +39,48 @@ function functions(status) {
   });
 }
 
-const lagOf = (mapping) => mapping.partitions.reduce((sum, partition) => sum + (partition.lag ?? 0), 0);
-
-function sources(status, paused) {
-  const kafka = status.mappings.map((m) => ({
-    key: m.mapping,
-    card: {
-      under: `Kafka group ${m.group} → ${m.function}`,
-      problem: m.problem,
-      pairs: [
-        ["Lag", number(lagOf(m))],
-        ["Done", number(m.records_done)],
-        ["Batches", number(m.batches)],
-        ["Failed", number(m.failed_batches), m.failed_batches > 0],
-        ["Discarded", number(m.records_discarded), m.records_discarded > 0],
-      ],
-    },
-    partitions: m.partitions,
-  }));
-  const queues = status.queues.map((q) => ({
-    key: q.mapping,
-    card: {
-      under: `SQS ${q.queue} → ${q.function}`,
-      problem: q.problem,
-      pairs: [
-        ["In flight", number(q.in_flight)],
-        ["Received", number(q.received)],
-        ["Deleted", number(q.deleted)],
-        ["Failed", number(q.failed), q.failed > 0],
-        ["Returned", number(q.released)],
-      ],
-    },
-    partitions: [],
-  }));
-  const make = () => {
-    const made = card();
-    made.append(element("ul", { className: "partitions" }));
-    return made;
-  };
-  list($("sources"), ".cards", [...kafka, ...queues], (s) => s.key, make, (node, s) => {
-    const state = s.card.problem ? ["away", "bad"] : paused.has(s.key) ? ["paused", "warn"] : ["reading", "good"];
-    fillCard(node, { ...s.card, title: s.key, pill: state[0], kind: state[1] });
-    const row = () => element("li", {}, element("span"), element("b"));
-    sync(node.querySelector(".partitions"), s.partitions, (p) => `${p.topic}/${p.partition}`, row, (line, p) => {
-      write(line.firstElementChild, `${p.topic} ${p.partition}${p.in_flight ? ", in flight" : ""}`);
-      write(line.lastElementChild, p.lag === null ? "–" : `${number(p.lag)} behind`);
-    });
+// What is wrong and what was lost, by name: the same that /health says.
+function attention(health) {
+  const items = [
+    ...health.problems.map((p) => ({ of: p.mapping ?? p.function ?? p.part ?? "host", kind: p.state ?? "problem", since: p.since_ms, text: p.problem })),
+    ...health.alarms.map((a) => ({ of: a.of, kind: "alarm", text: a.alarm })),
+  ];
+  $("attention").hidden = items.length === 0;
+  const row = () => element("li", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" }), element("span", { className: "pill bad" })), element("span", { className: "why" }));
+  sync($("attention").querySelector(".rows"), items, (i) => `${i.kind} ${i.of}`, row, (node, i) => {
+    write(node.querySelector(".grow"), i.of);
+    write(node.querySelector(".soft"), i.since ? `since ${clock(i.since)}` : "");
+    write(node.querySelector(".pill"), i.kind);
+    write(node.querySelector(".why"), i.text);
   });
+  const counts = [health.problems.length && plural(health.problems.length, "problem"), health.alarms.length && plural(health.alarms.length, "alarm")];
+  const pill = $("health");
+  write(pill, items.length ? counts.filter(Boolean).join(", ") : "all sources answer");
+  pill.title = items.map((i) => `${i.of}: ${i.text}`).join("\n");
+  mark(pill, items.length ? "pill bad" : "pill good");
 }
 
-function activity(seen, now) {
+// Failures that look alike are one row with their number: the key is the group's, whatever its last request was.
+function activity(seen, status, now) {
   const failure = () => {
-    const line = element("summary", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" })), element("div", { className: "kind" }), element("div", { className: "preview" }));
+    const head = element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "pill bad" }), element("span", { className: "soft" }));
+    const line = element("summary", {}, head, element("div", { className: "kind" }), element("div", { className: "preview" }));
     return element("li", {}, element("details", {}, line, element("pre"), element("p", { className: "soft mono" })));
   };
-  list($("failures"), ".rows", seen.failures, (f) => f.request_id, failure, (node, f) => {
+  const failed = status.functions.reduce((sum, f) => sum + f.errors, 0);
+  write($("failed"), failed ? number(failed) : "");
+  list($("failures"), ".rows", seen.failure_groups, (f) => `${f.function} ${f.error.error_type} ${f.first_ms}`, failure, (node, f) => {
     write(node.querySelector(".grow"), f.function);
+    write(node.querySelector(".pill"), f.times === 1 ? "once" : `${number(f.times)} times`);
     write(node.querySelector(".line .soft"), ago(f.at_ms, now));
     write(node.querySelector(".kind"), f.error.error_type);
     write(node.querySelector(".preview"), f.error.message);
     write(node.querySelector("pre"), f.error.message || "(no message)");
-    write(node.querySelector("p"), `${f.request_id}${f.records ? `, ${plural(f.records, "record")}` : ""}, after ${duration(f.duration_ms)}`);
+    const last = `${f.request_id}${f.records ? `, ${plural(f.records, "record")}` : ""}, after ${duration(f.duration_ms)}`;
+    write(node.querySelector("p"), f.times === 1 ? last : `last ${last}; first ${ago(f.first_ms, now)}`);
   });
   const row = () => element("li", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" }), element("span", { className: "soft" }), element("span", { className: "soft" }));
-  list($("invocations"), ".rows", seen.invocations.slice(0, 50), (i) => i.request_id, row, (node, i) => {
+  list($("invocations"), ".rows", seen.invocations.slice(0, 50), (i) => i.number, row, (node, i) => {
     const [name, records, took, when] = node.children;
     write(name, i.error ? `${i.function}: ${i.error.error_type}` : i.function);
     mark(name, i.error ? "grow bad" : "grow");
@@ -164,12 +122,23 @@ function setting(shown) {
   const input = element("input", { autocomplete: "off", spellcheck: false, className: shown.setting === "log" ? "wide" : "" });
   input.setAttribute("aria-label", name);
   const form = element("form", {}, element("label"), input, element("button", { type: "submit", textContent: "Set" }));
-  form.addEventListener("submit", (event) => {
+  const refusal = element("p", { className: "said bad", hidden: true });
+  const refused = (why) => {
+    refusal.hidden = !why;
+    write(refusal, why ?? "");
+    input.setAttribute("aria-invalid", String(Boolean(why)));
+  };
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
     input.blur();
-    change(shown.target, shown.setting, input.value);
+    const asked = input.value;
+    const why = await change(shown.target, shown.setting, asked);
+    // the field shows what is in force
+    if (why) input.value = input.dataset.value ?? "";
+    refused(why && `${asked}: ${why}`);
   });
-  return form;
+  input.addEventListener("input", () => refused(null));
+  return element("div", {}, form, refusal);
 }
 
 function settings(told, now) {
@@ -202,6 +171,7 @@ function settings(told, now) {
   });
 }
 
+// Yields why nothing changed, or null.
 async function change(target, name, value) {
   const say = (text, kind) => {
     write($("said"), text);
@@ -212,11 +182,16 @@ async function change(target, name, value) {
     const headers = { "content-type": "application/json", "x-usher-token": token, "x-usher-who": "page" };
     const answer = await fetch("/_usher/settings", { method: "POST", headers, body: JSON.stringify({ target, setting: name, value }) });
     const body = await answer.json();
-    if (!answer.ok) say(body.message, "bad");
-    else say(body.change ? `${target} ${name} is ${body.change.new} now.` : `${target} ${name} was ${value} already.`, "good");
+    if (!answer.ok) {
+      say(body.message, "bad");
+      return body.message;
+    }
+    say(body.change ? `${target} ${name} is ${body.change.new} now.` : `${target} ${name} was ${value} already.`, "good");
     await refresh();
+    return null;
   } catch (error) {
     say(`not changed: ${error.message}`, "bad");
+    return `not changed: ${error.message}`;
   }
 }
 
@@ -233,31 +208,52 @@ async function lookAtParked(now) {
   }
 }
 
+// When the host answered last; until it has, when the page was opened.
+let answered = Date.now();
+
+// What is shown of a host that does not answer is old: it is dimmed, cannot be used, and says since when.
+function away(error) {
+  const silent = error !== null;
+  document.body.classList.toggle("away", silent);
+  document.querySelector("main").inert = silent;
+  $("away").hidden = !silent;
+  if (!silent) return;
+  write($("away"), `The host does not answer since ${clock(answered)} (${ago(answered, Date.now())}). What is shown is from then; start it again with usher up.`);
+  $("away").title = error.message;
+  write($("health"), "the host does not answer");
+  mark($("health"), "pill bad");
+  $("health").title = error.message;
+}
+
 async function refresh() {
   const now = Date.now();
-  const pill = $("health");
+  let answers;
   try {
     lookAtParked(now);
-    const [status, seen, told, health] = await Promise.all([
-      get("/_usher/status"), get("/_usher/activity"), get("/_usher/settings"), get("/_usher/health"),
-    ]);
+    answers = await Promise.all(["status", "activity", "settings", "health"].map((name) => get(`/_usher/${name}`)));
+  } catch (error) {
+    away(error);
+    return;
+  }
+  answered = Date.now();
+  away(null);
+  try {
+    const [status, seen, told, health] = answers;
     write($("stack"), status.stack || "Usher");
     document.title = `${status.stack || "application"} · Usher`;
     write($("facts"), `up ${duration(now - status.started_ms)}, process ${status.pid}, ${number(Math.round(status.memory_bytes / 1048576))} MB`);
-    const troubles = health.problems.length;
-    write(pill, troubles ? plural(troubles, "problem") : "all sources answer");
-    pill.title = health.problems.map((p) => `${p.mapping ?? p.part}: ${p.problem}`).join("\n");
-    mark(pill, troubles ? "pill bad" : "pill good");
+    attention(health);
     functions(status);
-    sources(status, new Set(told.settings.filter((s) => s.setting === "paused" && s.value).map((s) => s.target)));
+    sources($("sources"), status, new Set(told.settings.filter((s) => s.setting === "paused" && s.value).map((s) => s.target)), now);
     parts(status);
-    activity(seen, now);
+    activity(seen, status, now);
     settings(told, now);
     document.body.dataset.ready = "true";
   } catch (error) {
-    write(pill, "the host does not answer");
-    mark(pill, "pill bad");
-    pill.title = error.message;
+    // a host of another version answers in another shape
+    write($("health"), "this page cannot show what the host answers: load it again");
+    mark($("health"), "pill bad");
+    console.error(error);
   }
 }
 

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::super::decode;
 use super::{Parts, base64, forwarded};
-use crate::template::ACCOUNT;
 
 type Texts = BTreeMap<String, String>;
 type Lists = BTreeMap<String, Vec<String>>;
@@ -56,7 +55,7 @@ pub(super) fn build(parts: &Parts<'_>, is_binary: bool) -> Result<Bytes, serde_j
 fn context(parts: &Parts<'_>) -> Value {
     let (api, domain) = (parts.api, parts.domain());
     json!({
-        "accountId": ACCOUNT,
+        "accountId": api.location.account,
         "apiId": api.id,
         "domainName": domain,
         "domainPrefix": domain.split('.').next().unwrap_or(&domain),

@@ -11,7 +11,6 @@ use super::super::authorizer::Granted;
 use super::super::decode;
 use super::{Parts, base64, forwarded};
 use crate::model::ApiKind;
-use crate::template::ACCOUNT;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,7 +37,7 @@ struct Event<'r> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Context<'r> {
-    account_id: &'static str,
+    account_id: &'r str,
     api_id: &'r str,
     /// Who signed the request; a URL with `AuthType: NONE` says `null`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,7 +81,7 @@ pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
         headers: headers(parts),
         query_string_parameters: joined(decode::query(parts.query)),
         request_context: Context {
-            account_id: ACCOUNT,
+            account_id: &api.location.account,
             api_id: &api.id,
             authentication: (api.kind == ApiKind::FunctionUrl).then_some(()),
             authorizer: parts.granted.map(authorizer),

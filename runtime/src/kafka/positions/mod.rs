@@ -11,7 +11,7 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
-use super::lookup::{PATIENCE, consumer, watermarks};
+use super::lookup::{FIRST_RECORD, PATIENCE, consumer, first_record, watermarks};
 use crate::model::KafkaMapping;
 pub use direct::{seek, skip};
 
@@ -26,7 +26,7 @@ pub struct Standing {
     pub committed: Option<i64>,
     /// First offset that the log still has.
     pub start: i64,
-    /// Offset of the next record that is written.
+    /// The last stable offset: where the first open transaction begins, else the offset of the next record that is written.
     pub end: i64,
 }
 
@@ -70,7 +70,7 @@ pub enum PositionAction {
 }
 
 impl Standing {
-    /// Records between the committed offset and the end, at most: transaction markers count as well.
+    /// Offsets between the committed one and the end: records, and transaction markers and aborted records as well. [`lag`] looks which.
     pub fn lag(&self) -> Option<i64> {
         self.committed.map(|committed| (self.end - committed.max(self.start)).max(0))
     }
@@ -143,6 +143,24 @@ pub fn standings(mapping: &KafkaMapping) -> Result<Vec<Standing>, String> {
     }
     all.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
     Ok(all)
+}
+
+/// Records that the group has not done in a partition, at most: offsets from the next record to the end. Transaction markers and aborted
+/// records before the next record do not count; where the brokers do not say which is next, they do. Blocks.
+pub fn lag(mapping: &KafkaMapping, standing: &Standing) -> Option<i64> {
+    let lag = standing.lag()?;
+    if lag == 0 {
+        return Some(0);
+    }
+    let next = consumer(mapping, &mapping.group)
+        .and_then(|consumer| first_record(&consumer, (&standing.topic, standing.partition), standing.end - lag, FIRST_RECORD));
+    match next {
+        Ok(next) => Some(next.map_or(0, |next| (standing.end - next).max(0))),
+        Err(why) => {
+            tracing::debug!(why, "the lag may count transaction markers");
+            Some(lag)
+        }
+    }
 }
 
 /// The offset that a target means in a partition. Blocks.

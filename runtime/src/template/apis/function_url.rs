@@ -16,6 +16,9 @@ const LONGEST: Duration = Duration::from_mins(15);
 /// Reads the URL of every function that has one.
 pub(in super::super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
     for resource in resources.iter().filter(|r| r.kind == "AWS::Serverless::Function") {
+        if application.skipped.contains_key(&resource.id) {
+            continue;
+        }
         if let Some(api) = one(resource, scope, problems) {
             application.apis.push(api);
         }

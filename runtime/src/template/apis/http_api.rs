@@ -13,18 +13,13 @@ use crate::model::{Api, ApiKind, Application, Route};
 /// Longest an HTTP API waits for a function.
 const LONGEST_MS: i64 = 30_000;
 
-const READ: [&str; 8] = [
-    "Auth",
-    "CorsConfiguration",
-    "DefaultRouteSettings",
+pub(in super::super) const READ: [&str; 6] =
+    ["Auth", "CorsConfiguration", "DefaultRouteSettings", "RouteSettings", "StageName", "StageVariables"];
+/// What SAM takes beside those. Definitions are not read, so they are not evaluated either.
+pub(in super::super) const ALSO: [&str; 10] = [
+    "AccessLogSettings",
     "DefinitionBody",
     "DefinitionUri",
-    "RouteSettings",
-    "StageName",
-    "StageVariables",
-];
-const ALSO: [&str; 10] = [
-    "AccessLogSettings",
     "Description",
     "DisableExecuteApiEndpoint",
     "Domain",
@@ -32,14 +27,13 @@ const ALSO: [&str; 10] = [
     "Name",
     "PropagateTags",
     "Tags",
-    "BasePath",
-    "ConnectorConfig",
 ];
-const EVENT: [&str; 8] =
-    ["ApiId", "Path", "Method", "Auth", "TimeoutInMillis", "PayloadFormatVersion", "RouteSettings", "OperationName"];
+pub(in super::super) const EVENT: [&str; 7] =
+    ["ApiId", "Path", "Method", "Auth", "TimeoutInMillis", "PayloadFormatVersion", "RouteSettings"];
 const OWNER: Owner = Owner {
     key: "ApiId",
     implicit: IMPLICIT_HTTP_API,
+    event: "HttpApi",
     resource: "AWS::Serverless::HttpApi",
     is_kind: |kind| matches!(kind, ApiKind::Http),
 };
@@ -51,12 +45,16 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
         let known: Vec<&str> = READ.iter().chain(&ALSO).copied().collect();
         Reader::new(&resource.properties, what.clone()).only(&known, problems);
         let mut api = Api { id: resource.id.clone(), stage: "$default".into(), ..Api::default() };
+        if route::only_skipped(&OWNER, &resource.id, resources, application) {
+            application.apis.push(api);
+            continue;
+        }
         if let Some(properties) = resource.resolved(&READ, scope, problems) {
             let reader = Reader::new(&properties, what);
             for key in ["DefinitionBody", "DefinitionUri"] {
-                if reader.get(key).is_some() {
+                if resource.has(key, scope) {
                     problems.warn(
-                        reader.line(key),
+                        resource.line_of(key),
                         format!("{}: {key} is not read; only routes written as HttpApi events are served.", reader.what),
                     );
                 }
@@ -129,5 +127,9 @@ fn method_and_path(reader: &Reader<'_>, line: usize, problems: &mut Problems) ->
         return ("ANY".into(), "$default".into());
     };
     route::check_path(path, reader, problems);
+    if reader.get("Method").is_none() {
+        let message = format!("{} has a Path but no Method. Write for example `Method: get`, or `any`.", reader.what);
+        problems.error(line, message);
+    }
     (method.unwrap_or_else(|| "ANY".into()), path.to_owned())
 }

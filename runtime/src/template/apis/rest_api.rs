@@ -18,15 +18,17 @@ const LONGEST_MS: i64 = 300_000;
 /// Stage of the API that SAM makes where an event names none.
 const IMPLICIT_STAGE: &str = "Prod";
 
-const READ: [&str; 8] =
-    ["Auth", "BinaryMediaTypes", "Cors", "DefinitionBody", "DefinitionUri", "MethodSettings", "StageName", "Variables"];
-const ALSO: [&str; 24] = [
+pub(in super::super) const READ: [&str; 6] = ["Auth", "BinaryMediaTypes", "Cors", "MethodSettings", "StageName", "Variables"];
+/// What SAM takes beside those. Definitions are not read, so they are not evaluated either.
+pub(in super::super) const ALSO: [&str; 26] = [
     "AccessLogSetting",
     "AlwaysDeploy",
     "ApiKeySourceType",
     "CacheClusterEnabled",
     "CacheClusterSize",
     "CanarySetting",
+    "DefinitionBody",
+    "DefinitionUri",
     "Description",
     "DisableExecuteApiEndpoint",
     "Domain",
@@ -46,20 +48,12 @@ const ALSO: [&str; 24] = [
     "Tags",
     "TracingEnabled",
 ];
-const EVENT: [&str; 9] = [
-    "RestApiId",
-    "Path",
-    "Method",
-    "Auth",
-    "RequestModel",
-    "RequestParameters",
-    "TimeoutInMillis",
-    "ResponseTransferMode",
-    "OperationName",
-];
+pub(in super::super) const EVENT: [&str; 8] =
+    ["RestApiId", "Path", "Method", "Auth", "RequestModel", "RequestParameters", "TimeoutInMillis", "ResponseTransferMode"];
 const OWNER: Owner = Owner {
     key: "RestApiId",
     implicit: IMPLICIT_REST_API,
+    event: "Api",
     resource: "AWS::Serverless::Api",
     is_kind: |kind| matches!(kind, ApiKind::Rest(_)),
 };
@@ -76,19 +70,23 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
             stage: IMPLICIT_STAGE.into(),
             ..Api::default()
         };
+        if route::only_skipped(&OWNER, &resource.id, resources, application) {
+            application.apis.push(api);
+            continue;
+        }
         if let Some(properties) = resource.resolved(&READ, scope, problems) {
             let reader = Reader::new(&properties, what);
-            settings(&reader, resource, &mut api, problems);
+            settings(&reader, resource, scope, &mut api, problems);
         }
         application.apis.push(api);
     }
 }
 
-fn settings(reader: &Reader<'_>, resource: &Resource, api: &mut Api, problems: &mut Problems) {
+fn settings(reader: &Reader<'_>, resource: &Resource, scope: &Scope<'_>, api: &mut Api, problems: &mut Problems) {
     for key in ["DefinitionBody", "DefinitionUri"] {
-        if reader.get(key).is_some() {
+        if resource.has(key, scope) {
             let message = format!("{}: {key} is not read; only routes written as Api events are served.", reader.what);
-            problems.warn(reader.line(key), message);
+            problems.warn(resource.line_of(key), message);
         }
     }
     if resource.id != IMPLICIT_REST_API {
@@ -196,7 +194,7 @@ pub(in super::super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, applica
     let what = format!("route {}", event.id);
     let before = problems.mark();
     Reader::new(event.properties, what.clone()).only(&EVENT, problems);
-    let wanted = ["Path", "Method", "Auth", "TimeoutInMillis", "RequestModel", "RequestParameters", "ResponseTransferMode"];
+    let wanted = ["Path", "Method", "Auth", "TimeoutInMillis", "ResponseTransferMode"];
     let Some(properties) = resolved(event.properties, &wanted, scope, problems) else { return };
     let reader = Reader::new(&properties, what);
     let Some(path) = reader.required("Path", "Write for example `Path: /orders/{number}`.", problems) else { return };
@@ -213,9 +211,9 @@ pub(in super::super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, applica
         problems.warn(reader.line("ResponseTransferMode"), message);
     }
     for key in ["RequestModel", "RequestParameters"] {
-        if reader.get(key).is_some() {
+        if event.properties.get(key).is_some() {
             let message = format!("{}: {key} is not checked; the function receives every request.", reader.what);
-            problems.warn(reader.line(key), message);
+            problems.warn(Reader::new(event.properties, "").line(key), message);
         }
     }
     let timeout = reader.number("TimeoutInMillis", 50..=LONGEST_MS, problems).unwrap_or(USUAL_MS);

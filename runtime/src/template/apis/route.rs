@@ -2,6 +2,7 @@
 
 use super::super::events::Event;
 use super::super::intrinsics::call;
+use super::super::resources::Resource;
 use super::super::scope::Scope;
 use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 use crate::model::{Api, ApiKind, Application, Route};
@@ -93,9 +94,33 @@ pub(super) struct Owner {
     pub(super) key: &'static str,
     /// The API that SAM makes where none is named.
     pub(super) implicit: &'static str,
+    /// Type of the events that give it routes.
+    pub(super) event: &'static str,
     /// Type of the resource, for messages.
     pub(super) resource: &'static str,
     pub(super) is_kind: fn(&ApiKind) -> bool,
+}
+
+/// Whether only functions that this host cannot run have routes of this API: its settings guard nothing then, and what this host
+/// lacks for them does not matter.
+pub(super) fn only_skipped(owner: &Owner, api: &str, resources: &[Resource], application: &Application) -> bool {
+    let mut by_skipped = false;
+    for resource in resources.iter().filter(|resource| resource.kind == "AWS::Serverless::Function") {
+        let events = resource.properties.get("Events").map_or(&[][..], Node::entries);
+        let of_kind = events.iter().filter(|event| event.value.get("Type").and_then(Node::text) == Some(owner.event));
+        let names = |event: &Entry| {
+            let named = event.value.get("Properties").and_then(|properties| properties.get(owner.key));
+            let reference = named.and_then(|node| call(node).map_or(node.text(), |entry| entry.value.text()));
+            named.map_or(owner.implicit == api, |_| reference == Some(api))
+        };
+        if of_kind.into_iter().any(names) {
+            if !application.skipped.contains_key(&resource.id) {
+                return false;
+            }
+            by_skipped = true;
+        }
+    }
+    by_skipped
 }
 
 /// The API an event names; the implicit one if none.

@@ -2,7 +2,7 @@
 //! `HttpApi` event, `MethodSettings` of a REST API.
 
 use super::super::resources::Resource;
-use crate::document::{Kind, Node, Problems, Reader};
+use crate::document::{Node, Problems, Reader};
 use crate::model::{Api, Application, Throttle};
 
 /// Limits of an account whose quotas were not raised: what counts where only one of the two is written.
@@ -52,17 +52,7 @@ pub(super) fn route(settings: &Reader<'_>, problems: &mut Problems) -> Option<Th
 
 /// Reads the limits of a REST API.
 pub(super) fn rest_api(reader: &Reader<'_>, api: &mut Api, problems: &mut Problems) {
-    let Some(node) = reader.get("MethodSettings") else { return };
-    let Kind::List(items) = &node.kind else {
-        let message = format!("{}: MethodSettings must be a list of mappings, not {}.", reader.what, node.describe());
-        return problems.error(node.line, message);
-    };
-    for item in items {
-        let settings = Reader::new(item, format!("{}: MethodSettings", reader.what));
-        if !matches!(item.kind, Kind::Map(_)) {
-            problems.error(item.line, format!("{} must be mappings, not {}.", settings.what, item.describe()));
-            continue;
-        }
+    for settings in reader.mappings("MethodSettings", "MethodSettings", problems) {
         settings.only(&METHOD, problems);
         if settings.flag("CachingEnabled", problems) == Some(true) {
             let message = format!("{}: answers are not cached here; the function receives every request.", settings.what);
@@ -101,9 +91,7 @@ fn rate(settings: &Reader<'_>, problems: &mut Problems) -> Option<u64> {
     let number = node.text().and_then(|text| text.trim().parse::<f64>().ok());
     let number = number.filter(|number| (0.0..=f64::from(MOST)).contains(number));
     if number.is_none() {
-        let message =
-            format!("{}: ThrottlingRateLimit must be a number from 0 to {MOST}, not {}.", settings.what, node.describe());
-        problems.error(node.line, message);
+        settings.wrong(node, "ThrottlingRateLimit", &format!("a number from 0 to {MOST}"), problems);
     }
     number.map(|number| (number * 1_000.0).round() as u64)
 }

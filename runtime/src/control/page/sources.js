@@ -1,0 +1,116 @@
+// Where events come from, and whether they get through: Kafka mappings, queues, asynchronous events.
+
+import { ago, card, clock, duration, element, fillCard, list, mark, number, sync, write } from "./draw.js";
+
+const STATES = {
+  ok: ["reading", "good"], behind: ["behind", "warn"], paused: ["paused", "warn"],
+  stuck: ["stuck", "bad"], failing: ["failing", "bad"], away: ["away", "bad"], missing: ["missing", "bad"],
+};
+
+// A source whose state is not given says what its problem, if it has one, comes to.
+function stateOf(source, paused) {
+  const state = source.health?.state ?? (source.problem ? "away" : source.destination_problem ? "stuck" : "ok");
+  return state === "ok" && paused ? "paused" : state;
+}
+
+const pillOf = (state) => STATES[state] ?? [state, "bad"];
+
+// What is wrong since when, what to do, and the error behind it.
+function trouble(source, state, now) {
+  const health = source.health ?? {};
+  const lines = [];
+  if (!["ok", "paused"].includes(state) && health.since_ms) lines.push(`${state} since ${clock(health.since_ms)} (${ago(health.since_ms, now)})`);
+  for (const reason of new Set([health.reason, source.problem, source.destination_problem])) if (reason) lines.push(reason);
+  const error = health.last_error;
+  if (error && state !== "ok") lines.push(`last error ${ago(error.at_ms, now)}: ${error.error}`);
+  return lines.join("\n") || null;
+}
+
+const UNKNOWN = "–";
+const age = (source) => {
+  const waiting = source.health?.oldest_waiting_ms;
+  return waiting === null || waiting === undefined ? UNKNOWN : duration(waiting);
+};
+
+// The sum of what is known; where a partition's lag is not known, at least that.
+function lag(partitions) {
+  // no partition is this host's: there is nothing to be behind, or the topic is missing
+  if (partitions.length === 0) return UNKNOWN;
+  const known = partitions.filter((p) => typeof p.lag === "number");
+  const sum = known.reduce((total, p) => total + p.lag, 0);
+  if (known.length === partitions.length) return number(sum);
+  return known.length === 0 ? "unknown" : `≥ ${number(sum)}`;
+}
+
+function kafka(mapping, bad) {
+  return {
+    under: `Kafka group ${mapping.group} → ${mapping.function}`,
+    pairs: [
+      ["Lag", lag(mapping.partitions), bad && mapping.partitions.length > 0],
+      ["Oldest", age(mapping), bad && age(mapping) !== UNKNOWN],
+      ["Done", number(mapping.records_done)],
+      ["Batches", number(mapping.batches)],
+      ["Failed", number(mapping.failed_batches), mapping.failed_batches > 0],
+      ["Discarded", number(mapping.records_discarded), mapping.records_discarded > 0],
+      ["Lost", number(mapping.records_lost), mapping.records_lost > 0],
+    ],
+  };
+}
+
+function queue(source, bad) {
+  return {
+    under: `SQS ${source.queue} → ${source.function}`,
+    pairs: [
+      ["In flight", number(source.in_flight)],
+      ["Oldest", age(source), bad && age(source) !== UNKNOWN],
+      ["Received", number(source.received)],
+      ["Deleted", number(source.deleted)],
+      ["Failed", number(source.failed), source.failed > 0],
+      ["Returned", number(source.released)],
+    ],
+  };
+}
+
+function events(source, bad) {
+  return {
+    under: `Asynchronous events → ${source.function}`,
+    pairs: [
+      ["Waiting", number(source.waiting)],
+      ["Oldest", age(source), bad && age(source) !== UNKNOWN],
+      ["Running", number(source.running)],
+      ["Delivering", number(source.delivering)],
+      ["Lost", number(source.lost), source.lost > 0],
+    ],
+  };
+}
+
+// A function whose events were shown once stays, so that cards do not come and go.
+const shown = new Set();
+const hasEvents = (e) => e.waiting + e.running + e.delivering + e.lost > 0 || (e.health && e.health.state !== "ok");
+
+export function sources(section, status, paused, now) {
+  for (const e of status.events) if (hasEvents(e)) shown.add(e.function);
+  const all = [
+    ...status.mappings.map((m) => ({ key: m.mapping, title: m.mapping, source: m, draw: kafka })),
+    ...status.queues.map((q) => ({ key: q.mapping, title: q.mapping, source: q, draw: queue })),
+    ...status.events.filter((e) => shown.has(e.function)).map((e) => ({ key: `events of ${e.function}`, title: e.function, source: e, draw: events })),
+  ];
+  list(section, ".cards", all, (s) => s.key, () => card(element("ul", { className: "partitions" })), (node, { key, title, source, draw }) => {
+    const state = stateOf(source, paused.has(key));
+    let [pill, kind] = pillOf(state);
+    if (draw === events && state === "ok") [pill, kind] = source.lost > 0 ? [`${number(source.lost)} lost`, "bad"] : ["running", "good"];
+    const problem = trouble(source, state, now);
+    fillCard(node, { ...draw(source, kind === "bad"), title, pill, kind, problem });
+    sync(node.querySelector(".partitions"), source.partitions ?? [], (p) => `${p.topic}/${p.partition}`, () => element("li", {}, element("span"), element("b")), partition);
+  });
+}
+
+function partition(line, p) {
+  const state = p.health?.state ?? (p.paused ? "paused" : "ok");
+  const [name, kind] = pillOf(state);
+  write(line.firstElementChild, `${p.topic} ${p.partition}${p.in_flight ? ", in flight" : ""}${state === "ok" ? "" : `, ${name}`}`);
+  const waiting = p.health?.oldest_waiting_ms;
+  const oldest = typeof waiting === "number" && waiting > 0 ? `, oldest ${duration(waiting)}` : "";
+  write(line.lastElementChild, typeof p.lag === "number" ? `${number(p.lag)} behind${oldest}` : `lag unknown${oldest}`);
+  mark(line, kind === "bad" ? "bad" : "");
+}

@@ -1,0 +1,99 @@
+//! Hands a firing to the queue of asynchronous events, and tries again what the queue does not take.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use super::payload::{self, Attempt};
+use crate::asynchronous::{Event, NotAccepted};
+use crate::model::Schedule;
+
+/// Tries after the first one at most, and the longest time for them: the services' defaults ("`RetryPolicy`" in the
+/// `EventBridge` Scheduler API reference, "Retry policy" in `EventBridge`'s guide).
+const MAX_RETRIES: u32 = 185;
+const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Wait before the second try; doubled for each further one.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// Longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// Tries until the event is taken, given up, or the host ends. `accept` takes an event over; `wait` is the time between this try
+/// and the next.
+pub(super) async fn deliver<F>(
+    schedule: &Schedule,
+    scheduled: Timestamp,
+    mut shutdown: watch::Receiver<bool>,
+    wait: impl Fn(u32) -> Duration,
+    accept: impl Fn(Event) -> F,
+) where
+    F: Future<Output = Result<String, NotAccepted>>,
+{
+    for number in 1.. {
+        let Err(why) = accept(event(schedule, scheduled, number)).await else { return };
+        let lasting = matches!(why, NotAccepted::NotFound(_) | NotAccepted::TooLarge(_));
+        if lasting || number > MAX_RETRIES || Timestamp::now().duration_since(scheduled) > MAX_AGE {
+            tracing::error!(schedule = schedule.id, number, "ALARM: not fired: {why}");
+            return;
+        }
+        let wait = wait(number);
+        tracing::warn!(schedule = schedule.id, number, "not fired yet: {why}; tried again in {} s", wait.as_secs());
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = shutdown.wait_for(|stop| *stop) => {
+                tracing::error!(schedule = schedule.id, number, "ALARM: not fired: {why}, and the host ends");
+                return;
+            }
+        }
+    }
+}
+
+fn event(schedule: &Schedule, scheduled: Timestamp, number: u32) -> Event {
+    let attempt = Attempt { scheduled, number, execution: rand::random(), event: rand::random() };
+    Event { function: schedule.function.clone(), payload: payload::event(schedule, &attempt), trace_id: None }
+}
+
+/// Doubled with each try, up to a minute.
+pub(super) fn wait_after(number: u32) -> Duration {
+    FIRST_WAIT.saturating_mul(1 << (number - 1).min(16)).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::super::tests::schedule;
+    use super::*;
+    use crate::model::ScheduleKind;
+
+    #[tokio::test]
+    async fn the_attempt_number_grows_until_the_event_is_taken() {
+        let input = "<aws.scheduler.attempt-number> <aws.scheduler.execution-id>";
+        let schedule = schedule(ScheduleKind::Scheduler, Some(input));
+        let (_stop, shutdown) = watch::channel(false);
+        let tried = RefCell::new(Vec::new());
+        let accept = |event: Event| {
+            let mut tried = tried.borrow_mut();
+            tried.push(serde_json::from_slice::<String>(&event.payload).unwrap());
+            std::future::ready(if tried.len() < 3 { Err(NotAccepted::Full) } else { Ok("taken".to_owned()) })
+        };
+        deliver(&schedule, Timestamp::now(), shutdown, |_| Duration::ZERO, accept).await;
+        let tried = tried.into_inner();
+        let numbers: Vec<&str> = tried.iter().filter_map(|text| text.split_once(' ')).map(|(number, _)| number).collect();
+        assert_eq!(numbers, ["1", "2", "3"]);
+        assert!(tried[0].split_once(' ').unwrap().1 != tried[1].split_once(' ').unwrap().1, "each try has its own id");
+    }
+
+    #[tokio::test]
+    async fn what_can_never_be_taken_is_tried_once() {
+        let (_stop, shutdown) = watch::channel(false);
+        let tried = RefCell::new(0);
+        let accept = |_| {
+            *tried.borrow_mut() += 1;
+            std::future::ready(Err(NotAccepted::TooLarge(9)))
+        };
+        deliver(&schedule(ScheduleKind::Rule, None), Timestamp::now(), shutdown, |_| Duration::ZERO, accept).await;
+        assert_eq!(tried.into_inner(), 1);
+    }
+}
