@@ -36,19 +36,28 @@ pub(super) fn target(root: &Path) -> PathBuf {
             return root.join(folder);
         }
     }
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
-    let folders = root.ancestors().map(|above| above.join(".cargo")).chain(home);
-    for folder in folders {
-        for file in ["config", "config.toml"] {
-            let config = toml(&folder.join(file));
-            if let Some(named) = config.get("build").and_then(|build| build.get("target-dir")).and_then(Node::text) {
-                // relative to the folder that holds `.cargo`
-                return folder.parent().unwrap_or(root).join(named);
-            }
+    for (folder, config) in configurations(root) {
+        if let Some(named) = config.get("build").and_then(|build| build.get("target-dir")).and_then(Node::text) {
+            // relative to the folder that holds `.cargo`
+            return folder.parent().unwrap_or(root).join(named);
         }
     }
     root.join("target")
+}
+
+/// Whether a workspace has a profile of this name: in its manifest, or in a configuration of cargo.
+pub(super) fn has_profile(root: &Path, name: &str) -> bool {
+    let declares = |file: &Node| file.get("profile").is_some_and(|profiles| profiles.get(name).is_some());
+    declares(&toml(&root.join("Cargo.toml"))) || configurations(root).any(|(_, config)| declares(&config))
+}
+
+/// Cargo's configurations, the nearest first, each with its folder.
+fn configurations(root: &Path) -> impl Iterator<Item = (PathBuf, Node)> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let folders = root.ancestors().map(|above| above.join(".cargo")).chain(home);
+    let files = folders.flat_map(|folder| ["config", "config.toml"].map(|file| (folder.clone(), file)));
+    files.map(|(folder, file)| (folder.clone(), toml(&folder.join(file))))
 }
 
 /// The executable of a binary of the package in `dir`: put aside if other packages have a binary of this name, else where cargo leaves it.
@@ -74,6 +83,22 @@ mod tests {
         let file = folder.join(file);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, text).unwrap();
+    }
+
+    #[test]
+    fn a_profile_may_be_written_in_any_form() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().canonicalize().unwrap();
+        write(
+            &top,
+            "Cargo.toml",
+            "[profile.local] # quick\ninherits = 'release'\n[ profile . 'spaced' ]\ninherits = 'dev'\n[profile]\ninline = { inherits = 'dev' }\n",
+        );
+        write(&top, ".cargo/config.toml", "[profile.ci]\ninherits = 'release'\n");
+        for name in ["local", "spaced", "inline", "ci"] {
+            assert!(has_profile(&top, name), "{name}");
+        }
+        assert!(!has_profile(&top, "other"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{BuildError, Target};
+use super::{BuildError, Target, former};
 
 /// Profile preferred where the workspace has it: optimised enough, quick to build.
 const LOCAL: &str = "local";
@@ -22,12 +22,7 @@ const PROFILES: [&str; 4] = ["dev", "release", "test", "bench"];
 
 /// The profile of a workspace where nothing chooses another.
 pub(super) fn default_profile(root: &Path) -> String {
-    if has_profile(root, LOCAL) { LOCAL.into() } else { "release".into() }
-}
-
-fn has_profile(root: &Path, name: &str) -> bool {
-    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
-    manifest.lines().any(|line| line.trim() == format!("[profile.{name}]"))
+    if former::has_profile(root, LOCAL) { LOCAL.into() } else { "release".into() }
 }
 
 /// Folder in which cargo leaves the executables of a profile.
@@ -106,10 +101,13 @@ impl Workspace {
 
     /// What is wrong with a profile, as far as it can be known without compiling.
     pub(super) fn check_profile(&self, profile: &str) -> Option<String> {
-        let known = PROFILES.contains(&profile) || has_profile(&self.root, profile);
+        let known = PROFILES.contains(&profile) || former::has_profile(&self.root, profile);
         (!known).then(|| {
             let manifest = self.root.join("Cargo.toml");
-            format!("there is no [profile.{profile}] in {}. Write one, or name another profile", manifest.display())
+            format!(
+                "there is no [profile.{profile}] in {} or in a configuration of cargo. Write one, or name another profile",
+                manifest.display()
+            )
         })
     }
 

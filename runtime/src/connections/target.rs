@@ -3,6 +3,8 @@
 //! RFC 9112, section 3.2: an HTTP/1.1 request without Host, and any request with several or an invalid one, is answered 400. Of a target in
 //! absolute form (`GET http://host/path`) the host counts, and Host is ignored: here it takes Host's place.
 
+use std::net::Ipv6Addr;
+
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Uri};
@@ -18,7 +20,7 @@ pub(super) enum Unclear {
     Several,
     #[error("the Host header names no host")]
     Unreadable,
-    #[error("the target is a path, or a URL with a host and without a user; CONNECT is not served")]
+    #[error("the target is a path, or an HTTP URL with a host and without a user; CONNECT is not served")]
     Target,
 }
 
@@ -46,7 +48,8 @@ pub(super) fn settle<B>(mut request: Request<B>) -> Result<Request<B>, Unclear> 
         _ => {}
     }
     let Some(authority) = request.uri().authority().cloned() else { return Ok(request) };
-    if request.uri().scheme().is_none() || !is_host(authority.as_str().as_bytes()) {
+    let scheme = request.uri().scheme_str().unwrap_or_default();
+    if !matches!(scheme, "http" | "https") || !is_host(authority.as_str().as_bytes()) {
         return Err(Unclear::Target);
     }
     let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Unclear::Target)?;
@@ -61,7 +64,12 @@ fn is_host(text: &[u8]) -> bool {
     let Ok(authority) = Authority::try_from(text) else { return false };
     let port = authority.as_str().strip_prefix(authority.host());
     let port = port.and_then(|rest| rest.strip_prefix(':').or(rest.is_empty().then_some("")));
-    !authority.host().is_empty() && port.is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok())
+    let host = authority.host();
+    let named = match host.strip_prefix('[') {
+        Some(address) => address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty(),
+    };
+    named && port.is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok()))
 }
 
 #[cfg(test)]
@@ -83,7 +91,26 @@ mod tests {
         assert_eq!(ask(Version::HTTP_11, &[]), Err(Unclear::Missing));
         for version in [Version::HTTP_10, Version::HTTP_11] {
             assert_eq!(ask(version, &["a", "a"]), Err(Unclear::Several));
-            for bad in ["", " ", "a b", "a:port", "a:70000", "a:1:2", "user@a", "a/b", "http://a", "a,b c", ":80", "a?b"] {
+            for bad in [
+                "",
+                " ",
+                "a b",
+                "a:port",
+                "a:70000",
+                "a:1:2",
+                "a:+80",
+                "[]",
+                "[zz]",
+                "[::1",
+                "[::1]x",
+                "[127.0.0.1]",
+                "user@a",
+                "a/b",
+                "http://a",
+                "a,b c",
+                ":80",
+                "a?b",
+            ] {
                 assert_eq!(ask(version, &[bad]), Err(Unclear::Unreadable), "{bad}");
             }
         }
@@ -95,7 +122,7 @@ mod tests {
         assert_eq!((settled.headers()[HOST].to_str().unwrap(), settled.uri().to_string()), ("shop.example:80", "/a?b=c".into()));
         let settled = settle(request("http://shop.example", Version::HTTP_11, &["localhost"])).unwrap();
         assert_eq!(settled.uri().to_string(), "/");
-        for bad in ["http://user@shop.example/", "shop.example:80"] {
+        for bad in ["http://user@shop.example/", "shop.example:80", "ftp://shop.example/", "http://[zz]/"] {
             assert!(settle(request(bad, Version::HTTP_11, &["localhost"])).is_err(), "{bad}");
         }
     }

@@ -1,12 +1,15 @@
 //! The rate of requests to a route: a token bucket, as the service describes it. Time is a parameter.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::model::{Api, Route, Throttle};
 
 /// Tokens are counted in thousandths of one request.
 const REQUEST: u64 = 1_000;
+
+/// Nanoseconds.
+const SECOND: u128 = 1_000_000_000;
 
 /// How many more requests a route takes now.
 #[derive(Debug)]
@@ -14,7 +17,7 @@ struct Bucket {
     limit: Throttle,
     /// Thousandths of a request.
     level: u64,
-    /// When the level was counted. What a fraction of a millisecond adds is left for the next time.
+    /// The time up to which the level is counted. What has passed since then is less than one thousandth of a request, or not yet counted.
     counted: Instant,
 }
 
@@ -27,12 +30,14 @@ impl Bucket {
     /// Takes one request, if there is room for it.
     fn take(&mut self, now: Instant) -> bool {
         let full = u64::from(self.limit.burst) * REQUEST;
-        let ms = u64::try_from(now.saturating_duration_since(self.counted).as_millis()).unwrap_or(u64::MAX);
-        // thousandths a second are millionths a millisecond: no less than one thousandth is added at a time
-        let added = self.limit.rate_milli.saturating_mul(ms) / 1_000;
+        let rate = u128::from(self.limit.rate_milli);
+        let passed = now.saturating_duration_since(self.counted).as_nanos();
+        let added = rate.saturating_mul(passed) / SECOND;
         if added > 0 {
-            self.level = self.level.saturating_add(added).min(full);
-            self.counted = now;
+            // only the time that these thousandths took: the rest counts the next time
+            let taken = Duration::from_nanos(u64::try_from(added * SECOND / rate).unwrap_or(u64::MAX));
+            self.counted = self.counted.checked_add(taken).unwrap_or(now);
+            self.level = self.level.saturating_add(u64::try_from(added).unwrap_or(u64::MAX)).min(full);
         }
         let takes = self.level >= REQUEST;
         if takes {
@@ -64,8 +69,6 @@ impl Buckets {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn taken(bucket: &mut Bucket, tries: u32, at: Instant) -> usize {
@@ -81,6 +84,19 @@ mod tests {
         assert_eq!(taken(&mut bucket, 9, began + Duration::from_millis(500)), 1);
         assert_eq!(taken(&mut bucket, 9, began + Duration::from_millis(1_500)), 2);
         assert_eq!(taken(&mut bucket, 9, began + Duration::from_hours(1)), 5, "never more than the burst");
+    }
+
+    #[test]
+    fn many_refused_requests_lose_no_rate() {
+        let began = Instant::now();
+        for (rate_milli, micros) in [(1_500, 1_000), (300_000, 1_900), (1_999, 1_700), (999_999, 7), (7, 333)] {
+            let mut bucket = Bucket::new(Throttle { rate_milli, burst: 5 }, began);
+            let seconds = if rate_milli < 1_000 { 400 } else { 4 };
+            let tries = seconds * 1_000_000 / micros;
+            let taken = (1..=tries).filter(|at| bucket.take(began + Duration::from_micros(at * micros))).count() as u64;
+            let expected = 5 + rate_milli * seconds / 1_000;
+            assert!(taken <= expected && taken + 2 >= expected.min(tries), "{rate_milli}: {taken} of {expected}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Each property of SAM's schema given each wrong kind of value.
 //!
 //! The properties come from the JSON schema of aws-sam-translator, through `scripts/shapes`. What is tolerated stands in
-//! `docs/conformance/template.md`, and in no other place.
+//! `docs/conformance/kinds.md`, and in no other place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -113,7 +113,7 @@ impl Folder {
 
 /// What the documentation lists, `` - `PATH`: kinds ``, for these properties; `<name>` in a path stands for any name.
 fn documented<'s>(paths: impl Iterator<Item = &'s str>) -> BTreeMap<String, BTreeSet<String>> {
-    let text = std::fs::read_to_string(root().join("docs/conformance/template.md")).unwrap();
+    let text = std::fs::read_to_string(root().join("docs/conformance/kinds.md")).unwrap();
     let (_, section) = text.split_once("## Kinds that are tolerated").unwrap();
     let lines = section.lines().take_while(|line| !line.starts_with("## ")).filter_map(|line| line.strip_prefix("- `"));
     let entries: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once("`: ")).collect();
@@ -123,7 +123,7 @@ fn documented<'s>(paths: impl Iterator<Item = &'s str>) -> BTreeMap<String, BTre
         let pattern = written.split('<').map(|part| regex::escape(part.split_once('>').map_or(part, |(_, rest)| rest)));
         let pattern = Regex::new(&format!("^{}$", pattern.collect::<Vec<_>>().join(r"[^/\[\]]+"))).unwrap();
         let mut matching = paths.iter().filter(|path| pattern.is_match(path)).peekable();
-        assert!(matching.peek().is_some(), "docs/conformance/template.md names {written}, which no schema has");
+        assert!(matching.peek().is_some(), "docs/conformance/kinds.md names {written}, which no schema has");
         for path in matching {
             documented.entry((*path).to_owned()).or_default().extend(kinds.split(", ").map(str::to_owned));
         }
@@ -314,7 +314,7 @@ fn every_property_refuses_wrong_kinds_with_its_line() {
     let (missing, wrong) = (lines(&tolerated, &documented), lines(&documented, &tolerated));
     assert!(
         missing.is_empty() && wrong.is_empty(),
-        "tolerated, and not in docs/conformance/template.md:\n{missing}\nthere, and not tolerated:\n{wrong}"
+        "tolerated, and not in docs/conformance/kinds.md:\n{missing}\nthere, and not tolerated:\n{wrong}"
     );
 }
 
