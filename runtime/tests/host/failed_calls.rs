@@ -2,7 +2,6 @@
 
 use std::process::{Command, Stdio};
 
-use crate::kafka::free_address;
 use crate::support::{Killed, eventually, project};
 
 const TEMPLATE: &str = "\
@@ -41,11 +40,17 @@ Resources:
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_call_leaves_one_line() {
     let folder = project(TEMPLATE);
-    let (address, path) = (free_address(), folder.path().join("log"));
+    let path = folder.path().join("log");
     let log = std::fs::File::create(&path).unwrap();
     let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-    usher.args(["up", "--http", &address.to_string(), "--listen", "127.0.0.1:0"]).current_dir(folder.path());
+    usher.args(["up", "--http", "127.0.0.1:0", "--listen", "127.0.0.1:0"]).current_dir(folder.path());
     let host = Killed(usher.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    // the port is the host's own choice: one that was free before may be another test's by now
+    let address = eventually("the API listens", async || {
+        let log = std::fs::read_to_string(&path).ok()?;
+        log.split_once("listening on http://")?.1.split_once(' ').map(|(address, _)| address.to_owned())
+    })
+    .await;
     let call = async |path: &str| Some(reqwest::get(format!("http://{address}{path}")).await.ok()?.status().as_u16());
     assert_eq!(eventually("the API answers", async || call("/fine").await).await, 200);
     let statuses = [("/crash/1", 500), ("/crash/2", 500), ("/hang", 500), ("/closed", 503), ("/nowhere", 404), ("/fine", 200)];
