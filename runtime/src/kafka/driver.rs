@@ -63,6 +63,8 @@ pub(super) struct Driver {
     undelivered: Repeats<Partition>,
     /// Partitions that another consumer has to settle, and why this one ends for it.
     astray: BTreeMap<Partition, String>,
+    /// Where the logs started at the last look.
+    log_starts: BTreeMap<Partition, Offset>,
     /// Why the group gave this consumer nothing.
     unassigned: Option<String>,
     /// Moves that the polling thread makes.
@@ -98,6 +100,7 @@ impl Driver {
             next_letter: 0,
             undelivered: Repeats::default(),
             astray: BTreeMap::new(),
+            log_starts: BTreeMap::new(),
             unassigned: None,
             moving: BTreeMap::new(),
             batches: BTreeMap::new(),
@@ -265,6 +268,7 @@ impl Driver {
         self.letters.retain(|partition, _| !partitions.contains(partition));
         self.moving.retain(|partition, _| !partitions.contains(partition));
         self.astray.retain(|partition, _| !partitions.contains(partition));
+        self.log_starts.retain(|partition, _| !partitions.contains(partition));
         for partition in partitions {
             self.progress.waits(*partition, None);
         }

@@ -225,7 +225,8 @@ impl Poller<'_> {
         }
     }
 
-    /// Reads from each partition in turn, a chunk at most. How many records that were.
+    /// Reads from each partition in turn, a chunk at most: after each the driver may have the partition held back. How many records that
+    /// were.
     fn round(&mut self) -> Result<usize, End> {
         let queues = std::mem::take(&mut self.queues);
         let mut taken = 0;
@@ -237,7 +238,9 @@ impl Poller<'_> {
                 let before = taken;
                 for message in (0..self.batch).map_while(|_| queue.fetched.poll(Duration::ZERO)) {
                     taken += 1;
-                    self.take(*partition, &queue.start, message)?;
+                    if self.take(*partition, &queue.start, message)? {
+                        break;
+                    }
                 }
                 let empty = self.empty.entry(*partition).or_default();
                 *empty = if taken > before { 0 } else { empty.saturating_add(1) };
@@ -293,9 +296,10 @@ impl Poller<'_> {
         self.events.blocking_send(Event::Astray(vec![partition], why)).map_err(|_| End::Over)
     }
 
-    /// Adds a message to its partition's chunk, and hands the chunk on when it is full. `start`: its [`encode::record_start`].
-    fn take(&mut self, partition: Partition, start: &[u8], message: KafkaResult<BorrowedMessage<'_>>) -> Result<(), End> {
-        let Some(message) = self.sound(Some(partition), message)? else { return Ok(()) };
+    /// Adds a message to its partition's chunk, and hands the chunk on when it is full: then true. `start`: its
+    /// [`encode::record_start`].
+    fn take(&mut self, partition: Partition, start: &[u8], message: KafkaResult<BorrowedMessage<'_>>) -> Result<bool, End> {
+        let Some(message) = self.sound(Some(partition), message)? else { return Ok(false) };
         // the log began anew within one fetch: a chunk's offsets only rise
         let again = self.open.get(&partition).and_then(Chunk::end).is_some_and(|last| last >= message.offset());
         if again {
@@ -310,7 +314,7 @@ impl Poller<'_> {
         if full {
             self.hand_on(partition)?;
         }
-        Ok(())
+        Ok(full)
     }
 
     /// The message, if it is one; an error is reported. `partition`: whose queue it came by; `None`: the consumer's own.
@@ -347,7 +351,7 @@ impl Poller<'_> {
         let Some(message) = self.sound(None, message)? else { return Ok(()) };
         let Some(partition) = partition(&self.context.topics, message.topic(), message.partition()) else { return Ok(()) };
         let start = encode::record_start(message.topic(), message.partition());
-        self.take(partition, &start, Ok(message))
+        self.take(partition, &start, Ok(message)).map(drop)
     }
 
     fn hand_on(&mut self, partition: Partition) -> Result<(), End> {

@@ -71,7 +71,9 @@ async fn records_deleted_while_the_host_is_down_are_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_deleted_while_reading_are_named() {
-    const LARGE: usize = 100;
+    /// More than the host and librdkafka fetch (4 MiB, a request's answer) while the function has the first: chunks of half a megabyte on
+    /// their way to the driver, which holds the partition back at the first of them.
+    const LARGE: usize = 150;
     let mut stage = Stage::new(1).await;
     stage.limits.buffer_bytes = 256 * 1024;
     let go_on = stage.folder.path().join("go-on");
@@ -80,6 +82,15 @@ async fn records_deleted_while_reading_are_named() {
     stage.produce(0, &vec![large; LARGE]).await;
     let running = stage.start();
     eventually("the function has the first", async || (running.handle.status().batches > 0).then_some(())).await;
+    // librdkafka stands still, and has reported where; had it fetched on, it would find out itself, and the host say it when it goes on
+    let (mut held, mut since) = (0, Instant::now());
+    while held == 0 || since.elapsed() < Duration::from_secs(6) {
+        let now = running.handle.status().partitions.iter().map(|partition| partition.held).sum::<usize>();
+        if now != held {
+            (held, since) = (now, Instant::now());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     delete_before(&stage, Offset::End).await;
     eventually("it is said while the partition is held back", async || (deleted(&running) > 0).then_some(())).await;
     std::fs::write(go_on, "").unwrap();

@@ -23,14 +23,18 @@ impl Driver {
 
     /// Names records that are deleted while their partition is not read, because what is held of it is not done: the consumer fetches
     /// nothing then, and would find out when it goes on.
+    ///
+    /// What the look before this one missed counts: what was on its way when records were deleted is reported as fetched by now.
     pub(super) fn look_for_deleted(&mut self, starts: &[(Partition, Offset)]) {
         let context = self.consumer.context();
         for (partition, start) in starts {
             if self.machine.position(*partition).is_none() {
                 continue;
             }
+            let Some(before) = self.log_starts.insert(*partition, *start) else { continue };
+            let start = before.min(*start);
             let fetched = context.fetched.lock().unwrap_or_else(PoisonError::into_inner).through(*partition);
-            let Some(next) = fetched.filter(|next| next < start) else { continue };
+            let Some(next) = fetched.filter(|next| *next < start) else { continue };
             let (topic, number, last) = (&self.mapping.topics[partition.topic], partition.number, start - 1);
             if context.deleted((topic, number), next, last) > 0 {
                 tracing::error!(mapping = %self.mapping.id, topic, partition = number, first = next, last,
