@@ -1,10 +1,11 @@
 //! The task between the polling thread, the pure machine and the functions: it feeds records to the machine and executes its
-//! commands. `given_up` sends records to the destination, `moves` has a partition read from elsewhere, `astray` ends a consumer that reads in the
-//! wrong place.
+//! commands. `result` classifies how a batch ended, `given_up` sends records to the destination, `moves` has a partition read from
+//! elsewhere, `astray` ends a consumer that reads in the wrong place.
 
 mod astray;
 mod given_up;
 mod moves;
+mod result;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,14 +20,14 @@ use tokio::task::JoinSet;
 use super::broken::Broken;
 use super::buffer::{Accepted, Buffer, Chunk};
 use super::clock::Clock;
-use super::consumer::{Event, MappingConsumer, commit, partition};
+use super::consumer::{Event, MappingConsumer, commit};
 use super::destination::{Context, Delivered, History, Outlet};
 use super::encode;
 use super::moves::Move;
 use super::poller::{Order, Orders};
 use super::status::Progress;
-use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
-use crate::mapping::{Action, Finish, Input, InvocationId, Machine, Offset, Partition, Reason, Settings, Slice, verdict};
+use crate::invocation::{Invoker, Rejected, Request, Response};
+use crate::mapping::{Action, Input, InvocationId, Machine, Offset, Partition, Reason, Settings, Slice};
 use crate::model::KafkaMapping;
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
@@ -202,7 +203,7 @@ impl Driver {
     fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) -> Result<(), Broken> {
         match ended {
             Ok(Ended::Invocation(id, result)) => {
-                let finish = self.judge(id, &result);
+                let finish = self.classify(id, &result);
                 self.step(Input::Finished(id, finish));
             }
             Ok(Ended::Delivery(partition, letter, result)) => self.delivered(partition, letter, &result),
@@ -347,55 +348,6 @@ impl Driver {
         self.progress.batches.fetch_add(1, Ordering::Relaxed);
         let invoker = self.invoker.clone();
         self.tasks.spawn(async move { Ended::Invocation(id, invoker.invoke(request, true).await) });
-    }
-
-    /// What an invocation's result means for its batch.
-    fn judge(&mut self, id: InvocationId, result: &Result<Response, Rejected>) -> Finish {
-        let slices = self.batches.remove(&id).unwrap_or_default();
-        let records: usize = slices.iter().map(|slice| slice.records).sum();
-        let (finish, nonsense) = verdict(result, self.mapping.partial_responses, |name| self.named(name));
-        let mapping = &self.mapping.id;
-        let mut function_error = false;
-        match result {
-            Ok(Response { outcome: Outcome::Answer(_), request_id }) => {
-                if let Some(why) = nonsense {
-                    tracing::error!(%mapping, request_id, records, "{why}; the whole batch is tried again");
-                }
-            }
-            Ok(Response { outcome: Outcome::Error(error), request_id }) => {
-                function_error = true;
-                tracing::warn!(%mapping, request_id, records, error_type = error.error_type, "batch failed: {}", error.message);
-            }
-            Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
-                tracing::error!(%mapping, records, "batch failed: {rejected}");
-            }
-            Ok(Response { outcome: Outcome::Interrupted(error), request_id }) => {
-                tracing::warn!(%mapping, request_id, records, "{}; the batch is tried again", error.message);
-            }
-            Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {}
-        }
-        let failed = |slice: &Slice| match &finish {
-            Finish::Answered(failures) => failures.iter().any(|failure| failure.partition == slice.partition),
-            Finish::Failed => true,
-            Finish::NotInvoked => false,
-        };
-        let failed: Vec<&Slice> = slices.iter().filter(|slice| failed(slice)).collect();
-        if let Ok(response) = result {
-            for slice in &failed {
-                self.history.failed(slice, &response.request_id, function_error);
-            }
-        }
-        self.progress.finished(&slices, &finish, result);
-        if !failed.is_empty() {
-            self.progress.failed_batches.fetch_add(1, Ordering::Relaxed);
-        }
-        finish
-    }
-
-    /// The partition that an event calls "topic-0".
-    fn named(&self, name: &str) -> Option<Partition> {
-        let (topic, number) = name.rsplit_once('-')?;
-        partition(&self.mapping.topics, topic, number.parse().ok()?)
     }
 }
 
