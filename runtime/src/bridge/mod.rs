@@ -1,7 +1,7 @@
 //! `usher bridge`: copies the records of a Kafka topic to a queue.
 //!
 //! The consumer reads a handful of records; `cut` makes messages of them and says which may travel in one call (pure); `carry` sends each call
-//! until the queue has all of it; then the group's offsets are committed.
+//! until the queue has all of it; then the group's offsets are committed. `gaps` names records that were deleted before they were read.
 //!
 //! Promises: at least once; records of one key arrive in order at a FIFO queue, where the key is the message group, and once within its five
 //! minutes of deduplication; what was committed is not sent again; a shutdown finishes what is in hand. A record that no queue can take
@@ -9,6 +9,7 @@
 
 mod carry;
 mod cut;
+mod gaps;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,7 @@ use crate::kafka::Quiet;
 use crate::observation::Repeats;
 use crate::sqs::Sqs;
 pub use cut::{MOST_BYTES, Outgoing, calls, message};
+use gaps::Gaps;
 
 /// Records read before they are sent and committed.
 const HANDFUL: usize = 500;
@@ -64,10 +66,13 @@ pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u6
         .map_err(unusable)?;
     consumer.subscribe(&[&route.topic]).map_err(unusable)?;
     let fifo = crate::model::sqs::is_fifo(&route.queue);
-    let (mut copied, mut errors) = (0, Repeats::default());
+    let (mut copied, mut errors, mut gaps) = (0, Repeats::default(), Gaps::default());
     while !stop.load(Ordering::Relaxed) {
         let records = read(&consumer, &mut errors).map_err(unusable)?;
         let Some(last) = records.last() else { continue };
+        for record in &records {
+            gaps.look(&consumer, record);
+        }
         // what came before a record that cannot be sent is copied all the same
         let (mut messages, mut wrong) = (Vec::with_capacity(records.len()), None);
         for record in &records {

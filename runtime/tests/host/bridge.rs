@@ -5,17 +5,23 @@ use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rdkafka::Offset;
 
+use crate::kafka_lost::delete_before;
 use crate::support::eventually;
 use crate::{kafka, sqs_stage};
 
 fn bridge(stage: &kafka::Stage, queue: &str) -> Child {
+    logging(stage, queue, Stdio::null())
+}
+
+fn logging(stage: &kafka::Stage, queue: &str, log: Stdio) -> Child {
     Command::new(env!("CARGO_BIN_EXE_usher"))
         .args(["bridge", "--from", "kafka", "--to", "sqs", "--queue", queue, "--sqs-endpoint", &sqs_stage::endpoint()])
         .args(["--servers", &stage.mapping.bootstrap_servers, "--topic", &stage.mapping.topics[0]])
         .current_dir(stage.folder.path())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(log)
         .spawn()
         .unwrap()
 }
@@ -56,4 +62,23 @@ async fn every_record_reaches_a_fifo_queue_in_order_though_the_bridge_is_killed_
     stage.produce(0, &["last".to_owned()]).await;
     eventually("it goes on where it was", async || (queues.left().await == (1, 0)).then_some(())).await;
     assert!(end(third, Signal::SIGTERM).success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_deleted_before_they_were_copied_are_named() {
+    let stage = kafka::Stage::new(1).await;
+    let queues = sqs_stage::Stage::fifo().await;
+    let queue = queues.mapping.queue_name().to_owned();
+    stage.produce(0, &kafka::values(0..10)).await;
+    let first = bridge(&stage, &queue);
+    eventually("the first ten are there", async || (queues.left().await.0 == 10).then_some(())).await;
+    assert!(end(first, Signal::SIGTERM).success());
+    stage.produce(0, &kafka::values(10..20)).await;
+    delete_before(&stage, Offset::Offset(15)).await;
+    let path = stage.folder.path().join("bridge.log");
+    let second = logging(&stage, &queue, std::fs::File::create(&path).unwrap().into());
+    eventually("the last five are there", async || (queues.left().await.0 == 15).then_some(())).await;
+    assert!(end(second, Signal::SIGTERM).success());
+    let log = std::fs::read_to_string(path).unwrap();
+    assert!(log.contains("offsets 10 to 14") && log.matches("ALARM").count() == 1, "{log}");
 }

@@ -20,7 +20,7 @@ fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
 }
 
 /// Deletes the records before this offset of partition 0.
-async fn delete_before(stage: &Stage, offset: Offset) {
+pub(crate) async fn delete_before(stage: &Stage, offset: Offset) {
     let mut before = TopicPartitionList::new();
     before.add_partition_offset(&stage.mapping.topics[0], 0, offset).unwrap();
     admin(stage).delete_records(&before, &AdminOptions::new()).await.unwrap();
