@@ -1,4 +1,4 @@
-//! The platform's lines of a function's log: as text, or as the JSON records that `LogFormat: JSON` asks for ("Configuring JSON
+//! The platform's lines of a function's log: as text, or as the JSON records of `LogFormat: JSON` ("Configuring JSON
 //! and plain text log formats", "Telemetry API schema reference" and "Log-level filtering" in Lambda's documentation).
 //!
 //! Pure: time and memory are parameters.

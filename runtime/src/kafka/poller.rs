@@ -300,7 +300,7 @@ impl Poller<'_> {
     /// [`encode::record_start`].
     fn take(&mut self, partition: Partition, start: &[u8], message: KafkaResult<BorrowedMessage<'_>>) -> Result<bool, End> {
         let Some(message) = self.sound(Some(partition), message)? else { return Ok(false) };
-        // the log began anew within one fetch: a chunk's offsets only rise
+        // the log was replaced within one fetch: a chunk's offsets only rise
         let again = self.open.get(&partition).and_then(Chunk::end).is_some_and(|last| last >= message.offset());
         if again {
             self.hand_on(partition)?;

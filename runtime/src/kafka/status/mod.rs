@@ -62,7 +62,7 @@ pub struct PartitionStatus {
     pub partition: i32,
     /// Next offset to be done: behind transaction markers and records of aborted transactions. `None` until the brokers have answered.
     pub position: Option<Offset>,
-    /// The log's end as last heard of: the high watermark.
+    /// The log's end as last reported: the high watermark.
     pub end: Option<Offset>,
     /// The last stable offset: where the first open transaction begins, else the end. Nothing behind it can be read.
     pub stable_end: Option<Offset>,
