@@ -19,6 +19,24 @@ const COUNTS: &str = "(async () => {
         && document.querySelectorAll('#invocations li').length === Math.min(50, status.functions.reduce((sum, f) => sum + f.invocations, 0));
 })()";
 
+/// Does something with a browser, on a thread that may block, and panics as it does.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// Looks at the page of an application of its own.
+async fn look_at_a_page(look: impl FnOnce(&mut Browser) + Send + 'static) {
+    let mut application = Application::new();
+    application.up().await;
+    let page = application.url("/_usher/");
+    blocking(move || {
+        let mut browser = Browser::open();
+        browser.visit(&page);
+        look(&mut browser);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_counts_failures_as_the_status_does() {
     let mut application = Application::new();
@@ -30,7 +48,7 @@ async fn the_page_counts_failures_as_the_status_does() {
         assert!(accepted.status.success(), "{accepted:?}");
     }
     let page = application.url("/_usher/");
-    let mut browser = tokio::task::spawn_blocking(move || {
+    let mut browser = blocking(move || {
         let mut browser = Browser::open();
         browser.visit(&page);
         browser.look(1280, 900, "light");
@@ -45,14 +63,13 @@ async fn the_page_counts_failures_as_the_status_does() {
         browser.picture_to("page-failures.png");
         browser
     })
-    .await
-    .unwrap();
+    .await;
     eventually("an event is lost", async || {
         application.get("/_usher/status").await["events"][0]["lost"].as_u64().filter(|lost| *lost > 0)
     })
     .await;
     application.kill();
-    tokio::task::spawn_blocking(move || {
+    blocking(move || {
         browser.wait_for("document.body.classList.contains('away')");
         let text = browser.value("document.getElementById('away').innerText").as_str().unwrap().to_owned();
         assert!(text.contains("does not answer since") && text.contains(" ago)"), "{text}");
@@ -61,18 +78,12 @@ async fn the_page_counts_failures_as_the_status_does() {
         assert_eq!(browser.value(dimmed), true);
         browser.picture_to("page-away.png");
     })
-    .await
-    .unwrap();
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_event_is_red() {
-    let mut application = Application::new();
-    application.up().await;
-    let page = application.url("/_usher/");
-    tokio::task::spawn_blocking(move || {
-        let mut browser = Browser::open();
-        browser.visit(&page);
+    look_at_a_page(|browser| {
         browser.wait_for(
             "[...document.querySelectorAll('#sources dl div')].some((d) => d.innerText.startsWith('Lost') && d.querySelector('dd.bad'))",
         );
@@ -82,18 +93,12 @@ async fn a_lost_event_is_red() {
         browser.look(1280, 900, "light");
         browser.picture_to("page-lost.png");
     })
-    .await
-    .unwrap();
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_value_leaves_its_field() {
-    let mut application = Application::new();
-    application.up().await;
-    let page = application.url("/_usher/");
-    tokio::task::spawn_blocking(move || {
-        let mut browser = Browser::open();
-        browser.visit(&page);
+    look_at_a_page(|browser| {
         browser.wait_for("document.body?.dataset.ready === 'true'");
         for (name, refused) in [("Behave concurrency", "5000"), ("host log", "no-such=level=x"), ("Behave.Jobs batch-size", "-1")] {
             let input = format!("document.querySelector('[aria-label=\"{name}\"]')");
@@ -111,18 +116,12 @@ async fn a_refused_value_leaves_its_field() {
             browser.picture_to(&format!("page-refused-{width}.png"));
         }
     })
-    .await
-    .unwrap();
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_state_of_a_source_is_its_colour() {
-    let mut application = Application::new();
-    application.up().await;
-    let page = application.url("/_usher/");
-    tokio::task::spawn_blocking(move || {
-        let mut browser = Browser::open();
-        browser.visit(&page);
+    look_at_a_page(|browser| {
         browser.wait_for("document.body?.dataset.ready === 'true'");
         for (state, colour, lag) in [
             ("ok", "good", json!(0)),
@@ -165,8 +164,7 @@ async fn the_state_of_a_source_is_its_colour() {
             }
         }
     })
-    .await
-    .unwrap();
+    .await;
 }
 
 /// The card of the mapping and the header are red, and the lag is that of the status: the poison record and the 20 behind it.
@@ -199,7 +197,7 @@ async fn a_poison_record_in_front_is_red() {
     let host = usher_up(folder.path(), &["--listen", "127.0.0.1:0", "--control", &control.to_string()]);
     let page = format!("http://{control}/_usher/");
     eventually("the page is served", async || reqwest::get(&page).await.ok().map(drop)).await;
-    tokio::task::spawn_blocking(move || {
+    blocking(move || {
         let mut browser = Browser::open();
         browser.look(1280, 900, "light");
         browser.visit(&page);
@@ -207,7 +205,6 @@ async fn a_poison_record_in_front_is_red() {
         browser.wait_for(POISONED);
         browser.picture_to("page-poison.png");
     })
-    .await
-    .unwrap();
+    .await;
     drop(host);
 }
