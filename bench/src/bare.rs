@@ -56,7 +56,8 @@ struct Columns {
 
 impl Columns {
     fn push(&mut self, payload: &[u8]) -> Result<()> {
-        let order: Order<'_> = serde_json::from_slice(payload).context("a record of the preloaded topic")?;
+        let order: Order<'_> =
+            serde_json::from_slice(payload).context("a record of the preloaded topic")?;
         let (number, program) = (order.number.parse()?, order.program.parse()?);
         self.number.push(number);
         self.nonce.push(order.nonce.to_owned());
@@ -80,18 +81,41 @@ impl Columns {
     async fn store(&self, db: &PgPool) -> Result<()> {
         let mut transaction = db.begin().await?;
         let orders = sqlx::query(include_str!("sql/bare_orders.sql"));
-        let orders = orders.bind(&self.number).bind(&self.nonce).bind(&self.user).bind(&self.program).bind(&self.category);
-        let orders = orders.bind(&self.seats).bind(&self.unit_price).bind(&self.amount).bind(&self.key).bind(&self.pay_by);
+        let orders = orders
+            .bind(&self.number)
+            .bind(&self.nonce)
+            .bind(&self.user)
+            .bind(&self.program)
+            .bind(&self.category);
+        let orders = orders
+            .bind(&self.seats)
+            .bind(&self.unit_price)
+            .bind(&self.amount)
+            .bind(&self.key)
+            .bind(&self.pay_by);
         orders.execute(&mut *transaction).await?;
         let seats = sqlx::query(include_str!("sql/bare_seats.sql"));
-        seats.bind(&self.seat_program).bind(&self.seat).bind(&self.seat_order).execute(&mut *transaction).await?;
+        seats
+            .bind(&self.seat_program)
+            .bind(&self.seat)
+            .bind(&self.seat_order)
+            .execute(&mut *transaction)
+            .await?;
         Ok(transaction.commit().await?)
     }
 }
 
 /// Loads the whole topic; the first part is warm-up, as on the other side.
-pub(crate) async fn run(stage: &Stage, topic: &str, orders: u64, workers: usize, batch: usize) -> Result<Run> {
-    sqlx::raw_sql(include_str!("sql/bare_tables.sql")).execute(&stage.db).await?;
+pub(crate) async fn run(
+    stage: &Stage,
+    topic: &str,
+    orders: u64,
+    workers: usize,
+    batch: usize,
+) -> Result<Run> {
+    sqlx::raw_sql(include_str!("sql/bare_tables.sql"))
+        .execute(&stage.db)
+        .await?;
     let done = Arc::new(AtomicU64::new(0));
     let mut tasks = JoinSet::new();
     for _ in 0..workers {
@@ -114,31 +138,57 @@ pub(crate) async fn run(stage: &Stage, topic: &str, orders: u64, workers: usize,
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let (from, clock, cpu) = start.context("the loader ended before it began")?;
-    let run = Run { done: orders - from, seconds: clock.elapsed().as_secs_f64(), cpu: Reading::own().since(&cpu) };
+    let run = Run {
+        done: orders - from,
+        seconds: clock.elapsed().as_secs_f64(),
+        cpu: Reading::own().since(&cpu),
+    };
     while let Some(ended) = tasks.join_next().await {
         ended??;
     }
-    let stored: i64 = sqlx::query("SELECT count(*) FROM bare_orders").fetch_one(&stage.db).await?.try_get(0)?;
-    ensure!(stored == orders as i64, "the bare loader stored {stored} of {orders}");
+    let stored: i64 = sqlx::query("SELECT count(*) FROM bare_orders")
+        .fetch_one(&stage.db)
+        .await?
+        .try_get(0)?;
+    ensure!(
+        stored == orders as i64,
+        "the bare loader stored {stored} of {orders}"
+    );
     Ok(run)
 }
 
 fn consumer(brokers: &str, topic: &str) -> Result<Arc<BaseConsumer>> {
     let mut settings = ClientConfig::new();
-    settings.set("bootstrap.servers", brokers).set("group.id", format!("{topic}-bare")).set("auto.offset.reset", "earliest");
-    settings.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+    settings
+        .set("bootstrap.servers", brokers)
+        .set("group.id", format!("{topic}-bare"))
+        .set("auto.offset.reset", "earliest");
+    settings
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false");
     let consumer: BaseConsumer = settings.create().context("Kafka's settings are wrong")?;
     consumer.subscribe(&[topic])?;
     Ok(Arc::new(consumer))
 }
 
-async fn work(consumer: &Arc<BaseConsumer>, db: &PgPool, topic: &str, done: &AtomicU64, orders: u64, batch: usize) -> Result<()> {
+async fn work(
+    consumer: &Arc<BaseConsumer>,
+    db: &PgPool,
+    topic: &str,
+    done: &AtomicU64,
+    orders: u64,
+    batch: usize,
+) -> Result<()> {
     let mut waited = Instant::now();
     while done.load(Ordering::Relaxed) < orders {
         let poller = consumer.clone();
         let (columns, next) = tokio::task::spawn_blocking(move || gather(&poller, batch)).await??;
         if columns.number.is_empty() {
-            ensure!(waited.elapsed() < PATIENCE, "no record for {} s", PATIENCE.as_secs());
+            ensure!(
+                waited.elapsed() < PATIENCE,
+                "no record for {} s",
+                PATIENCE.as_secs()
+            );
             continue;
         }
         columns.store(db).await?;
@@ -158,7 +208,9 @@ fn gather(consumer: &BaseConsumer, batch: usize) -> Result<(Columns, BTreeMap<i3
     let (mut columns, mut next) = (Columns::default(), BTreeMap::new());
     let mut wait = Duration::from_millis(200);
     while columns.number.len() < batch {
-        let Some(message) = consumer.poll(wait) else { break };
+        let Some(message) = consumer.poll(wait) else {
+            break;
+        };
         let message = message?;
         columns.push(message.payload().unwrap_or_default())?;
         next.insert(message.partition(), message.offset() + 1);

@@ -39,17 +39,31 @@ struct Instance {
 pub(crate) async fn run(changes: u32) -> Result<()> {
     let stage = Stage::set("change").await?;
     let host = stage.environment.up().await?;
-    let id: ProgramId = stage.program(1).await?.parse().map_err(|e| anyhow::anyhow!("{e}"))?;
+    let id: ProgramId = stage
+        .program(1)
+        .await?
+        .parse()
+        .map_err(|e| anyhow::anyhow!("{e}"))?;
     group(
         "A change of a program",
-        &format!("{changes} changes, one after the other; stream, stream-bridge, SQS, cache-invalidator and stream under usher"),
+        &format!(
+            "{changes} changes, one after the other; stream, stream-bridge, SQS, cache-invalidator and stream under usher"
+        ),
     );
     for readers in READERS {
         let (all, each) = measure(&stage, id, readers, changes).await?;
         for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
             let ms = |seen: &Histogram<u64>| seen.value_at_quantile(quantile) as f64 / 1000.0;
-            figure(&format!("committed -> none of {readers} serves the old, {name}"), ms(&all), "ms");
-            figure(&format!("committed -> one of {readers} does not, {name}"), ms(&each), "ms");
+            figure(
+                &format!("committed -> none of {readers} serves the old, {name}"),
+                ms(&all),
+                "ms",
+            );
+            figure(
+                &format!("committed -> one of {readers} does not, {name}"),
+                ms(&each),
+                "ms",
+            );
         }
     }
     host.stop().await?;
@@ -57,14 +71,27 @@ pub(crate) async fn run(changes: u32) -> Result<()> {
 }
 
 /// Microseconds from a commit until the last reader serves it, and until each does.
-async fn measure(stage: &Stage, id: ProgramId, readers: usize, changes: u32) -> Result<(Histogram<u64>, Histogram<u64>)> {
+async fn measure(
+    stage: &Stage,
+    id: ProgramId,
+    readers: usize,
+    changes: u32,
+) -> Result<(Histogram<u64>, Histogram<u64>)> {
     let settings = settings(stage)?;
     let names = Names::new(&stage.environment.prefix).map_err(|e| anyhow::anyhow!("{e}"))?;
     let store = Store::connect(&stage.environment.servers.database_url, &names, 4)?;
-    let announcer = settings.streams.tell_changed(settings.streams.link()?, &names);
-    let instances = (0..readers).map(|_| instance(&settings, &store, &names)).collect::<Result<Vec<_>>>()?;
+    let announcer = settings
+        .streams
+        .tell_changed(settings.streams.link()?, &names);
+    let instances = (0..readers)
+        .map(|_| instance(&settings, &store, &names))
+        .collect::<Result<Vec<_>>>()?;
     let (mut all, mut each) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
-    let mut version = store.program(id).await?.context("the program is gone")?.version;
+    let mut version = store
+        .program(id)
+        .await?
+        .context("the program is gone")?
+        .version;
     for round in 0..WARM_UP + changes {
         settle(&instances, id, version).await?;
         let change = ProgramChange::new(Some(format!("Bench, {round}")), None, None, vec![])?;
@@ -89,7 +116,10 @@ async fn measure(stage: &Stage, id: ProgramId, readers: usize, changes: u32) -> 
 
 fn settings(stage: &Stage) -> Result<CacheSettings> {
     let reader = Reader::new([
-        ("REDIS_CACHE_URL", stage.environment.servers.cache_url.as_str()),
+        (
+            "REDIS_CACHE_URL",
+            stage.environment.servers.cache_url.as_str(),
+        ),
         ("CACHE_TIMEOUT_MS", "5000"),
         ("PROGRAM_CACHE_READER", "true"),
         ("PROGRAM_CACHE_TTL_MS", "3600000"),
@@ -103,8 +133,17 @@ fn instance(settings: &CacheSettings, store: &Store, names: &Names) -> Result<In
     let cache = settings.open(store.clone(), link.clone(), names);
     let block = settings.block().context("readers follow")?;
     let mut follower = JoinSet::new();
-    follower.spawn(follow(cache.local(), link, names.clone(), settings.streams.evicted.clone(), block));
-    Ok(Instance { cache, _follower: follower })
+    follower.spawn(follow(
+        cache.local(),
+        link,
+        names.clone(),
+        settings.streams.evicted.clone(),
+        block,
+    ));
+    Ok(Instance {
+        cache,
+        _follower: follower,
+    })
 }
 
 /// Waits until every reader serves this version, from memory.
@@ -112,7 +151,10 @@ async fn settle(instances: &[Instance], id: ProgramId, version: ProgramVersion) 
     let deadline = Instant::now() + PATIENCE;
     for instance in instances {
         while !(instance.cache.local().is_fresh() && served(instance, id).await? == version) {
-            ensure!(Instant::now() < deadline, "a reader does not come to serve version {version}");
+            ensure!(
+                Instant::now() < deadline,
+                "a reader does not come to serve version {version}"
+            );
             sleep(LOOK_EVERY).await;
         }
     }
@@ -120,11 +162,23 @@ async fn settle(instances: &[Instance], id: ProgramId, version: ProgramVersion) 
 }
 
 /// Microseconds until each reader served this version.
-async fn until_served(instances: &[Instance], id: ProgramId, version: ProgramVersion, committed: Instant) -> Result<Vec<u64>> {
+async fn until_served(
+    instances: &[Instance],
+    id: ProgramId,
+    version: ProgramVersion,
+    committed: Instant,
+) -> Result<Vec<u64>> {
     let mut took = vec![None; instances.len()];
     while took.iter().any(Option::is_none) {
-        ensure!(committed.elapsed() < PATIENCE, "a change does not arrive; is the bridge running?");
-        for (instance, took) in instances.iter().zip(&mut took).filter(|(_, took)| took.is_none()) {
+        ensure!(
+            committed.elapsed() < PATIENCE,
+            "a change does not arrive; is the bridge running?"
+        );
+        for (instance, took) in instances
+            .iter()
+            .zip(&mut took)
+            .filter(|(_, took)| took.is_none())
+        {
             if served(instance, id).await? >= version {
                 *took = Some(committed.elapsed().as_micros() as u64);
             }

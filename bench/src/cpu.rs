@@ -16,13 +16,19 @@ pub(crate) struct Reading(BTreeMap<u32, f64>);
 impl Reading {
     /// These processes, now; those that are gone are left out.
     pub(crate) fn of(pids: impl IntoIterator<Item = u32>) -> Self {
-        Self(pids.into_iter().filter_map(|pid| Some((pid, seconds(pid)?))).collect())
+        Self(
+            pids.into_iter()
+                .filter_map(|pid| Some((pid, seconds(pid)?)))
+                .collect(),
+        )
     }
 
     /// `usher` and every function process it has now.
     pub(crate) async fn of_host(watch: &Watch) -> Result<Self> {
         let status = watch.status().await.context("usher's status")?;
-        Ok(Self::of(std::iter::once(status.pid).chain(status.processes())))
+        Ok(Self::of(
+            std::iter::once(status.pid).chain(status.processes()),
+        ))
     }
 
     /// This process.
@@ -32,7 +38,10 @@ impl Reading {
 
     /// Seconds spent since `before`; a process that is new since then counts from its start.
     pub(crate) fn since(&self, before: &Self) -> f64 {
-        self.0.iter().map(|(pid, now)| now - before.0.get(pid).copied().unwrap_or(0.0)).sum()
+        self.0
+            .iter()
+            .map(|(pid, now)| now - before.0.get(pid).copied().unwrap_or(0.0))
+            .sum()
     }
 }
 

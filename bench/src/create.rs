@@ -31,14 +31,25 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let filled = topic.clone();
     tokio::task::spawn_blocking(move || fill(&brokers, &filled, orders, &programs, now)).await??;
 
-    let sizes = [("OrderCreateConcurrency", WORKERS.to_string()), ("OrderCreateBatchSize", BATCH.to_string())];
-    stage.environment.parameters.extend(sizes.map(|(name, value)| (name.to_owned(), value)));
+    let sizes = [
+        ("OrderCreateConcurrency", WORKERS.to_string()),
+        ("OrderCreateBatchSize", BATCH.to_string()),
+    ];
+    stage
+        .environment
+        .parameters
+        .extend(sizes.map(|(name, value)| (name.to_owned(), value)));
     let host = stage.environment.up().await?;
     let ours = through_usher(&host.watch(), FUNCTION, u64::from(orders), WARM).await?;
     host.stop().await?;
-    let stored: i64 =
-        sqlx::query("SELECT count(*) FROM orders WHERE status = 'unpaid'").fetch_one(&stage.db).await?.try_get(0)?;
-    ensure!(stored == i64::from(orders), "{stored} of {orders} orders were stored");
+    let stored: i64 = sqlx::query("SELECT count(*) FROM orders WHERE status = 'unpaid'")
+        .fetch_one(&stage.db)
+        .await?
+        .try_get(0)?;
+    ensure!(
+        stored == i64::from(orders),
+        "{stored} of {orders} orders were stored"
+    );
 
     let limit = bare::run(&stage, &topic, u64::from(orders), WORKERS, BATCH).await?;
     let configuration = format!(
@@ -46,11 +57,27 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
         ticket_rush::topics::PARTITIONS
     );
     group("Orders from Kafka to Postgres", &configuration);
-    figure("order-create under usher (with seats settled in Redis)", ours.rate(), "orders/s");
-    figure("  CPU of usher and functions", ours.cpu_per_million(), "s per million orders");
+    figure(
+        "order-create under usher (with seats settled in Redis)",
+        ours.rate(),
+        "orders/s",
+    );
+    figure(
+        "  CPU of usher and functions",
+        ours.cpu_per_million(),
+        "s per million orders",
+    );
     figure("bare loader: rdkafka, UNNEST", limit.rate(), "orders/s");
-    figure("  CPU of the loader", limit.cpu_per_million(), "s per million orders");
-    figure("ratio of the rates", ours.rate() / limit.rate(), "of the bare loader");
+    figure(
+        "  CPU of the loader",
+        limit.cpu_per_million(),
+        "s per million orders",
+    );
+    figure(
+        "ratio of the rates",
+        ours.rate() / limit.rate(),
+        "of the bare loader",
+    );
     stage.strike().await
 }
 
@@ -60,9 +87,14 @@ pub(crate) async fn open_programs(stage: &Stage, orders: u32) -> Result<Vec<Prog
     let mut opened = Vec::new();
     for _ in 0..programs(orders) {
         let id = stage.program(preload::SEATS / 500).await?;
-        let row =
-            sqlx::query("SELECT shard::int8 FROM programs WHERE id = $1::text::int8").bind(&id).fetch_one(&stage.db).await?;
-        opened.push(Program { id, shard: row.try_get(0)? });
+        let row = sqlx::query("SELECT shard::int8 FROM programs WHERE id = $1::text::int8")
+            .bind(&id)
+            .fetch_one(&stage.db)
+            .await?;
+        opened.push(Program {
+            id,
+            shard: row.try_get(0)?,
+        });
     }
     host.stop().await?;
     Ok(opened)

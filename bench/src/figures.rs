@@ -17,8 +17,13 @@ pub(crate) fn figure(name: &str, value: f64, unit: &str) {
 pub(crate) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|l| l.strip_prefix("model name")).map_or("?", |m| m.trim_start_matches([' ', '\t', ':']));
+    let model = info
+        .lines()
+        .find_map(|l| l.strip_prefix("model name"))
+        .map_or("?", |m| m.trim_start_matches([' ', '\t', ':']));
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("?");
-    format!("{cores} cores of {model}; servers, clients and functions share them; load before the start {load}")
+    format!(
+        "{cores} cores of {model}; servers, clients and functions share them; load before the start {load}"
+    )
 }

@@ -32,24 +32,47 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let store = Store::connect(&servers.database_url, &names, 4)?;
     store.migrate().await?;
     let options: PgConnectOptions = servers.database_url.parse()?;
-    let raw = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.options([("search_path", names.schema())]));
+    let raw = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_lazy_with(options.options([("search_path", names.schema())]));
     let gate = Gate::connect(&servers.redis_url, names.clone(), Duration::from_secs(10))?;
     let rows = orders.div_ceil(ROW);
-    let hall = NewCategory { name: "All".to_owned(), rows, row_len: ROW, price: Cents::new(1_000)? };
-    let program = store.create_program(NewProgram::new("Bench".to_owned(), vec![hall], 3_600_000, 1_000)?, None).await?;
+    let hall = NewCategory {
+        name: "All".to_owned(),
+        rows,
+        row_len: ROW,
+        price: Cents::new(1_000)?,
+    };
+    let program = store
+        .create_program(
+            NewProgram::new("Bench".to_owned(), vec![hall], 3_600_000, 1_000)?,
+            None,
+        )
+        .await?;
     sell_out(&raw).await?;
     group(
         "Filling a lost gate",
-        &format!("{} orders of one seat each; Redis and PostgreSQL with their own persistence on", rows * ROW),
+        &format!(
+            "{} orders of one seat each; Redis and PostgreSQL with their own persistence on",
+            rows * ROW
+        ),
     );
 
     remove::keys(&servers, &prefix).await?;
     let took = in_turns(&gate, &store, &program, Duration::MAX).await?;
     figure("by one loader", took.0.as_secs_f64(), "s");
-    figure("by one loader", f64::from(rows * ROW) / took.0.as_secs_f64(), "orders/s");
+    figure(
+        "by one loader",
+        f64::from(rows * ROW) / took.0.as_secs_f64(),
+        "orders/s",
+    );
     remove::keys(&servers, &prefix).await?;
     let took = in_turns(&gate, &store, &program, TURN).await?;
-    figure("by loaders that take turns of a second", took.0.as_secs_f64(), "s");
+    figure(
+        "by loaders that take turns of a second",
+        took.0.as_secs_f64(),
+        "s",
+    );
     figure("turns", f64::from(took.1), "");
 
     raw.close().await;
@@ -58,15 +81,34 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
 }
 
 /// Begins from nothing, then gives each loader `turn`. Answers how long it took, and how many loaders.
-async fn in_turns(gate: &Gate, store: &Store, program: &Program, turn: Duration) -> Result<(Duration, u32)> {
+async fn in_turns(
+    gate: &Gate,
+    store: &Store,
+    program: &Program,
+    turn: Duration,
+) -> Result<(Duration, u32)> {
     let at = ProgramRef::from(program);
     let began = Instant::now();
     let mut turns = 0;
     let mut loader = Epoch::new(rand::random());
-    let Claim::Granted(grant) = gate.install_claim(at, &loader, LEASE_MS).await? else { bail!("another loader is at it") };
-    let mut begun = gate.install_begin(program, Some(Start { grant: &grant, ends: "{}" }), &loader, LEASE_MS).await?;
+    let Claim::Granted(grant) = gate.install_claim(at, &loader, LEASE_MS).await? else {
+        bail!("another loader is at it")
+    };
+    let mut begun = gate
+        .install_begin(
+            program,
+            Some(Start {
+                grant: &grant,
+                ends: "{}",
+            }),
+            &loader,
+            LEASE_MS,
+        )
+        .await?;
     loop {
-        let Install::Mine { position, .. } = begun else { bail!("the filling is not ours: {begun:?}") };
+        let Install::Mine { position, .. } = begun else {
+            bail!("the filling is not ours: {begun:?}")
+        };
         turns += 1;
         let since = Instant::now();
         let late = || since.elapsed() >= turn;
@@ -82,13 +124,23 @@ async fn in_turns(gate: &Gate, store: &Store, program: &Program, turn: Duration)
         };
     }
     let took = began.elapsed();
-    let free = gate.availability(at).await?.context("the program is gone")?.free[0].1;
-    ensure!(free == 0, "{free} seats are free of a hall that is sold out");
+    let free = gate
+        .availability(at)
+        .await?
+        .context("the program is gone")?
+        .free[0]
+        .1;
+    ensure!(
+        free == 0,
+        "{free} seats are free of a hall that is sold out"
+    );
     Ok((took, turns))
 }
 
 /// Every seat an unpaid order of its own, stored long ago.
 async fn sell_out(raw: &PgPool) -> Result<()> {
-    sqlx::raw_sql(include_str!("sql/filling_orders.sql")).execute(raw).await?;
+    sqlx::raw_sql(include_str!("sql/filling_orders.sql"))
+        .execute(raw)
+        .await?;
     Ok(())
 }

@@ -26,28 +26,61 @@ struct Seen {
 
 pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
     let mut stage = Stage::set("http").await?;
-    stage.environment.parameters.push(("StorefrontConcurrency".to_owned(), (clients + 2).to_string()));
+    stage.environment.parameters.push((
+        "StorefrontConcurrency".to_owned(),
+        (clients + 2).to_string(),
+    ));
     let host = stage.environment.up().await?;
     let program: Arc<str> = stage.program(400).await?.into();
-    let buyers: Vec<Buyer> = (0..BUYERS).map(|n| stage.buyer(&format!("buyer-{n}"))).collect::<Result<_>>()?;
+    let buyers: Vec<Buyer> = (0..BUYERS)
+        .map(|n| stage.buyer(&format!("buyer-{n}")))
+        .collect::<Result<_>>()?;
     let buyers = Arc::new(buyers);
     rush(&stage, &program, &buyers, clients, WARM_UP).await?; // processes start, connections open
 
     let watch = host.watch();
     let (before, clock) = (Reading::of_host(&watch).await?, Instant::now());
-    let seen = rush(&stage, &program, &buyers, clients, Duration::from_secs(seconds)).await?;
-    let (elapsed, cpu) = (clock.elapsed().as_secs_f64(), Reading::of_host(&watch).await?.since(&before));
-    ensure!(!seen.took_us.is_empty(), "no order was accepted; usher's log: {}", stage.environment.log.display());
+    let seen = rush(
+        &stage,
+        &program,
+        &buyers,
+        clients,
+        Duration::from_secs(seconds),
+    )
+    .await?;
+    let (elapsed, cpu) = (
+        clock.elapsed().as_secs_f64(),
+        Reading::of_host(&watch).await?.since(&before),
+    );
+    ensure!(
+        !seen.took_us.is_empty(),
+        "no order was accepted; usher's log: {}",
+        stage.environment.log.display()
+    );
 
     let count = seen.took_us.len() as f64;
     group(
         "Reserve and publish over HTTP",
-        &format!("{clients} clients, one order of 2 best seats a request, order-create running beside"),
+        &format!(
+            "{clients} clients, one order of 2 best seats a request, order-create running beside"
+        ),
     );
     figure("accepted", count / elapsed, "orders/s");
-    figure("latency p50", seen.took_us.value_at_quantile(0.50) as f64 / 1000.0, "ms");
-    figure("latency p99", seen.took_us.value_at_quantile(0.99) as f64 / 1000.0, "ms");
-    figure("CPU of usher and all functions", cpu / count * 1e6, "s per million orders");
+    figure(
+        "latency p50",
+        seen.took_us.value_at_quantile(0.50) as f64 / 1000.0,
+        "ms",
+    );
+    figure(
+        "latency p99",
+        seen.took_us.value_at_quantile(0.99) as f64 / 1000.0,
+        "ms",
+    );
+    figure(
+        "CPU of usher and all functions",
+        cpu / count * 1e6,
+        "s per million orders",
+    );
     figure("not accepted", seen.refused as f64, "requests");
     if let Some(refusal) = seen.refusal {
         println!("  the last of them: {refusal}");
@@ -56,19 +89,31 @@ pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
     stage.strike().await
 }
 
-async fn rush(stage: &Stage, program: &Arc<str>, buyers: &Arc<Vec<Buyer>>, clients: usize, span: Duration) -> Result<Seen> {
+async fn rush(
+    stage: &Stage,
+    program: &Arc<str>,
+    buyers: &Arc<Vec<Buyer>>,
+    clients: usize,
+    span: Duration,
+) -> Result<Seen> {
     let end = Instant::now() + span;
     let mut tasks = JoinSet::new();
     for client in 0..clients {
         let (shop, program, buyers) = (stage.shop.clone(), program.clone(), buyers.clone());
         tasks.spawn(async move {
-            let mut seen = Seen { took_us: Histogram::new(3)?, refused: 0, refusal: None };
+            let mut seen = Seen {
+                took_us: Histogram::new(3)?,
+                refused: 0,
+                refusal: None,
+            };
             for turn in 0.. {
                 if Instant::now() >= end {
                     break;
                 }
                 let buyer = &buyers[(client + turn * clients) % buyers.len()];
-                let answer = shop.order(buyer, &program, 0, &Want::Best(2), None, 0).await;
+                let answer = shop
+                    .order(buyer, &program, 0, &Want::Best(2), None, 0)
+                    .await;
                 if answer.http == 202 {
                     seen.took_us.record(answer.took.as_micros() as u64)?;
                 } else {
@@ -79,7 +124,11 @@ async fn rush(stage: &Stage, program: &Arc<str>, buyers: &Arc<Vec<Buyer>>, clien
             Ok::<_, anyhow::Error>(seen)
         });
     }
-    let mut all = Seen { took_us: Histogram::new(3)?, refused: 0, refusal: None };
+    let mut all = Seen {
+        took_us: Histogram::new(3)?,
+        refused: 0,
+        refusal: None,
+    };
     for seen in tasks.join_all().await {
         let seen = seen?;
         all.took_us.add(seen.took_us)?;

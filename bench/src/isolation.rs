@@ -31,12 +31,17 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let (without, beside) = (rate(&without), rate(&beside));
     figure("without a collector", without, "orders/s");
     figure("beside one that hangs", beside, "orders/s");
-    figure("ratio of the rates", beside / without, "of the rate without");
+    figure(
+        "ratio of the rates",
+        beside / without,
+        "of the rate without",
+    );
     Ok(())
 }
 
 fn rate(runs: &[Run]) -> f64 {
-    runs.iter().map(|run| run.done as f64).sum::<f64>() / runs.iter().map(|run| run.seconds).sum::<f64>()
+    runs.iter().map(|run| run.done as f64).sum::<f64>()
+        / runs.iter().map(|run| run.seconds).sum::<f64>()
 }
 
 async fn once(orders: u32, hanging: bool) -> Result<Run> {
@@ -44,7 +49,10 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
     stage.environment.schedules = false; // nothing else works beside them
     let programs = open_programs(&stage, orders).await?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
-    let (brokers, prefix) = (stage.environment.servers.brokers.clone(), stage.environment.prefix.clone());
+    let (brokers, prefix) = (
+        stage.environment.servers.brokers.clone(),
+        stage.environment.prefix.clone(),
+    );
     tokio::task::spawn_blocking(move || {
         fill(&brokers, &orders_topic(&prefix), orders, &programs, now)?;
         fill_calls(&brokers, &calls_topic(&prefix), CALLS, now)
@@ -55,17 +63,31 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
         ("OrderCreateBatchSize", BATCH.to_string()),
         ("ApiDataCollectorEnabled", hanging.to_string()),
     ];
-    stage.environment.parameters.extend(sizes.map(|(name, value)| (name.to_owned(), value)));
+    stage
+        .environment
+        .parameters
+        .extend(sizes.map(|(name, value)| (name.to_owned(), value)));
 
     // Each batch of the collector waits for this lock, gives up, is delivered again, and waits again.
     let mut lock = PgConnection::connect_with(&stage.db.connect_options()).await?;
     let mut held = lock.begin().await?;
-    sqlx::raw_sql("LOCK TABLE api_progress IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await?;
+    sqlx::raw_sql("LOCK TABLE api_progress IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *held)
+        .await?;
     let host = stage.environment.up().await?;
     let run = through_usher(&host.watch(), FUNCTION, u64::from(orders), WARM).await?;
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_progress'::regclass";
-    let waiting: i64 = sqlx::query(waiting).fetch_one(&stage.db).await?.try_get(0)?;
-    let collected = host.watch().status().await?.mapping("ApiDataCollector").map(|mapping| mapping.records_done);
+    let waiting =
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_progress'::regclass";
+    let waiting: i64 = sqlx::query(waiting)
+        .fetch_one(&stage.db)
+        .await?
+        .try_get(0)?;
+    let collected = host
+        .watch()
+        .status()
+        .await?
+        .mapping("ApiDataCollector")
+        .map(|mapping| mapping.records_done);
     ensure!(
         (waiting > 0) == hanging && collected.unwrap_or(0) == 0,
         "the collector did not hang as it should: {waiting}, {collected:?}"

@@ -25,41 +25,78 @@ pub(crate) fn programs(orders: u32) -> u32 {
 }
 
 /// Writes `orders` messages as storefront would send them: keyed by order number, each for two seats of its own.
-pub(crate) fn fill(brokers: &str, topic: &str, orders: u32, programs: &[Program], now_ms: u64) -> Result<()> {
-    write(brokers, topic, (0..orders).map(|n| order(n, programs, now_ms)))
+pub(crate) fn fill(
+    brokers: &str,
+    topic: &str,
+    orders: u32,
+    programs: &[Program],
+    now_ms: u64,
+) -> Result<()> {
+    write(
+        brokers,
+        topic,
+        (0..orders).map(|n| order(n, programs, now_ms)),
+    )
 }
 
 /// Writes `calls` API calls.
 pub(crate) fn fill_calls(brokers: &str, topic: &str, calls: u32, now_ms: u64) -> Result<()> {
-    write(brokers, topic, (0..calls).map(|n| (n.to_string(), call(n, now_ms))))
+    write(
+        brokers,
+        topic,
+        (0..calls).map(|n| (n.to_string(), call(n, now_ms))),
+    )
 }
 
 /// Writes events of `size` bytes of JSON that do not compress to nothing.
 pub(crate) fn fill_events(brokers: &str, topic: &str, events: u32, size: usize) -> Result<()> {
-    write(brokers, topic, (0..events).map(|n| (n.to_string(), event(n, size))))
+    write(
+        brokers,
+        topic,
+        (0..events).map(|n| (n.to_string(), event(n, size))),
+    )
 }
 
 /// Writes keys and values, spread over the partitions.
-fn write(brokers: &str, topic: &str, messages: impl Iterator<Item = (String, String)>) -> Result<()> {
+fn write(
+    brokers: &str,
+    topic: &str,
+    messages: impl Iterator<Item = (String, String)>,
+) -> Result<()> {
     let mut settings = ClientConfig::new();
-    settings.set("bootstrap.servers", brokers).set("linger.ms", "20").set("acks", "all").set("compression.type", "lz4");
-    let producer: ThreadedProducer<DefaultProducerContext> = settings.create().context("Kafka's settings are wrong")?;
+    settings
+        .set("bootstrap.servers", brokers)
+        .set("linger.ms", "20")
+        .set("acks", "all")
+        .set("compression.type", "lz4");
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        settings.create().context("Kafka's settings are wrong")?;
     for (n, (key, value)) in messages.enumerate() {
-        let mut record = BaseRecord::to(topic).partition(n as i32 % PARTITIONS).key(&key).payload(&value);
+        let mut record = BaseRecord::to(topic)
+            .partition(n as i32 % PARTITIONS)
+            .key(&key)
+            .payload(&value);
         while let Err((error, back)) = producer.send(record) {
-            if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
+            if !matches!(
+                error,
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)
+            ) {
                 return Err(error).context("the topic cannot be filled");
             }
             std::thread::sleep(Duration::from_millis(2)); // the producer's own queue is full
             record = back;
         }
     }
-    producer.flush(Duration::from_mins(1)).context("Kafka does not take what was sent")
+    producer
+        .flush(Duration::from_mins(1))
+        .context("Kafka does not take what was sent")
 }
 
 /// One event: fields as of a page view, filled up with letters that look random.
 fn event(n: u32, size: usize) -> String {
-    let mut noise = u64::from(n).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut noise = u64::from(n)
+        .wrapping_add(1)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut next = || {
         noise ^= noise << 13;
         noise ^= noise >> 7;
@@ -127,7 +164,16 @@ mod tests {
 
     #[test]
     fn every_message_is_one_that_create_reads() {
-        let programs = [Program { id: "7".to_owned(), shard: 3 }, Program { id: "8".to_owned(), shard: 63 }];
+        let programs = [
+            Program {
+                id: "7".to_owned(),
+                shard: 3,
+            },
+            Program {
+                id: "8".to_owned(),
+                shard: 63,
+            },
+        ];
         let mut numbers = std::collections::BTreeSet::new();
         for n in (0..200_000).step_by(977) {
             let (number, value) = order(n, &programs, 1_795_000_000_000);

@@ -46,28 +46,50 @@ impl Stage {
         };
         let keys = prepare(&environment, |_| ()).await?;
         let db = Self::database(&environment)?;
-        let shop = Shop::new(&format!("http://{}", environment.http), "for-this-machine-only", journal)?;
-        Ok(Self { environment, shop, db, keys, folder })
+        let shop = Shop::new(
+            &format!("http://{}", environment.http),
+            "for-this-machine-only",
+            journal,
+        )?;
+        Ok(Self {
+            environment,
+            shop,
+            db,
+            keys,
+            folder,
+        })
     }
 
     fn database(environment: &Environment) -> Result<PgPool> {
         let options: PgConnectOptions = environment.servers.database_url.parse()?;
         let options = options.options([("search_path", environment.prefix.replace('-', "_"))]);
-        Ok(PgPoolOptions::new().max_connections(4).connect_lazy_with(options))
+        Ok(PgPoolOptions::new()
+            .max_connections(4)
+            .connect_lazy_with(options))
     }
 
     /// A buyer with a token.
     pub(crate) fn buyer(&self, user: &str) -> Result<Buyer> {
-        Ok(Buyer { user: user.to_owned(), token: self.keys.token(user, None, TOKEN)? })
+        Ok(Buyer {
+            user: user.to_owned(),
+            token: self.keys.token(user, None, TOKEN)?,
+        })
     }
 
     /// Opens a program of `rows` rows of 500 seats.
     pub(crate) async fn program(&self, rows: u32) -> Result<String> {
-        let seller = Buyer { user: "seller".to_owned(), token: self.keys.token("seller", Some("programs:write"), TOKEN)? };
-        let category = json!({ "name": "All", "rows": rows, "seats_per_row": 500, "price_cents": 1000 });
+        let seller = Buyer {
+            user: "seller".to_owned(),
+            token: self.keys.token("seller", Some("programs:write"), TOKEN)?,
+        };
+        let category =
+            json!({ "name": "All", "rows": rows, "seats_per_row": 500, "price_cents": 1000 });
         let program = json!({ "title": "Bench", "categories": [category], "pay_window_seconds": 3600, "user_limit": 1000 });
         let answer = self.shop.open(&seller, &program).await;
-        Ok(answer.text("id").with_context(|| format!("opening a sale answered {} {}", answer.http, answer.body))?.to_owned())
+        Ok(answer
+            .text("id")
+            .with_context(|| format!("opening a sale answered {} {}", answer.http, answer.body))?
+            .to_owned())
     }
 
     /// Takes everything of this environment off the servers; the log stays when something failed before.

@@ -30,20 +30,37 @@ impl Run {
 }
 
 /// Watches a host while its function works off `all` records of a topic; one part in `warm` of them is warm-up.
-pub(crate) async fn through_usher(watch: &Watch, function: &str, all: u64, warm: u64) -> Result<Run> {
+pub(crate) async fn through_usher(
+    watch: &Watch,
+    function: &str,
+    all: u64,
+    warm: u64,
+) -> Result<Run> {
     let (mut last, mut moved, mut start) = (0, Instant::now(), None);
     loop {
-        let now = watch.status().await?.mapping(function).map_or(0, |mapping| mapping.records_done);
+        let now = watch
+            .status()
+            .await?
+            .mapping(function)
+            .map_or(0, |mapping| mapping.records_done);
         if now != last {
             (last, moved) = (now, Instant::now());
         }
-        ensure!(moved.elapsed() < STALLED, "{function} did nothing for {} s at {now} of {all}", STALLED.as_secs());
+        ensure!(
+            moved.elapsed() < STALLED,
+            "{function} did nothing for {} s at {now} of {all}",
+            STALLED.as_secs()
+        );
         if start.is_none() && now >= all / warm {
             start = Some((now, Instant::now(), Reading::of_host(watch).await?));
         }
         if let (true, Some((from, clock, cpu))) = (now >= all, &start) {
             let seconds = clock.elapsed().as_secs_f64();
-            return Ok(Run { done: now - from, seconds, cpu: Reading::of_host(watch).await?.since(cpu) });
+            return Ok(Run {
+                done: now - from,
+                seconds,
+                cpu: Reading::of_host(watch).await?.since(cpu),
+            });
         }
         sleep(Duration::from_millis(20)).await;
     }

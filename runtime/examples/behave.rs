@@ -25,12 +25,23 @@ async fn main() -> Result<(), Error> {
         Ok("exit") => std::process::exit(3),
         Ok("hang") => std::future::pending().await,
         Ok("error") => {
-            runtime_api("POST", "2018-06-01/runtime/init/error", r#"{"errorType":"Config.Bad","errorMessage":"no table"}"#, None)
-                .await?;
+            runtime_api(
+                "POST",
+                "2018-06-01/runtime/init/error",
+                r#"{"errorType":"Config.Bad","errorMessage":"no table"}"#,
+                None,
+            )
+            .await?;
             std::process::exit(1);
         }
         Ok("extension-error") => {
-            let id = runtime_api("POST", "2020-01-01/extension/register", r#"{"events":[]}"#, None).await?;
+            let id = runtime_api(
+                "POST",
+                "2020-01-01/extension/register",
+                r#"{"events":[]}"#,
+                None,
+            )
+            .await?;
             let why = r#"{"errorType":"Extension.Bad","errorMessage":"no key"}"#;
             runtime_api("POST", "2020-01-01/extension/init/error", why, Some(&id)).await?;
             std::future::pending::<()>().await;
@@ -46,10 +57,15 @@ async fn main() -> Result<(), Error> {
             });
             tokio::task::yield_now().await;
         }
-        Ok("two-at-a-time") => return tokio::try_join!(events_by_hand(), events_by_hand()).map(drop),
+        Ok("two-at-a-time") => {
+            return tokio::try_join!(events_by_hand(), events_by_hand()).map(drop);
+        }
         _ => {}
     }
-    if let Some(ms) = std::env::var("START_MS").ok().and_then(|ms| ms.parse().ok()) {
+    if let Some(ms) = std::env::var("START_MS")
+        .ok()
+        .and_then(|ms| ms.parse().ok())
+    {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
     if std::env::var_os("EXTENSION").is_some() {
@@ -80,8 +96,10 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     match event["do"].as_str().unwrap_or_default() {
         "echo" => {
             println!("echo {}", event["text"]);
-            Ok(json!({ "event": event, "request_id": context.request_id, "arn": context.invoked_function_arn,
-                "pid": std::process::id(), "trace": context.xray_trace_id, "deadline": context.deadline }))
+            Ok(
+                json!({ "event": event, "request_id": context.request_id, "arn": context.invoked_function_arn,
+                "pid": std::process::id(), "trace": context.xray_trace_id, "deadline": context.deadline }),
+            )
         }
         "fail" => Err(event["message"].as_str().unwrap_or("as told").into()),
         "print" => {
@@ -93,23 +111,34 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             Ok(Value::Null)
         }
         "context" => {
-            let custom = context.client_context.map(|context| context.custom).unwrap_or_default();
+            let custom = context
+                .client_context
+                .map(|context| context.custom)
+                .unwrap_or_default();
             record(&json!(custom).to_string())?;
             Ok(json!(custom))
         }
         "register" => {
-            let (status, answer, _) = register(event["name"].as_str(), r#"{"events":["INVOKE"]}"#).await?;
+            let (status, answer, _) =
+                register(event["name"].as_str(), r#"{"events":["INVOKE"]}"#).await?;
             Ok(json!({ "status": status, "answer": answer }))
         }
         "exit" => std::process::exit(7),
         "panic" => panic!("as told"),
         "hang" => std::future::pending().await,
         "sleep" => {
-            tokio::time::sleep(Duration::from_millis(event["ms"].as_u64().unwrap_or_default())).await;
+            tokio::time::sleep(Duration::from_millis(
+                event["ms"].as_u64().unwrap_or_default(),
+            ))
+            .await;
             Ok(json!({ "pid": std::process::id() }))
         }
-        "big" => Ok(Value::String("x".repeat(event["bytes"].as_u64().unwrap_or_default() as usize))),
-        "environment" => Ok(json!(std::env::vars().collect::<std::collections::BTreeMap<_, _>>())),
+        "big" => Ok(Value::String(
+            "x".repeat(event["bytes"].as_u64().unwrap_or_default() as usize),
+        )),
+        "environment" => Ok(json!(
+            std::env::vars().collect::<std::collections::BTreeMap<_, _>>()
+        )),
         "spawn" => {
             let child = std::process::Command::new("sleep").arg("600").spawn()?;
             record(&child.id().to_string())?;
@@ -117,8 +146,15 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         }
         "call" => {
             let endpoint = std::env::var("AWS_ENDPOINT_URL_LAMBDA")?;
-            let url = format!("{endpoint}/2015-03-31/functions/{}/invocations", event["function"].as_str().unwrap_or_default());
-            let answer = reqwest::Client::new().post(url).body(event["event"].to_string()).send().await?;
+            let url = format!(
+                "{endpoint}/2015-03-31/functions/{}/invocations",
+                event["function"].as_str().unwrap_or_default()
+            );
+            let answer = reqwest::Client::new()
+                .post(url)
+                .body(event["event"].to_string())
+                .send()
+                .await?;
             Ok(serde_json::from_slice(&answer.bytes().await?)?)
         }
         other => Err(format!("cannot do {other:?}").into()),
@@ -130,7 +166,8 @@ async fn batch(event: &Value) -> Result<Value, Error> {
     let records = event["records"].as_object().into_iter().flatten();
     for (partition, records) in records {
         for one in records.as_array().into_iter().flatten() {
-            let bytes = base64::engine::general_purpose::STANDARD.decode(one["value"].as_str().unwrap_or_default())?;
+            let bytes = base64::engine::general_purpose::STANDARD
+                .decode(one["value"].as_str().unwrap_or_default())?;
             let value = String::from_utf8(bytes)?;
             let offset = &one["offset"];
             if value.starts_with("always-fail") {
@@ -139,13 +176,22 @@ async fn batch(event: &Value) -> Result<Value, Error> {
             if let Some(message) = value.strip_prefix("fail-with:") {
                 return Err(message.into());
             }
-            while value.strip_prefix("wait-for:").is_some_and(|file| !Path::new(file).exists()) {
+            while value
+                .strip_prefix("wait-for:")
+                .is_some_and(|file| !Path::new(file).exists())
+            {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             if value.starts_with("always-partial") || misbehaves(&value).await? {
-                failures.push(json!({ "itemIdentifier": { "partition": partition, "offset": offset } }));
+                failures.push(
+                    json!({ "itemIdentifier": { "partition": partition, "offset": offset } }),
+                );
             } else {
-                let said = if value == "dump" { one.to_string() } else { value };
+                let said = if value == "dump" {
+                    one.to_string()
+                } else {
+                    value
+                };
                 record(&format!("{partition} {offset} {said}"))?;
             }
         }
@@ -170,15 +216,24 @@ async fn messages(records: &[Value]) -> Result<Value, Error> {
             _ if body == "dump" => message.to_string(),
             _ => body,
         };
-        let done = failures.last().is_none_or(|failure| failure["itemIdentifier"] != *id);
-        record(&format!("{id} {receives} {} {} {said}", records.len(), if done { "done" } else { "failed" }))?;
+        let done = failures
+            .last()
+            .is_none_or(|failure| failure["itemIdentifier"] != *id);
+        record(&format!(
+            "{id} {receives} {} {} {said}",
+            records.len(),
+            if done { "done" } else { "failed" }
+        ))?;
     }
     Ok(json!({ "batchItemFailures": failures }))
 }
 
 /// Whether the record is to be reported as failed; other misbehaviour does not return.
 async fn misbehaves(value: &str) -> Result<bool, Error> {
-    let Some((what, marker)) = value.split_once("-once:").filter(|(_, marker)| !Path::new(marker).exists()) else {
+    let Some((what, marker)) = value
+        .split_once("-once:")
+        .filter(|(_, marker)| !Path::new(marker).exists())
+    else {
         return Ok(false);
     };
     std::fs::write(marker, "")?;
@@ -209,32 +264,66 @@ async fn busy(folder: &Path, id: &str) -> Result<usize, Error> {
 
 fn record(line: &str) -> Result<(), Error> {
     let path = std::env::var("RECORD_TO")?;
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)?;
     // one write: lines of several processes do not mix
     Ok(file.write_all(format!("{line}\n").as_bytes())?)
 }
 
 /// Takes events without the runtime library: waits as many milliseconds as each says, answers, and records how that was taken.
 async fn events_by_hand() -> Result<(), Error> {
-    let (client, api) = (reqwest::Client::new(), std::env::var("AWS_LAMBDA_RUNTIME_API")?);
+    let (client, api) = (
+        reqwest::Client::new(),
+        std::env::var("AWS_LAMBDA_RUNTIME_API")?,
+    );
     let base = format!("http://{api}/2018-06-01/runtime/invocation");
     loop {
         let next = client.get(format!("{base}/next")).send().await?;
-        let header = |name: &str| next.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        let (request, invocation) = (header("lambda-runtime-aws-request-id"), header("lambda-runtime-invocation-id"));
+        let header = |name: &str| {
+            next.headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (request, invocation) = (
+            header("lambda-runtime-aws-request-id"),
+            header("lambda-runtime-invocation-id"),
+        );
         let event: Value = serde_json::from_slice(&next.bytes().await?)?;
-        tokio::time::sleep(Duration::from_millis(event["ms"].as_u64().unwrap_or_default())).await;
+        tokio::time::sleep(Duration::from_millis(
+            event["ms"].as_u64().unwrap_or_default(),
+        ))
+        .await;
         let answer = json!({ "pid": std::process::id() }).to_string();
-        let answer =
-            client.post(format!("{base}/{request}/response")).header("Lambda-Runtime-Invocation-Id", invocation).body(answer);
-        record(&format!("{} {}", event["ms"], answer.send().await?.status().as_u16()))?;
+        let answer = client
+            .post(format!("{base}/{request}/response"))
+            .header("Lambda-Runtime-Invocation-Id", invocation)
+            .body(answer);
+        record(&format!(
+            "{} {}",
+            event["ms"],
+            answer.send().await?.status().as_u16()
+        ))?;
     }
 }
 
 /// What `lambda_runtime`'s graceful shutdown does: registers, asks for an event that never comes, and waits for SIGTERM.
 async fn internal_extension() -> Result<(), Error> {
-    let id = runtime_api("POST", "2020-01-01/extension/register", r#"{"events":[]}"#, None).await?;
-    tokio::spawn(async move { runtime_api("GET", "2020-01-01/extension/event/next", "", Some(&id)).await.map(drop) });
+    let id = runtime_api(
+        "POST",
+        "2020-01-01/extension/register",
+        r#"{"events":[]}"#,
+        None,
+    )
+    .await?;
+    tokio::spawn(async move {
+        runtime_api("GET", "2020-01-01/extension/event/next", "", Some(&id))
+            .await
+            .map(drop)
+    });
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::spawn(async move {
         terminate.recv().await;
@@ -246,19 +335,33 @@ async fn internal_extension() -> Result<(), Error> {
 
 /// Registers an extension. Status, body and identifier of the answer.
 async fn register(name: Option<&str>, body: &str) -> Result<(u16, Value, String), Error> {
-    let url = format!("http://{}/2020-01-01/extension/register", std::env::var("AWS_LAMBDA_RUNTIME_API")?);
+    let url = format!(
+        "http://{}/2020-01-01/extension/register",
+        std::env::var("AWS_LAMBDA_RUNTIME_API")?
+    );
     let mut request = reqwest::Client::new().post(url).body(body.to_owned());
     if let Some(name) = name {
         request = request.header("Lambda-Extension-Name", name);
     }
     let response = request.send().await?;
-    let id = response.headers().get("Lambda-Extension-Identifier").map(|id| id.to_str().map(str::to_owned)).transpose()?;
-    Ok((response.status().as_u16(), serde_json::from_slice(&response.bytes().await?)?, id.unwrap_or_default()))
+    let id = response
+        .headers()
+        .get("Lambda-Extension-Identifier")
+        .map(|id| id.to_str().map(str::to_owned))
+        .transpose()?;
+    Ok((
+        response.status().as_u16(),
+        serde_json::from_slice(&response.bytes().await?)?,
+        id.unwrap_or_default(),
+    ))
 }
 
 /// Reports an error in ways that are refused, then as it should be.
 async fn extension_calls() -> Result<(), Error> {
-    let url = format!("http://{}/2020-01-01/extension/init/error", std::env::var("AWS_LAMBDA_RUNTIME_API")?);
+    let url = format!(
+        "http://{}/2020-01-01/extension/init/error",
+        std::env::var("AWS_LAMBDA_RUNTIME_API")?
+    );
     let (_, _, own) = register(Some("own"), r#"{"events":[]}"#).await?;
     let unknown = "0f0e0d0c-0b0a-4908-8706-050403020100";
     let why = r#"{"errorType":"Extension.Bad","errorMessage":"no key"}"#;
@@ -279,7 +382,10 @@ async fn extension_calls() -> Result<(), Error> {
         let response = request.send().await?;
         let status = response.status().as_u16();
         let answer: Value = serde_json::from_slice(&response.bytes().await?)?;
-        record(&format!("{status} {}", answer["errorType"].as_str().unwrap_or("-")))?;
+        record(&format!(
+            "{status} {}",
+            answer["errorType"].as_str().unwrap_or("-")
+        ))?;
     }
     std::future::pending().await
 }
@@ -289,17 +395,31 @@ async fn register_all() -> Result<(), Error> {
     let all: Vec<(Option<String>, String)> = serde_json::from_str(&std::env::var("EXTENSIONS")?)?;
     for (name, body) in all {
         let (status, answer, id) = register(name.as_deref(), &body).await?;
-        record(&format!("{status} {}", answer["errorType"].as_str().unwrap_or("-")))?;
+        record(&format!(
+            "{status} {}",
+            answer["errorType"].as_str().unwrap_or("-")
+        ))?;
         if status == 200 {
-            tokio::spawn(async move { runtime_api("GET", "2020-01-01/extension/event/next", "", Some(&id)).await.map(drop) });
+            tokio::spawn(async move {
+                runtime_api("GET", "2020-01-01/extension/event/next", "", Some(&id))
+                    .await
+                    .map(drop)
+            });
         }
     }
     Ok(())
 }
 
-async fn runtime_api(method: &str, path: &str, body: &str, extension: Option<&str>) -> Result<String, Error> {
+async fn runtime_api(
+    method: &str,
+    path: &str,
+    body: &str,
+    extension: Option<&str>,
+) -> Result<String, Error> {
     let url = format!("http://{}/{path}", std::env::var("AWS_LAMBDA_RUNTIME_API")?);
-    let mut request = reqwest::Client::new().request(method.parse()?, url).body(body.to_owned());
+    let mut request = reqwest::Client::new()
+        .request(method.parse()?, url)
+        .body(body.to_owned());
     if let Some(id) = extension {
         request = request.header("Lambda-Extension-Identifier", id);
         if path.ends_with("/error") {
@@ -309,6 +429,9 @@ async fn runtime_api(method: &str, path: &str, body: &str, extension: Option<&st
         request = request.header("Lambda-Extension-Name", "behave");
     }
     let response = request.send().await?;
-    let id = response.headers().get("Lambda-Extension-Identifier").map(|id| id.to_str().map(str::to_owned));
+    let id = response
+        .headers()
+        .get("Lambda-Extension-Identifier")
+        .map(|id| id.to_str().map(str::to_owned));
     Ok(id.transpose()?.unwrap_or_default())
 }

@@ -35,9 +35,14 @@ pub(crate) struct Needs {
 impl Needs {
     /// `default_concurrency`: processes of a function that reserves no number.
     pub(crate) fn of(app: &Application, default_concurrency: usize) -> Self {
-        let processes = |reserved: Option<u32>| reserved.map_or(default_concurrency as u64, u64::from);
+        let processes =
+            |reserved: Option<u32>| reserved.map_or(default_concurrency as u64, u64::from);
         Self {
-            processes: app.functions.values().map(|function| processes(function.concurrency)).sum(),
+            processes: app
+                .functions
+                .values()
+                .map(|function| processes(function.concurrency))
+                .sum(),
             kafka: app.kafka.iter().filter(|mapping| mapping.enabled).count() as u64,
             queues: app.sqs.iter().filter(|mapping| mapping.enabled).count() as u64,
         }
@@ -51,7 +56,10 @@ impl Needs {
     pub(crate) fn wanted(&self) -> u64 {
         let processes = self.processes * PER_PROCESS;
         // connections get a quarter in any case
-        let connections = self.processes.clamp(256, MOST_CONNECTIONS).max(processes.div_ceil(3));
+        let connections = self
+            .processes
+            .clamp(256, MOST_CONNECTIONS)
+            .max(processes.div_ceil(3));
         self.own() + processes + connections
     }
 }
@@ -73,8 +81,9 @@ pub(crate) struct Plan {
 pub(crate) fn plan(limit: u64, needs: &Needs) -> Plan {
     let limit = limit.min(MOST);
     let rest = limit.saturating_sub(needs.own()).max(16);
-    let connections =
-        rest.saturating_sub(needs.processes * PER_PROCESS).clamp((rest / 4).min(MOST_CONNECTIONS), MOST_CONNECTIONS);
+    let connections = rest
+        .saturating_sub(needs.processes * PER_PROCESS)
+        .clamp((rest / 4).min(MOST_CONNECTIONS), MOST_CONNECTIONS);
     let control = (connections / 4).clamp(2, 32);
     Plan {
         limit,
@@ -118,14 +127,23 @@ pub(crate) fn restore(process: u32, soft: u64) -> io::Result<()> {
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| io::Error::other("no process id"))?;
     let maximum = getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?.1;
-    prlimit(Some(pid), Resource::Nofile, Rlimit { current: Some(soft.min(maximum)), maximum: Some(maximum) })?;
+    prlimit(
+        Some(pid),
+        Resource::Nofile,
+        Rlimit {
+            current: Some(soft.min(maximum)),
+            maximum: Some(maximum),
+        },
+    )?;
     Ok(())
 }
 
 /// True for failures of the machine that pass: no open file, memory, process, port or buffer is left, or a file that is being
 /// written cannot be run yet. They say nothing of what was tried, which is to be tried again.
 pub(crate) fn is_shortage(error: &io::Error) -> bool {
-    let Some(code) = error.raw_os_error() else { return false };
+    let Some(code) = error.raw_os_error() else {
+        return false;
+    };
     matches!(
         Errno::from_raw(code),
         Errno::EMFILE
@@ -144,7 +162,11 @@ mod tests {
     use super::*;
 
     fn needs(processes: u64) -> Needs {
-        Needs { processes, kafka: 2, queues: 1 }
+        Needs {
+            processes,
+            kafka: 2,
+            queues: 1,
+        }
     }
 
     #[test]
@@ -152,10 +174,20 @@ mod tests {
         for limit in [64, 128, 256, 1024, 4096, 20_000, 1 << 20, u64::MAX] {
             for processes in [1, 16, 130, 2_000] {
                 let plan = plan(limit, &needs(processes));
-                let parts = (plan.connections + plan.control) as u64 + plan.processes as u64 * PER_PROCESS;
-                assert!(parts + needs(processes).own() <= plan.limit.max(144 + OWN), "{limit} {processes} {plan:?}");
-                assert!((plan.connections + plan.control) as u64 <= MOST_CONNECTIONS, "{plan:?}");
-                assert!(plan.connections > 0 && plan.control > 0 && plan.processes > 0, "{plan:?}");
+                let parts =
+                    (plan.connections + plan.control) as u64 + plan.processes as u64 * PER_PROCESS;
+                assert!(
+                    parts + needs(processes).own() <= plan.limit.max(144 + OWN),
+                    "{limit} {processes} {plan:?}"
+                );
+                assert!(
+                    (plan.connections + plan.control) as u64 <= MOST_CONNECTIONS,
+                    "{plan:?}"
+                );
+                assert!(
+                    plan.connections > 0 && plan.control > 0 && plan.processes > 0,
+                    "{plan:?}"
+                );
             }
         }
     }
@@ -164,19 +196,34 @@ mod tests {
     fn a_wanted_limit_leaves_nothing_short() {
         for (kafka, queues) in [(0, 0), (2, 1), (20, 9)] {
             for processes in 1..10_000 {
-                let needs = Needs { processes, kafka, queues };
+                let needs = Needs {
+                    processes,
+                    kafka,
+                    queues,
+                };
                 let plan = plan(needs.wanted(), &needs);
-                assert!(plan.processes as u64 >= processes && plan.connections + plan.control >= 256, "{needs:?} {plan:?}");
+                assert!(
+                    plan.processes as u64 >= processes && plan.connections + plan.control >= 256,
+                    "{needs:?} {plan:?}"
+                );
             }
         }
     }
 
     #[test]
     fn only_failures_that_pass_are_shortages() {
-        for code in [libc_code(Errno::EMFILE), libc_code(Errno::ENOMEM), libc_code(Errno::EAGAIN)] {
+        for code in [
+            libc_code(Errno::EMFILE),
+            libc_code(Errno::ENOMEM),
+            libc_code(Errno::EAGAIN),
+        ] {
             assert!(is_shortage(&io::Error::from_raw_os_error(code)), "{code}");
         }
-        for code in [libc_code(Errno::ENOENT), libc_code(Errno::EACCES), libc_code(Errno::ENOEXEC)] {
+        for code in [
+            libc_code(Errno::ENOENT),
+            libc_code(Errno::EACCES),
+            libc_code(Errno::ENOEXEC),
+        ] {
             assert!(!is_shortage(&io::Error::from_raw_os_error(code)), "{code}");
         }
         assert!(!is_shortage(&io::Error::other("else")));

@@ -138,10 +138,17 @@ pub struct ConcurrencyLimit {
 impl fmt::Display for ConcurrencyLimit {
     /// The limit, who says so, and how to change it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { function, limit, reserved } = self;
+        let Self {
+            function,
+            limit,
+            reserved,
+        } = self;
         let instances = if *limit == 1 { "instance" } else { "instances" };
         match (limit, reserved) {
-            (0, _) => write!(f, "{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take it away"),
+            (0, _) => write!(
+                f,
+                "{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take it away"
+            ),
             (_, true) => write!(
                 f,
                 "{function} is at its limit of {limit} {instances} (ReservedConcurrentExecutions). Raise that, or say usher set \
@@ -159,10 +166,14 @@ impl fmt::Display for ConcurrencyLimit {
 /// The error of an invocation, or why it did not begin. `None`: the function answered.
 pub(crate) fn error_text(result: &Result<Response, Rejected>) -> Option<String> {
     match result {
-        Ok(Response { outcome: Outcome::Answer(_), .. }) => None,
-        Ok(Response { outcome: Outcome::Error(error) | Outcome::Interrupted(error), .. }) => {
-            Some(format!("{}: {}", error.error_type, error.message))
-        }
+        Ok(Response {
+            outcome: Outcome::Answer(_),
+            ..
+        }) => None,
+        Ok(Response {
+            outcome: Outcome::Error(error) | Outcome::Interrupted(error),
+            ..
+        }) => Some(format!("{}: {}", error.error_type, error.message)),
         Err(rejected) => Some(rejected.to_string()),
     }
 }

@@ -21,7 +21,9 @@ use jiff::Timestamp;
 use crate::filter::Filters;
 
 pub use asynchronous::{EventInvoke, EventTarget};
-pub use http::{Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route, Throttle, Throttling};
+pub use http::{
+    Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route, Throttle, Throttling,
+};
 pub use keys::KeySource;
 pub use location::Location;
 pub use logging::{LogFormat, LogLevel, Logging};
@@ -75,11 +77,17 @@ pub struct Diagnostic {
 impl Application {
     /// Something of it calls SQS: a queue of the template, a source that is one, or a destination.
     pub fn uses_sqs(&self) -> bool {
-        let letters = self.kafka.iter().filter(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
+        let letters = self
+            .kafka
+            .iter()
+            .filter(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
         !self.queues.is_empty()
             || self.sqs.iter().any(|mapping| mapping.enabled)
             || letters.into_iter().any(|mapping| mapping.enabled)
-            || self.event_invoke.values().any(|config| config.queues().next().is_some())
+            || self
+                .event_invoke
+                .values()
+                .any(|config| config.queues().next().is_some())
     }
 }
 

@@ -65,8 +65,8 @@ const ENDINGS: [&str; 6] = ["KEY", "KEYS", "PASS", "PWD", "DSN", "SIGNATURE"];
 
 /// Last words of names that hold a quantity, whose value is a number.
 const QUANTITIES: [&str; 16] = [
-    "AGE", "BYTES", "COUNT", "DAYS", "EXPIRY", "HOURS", "LENGTH", "LIMIT", "MAX", "MIN", "MINUTES", "MS", "PORT", "SECONDS",
-    "SIZE", "TTL",
+    "AGE", "BYTES", "COUNT", "DAYS", "EXPIRY", "HOURS", "LENGTH", "LIMIT", "MAX", "MIN", "MINUTES",
+    "MS", "PORT", "SECONDS", "SIZE", "TTL",
 ];
 
 /// A variable's value as it may be shown. `secrets`: values that must never be printed.
@@ -83,11 +83,17 @@ pub fn variable<'v>(name: &str, value: &'v str, secrets: &BTreeSet<String>) -> C
 /// A message or a listing as it may be shown. `secrets`: values that must never be printed, looked for from 4 bytes on, shorter
 /// ones where they stand in quotes, and the beginning of long ones, which messages cut.
 pub fn text<'t>(text: &'t str, secrets: &BTreeSet<String>) -> Cow<'t, str> {
-    let mut forms: Vec<String> = secrets.iter().filter(|secret| !secret.is_empty()).flat_map(|secret| forms(secret)).collect();
+    let mut forms: Vec<String> = secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .flat_map(|secret| forms(secret))
+        .collect();
     // a form that contains another goes first, or its rest would stay
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     let found = forms.iter().filter(|form| text.contains(form.as_str()));
-    let without = found.fold(Cow::Borrowed(text), |text, form| Cow::Owned(text.replace(form.as_str(), HIDDEN)));
+    let without = found.fold(Cow::Borrowed(text), |text, form| {
+        Cow::Owned(text.replace(form.as_str(), HIDDEN))
+    });
     match without {
         Cow::Borrowed(text) => shapes::hide_in_message(text),
         Cow::Owned(text) => Cow::Owned(shapes::hide_in_message(&text).into_owned()),
@@ -109,11 +115,18 @@ fn forms(secret: &str) -> Vec<String> {
 
 /// The value is a secret, the base64 of one, or a part of one.
 fn holds_a_secret(value: &str, secrets: &BTreeSet<String>) -> bool {
-    let decoded = STANDARD.decode(value).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = STANDARD
+        .decode(value)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     let is_part = |secret: &String| value.len() >= SHORTEST_PART && secret.contains(value);
     let mut all = secrets.iter().filter(|secret| !secret.is_empty());
     all.any(|secret| {
-        value.contains(secret) || is_part(secret) || decoded.as_ref().is_some_and(|text| text.contains(secret.as_str()))
+        value.contains(secret)
+            || is_part(secret)
+            || decoded
+                .as_ref()
+                .is_some_and(|text| text.contains(secret.as_str()))
     })
 }
 
@@ -125,7 +138,9 @@ fn names_a_secret(name: &str, value: &str) -> bool {
         return false;
     }
     let words = words(name);
-    let quantity = words.last().is_some_and(|last| QUANTITIES.contains(&last.as_str()));
+    let quantity = words
+        .last()
+        .is_some_and(|last| QUANTITIES.contains(&last.as_str()));
     if quantity && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
     }
@@ -143,11 +158,15 @@ fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';
     for character in name.chars() {
-        let begins = !character.is_ascii_alphanumeric() || (character.is_ascii_uppercase() && before.is_ascii_lowercase());
+        let begins = !character.is_ascii_alphanumeric()
+            || (character.is_ascii_uppercase() && before.is_ascii_lowercase());
         if begins && words.last().is_some_and(|word| !word.is_empty()) {
             words.push(String::new());
         }
-        if let Some(word) = words.last_mut().filter(|_| character.is_ascii_alphanumeric()) {
+        if let Some(word) = words
+            .last_mut()
+            .filter(|_| character.is_ascii_alphanumeric())
+        {
             word.push(character.to_ascii_uppercase());
         }
         before = character;
@@ -200,7 +219,10 @@ mod tests {
             ("MAX_TOKEN_LENGTH", "64"),
             ("USE_AUTH", "true"),
             ("KEY", "arn:aws:kms:us-east-1:000000000000:key/media-Key"),
-            ("SECRET_ARN", "arn:aws:secretsmanager:us-east-1:000000000000:secret:login"),
+            (
+                "SECRET_ARN",
+                "arn:aws:secretsmanager:us-east-1:000000000000:secret:login",
+            ),
             ("PUBLIC_KEY", "ssh-ed25519 AAAA"),
             ("AUTHOR", "x"),
             ("PASSENGERS", "4"),
@@ -221,8 +243,14 @@ mod tests {
         assert_eq!(shown("URL", "hush"), "hush", "short parts are words");
         let long = "0123456789".repeat(9);
         let secrets = ["hush-hush", "hush", "ab", &long].map(str::to_owned).into();
-        assert_eq!(text("T is 'hush-hush' and hush; about", &secrets), "T is '(hidden)' and (hidden); about");
+        assert_eq!(
+            text("T is 'hush-hush' and hush; about", &secrets),
+            "T is '(hidden)' and (hidden); about"
+        );
         assert_eq!(text("T is 'ab'", &secrets), "T is (hidden)");
-        assert_eq!(text(&format!("T is '{}...'", &long[..LONGEST_SHOWN]), &secrets), "T is '(hidden)...'");
+        assert_eq!(
+            text(&format!("T is '{}...'", &long[..LONGEST_SHOWN]), &secrets),
+            "T is '(hidden)...'"
+        );
     }
 }

@@ -70,18 +70,32 @@ impl StateFolder {
     /// Another host has the folder, or it cannot be used.
     pub fn claim(path: &Path) -> Result<Self, ClaimError> {
         let folder = path.to_owned();
-        let unusable = |why: String| ClaimError::Unusable { folder: path.to_owned(), why };
+        let unusable = |why: String| ClaimError::Unusable {
+            folder: path.to_owned(),
+            why,
+        };
         make(path).map_err(|error| unusable(error.to_string()))?;
         let mut lock = match lock(&path.join(LOCK)) {
             Ok(lock) => lock,
-            Err(TryLockError::WouldBlock) => return Err(ClaimError::InUse { process: process(path), folder }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(ClaimError::InUse {
+                    process: process(path),
+                    folder,
+                });
+            }
             Err(TryLockError::Error(error)) => return Err(unusable(format!("{LOCK}: {error}"))),
         };
         // for the message of the next one that tries
-        let noted = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        let noted = lock
+            .set_len(0)
+            .and_then(|()| writeln!(lock, "{}", std::process::id()));
         noted.map_err(|error| unusable(format!("{LOCK}: {error}")))?;
         let host_id = identity(path).map_err(|why| unusable(format!("{IDENTITY}: {why}")))?;
-        Ok(Self(Arc::new(Claimed { path: folder, host_id, _lock: lock })))
+        Ok(Self(Arc::new(Claimed {
+            path: folder,
+            host_id,
+            _lock: lock,
+        })))
     }
 
     /// Where it is.
@@ -98,11 +112,18 @@ impl StateFolder {
 /// Makes the folder for this user only. A new one is kept out of version control.
 pub(crate) fn make(folder: &Path) -> io::Result<()> {
     let new = !folder.exists();
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
     if !new {
         return Ok(());
     }
-    match OpenOptions::new().write(true).create_new(true).open(folder.join(".gitignore")) {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(folder.join(".gitignore"))
+    {
         Ok(mut ignore) => ignore.write_all(b"*\n"),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
@@ -111,7 +132,12 @@ pub(crate) fn make(folder: &Path) -> io::Result<()> {
 
 /// Locks a file for this process until the returned value is dropped, making it if need be.
 pub(crate) fn lock(file: &Path) -> Result<File, TryLockError> {
-    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file);
+    let options = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(file);
     let file = options.map_err(TryLockError::Error)?;
     file.try_lock()?;
     Ok(file)
@@ -119,7 +145,11 @@ pub(crate) fn lock(file: &Path) -> Result<File, TryLockError> {
 
 /// The process that has the folder, where the file says so.
 fn process(folder: &Path) -> Option<u32> {
-    std::fs::read_to_string(folder.join(LOCK)).ok()?.trim().parse().ok()
+    std::fs::read_to_string(folder.join(LOCK))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// Reads the folder's identity; makes one where there is none, or where the folder is a copy. Called with the lock held.
@@ -129,8 +159,9 @@ fn identity(folder: &Path) -> Result<String, String> {
     let mut text = String::new();
     match File::open(&file).and_then(|mut file| file.read_to_string(&mut text)) {
         Ok(_) => {
-            let known: Identity = strict_json::from_str(&text)
-                .map_err(|error| format!("it is damaged ({error}); remove it to get another identity"))?;
+            let known: Identity = strict_json::from_str(&text).map_err(|error| {
+                format!("it is damaged ({error}); remove it to get another identity")
+            })?;
             if known.home == home {
                 return Ok(known.id);
             }
@@ -142,7 +173,10 @@ fn identity(folder: &Path) -> Result<String, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.to_string()),
     }
-    let identity = Identity { id: hex::encode(rand::random::<[u8; 16]>()), home };
+    let identity = Identity {
+        id: hex::encode(rand::random::<[u8; 16]>()),
+        home,
+    };
     write(folder, &file, &identity).map_err(|error| error.to_string())?;
     Ok(identity.id)
 }
@@ -150,7 +184,12 @@ fn identity(folder: &Path) -> Result<String, String> {
 /// Replaces the file as a whole, so that a crash leaves the old one or the new one.
 fn write(folder: &Path, file: &Path, identity: &Identity) -> io::Result<()> {
     let half = folder.join("host-id.new");
-    let mut new = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&half)?;
+    let mut new = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&half)?;
     new.write_all(&serde_json::to_vec(identity)?)?;
     new.sync_all()?;
     std::fs::rename(half, file)?;
@@ -161,7 +200,12 @@ fn write(folder: &Path, file: &Path, identity: &Identity) -> io::Result<()> {
 fn home(folder: &Path) -> io::Result<String> {
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let folder = std::fs::metadata(folder)?;
-    Ok(format!("{} {} {}", machine.trim(), folder.dev(), folder.ino()))
+    Ok(format!(
+        "{} {} {}",
+        machine.trim(),
+        folder.dev(),
+        folder.ino()
+    ))
 }
 
 #[cfg(test)]
@@ -176,7 +220,12 @@ mod tests {
         let second = StateFolder::claim(&state).unwrap().host_id().to_owned();
         assert_eq!(first, second);
         assert_eq!(first.len(), 32);
-        assert_ne!(first, StateFolder::claim(&folder.path().join("other")).unwrap().host_id());
+        assert_ne!(
+            first,
+            StateFolder::claim(&folder.path().join("other"))
+                .unwrap()
+                .host_id()
+        );
     }
 
     #[test]
@@ -186,7 +235,11 @@ mod tests {
         let copy = state.clone();
         drop(state);
         let refused = StateFolder::claim(folder.path()).unwrap_err().to_string();
-        assert!(refused.contains(&format!("process {}", std::process::id())) && refused.contains("--state"), "{refused}");
+        assert!(
+            refused.contains(&format!("process {}", std::process::id()))
+                && refused.contains("--state"),
+            "{refused}"
+        );
         drop(copy);
         StateFolder::claim(folder.path()).unwrap();
     }
@@ -208,6 +261,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(IDENTITY), "").unwrap();
         let refused = StateFolder::claim(folder.path()).unwrap_err().to_string();
-        assert!(refused.contains("host-id") && refused.contains("remove it"), "{refused}");
+        assert!(
+            refused.contains("host-id") && refused.contains("remove it"),
+            "{refused}"
+        );
     }
 }

@@ -54,7 +54,9 @@ pub fn answer(bytes: &[u8]) -> io::Result<()> {
 /// Whether the character acts on a terminal or on the order of reading instead of being shown.
 fn acts(character: char) -> bool {
     let bidi = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    (character.is_control() && character != '\t') || matches!(character, '\u{2028}' | '\u{2029}') || bidi
+    (character.is_control() && character != '\t')
+        || matches!(character, '\u{2028}' | '\u{2029}')
+        || bidi
 }
 
 fn escaped(text: &str, keep_breaks: bool) -> Cow<'_, str> {
@@ -83,16 +85,28 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_shown() {
-        assert_eq!(line("a\x1b[2J\u{9b}1m\u{7f}b"), "a\\u001b[2J\\u009b1m\\u007fb");
-        assert_eq!(line("gnp.\u{202e}exe\u{2069}\u{200f}\u{61c}"), "gnp.\\u202eexe\\u2069\\u200f\\u061c");
-        assert_eq!(line("one\r\ntwo\u{2028}three\ttab"), "one\\r\\ntwo\\u2028three\ttab");
+        assert_eq!(
+            line("a\x1b[2J\u{9b}1m\u{7f}b"),
+            "a\\u001b[2J\\u009b1m\\u007fb"
+        );
+        assert_eq!(
+            line("gnp.\u{202e}exe\u{2069}\u{200f}\u{61c}"),
+            "gnp.\\u202eexe\\u2069\\u200f\\u061c"
+        );
+        assert_eq!(
+            line("one\r\ntwo\u{2028}three\ttab"),
+            "one\\r\\ntwo\\u2028three\ttab"
+        );
         assert_eq!(block("one\r\ntwo\x07"), "one\\r\ntwo\\u0007");
     }
 
     #[test]
     fn other_text_stays_as_it_is() {
         for text in ["", "Grüße, 世界 👩‍💻", "C:\\new \"x\"", "tab\there", "שלום"] {
-            assert!(matches!(line(text), Cow::Borrowed(same) if same == text), "{text}");
+            assert!(
+                matches!(line(text), Cow::Borrowed(same) if same == text),
+                "{text}"
+            );
         }
     }
 

@@ -43,17 +43,36 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let link = cache.streams.link()?;
     let programs = cache.open(truth, link.clone(), &names);
     if let Some(block) = cache.block() {
-        tokio::spawn(follow(programs.local(), link, names.clone(), cache.streams.evicted.clone(), block));
+        tokio::spawn(follow(
+            programs.local(),
+            link,
+            names.clone(),
+            cache.streams.evicted.clone(),
+            block,
+        ));
     }
 
     // Standard input is read by a thread of its own: the follower must run while nobody asks.
     let (send, mut asked) = tokio::sync::mpsc::unbounded_channel();
-    std::thread::spawn(move || std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    std::thread::spawn(move || {
+        std::io::stdin()
+            .lock()
+            .lines()
+            .map_while(Result::ok)
+            .try_for_each(|line| send.send(line))
+    });
     while let Some(line) = asked.recv().await {
         let (before, fresh) = (loads.load(Ordering::Relaxed), programs.local().is_fresh());
         let found = programs.find(line.trim().parse()?).await?;
-        let from = if fresh && loads.load(Ordering::Relaxed) == before { "memory" } else { "loaded" };
-        println!("{} {from}", found.map_or(0, |program| program.version.get()));
+        let from = if fresh && loads.load(Ordering::Relaxed) == before {
+            "memory"
+        } else {
+            "loaded"
+        };
+        println!(
+            "{} {from}",
+            found.map_or(0, |program| program.version.get())
+        );
     }
     Ok(())
 }

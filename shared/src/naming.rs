@@ -15,7 +15,9 @@ impl Names {
     /// `prefix`: 1 to 31 of `a-z 0-9 -`, starting with a letter, not ending with `-`.
     pub fn new(prefix: &str) -> Result<Self, BadValue> {
         let starts = prefix.starts_with(|c: char| c.is_ascii_lowercase());
-        let allowed = prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let allowed = prefix
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if starts && allowed && prefix.len() <= 31 && !prefix.ends_with('-') {
             Ok(Self(prefix.into()))
         } else {
@@ -89,16 +91,32 @@ mod tests {
         assert_eq!(names.schema(), "demo_1");
         assert_eq!(names.queue("program-changed"), "demo-1-program-changed");
         assert_eq!(names.stream("program-changed"), "demo-1:{program-changed}");
-        assert_eq!(names.dead_stream("program-changed"), "demo-1:{program-changed}-dead");
+        assert_eq!(
+            names.dead_stream("program-changed"),
+            "demo-1:{program-changed}-dead"
+        );
         let shard = Shard::new(7).expect("valid");
         assert_eq!(names.shard_key(shard, "resv:42"), "demo-1:{s07}:resv:42");
         let program = ProgramId::new(17).expect("valid");
-        assert_eq!(names.program_key(program, "floor"), "demo-1:{p17}:program:floor");
+        assert_eq!(
+            names.program_key(program, "floor"),
+            "demo-1:{p17}:program:floor"
+        );
     }
 
     #[test]
     fn a_prefix_that_could_run_into_another_name_is_refused() {
-        for bad in ["", "Demo", "1a", "a-", "a_b", "a:b", "a{b}", "a b", &"a".repeat(32)] {
+        for bad in [
+            "",
+            "Demo",
+            "1a",
+            "a-",
+            "a_b",
+            "a:b",
+            "a{b}",
+            "a b",
+            &"a".repeat(32),
+        ] {
             assert!(Names::new(bad).is_err(), "{bad:?} was taken");
         }
     }

@@ -20,20 +20,34 @@ const AT_ONCE: usize = 64;
 ///
 /// The shard is the one inside the number: reserve takes no order into another.
 pub fn settle_of(row: &OrderRow) -> Option<Settle> {
-    let program = ProgramRef { id: row.program?, shard: row.number.shard() };
+    let program = ProgramRef {
+        id: row.program?,
+        shard: row.number.shard(),
+    };
     let to = match row.status {
-        Status::Unpaid => SettleTo::Live { due_in_ms: Some(row.remaining_ms.unwrap_or(0).max(0) as u64) },
+        Status::Unpaid => SettleTo::Live {
+            due_in_ms: Some(row.remaining_ms.unwrap_or(0).max(0) as u64),
+        },
         Status::Paid | Status::Refunding => SettleTo::Live { due_in_ms: None },
         // The buyer got nothing: the same key may ask again.
         Status::Rejected | Status::Void => SettleTo::Gone { forget_key: true },
         // The buyer had an order: the same key still leads to it.
-        Status::Cancelled | Status::Closed | Status::Refunded => SettleTo::Gone { forget_key: false },
+        Status::Cancelled | Status::Closed | Status::Refunded => {
+            SettleTo::Gone { forget_key: false }
+        }
     };
     Some(Settle {
-        at: OrderAt { order: row.number, nonce: row.nonce, program },
+        at: OrderAt {
+            order: row.number,
+            nonce: row.nonce,
+            program,
+        },
         user: row.user.clone(),
         key: row.idempotency_key.clone(),
-        seats: row.category.filter(|_| !row.seats.is_empty()).map(|category| (category, row.seats.clone())),
+        seats: row
+            .category
+            .filter(|_| !row.seats.is_empty())
+            .map(|category| (category, row.seats.clone())),
         to,
     })
 }
@@ -62,7 +76,11 @@ const MAX_ROUNDS: u32 = 8;
 ///
 /// # Errors
 /// Only Postgres': all that was settled stays settled, and dirty.
-pub async fn reconcile(gate: &Gate, store: &Store, rows: &[OrderRow]) -> Result<Reconciled, StoreError> {
+pub async fn reconcile(
+    gate: &Gate,
+    store: &Store,
+    rows: &[OrderRow],
+) -> Result<Reconciled, StoreError> {
     let mut report = Reconciled::default();
     let mut seen: HashSet<OrderNumber> = HashSet::new();
     let mut rows = rows.to_vec();
@@ -73,13 +91,17 @@ pub async fn reconcile(gate: &Gate, store: &Store, rows: &[OrderRow]) -> Result<
         for batch in rows.chunks(AT_ONCE) {
             for (row, answer) in settle_all(gate, batch).await {
                 match answer {
-                    Ok(Some(Settled::Done { displaced: others, .. })) => {
+                    Ok(Some(Settled::Done {
+                        displaced: others, ..
+                    })) => {
                         clean.push((row.number, row.version));
                         displaced.extend(others.into_iter().map(|(order, _)| order));
                     }
                     // Nothing of it is in the gate, and nothing may come back.
                     Ok(None | Some(Settled::Tombstoned)) => clean.push((row.number, row.version)),
-                    Ok(Some(Settled::NotInstalled | Settled::NoSuchSeat | Settled::SeatsUnknown)) => {
+                    Ok(Some(
+                        Settled::NotInstalled | Settled::NoSuchSeat | Settled::SeatsUnknown,
+                    )) => {
                         report.waiting.push(row.number);
                     }
                     Err(e) => report.failed.push((row.number, e)),
@@ -89,14 +111,21 @@ pub async fn reconcile(gate: &Gate, store: &Store, rows: &[OrderRow]) -> Result<
         settled.extend(clean.iter().map(|(number, _)| *number));
         // Where every row was dirty in the version that was settled, none has changed.
         let mut newer = Vec::new();
-        if !clean.is_empty() && store.clear_dirty(&clean).await? < clean.len() as u64 && rounds < MAX_ROUNDS {
+        if !clean.is_empty()
+            && store.clear_dirty(&clean).await? < clean.len() as u64
+            && rounds < MAX_ROUNDS
+        {
             rounds += 1;
             newer = store.newer_orders(&clean).await?;
         }
         seen.extend(rows.iter().map(|row| row.number));
         // Once each: two rows that claim one seat would displace each other for ever.
         displaced.retain(|order| seen.insert(*order));
-        rows = if displaced.is_empty() { Vec::new() } else { store.orders(&displaced).await? };
+        rows = if displaced.is_empty() {
+            Vec::new()
+        } else {
+            store.orders(&displaced).await?
+        };
         rows.extend(newer);
         report.displaced.extend(displaced);
     }
@@ -105,7 +134,10 @@ pub async fn reconcile(gate: &Gate, store: &Store, rows: &[OrderRow]) -> Result<
 }
 
 /// All at the same time: they share a connection, and so a round trip or two.
-async fn settle_all(gate: &Gate, rows: &[OrderRow]) -> Vec<(OrderRow, Result<Option<Settled>, GateError>)> {
+async fn settle_all(
+    gate: &Gate,
+    rows: &[OrderRow],
+) -> Vec<(OrderRow, Result<Option<Settled>, GateError>)> {
     let mut tasks = JoinSet::new();
     for row in rows {
         let (gate, row) = (gate.clone(), row.clone());
@@ -123,11 +155,14 @@ async fn settle_all(gate: &Gate, rows: &[OrderRow]) -> Vec<(OrderRow, Result<Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{CategoryNo, Cents, IdempotencyKey, Nonce, ProgramId, SeatIndex, Shard, UserId};
+    use crate::message::{
+        CategoryNo, Cents, IdempotencyKey, Nonce, ProgramId, SeatIndex, Shard, UserId,
+    };
 
     fn row(status: Status) -> OrderRow {
         OrderRow {
-            number: OrderNumber::compose(1_800_000_000_000, Shard::new(9).expect("valid"), 7).expect("valid"),
+            number: OrderNumber::compose(1_800_000_000_000, Shard::new(9).expect("valid"), 7)
+                .expect("valid"),
             nonce: Nonce::new([7; 16]),
             user: Some(UserId::new("alice").expect("valid")),
             program: Some(ProgramId::new(3).expect("valid")),
@@ -151,32 +186,68 @@ mod tests {
     fn the_gate_holds_seats_exactly_for_live_rows() {
         for status in Status::ALL {
             let settle = settle_of(&row(status)).expect("a program is known");
-            assert_eq!(matches!(settle.to, SettleTo::Live { .. }), status.is_live(), "{status}");
+            assert_eq!(
+                matches!(settle.to, SettleTo::Live { .. }),
+                status.is_live(),
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn only_an_unpaid_row_has_a_timeout_and_an_overdue_one_is_due_at_once() {
-        assert_eq!(settle_of(&row(Status::Unpaid)).map(|s| s.to), Some(SettleTo::Live { due_in_ms: Some(900_000) }));
-        let overdue = OrderRow { remaining_ms: Some(-5), ..row(Status::Unpaid) };
-        assert_eq!(settle_of(&overdue).map(|s| s.to), Some(SettleTo::Live { due_in_ms: Some(0) }));
-        assert_eq!(settle_of(&row(Status::Paid)).map(|s| s.to), Some(SettleTo::Live { due_in_ms: None }));
+        assert_eq!(
+            settle_of(&row(Status::Unpaid)).map(|s| s.to),
+            Some(SettleTo::Live {
+                due_in_ms: Some(900_000)
+            })
+        );
+        let overdue = OrderRow {
+            remaining_ms: Some(-5),
+            ..row(Status::Unpaid)
+        };
+        assert_eq!(
+            settle_of(&overdue).map(|s| s.to),
+            Some(SettleTo::Live { due_in_ms: Some(0) })
+        );
+        assert_eq!(
+            settle_of(&row(Status::Paid)).map(|s| s.to),
+            Some(SettleTo::Live { due_in_ms: None })
+        );
     }
 
     #[test]
     fn a_key_is_free_again_only_if_its_buyer_got_no_order() {
         for status in [Status::Rejected, Status::Void] {
-            assert_eq!(settle_of(&row(status)).map(|s| s.to), Some(SettleTo::Gone { forget_key: true }), "{status}");
+            assert_eq!(
+                settle_of(&row(status)).map(|s| s.to),
+                Some(SettleTo::Gone { forget_key: true }),
+                "{status}"
+            );
         }
         for status in [Status::Cancelled, Status::Closed, Status::Refunded] {
-            assert_eq!(settle_of(&row(status)).map(|s| s.to), Some(SettleTo::Gone { forget_key: false }), "{status}");
+            assert_eq!(
+                settle_of(&row(status)).map(|s| s.to),
+                Some(SettleTo::Gone { forget_key: false }),
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn a_fence_that_knows_little_says_only_what_it_knows() {
-        let fence = OrderRow { category: None, seats: vec![], ..row(Status::Void) };
+        let fence = OrderRow {
+            category: None,
+            seats: vec![],
+            ..row(Status::Void)
+        };
         assert_eq!(settle_of(&fence).map(|s| s.seats), Some(None));
-        assert_eq!(settle_of(&OrderRow { program: None, ..fence }), None);
+        assert_eq!(
+            settle_of(&OrderRow {
+                program: None,
+                ..fence
+            }),
+            None
+        );
     }
 }

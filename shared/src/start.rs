@@ -8,5 +8,7 @@ use crate::config::{Problems, Reader};
 pub fn settings<S>(read: impl FnOnce(&Reader) -> Result<S, Problems>) -> Option<S> {
     let reader = Reader::from_env();
     crate::telemetry::init(&reader);
-    read(&reader).map_err(|problems| eprintln!("{problems}")).ok()
+    read(&reader)
+        .map_err(|problems| eprintln!("{problems}"))
+        .ok()
 }

@@ -6,8 +6,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
 /// A line as logs have them.
-const LINE: &str =
-    "2026-11-26T00:00:00.000000Z  INFO neighbour: something that nobody will ever read, again and again and again\n";
+const LINE: &str = "2026-11-26T00:00:00.000000Z  INFO neighbour: something that nobody will ever read, again and again and again\n";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -12,9 +12,14 @@ use shared::ingest::kafka::{Batch, Payload};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let file = std::env::var("LATENCY_TO").ok().filter(|file| !file.is_empty());
+    let file = std::env::var("LATENCY_TO")
+        .ok()
+        .filter(|file| !file.is_empty());
     let file = file.as_deref();
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| async move { handle(&event.payload, file) })).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| async move {
+        handle(&event.payload, file)
+    }))
+    .await
 }
 
 fn handle(batch: &Batch, latencies: Option<&str>) -> Result<(), Error> {
@@ -22,7 +27,9 @@ fn handle(batch: &Batch, latencies: Option<&str>) -> Result<(), Error> {
     let mut bytes = 0;
     let mut lines = String::new();
     for record in batch.records() {
-        let Payload::Bytes(value) = record.value else { continue };
+        let Payload::Bytes(value) = record.value else {
+            continue;
+        };
         bytes += value.len();
         if latencies.is_some() {
             let sent: u128 = std::str::from_utf8(value)?.trim().parse()?;
@@ -31,7 +38,11 @@ fn handle(batch: &Batch, latencies: Option<&str>) -> Result<(), Error> {
     }
     black_box(bytes);
     if let Some(file) = latencies {
-        OpenOptions::new().create(true).append(true).open(file)?.write_all(lines.as_bytes())?;
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(file)?
+            .write_all(lines.as_bytes())?;
     }
     Ok(())
 }

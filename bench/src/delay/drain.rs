@@ -20,7 +20,10 @@ pub(super) async fn by_verbs(queue: &DelayQueue, shard: Shard, entries: u32) -> 
     loop {
         let claimed = queue.claim(&[shard], BULK, LEASE_MS).await?;
         if claimed.claims.is_empty() {
-            ensure!(drained == entries as usize, "{drained} of {entries} were drained");
+            ensure!(
+                drained == entries as usize,
+                "{drained} of {entries} were drained"
+            );
             return Ok(began.elapsed());
         }
         queue.ack_many(&claimed.claims).await?;
@@ -37,21 +40,34 @@ pub(super) async fn by_worker(queue: &DelayQueue, entries: u32) -> Result<Durati
 
 /// From an instant at which all entries are due until the last is acknowledged.
 /// `lead`: how long scheduling them may take.
-pub(super) async fn at_one_instant(queue: &DelayQueue, entries: u32, lead: Duration) -> Result<Duration> {
+pub(super) async fn at_one_instant(
+    queue: &DelayQueue,
+    entries: u32,
+    lead: Duration,
+) -> Result<Duration> {
     let instant = SystemTime::now() + lead;
     let due = Due::At(instant.duration_since(UNIX_EPOCH)?.as_millis() as u64);
     for start in (0..entries).step_by(BULK) {
-        let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32)).map(|n| entry(n, shard_of(&id(n)), due)).collect();
+        let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32))
+            .map(|n| entry(n, shard_of(&id(n)), due))
+            .collect();
         queue.schedule_many(&some).await?;
     }
-    ensure!(SystemTime::now() < instant, "scheduling took longer than {lead:?}");
+    ensure!(
+        SystemTime::now() < instant,
+        "scheduling took longer than {lead:?}"
+    );
     handled(queue, entries).await?;
     Ok(instant.elapsed()?)
 }
 
 async fn handled(queue: &DelayQueue, entries: u32) -> Result<()> {
     let (tell, mut told) = mpsc::unbounded_channel();
-    let settings = WorkerSettings { at_once: 4 * BULK, batch: 2 * BULK, ..WorkerSettings::default() };
+    let settings = WorkerSettings {
+        at_once: 4 * BULK,
+        batch: 2 * BULK,
+        ..WorkerSettings::default()
+    };
     let worker = Worker::new(queue.clone(), settings, move |_: Job| {
         let _ = tell.send(());
         std::future::ready(Outcome::Done)
@@ -62,7 +78,12 @@ async fn handled(queue: &DelayQueue, entries: u32) -> Result<()> {
         }
     };
     // Told to stop by the last handler, it acknowledges what is left before it ends.
-    let tally = tokio::time::timeout(PATIENCE, worker.run(all)).await.context("the worker did not drain the queue in time")?;
-    ensure!(tally.done == u64::from(entries) && tally.late == 0, "{tally:?} of {entries}");
+    let tally = tokio::time::timeout(PATIENCE, worker.run(all))
+        .await
+        .context("the worker did not drain the queue in time")?;
+    ensure!(
+        tally.done == u64::from(entries) && tally.late == 0,
+        "{tally:?} of {entries}"
+    );
     Ok(())
 }

@@ -26,10 +26,15 @@ pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram
     let first_ms = now_us() / 1000 + LEAD_MS;
     let due_ms = move |n: u32| first_ms + u64::from(n) * 1000 / u64::from(PACE);
     for start in (0..TOTAL).step_by(BULK) {
-        let some: Vec<NewEntry> = (start..start + BULK as u32).map(|n| entry(n, shard_of(&id(n)), Due::At(due_ms(n)))).collect();
+        let some: Vec<NewEntry> = (start..start + BULK as u32)
+            .map(|n| entry(n, shard_of(&id(n)), Due::At(due_ms(n))))
+            .collect();
         queue.schedule_many(&some).await?;
     }
-    ensure!(now_us() / 1000 < first_ms, "scheduling took longer than {LEAD_MS} ms");
+    ensure!(
+        now_us() / 1000 < first_ms,
+        "scheduling took longer than {LEAD_MS} ms"
+    );
     let sleeper = thread::spawn(move || sleep_until_each((0..TOTAL).map(due_ms)));
 
     let late = Arc::new(Mutex::new(Histogram::<u64>::new(3)?));
@@ -46,9 +51,13 @@ pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram
         std::future::ready(Outcome::Done)
     })?;
     let patience = Duration::from_secs(u64::from(SECONDS) + 60);
-    let tally = tokio::time::timeout(patience, worker.run(all.notified())).await.context("not all entries came")?;
+    let tally = tokio::time::timeout(patience, worker.run(all.notified()))
+        .await
+        .context("not all entries came")?;
     ensure!(tally.done == u64::from(TOTAL), "{tally:?} of {TOTAL}");
-    let machine = sleeper.join().map_err(|_| anyhow::anyhow!("the sleeping thread panicked"))??;
+    let machine = sleeper
+        .join()
+        .map_err(|_| anyhow::anyhow!("the sleeping thread panicked"))??;
     let late = late.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok((machine, late))
 }
@@ -56,12 +65,16 @@ pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram
 fn sleep_until_each(times_ms: impl Iterator<Item = u64>) -> Result<Histogram<u64>> {
     let mut late = Histogram::new(3)?;
     for due_ms in times_ms {
-        thread::sleep(Duration::from_micros((due_ms * 1000).saturating_sub(now_us())));
+        thread::sleep(Duration::from_micros(
+            (due_ms * 1000).saturating_sub(now_us()),
+        ));
         late.saturating_record(now_us().saturating_sub(due_ms * 1000));
     }
     Ok(late)
 }
 
 fn now_us() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_micros() as u64)
 }

@@ -21,20 +21,32 @@ pub(super) async fn singly(queue: &DelayQueue, shard: Shard, entries: u32) -> Re
         clients.spawn(async move {
             for n in (client..entries).step_by(CLIENTS as usize) {
                 let entry = entry(n, shard, Due::In(3_600_000));
-                queue.schedule(shard, &entry.id, &entry.body, entry.due).await?;
+                queue
+                    .schedule(shard, &entry.id, &entry.body, entry.due)
+                    .await?;
             }
             Ok::<_, anyhow::Error>(())
         });
     }
-    clients.join_all().await.into_iter().collect::<Result<()>>()?;
+    clients
+        .join_all()
+        .await
+        .into_iter()
+        .collect::<Result<()>>()?;
     Ok(began.elapsed())
 }
 
 /// Many entries a call, due at once.
-pub(super) async fn many(queue: &DelayQueue, entries: u32, shard: impl Fn(u32) -> Shard) -> Result<Duration> {
+pub(super) async fn many(
+    queue: &DelayQueue,
+    entries: u32,
+    shard: impl Fn(u32) -> Shard,
+) -> Result<Duration> {
     let began = Instant::now();
     for start in (0..entries).step_by(BULK) {
-        let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32)).map(|n| entry(n, shard(n), Due::In(0))).collect();
+        let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32))
+            .map(|n| entry(n, shard(n), Due::In(0)))
+            .collect();
         queue.schedule_many(&some).await?;
     }
     Ok(began.elapsed())

@@ -23,8 +23,13 @@ pub(super) async fn run(site: &Site, events: u64) -> Result<Run> {
 /// A consumer with offsets stored by hand and committed by the client in the background.
 pub(super) fn consumer(site: &Site, group: &str) -> Result<BaseConsumer> {
     let mut settings = ClientConfig::new();
-    settings.set("bootstrap.servers", &site.brokers).set("group.id", format!("{}-{group}", site.topic));
-    settings.set("auto.offset.reset", "earliest").set("enable.auto.commit", "true").set("enable.auto.offset.store", "false");
+    settings
+        .set("bootstrap.servers", &site.brokers)
+        .set("group.id", format!("{}-{group}", site.topic));
+    settings
+        .set("auto.offset.reset", "earliest")
+        .set("enable.auto.commit", "true")
+        .set("enable.auto.offset.store", "false");
     let consumer: BaseConsumer = settings.create().context("Kafka's settings are wrong")?;
     consumer.subscribe(&[&site.topic])?;
     Ok(consumer)
@@ -36,7 +41,11 @@ fn consume(site: &Site, events: u64) -> Result<Run> {
     let (mut start, mut moved) = (None, Instant::now());
     while count < events {
         let Some(message) = consumer.poll(Duration::from_millis(100)) else {
-            ensure!(moved.elapsed() < STALLED, "no event for {} s at {count} of {events}", STALLED.as_secs());
+            ensure!(
+                moved.elapsed() < STALLED,
+                "no event for {} s at {count} of {events}",
+                STALLED.as_secs()
+            );
             continue;
         };
         let message = message?;
@@ -55,5 +64,9 @@ fn consume(site: &Site, events: u64) -> Result<Run> {
     }
     black_box(bytes);
     let (from, clock, cpu) = start.context("no events")?;
-    Ok(Run { done: count - from, seconds: clock.elapsed().as_secs_f64(), cpu: Reading::own().since(&cpu) })
+    Ok(Run {
+        done: count - from,
+        seconds: clock.elapsed().as_secs_f64(),
+        cpu: Reading::own().since(&cpu),
+    })
 }

@@ -18,13 +18,35 @@ pub(super) struct Running {
 
 /// Starts `bench/events`. `latencies`: the name of the file, within the folder, that gets them; `neighbour`: what a second function
 /// does.
-pub(super) async fn start(site: &Site, group: &str, batch: u32, latencies: Option<&str>, neighbour: &str) -> Result<Running> {
-    let folder = site.place.data().join("bench").join(format!("{}-{group}", site.topic));
+pub(super) async fn start(
+    site: &Site,
+    group: &str,
+    batch: u32,
+    latencies: Option<&str>,
+    neighbour: &str,
+) -> Result<Running> {
+    let folder = site
+        .place
+        .data()
+        .join("bench")
+        .join(format!("{}-{group}", site.topic));
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let latencies = latencies.map(|name| folder.join(name).display().to_string()).unwrap_or_default();
+    let latencies = latencies
+        .map(|name| folder.join(name).display().to_string())
+        .unwrap_or_default();
     let mut usher = Command::new(site.place.program("usher")?);
-    usher.current_dir(site.place.file("bench/events")).args(["up", "--no-build", "--profile", site.place.profile()]);
-    usher.env("CARGO_TARGET_DIR", site.place.programs.parent().unwrap_or(&site.place.programs)).env("RUST_LOG", "warn");
+    usher.current_dir(site.place.file("bench/events")).args([
+        "up",
+        "--no-build",
+        "--profile",
+        site.place.profile(),
+    ]);
+    usher
+        .env(
+            "CARGO_TARGET_DIR",
+            site.place.programs.parent().unwrap_or(&site.place.programs),
+        )
+        .env("RUST_LOG", "warn");
     let parameters = [
         ("Brokers", site.brokers.clone()),
         ("Topic", site.topic.clone()),
@@ -35,7 +57,12 @@ pub(super) async fn start(site: &Site, group: &str, batch: u32, latencies: Optio
         ("Neighbour", neighbour.to_owned()),
     ];
     usher.arg("--parameter-overrides");
-    usher.args(parameters.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}")));
+    usher.args(
+        parameters
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={value}")),
+    );
     let control = free_address(([127, 0, 0, 1], 0).into())?;
     let host = Host::start(usher, control, None, &folder.join("usher.log")).await?;
     Ok(Running { host, folder })
@@ -60,11 +87,23 @@ pub(super) async fn run(site: &Site, events: u64, batch: u32) -> Result<Run> {
 
 /// As [`run`], beside another function that does `neighbour`.
 pub(super) async fn beside(site: &Site, events: u64, batch: u32, neighbour: &str) -> Result<Run> {
-    let group = format!("usher-{batch}-{neighbour}-{:06x}", rand::random::<u32>() >> 8);
+    let group = format!(
+        "usher-{batch}-{neighbour}-{:06x}",
+        rand::random::<u32>() >> 8
+    );
     let running = start(site, &group, batch, None, neighbour).await?;
     let run = through_usher(&running.host.watch(), "Noop", events, WARM).await?;
-    let other = running.host.watch().status().await?.mapping("Neighbour").map(|mapping| mapping.records_done);
-    ensure!(other.unwrap_or(0) == 0, "the other function did not misbehave: {other:?} records are done");
+    let other = running
+        .host
+        .watch()
+        .status()
+        .await?
+        .mapping("Neighbour")
+        .map(|mapping| mapping.records_done);
+    ensure!(
+        other.unwrap_or(0) == 0,
+        "the other function did not misbehave: {other:?} records are done"
+    );
     running.stop().await?;
     Ok(run)
 }

@@ -39,7 +39,11 @@ pub(crate) async fn run(events: u32) -> Result<()> {
         if ours.len() >= events {
             break ours;
         }
-        ensure!(began.elapsed() < STALLED, "{} of {events} events came", ours.len());
+        ensure!(
+            began.elapsed() < STALLED,
+            "{} of {events} events came",
+            ours.len()
+        );
         sleep(Duration::from_millis(50)).await;
     };
     stop.store(true, Ordering::Relaxed);
@@ -53,7 +57,10 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     );
     group("One event on an idle system", &configuration);
     let (ours, bare) = (quantiles(&ours)?, quantiles(&bare)?);
-    for (name, values) in [("usher, to the function's handler", ours), ("bare rdkafka consumer", bare)] {
+    for (name, values) in [
+        ("usher, to the function's handler", ours),
+        ("bare rdkafka consumer", bare),
+    ] {
         figure(&format!("{name}, p50"), values.0, "ms");
         figure(&format!("{name}, p99"), values.1, "ms");
     }
@@ -67,15 +74,24 @@ fn now() -> Result<u128> {
 }
 
 async fn send(site: &Site, events: usize) -> Result<()> {
-    let producer: FutureProducer =
-        ClientConfig::new().set("bootstrap.servers", &site.brokers).set("linger.ms", "0").create().context("a producer")?;
+    let producer: FutureProducer = ClientConfig::new()
+        .set("bootstrap.servers", &site.brokers)
+        .set("linger.ms", "0")
+        .create()
+        .context("a producer")?;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for n in 0..events {
         ticks.tick().await;
         let value = now()?.to_string();
-        let record = FutureRecord::<(), _>::to(&site.topic).partition(n as i32 % PARTITIONS).payload(&value);
-        producer.send(record, STALLED).await.map_err(|(error, _)| error).context("an event was not taken")?;
+        let record = FutureRecord::<(), _>::to(&site.topic)
+            .partition(n as i32 % PARTITIONS)
+            .payload(&value);
+        producer
+            .send(record, STALLED)
+            .await
+            .map_err(|(error, _)| error)
+            .context("an event was not taken")?;
     }
     Ok(())
 }
@@ -84,7 +100,9 @@ fn listen(site: &Site, stop: &AtomicBool) -> Result<Vec<u64>> {
     let consumer = bare::consumer(site, "bare")?;
     let mut latencies = Vec::new();
     while !stop.load(Ordering::Relaxed) {
-        let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
+        let Some(message) = consumer.poll(Duration::from_millis(100)) else {
+            continue;
+        };
         let message = message?;
         let sent: u128 = std::str::from_utf8(message.payload().unwrap_or_default())?.parse()?;
         latencies.push(now()?.saturating_sub(sent) as u64);
@@ -100,7 +118,11 @@ fn read(text: &str) -> Result<Vec<u64>> {
 
 /// Median and 99th percentile, milliseconds, without the warm-up.
 fn quantiles(latencies: &[u64]) -> Result<(f64, f64)> {
-    ensure!(latencies.len() > WARM, "only {} events were seen", latencies.len());
+    ensure!(
+        latencies.len() > WARM,
+        "only {} events were seen",
+        latencies.len()
+    );
     let mut histogram = Histogram::<u64>::new(3)?;
     for latency in &latencies[WARM..] {
         histogram.record(*latency)?;

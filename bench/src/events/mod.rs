@@ -36,7 +36,11 @@ const WARM: u64 = 4;
 
 fn show(run: Run, name: &str, limit: Run) {
     figure(name, run.rate(), "events/s");
-    figure("  of the rdkafka consumer's rate", run.rate() / limit.rate(), "");
+    figure(
+        "  of the rdkafka consumer's rate",
+        run.rate() / limit.rate(),
+        "",
+    );
     figure("  CPU", run.cpu_per_million(), "s per million events");
 }
 
@@ -53,7 +57,11 @@ impl Site {
         let topic = format!("bench-{name}-{:06x}", rand::random::<u32>() >> 8);
         let brokers = Servers::from_env().brokers;
         ensure(&brokers, &topic, PARTITIONS).await?;
-        Ok(Self { place: Place::find()?, brokers, topic })
+        Ok(Self {
+            place: Place::find()?,
+            brokers,
+            topic,
+        })
     }
 
     /// With so many events in the topic.
@@ -76,12 +84,19 @@ pub(crate) async fn run(events: u32) -> Result<()> {
         "{events} events of {VALUE} bytes in {PARTITIONS} partitions, lz4, one broker; the first quarter is warm-up; usher: {INSTANCES} \
          processes of one function, shared::ingest decodes, memory is kept between events (MALLOC_ variables of bench/events); CPU: of the host and its functions, or of the peer, without the broker"
     );
-    group("Events from Kafka to a function that does nothing", &configuration);
+    group(
+        "Events from Kafka to a function that does nothing",
+        &configuration,
+    );
     let events = u64::from(events);
     let limit = bare::run(&site, events).await?;
     show(limit, "rdkafka consumer, in its own process", limit);
     for batch in BATCHES {
-        show(host::run(&site, events, batch).await?, &format!("usher, batches of {batch}"), limit);
+        show(
+            host::run(&site, events, batch).await?,
+            &format!("usher, batches of {batch}"),
+            limit,
+        );
     }
     for peer in peers::ALL {
         match peers::run(peer, &site, events).await? {

@@ -23,7 +23,10 @@ pub(crate) async fn run(events: u32) -> Result<()> {
         "{events} events of {VALUE} bytes, batches of {BATCH}, {INSTANCES} processes; the other function has one process, a timeout of 3 s \
          and the same events, none of which it completes; the rate alone is that of two runs, before and after the others"
     );
-    group("A function beside another that misbehaves, on one host", &configuration);
+    group(
+        "A function beside another that misbehaves, on one host",
+        &configuration,
+    );
     let first = host::run(&site, events, BATCH).await?.rate();
     let mut beside = Vec::new();
     for (what, _) in NEIGHBOURS {

@@ -28,7 +28,11 @@ pub(super) struct Peer {
 
 /// Those that are measured.
 pub(super) const ALL: [Peer; 2] = [
-    Peer { name: "Watermill 1.5 (Go), router, in its process", folder: "watermill", needs: &[&["go", "version"]] },
+    Peer {
+        name: "Watermill 1.5 (Go), router, in its process",
+        folder: "watermill",
+        needs: &[&["go", "version"]],
+    },
     Peer {
         name: "Spring Kafka 4 batch listener, in its process",
         folder: "spring",
@@ -47,36 +51,73 @@ struct Report {
 /// Builds and runs a peer. The inner error says why it could not be built here.
 pub(super) async fn run(peer: Peer, site: &Site, events: u64) -> Result<Result<Run, String>> {
     for tool in peer.needs {
-        let found = Command::new(tool[0]).args(&tool[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+        let found = Command::new(tool[0])
+            .args(&tool[1..])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .await;
         if !found.is_ok_and(|status| status.success()) {
-            return Ok(Err(format!("there is no `{}` on this machine", tool.join(" "))));
+            return Ok(Err(format!(
+                "there is no `{}` on this machine",
+                tool.join(" ")
+            )));
         }
     }
     let script = site.place.file("bench/peers").join(peer.folder).join("run");
     let output = site.place.data().join("bench/peers").join(peer.folder);
-    std::fs::create_dir_all(&output).with_context(|| format!("{} cannot be made", output.display()))?;
+    std::fs::create_dir_all(&output)
+        .with_context(|| format!("{} cannot be made", output.display()))?;
     let built = command(&script, &output).arg("build").output().await?;
     if !built.status.success() {
-        return Ok(Err(format!("it does not build: {}", last_line(&built.stderr))));
+        return Ok(Err(format!(
+            "it does not build: {}",
+            last_line(&built.stderr)
+        )));
     }
     let mut command = command(&script, &output);
-    command.arg("run").env("BROKERS", &site.brokers).env("TOPIC", &site.topic).env("EVENTS", events.to_string());
-    let ran = timeout(PATIENCE, command.output()).await.with_context(|| format!("{} does not end", peer.name))??;
+    command
+        .arg("run")
+        .env("BROKERS", &site.brokers)
+        .env("TOPIC", &site.topic)
+        .env("EVENTS", events.to_string());
+    let ran = timeout(PATIENCE, command.output())
+        .await
+        .with_context(|| format!("{} does not end", peer.name))??;
     let line = last_line(&ran.stdout);
     match serde_json::from_str::<Report>(&line) {
-        Ok(Report { events, seconds, cpu_seconds }) if ran.status.success() => {
-            Ok(Ok(Run { done: events, seconds, cpu: cpu_seconds }))
-        }
-        _ => bail!("{} ended with {}: {line} {}", peer.name, ran.status, last_line(&ran.stderr)),
+        Ok(Report {
+            events,
+            seconds,
+            cpu_seconds,
+        }) if ran.status.success() => Ok(Ok(Run {
+            done: events,
+            seconds,
+            cpu: cpu_seconds,
+        })),
+        _ => bail!(
+            "{} ended with {}: {line} {}",
+            peer.name,
+            ran.status,
+            last_line(&ran.stderr)
+        ),
     }
 }
 
 fn command(script: &Path, output: &Path) -> Command {
     let mut command = Command::new(script);
-    command.env("OUT", output).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .env("OUT", output)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     command
 }
 
 fn last_line(output: &[u8]) -> String {
-    String::from_utf8_lossy(output).lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
+    String::from_utf8_lossy(output)
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -29,7 +29,10 @@ pub struct Header<'m> {
 ///
 /// # Errors
 /// librdkafka cannot read the headers of this message: they break Kafka's format.
-#[allow(unsafe_code, reason = "rdkafka has no API for a header name that is not UTF-8")]
+#[allow(
+    unsafe_code,
+    reason = "rdkafka has no API for a header name that is not UTF-8"
+)]
 pub fn headers<'m>(message: &'m BorrowedMessage<'_>) -> Result<Vec<Header<'m>>, RDKafkaErrorCode> {
     let mut list = ptr::null_mut();
     // SAFETY: `message` holds a valid message for as long as it is borrowed. librdkafka parses the headers at the first call and keeps
@@ -44,7 +47,15 @@ pub fn headers<'m>(message: &'m BorrowedMessage<'_>) -> Result<Vec<Header<'m>>, 
     loop {
         let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
         // SAFETY: `list` was set by the successful call above and belongs to the message. The three others are valid places to write to.
-        let got = unsafe { rd_kafka_header_get_all(list, headers.len(), &raw mut name, &raw mut value, &raw mut size) };
+        let got = unsafe {
+            rd_kafka_header_get_all(
+                list,
+                headers.len(),
+                &raw mut name,
+                &raw mut value,
+                &raw mut size,
+            )
+        };
         if got != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
             // the index is behind the last header
             return Ok(headers);
@@ -54,7 +65,8 @@ pub fn headers<'m>(message: &'m BorrowedMessage<'_>) -> Result<Vec<Header<'m>>, 
         let header = unsafe {
             Header {
                 name: CStr::from_ptr(name).to_bytes(),
-                value: (!value.is_null()).then(|| std::slice::from_raw_parts(value.cast::<u8>(), size)),
+                value: (!value.is_null())
+                    .then(|| std::slice::from_raw_parts(value.cast::<u8>(), size)),
             }
         };
         headers.push(header);

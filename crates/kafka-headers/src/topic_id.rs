@@ -36,7 +36,11 @@ impl<T> Drop for Owned<T> {
 /// # Errors
 /// The cluster does not answer in time, has no such topic, or does not let this client see it.
 #[allow(unsafe_code, reason = "rdkafka has no API for topic ids")]
-pub fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str, patience: Duration) -> Result<Option<u128>, RDKafkaErrorCode> {
+pub fn topic_id<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    patience: Duration,
+) -> Result<Option<u128>, RDKafkaErrorCode> {
     let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidArgument)?;
     let milliseconds = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
     let failed = RDKafkaErrorCode::Fail;
@@ -51,19 +55,37 @@ pub fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str, patience: Dur
                 native::rd_kafka_TopicCollection_destroy,
             ),
             Owned::new(
-                native::rd_kafka_AdminOptions_new(consumer, native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS),
+                native::rd_kafka_AdminOptions_new(
+                    consumer,
+                    native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+                ),
                 native::rd_kafka_AdminOptions_destroy,
             ),
-            Owned::new(native::rd_kafka_queue_new(consumer), native::rd_kafka_queue_destroy),
+            Owned::new(
+                native::rd_kafka_queue_new(consumer),
+                native::rd_kafka_queue_destroy,
+            ),
         )
     };
-    let (topics, options, queue) = (topics.ok_or(failed)?, options.ok_or(failed)?, queue.ok_or(failed)?);
+    let (topics, options, queue) = (
+        topics.ok_or(failed)?,
+        options.ok_or(failed)?,
+        queue.ok_or(failed)?,
+    );
     // SAFETY: the four objects are live; the request copies the topics and the options. A null buffer of length 0 takes no error text.
     // The poll returns null or an event that is this function's to destroy.
     let event = unsafe {
-        native::rd_kafka_AdminOptions_set_request_timeout(options.object, milliseconds, ptr::null_mut(), 0);
+        native::rd_kafka_AdminOptions_set_request_timeout(
+            options.object,
+            milliseconds,
+            ptr::null_mut(),
+            0,
+        );
         native::rd_kafka_DescribeTopics(consumer, topics.object, options.object, queue.object);
-        Owned::new(native::rd_kafka_queue_poll(queue.object, milliseconds), native::rd_kafka_event_destroy)
+        Owned::new(
+            native::rd_kafka_queue_poll(queue.object, milliseconds),
+            native::rd_kafka_event_destroy,
+        )
     };
     let event = event.ok_or(RDKafkaErrorCode::OperationTimedOut)?;
     // SAFETY: the event is live until the end of this function, and everything that is read here belongs to it. Each pointer is looked at
@@ -91,8 +113,8 @@ pub fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str, patience: Dur
             return Ok(None);
         }
         let half = |bits: i64| u128::from(bits.cast_unsigned());
-        let id =
-            half(native::rd_kafka_Uuid_most_significant_bits(id)) << 64 | half(native::rd_kafka_Uuid_least_significant_bits(id));
+        let id = half(native::rd_kafka_Uuid_most_significant_bits(id)) << 64
+            | half(native::rd_kafka_Uuid_least_significant_bits(id));
         Ok((id != 0).then_some(id))
     }
 }

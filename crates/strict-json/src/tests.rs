@@ -39,16 +39,40 @@ fn point(x: i64) -> Point {
 
 #[test]
 fn structs_are_refused_from_arrays_at_any_depth() {
-    assert_eq!(from_str::<Point>(r#"{"x": 1, "z": [2]}"#).unwrap(), point(1));
+    assert_eq!(
+        from_str::<Point>(r#"{"x": 1, "z": [2]}"#).unwrap(),
+        point(1)
+    );
     for array in ["[1]", "[1, 2]", "[]"] {
         assert!(from_str::<Point>(array).is_err(), "{array}");
-        assert!(from_slice::<Option<Point>>(array.as_bytes()).is_err(), "{array}");
-        assert!(from_str::<Vec<Point>>(&format!("[{array}]")).is_err(), "{array}");
-        assert!(from_str::<BTreeMap<String, Point>>(&format!(r#"{{"a": {array}}}"#)).is_err(), "{array}");
-        assert!(from_str::<(Point, u8)>(&format!("[{array}, 1]")).is_err(), "{array}");
-        assert!(from_value::<Point>(serde_json::from_str(array).unwrap()).is_err(), "{array}");
-        assert!(from_value::<Vec<Point>>(serde_json::from_str(&format!("[{array}]")).unwrap()).is_err(), "{array}");
-        assert!(from_str::<Shape>(&format!(r#"{{"Dot": {array}}}"#)).is_err(), "{array}");
+        assert!(
+            from_slice::<Option<Point>>(array.as_bytes()).is_err(),
+            "{array}"
+        );
+        assert!(
+            from_str::<Vec<Point>>(&format!("[{array}]")).is_err(),
+            "{array}"
+        );
+        assert!(
+            from_str::<BTreeMap<String, Point>>(&format!(r#"{{"a": {array}}}"#)).is_err(),
+            "{array}"
+        );
+        assert!(
+            from_str::<(Point, u8)>(&format!("[{array}, 1]")).is_err(),
+            "{array}"
+        );
+        assert!(
+            from_value::<Point>(serde_json::from_str(array).unwrap()).is_err(),
+            "{array}"
+        );
+        assert!(
+            from_value::<Vec<Point>>(serde_json::from_str(&format!("[{array}]")).unwrap()).is_err(),
+            "{array}"
+        );
+        assert!(
+            from_str::<Shape>(&format!(r#"{{"Dot": {array}}}"#)).is_err(),
+            "{array}"
+        );
     }
     assert!(from_str::<Shape>(r#"{"Circle": [{"x": 1}, 2]}"#).is_err());
     assert!(from_str::<Shape>(r#"{"Circle": {"center": [1], "radius": 2}}"#).is_err());
@@ -57,24 +81,57 @@ fn structs_are_refused_from_arrays_at_any_depth() {
 #[test]
 fn everything_else_reads_as_by_serde_json() {
     assert_eq!(from_str::<Shape>(r#""Empty""#).unwrap(), Shape::Empty);
-    assert_eq!(from_str::<Shape>(r#"{"Dot": {"x": 1}}"#).unwrap(), Shape::Dot(point(1)));
-    assert_eq!(from_str::<Shape>(r#"{"Pair": [{"x": 1}, {"x": 2}]}"#).unwrap(), Shape::Pair(point(1), point(2)));
-    let circle = Shape::Circle { center: point(1), radius: 2.5 };
-    assert_eq!(from_str::<Shape>(r#"{"Circle": {"center": {"x": 1}, "radius": 2.5}}"#).unwrap(), circle);
-    assert_eq!(from_str::<(Id, u8)>(r#"["a", 2]"#).unwrap(), (Id("a".into()), 2));
+    assert_eq!(
+        from_str::<Shape>(r#"{"Dot": {"x": 1}}"#).unwrap(),
+        Shape::Dot(point(1))
+    );
+    assert_eq!(
+        from_str::<Shape>(r#"{"Pair": [{"x": 1}, {"x": 2}]}"#).unwrap(),
+        Shape::Pair(point(1), point(2))
+    );
+    let circle = Shape::Circle {
+        center: point(1),
+        radius: 2.5,
+    };
+    assert_eq!(
+        from_str::<Shape>(r#"{"Circle": {"center": {"x": 1}, "radius": 2.5}}"#).unwrap(),
+        circle
+    );
+    assert_eq!(
+        from_str::<(Id, u8)>(r#"["a", 2]"#).unwrap(),
+        (Id("a".into()), 2)
+    );
     let text = r#"{"text": "t", "raw": [1,  {"a": null}]}"#;
     let borrowed: Borrowed<'_> = from_str(text).unwrap();
-    assert_eq!((borrowed.text, borrowed.raw.get()), ("t", r#"[1,  {"a": null}]"#));
+    assert_eq!(
+        (borrowed.text, borrowed.raw.get()),
+        ("t", r#"[1,  {"a": null}]"#)
+    );
     let boxed: Box<RawValue> = from_slice(b" [1] ").unwrap();
     assert_eq!(boxed.get(), "[1]");
-    for text in ["null", "[1, -2, 3.5, 18446744073709551615]", r#"{"a": {"b": ["\u00e9", true]}}"#] {
-        assert_eq!(from_str::<Value>(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+    for text in [
+        "null",
+        "[1, -2, 3.5, 18446744073709551615]",
+        r#"{"a": {"b": ["\u00e9", true]}}"#,
+    ] {
+        assert_eq!(
+            from_str::<Value>(text).unwrap(),
+            serde_json::from_str::<Value>(text).unwrap()
+        );
     }
 }
 
 #[test]
 fn errors_name_line_and_column_and_text_after_the_value() {
     let error = from_str::<Point>("[1]").unwrap_err().to_string();
-    assert!(error.contains("expected a JSON object") && error.contains("line 1"), "{error}");
-    assert!(from_str::<Point>(r#"{"x": 1} 2"#).unwrap_err().to_string().contains("trailing characters"));
+    assert!(
+        error.contains("expected a JSON object") && error.contains("line 1"),
+        "{error}"
+    );
+    assert!(
+        from_str::<Point>(r#"{"x": 1} 2"#)
+            .unwrap_err()
+            .to_string()
+            .contains("trailing characters")
+    );
 }

@@ -41,7 +41,11 @@ struct Line<'a> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
     #[error("{partition} offset {offset}: {why}")]
-    Reading { partition: String, offset: i64, why: String },
+    Reading {
+        partition: String,
+        offset: i64,
+        why: String,
+    },
     #[error("the ledger cannot be written: {0}")]
     Ledger(#[from] std::io::Error),
 }
@@ -52,9 +56,17 @@ pub(crate) fn record(event: &Event, mut ledger: impl Write) -> Result<usize, Ref
     let mut count = 0;
     for (partition, records) in &event.records {
         for record in records {
-            let refuse = |why: String| Refused::Reading { partition: partition.clone(), offset: record.offset, why };
+            let refuse = |why: String| Refused::Reading {
+                partition: partition.clone(),
+                offset: record.offset,
+                why,
+            };
             let reading = read(record.value.as_deref().unwrap_or_default()).map_err(refuse)?;
-            let line = Line { partition, offset: record.offset, reading };
+            let line = Line {
+                partition,
+                offset: record.offset,
+                reading,
+            };
             serde_json::to_writer(&mut lines, &line).map_err(std::io::Error::from)?;
             lines.push(b'\n');
             count += 1;
@@ -66,10 +78,15 @@ pub(crate) fn record(event: &Event, mut ledger: impl Write) -> Result<usize, Ref
 }
 
 fn read(value: &str) -> Result<Reading, String> {
-    let bytes = base64::engine::general_purpose::STANDARD.decode(value).map_err(|error| error.to_string())?;
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(value)
+        .map_err(|error| error.to_string())?;
     let reading: Reading = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
     if reading.wh < 0 {
-        return Err(format!("meter {} says {} Wh, and no meter runs below zero", reading.meter, reading.wh));
+        return Err(format!(
+            "meter {} says {} Wh, and no meter runs below zero",
+            reading.meter, reading.wh
+        ));
     }
     Ok(reading)
 }
@@ -80,8 +97,13 @@ mod tests {
 
     fn event(values: &[&str]) -> Event {
         let encode = |value: &&str| Some(base64::engine::general_purpose::STANDARD.encode(value));
-        let records = values.iter().enumerate().map(|(at, value)| Record { offset: at as i64, value: encode(value) });
-        Event { records: BTreeMap::from([("t-0".to_owned(), records.collect())]) }
+        let records = values.iter().enumerate().map(|(at, value)| Record {
+            offset: at as i64,
+            value: encode(value),
+        });
+        Event {
+            records: BTreeMap::from([("t-0".to_owned(), records.collect())]),
+        }
     }
 
     const GOOD: &str = r#"{"meter": "m", "at": "2026-01-01T00:00:00Z", "wh": 5}"#;
@@ -93,7 +115,9 @@ mod tests {
         let lines = String::from_utf8_lossy(&ledger).into_owned();
         assert_eq!(
             lines.lines().next(),
-            Some(r#"{"partition":"t-0","offset":0,"meter":"m","at":"2026-01-01T00:00:00Z","wh":5}"#)
+            Some(
+                r#"{"partition":"t-0","offset":0,"meter":"m","at":"2026-01-01T00:00:00Z","wh":5}"#
+            )
         );
     }
 
@@ -101,8 +125,12 @@ mod tests {
     fn one_bad_reading_refuses_the_batch_and_nothing_is_written() {
         for bad in ["", "{}", r#"{"meter": "m", "at": "x", "wh": -1}"#] {
             let mut ledger = Vec::new();
-            let refused = record(&event(&[GOOD, bad]), &mut ledger).map_err(|refused| refused.to_string());
-            assert!(refused.is_err_and(|why| why.starts_with("t-0 offset 1: ")), "{bad}");
+            let refused =
+                record(&event(&[GOOD, bad]), &mut ledger).map_err(|refused| refused.to_string());
+            assert!(
+                refused.is_err_and(|why| why.starts_with("t-0 offset 1: ")),
+                "{bad}"
+            );
             assert!(ledger.is_empty());
         }
     }

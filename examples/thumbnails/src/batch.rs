@@ -53,7 +53,9 @@ impl Workshop {
         for message in event.records {
             if let Err(why) = self.shrink(&message.body) {
                 println!("message {} failed: {why}", message.message_id);
-                answer.batch_item_failures.push(Failure { item_identifier: message.message_id });
+                answer.batch_item_failures.push(Failure {
+                    item_identifier: message.message_id,
+                });
             }
         }
         answer
@@ -62,11 +64,14 @@ impl Workshop {
     /// Whoever reads the thumbnail never sees half of it, and doing it twice leaves the same file.
     fn shrink(&self, body: &str) -> Result<(), Box<dyn std::error::Error>> {
         let job: Job = serde_json::from_str(body)?;
-        let name = plain(&job.picture).ok_or("the picture must be the name of a file, without a way to other folders")?;
+        let name = plain(&job.picture)
+            .ok_or("the picture must be the name of a file, without a way to other folders")?;
         let picture = Picture::read(&std::fs::read(self.pictures.join(name))?)?;
         let small = picture.shrunk(self.longest_side);
         std::fs::create_dir_all(&self.thumbnails)?;
-        let half = self.thumbnails.join(format!("{}.{}", name.display(), std::process::id()));
+        let half = self
+            .thumbnails
+            .join(format!("{}.{}", name.display(), std::process::id()));
         std::fs::write(&half, small.to_bytes())?;
         std::fs::rename(half, self.thumbnails.join(name))?;
         println!("{} is {} x {}", name.display(), small.width, small.height);
@@ -94,11 +99,30 @@ mod tests {
 
     #[test]
     fn a_message_that_fails_is_named_alone() {
-        let record = |id: &str, body: &str| Message { message_id: id.into(), body: body.into() };
-        let nowhere = Workshop { pictures: "/nowhere".into(), thumbnails: "/nowhere".into(), longest_side: 8 };
-        let answer = nowhere.work(Event { records: vec![record("1", "not JSON"), record("2", r#"{"picture": "x.ppm"}"#)] });
-        let ids: Vec<&str> = answer.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
+        let record = |id: &str, body: &str| Message {
+            message_id: id.into(),
+            body: body.into(),
+        };
+        let nowhere = Workshop {
+            pictures: "/nowhere".into(),
+            thumbnails: "/nowhere".into(),
+            longest_side: 8,
+        };
+        let answer = nowhere.work(Event {
+            records: vec![
+                record("1", "not JSON"),
+                record("2", r#"{"picture": "x.ppm"}"#),
+            ],
+        });
+        let ids: Vec<&str> = answer
+            .batch_item_failures
+            .iter()
+            .map(|f| f.item_identifier.as_str())
+            .collect();
         assert_eq!(ids, ["1", "2"]);
-        assert_eq!(serde_json::to_string(&Answer::default()).unwrap_or_default(), r#"{"batchItemFailures":[]}"#);
+        assert_eq!(
+            serde_json::to_string(&Answer::default()).unwrap_or_default(),
+            r#"{"batchItemFailures":[]}"#
+        );
     }
 }

@@ -29,12 +29,22 @@ impl Picture {
         let (width, height, most) = (number(&mut rest)?, number(&mut rest)?, number(&mut rest)?);
         // One blank ends the header.
         let pixels = rest.get(1..).unwrap_or_default();
-        let wanted = width.checked_mul(height).and_then(|n| n.checked_mul(3)).filter(|n| *n <= MOST_BYTES && *n > 0);
+        let wanted = width
+            .checked_mul(height)
+            .and_then(|n| n.checked_mul(3))
+            .filter(|n| *n <= MOST_BYTES && *n > 0);
         let wanted = wanted.filter(|_| most == 255).ok_or(Unreadable::Header)?;
         if pixels.len() != wanted {
-            return Err(Unreadable::Pixels { given: pixels.len(), wanted });
+            return Err(Unreadable::Pixels {
+                given: pixels.len(),
+                wanted,
+            });
         }
-        Ok(Self { width, height, pixels: pixels.to_vec() })
+        Ok(Self {
+            width,
+            height,
+            pixels: pixels.to_vec(),
+        })
     }
 
     /// The file.
@@ -60,7 +70,11 @@ impl Picture {
                 pixels.extend(self.mean(rows.clone(), &columns));
             }
         }
-        Self { width, height, pixels }
+        Self {
+            width,
+            height,
+            pixels,
+        }
     }
 
     fn mean(&self, rows: std::ops::Range<usize>, columns: &std::ops::Range<usize>) -> [u8; 3] {
@@ -84,7 +98,11 @@ fn number(rest: &mut &[u8]) -> Result<usize, Unreadable> {
     let length = text.iter().take_while(|c| c.is_ascii_digit()).count();
     let (digits, after) = text.split_at(length);
     *rest = after;
-    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).filter(|n| *n > 0).ok_or(Unreadable::Header)
+    std::str::from_utf8(digits)
+        .ok()
+        .and_then(|digits| digits.parse().ok())
+        .filter(|n| *n > 0)
+        .ok_or(Unreadable::Header)
 }
 
 #[cfg(test)]
@@ -93,26 +111,56 @@ mod tests {
 
     #[test]
     fn a_picture_survives_writing_and_reading() {
-        let picture = Picture { width: 2, height: 1, pixels: vec![1, 2, 3, 250, 251, 252] };
+        let picture = Picture {
+            width: 2,
+            height: 1,
+            pixels: vec![1, 2, 3, 250, 251, 252],
+        };
         assert_eq!(Picture::read(&picture.to_bytes()), Ok(picture));
     }
 
     #[test]
     fn a_small_picture_is_the_mean_of_the_large_one_and_keeps_its_shape() {
         let pixels = [[0, 0, 0], [100, 100, 100], [10, 20, 30], [30, 40, 50]].concat();
-        let picture = Picture { width: 4, height: 1, pixels };
-        assert_eq!(picture.shrunk(2), Picture { width: 2, height: 1, pixels: vec![50, 50, 50, 20, 30, 40] });
+        let picture = Picture {
+            width: 4,
+            height: 1,
+            pixels,
+        };
+        assert_eq!(
+            picture.shrunk(2),
+            Picture {
+                width: 2,
+                height: 1,
+                pixels: vec![50, 50, 50, 20, 30, 40]
+            }
+        );
         assert_eq!(picture.shrunk(9), picture);
-        let tall = Picture { width: 1, height: 300, pixels: vec![7; 900] };
+        let tall = Picture {
+            width: 1,
+            height: 300,
+            pixels: vec![7; 900],
+        };
         assert_eq!((tall.shrunk(3).width, tall.shrunk(3).height), (1, 3));
     }
 
     #[test]
     fn files_that_are_no_pictures_are_told_apart() {
         assert_eq!(Picture::read(b"GIF89a"), Err(Unreadable::NotPpm));
-        for header in [&b"P6 2 0 255\n"[..], b"P6 2", b"P6 1 1 65535\n", b"P6 99999999999 99999999999 255\n"] {
+        for header in [
+            &b"P6 2 0 255\n"[..],
+            b"P6 2",
+            b"P6 1 1 65535\n",
+            b"P6 99999999999 99999999999 255\n",
+        ] {
             assert_eq!(Picture::read(header), Err(Unreadable::Header), "{header:?}");
         }
-        assert_eq!(Picture::read(b"P6 1 1 255\nab"), Err(Unreadable::Pixels { given: 2, wanted: 3 }));
+        assert_eq!(
+            Picture::read(b"P6 1 1 255\nab"),
+            Err(Unreadable::Pixels {
+                given: 2,
+                wanted: 3
+            })
+        );
     }
 }

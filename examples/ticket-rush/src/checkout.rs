@@ -26,18 +26,27 @@ pub struct Checkout(#[expect(dead_code, reason = "holds the lock")] File);
 impl Checkout {
     /// Takes the data folder, making it if need be. An error where another run has it.
     pub fn claim(data: &Path) -> Result<Self> {
-        std::fs::create_dir_all(data).with_context(|| format!("{} cannot be made", data.display()))?;
+        std::fs::create_dir_all(data)
+            .with_context(|| format!("{} cannot be made", data.display()))?;
         let path = data.join(LOCK);
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
         let mut file = file.with_context(|| format!("{} cannot be opened", path.display()))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => bail!(
                 "another run of demo or up works in {}{}. Wait until it ends, or end it; nothing of it was touched",
                 data.display(),
-                written(&path).map(|process| format!(" (process {process})")).unwrap_or_default()
+                written(&path)
+                    .map(|process| format!(" (process {process})"))
+                    .unwrap_or_default()
             ),
-            Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("{} cannot be locked", path.display()));
+            }
         }
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
@@ -52,8 +61,13 @@ pub struct Owned(#[expect(dead_code, reason = "the lock belongs to its session")
 impl Owned {
     /// Takes the environment; `None` where another process has it.
     pub async fn claim(servers: &Servers, prefix: &str) -> Result<Option<Self>> {
-        let mut db = PgConnection::connect(&servers.database_url).await.context("PostgreSQL does not answer")?;
-        let taken: bool = query_scalar(include_str!("claim.sql")).bind(prefix).fetch_one(&mut db).await?;
+        let mut db = PgConnection::connect(&servers.database_url)
+            .await
+            .context("PostgreSQL does not answer")?;
+        let taken: bool = query_scalar(include_str!("claim.sql"))
+            .bind(prefix)
+            .fetch_one(&mut db)
+            .await?;
         Ok(taken.then_some(Self(db)))
     }
 }
@@ -64,12 +78,16 @@ pub fn host_of(state: &Path) -> Result<Option<u32>> {
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("{} cannot be read", path.display()));
+        }
     };
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => Ok(Some(written(&path).unwrap_or(0))),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+        }
     }
 }
 
@@ -87,7 +105,10 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let first = Checkout::claim(data.path()).unwrap();
         let refused = Checkout::claim(data.path()).unwrap_err().to_string();
-        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        assert!(
+            refused.contains(&format!("process {}", std::process::id())),
+            "{refused}"
+        );
         drop(first);
         Checkout::claim(data.path()).unwrap();
     }

@@ -21,13 +21,25 @@ impl Ending {
     /// Takes the signals over.
     pub fn listen() -> Result<Self> {
         let take = |kind| signal(kind).context("signals cannot be listened for");
-        let hangup = if hangup_is_ignored() { None } else { Some(take(SignalKind::hangup())?) };
-        Ok(Self { interrupt: take(SignalKind::interrupt())?, terminate: take(SignalKind::terminate())?, hangup })
+        let hangup = if hangup_is_ignored() {
+            None
+        } else {
+            Some(take(SignalKind::hangup())?)
+        };
+        Ok(Self {
+            interrupt: take(SignalKind::interrupt())?,
+            terminate: take(SignalKind::terminate())?,
+            hangup,
+        })
     }
 
     /// The name of the next signal.
     pub async fn told(&mut self) -> &'static str {
-        let Self { interrupt, terminate, hangup } = self;
+        let Self {
+            interrupt,
+            terminate,
+            hangup,
+        } = self;
         let hung_up = async {
             match hangup {
                 Some(hangup) => hangup.recv().await,
@@ -53,5 +65,6 @@ impl Ending {
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & HANGUP != 0)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & HANGUP != 0)
 }

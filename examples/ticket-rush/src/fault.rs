@@ -31,7 +31,10 @@ pub async fn kill_at_work(watch: &Watch, function: &str, catch: Duration) -> Res
     let mut frozen = None;
     while began.elapsed() < LIMIT {
         let status = watch.status().await.context("usher's status")?;
-        let processes = status.function(function).map(|f| f.instances.clone()).unwrap_or_default();
+        let processes = status
+            .function(function)
+            .map(|f| f.instances.clone())
+            .unwrap_or_default();
         let waiting = began.elapsed() >= catch;
         match frozen {
             None => {
@@ -44,7 +47,10 @@ pub async fn kill_at_work(watch: &Watch, function: &str, catch: Duration) -> Res
             Some(pid) => match processes.iter().find(|p| p.pid == Some(pid)) {
                 Some(p) if !p.in_flight.is_empty() => {
                     if signal(pid, Signal::SIGKILL)? {
-                        return Ok(Killed { pid, records: p.in_flight.iter().map(|i| i.records).sum() });
+                        return Ok(Killed {
+                            pid,
+                            records: p.in_flight.iter().map(|i| i.records).sum(),
+                        });
                     }
                     frozen = None;
                 }
@@ -62,11 +68,17 @@ pub async fn kill_at_work(watch: &Watch, function: &str, catch: Duration) -> Res
     if let Some(pid) = frozen {
         signal(pid, Signal::SIGCONT)?;
     }
-    bail!("no process of {function} was seen at work within {} s", LIMIT.as_secs())
+    bail!(
+        "no process of {function} was seen at work within {} s",
+        LIMIT.as_secs()
+    )
 }
 
 fn candidate(processes: &[Instance], waiting: bool) -> Option<u32> {
-    processes.iter().find(|p| p.state == "busy" || (waiting && p.state == "idle")).and_then(|p| p.pid)
+    processes
+        .iter()
+        .find(|p| p.state == "busy" || (waiting && p.state == "idle"))
+        .and_then(|p| p.pid)
 }
 
 /// Sends the signal. False: the process has ended since its status was read.

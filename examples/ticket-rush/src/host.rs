@@ -49,16 +49,31 @@ impl Environment {
     /// `usher` with a verb that runs functions, those that were built together with this program.
     pub fn usher(&self, verb: &str) -> Result<Command> {
         let mut usher = self.told(&[verb])?;
-        usher.arg("--state").arg(&self.state).args(["--no-build", "--profile", self.place.profile()]);
-        usher.env("CARGO_TARGET_DIR", self.place.programs.parent().unwrap_or(&self.place.programs));
+        usher.arg("--state").arg(&self.state).args([
+            "--no-build",
+            "--profile",
+            self.place.profile(),
+        ]);
+        usher.env(
+            "CARGO_TARGET_DIR",
+            self.place.programs.parent().unwrap_or(&self.place.programs),
+        );
         Ok(usher)
     }
 
     /// `usher` with words and what the environment differs in.
     pub fn told(&self, words: &[&str]) -> Result<Command> {
         let mut usher = Command::new(self.place.program("usher")?);
-        usher.current_dir(&self.place.root).args(words).stdin(Stdio::null());
-        usher.args(["--sqs-endpoint", &self.servers.sqs_endpoint, "--redis-endpoint", &self.servers.cache_url]);
+        usher
+            .current_dir(&self.place.root)
+            .args(words)
+            .stdin(Stdio::null());
+        usher.args([
+            "--sqs-endpoint",
+            &self.servers.sqs_endpoint,
+            "--redis-endpoint",
+            &self.servers.cache_url,
+        ]);
         let own = [
             ("EnvPrefix", &self.prefix),
             ("DatabaseUrl", &self.servers.database_url),
@@ -68,7 +83,11 @@ impl Environment {
         ];
         usher.arg("--parameter-overrides");
         usher.args(own.map(|(name, value)| format!("{name}={value}")));
-        usher.args(self.parameters.iter().map(|(name, value)| format!("{name}={value}")));
+        usher.args(
+            self.parameters
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
         Ok(usher)
     }
 
@@ -85,7 +104,12 @@ impl Environment {
 
     async fn invoked(&self, function: &str, event: &Path, more: &[&str]) -> Result<Output> {
         let mut usher = self.usher("invoke")?;
-        usher.arg("-e").arg(event).arg(function).args(more).kill_on_drop(true);
+        usher
+            .arg("-e")
+            .arg(event)
+            .arg(function)
+            .args(more)
+            .kill_on_drop(true);
         Ok(usher.output().await?)
     }
 
@@ -119,7 +143,11 @@ pub struct Watch {
 impl Watch {
     /// What the host says of itself.
     pub async fn status(&self) -> Result<Status> {
-        let answer = self.client.get(format!("http://{}/_usher/status", self.control)).send().await?;
+        let answer = self
+            .client
+            .get(format!("http://{}/_usher/status", self.control))
+            .send()
+            .await?;
         Ok(answer.error_for_status()?.json().await?)
     }
 }
@@ -127,16 +155,37 @@ impl Watch {
 impl Host {
     /// Starts `usher up` as `usher` says it, its output appended to `log`, and waits until it tells its status at `control` and
     /// listens at `http`, if anything of it does.
-    pub async fn start(mut usher: Command, control: SocketAddr, http: Option<SocketAddr>, log: &Path) -> Result<Self> {
+    pub async fn start(
+        mut usher: Command,
+        control: SocketAddr,
+        http: Option<SocketAddr>,
+        log: &Path,
+    ) -> Result<Self> {
         let output = File::options().create(true).append(true).open(log);
         let output = output.with_context(|| format!("{} cannot be written", log.display()))?;
-        usher.arg("--control").arg(control.to_string()).arg("--until-stdin-closes").stdin(Stdio::piped());
+        usher
+            .arg("--control")
+            .arg(control.to_string())
+            .arg("--until-stdin-closes")
+            .stdin(Stdio::piped());
         // A group of its own, so that Ctrl-C reaches it only through us.
-        usher.stdout(output.try_clone()?).stderr(output).process_group(0).kill_on_drop(true);
+        usher
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0)
+            .kill_on_drop(true);
         let mut child = usher.spawn().context("usher could not be started")?;
         let input = child.stdin.take();
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-        let mut host = Self { child, _input: input, watch: Watch { control, client }, log: log.to_owned() };
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(5))
+            .build()?;
+        let mut host = Self {
+            child,
+            _input: input,
+            watch: Watch { control, client },
+            log: log.to_owned(),
+        };
         host.serving(http).await?;
         Ok(host)
     }
@@ -167,11 +216,21 @@ impl Host {
                 None => true,
             };
             // where a port was taken meanwhile, another host answers until this one has ended
-            if api && self.watch.status().await.is_ok_and(|status| Some(status.pid) == self.child.id()) {
+            if api
+                && self
+                    .watch
+                    .status()
+                    .await
+                    .is_ok_and(|status| Some(status.pid) == self.child.id())
+            {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                bail!("usher does not serve after {} s:\n{}", START.as_secs(), last_lines(&self.log));
+                bail!(
+                    "usher does not serve after {} s:\n{}",
+                    START.as_secs(),
+                    last_lines(&self.log)
+                );
             }
             sleep(Duration::from_millis(50)).await;
         }
@@ -180,7 +239,8 @@ impl Host {
     /// Asks it to drain, and waits until it has. An error if it failed or had to be killed.
     pub async fn stop(mut self) -> Result<()> {
         if let Some(pid) = self.child.id() {
-            kill(Pid::from_raw(pid as i32), Signal::SIGTERM).context("usher cannot be told to stop")?;
+            kill(Pid::from_raw(pid as i32), Signal::SIGTERM)
+                .context("usher cannot be told to stop")?;
         }
         match timeout(DRAIN, self.child.wait()).await {
             Ok(status) => {
@@ -191,7 +251,11 @@ impl Host {
                 Ok(())
             }
             Err(_) => {
-                bail!("usher did not drain within {} s; it was killed:\n{}", DRAIN.as_secs(), last_lines(&self.log))
+                bail!(
+                    "usher did not drain within {} s; it was killed:\n{}",
+                    DRAIN.as_secs(),
+                    last_lines(&self.log)
+                )
             }
         }
     }
@@ -211,6 +275,7 @@ pub fn last_lines(log: &Path) -> String {
 
 /// `wanted` if nothing listens there, else a free port of the same address.
 pub fn free_address(wanted: SocketAddr) -> Result<SocketAddr> {
-    let listener = std::net::TcpListener::bind(wanted).or_else(|_| std::net::TcpListener::bind((wanted.ip(), 0)));
+    let listener = std::net::TcpListener::bind(wanted)
+        .or_else(|_| std::net::TcpListener::bind((wanted.ip(), 0)));
     Ok(listener.context("no free port")?.local_addr()?)
 }

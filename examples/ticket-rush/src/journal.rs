@@ -16,15 +16,19 @@ pub struct Journal(Arc<Mutex<LineWriter<File>>>);
 impl Journal {
     /// A new log, `clients.jsonl` in `dir`.
     pub fn create(dir: &Path) -> Result<Self> {
-        std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+        std::fs::create_dir_all(dir)
+            .with_context(|| format!("{} cannot be made", dir.display()))?;
         let path = dir.join("clients.jsonl");
-        let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+        let file =
+            File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
         Ok(Self(Arc::new(Mutex::new(LineWriter::new(file)))))
     }
 
     /// Adds one line; `t` is the client's clock, for readers only.
     pub fn write(&self, event: &str, mut fields: Value) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_millis() as u64);
         fields["t"] = json!(now);
         fields["event"] = json!(event);
         let line = format!("{fields}\n");

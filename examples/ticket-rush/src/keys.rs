@@ -51,13 +51,20 @@ impl Keys {
         if !private.exists() {
             make(dir).with_context(|| format!("no key set could be made in {}", dir.display()))?;
         }
-        let pem = fs::read_to_string(&private).with_context(|| format!("{} cannot be read", private.display()))?;
+        let pem = fs::read_to_string(&private)
+            .with_context(|| format!("{} cannot be read", private.display()))?;
         let key = EncodingKey::from_rsa_pem(pem.as_bytes());
-        let key =
-            key.with_context(|| format!("{} is no RSA key; delete {} to make a new set", private.display(), dir.display()))?;
+        let key = key.with_context(|| {
+            format!(
+                "{} is no RSA key; delete {} to make a new set",
+                private.display(),
+                dir.display()
+            )
+        })?;
         let jwks = dir.join("jwks.json");
         if !jwks.exists() {
-            fs::write(&jwks, public(&RsaPrivateKey::from_pkcs8_pem(&pem)?)).context("jwks.json cannot be written")?;
+            fs::write(&jwks, public(&RsaPrivateKey::from_pkcs8_pem(&pem)?))
+                .context("jwks.json cannot be written")?;
         }
         Ok(Self(key))
     }
@@ -65,8 +72,18 @@ impl Keys {
     /// A token for `subject`, valid for `lifetime`; `scope` is a list separated by spaces.
     pub fn token(&self, subject: &str, scope: Option<&str>, lifetime: Duration) -> Result<String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let claims = Claims { iss: ISSUER, aud: AUDIENCE, sub: subject, iat: now, exp: now + lifetime.as_secs(), scope };
-        let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::RS256) };
+        let claims = Claims {
+            iss: ISSUER,
+            aud: AUDIENCE,
+            sub: subject,
+            iat: now,
+            exp: now + lifetime.as_secs(),
+            scope,
+        };
+        let header = Header {
+            kid: Some(KEY_ID.to_owned()),
+            ..Header::new(Algorithm::RS256)
+        };
         Ok(encode(&header, &claims, &self.0)?)
     }
 }
@@ -77,7 +94,12 @@ fn make(dir: &Path) -> Result<()> {
     fs::write(dir.join("jwks.json"), public(&key))?;
     // The private key last: a set that was interrupted is made anew.
     let part = dir.join(format!("private.pem.{}", std::process::id()));
-    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&part)?;
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&part)?;
     file.write_all(key.to_pkcs8_pem(LineEnding::LF)?.as_bytes())?;
     fs::rename(part, dir.join("private.pem"))?;
     Ok(())
@@ -94,7 +116,10 @@ fn base64_url(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        let bits = group
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - group.len()));
         for i in 0..=group.len() {
             text.push(char::from(LETTERS[(bits >> (18 - 6 * i) & 63) as usize]));
         }
@@ -111,24 +136,39 @@ mod tests {
     #[test]
     fn a_token_is_verified_by_the_published_keys_and_a_second_call_keeps_them() {
         let dir = tempfile::tempdir().expect("a folder");
-        let token =
-            Keys::at(dir.path()).and_then(|k| k.token("ann", Some("programs:write"), Duration::from_mins(1))).expect("a token");
+        let token = Keys::at(dir.path())
+            .and_then(|k| k.token("ann", Some("programs:write"), Duration::from_mins(1)))
+            .expect("a token");
         let jwks = fs::read_to_string(dir.path().join("jwks.json")).expect("public keys");
         let again = Keys::at(dir.path()).expect("the same keys");
-        assert_eq!(jwks, fs::read_to_string(dir.path().join("jwks.json")).expect("public keys"));
+        assert_eq!(
+            jwks,
+            fs::read_to_string(dir.path().join("jwks.json")).expect("public keys")
+        );
         assert!(again.token("bob", None, Duration::from_mins(1)).is_ok());
         let set: JwkSet = serde_json::from_str(&jwks).expect("a key set");
         let key = DecodingKey::from_jwk(set.find(KEY_ID).expect("the key")).expect("an RSA key");
         let mut rules = Validation::new(Algorithm::RS256);
         rules.set_issuer(&[ISSUER]);
         rules.set_audience(&[AUDIENCE]);
-        let claims = decode::<serde_json::Value>(&token, &key, &rules).expect("a valid token").claims;
-        assert_eq!((claims["sub"].as_str(), claims["scope"].as_str()), (Some("ann"), Some("programs:write")));
+        let claims = decode::<serde_json::Value>(&token, &key, &rules)
+            .expect("a valid token")
+            .claims;
+        assert_eq!(
+            (claims["sub"].as_str(), claims["scope"].as_str()),
+            (Some("ann"), Some("programs:write"))
+        );
     }
 
     #[test]
     fn base64_url_is_the_standard_one() {
-        let expected = [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("\u{3ff}\u{3ff}", "z7_Pvw")];
+        let expected = [
+            ("", ""),
+            ("f", "Zg"),
+            ("fo", "Zm8"),
+            ("foo", "Zm9v"),
+            ("\u{3ff}\u{3ff}", "z7_Pvw"),
+        ];
         for (plain, encoded) in expected {
             assert_eq!(base64_url(plain.as_bytes()), encoded);
         }

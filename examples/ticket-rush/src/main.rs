@@ -96,8 +96,16 @@ async fn run(verb: Verb) -> Result<ExitCode> {
             Keys::at(&keys)?;
             println!("{}", keys.join("jwks.json").display());
         }
-        Verb::Token { keys, sub, scope, minutes } => {
-            println!("{}", Keys::at(&keys)?.token(&sub, scope.as_deref(), Duration::from_mins(minutes))?);
+        Verb::Token {
+            keys,
+            sub,
+            scope,
+            minutes,
+        } => {
+            println!(
+                "{}",
+                Keys::at(&keys)?.token(&sub, scope.as_deref(), Duration::from_mins(minutes))?
+            );
         }
         Verb::Prepare { env } => {
             prepare(&environment(&env)?, |step| println!("{step}")).await?;

@@ -18,18 +18,29 @@ impl Place {
     /// The checkout around the current folder, and the programs beside the running one.
     pub fn find() -> Result<Self> {
         let here = env::current_dir().context("the current folder cannot be read")?;
-        let root = here.ancestors().find(|folder| folder.join("template.yaml").is_file());
+        let root = here
+            .ancestors()
+            .find(|folder| folder.join("template.yaml").is_file());
         let Some(root) = root else {
-            bail!("no template.yaml in {} or above it: run this inside the checkout", here.display());
+            bail!(
+                "no template.yaml in {} or above it: run this inside the checkout",
+                here.display()
+            );
         };
-        Ok(Self { root: root.to_owned(), programs: programs()? })
+        Ok(Self {
+            root: root.to_owned(),
+            programs: programs()?,
+        })
     }
 
     /// A program's path; says how to build it where it is missing.
     pub fn program(&self, name: &str) -> Result<PathBuf> {
         let path = self.programs.join(name);
         if !path.is_file() {
-            bail!("{} is not built: cargo build --workspace --profile local", path.display());
+            bail!(
+                "{} is not built: cargo build --workspace --profile local",
+                path.display()
+            );
         }
         Ok(path)
     }
@@ -62,7 +73,11 @@ impl Place {
 fn programs() -> Result<PathBuf> {
     let this = env::current_exe().context("the running program's path is unknown")?;
     let folder = this.parent().unwrap_or(Path::new("/"));
-    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    let folder = if folder.ends_with("deps") {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    };
     Ok(folder.to_owned())
 }
 
@@ -84,11 +99,19 @@ pub struct Servers {
 impl Servers {
     /// Reads `REDIS_URL`, `CACHE_URL`, `DATABASE_URL`, `KAFKA_BROKERS` and `SQS_ENDPOINT`.
     pub fn from_env() -> Self {
-        let or = |name: &str, default: &str| env::var(name).ok().filter(|v| !v.is_empty()).unwrap_or_else(|| default.to_owned());
+        let or = |name: &str, default: &str| {
+            env::var(name)
+                .ok()
+                .filter(|v| !v.is_empty())
+                .unwrap_or_else(|| default.to_owned())
+        };
         Self {
             redis_url: or("REDIS_URL", "redis://127.0.0.1:16379"),
             cache_url: or("CACHE_URL", "redis://127.0.0.1:16380"),
-            database_url: or("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher"),
+            database_url: or(
+                "DATABASE_URL",
+                "postgres://usher:usher@127.0.0.1:15432/usher",
+            ),
             brokers: or("KAFKA_BROKERS", "127.0.0.1:19092"),
             sqs_endpoint: or("SQS_ENDPOINT", "http://127.0.0.1:19324"),
         }

@@ -26,15 +26,25 @@ pub fn calls_topic(prefix: &str) -> String {
 pub async fn prepare(environment: &Environment, tell: impl Fn(&str)) -> Result<Keys> {
     let keys = Keys::at(&environment.keys)?;
     tell(&format!("key set in {}", environment.keys.display()));
-    for topic in [orders_topic(&environment.prefix), calls_topic(&environment.prefix)] {
+    for topic in [
+        orders_topic(&environment.prefix),
+        calls_topic(&environment.prefix),
+    ] {
         let made = topics::ensure(&environment.servers.brokers, &topic, topics::PARTITIONS).await?;
-        tell(&format!("topic {topic}: {} partitions{}", topics::PARTITIONS, if made { "" } else { " (it was there)" }));
+        tell(&format!(
+            "topic {topic}: {} partitions{}",
+            topics::PARTITIONS,
+            if made { "" } else { " (it was there)" }
+        ));
     }
     let event = environment.place.file("events/migrate/empty.json");
     let invoked = timeout(MIGRATION, environment.invoke_alone("Migrate", &event)).await;
     let output = invoked.context("the tables were not made within two minutes")??;
     if !output.status.success() {
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
         bail!("usher invoke Migrate failed:\n{err}{out}");
     }
     tell(&format!("tables of {} in PostgreSQL", environment.prefix));

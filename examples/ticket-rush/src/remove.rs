@@ -13,13 +13,27 @@ use crate::topics;
 /// environment, of which nothing is removed then.
 pub async fn remove(servers: &Servers, prefix: &str) -> Result<()> {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    ensure!(!prefix.is_empty() && prefix.chars().all(letters), "{prefix:?} is no environment prefix");
+    ensure!(
+        !prefix.is_empty() && prefix.chars().all(letters),
+        "{prefix:?} is no environment prefix"
+    );
     let owned = Owned::claim(servers, prefix).await?;
-    ensure!(owned.is_some(), "environment {prefix} is in use by another process; nothing of it was removed");
-    let mut db = PgConnection::connect(&servers.database_url).await.context("PostgreSQL does not answer")?;
+    ensure!(
+        owned.is_some(),
+        "environment {prefix} is in use by another process; nothing of it was removed"
+    );
+    let mut db = PgConnection::connect(&servers.database_url)
+        .await
+        .context("PostgreSQL does not answer")?;
     let schema = prefix.replace('-', "_");
-    raw_sql(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))).execute(&mut db).await?;
-    keys(servers, prefix).await.context("Redis does not answer")?;
+    raw_sql(AssertSqlSafe(format!(
+        "DROP SCHEMA IF EXISTS {schema} CASCADE"
+    )))
+    .execute(&mut db)
+    .await?;
+    keys(servers, prefix)
+        .await
+        .context("Redis does not answer")?;
     topics::remove(&servers.brokers, &orders_topic(prefix)).await?;
     topics::remove(&servers.brokers, &calls_topic(prefix)).await
 }
@@ -31,12 +45,17 @@ pub async fn keys(servers: &Servers, prefix: &str) -> Result<()> {
 }
 
 async fn keys_at(url: &str, prefix: &str) -> Result<()> {
-    let mut redis = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
+    let mut redis = redis::Client::open(url)?
+        .get_multiplexed_async_connection()
+        .await?;
     let mut cursor = 0;
     loop {
         let (next, found) = page(&mut redis, cursor, prefix).await?;
         if !found.is_empty() {
-            let _: () = redis::cmd("UNLINK").arg(found).query_async(&mut redis).await?;
+            let _: () = redis::cmd("UNLINK")
+                .arg(found)
+                .query_async(&mut redis)
+                .await?;
         }
         if next == 0 {
             return Ok(());
@@ -45,8 +64,16 @@ async fn keys_at(url: &str, prefix: &str) -> Result<()> {
     }
 }
 
-async fn page(redis: &mut MultiplexedConnection, cursor: u64, prefix: &str) -> Result<(u64, Vec<String>)> {
+async fn page(
+    redis: &mut MultiplexedConnection,
+    cursor: u64,
+    prefix: &str,
+) -> Result<(u64, Vec<String>)> {
     let mut scan = redis::cmd("SCAN");
-    scan.arg(cursor).arg("MATCH").arg(format!("{prefix}:*")).arg("COUNT").arg(2000);
+    scan.arg(cursor)
+        .arg("MATCH")
+        .arg(format!("{prefix}:*"))
+        .arg("COUNT")
+        .arg(2000);
     Ok(scan.query_async(redis).await?)
 }

@@ -10,7 +10,11 @@ fn colour() -> bool {
 }
 
 fn paint(code: &str, text: &str) -> String {
-    if colour() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    if colour() {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// A chapter of the story.
@@ -43,22 +47,42 @@ pub(crate) struct Bar {
 impl Bar {
     pub(crate) fn new(what: &str, total: u64) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        let template = if colour() { "  {msg:24} {bar:32.green/dim} {pos}/{len}" } else { "  {msg:24} {bar:32} {pos}/{len}" };
+        let template = if colour() {
+            "  {msg:24} {bar:32.green/dim} {pos}/{len}"
+        } else {
+            "  {msg:24} {bar:32} {pos}/{len}"
+        };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
         let told = std::cell::Cell::new((!terminal).then(std::time::Instant::now));
-        Self { drawn: bar, what: what.to_owned(), told }
+        Self {
+            drawn: bar,
+            what: what.to_owned(),
+            told,
+        }
     }
 
     pub(crate) fn set(&self, position: u64) {
         self.drawn.set_position(position);
-        if self.told.get().is_some_and(|t| t.elapsed() > Duration::from_secs(5)) {
+        if self
+            .told
+            .get()
+            .is_some_and(|t| t.elapsed() > Duration::from_secs(5))
+        {
             self.told.set(Some(std::time::Instant::now()));
-            line(&format!("{}: {position} of {}", self.what, self.drawn.length().unwrap_or(0)));
+            line(&format!(
+                "{}: {position} of {}",
+                self.what,
+                self.drawn.length().unwrap_or(0)
+            ));
         }
     }
 

@@ -26,7 +26,10 @@ impl Sent {
     pub(crate) fn answered(&self, route: &str, status: u16, by_function: bool) {
         let mut counts = self.lock();
         if by_function {
-            *counts.answered.entry((route.to_owned(), status)).or_default() += 1;
+            *counts
+                .answered
+                .entry((route.to_owned(), status))
+                .or_default() += 1;
         } else {
             counts.uncertain += 1;
         }

@@ -98,8 +98,18 @@ pub struct Shop {
 impl Shop {
     /// `base` like `http://127.0.0.1:18080`; `secret` is the one shared with the payment provider.
     pub fn new(base: &str, secret: &str, journal: Journal) -> Result<Self> {
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(35)).build().context("no HTTP client")?;
-        Ok(Self { client, base: base.to_owned(), secret: secret.to_owned(), journal, sent: Sent::default() })
+        let client = Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(35))
+            .build()
+            .context("no HTTP client")?;
+        Ok(Self {
+            client,
+            base: base.to_owned(),
+            secret: secret.to_owned(),
+            journal,
+            sent: Sent::default(),
+        })
     }
 
     /// What was sent through this shop and its clones.
@@ -112,19 +122,49 @@ impl Shop {
         let began = Instant::now();
         let Ok(response) = request.send().await else {
             self.sent.answered(route, 0, false);
-            return Answer { http: 0, body: Value::Null, instance: None, retry_after: None, took: began.elapsed() };
+            return Answer {
+                http: 0,
+                body: Value::Null,
+                instance: None,
+                retry_after: None,
+                took: began.elapsed(),
+            };
         };
         let http = response.status().as_u16();
-        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let (instance, retry_after) = (header("x-instance-id"), header("retry-after").and_then(|v| v.parse().ok()));
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .map(str::to_owned)
+        };
+        let (instance, retry_after) = (
+            header("x-instance-id"),
+            header("retry-after").and_then(|v| v.parse().ok()),
+        );
         self.sent.answered(route, http, instance.is_some());
-        let body = response.bytes().await.ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or(Value::Null);
-        Answer { http, body, instance, retry_after, took: began.elapsed() }
+        let body = response
+            .bytes()
+            .await
+            .ok()
+            .and_then(|b| serde_json::from_slice(&b).ok())
+            .unwrap_or(Value::Null);
+        Answer {
+            http,
+            body,
+            instance,
+            retry_after,
+            took: began.elapsed(),
+        }
     }
 
     /// Opens a program; needs a token with the scope `programs:write`.
     pub async fn open(&self, seller: &Buyer, program: &Value) -> Answer {
-        let request = self.client.post(format!("{}/programs", self.base)).bearer_auth(&seller.token).json(program);
+        let request = self
+            .client
+            .post(format!("{}/programs", self.base))
+            .bearer_auth(&seller.token)
+            .json(program);
         let answer = self.send("POST /programs", request).await;
         if let Some(id) = answer.text("id") {
             self.journal.write("sale", json!({ "program": id }));
@@ -134,34 +174,59 @@ impl Shop {
 
     /// A program with what is free.
     pub async fn program(&self, id: &str) -> Answer {
-        self.send("GET /programs/{id}", self.client.get(format!("{}/programs/{id}", self.base))).await
+        self.send(
+            "GET /programs/{id}",
+            self.client.get(format!("{}/programs/{id}", self.base)),
+        )
+        .await
     }
 
     /// Changes a program; needs a token with the scope `programs:write`.
     pub async fn change(&self, seller: &Buyer, id: &str, change: &Value) -> Answer {
-        let request = self.client.patch(format!("{}/programs/{id}", self.base)).bearer_auth(&seller.token).json(change);
+        let request = self
+            .client
+            .patch(format!("{}/programs/{id}", self.base))
+            .bearer_auth(&seller.token)
+            .json(change);
         self.send("PATCH /programs/{id}", request).await
     }
 
     /// Sums of the API's calls; needs a token with the scope `api-calls:read`. `query` as in `by=route,status`.
     pub async fn statistics(&self, operator: &Buyer, query: &str) -> Answer {
-        let request = self.client.get(format!("{}/api-calls/statistics?{query}", self.base)).bearer_auth(&operator.token);
+        let request = self
+            .client
+            .get(format!("{}/api-calls/statistics?{query}", self.base))
+            .bearer_auth(&operator.token);
         self.send("GET /api-calls/statistics", request).await
     }
 
     /// The seat map of a category.
     pub async fn seats(&self, id: &str, category: u32) -> Answer {
-        let request = self.client.get(format!("{}/programs/{id}/seats?category={category}", self.base));
+        let request = self.client.get(format!(
+            "{}/programs/{id}/seats?category={category}",
+            self.base
+        ));
         self.send("GET /programs/{id}/seats", request).await
     }
 
     /// Orders seats, waiting up to `wait` seconds for them to be stored.
-    pub async fn order(&self, buyer: &Buyer, program: &str, category: u32, want: &Want, key: Option<&str>, wait: u32) -> Answer {
+    pub async fn order(
+        &self,
+        buyer: &Buyer,
+        program: &str,
+        category: u32,
+        want: &Want,
+        key: Option<&str>,
+        wait: u32,
+    ) -> Answer {
         let body = match want {
             Want::Seats(seats) => json!({ "category": category, "seats": seats }),
             Want::Best(count) => json!({ "category": category, "count": count }),
         };
-        let mut request = self.client.post(format!("{}/programs/{program}/orders?wait={wait}", self.base));
+        let mut request = self.client.post(format!(
+            "{}/programs/{program}/orders?wait={wait}",
+            self.base
+        ));
         request = request.bearer_auth(&buyer.token).json(&body);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
@@ -184,7 +249,10 @@ impl Shop {
 
     /// One order of the buyer's.
     pub async fn look(&self, buyer: &Buyer, order: &str) -> Answer {
-        let request = self.client.get(format!("{}/orders/{order}", self.base)).bearer_auth(&buyer.token);
+        let request = self
+            .client
+            .get(format!("{}/orders/{order}", self.base))
+            .bearer_auth(&buyer.token);
         let answer = self.send("GET /orders/{number}", request).await;
         let line = json!({ "user": buyer.user, "order": order, "http": answer.http, "status": answer.text("status") });
         self.journal.write("seen", line);
@@ -193,13 +261,19 @@ impl Shop {
 
     /// The buyer's latest orders.
     pub async fn mine(&self, buyer: &Buyer) -> Answer {
-        let request = self.client.get(format!("{}/orders?limit=100", self.base)).bearer_auth(&buyer.token);
+        let request = self
+            .client
+            .get(format!("{}/orders?limit=100", self.base))
+            .bearer_auth(&buyer.token);
         self.send("GET /orders", request).await
     }
 
     /// Cancels an order.
     pub async fn cancel(&self, buyer: &Buyer, order: &str) -> Answer {
-        let request = self.client.post(format!("{}/orders/{order}/cancel", self.base)).bearer_auth(&buyer.token);
+        let request = self
+            .client
+            .post(format!("{}/orders/{order}/cancel", self.base))
+            .bearer_auth(&buyer.token);
         let answer = self.send("POST /orders/{number}/cancel", request).await;
         let line = json!({ "user": buyer.user, "order": order, "http": answer.http, "status": answer.text("status"), "code": answer.code() });
         self.journal.write("cancel", line);
@@ -208,11 +282,19 @@ impl Shop {
 
     /// The payment provider tells of a payment.
     pub async fn pay(&self, order: &str, reference: &str, amount_cents: i64) -> Answer {
-        let body = json!({ "reference": reference, "order": order, "amount_cents": amount_cents }).to_string();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()).to_string();
+        let body = json!({ "reference": reference, "order": order, "amount_cents": amount_cents })
+            .to_string();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs())
+            .to_string();
         let request = self.client.post(format!("{}/payments", self.base));
-        let request = request.header("Content-Type", "application/json").header("X-Payment-Timestamp", &now);
-        let request = request.header("X-Payment-Signature", sign(&self.secret, &now, &body)).body(body);
+        let request = request
+            .header("Content-Type", "application/json")
+            .header("X-Payment-Timestamp", &now);
+        let request = request
+            .header("X-Payment-Signature", sign(&self.secret, &now, &body))
+            .body(body);
         let answer = self.send("POST /payments", request).await;
         let line = json!({
             "order": order, "reference": reference, "amount_cents": amount_cents, "http": answer.http, "result": answer.text("result"),
@@ -225,7 +307,8 @@ impl Shop {
 
 /// The provider's signature: HMAC-SHA256 over timestamp, dot and body.
 pub fn sign(secret: &str, timestamp: &str, body: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
     mac.update(timestamp.as_bytes());
     mac.update(b".");
     mac.update(body.as_bytes());

@@ -89,6 +89,9 @@ impl Status {
 
     /// Every process of every function.
     pub fn processes(&self) -> impl Iterator<Item = u32> + '_ {
-        self.functions.iter().flat_map(|f| &f.instances).filter_map(|i| i.pid)
+        self.functions
+            .iter()
+            .flat_map(|f| &f.instances)
+            .filter_map(|i| i.pid)
     }
 }

@@ -14,17 +14,25 @@ pub const PARTITIONS: i32 = 4;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 fn admin(brokers: &str) -> Result<(AdminClient<DefaultClientContext>, AdminOptions)> {
-    let admin = ClientConfig::new().set("bootstrap.servers", brokers).create().context("Kafka's settings are wrong")?;
-    let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+    let admin = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .create()
+        .context("Kafka's settings are wrong")?;
+    let options = AdminOptions::new()
+        .request_timeout(Some(PATIENCE))
+        .operation_timeout(Some(PATIENCE));
     Ok((admin, options))
 }
 
 /// Makes the topic where it is missing; true if it was made.
 pub async fn ensure(brokers: &str, topic: &str, partitions: i32) -> Result<bool> {
     let (admin, options) = admin(brokers)?;
-    let wanted = NewTopic::new(topic, partitions, TopicReplication::Fixed(1)).set("message.timestamp.type", "LogAppendTime");
+    let wanted = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
+        .set("message.timestamp.type", "LogAppendTime");
     let answers = admin.create_topics([&wanted], &options).await;
-    let answers = answers.with_context(|| format!("Kafka at {brokers} does not answer: scripts/servers start kafka"))?;
+    let answers = answers.with_context(|| {
+        format!("Kafka at {brokers} does not answer: scripts/servers start kafka")
+    })?;
     match answers.first() {
         Some(Ok(_)) => Ok(true),
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(false),
@@ -37,8 +45,13 @@ pub async fn ensure(brokers: &str, topic: &str, partitions: i32) -> Result<bool>
 pub async fn remove(brokers: &str, topic: &str) -> Result<()> {
     let (admin, options) = admin(brokers)?;
     let answers = admin.delete_topics(&[topic], &options).await;
-    match answers.with_context(|| format!("Kafka at {brokers} does not answer"))?.first() {
-        Some(Err((topic, code))) if *code != RDKafkaErrorCode::UnknownTopicOrPartition => bail!("topic {topic} stays: {code}"),
+    match answers
+        .with_context(|| format!("Kafka at {brokers} does not answer"))?
+        .first()
+    {
+        Some(Err((topic, code))) if *code != RDKafkaErrorCode::UnknownTopicOrPartition => {
+            bail!("topic {topic} stays: {code}")
+        }
         _ => Ok(()),
     }
 }

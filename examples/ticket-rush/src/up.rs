@@ -14,7 +14,8 @@ use crate::say;
 /// Tokens printed for trying things out are good for a day.
 const DAY: Duration = Duration::from_hours(24);
 /// Scopes of the token for operators: everything that they may look at or mend.
-const OPERATOR: &str = "api-calls:read orders:read parked:read parked:write payments:read payments:write";
+const OPERATOR: &str =
+    "api-calls:read orders:read parked:read parked:write payments:read payments:write";
 
 pub(crate) async fn run(environment: Environment) -> Result<()> {
     let mut ending = Ending::listen()?;
@@ -29,7 +30,10 @@ pub(crate) async fn run(environment: Environment) -> Result<()> {
     let keys = ending.unless(prepare(&environment, say::done)).await?;
     let mut host = ending.unless(environment.up()).await?;
     let api = format!("http://{}", environment.http);
-    say::done(&format!("usher serves {api}, its log is {}", environment.log.display()));
+    say::done(&format!(
+        "usher serves {api}, its log is {}",
+        environment.log.display()
+    ));
 
     say::title("Try this, in a second terminal");
     let seller = keys.token("seller", Some("programs:write"), DAY)?;

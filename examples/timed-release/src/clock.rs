@@ -31,7 +31,10 @@ pub(crate) struct RedisClock {
 impl RedisClock {
     /// Connects at once, so that a Redis that is away is known at the start.
     pub(crate) async fn connect(url: &str) -> RedisResult<Self> {
-        let clock = Self { client: Client::open(url)?, kept: Arc::default() };
+        let clock = Self {
+            client: Client::open(url)?,
+            kept: Arc::default(),
+        };
         clock.read().await?;
         Ok(clock)
     }
@@ -60,12 +63,21 @@ impl RedisClock {
 
     /// The kept connection, or another.
     async fn connection(&self) -> RedisResult<MultiplexedConnection> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = self
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some(kept) = kept {
             return Ok(kept);
         }
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
-        let made = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let made = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
         self.keep(Some(made.clone()));
         Ok(made)
     }

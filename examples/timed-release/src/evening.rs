@@ -44,7 +44,9 @@ pub(crate) async fn run(url: &str) -> Result<Vec<String>> {
     let names = Names::new(&format!("holds-{:06x}", rand::random::<u32>() >> 8))?;
     let queue = DelayQueue::new(link, names, "table-holds")?;
     let clock = RedisClock::connect(url).await;
-    let clock = clock.context("Redis does not answer; set REDIS_URL, or start one: scripts/servers start redis")?;
+    let clock = clock.context(
+        "Redis does not answer; set REDIS_URL, or start one: scripts/servers start redis",
+    )?;
     let (tell, told) = mpsc::unbounded_channel();
     let mut evening = Evening {
         queue,
@@ -76,13 +78,21 @@ struct Evening {
 
 impl Evening {
     async fn play(&mut self, url: &str, tell: &mpsc::UnboundedSender<Told>) -> Result<()> {
-        println!("Tables are held for guests on their way. Two waiters release what nobody came for.");
+        println!(
+            "Tables are held for guests on their way. Two waiters release what nobody came for."
+        );
         for (table, hold_ms, note) in HOLDS {
             self.hold(table, hold_ms, note).await?;
         }
         println!("  held       {} tables, for 600 to 3000 ms", HOLDS.len());
-        let again = self.queue.schedule(shard_of("table-1"), "table-1", "Ahmadi", Due::In(1)).await?;
-        ensure!(again == Scheduled::Existing, "a hold asked for twice is one hold, not {again:?}");
+        let again = self
+            .queue
+            .schedule(shard_of("table-1"), "table-1", "Ahmadi", Due::In(1))
+            .await?;
+        ensure!(
+            again == Scheduled::Existing,
+            "a hold asked for twice is one hold, not {again:?}"
+        );
 
         let waiter = |name, falls_over| Waiter {
             name,
@@ -99,7 +109,8 @@ impl Evening {
         self.extend("table-9", 3200).await?;
         self.confirm("table-5").await?;
         self.confirm("table-8").await?;
-        self.until(|told| matches!(told, Told::Begins(job) if job.id == ACCIDENT)).await?;
+        self.until(|told| matches!(told, Told::Begins(job) if job.id == ACCIDENT))
+            .await?;
         clumsy.kill().await;
         println!("  killed     Otto, with {ACCIDENT} in his hands; Anna takes over");
         let anna = able.start(&self.queue, url)?;
@@ -108,28 +119,46 @@ impl Evening {
         self.hold("table-13", 20, "Moreau").await?;
         println!("  held       table-13, for 20 ms");
         self.mend("table-6").await?;
-        let open = self.promises.values().filter(|promise| matches!(promise, Promise::Until(_))).count();
+        let open = self
+            .promises
+            .values()
+            .filter(|promise| matches!(promise, Promise::Until(_)))
+            .count();
         while self.releases.len() < open {
             self.until(|told| matches!(told, Told::Ends(..))).await?;
         }
         let tally = anna.stop().await?;
-        println!("  closed     Anna released {}, tried again {}, put aside {}", tally.done, tally.retried, tally.parked);
+        println!(
+            "  closed     Anna released {}, tried again {}, put aside {}",
+            tally.done, tally.retried, tally.parked
+        );
         Ok(())
     }
 
     async fn hold(&mut self, table: &'static str, hold_ms: u64, note: &str) -> Result<()> {
         self.floor.hold(table);
-        self.promises.insert(table.to_owned(), Promise::Until(self.clock.now_ms().await? + hold_ms));
-        let scheduled = self.queue.schedule(shard_of(table), table, note, Due::In(hold_ms)).await?;
+        self.promises.insert(
+            table.to_owned(),
+            Promise::Until(self.clock.now_ms().await? + hold_ms),
+        );
+        let scheduled = self
+            .queue
+            .schedule(shard_of(table), table, note, Due::In(hold_ms))
+            .await?;
         ensure!(scheduled == Scheduled::New, "{table} was held already");
         Ok(())
     }
 
     /// The guest calls: a little longer.
     async fn extend(&mut self, table: &'static str, hold_ms: u64) -> Result<()> {
-        self.promises.insert(table.to_owned(), Promise::Until(self.clock.now_ms().await? + hold_ms));
+        self.promises.insert(
+            table.to_owned(),
+            Promise::Until(self.clock.now_ms().await? + hold_ms),
+        );
         ensure!(
-            self.queue.reschedule(shard_of(table), table, Due::In(hold_ms)).await?,
+            self.queue
+                .reschedule(shard_of(table), table, Due::In(hold_ms))
+                .await?,
             "{table} was released before its guest called"
         );
         println!("  extended   {table}, by {hold_ms} ms from now");
@@ -138,17 +167,32 @@ impl Evening {
 
     /// The guest comes: the table is theirs first, then nobody needs to be reminded any more.
     async fn confirm(&mut self, table: &'static str) -> Result<()> {
-        ensure!(self.floor.seat(table), "{table} was released before its guest came");
+        ensure!(
+            self.floor.seat(table),
+            "{table} was released before its guest came"
+        );
         self.promises.insert(table.to_owned(), Promise::Kept);
         let cancelled = self.queue.cancel(shard_of(table), table).await?;
-        println!("  confirmed  {table}{}", if cancelled { "" } else { " (its release was under way, and finds a guest)" });
+        println!(
+            "  confirmed  {table}{}",
+            if cancelled {
+                ""
+            } else {
+                " (its release was under way, and finds a guest)"
+            }
+        );
         Ok(())
     }
 
     /// The cause is mended, and the hold ends as it should have.
     async fn mend(&mut self, table: &'static str) -> Result<()> {
         let parked = loop {
-            if let Some(parked) = self.queue.parked(shard_of(table), 0, 100).await?.into_iter().find(|parked| parked.id == table)
+            if let Some(parked) = self
+                .queue
+                .parked(shard_of(table), 0, 100)
+                .await?
+                .into_iter()
+                .find(|parked| parked.id == table)
             {
                 break parked;
             }
@@ -158,7 +202,13 @@ impl Evening {
         self.catch_up();
         println!("  parked     {table}: {}", parked.reason);
         self.glasses.store(true, Ordering::Relaxed);
-        ensure!(self.queue.replay(shard_of(table), table, Due::In(0)).await? == Replayed::Done, "{table} is not parked");
+        ensure!(
+            self.queue
+                .replay(shard_of(table), table, Due::In(0))
+                .await?
+                == Replayed::Done,
+            "{table} is not parked"
+        );
         println!("  replayed   {table}: the glasses are found");
         Ok(())
     }
@@ -184,16 +234,29 @@ impl Evening {
     fn tell(&mut self, told: &Told) {
         match told {
             Told::Begins(..) => {}
-            Told::Fails(who, job, why) => println!("  failed     {} by {who}, attempt {}: {why}", job.id, job.attempt),
+            Told::Fails(who, job, why) => println!(
+                "  failed     {} by {who}, attempt {}: {why}",
+                job.id, job.attempt
+            ),
             Told::Ends(who, job, released, at_ms) => {
                 let late = at_ms.saturating_sub(job.due_ms);
                 match released {
                     Released::Now => {
-                        println!("  released   {} by {who}, {late} ms after its time, attempt {}", job.id, job.attempt);
-                        self.releases.push(Release { table: job.id.clone(), at_ms: *at_ms });
+                        println!(
+                            "  released   {} by {who}, {late} ms after its time, attempt {}",
+                            job.id, job.attempt
+                        );
+                        self.releases.push(Release {
+                            table: job.id.clone(),
+                            at_ms: *at_ms,
+                        });
                     }
-                    Released::Before => println!("  again      {} by {who}: it was free already", job.id),
-                    Released::TakenByItsGuest => println!("  too late   {} by {who}: its guest came first", job.id),
+                    Released::Before => {
+                        println!("  again      {} by {who}: it was free already", job.id)
+                    }
+                    Released::TakenByItsGuest => {
+                        println!("  too late   {} by {who}: its guest came first", job.id)
+                    }
                 }
             }
         }
@@ -207,8 +270,16 @@ impl Evening {
         if left != Stats::default() {
             faults.push(format!("something is left in the queue: {left:?}"));
         }
-        let kept = self.promises.values().filter(|promise| **promise == Promise::Kept).count();
-        println!("{} tables: {} released, {kept} kept for guests who came", self.promises.len(), self.releases.len());
+        let kept = self
+            .promises
+            .values()
+            .filter(|promise| **promise == Promise::Kept)
+            .count();
+        println!(
+            "{} tables: {} released, {kept} kept for guests who came",
+            self.promises.len(),
+            self.releases.len()
+        );
         Ok(faults)
     }
 }

@@ -77,7 +77,10 @@ mod tests {
         floor.hold("b");
         assert!(floor.seat("a"));
         assert_eq!(floor.release("a"), Released::TakenByItsGuest);
-        assert_eq!((floor.release("b"), floor.release("b")), (Released::Now, Released::Before));
+        assert_eq!(
+            (floor.release("b"), floor.release("b")),
+            (Released::Now, Released::Before)
+        );
         assert!(!floor.seat("b"));
     }
 }

@@ -11,7 +11,9 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let url = std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty());
+    let url = std::env::var("REDIS_URL")
+        .ok()
+        .filter(|url| !url.is_empty());
     let url = url.unwrap_or_else(|| "redis://127.0.0.1:16379".to_owned());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if !arguments.is_empty() {

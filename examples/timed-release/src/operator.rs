@@ -41,20 +41,31 @@ pub(crate) async fn run(url: &str, arguments: &[&str]) -> Result<()> {
 }
 
 fn queue(url: &str) -> Result<DelayQueue> {
-    let variable = |name: &str| std::env::var(name).with_context(|| format!("{name} is missing\n\n{USAGE}"));
+    let variable =
+        |name: &str| std::env::var(name).with_context(|| format!("{name} is missing\n\n{USAGE}"));
     let link = Link::open(url, Duration::from_secs(5))?;
-    Ok(DelayQueue::new(link, Names::new(&variable("ENV_PREFIX")?)?, &variable("QUEUE")?)?)
+    Ok(DelayQueue::new(
+        link,
+        Names::new(&variable("ENV_PREFIX")?)?,
+        &variable("QUEUE")?,
+    )?)
 }
 
 async fn pending(queue: &DelayQueue) -> Result<()> {
     let shards: Vec<Shard> = Shard::all().collect();
     let stats = queue.totals(&shards).await?;
-    println!("{} waiting, {} leased, {} put aside", stats.waiting, stats.leased, stats.parked);
+    println!(
+        "{} waiting, {} leased, {} put aside",
+        stats.waiting, stats.leased, stats.parked
+    );
     for (shard, pending) in queue.all_pending(&shards, LISTED).await? {
         let entry = pending.entry;
         let state = if entry.leased { "leased until" } else { "due" };
         let (id, due_ms, attempts) = (pending.id, entry.due_ms, entry.attempts);
-        println!("{shard}\t{id}\t{state} {due_ms}\tattempts {attempts}\t{}", short(&entry.body));
+        println!(
+            "{shard}\t{id}\t{state} {due_ms}\tattempts {attempts}\t{}",
+            short(&entry.body)
+        );
     }
     Ok(())
 }
@@ -62,15 +73,33 @@ async fn pending(queue: &DelayQueue) -> Result<()> {
 async fn list(queue: &DelayQueue) -> Result<()> {
     let shards: Vec<Shard> = Shard::all().collect();
     for (shard, parked) in queue.all_parked(&shards, LISTED).await? {
-        let Parked { id, mark, body, attempts, reason, parked_ms } = parked;
-        println!("{shard}\t{id}\t{mark}\tat {parked_ms}\tattempts {attempts}\t{}\t{}", short(&reason), short(&body));
+        let Parked {
+            id,
+            mark,
+            body,
+            attempts,
+            reason,
+            parked_ms,
+        } = parked;
+        println!(
+            "{shard}\t{id}\t{mark}\tat {parked_ms}\tattempts {attempts}\t{}\t{}",
+            short(&reason),
+            short(&body)
+        );
     }
     Ok(())
 }
 
 async fn show(queue: &DelayQueue, id: &str) -> Result<()> {
     for (shard, parked) in found(queue, id).await? {
-        let Parked { id, mark, body, attempts, reason, parked_ms } = parked;
+        let Parked {
+            id,
+            mark,
+            body,
+            attempts,
+            reason,
+            parked_ms,
+        } = parked;
         println!(
             "{id} {mark}\nshard {shard}, put aside at {parked_ms} after {attempts} attempts\nreason: {reason}\nbody: {body}\n"
         );
@@ -86,16 +115,25 @@ async fn replay(queue: &DelayQueue, id: &str, mark: Option<&str>) -> Result<()> 
     };
     match replayed {
         Replayed::Done => println!("{id} waits again, due now"),
-        Replayed::NotParked => bail!("nothing is put aside under {id} with this mark: see `show {id}`"),
-        Replayed::Several => bail!("{id} was put aside more than once: name the mark of one, see `show {id}`"),
-        Replayed::Existing => bail!("an entry {id} waits already; the one put aside stays. Replay it once that one has ended"),
+        Replayed::NotParked => {
+            bail!("nothing is put aside under {id} with this mark: see `show {id}`")
+        }
+        Replayed::Several => {
+            bail!("{id} was put aside more than once: name the mark of one, see `show {id}`")
+        }
+        Replayed::Existing => bail!(
+            "an entry {id} waits already; the one put aside stays. Replay it once that one has ended"
+        ),
     }
     Ok(())
 }
 
 async fn drop_one(queue: &DelayQueue, id: &str, mark: &str) -> Result<()> {
     let (shard, _) = found(queue, id).await?[0];
-    ensure!(queue.drop_parked(shard, id, mark).await?, "nothing is put aside under {id} with this mark: see `show {id}`");
+    ensure!(
+        queue.drop_parked(shard, id, mark).await?,
+        "nothing is put aside under {id} with this mark: see `show {id}`"
+    );
     println!("{id} {mark} is gone");
     Ok(())
 }
@@ -104,14 +142,32 @@ async fn drop_one(queue: &DelayQueue, id: &str, mark: &str) -> Result<()> {
 async fn found(queue: &DelayQueue, id: &str) -> Result<Vec<(Shard, Parked)>> {
     let mut all = Vec::new();
     for shard in Shard::all() {
-        all.extend(queue.parked_of(shard, id).await?.into_iter().map(|parked| (shard, parked)));
+        all.extend(
+            queue
+                .parked_of(shard, id)
+                .await?
+                .into_iter()
+                .map(|parked| (shard, parked)),
+        );
     }
-    ensure!(!all.is_empty(), "nothing is put aside under {id} in queue {}: see `list`", queue.name());
+    ensure!(
+        !all.is_empty(),
+        "nothing is put aside under {id} in queue {}: see `list`",
+        queue.name()
+    );
     Ok(all)
 }
 
 /// The beginning of a text, on one line.
 fn short(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHORT).collect();
-    if text.chars().nth(SHORT).is_some() { format!("{line}...") } else { line }
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(SHORT)
+        .collect();
+    if text.chars().nth(SHORT).is_some() {
+        format!("{line}...")
+    } else {
+        line
+    }
 }

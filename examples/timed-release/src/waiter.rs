@@ -75,7 +75,11 @@ impl Waiter {
     pub(crate) fn start(self, queue: &DelayQueue, url: &str) -> Result<Shift> {
         let settings = WorkerSettings {
             lease: LEASE,
-            backoff: Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1), max_attempts: Some(5) },
+            backoff: Backoff {
+                base: Duration::from_millis(100),
+                cap: Duration::from_secs(1),
+                max_attempts: Some(5),
+            },
             ..WorkerSettings::default()
         };
         let queue = queue.over(Link::open(url, Duration::from_secs(5))?);

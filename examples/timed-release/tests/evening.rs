@@ -27,7 +27,11 @@ fn run(url: Option<&str>) -> Output {
 fn an_evening_ends_with_nothing_lost_and_nothing_early() {
     let output = run(None);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     for step in [
         "held",
         "extended",
@@ -55,25 +59,53 @@ fn without_redis_it_says_what_to_do() {
 fn cut(client: &redis::Client) {
     let mut redis = client.get_connection().expect("connects");
     for kind in ["normal", "pubsub"] {
-        redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg(kind).exec(&mut redis).expect("killed");
+        redis::cmd("CLIENT")
+            .arg("KILL")
+            .arg("TYPE")
+            .arg(kind)
+            .exec(&mut redis)
+            .expect("killed");
     }
 }
 
 #[test]
 fn an_evening_outlives_its_connections() {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
+        .port();
     let mut server = Command::new("redis-server");
-    server.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-    let _server = Running(server.stdout(Stdio::null()).spawn().expect("redis-server starts"));
+    server.args([
+        "--port",
+        &port.to_string(),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]);
+    let _server = Running(
+        server
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server starts"),
+    );
     let url = format!("redis://127.0.0.1:{port}");
     let client = redis::Client::open(url.as_str()).expect("an address");
     let deadline = Instant::now() + Duration::from_secs(20);
     while let Err(error) = client.get_connection() {
-        assert!(Instant::now() < deadline, "the private redis-server does not answer: {error}");
+        assert!(
+            Instant::now() < deadline,
+            "the private redis-server does not answer: {error}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     let mut program = Command::new(env!("CARGO_BIN_EXE_timed-release"));
-    let program = program.env("REDIS_URL", &url).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let program = program
+        .env("REDIS_URL", &url)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut program = Running(program.spawn().expect("the example starts"));
     let mut said = Vec::new();
     for line in BufReader::new(program.0.stdout.take().expect("piped")).lines() {
@@ -85,8 +117,17 @@ fn an_evening_outlives_its_connections() {
         said.push(line);
     }
     let mut errors = String::new();
-    program.0.stderr.take().expect("piped").read_to_string(&mut errors).expect("text");
+    program
+        .0
+        .stderr
+        .take()
+        .expect("piped")
+        .read_to_string(&mut errors)
+        .expect("text");
     let said = said.join("\n");
-    assert!(program.0.wait().expect("ends").success(), "{said}\n{errors}");
+    assert!(
+        program.0.wait().expect("ends").success(),
+        "{said}\n{errors}"
+    );
     assert!(said.contains("13 tables: 11 released, 2 kept"), "{said}");
 }

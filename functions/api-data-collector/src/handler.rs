@@ -21,25 +21,46 @@ pub struct Collector {
 impl Collector {
     /// With a real store; it connects when first used.
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
-        let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
-        Ok(Self { settings, store, keeper: Keeper::default() })
+        let store = Store::connect(
+            settings.database.as_str(),
+            &settings.names,
+            settings.connections,
+        )?;
+        Ok(Self {
+            settings,
+            store,
+            keeper: Keeper::default(),
+        })
     }
 
     /// Handles a batch and says which records are to come again. Everything it does not name is durable.
     pub async fn handle(&self, batch: &Batch) -> Failures {
         let began = Instant::now();
         let arrivals: Vec<Arrival<_>> = batch.records().map(Arrival::read).collect();
-        let collected = self.store.collect_calls(&arrivals, self.settings.caps).await;
+        let collected = self
+            .store
+            .collect_calls(&arrivals, self.settings.caps)
+            .await;
         let store_time = began.elapsed();
         collected.dealt().raise_alarms(batch);
         let ledger = collected.dealt().ledger(batch);
         // A store that is away, or slow, is not asked for more.
         let forgotten = match collected.unfinished {
-            None => self.keeper.forget(&self.store, &self.settings.retention).await,
+            None => {
+                self.keeper
+                    .forget(&self.store, &self.settings.retention)
+                    .await
+            }
             Some(_) => Forgotten::default(),
         };
         let contended = collected.dealt().contended(batch.len());
-        self.measure(&collected, (ledger.counts(), contended), forgotten, store_time, began.elapsed());
+        self.measure(
+            &collected,
+            (ledger.counts(), contended),
+            forgotten,
+            store_time,
+            began.elapsed(),
+        );
         ledger.failures()
     }
 

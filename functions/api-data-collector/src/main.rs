@@ -8,10 +8,14 @@ use shared::ingest::kafka::Batch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
-    let Some(settings) = shared::start::settings(Settings::read) else { return Ok(ExitCode::FAILURE) };
+    let Some(settings) = shared::start::settings(Settings::read) else {
+        return Ok(ExitCode::FAILURE);
+    };
     let collector = Collector::open(settings)?;
     let collector = &collector;
-    let batch = |event: LambdaEvent<Batch>| async move { Ok::<_, Error>(collector.handle(&event.payload).await) };
+    let batch = |event: LambdaEvent<Batch>| async move {
+        Ok::<_, Error>(collector.handle(&event.payload).await)
+    };
     lambda_runtime::run(service_fn(batch)).await?;
     Ok(ExitCode::SUCCESS)
 }

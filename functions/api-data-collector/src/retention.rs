@@ -20,7 +20,10 @@ impl Keeper {
         if !self.due(Instant::now(), retention.every) {
             return Forgotten::default();
         }
-        match store.forget_calls(retention.calls, retention.minutes, retention.limit).await {
+        match store
+            .forget_calls(retention.calls, retention.minutes, retention.limit)
+            .await
+        {
             Ok(forgotten) => {
                 if forgotten.calls.max(forgotten.minutes) >= u64::from(retention.limit) {
                     self.again();

@@ -56,8 +56,17 @@ impl Settings {
                 every: every?,
                 limit: limit?,
             };
-            let caps = Caps { routes: routes?, clients: clients? };
-            Some(Self { names: names?, database: database?, connections: connections?, caps, retention })
+            let caps = Caps {
+                routes: routes?,
+                clients: clients?,
+            };
+            Some(Self {
+                names: names?,
+                database: database?,
+                connections: connections?,
+                caps,
+                retention,
+            })
         })
     }
 }

@@ -36,7 +36,11 @@ impl Invalidator {
         let link = settings.streams.link()?;
         let shared = SharedCache::new(link.clone(), settings.names.clone());
         let evicted = settings.streams.tell_evicted(link, &settings.names);
-        Ok(Self { settings, shared, evicted })
+        Ok(Self {
+            settings,
+            shared,
+            evicted,
+        })
     }
 
     /// Handles a batch and says which messages are to come again. For all others the caches hold nothing older, and everybody knows.
@@ -44,7 +48,11 @@ impl Invalidator {
         let began = Instant::now();
         let (work, bad) = changes::read(batch, &self.settings.streams.changed);
         let mut ledger = Ledger::new(batch);
-        let mut tally = Tally { programs: work.len() as u64, malformed: bad.len() as u64, ..Tally::default() };
+        let mut tally = Tally {
+            programs: work.len() as u64,
+            malformed: bad.len() as u64,
+            ..Tally::default()
+        };
         for (index, reason) in bad {
             let message = &batch.messages[index];
             tracing::error!(
@@ -68,7 +76,9 @@ impl Invalidator {
                 Ok(()) => Outcome::Done,
                 Err(error) => Outcome::Retry(Reason::new(error)),
             };
-            work.messages.iter().for_each(|index| ledger.note(*index, outcome.clone()));
+            work.messages
+                .iter()
+                .for_each(|index| ledger.note(*index, outcome.clone()));
             if let Err(error) = result {
                 tally.failed += work.messages.len() as u64;
                 away.get_or_insert(error);
@@ -87,8 +97,12 @@ impl Invalidator {
         tally.raised += u64::from(rose);
         tally.dropped += u64::from(dropped);
         // Told also when the floor stood already: whoever raised it may have died before this line.
-        self.evicted.tell(work.change, work.trace.as_deref()).await?;
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64);
+        self.evicted
+            .tell(work.change, work.trace.as_deref())
+            .await?;
+        let now_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |now| now.as_millis() as u64);
         tally.longest_ms = tally.longest_ms.max(now_ms.saturating_sub(work.since_ms));
         tracing::info!(program = %work.change.id, version = %work.change.version, rose, dropped, "evicted");
         Ok(())

@@ -8,10 +8,14 @@ use shared::ingest::sqs::Batch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
-    let Some(settings) = shared::start::settings(Settings::read) else { return Ok(ExitCode::FAILURE) };
+    let Some(settings) = shared::start::settings(Settings::read) else {
+        return Ok(ExitCode::FAILURE);
+    };
     let invalidator = Invalidator::open(settings)?;
     let invalidator = &invalidator;
-    let batch = |event: LambdaEvent<Batch>| async move { Ok::<_, Error>(invalidator.handle(&event.payload).await) };
+    let batch = |event: LambdaEvent<Batch>| async move {
+        Ok::<_, Error>(invalidator.handle(&event.payload).await)
+    };
     lambda_runtime::run(service_fn(batch)).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -18,6 +18,11 @@ impl Settings {
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
         let streams = ProgramStreams::read(reader);
-        reader.finish(|| Some(Self { names: names?, streams: streams? }))
+        reader.finish(|| {
+            Some(Self {
+                names: names?,
+                streams: streams?,
+            })
+        })
     }
 }

@@ -25,15 +25,24 @@ struct Stage {
 
 impl Stage {
     fn open() -> Self {
-        let names = Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
+        let names =
+            Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
         let link = Link::open(&cache_url(), Duration::from_secs(5)).expect("a usable address");
         let redis = redis::Client::open(cache_url()).expect("a usable address");
-        Self { cache: SharedCache::new(link, names.clone()), names, redis }
+        Self {
+            cache: SharedCache::new(link, names.clone()),
+            names,
+            redis,
+        }
     }
 
     fn invalidator(&self, url: &str) -> Invalidator {
-        let vars = [("ENV_PREFIX", self.names.prefix()), ("REDIS_CACHE_URL", url)];
-        Invalidator::open(Settings::read(&Reader::new(vars)).expect("settings of a test are valid")).expect("opens")
+        let vars = [
+            ("ENV_PREFIX", self.names.prefix()),
+            ("REDIS_CACHE_URL", url),
+        ];
+        Invalidator::open(Settings::read(&Reader::new(vars)).expect("settings of a test are valid"))
+            .expect("opens")
     }
 
     /// Handles a batch; gives the messages that are to come again.
@@ -43,7 +52,9 @@ impl Stage {
 
     async fn handle_at(&self, url: &str, bodies: &[Value]) -> Vec<String> {
         let record = |(n, body): (usize, &Value)| {
-            let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+            let body = body
+                .as_str()
+                .map_or_else(|| body.to_string(), str::to_owned);
             json!({ "messageId": format!("m{n}"), "body": body, "eventSource": "aws:sqs", "attributes": {} })
         };
         let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
@@ -53,34 +64,61 @@ impl Stage {
     }
 
     async fn told(&self) -> Vec<(String, String)> {
-        let mut redis =
-            self.redis.get_multiplexed_async_connection().await.expect("the cache Redis runs (scripts/servers start cache)");
+        let mut redis = self
+            .redis
+            .get_multiplexed_async_connection()
+            .await
+            .expect("the cache Redis runs (scripts/servers start cache)");
         let mut range = redis::cmd("XRANGE");
-        range.arg(self.names.stream("program-evicted")).arg("-").arg("+");
-        let entries: Vec<(String, HashMap<String, String>)> = range.query_async(&mut redis).await.expect("Redis runs");
-        entries.into_iter().map(|(_, fields)| (fields["id"].clone(), fields["version"].clone())).collect()
+        range
+            .arg(self.names.stream("program-evicted"))
+            .arg("-")
+            .arg("+");
+        let entries: Vec<(String, HashMap<String, String>)> =
+            range.query_async(&mut redis).await.expect("Redis runs");
+        entries
+            .into_iter()
+            .map(|(_, fields)| (fields["id"].clone(), fields["version"].clone()))
+            .collect()
     }
 
     /// Keeps a program of this version in the cache, as a reader does.
     async fn keep(&self, id: i64, version: i64) -> Put {
-        let Ok(Looked::Miss(lease)) = self.cache.get(ProgramId::new(id).expect("valid"), rand::random()).await else {
+        let Ok(Looked::Miss(lease)) = self
+            .cache
+            .get(ProgramId::new(id).expect("valid"), rand::random())
+            .await
+        else {
             panic!("program {id} is kept")
         };
         let found = program(id, version);
-        self.cache.put(found.id, &lease, Some(&found), Duration::from_secs(60)).await.expect("Redis runs")
+        self.cache
+            .put(found.id, &lease, Some(&found), Duration::from_secs(60))
+            .await
+            .expect("Redis runs")
     }
 
     async fn is_kept(&self, id: i64) -> bool {
-        let looked = self.cache.get(ProgramId::new(id).expect("valid"), rand::random()).await;
+        let looked = self
+            .cache
+            .get(ProgramId::new(id).expect("valid"), rand::random())
+            .await;
         matches!(looked, Ok(Looked::Hit(Some(_))))
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        let Ok(mut redis) = self.redis.get_connection() else { return };
+        let Ok(mut redis) = self.redis.get_connection() else {
+            return;
+        };
         let keys: Vec<String> = (7..10)
-            .flat_map(|id| ["floor", "body", "lease"].map(|key| self.names.program_key(ProgramId::new(id).expect("valid"), key)))
+            .flat_map(|id| {
+                ["floor", "body", "lease"].map(|key| {
+                    self.names
+                        .program_key(ProgramId::new(id).expect("valid"), key)
+                })
+            })
             .chain([self.names.stream("program-evicted")])
             .collect();
         for key in keys {
@@ -90,10 +128,21 @@ impl Drop for Stage {
 }
 
 fn program(id: i64, version: i64) -> Program {
-    let category = NewCategory { name: "A".into(), rows: 1, row_len: 1, price: Cents::new(1).expect("valid") };
+    let category = NewCategory {
+        name: "A".into(),
+        rows: 1,
+        row_len: 1,
+        price: Cents::new(1).expect("valid"),
+    };
     let new = NewProgram::new("T".into(), vec![category], 900_000, 1).expect("valid");
-    let stored = new.stored(ProgramId::new(id).expect("valid"), Shard::new(0).expect("valid"));
-    Program { version: ProgramVersion::new(version).expect("valid"), ..stored }
+    let stored = new.stored(
+        ProgramId::new(id).expect("valid"),
+        Shard::new(0).expect("valid"),
+    );
+    Program {
+        version: ProgramVersion::new(version).expect("valid"),
+        ..stored
+    }
 }
 
 fn entry(id: &str, version: &str) -> Value {
@@ -103,8 +152,14 @@ fn entry(id: &str, version: &str) -> Value {
 #[tokio::test]
 async fn a_change_drops_what_is_older_keeps_it_out_and_is_told() {
     let stage = Stage::open();
-    assert_eq!((stage.keep(7, 1).await, stage.keep(8, 5).await), (Put::Stored, Put::Stored));
-    assert_eq!(stage.handle(&[entry("7", "2"), entry("8", "5")]).await, Vec::<String>::new());
+    assert_eq!(
+        (stage.keep(7, 1).await, stage.keep(8, 5).await),
+        (Put::Stored, Put::Stored)
+    );
+    assert_eq!(
+        stage.handle(&[entry("7", "2"), entry("8", "5")]).await,
+        Vec::<String>::new()
+    );
     assert!(!stage.is_kept(7).await && stage.is_kept(8).await);
     assert_eq!(stage.keep(7, 1).await, Put::Old);
     let pair = |id: &str, version: &str| (id.to_owned(), version.to_owned());
@@ -115,7 +170,15 @@ async fn a_change_drops_what_is_older_keeps_it_out_and_is_told() {
 async fn malformed_messages_fail_alone_every_time_and_hold_up_no_other() {
     let stage = Stage::open();
     let other = json!({ "stream": "orders", "id": "1-0", "fields": { "id": "7", "version": "2" } });
-    let batch = [json!("no JSON"), entry("7", "2"), entry("0", "2"), other, entry("7", "x"), json!(null), entry("8", "1")];
+    let batch = [
+        json!("no JSON"),
+        entry("7", "2"),
+        entry("0", "2"),
+        other,
+        entry("7", "x"),
+        json!(null),
+        entry("8", "1"),
+    ];
     for _ in 0..2 {
         assert_eq!(stage.handle(&batch).await, ["m0", "m2", "m3", "m4", "m5"]);
     }
@@ -126,7 +189,10 @@ async fn malformed_messages_fail_alone_every_time_and_hold_up_no_other() {
 async fn a_death_between_the_floor_and_the_word_of_it_is_mended_by_redelivery() {
     let stage = Stage::open();
     stage.keep(7, 1).await;
-    let change = ProgramChanged { id: ProgramId::new(7).expect("valid"), version: ProgramVersion::new(2).expect("valid") };
+    let change = ProgramChanged {
+        id: ProgramId::new(7).expect("valid"),
+        version: ProgramVersion::new(2).expect("valid"),
+    };
     // So far it came.
     stage.cache.raise(change).await.expect("Redis runs");
     assert_eq!(stage.told().await, []);
@@ -137,7 +203,12 @@ async fn a_death_between_the_floor_and_the_word_of_it_is_mended_by_redelivery() 
 #[tokio::test]
 async fn messages_out_of_order_and_twice_leave_the_greatest_version() {
     let stage = Stage::open();
-    assert_eq!(stage.handle(&[entry("7", "3"), entry("7", "2"), entry("7", "3")]).await, Vec::<String>::new());
+    assert_eq!(
+        stage
+            .handle(&[entry("7", "3"), entry("7", "2"), entry("7", "3")])
+            .await,
+        Vec::<String>::new()
+    );
     assert_eq!(stage.handle(&[entry("7", "1")]).await, Vec::<String>::new());
     assert_eq!(stage.keep(7, 2).await, Put::Old);
     assert_eq!(stage.keep(7, 3).await, Put::Stored);
@@ -146,9 +217,22 @@ async fn messages_out_of_order_and_twice_leave_the_greatest_version() {
 #[tokio::test]
 async fn without_redis_every_change_comes_again() {
     let stage = Stage::open();
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
-    let batch = [entry("7", "2"), json!("no JSON"), entry("8", "2"), entry("9", "2")];
-    assert_eq!(stage.handle_at(&format!("redis://127.0.0.1:{nowhere}"), &batch).await, ["m0", "m1", "m2", "m3"]);
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
+        .port();
+    let batch = [
+        entry("7", "2"),
+        json!("no JSON"),
+        entry("8", "2"),
+        entry("9", "2"),
+    ];
+    assert_eq!(
+        stage
+            .handle_at(&format!("redis://127.0.0.1:{nowhere}"), &batch)
+            .await,
+        ["m0", "m1", "m2", "m3"]
+    );
     assert_eq!(stage.handle(&batch).await, ["m1"]);
 }
 
@@ -160,7 +244,9 @@ fn everything_that_is_wrong_is_named_at_once() {
         ("PROGRAM_STREAM_KEEP", "0"),
         ("CACHE_TIMEOUT_MS", "x"),
     ];
-    let problems = Settings::read(&Reader::new(vars)).expect_err("nothing is right").to_string();
+    let problems = Settings::read(&Reader::new(vars))
+        .expect_err("nothing is right")
+        .to_string();
     for (name, _) in vars {
         assert!(problems.contains(name), "{name} is not named:\n{problems}");
     }

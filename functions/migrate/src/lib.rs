@@ -17,6 +17,11 @@ impl Settings {
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
         let database = reader.postgres_url("DATABASE_URL");
-        reader.finish(|| Some(Self { names: names?, database: database? }))
+        reader.finish(|| {
+            Some(Self {
+                names: names?,
+                database: database?,
+            })
+        })
     }
 }

@@ -28,27 +28,50 @@ pub struct Creator {
 impl Creator {
     /// With real adapters; all connect when first used.
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
-        let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
-        let gate = Gate::connect(settings.redis.as_str(), settings.names.clone(), GATE_TIMEOUT)?;
+        let store = Store::connect(
+            settings.database.as_str(),
+            &settings.names,
+            settings.connections,
+        )?;
+        let gate = Gate::connect(
+            settings.redis.as_str(),
+            settings.names.clone(),
+            GATE_TIMEOUT,
+        )?;
         let tracer = Tracer::start(settings.traces.as_ref(), &settings.names, Duration::ZERO);
-        Ok(Self { settings, store, gate, tracer })
+        Ok(Self {
+            settings,
+            store,
+            gate,
+            tracer,
+        })
     }
 
     /// Handles a batch and says which records are to come again. Everything it does not name is durable.
     pub async fn handle(&self, batch: &Batch) -> Failures {
         let (began, began_at) = (Instant::now(), SystemTime::now());
         let arrivals: Vec<Arrival> = batch.records().map(Arrival::read).collect();
-        let min_pay_ms = u64::try_from(self.settings.min_pay_window.as_millis()).unwrap_or(u64::MAX);
+        let min_pay_ms =
+            u64::try_from(self.settings.min_pay_window.as_millis()).unwrap_or(u64::MAX);
         let stored = self.store.store_orders(&arrivals, min_pay_ms).await;
         let store_time = began.elapsed();
         stored.dealt().raise_alarms(batch);
         let ledger = stored.dealt().ledger(batch);
         let settling = settle(&self.gate, &self.store, &stored).await;
         let contended = stored.dealt().contended(batch.len());
-        self.measure(&stored, (ledger.counts(), contended), &settling, store_time, began.elapsed());
+        self.measure(
+            &stored,
+            (ledger.counts(), contended),
+            &settling,
+            store_time,
+            began.elapsed(),
+        );
         if self.tracer.is_on() {
             let took = (began_at, SystemTime::now());
-            self.tracer.record(traces::handled(&arrivals, &stored, took, |traceparent| self.tracer.place(traceparent)));
+            self.tracer
+                .record(traces::handled(&arrivals, &stored, took, |traceparent| {
+                    self.tracer.place(traceparent)
+                }));
         }
         self.tracer.settle().await;
         ledger.failures()
@@ -62,10 +85,19 @@ impl Creator {
         store: Duration,
         all: Duration,
     ) {
-        let of = |wanted: fn(&Decision) -> bool| stored.orders.iter().filter(|order| wanted(&order.decision)).count() as u64;
+        let of = |wanted: fn(&Decision) -> bool| {
+            stored
+                .orders
+                .iter()
+                .filter(|order| wanted(&order.decision))
+                .count() as u64
+        };
         MetricLine::new(&self.settings.names)
             .count("OrdersCreated", of(|d| *d == Decision::Created))
-            .count("OrdersRejected", of(|d| matches!(d, Decision::Rejected { .. })))
+            .count(
+                "OrdersRejected",
+                of(|d| matches!(d, Decision::Rejected { .. })),
+            )
             .count("OrdersRepeated", of(|d| *d == Decision::AlreadyThere))
             .count("RecordsParked", counts.parked as u64)
             .count("RecordsToRetry", counts.failed as u64)

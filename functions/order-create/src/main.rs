@@ -8,10 +8,17 @@ use shared::ingest::kafka::Batch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
-    let Some(settings) = shared::start::settings(Settings::read) else { return Ok(ExitCode::FAILURE) };
+    let Some(settings) = shared::start::settings(Settings::read) else {
+        return Ok(ExitCode::FAILURE);
+    };
     let creator = Creator::open(settings)?;
     let creator = &creator;
-    let batch = |event: LambdaEvent<Batch>| async move { Ok::<_, Error>(creator.handle(&event.payload).await) };
-    creator.tracer.serve(lambda_runtime::run(service_fn(batch))).await?;
+    let batch = |event: LambdaEvent<Batch>| async move {
+        Ok::<_, Error>(creator.handle(&event.payload).await)
+    };
+    creator
+        .tracer
+        .serve(lambda_runtime::run(service_fn(batch)))
+        .await?;
     Ok(ExitCode::SUCCESS)
 }

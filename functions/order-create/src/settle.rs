@@ -32,41 +32,79 @@ pub(crate) async fn settle(gate: &Gate, store: &Store, stored: &StoredBatch<'_>)
         Ok(settling) => settling,
         Err(error) => {
             tracing::warn!(%error, "the batch is stored; what the gate has not heard is left to the sweep");
-            Settling { unsettled: stored.orders.len(), paid: 0 }
+            Settling {
+                unsettled: stored.orders.len(),
+                paid: 0,
+            }
         }
     }
 }
 
-async fn try_settle(gate: &Gate, store: &Store, stored: &StoredBatch<'_>) -> Result<Settling, StoreError> {
+async fn try_settle(
+    gate: &Gate,
+    store: &Store,
+    stored: &StoredBatch<'_>,
+) -> Result<Settling, StoreError> {
     if stored.orders.is_empty() {
         return Ok(Settling::default());
     }
     let numbers: Vec<OrderNumber> = stored.orders.iter().map(|order| order.row.number).collect();
     let paid = store.match_payments(&numbers).await?;
-    let newer: HashMap<OrderNumber, OrderRow> = paid.into_iter().map(|row| (row.number, row)).collect();
+    let newer: HashMap<OrderNumber, OrderRow> =
+        paid.into_iter().map(|row| (row.number, row)).collect();
 
-    let wanted: Vec<Settle> = stored.orders.iter().filter_map(|order| wanted(order, &newer)).collect();
+    let wanted: Vec<Settle> = stored
+        .orders
+        .iter()
+        .filter_map(|order| wanted(order, &newer))
+        .collect();
     let told = tell(gate, wanted).await;
     if told.failed.len() == numbers.len() {
         // The gate is away. The batch keeps its one row for the sweep, rather than a change of every order.
-        return Ok(Settling { unsettled: numbers.len(), paid: newer.len() });
+        return Ok(Settling {
+            unsettled: numbers.len(),
+            paid: newer.len(),
+        });
     }
-    let holders = stored.orders.iter().filter_map(|order| match &order.decision {
-        Decision::Rejected { holders } => Some(holders.iter().map(|holder| holder.number)),
-        _ => None,
-    });
+    let holders = stored
+        .orders
+        .iter()
+        .filter_map(|order| match &order.decision {
+            Decision::Rejected { holders } => Some(holders.iter().map(|holder| holder.number)),
+            _ => None,
+        });
     let others: BTreeSet<OrderNumber> = holders.flatten().chain(told.displaced).collect();
     let mut failed = told.failed;
-    let known = stored.orders.iter().map(|order| &order.row).map(|row| newer.get(&row.number).unwrap_or(row));
-    failed.extend(settle_newer(gate, store, known.map(|row| (row.number, row.version)).collect()).await?);
+    let known = stored
+        .orders
+        .iter()
+        .map(|order| &order.row)
+        .map(|row| newer.get(&row.number).unwrap_or(row));
+    failed.extend(
+        settle_newer(
+            gate,
+            store,
+            known.map(|row| (row.number, row.version)).collect(),
+        )
+        .await?,
+    );
     let failed: Vec<OrderNumber> = failed.into_iter().collect();
     for (at, batch) in stored.unsettled.iter().enumerate() {
-        store.clear_batch(*batch, if at == 0 { &failed } else { &[] }).await?;
+        store
+            .clear_batch(*batch, if at == 0 { &failed } else { &[] })
+            .await?;
     }
-    let clean: Vec<_> = newer.values().filter(|row| !failed.contains(&row.number)).map(|row| (row.number, row.version)).collect();
+    let clean: Vec<_> = newer
+        .values()
+        .filter(|row| !failed.contains(&row.number))
+        .map(|row| (row.number, row.version))
+        .collect();
     clear(store, &clean).await?;
     reconcile_others(gate, store, &others).await?;
-    Ok(Settling { unsettled: failed.len(), paid: newer.len() })
+    Ok(Settling {
+        unsettled: failed.len(),
+        paid: newer.len(),
+    })
 }
 
 /// Settles orders again that have changed since the versions that were settled. One that was paid in between, and settled by that, would
@@ -84,7 +122,11 @@ async fn settle_newer(
         }
         let told = tell(gate, rows.iter().filter_map(settle_of).collect()).await;
         known = rows.iter().map(|row| (row.number, row.version)).collect();
-        let clean: Vec<_> = known.iter().filter(|(number, _)| !told.failed.contains(number)).copied().collect();
+        let clean: Vec<_> = known
+            .iter()
+            .filter(|(number, _)| !told.failed.contains(number))
+            .copied()
+            .collect();
         clear(store, &clean).await?;
         failed.extend(told.failed);
     }
@@ -93,15 +135,26 @@ async fn settle_newer(
 
 /// What the gate is to hear of an order.
 fn wanted(order: &StoredOrder<'_>, newer: &HashMap<OrderNumber, OrderRow>) -> Option<Settle> {
-    let StoredOrder { request, decision, row } = order;
+    let StoredOrder {
+        request,
+        decision,
+        row,
+    } = order;
     // Other content under the row's own nonce: the live order itself must not be told gone.
     if *decision != Decision::Conflict || row.nonce == request.nonce {
         return settle_of(newer.get(&row.number).unwrap_or(row));
     }
     // The number is another order's: this request's own reservation is to go, the row's is not its business.
-    let program = ProgramRef { id: request.program, shard: request.order.shard() };
+    let program = ProgramRef {
+        id: request.program,
+        shard: request.order.shard(),
+    };
     Some(Settle {
-        at: OrderAt { order: request.order, nonce: request.nonce, program },
+        at: OrderAt {
+            order: request.order,
+            nonce: request.nonce,
+            program,
+        },
         user: Some(request.user.clone()),
         key: request.idempotency_key.clone(),
         seats: Some((request.category, request.seats.clone())),
@@ -127,7 +180,9 @@ async fn tell(gate: &Gate, orders: Vec<Settle>) -> Told {
         .buffer_unordered(AT_ONCE);
     while let Some((number, answer)) = answers.next().await {
         match answer {
-            Ok(Settled::Done { displaced, .. }) => told.displaced.extend(displaced.into_iter().map(|(number, _)| number)),
+            Ok(Settled::Done { displaced, .. }) => told
+                .displaced
+                .extend(displaced.into_iter().map(|(number, _)| number)),
             Ok(Settled::Tombstoned) => {}
             Ok(Settled::NotInstalled | Settled::SeatsUnknown | Settled::NoSuchSeat) => {
                 told.failed.insert(number);
@@ -146,15 +201,22 @@ async fn tell(gate: &Gate, orders: Vec<Settle>) -> Told {
 }
 
 /// Orders that hold what others of the batch wanted, or that lost their seats to them in the gate: told again what Postgres says of them.
-async fn reconcile_others(gate: &Gate, store: &Store, numbers: &BTreeSet<OrderNumber>) -> Result<(), StoreError> {
+async fn reconcile_others(
+    gate: &Gate,
+    store: &Store,
+    numbers: &BTreeSet<OrderNumber>,
+) -> Result<(), StoreError> {
     if numbers.is_empty() {
         return Ok(());
     }
     let numbers: Vec<OrderNumber> = numbers.iter().copied().collect();
     let rows = store.orders(&numbers).await?;
     let told = tell(gate, rows.iter().filter_map(settle_of).collect()).await;
-    let clean: Vec<_> =
-        rows.iter().filter(|row| !told.failed.contains(&row.number)).map(|row| (row.number, row.version)).collect();
+    let clean: Vec<_> = rows
+        .iter()
+        .filter(|row| !told.failed.contains(&row.number))
+        .map(|row| (row.number, row.version))
+        .collect();
     clear(store, &clean).await?;
     settle_newer(gate, store, clean).await.map(drop)
 }

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use shared::message::OrderNumber;
 use shared::store::{Arrival, Decision, StoredBatch};
 use shared::telemetry::attributes::{
-    KAFKA_OFFSET, MESSAGING_DESTINATION, MESSAGING_OPERATION_NAME, MESSAGING_OPERATION_TYPE, MESSAGING_PARTITION,
-    MESSAGING_SYSTEM, ORDER, OUTCOME,
+    KAFKA_OFFSET, MESSAGING_DESTINATION, MESSAGING_OPERATION_NAME, MESSAGING_OPERATION_TYPE,
+    MESSAGING_PARTITION, MESSAGING_SYSTEM, ORDER, OUTCOME,
 };
 use shared::telemetry::{Kind, Place, Span};
 
@@ -20,26 +20,42 @@ pub(crate) fn handled(
     took: (SystemTime, SystemTime),
     place: impl Fn(Option<&str>) -> Option<Place>,
 ) -> Vec<Span> {
-    let decisions: HashMap<OrderNumber, &Decision> =
-        stored.orders.iter().map(|order| (order.request.order, &order.decision)).collect();
-    let parked: HashMap<usize, &str> = stored.parked.iter().map(|(at, reason)| (*at, reason.as_str())).collect();
+    let decisions: HashMap<OrderNumber, &Decision> = stored
+        .orders
+        .iter()
+        .map(|order| (order.request.order, &order.decision))
+        .collect();
+    let parked: HashMap<usize, &str> = stored
+        .parked
+        .iter()
+        .map(|(at, reason)| (*at, reason.as_str()))
+        .collect();
     let rest = stored.unfinished.as_ref();
     let span = |(at, arrival): (usize, &Arrival<'_>)| {
         let message = arrival.message.as_ref().ok();
-        let place = place(message.and_then(|message| message.trace.as_deref())).filter(|place| place.context.is_sampled())?;
-        let span = Span::new(place, Kind::Consumer, format!("process {}", arrival.topic), took)
-            .with(MESSAGING_SYSTEM, "kafka")
-            .with(MESSAGING_DESTINATION, arrival.topic.to_owned())
-            .with(MESSAGING_PARTITION, arrival.partition.to_string())
-            .with(KAFKA_OFFSET, arrival.offset)
-            .with(MESSAGING_OPERATION_TYPE, "process")
-            .with(MESSAGING_OPERATION_NAME, "process")
-            .with_some(ORDER, message.map(|message| message.order.to_string()));
+        let place = place(message.and_then(|message| message.trace.as_deref()))
+            .filter(|place| place.context.is_sampled())?;
+        let span = Span::new(
+            place,
+            Kind::Consumer,
+            format!("process {}", arrival.topic),
+            took,
+        )
+        .with(MESSAGING_SYSTEM, "kafka")
+        .with(MESSAGING_DESTINATION, arrival.topic.to_owned())
+        .with(MESSAGING_PARTITION, arrival.partition.to_string())
+        .with(KAFKA_OFFSET, arrival.offset)
+        .with(MESSAGING_OPERATION_TYPE, "process")
+        .with(MESSAGING_OPERATION_NAME, "process")
+        .with_some(ORDER, message.map(|message| message.order.to_string()));
         if let Some(why) = parked.get(&at) {
             return Some(span.with(OUTCOME, "parked").failed("parked", *why));
         }
         if let Some(rest) = rest.filter(|rest| at >= rest.from) {
-            return Some(span.with(OUTCOME, "retry").failed("retry", rest.error.to_string()));
+            return Some(
+                span.with(OUTCOME, "retry")
+                    .failed("retry", rest.error.to_string()),
+            );
         }
         let decision = message.and_then(|message| decisions.get(&message.order));
         Some(span.with_some(OUTCOME, decision.map(|decision| word(decision))))
@@ -74,7 +90,8 @@ mod tests {
     fn request(n: u16, trace: &str) -> OrderRequested {
         OrderRequested {
             v: 1,
-            order: OrderNumber::compose(1_800_000_000_000, Shard::new(3).expect("valid"), n).expect("valid"),
+            order: OrderNumber::compose(1_800_000_000_000, Shard::new(3).expect("valid"), n)
+                .expect("valid"),
             nonce: Nonce::new([1; 16]),
             user: UserId::new("ann").expect("valid"),
             program: ProgramId::new(5).expect("valid"),
@@ -112,13 +129,24 @@ mod tests {
     }
 
     fn arrival(offset: i64, message: Result<OrderRequested, Reason>) -> Arrival<'static> {
-        Arrival { topic: "demo-order-create", partition: 2, offset, appended_ms: None, key: None, value: None, message }
+        Arrival {
+            topic: "demo-order-create",
+            partition: 2,
+            offset,
+            appended_ms: None,
+            key: None,
+            value: None,
+            message,
+        }
     }
 
     /// Of a message without a trace, one begins.
     fn place(traceparent: Option<&str>) -> Place {
         let parent = traceparent.and_then(|text| text.parse::<TraceContext>().ok());
-        Place { context: parent.map_or(TraceContext::begin(99, 1), |parent| parent.child(7)), parent }
+        Place {
+            context: parent.map_or(TraceContext::begin(99, 1), |parent| parent.child(7)),
+            parent,
+        }
     }
 
     fn word_of(span: &Span, name: &str) -> Option<Value> {
@@ -128,31 +156,68 @@ mod tests {
     #[test]
     fn every_record_has_its_span_in_its_own_trace_with_what_became_of_it() {
         let traces: Vec<TraceContext> = (1..=3).map(|n| TraceContext::begin(n, 5)).collect();
-        let requests: Vec<OrderRequested> = traces.iter().zip(1..).map(|(trace, n)| request(n, &trace.to_string())).collect();
-        let mut arrivals: Vec<Arrival> = requests.iter().zip(10..).map(|(r, offset)| arrival(offset, Ok(r.clone()))).collect();
+        let requests: Vec<OrderRequested> = traces
+            .iter()
+            .zip(1..)
+            .map(|(trace, n)| request(n, &trace.to_string()))
+            .collect();
+        let mut arrivals: Vec<Arrival> = requests
+            .iter()
+            .zip(10..)
+            .map(|(r, offset)| arrival(offset, Ok(r.clone())))
+            .collect();
         arrivals.insert(1, arrival(20, Err(Reason::new("no JSON"))));
-        let error = StoreError { class: ErrorClass::Unavailable, sqlstate: None, message: "away".into(), hint: "" };
+        let error = StoreError {
+            class: ErrorClass::Unavailable,
+            sqlstate: None,
+            message: "away".into(),
+            hint: "",
+        };
         let stored = StoredBatch {
             orders: vec![
-                StoredOrder { request: &requests[0], decision: Decision::Created, row: row(&requests[0]) },
-                StoredOrder { request: &requests[1], decision: Decision::Rejected { holders: vec![] }, row: row(&requests[1]) },
+                StoredOrder {
+                    request: &requests[0],
+                    decision: Decision::Created,
+                    row: row(&requests[0]),
+                },
+                StoredOrder {
+                    request: &requests[1],
+                    decision: Decision::Rejected { holders: vec![] },
+                    row: row(&requests[1]),
+                },
             ],
             parked: vec![(1, Reason::new("no JSON"))],
             unfinished: Some(Unfinished { error, from: 3 }),
             ..StoredBatch::default()
         };
-        let spans = handled(&arrivals, &stored, TOOK, |traceparent| Some(place(traceparent)));
+        let spans = handled(&arrivals, &stored, TOOK, |traceparent| {
+            Some(place(traceparent))
+        });
         let outcomes: Vec<_> = spans.iter().map(|span| word_of(span, OUTCOME)).collect();
-        assert_eq!(outcomes, ["created", "parked", "rejected", "retry"].map(|word| Some(word.into())));
-        let errors: Vec<_> = spans.iter().map(|span| (span.error.is_some(), word_of(span, ERROR_TYPE))).collect();
-        let (none, some) = ((false, None), |word: &'static str| (true, Some(word.into())));
+        assert_eq!(
+            outcomes,
+            ["created", "parked", "rejected", "retry"].map(|word| Some(word.into()))
+        );
+        let errors: Vec<_> = spans
+            .iter()
+            .map(|span| (span.error.is_some(), word_of(span, ERROR_TYPE)))
+            .collect();
+        let (none, some) = ((false, None), |word: &'static str| {
+            (true, Some(word.into()))
+        });
         assert_eq!(errors, [none.clone(), some("parked"), none, some("retry")]);
         let parents: Vec<_> = spans.iter().map(|span| span.place.parent).collect();
-        assert_eq!(parents, [Some(traces[0]), None, Some(traces[1]), Some(traces[2])]);
+        assert_eq!(
+            parents,
+            [Some(traces[0]), None, Some(traces[1]), Some(traces[2])]
+        );
         let orders: Vec<_> = spans.iter().map(|span| word_of(span, ORDER)).collect();
         let number = |n: usize| Some(requests[n].order.to_string().into());
         assert_eq!(orders, [number(0), None, number(1), number(2)]);
-        assert_eq!((spans[0].kind, spans[0].name.as_ref()), (Kind::Consumer, "process demo-order-create"));
+        assert_eq!(
+            (spans[0].kind, spans[0].name.as_ref()),
+            (Kind::Consumer, "process demo-order-create")
+        );
         assert_eq!(word_of(&spans[0], KAFKA_OFFSET), Some(10.into()));
     }
 
@@ -160,6 +225,14 @@ mod tests {
     fn a_trace_that_is_not_kept_leaves_no_span() {
         let not_kept = TraceContext::begin(1, 5).with_sampled(false).to_string();
         let arrivals = [arrival(1, Ok(request(1, &not_kept)))];
-        assert_eq!(handled(&arrivals, &StoredBatch::default(), TOOK, |traceparent| Some(place(traceparent))), []);
+        assert_eq!(
+            handled(
+                &arrivals,
+                &StoredBatch::default(),
+                TOOK,
+                |traceparent| Some(place(traceparent))
+            ),
+            []
+        );
     }
 }

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use shared::config::Reader;
 use shared::gate::{Claim, Epoch, Gate, Install, ProgramRef, Reserve, Reserved, ResvState, Start};
 use shared::ingest::kafka::Batch;
-use shared::message::{Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
+use shared::message::{
+    Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId,
+};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, Status, Want};
 use shared::store::{Payment, Store};
@@ -32,34 +34,80 @@ struct Stage {
 async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl FnOnce(Stage) -> F) {
     let prefix = format!("t-{:08x}", rand::random::<u32>());
     let names = Names::new(&prefix).expect("prefix");
-    let database = variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher");
+    let database = variable(
+        "DATABASE_URL",
+        "postgres://usher:usher@127.0.0.1:15432/usher",
+    );
     let gate_url = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
     let store = Store::connect(&database, &names, 2).expect("a database URL");
-    store.migrate().await.expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
-    let gate = Gate::connect(&gate_url, names.clone(), Duration::from_secs(5)).expect("a Redis URL");
-    gate.ping().await.expect("Redis is needed: `scripts/servers start redis`, or set REDIS_GATE_URL");
+    store
+        .migrate()
+        .await
+        .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
+    let gate =
+        Gate::connect(&gate_url, names.clone(), Duration::from_secs(5)).expect("a Redis URL");
+    gate.ping()
+        .await
+        .expect("Redis is needed: `scripts/servers start redis`, or set REDIS_GATE_URL");
 
-    let category = NewCategory { name: "stalls".into(), rows: 50, row_len: 40, price: Cents::new(4_500).expect("price") };
+    let category = NewCategory {
+        name: "stalls".into(),
+        rows: 50,
+        row_len: 40,
+        price: Cents::new(4_500).expect("price"),
+    };
     let new = NewProgram::new("Autumn tour".into(), vec![category], 900_000, 6).expect("valid");
     let program = store.create_program(new, None).await.expect("postgres");
     let epoch = Epoch::new(rand::random());
-    let claim = gate.install_claim(ProgramRef::from(&program), &epoch, 60_000).await.expect("redis");
-    let Claim::Granted(grant) = claim else { panic!("no grant but {claim:?}") };
-    let start = Start { grant: &grant, ends: "{}" };
-    let begun = gate.install_begin(&program, Some(start), &epoch, 60_000).await.expect("redis");
+    let claim = gate
+        .install_claim(ProgramRef::from(&program), &epoch, 60_000)
+        .await
+        .expect("redis");
+    let Claim::Granted(grant) = claim else {
+        panic!("no grant but {claim:?}")
+    };
+    let start = Start {
+        grant: &grant,
+        ends: "{}",
+    };
+    let begun = gate
+        .install_begin(&program, Some(start), &epoch, 60_000)
+        .await
+        .expect("redis");
     assert!(matches!(begun, Install::Mine { .. }), "{begun:?}");
-    assert!(gate.install_open(ProgramRef::from(&program), &epoch).await.expect("redis"));
+    assert!(
+        gate.install_open(ProgramRef::from(&program), &epoch)
+            .await
+            .expect("redis")
+    );
 
-    let redis = if redis.is_empty() { gate_url.as_str() } else { redis };
-    let reader = Reader::new([("ENV_PREFIX", prefix.as_str()), ("DATABASE_URL", &database), ("REDIS_GATE_URL", redis)]);
+    let redis = if redis.is_empty() {
+        gate_url.as_str()
+    } else {
+        redis
+    };
+    let reader = Reader::new([
+        ("ENV_PREFIX", prefix.as_str()),
+        ("DATABASE_URL", &database),
+        ("REDIS_GATE_URL", redis),
+    ]);
     let creator = Creator::open(Settings::read(&reader).expect("settings")).expect("lazy");
-    let stage = Stage { creator, store: store.clone(), gate, program, schema: names.schema() };
+    let stage = Stage {
+        creator,
+        store: store.clone(),
+        gate,
+        program,
+        schema: names.schema(),
+    };
     let end = tokio::spawn(test(stage)).await;
 
     store.disconnect().await;
     let mut raw = PgConnection::connect(&database).await.expect("postgres");
     let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", names.schema()));
-    sqlx::raw_sql(drop).execute(&mut raw).await.expect("schema dropped");
+    sqlx::raw_sql(drop)
+        .execute(&mut raw)
+        .await
+        .expect("schema dropped");
     if let Err(failure) = end {
         std::panic::resume_unwind(failure.into_panic());
     }
@@ -68,7 +116,11 @@ async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl F
 impl Stage {
     fn order(&self, user: &str, seats: &[u32]) -> OrderRequested {
         let since = rand::random_range(1..1_u64 << 40);
-        let number = OrderNumber::compose(OrderNumber::EPOCH_MS + since, self.program.shard, rand::random());
+        let number = OrderNumber::compose(
+            OrderNumber::EPOCH_MS + since,
+            self.program.shard,
+            rand::random(),
+        );
         let category = &self.program.categories[0];
         OrderRequested {
             v: 1,
@@ -77,7 +129,10 @@ impl Stage {
             user: UserId::new(user).expect("user"),
             program: self.program.id,
             category: category.no,
-            seats: seats.iter().map(|seat| SeatIndex::new(*seat).expect("seat")).collect(),
+            seats: seats
+                .iter()
+                .map(|seat| SeatIndex::new(*seat).expect("seat"))
+                .collect(),
             unit_price_cents: category.price,
             amount_cents: category.price.times(seats.len()).expect("amount"),
             idempotency_key: None,
@@ -94,10 +149,16 @@ impl Stage {
             order: order.order,
             nonce: order.nonce,
             user: order.user.clone(),
-            want: Want::Seats { category: order.category, seats: order.seats.clone() },
+            want: Want::Seats {
+                category: order.category,
+                seats: order.seats.clone(),
+            },
             unit_price: order.unit_price_cents,
             user_limit: 1_000,
-            idempotency: order.idempotency_key.clone().map(|key| (key, "00".to_owned())),
+            idempotency: order
+                .idempotency_key
+                .clone()
+                .map(|key| (key, "00".to_owned())),
             publish_window_ms: 30_000,
             idem_ttl_ms: 60_000,
             message_head: "{\"seats\":[".into(),
@@ -108,25 +169,47 @@ impl Stage {
     }
 
     async fn status(&self, order: &OrderRequested) -> Option<Status> {
-        self.store.order(order.order).await.expect("postgres").map(|row| row.status)
+        self.store
+            .order(order.order)
+            .await
+            .expect("postgres")
+            .map(|row| row.status)
     }
 
     async fn state(&self, order: &OrderRequested) -> Option<ResvState> {
-        self.gate.reservation(order.order).await.expect("redis").map(|found| found.state)
+        self.gate
+            .reservation(order.order)
+            .await
+            .expect("redis")
+            .map(|found| found.state)
     }
 
     async fn free(&self) -> u32 {
-        let found = self.gate.availability(ProgramRef::from(&self.program)).await.expect("redis").expect("installed");
+        let found = self
+            .gate
+            .availability(ProgramRef::from(&self.program))
+            .await
+            .expect("redis")
+            .expect("installed");
         found.free[0].1
     }
 
     /// Statements past the store.
     async fn run(&self, sql: &'static str) {
-        let database = variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher");
+        let database = variable(
+            "DATABASE_URL",
+            "postgres://usher:usher@127.0.0.1:15432/usher",
+        );
         let mut raw = PgConnection::connect(&database).await.expect("postgres");
         let path = AssertSqlSafe(format!("SET search_path = {}", self.schema));
-        sqlx::raw_sql(path).execute(&mut raw).await.expect("a schema");
-        sqlx::raw_sql(sql).execute(&mut raw).await.expect("statement");
+        sqlx::raw_sql(path)
+            .execute(&mut raw)
+            .await
+            .expect("a schema");
+        sqlx::raw_sql(sql)
+            .execute(&mut raw)
+            .await
+            .expect("statement");
     }
 
     async fn handle(&self, values: &[Option<Vec<u8>>]) -> Failures {
@@ -195,11 +278,23 @@ async fn poison_is_parked_and_the_good_record_behind_it_completes() {
     with("", |stage| async move {
         let order = stage.order("alice", &[1]);
         stage.reserve(&order).await;
-        let nul = String::from_utf8(message(&order)).expect("text").replace("alice", "al\\u0000ce").into_bytes();
+        let nul = String::from_utf8(message(&order))
+            .expect("text")
+            .replace("alice", "al\\u0000ce")
+            .into_bytes();
         let wrong_types = br#"{"v":1,"order":7,"seats":"all"}"#.to_vec();
-        let values =
-            [Some(b"not JSON".to_vec()), Some(wrong_types), Some(vec![0xff; 900_000]), Some(nul), None, Some(message(&order))];
-        assert!(stage.handle(&values).await.is_empty(), "nothing is to come again");
+        let values = [
+            Some(b"not JSON".to_vec()),
+            Some(wrong_types),
+            Some(vec![0xff; 900_000]),
+            Some(nul),
+            None,
+            Some(message(&order)),
+        ];
+        assert!(
+            stage.handle(&values).await.is_empty(),
+            "nothing is to come again"
+        );
         assert_eq!(stage.store.counts().await.expect("postgres").parked, 5);
         assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
         assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
@@ -214,10 +309,32 @@ async fn a_barrier_is_passed_and_never_parked() {
         stage.reserve(&order).await;
         let barrier = format!(r#"{{"v":1,"barrier":"{}"}}"#, "ab".repeat(16)).into_bytes();
         let newer = format!(r#"{{"v":2,"barrier":"{}"}}"#, "ab".repeat(16)).into_bytes();
-        assert!(stage.handle(&[Some(barrier.clone()), Some(message(&order)), Some(newer), Some(barrier)]).await.is_empty());
+        assert!(
+            stage
+                .handle(&[
+                    Some(barrier.clone()),
+                    Some(message(&order)),
+                    Some(newer),
+                    Some(barrier)
+                ])
+                .await
+                .is_empty()
+        );
         assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
-        assert_eq!(stage.store.counts().await.expect("postgres").parked, 1, "the one of a version that is not known");
-        assert_eq!(stage.store.progress("t-order-create").await.expect("postgres")[0].next_offset, 4);
+        assert_eq!(
+            stage.store.counts().await.expect("postgres").parked,
+            1,
+            "the one of a version that is not known"
+        );
+        assert_eq!(
+            stage
+                .store
+                .progress("t-order-create")
+                .await
+                .expect("postgres")[0]
+                .next_offset,
+            4
+        );
     })
     .await;
 }
@@ -234,7 +351,11 @@ async fn a_rejected_order_leaves_the_gate_and_its_key_is_free_again() {
         assert!(stage.handle(&[Some(message(&late))]).await.is_empty());
         assert_eq!(stage.status(&late).await, Some(Status::Rejected));
         assert_eq!(stage.state(&late).await, None);
-        assert_eq!(stage.free().await, 2_000 - 1, "the holder has its seat, the late one none");
+        assert_eq!(
+            stage.free().await,
+            2_000 - 1,
+            "the holder has its seat, the late one none"
+        );
         let mut again = stage.order("bob", &[7]);
         again.idempotency_key = late.idempotency_key.clone();
         stage.reserve(&again).await;
@@ -247,12 +368,22 @@ async fn a_payment_that_came_first_is_applied_and_the_order_has_no_timeout() {
     with("", |stage| async move {
         let order = stage.order("alice", &[1]);
         stage.reserve(&order).await;
-        let payment = Payment { reference: "p".into(), order: order.order, amount: order.amount_cents };
+        let payment = Payment {
+            reference: "p".into(),
+            order: order.order,
+            amount: order.amount_cents,
+        };
         stage.store.pay(&payment).await.expect("postgres");
         assert!(stage.handle(&[Some(message(&order))]).await.is_empty());
         assert_eq!(stage.status(&order).await, Some(Status::Paid));
         assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
-        let waiting = stage.gate.timeouts().stats(stage.program.shard).await.expect("redis").waiting;
+        let waiting = stage
+            .gate
+            .timeouts()
+            .stats(stage.program.shard)
+            .await
+            .expect("redis")
+            .waiting;
         assert_eq!(waiting, 0);
         assert_eq!(stage.store.counts().await.expect("postgres").dirty, 0);
     })
@@ -262,7 +393,11 @@ async fn a_payment_that_came_first_is_applied_and_the_order_has_no_timeout() {
 #[tokio::test]
 async fn a_gate_that_is_away_delays_no_record_and_the_orders_stay_dirty() {
     // A port that was free a moment ago: nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address").port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .expect("port")
+        .local_addr()
+        .expect("address")
+        .port();
     with(&format!("redis://127.0.0.1:{port}"), |stage| async move {
         let orders = [stage.order("alice", &[1]), stage.order("bob", &[2])];
         let values: Vec<_> = orders.iter().map(|order| Some(message(order))).collect();
@@ -275,12 +410,22 @@ async fn a_gate_that_is_away_delays_no_record_and_the_orders_stay_dirty() {
 
 #[tokio::test]
 async fn a_database_that_is_away_returns_every_record_from_the_first() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address").port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .expect("port")
+        .local_addr()
+        .expect("address")
+        .port();
     let away = format!("postgres://usher:usher@127.0.0.1:{port}/usher");
     let redis = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
-    let reader = Reader::new([("ENV_PREFIX", "nowhere"), ("DATABASE_URL", away.as_str()), ("REDIS_GATE_URL", redis.as_str())]);
+    let reader = Reader::new([
+        ("ENV_PREFIX", "nowhere"),
+        ("DATABASE_URL", away.as_str()),
+        ("REDIS_GATE_URL", redis.as_str()),
+    ]);
     let creator = Creator::open(Settings::read(&reader).expect("settings")).expect("lazy");
-    let failures = creator.handle(&event(&[Some(b"noise".to_vec()), None])).await;
+    let failures = creator
+        .handle(&event(&[Some(b"noise".to_vec()), None]))
+        .await;
     let wanted = json!({"batchItemFailures": [{"itemIdentifier": {"partition": "t-order-create-0", "offset": 0}}]});
     assert_eq!(serde_json::to_value(&failures).expect("JSON"), wanted);
 }
@@ -288,7 +433,9 @@ async fn a_database_that_is_away_returns_every_record_from_the_first() {
 #[tokio::test]
 async fn a_thousand_orders_of_one_batch_are_stored_and_settled() {
     with("", |stage| async move {
-        let orders: Vec<_> = (0..1_000).map(|n| stage.order(&format!("user-{n}"), &[2 * n, 2 * n + 1])).collect();
+        let orders: Vec<_> = (0..1_000)
+            .map(|n| stage.order(&format!("user-{n}"), &[2 * n, 2 * n + 1]))
+            .collect();
         let values: Vec<_> = orders.iter().map(|order| Some(message(order))).collect();
         assert!(stage.handle(&values).await.is_empty());
         assert_eq!(stage.free().await, 0);
@@ -299,9 +446,22 @@ async fn a_thousand_orders_of_one_batch_are_stored_and_settled() {
 
 #[test]
 fn everything_wrong_with_the_settings_is_said_at_once() {
-    let reader = Reader::new([("MIN_PAY_WINDOW_SECONDS", "120"), ("PAY_WINDOW_SECONDS", "60"), ("DB_CONNECTIONS", "many")]);
+    let reader = Reader::new([
+        ("MIN_PAY_WINDOW_SECONDS", "120"),
+        ("PAY_WINDOW_SECONDS", "60"),
+        ("DB_CONNECTIONS", "many"),
+    ]);
     let problems = Settings::read(&reader).expect_err("refused").to_string();
-    for variable in ["ENV_PREFIX", "REDIS_GATE_URL", "DATABASE_URL", "DB_CONNECTIONS", "MIN_PAY_WINDOW_SECONDS"] {
-        assert!(problems.contains(variable), "{variable} is not in {problems}");
+    for variable in [
+        "ENV_PREFIX",
+        "REDIS_GATE_URL",
+        "DATABASE_URL",
+        "DB_CONNECTIONS",
+        "MIN_PAY_WINDOW_SECONDS",
+    ] {
+        assert!(
+            problems.contains(variable),
+            "{variable} is not in {problems}"
+        );
     }
 }

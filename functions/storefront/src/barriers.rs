@@ -42,7 +42,10 @@ pub fn append_requested_beside(shop: &Storefront) {
     let (topic, token) = (shop.settings.topic.clone(), shop.clock.nonce());
     tokio::spawn(async move {
         if let Err(why) = append_requested(&store, &publisher, &topic, token).await {
-            tracing::warn!(why, "requested barriers are not appended; a later request tries again");
+            tracing::warn!(
+                why,
+                "requested barriers are not appended; a later request tries again"
+            );
         }
     });
 }
@@ -54,7 +57,10 @@ pub async fn append_requested(
     topic: &str,
     token: Nonce,
 ) -> Result<usize, String> {
-    let partitions = store.claim_barriers(topic, token).await.map_err(|error| error.to_string())?;
+    let partitions = store
+        .claim_barriers(topic, token)
+        .await
+        .map_err(|error| error.to_string())?;
     if partitions.is_empty() {
         return Ok(0);
     }
@@ -63,17 +69,33 @@ pub async fn append_requested(
     for partition in partitions {
         if !logs.contains_key(&partition) {
             // The topic was created again with fewer partitions.
-            tracing::error!(alarm = "partition_gone", topic, partition, "the orders' topic has no such partition any more");
-            store.pass_barrier(topic, partition, token).await.map_err(|error| error.to_string())?;
+            tracing::error!(
+                alarm = "partition_gone",
+                topic,
+                partition,
+                "the orders' topic has no such partition any more"
+            );
+            store
+                .pass_barrier(topic, partition, token)
+                .await
+                .map_err(|error| error.to_string())?;
             continue;
         }
-        match publisher.append_barrier(partition, &Barrier::new(token)).await {
+        match publisher
+            .append_barrier(partition, &Barrier::new(token))
+            .await
+        {
             Published::Acknowledged { offset, .. } => {
                 tracing::info!(topic, partition, offset, "a barrier is appended");
                 appended += 1;
             }
             Published::Refused(why) | Published::Unknown(why) => {
-                tracing::warn!(topic, partition, why, "a barrier is not appended; another follows");
+                tracing::warn!(
+                    topic,
+                    partition,
+                    why,
+                    "a barrier is not appended; another follows"
+                );
             }
         }
     }

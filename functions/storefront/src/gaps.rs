@@ -26,13 +26,17 @@ pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     call.claims.require_scope("parked:read")?;
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
     let with_closed = call.number("closed", 0, 1)?.unwrap_or(0) == 1;
-    let after = call.number("after", 1, i64::MAX as u64)?.map(u64::cast_signed);
+    let after = call
+        .number("after", 1, i64::MAX as u64)?
+        .map(u64::cast_signed);
     // One more than is shown tells whether there is another page.
     let mut gaps = shop.store.gaps(!with_closed, after, limit + 1).await?;
     let more = gaps.len() > limit as usize;
     gaps.truncate(limit as usize);
     let next = gaps.last().filter(|_| more).map(|gap| gap.id.to_string());
-    Ok(Reply::ok(json!({ "gaps": gaps.iter().map(view).collect::<Vec<_>>(), "after": next })))
+    Ok(Reply::ok(
+        json!({ "gaps": gaps.iter().map(view).collect::<Vec<_>>(), "after": next }),
+    ))
 }
 
 /// `POST /gaps/{id}/close`: an operator has compared the gap with Kafka, and it is not to be replayed. Kept with who and why.
@@ -44,14 +48,22 @@ pub async fn close(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Pr
     let Asked { why } = call.json()?;
     let why = why.trim();
     if why.is_empty() || why.chars().count() > MAX_WHY || why.chars().any(char::is_control) {
-        let detail = format_args!("why: 1 to {MAX_WHY} characters on one line are expected").to_string();
-        return Err(Problem::new(422, "invalid_close", "A gap is closed for a reason", detail));
+        let detail =
+            format_args!("why: 1 to {MAX_WHY} characters on one line are expected").to_string();
+        return Err(Problem::new(
+            422,
+            "invalid_close",
+            "A gap is closed for a reason",
+            detail,
+        ));
     }
     if !shop.store.close_gap(number, &user, why).await? {
         return Err(missing());
     }
     tracing::info!(gap = number, by = user.as_str(), why, "a gap is closed");
-    Ok(Reply::ok(json!({ "id": number.to_string(), "state": "closed", "closed_by": user, "closed_why": why })))
+    Ok(Reply::ok(
+        json!({ "id": number.to_string(), "state": "closed", "closed_by": user, "closed_why": why }),
+    ))
 }
 
 fn view(row: &GapRow) -> Value {

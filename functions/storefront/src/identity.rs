@@ -21,29 +21,52 @@ impl Claims {
 
     /// The buyer: claim `sub`.
     pub fn user(&self) -> Result<UserId, Problem> {
-        let sub = self.0.get("sub").ok_or_else(|| Problem::unauthorized("this needs a token"))?;
+        let sub = self
+            .0
+            .get("sub")
+            .ok_or_else(|| Problem::unauthorized("this needs a token"))?;
         if is_no_text(sub) {
-            return Err(Problem::unauthorized("the token's sub cannot be used: it must be text (RFC 7519, section 4.1.2)"));
+            return Err(Problem::unauthorized(
+                "the token's sub cannot be used: it must be text (RFC 7519, section 4.1.2)",
+            ));
         }
-        UserId::new(sub.as_str()).map_err(|e| Problem::unauthorized(format!("the token's sub cannot be used: {e}")))
+        UserId::new(sub.as_str())
+            .map_err(|e| Problem::unauthorized(format!("the token's sub cannot be used: {e}")))
     }
 
     /// Whether the token has this scope: claim `scope`, else `scp` (Okta, Entra). A list of texts comes as `[a b]`.
     pub fn has_scope(&self, wanted: &str) -> bool {
-        let scopes = self.0.get("scope").or_else(|| self.0.get("scp")).map_or("", String::as_str);
-        let items = scopes.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
-        items.unwrap_or(scopes).split(' ').any(|scope| scope == wanted)
+        let scopes = self
+            .0
+            .get("scope")
+            .or_else(|| self.0.get("scp"))
+            .map_or("", String::as_str);
+        let items = scopes
+            .strip_prefix('[')
+            .and_then(|inner| inner.strip_suffix(']'));
+        items
+            .unwrap_or(scopes)
+            .split(' ')
+            .any(|scope| scope == wanted)
     }
 
     /// Refuses a token without this scope.
     pub fn require_scope(&self, wanted: &str) -> Result<(), Problem> {
-        if self.has_scope(wanted) { Ok(()) } else { Err(Problem::forbidden(format!("this needs a token with scope {wanted}"))) }
+        if self.has_scope(wanted) {
+            Ok(())
+        } else {
+            Err(Problem::forbidden(format!(
+                "this needs a token with scope {wanted}"
+            )))
+        }
     }
 }
 
 /// Whether the gateway has made this text of a claim that was null, true, false, a list or an object.
 fn is_no_text(claim: &str) -> bool {
-    matches!(claim, "null" | "true" | "false") || claim.starts_with(['[', '{']) || claim.starts_with("map[")
+    matches!(claim, "null" | "true" | "false")
+        || claim.starts_with(['[', '{'])
+        || claim.starts_with("map[")
 }
 
 #[cfg(test)]
@@ -51,36 +74,83 @@ mod tests {
     use super::*;
 
     fn claims(pairs: &[(&str, &str)]) -> Claims {
-        Claims::new(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+        Claims::new(
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+        )
     }
 
     #[test]
     fn without_a_verified_sub_there_is_no_user() {
-        for nobody in [claims(&[]), claims(&[("sub", "")]), claims(&[("sub", "a b")]), claims(&[("user", "alice")])] {
+        for nobody in [
+            claims(&[]),
+            claims(&[("sub", "")]),
+            claims(&[("sub", "a b")]),
+            claims(&[("user", "alice")]),
+        ] {
             assert_eq!(nobody.user().map_err(|p| p.status), Err(401));
         }
-        for sub in ["null", "true", "false", "[alice]", "[]", "{\"a\":1}", "map[a:1]"] {
-            assert_eq!(claims(&[("sub", sub)]).user().map_err(|p| p.status), Err(401), "{sub}");
+        for sub in [
+            "null",
+            "true",
+            "false",
+            "[alice]",
+            "[]",
+            "{\"a\":1}",
+            "map[a:1]",
+        ] {
+            assert_eq!(
+                claims(&[("sub", sub)]).user().map_err(|p| p.status),
+                Err(401),
+                "{sub}"
+            );
         }
-        assert_eq!(claims(&[("sub", "alice")]).user().map(String::from), Ok("alice".to_owned()));
+        assert_eq!(
+            claims(&[("sub", "alice")]).user().map(String::from),
+            Ok("alice".to_owned())
+        );
     }
 
     #[test]
     fn a_scope_counts_only_whole() {
-        assert!(claims(&[("scope", "a programs:write b")]).require_scope("programs:write").is_ok());
-        for (claim, held) in [("scp", "programs:write"), ("scp", "[a programs:write]"), ("scope", "[programs:write b]")] {
-            assert!(claims(&[(claim, held)]).require_scope("programs:write").is_ok(), "{claim}={held}");
+        assert!(
+            claims(&[("scope", "a programs:write b")])
+                .require_scope("programs:write")
+                .is_ok()
+        );
+        for (claim, held) in [
+            ("scp", "programs:write"),
+            ("scp", "[a programs:write]"),
+            ("scope", "[programs:write b]"),
+        ] {
+            assert!(
+                claims(&[(claim, held)])
+                    .require_scope("programs:write")
+                    .is_ok(),
+                "{claim}={held}"
+            );
         }
-        for lacking in
-            ["", "[]", "programs", "programs:write:all", "xprograms:write", "[programs]", "[programs:write", "programs:write]"]
-        {
+        for lacking in [
+            "",
+            "[]",
+            "programs",
+            "programs:write:all",
+            "xprograms:write",
+            "[programs]",
+            "[programs:write",
+            "programs:write]",
+        ] {
             for claim in ["scope", "scp"] {
                 let refused = claims(&[(claim, lacking)]).require_scope("programs:write");
                 assert_eq!(refused.map_err(|p| p.status), Err(403), "{claim}={lacking}");
             }
         }
         assert!(
-            claims(&[("scope", "a"), ("scp", "programs:write")]).require_scope("programs:write").is_err(),
+            claims(&[("scope", "a"), ("scp", "programs:write")])
+                .require_scope("programs:write")
+                .is_err(),
             "scope comes first"
         );
     }

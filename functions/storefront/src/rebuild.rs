@@ -45,7 +45,11 @@ pub struct NewProgram(Epoch, Grant);
 /// Before it is stored: an installation that is delayed must find the gate as it was before the first order, or do nothing.
 pub async fn claim_new(shop: &Storefront, program: &Program) -> Option<NewProgram> {
     let epoch = Epoch::new(rand::random());
-    match shop.gate.install_claim(ProgramRef::from(program), &epoch, CLAIM_MS).await {
+    match shop
+        .gate
+        .install_claim(ProgramRef::from(program), &epoch, CLAIM_MS)
+        .await
+    {
         Ok(Claim::Granted(grant)) => Some(NewProgram(epoch, grant)),
         Ok(Claim::Busy { .. }) => None,
         Err(error) => {
@@ -56,11 +60,21 @@ pub async fn claim_new(shop: &Storefront, program: &Program) -> Option<NewProgra
 }
 
 /// Installs a program that was stored since [`claim_new`], with all seats free.
-pub async fn install_new(shop: &Storefront, program: &Program, new: &NewProgram) -> Result<(), Problem> {
+pub async fn install_new(
+    shop: &Storefront,
+    program: &Program,
+    new: &NewProgram,
+) -> Result<(), Problem> {
     let NewProgram(epoch, grant) = new;
     let start = Start { grant, ends: "{}" };
-    if let Install::Mine { .. } = shop.gate.install_begin(program, Some(start), epoch, LEASE_MS).await? {
-        shop.gate.install_open(ProgramRef::from(program), epoch).await?;
+    if let Install::Mine { .. } = shop
+        .gate
+        .install_begin(program, Some(start), epoch, LEASE_MS)
+        .await?
+    {
+        shop.gate
+            .install_open(ProgramRef::from(program), epoch)
+            .await?;
     }
     Ok(())
 }
@@ -68,9 +82,14 @@ pub async fn install_new(shop: &Storefront, program: &Program, new: &NewProgram)
 /// Continues the filling as far as one request may.
 pub async fn carry_on(shop: &Storefront, program: &Program) -> Result<Progress, Problem> {
     let (at, epoch) = (ProgramRef::from(program), Epoch::new(rand::random()));
-    let mut begun = shop.gate.install_begin(program, None, &epoch, LEASE_MS).await?;
+    let mut begun = shop
+        .gate
+        .install_begin(program, None, &epoch, LEASE_MS)
+        .await?;
     if begun == Install::EndsNeeded {
-        let Claim::Granted(grant) = shop.gate.install_claim(at, &epoch, CLAIM_MS).await? else { return Ok(Progress::Loading) };
+        let Claim::Granted(grant) = shop.gate.install_claim(at, &epoch, CLAIM_MS).await? else {
+            return Ok(Progress::Loading);
+        };
         let barriers = match caught_up::append_barriers(shop).await {
             Ok(barriers) => barriers.to_string(),
             Err(problem) => {
@@ -79,11 +98,24 @@ pub async fn carry_on(shop: &Storefront, program: &Program) -> Result<Progress, 
                 return Err(problem);
             }
         };
-        begun = shop.gate.install_begin(program, Some(Start { grant: &grant, ends: &barriers }), &epoch, LEASE_MS).await?;
+        begun = shop
+            .gate
+            .install_begin(
+                program,
+                Some(Start {
+                    grant: &grant,
+                    ends: &barriers,
+                }),
+                &epoch,
+                LEASE_MS,
+            )
+            .await?;
     }
     let position = match begun {
         Install::AlreadyOpen => return Ok(Progress::Open),
-        Install::Busy { .. } | Install::EndsNeeded | Install::GrantLost => return Ok(Progress::Loading),
+        Install::Busy { .. } | Install::EndsNeeded | Install::GrantLost => {
+            return Ok(Progress::Loading);
+        }
         // A position is noted only after create has passed the barriers.
         Install::Mine { ends, position } => {
             if position.is_empty() && !caught_up::create_has_passed(shop, &ends).await? {
@@ -95,7 +127,11 @@ pub async fn carry_on(shop: &Storefront, program: &Program) -> Result<Progress, 
         }
     };
     let deadline = Instant::now() + WORK;
-    match refill::fill(&shop.gate, &shop.store, program, &epoch, &position, &|| Instant::now() >= deadline).await? {
+    match refill::fill(&shop.gate, &shop.store, program, &epoch, &position, &|| {
+        Instant::now() >= deadline
+    })
+    .await?
+    {
         Filled::Open => Ok(Progress::Open),
         Filled::Unfinished => Ok(Progress::Loading),
     }

@@ -90,7 +90,11 @@ impl Settings {
         let topic = reader.text_or("ORDERS_TOPIC", "order-create");
         let windows = windows(reader);
         let user_limit = reader.integer_or("USER_LIMIT_DEFAULT", 1..=1000, 6);
-        let webhook_secrets = reader.secrets("PAYMENT_WEBHOOK_SECRET", &["PAYMENT_WEBHOOK_SECRET_NEXT"], 16);
+        let webhook_secrets = reader.secrets(
+            "PAYMENT_WEBHOOK_SECRET",
+            &["PAYMENT_WEBHOOK_SECRET_NEXT"],
+            16,
+        );
         let webhook_tolerance = reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300);
         let waiting = waiting(reader);
         let calls = calls(reader, names.as_ref());
@@ -125,7 +129,14 @@ fn windows(reader: &Reader) -> Option<Windows> {
     let ms = |time: Duration| time.as_millis() as u64;
     let (pay_ms, publish_ms, delivery_ms) = (ms(pay?), ms(publish?), ms(delivery?));
     // The least time to pay is create's to give; here it only must not contradict.
-    match (Windows { pay_ms, min_pay_ms: 0, publish_ms, delivery_ms }).checked() {
+    match (Windows {
+        pay_ms,
+        min_pay_ms: 0,
+        publish_ms,
+        delivery_ms,
+    })
+    .checked()
+    {
         Ok(windows) => Some(windows),
         Err(e) => {
             let together = "DELIVERY_TIMEOUT_MS, PUBLISH_WINDOW_MS, PAY_WINDOW_SECONDS";
@@ -144,7 +155,10 @@ fn waiting(reader: &Reader) -> Option<WaitSettings> {
     let instances = reader.integer_or("STOREFRONT_CONCURRENCY", 0..=1_000_000_u32, 100);
     let percent = reader.integer_or("ORDER_WAIT_PERCENT", 0..=75_u32, 25);
     let stall = reader.milliseconds_or("ORDER_WAIT_STALL_MS", 100..=60_000, 10_000);
-    Some(WaitSettings { places: instances? * percent? / 100, stall: stall? })
+    Some(WaitSettings {
+        places: instances? * percent? / 100,
+        stall: stall?,
+    })
 }
 
 fn calls(reader: &Reader, names: Option<&Names>) -> Option<CallSettings> {
@@ -152,8 +166,16 @@ fn calls(reader: &Reader, names: Option<&Names>) -> Option<CallSettings> {
     let topic = reader.text_or("API_CALLS_TOPIC", "api-call");
     let queue = reader.integer_or("API_CALL_QUEUE", 1..=1_000_000, 10_000);
     let flush = reader.milliseconds_or("API_CALL_FLUSH_MS", 0..=5_000, 0);
-    let instance = reader.optional_text("AWS_LAMBDA_LOG_STREAM_NAME").and_then(|name| CallInstance::new(name).ok());
-    Some(CallSettings { enabled: enabled?, topic: names?.topic(&topic?), queue: queue?, flush: flush?, instance })
+    let instance = reader
+        .optional_text("AWS_LAMBDA_LOG_STREAM_NAME")
+        .and_then(|name| CallInstance::new(name).ok());
+    Some(CallSettings {
+        enabled: enabled?,
+        topic: names?.topic(&topic?),
+        queue: queue?,
+        flush: flush?,
+        instance,
+    })
 }
 
 fn security(reader: &Reader) -> Option<KafkaSecurity> {
@@ -161,12 +183,23 @@ fn security(reader: &Reader) -> Option<KafkaSecurity> {
         "plaintext" => Some(KafkaSecurity::Plaintext),
         "sasl_ssl" => {
             let mechanism = reader.text_or("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512");
-            let username = reader.text("KAFKA_USERNAME", "the name for SASL, as KAFKA_SECURITY is sasl_ssl");
+            let username = reader.text(
+                "KAFKA_USERNAME",
+                "the name for SASL, as KAFKA_SECURITY is sasl_ssl",
+            );
             let password = reader.secret("KAFKA_PASSWORD", 1);
-            Some(KafkaSecurity::SaslSsl { mechanism: mechanism?, username: username?, password: password? })
+            Some(KafkaSecurity::SaslSsl {
+                mechanism: mechanism?,
+                username: username?,
+                password: password?,
+            })
         }
         other => {
-            reader.refuse("KAFKA_SECURITY", format_args!("is {other:?}"), "plaintext or sasl_ssl");
+            reader.refuse(
+                "KAFKA_SECURITY",
+                format_args!("is {other:?}"),
+                "plaintext or sasl_ssl",
+            );
             None
         }
     }

@@ -57,7 +57,9 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as u64)
     }
 
     fn random(&self) -> u16 {
@@ -107,16 +109,36 @@ impl Storefront {
     /// With real adapters; all connect when first used.
     pub fn open(settings: Settings) -> Result<Self, Error> {
         let delivery = Duration::from_millis(settings.windows.delivery_ms);
-        let publisher = KafkaOrders::open(&settings.brokers, &settings.security, &settings.topic, delivery)?;
+        let publisher = KafkaOrders::open(
+            &settings.brokers,
+            &settings.security,
+            &settings.topic,
+            delivery,
+        )?;
         Self::with_publisher(settings, Arc::new(publisher))
     }
 
     /// With a publisher of the caller's. Needs a tokio runtime, in which the follower runs between and beside requests.
-    pub fn with_publisher(settings: Settings, publisher: Arc<dyn PublishOrders>) -> Result<Self, Error> {
-        let gate = Gate::connect(settings.redis.as_str(), settings.names.clone(), GATE_TIMEOUT)?;
-        let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
+    pub fn with_publisher(
+        settings: Settings,
+        publisher: Arc<dyn PublishOrders>,
+    ) -> Result<Self, Error> {
+        let gate = Gate::connect(
+            settings.redis.as_str(),
+            settings.names.clone(),
+            GATE_TIMEOUT,
+        )?;
+        let store = Store::connect(
+            settings.database.as_str(),
+            &settings.names,
+            settings.connections,
+        )?;
         let store = store.answering_within(STORE_TIMEOUT);
-        let emitter = if settings.calls.enabled { Some(Emitter::open(&settings)?) } else { None };
+        let emitter = if settings.calls.enabled {
+            Some(Emitter::open(&settings)?)
+        } else {
+            None
+        };
         let (names, streams) = (&settings.names, &settings.cache.streams);
         let tracer = Tracer::start(settings.traces.as_ref(), names, FLUSH_EVERY);
         let link = streams.link()?;
@@ -126,7 +148,13 @@ impl Storefront {
         beside.spawn(gate.link().clone().watch_eviction(Keeps::Gate));
         beside.spawn(link.clone().watch_eviction(Keeps::Cache));
         if let Some(block) = settings.cache.block() {
-            beside.spawn(follow(programs.local(), link, names.clone(), streams.evicted.clone(), block));
+            beside.spawn(follow(
+                programs.local(),
+                link,
+                names.clone(),
+                streams.evicted.clone(),
+                block,
+            ));
         }
         let instance = format!("{:016x}", rand::random::<u64>());
         let clock = Arc::new(SystemClock);
@@ -157,14 +185,24 @@ impl Storefront {
         append_requested_beside(self);
         let answer = self.serve(&call).await;
         if let Some(place) = place.filter(|place| place.context.is_sampled()) {
-            self.tracer.record([traces::request(place, &call, &answer, (began, SystemTime::now()))]);
+            self.tracer.record([traces::request(
+                place,
+                &call,
+                &answer,
+                (began, SystemTime::now()),
+            )]);
         }
         let mut response = Reply::response(answer);
         if let Ok(instance) = HeaderValue::from_str(&self.instance) {
             response.headers_mut().insert(INSTANCE_HEADER, instance);
         }
         if let Some(emitter) = &self.emitter {
-            emitter.emit(&caller.answered(&call, response.status().as_u16(), self.clock.call_id(), emitter.instance()));
+            emitter.emit(&caller.answered(
+                &call,
+                response.status().as_u16(),
+                self.clock.call_id(),
+                emitter.instance(),
+            ));
         }
         let called = async {
             if let Some(emitter) = &self.emitter {

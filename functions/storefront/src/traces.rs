@@ -6,8 +6,9 @@ use std::time::SystemTime;
 
 use shared::message::OrderNumber;
 use shared::telemetry::attributes::{
-    HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE, KAFKA_OFFSET, MESSAGING_DESTINATION, MESSAGING_OPERATION_NAME,
-    MESSAGING_OPERATION_TYPE, MESSAGING_PARTITION, MESSAGING_SYSTEM, ORDER, URL_PATH, URL_SCHEME,
+    HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE, KAFKA_OFFSET,
+    MESSAGING_DESTINATION, MESSAGING_OPERATION_NAME, MESSAGING_OPERATION_TYPE, MESSAGING_PARTITION,
+    MESSAGING_SYSTEM, ORDER, URL_PATH, URL_SCHEME,
 };
 use shared::telemetry::{Kind, Place, Span, TraceContext};
 
@@ -15,10 +16,17 @@ use crate::http::{Call, Problem, Reply, Route};
 use crate::kafka::Published;
 
 /// Methods that have a name of their own in traces; others could be of any number.
-const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
+const METHODS: [&str; 9] = [
+    "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
+];
 
 /// The span of a request and its answer.
-pub(crate) fn request(place: Place, call: &Call, answer: &Result<Reply, Problem>, took: (SystemTime, SystemTime)) -> Span {
+pub(crate) fn request(
+    place: Place,
+    call: &Call,
+    answer: &Result<Reply, Problem>,
+    took: (SystemTime, SystemTime),
+) -> Span {
     let route = Route::of(&call.method, &call.path).ok();
     let template = route.as_ref().map(Route::template);
     let method = METHODS.into_iter().find(|known| *known == call.method);
@@ -30,7 +38,9 @@ pub(crate) fn request(place: Place, call: &Call, answer: &Result<Reply, Problem>
         Ok(Some("http")) => "http",
         _ => "https",
     };
-    let status = answer.as_ref().map_or_else(|problem| problem.status, |reply| reply.status);
+    let status = answer
+        .as_ref()
+        .map_or_else(|problem| problem.status, |reply| reply.status);
     let span = Span::new(place, Kind::Server, name, took)
         .with(HTTP_REQUEST_METHOD, method.unwrap_or("_OTHER"))
         .with_some(HTTP_ROUTE, template)
@@ -56,7 +66,11 @@ fn order(route: Option<&Route>, answer: &Result<Reply, Problem>) -> Option<Strin
         _ => None,
     };
     // A path may say anything.
-    let number = told.and_then(|order| order.as_str()).or(asked)?.parse::<OrderNumber>().ok()?;
+    let number = told
+        .and_then(|order| order.as_str())
+        .or(asked)?
+        .parse::<OrderNumber>()
+        .ok()?;
     Some(number.to_string())
 }
 
@@ -78,18 +92,25 @@ pub(crate) fn publish(
     outcome: &Published,
     took: (SystemTime, SystemTime),
 ) -> Span {
-    let place = Place { context: sending.own, parent: Some(sending.request) };
+    let place = Place {
+        context: sending.own,
+        parent: Some(sending.request),
+    };
     let mut span = Span::new(place, Kind::Producer, format!("send {topic}"), took)
         .with(MESSAGING_SYSTEM, "kafka")
         .with(MESSAGING_DESTINATION, topic.to_owned())
         .with(MESSAGING_OPERATION_TYPE, "send")
         .with(MESSAGING_OPERATION_NAME, "send")
         .with(ORDER, order.to_string());
-    span.link = carried.and_then(|text| text.parse().ok()).filter(|carried| *carried != sending.own);
+    span.link = carried
+        .and_then(|text| text.parse().ok())
+        .filter(|carried| *carried != sending.own);
     match outcome {
-        Published::Acknowledged { partition, offset, .. } => {
-            span.with(MESSAGING_PARTITION, partition.to_string()).with(KAFKA_OFFSET, *offset)
-        }
+        Published::Acknowledged {
+            partition, offset, ..
+        } => span
+            .with(MESSAGING_PARTITION, partition.to_string())
+            .with(KAFKA_OFFSET, *offset),
         Published::Refused(why) => span.failed("refused", why.as_str()),
         Published::Unknown(why) => span.failed("unknown", why.as_str()),
     }
@@ -107,11 +128,26 @@ mod tests {
     const REQUEST: TraceContext = CALLER.child(2);
     const OWN: TraceContext = CALLER.child(3);
     const TOOK: (SystemTime, SystemTime) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
-    const SENDING: Sending = Sending { request: REQUEST, own: OWN };
+    const SENDING: Sending = Sending {
+        request: REQUEST,
+        own: OWN,
+    };
 
     fn asked(method: &str, path: &str, answer: &Result<Reply, Problem>) -> Span {
-        let call = Call { method: method.to_owned(), path: path.to_owned(), ..Call::default() };
-        request(Place { context: REQUEST, parent: Some(CALLER) }, &call, answer, TOOK)
+        let call = Call {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            ..Call::default()
+        };
+        request(
+            Place {
+                context: REQUEST,
+                parent: Some(CALLER),
+            },
+            &call,
+            answer,
+            TOOK,
+        )
     }
 
     fn text(span: &Span, name: &str) -> Option<String> {
@@ -128,9 +164,22 @@ mod tests {
     #[test]
     fn a_request_is_named_by_its_route_and_tells_of_its_order() {
         let order = number().to_string();
-        let span = asked("POST", "/programs/7/orders", &Ok(Reply::at(202, String::new(), json!({ "order": order }))));
-        assert_eq!((span.name.as_ref(), span.kind, span.error.as_deref()), ("POST /programs/{id}/orders", Kind::Server, None));
-        assert_eq!(span.place, Place { context: REQUEST, parent: Some(CALLER) });
+        let span = asked(
+            "POST",
+            "/programs/7/orders",
+            &Ok(Reply::at(202, String::new(), json!({ "order": order }))),
+        );
+        assert_eq!(
+            (span.name.as_ref(), span.kind, span.error.as_deref()),
+            ("POST /programs/{id}/orders", Kind::Server, None)
+        );
+        assert_eq!(
+            span.place,
+            Place {
+                context: REQUEST,
+                parent: Some(CALLER)
+            }
+        );
         let told = |name| text(&span, name);
         assert_eq!(told(HTTP_REQUEST_METHOD).as_deref(), Some("POST"));
         assert_eq!(told(HTTP_ROUTE).as_deref(), Some("/programs/{id}/orders"));
@@ -145,27 +194,66 @@ mod tests {
         let path = format!("/orders/{order}");
         let failed = asked("GET", &path, &Err(Problem::unavailable("away")));
         assert_eq!(
-            (failed.error.as_deref(), text(&failed, ERROR_TYPE).as_deref()),
+            (
+                failed.error.as_deref(),
+                text(&failed, ERROR_TYPE).as_deref()
+            ),
             (Some("Temporarily unavailable"), Some("unavailable"))
         );
         assert_eq!(text(&failed, ORDER), Some(order));
-        let unknown = asked("GET", "/orders/x", &Err(Problem::not_found("no_such_order", "")));
-        assert_eq!((unknown.error.as_deref(), text(&unknown, ORDER)), (None, None));
+        let unknown = asked(
+            "GET",
+            "/orders/x",
+            &Err(Problem::not_found("no_such_order", "")),
+        );
+        assert_eq!(
+            (unknown.error.as_deref(), text(&unknown, ORDER)),
+            (None, None)
+        );
     }
 
     #[test]
     fn what_anybody_can_make_up_makes_no_new_names() {
-        let span = asked("BREW", "/tea/4711", &Err(Problem::not_found("no_such_route", "")));
-        assert_eq!((span.name.as_ref(), text(&span, HTTP_ROUTE)), ("HTTP", None));
+        let span = asked(
+            "BREW",
+            "/tea/4711",
+            &Err(Problem::not_found("no_such_route", "")),
+        );
+        assert_eq!(
+            (span.name.as_ref(), text(&span, HTTP_ROUTE)),
+            ("HTTP", None)
+        );
         assert_eq!(text(&span, HTTP_REQUEST_METHOD).as_deref(), Some("_OTHER"));
     }
 
     #[test]
     fn a_publish_is_the_requests_child_and_the_messages_parent() {
-        let taken = Published::Acknowledged { partition: 2, offset: 17, appended_ms: 0 };
-        let span = publish(SENDING, (number(), Some(&OWN.to_string())), "demo-order-create", &taken, TOOK);
-        assert_eq!((span.name.as_ref(), span.kind), ("send demo-order-create", Kind::Producer));
-        assert_eq!((span.place, span.link), (Place { context: OWN, parent: Some(REQUEST) }, None));
+        let taken = Published::Acknowledged {
+            partition: 2,
+            offset: 17,
+            appended_ms: 0,
+        };
+        let span = publish(
+            SENDING,
+            (number(), Some(&OWN.to_string())),
+            "demo-order-create",
+            &taken,
+            TOOK,
+        );
+        assert_eq!(
+            (span.name.as_ref(), span.kind),
+            ("send demo-order-create", Kind::Producer)
+        );
+        assert_eq!(
+            (span.place, span.link),
+            (
+                Place {
+                    context: OWN,
+                    parent: Some(REQUEST)
+                },
+                None
+            )
+        );
         assert_eq!(text(&span, MESSAGING_PARTITION).as_deref(), Some("2"));
         assert_eq!(text(&span, KAFKA_OFFSET).as_deref(), Some("17"));
         assert_eq!(text(&span, ORDER), Some(number().to_string()));
@@ -175,9 +263,21 @@ mod tests {
     fn a_repeated_publish_is_linked_to_the_trace_that_its_message_carries() {
         let earlier = TraceContext::begin(5, 5);
         let lost = Published::Unknown("no word".to_owned());
-        let span = publish(SENDING, (number(), Some(&earlier.to_string())), "t", &lost, TOOK);
-        assert_eq!((span.link, span.error.as_deref()), (Some(earlier), Some("no word")));
+        let span = publish(
+            SENDING,
+            (number(), Some(&earlier.to_string())),
+            "t",
+            &lost,
+            TOOK,
+        );
+        assert_eq!(
+            (span.link, span.error.as_deref()),
+            (Some(earlier), Some("no word"))
+        );
         assert_eq!(text(&span, ERROR_TYPE).as_deref(), Some("unknown"));
-        assert_eq!(publish(SENDING, (number(), Some("none")), "t", &lost, TOOK).link, None);
+        assert_eq!(
+            publish(SENDING, (number(), Some("none")), "t", &lost, TOOK).link,
+            None
+        );
     }
 }

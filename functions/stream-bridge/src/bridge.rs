@@ -16,7 +16,11 @@ use crate::stop::Stop;
 use crate::translate::translate;
 
 /// Between attempts to deal with what is in hand.
-const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(5), max_attempts: None };
+const BACKOFF: Backoff = Backoff {
+    base: Duration::from_millis(100),
+    cap: Duration::from_secs(5),
+    max_attempts: None,
+};
 /// Metrics of a long run come so often.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
@@ -66,13 +70,21 @@ impl Bridge {
     pub async fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
         let link = Link::open(settings.redis.as_str(), REDIS_TIMEOUT)?;
         let queue = Queue::connect(&settings.queue_url, settings.sqs_timeout).await;
-        Ok(Self { settings, link, queue })
+        Ok(Self {
+            settings,
+            link,
+            queue,
+        })
     }
 
     /// With a queue of one's own.
     pub fn over(settings: Settings, queue: Queue) -> Result<Self, lambda_runtime::Error> {
         let link = Link::open(settings.redis.as_str(), REDIS_TIMEOUT)?;
-        Ok(Self { settings, link, queue })
+        Ok(Self {
+            settings,
+            link,
+            queue,
+        })
     }
 
     /// The run of one tick: until shortly before the process is taken away, `time` from now (half-way, should the margin be longer).
@@ -87,9 +99,22 @@ impl Bridge {
 
     /// One run, as a consumer under a name that nobody else has. Ends when `stop` comes, and not before.
     pub async fn run(&self, stop: &Stop) -> Report {
-        let Settings { names, stream, group, reading, .. } = &self.settings;
+        let Settings {
+            names,
+            stream,
+            group,
+            reading,
+            ..
+        } = &self.settings;
         let consumer = format!("{:032x}", rand::random::<u128>());
-        let mut reader = GroupReader::open(self.link.clone(), names, stream, group, &consumer, reading.clone());
+        let mut reader = GroupReader::open(
+            self.link.clone(),
+            names,
+            stream,
+            group,
+            &consumer,
+            reading.clone(),
+        );
         let (mut report, mut measured) = (Report::default(), Measured::default());
         while !stop.has_come() {
             let entries = tokio::select! {
@@ -99,14 +124,17 @@ impl Bridge {
             if !entries.is_empty() {
                 self.forward(&reader, entries, stop, &mut report).await;
             }
-            (report.taken_over, report.given_up) = (reader.counts().taken_over, reader.counts().buried);
+            (report.taken_over, report.given_up) =
+                (reader.counts().taken_over, reader.counts().buried);
             if measured.at.elapsed() >= MEASURE_EVERY {
                 self.measure(&reader, &report, &mut measured).await;
             }
         }
         match reader.leave().await {
             Ok(given_back) => report.given_back = given_back,
-            Err(error) => tracing::warn!(%error, "left without a word: what is in hand is taken over later"),
+            Err(error) => {
+                tracing::warn!(%error, "left without a word: what is in hand is taken over later")
+            }
         }
         self.measure(&reader, &report, &mut measured).await;
         tracing::info!(report = %serde_json::to_string(&report).unwrap_or_default(), "run ended");
@@ -114,7 +142,13 @@ impl Bridge {
     }
 
     /// Deals with entries until nothing of them is in hand any more, or `stop` comes. What is left then is still pending.
-    async fn forward(&self, reader: &GroupReader, entries: Vec<Delivery>, stop: &Stop, report: &mut Report) {
+    async fn forward(
+        &self,
+        reader: &GroupReader,
+        entries: Vec<Delivery>,
+        stop: &Stop,
+        report: &mut Report,
+    ) {
         let mut hand = self.take(entries);
         let mut attempt = 0;
         loop {
@@ -127,7 +161,9 @@ impl Bridge {
             if let Err(error) = ended {
                 error.log(attempt, hand.items.len());
             }
-            let pause = BACKOFF.delay(attempt, rand::random()).unwrap_or(BACKOFF.cap);
+            let pause = BACKOFF
+                .delay(attempt, rand::random())
+                .unwrap_or(BACKOFF.cap);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stop.come() => {}
@@ -142,8 +178,15 @@ impl Bridge {
     fn take(&self, entries: Vec<Delivery>) -> InHand {
         let mut hand = InHand::default();
         for Delivery { entry, .. } in entries {
-            match translate(&self.settings.stream, &entry, self.settings.fifo_field.as_deref()) {
-                Ok(message) => hand.items.push(Item { id: entry.id, message }),
+            match translate(
+                &self.settings.stream,
+                &entry,
+                self.settings.fifo_field.as_deref(),
+            ) {
+                Ok(message) => hand.items.push(Item {
+                    id: entry.id,
+                    message,
+                }),
                 Err(reason) => hand.refused.push((entry.id, reason)),
             }
         }
@@ -151,7 +194,12 @@ impl Bridge {
     }
 
     /// Sends, sets aside, acknowledges: whatever of that succeeds is no longer in hand.
-    async fn attempt(&self, reader: &GroupReader, hand: &mut InHand, report: &mut Report) -> Result<(), Trouble> {
+    async fn attempt(
+        &self,
+        reader: &GroupReader,
+        hand: &mut InHand,
+        report: &mut Report,
+    ) -> Result<(), Trouble> {
         let round = send(&self.queue, std::mem::take(&mut hand.items)).await;
         report.forwarded += round.accepted.len() as u64;
         hand.items = round.left;
@@ -176,10 +224,25 @@ impl Bridge {
         let since = |now: u64, then: u64| now.saturating_sub(then);
         let mut line = MetricLine::new(&self.settings.names)
             .field("stream", self.settings.stream.as_str())
-            .count("EntriesForwarded", since(report.forwarded, measured.report.forwarded))
-            .count("EntriesParked", since(report.parked + report.given_up, measured.report.parked + measured.report.given_up))
-            .count("EntriesTakenOver", since(report.taken_over, measured.report.taken_over))
-            .count("ForwardingFailed", since(report.failed, measured.report.failed));
+            .count(
+                "EntriesForwarded",
+                since(report.forwarded, measured.report.forwarded),
+            )
+            .count(
+                "EntriesParked",
+                since(
+                    report.parked + report.given_up,
+                    measured.report.parked + measured.report.given_up,
+                ),
+            )
+            .count(
+                "EntriesTakenOver",
+                since(report.taken_over, measured.report.taken_over),
+            )
+            .count(
+                "ForwardingFailed",
+                since(report.failed, measured.report.failed),
+            );
         match reader.state().await {
             Ok(state) => {
                 line = line.count("StreamPending", state.pending);
@@ -211,7 +274,10 @@ struct Measured {
 
 impl Default for Measured {
     fn default() -> Self {
-        Self { at: Instant::now(), report: Report::default() }
+        Self {
+            at: Instant::now(),
+            report: Report::default(),
+        }
     }
 }
 
@@ -239,7 +305,12 @@ impl Trouble {
 
 /// Tells the group that we are still at it, and lets go of what others have taken over meanwhile.
 async fn hold(reader: &GroupReader, hand: &mut InHand) {
-    let ids: Vec<EntryId> = hand.items.iter().map(|item| item.id).chain(hand.refused.iter().map(|(id, _)| *id)).collect();
+    let ids: Vec<EntryId> = hand
+        .items
+        .iter()
+        .map(|item| item.id)
+        .chain(hand.refused.iter().map(|(id, _)| *id))
+        .collect();
     match reader.hold(&ids).await {
         Ok(held) => {
             let mut held = held.into_iter();

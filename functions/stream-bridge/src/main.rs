@@ -10,19 +10,27 @@ use tokio::sync::watch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
-    let Some(settings) = shared::start::settings(Settings::read) else { return Ok(ExitCode::FAILURE) };
+    let Some(settings) = shared::start::settings(Settings::read) else {
+        return Ok(ExitCode::FAILURE);
+    };
     let (mode, timeout) = (settings.mode, settings.timeout);
     let bridge = &Bridge::open(settings).await?;
     match mode {
         Mode::Lambda => {
             let tick = |event: LambdaEvent<Tick>| async move {
                 // Not until the deadline in the event: that is a time by the clock of another machine.
-                bridge.tick(&event.payload, timeout).await.map_err(Error::from)
+                bridge
+                    .tick(&event.payload, timeout)
+                    .await
+                    .map_err(Error::from)
             };
             lambda_runtime::run(service_fn(tick)).await?;
         }
         Mode::AlwaysOn => {
-            let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            let (mut terminate, mut interrupt) = (
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::interrupt())?,
+            );
             let (tell, told) = watch::channel(false);
             let told_to_end = async {
                 tokio::select! {

@@ -46,7 +46,9 @@ pub async fn send(queue: &Queue, items: Vec<Item>) -> Round {
     while !waiting.is_empty() {
         let (wave, later) = wave(waiting, &stopped, &mut round.left);
         let sizes: Vec<usize> = wave.iter().map(|item| item.message.size()).collect();
-        let requests = batches(&sizes).into_iter().map(|range| request(queue, &wave[range]));
+        let requests = batches(&sizes)
+            .into_iter()
+            .map(|range| request(queue, &wave[range]));
         let answers = join_all(requests).await;
         let mut wave = wave.into_iter();
         for (asked, answer) in answers {
@@ -54,13 +56,25 @@ pub async fn send(queue: &Queue, items: Vec<Item>) -> Round {
                 // Nothing is known of its messages.
                 let reason = error.to_string();
                 round.error = Some(error);
-                vec![Sent::Refused { by_its_fault: false, reason }; asked]
+                vec![
+                    Sent::Refused {
+                        by_its_fault: false,
+                        reason
+                    };
+                    asked
+                ]
             });
             for (item, sent) in wave.by_ref().take(asked).zip(sent) {
                 match sent {
                     Sent::Accepted => round.accepted.push(item.id),
-                    Sent::Refused { by_its_fault: true, reason } => round.refused.push((item.id, Reason::new(reason))),
-                    Sent::Refused { by_its_fault: false, .. } => {
+                    Sent::Refused {
+                        by_its_fault: true,
+                        reason,
+                    } => round.refused.push((item.id, Reason::new(reason))),
+                    Sent::Refused {
+                        by_its_fault: false,
+                        ..
+                    } => {
                         stopped.extend(item.group().map(str::to_owned));
                         round.left.push(item);
                     }
@@ -74,7 +88,11 @@ pub async fn send(queue: &Queue, items: Vec<Item>) -> Round {
 }
 
 /// What can be sent together now, and what must wait for it. What belongs to a stopped group is left.
-fn wave(items: Vec<Item>, stopped: &BTreeSet<String>, left: &mut Vec<Item>) -> (Vec<Item>, Vec<Item>) {
+fn wave(
+    items: Vec<Item>,
+    stopped: &BTreeSet<String>,
+    left: &mut Vec<Item>,
+) -> (Vec<Item>, Vec<Item>) {
     let mut groups = BTreeSet::new();
     let (mut now, mut later) = (Vec::with_capacity(items.len()), Vec::new());
     for item in items {

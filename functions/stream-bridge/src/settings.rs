@@ -67,16 +67,30 @@ impl Settings {
         if let Some((margin, sqs)) = stop_margin.zip(sqs_timeout) {
             let needed = sqs + 2 * REDIS_TIMEOUT;
             if margin < needed {
-                let allowed =
-                    format!("at least SQS_TIMEOUT_MS and 2000 more, {} here: what is begun must be finished", needed.as_millis());
-                reader.refuse("STOP_MARGIN_MS", format_args!("is {}", margin.as_millis()), allowed);
+                let allowed = format!(
+                    "at least SQS_TIMEOUT_MS and 2000 more, {} here: what is begun must be finished",
+                    needed.as_millis()
+                );
+                reader.refuse(
+                    "STOP_MARGIN_MS",
+                    format_args!("is {}", margin.as_millis()),
+                    allowed,
+                );
             }
         }
         if let Some(url) = &queue_url
             && url.as_str().strip_suffix(".fifo").is_some() != fifo_field.is_some()
         {
             let allowed = "the field whose value is the message group if QUEUE_URL ends with .fifo, and missing if not";
-            reader.refuse("FIFO_GROUP_FIELD", if fifo_field.is_some() { "is given" } else { "is missing" }, allowed);
+            reader.refuse(
+                "FIFO_GROUP_FIELD",
+                if fifo_field.is_some() {
+                    "is given"
+                } else {
+                    "is missing"
+                },
+                allowed,
+            );
         }
         reader.finish(|| {
             Some(Self {

@@ -21,12 +21,18 @@ impl Stop {
     /// When told: as soon as the channel holds true, or its sender is gone.
     pub fn when(told: watch::Receiver<bool>) -> Self {
         // As far away as any clock can say without overflow.
-        Self { at: Instant::now() + Duration::from_secs(86_400 * 365 * 30), told: Some(told) }
+        Self {
+            at: Instant::now() + Duration::from_secs(86_400 * 365 * 30),
+            told: Some(told),
+        }
     }
 
     /// Whether it has come.
     pub fn has_come(&self) -> bool {
-        let told = self.told.as_ref().is_some_and(|told| *told.borrow() || told.has_changed().is_err());
+        let told = self
+            .told
+            .as_ref()
+            .is_some_and(|told| *told.borrow() || told.has_changed().is_err());
         told || Instant::now() >= self.at
     }
 

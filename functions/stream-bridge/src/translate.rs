@@ -9,31 +9,60 @@ use shared::telemetry::TraceContext;
 use shared::worker::Reason;
 
 /// The message of an entry; or why there can never be one.
-pub fn translate(stream: &str, entry: &Entry, fifo_field: Option<&str>) -> Result<NewMessage, Reason> {
+pub fn translate(
+    stream: &str,
+    entry: &Entry,
+    fifo_field: Option<&str>,
+) -> Result<NewMessage, Reason> {
     let mut fields = BTreeMap::new();
     for (name, value) in &entry.fields {
-        let name = str::from_utf8(name).map_err(|e| Reason::new(format_args!("the name of a field is not UTF-8: {e}")))?;
-        let value = str::from_utf8(value).map_err(|e| Reason::new(format_args!("field {name:?} is not UTF-8: {e}")))?;
+        let name = str::from_utf8(name)
+            .map_err(|e| Reason::new(format_args!("the name of a field is not UTF-8: {e}")))?;
+        let value = str::from_utf8(value)
+            .map_err(|e| Reason::new(format_args!("field {name:?} is not UTF-8: {e}")))?;
         if fields.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(Reason::new(format_args!("field {name:?} stands there twice")));
+            return Err(Reason::new(format_args!(
+                "field {name:?} stands there twice"
+            )));
         }
     }
-    let trace = fields.get(TRACE_FIELD).and_then(|text| text.parse::<TraceContext>().ok());
+    let trace = fields
+        .get(TRACE_FIELD)
+        .and_then(|text| text.parse::<TraceContext>().ok());
     let attributes = trace.map(|trace| (TRACE_FIELD.to_owned(), trace.to_string()));
-    let fifo = fifo_field.map(|field| fifo(field, fields.get(field), entry)).transpose()?;
-    let body = StreamEntry { stream: stream.to_owned(), id: entry.id.to_string(), fields };
+    let fifo = fifo_field
+        .map(|field| fifo(field, fields.get(field), entry))
+        .transpose()?;
+    let body = StreamEntry {
+        stream: stream.to_owned(),
+        id: entry.id.to_string(),
+        fields,
+    };
     let body = body.to_body().map_err(Reason::new)?;
-    let message = NewMessage { body, attributes: attributes.into_iter().collect(), fifo };
+    let message = NewMessage {
+        body,
+        attributes: attributes.into_iter().collect(),
+        fifo,
+    };
     message.checked_size().map_err(Reason::new)?;
     Ok(message)
 }
 
 fn fifo(field: &str, value: Option<&String>, entry: &Entry) -> Result<Fifo, Reason> {
-    let value = value.ok_or_else(|| Reason::new(format_args!("there is no field {field:?} to be the message group")))?;
+    let value = value.ok_or_else(|| {
+        Reason::new(format_args!(
+            "there is no field {field:?} to be the message group"
+        ))
+    })?;
     if !Fifo::is_group(value) {
-        return Err(Reason::new(format_args!("field {field:?} cannot be a message group: 1 to 128 visible ASCII characters")));
+        return Err(Reason::new(format_args!(
+            "field {field:?} cannot be a message group: 1 to 128 visible ASCII characters"
+        )));
     }
-    Ok(Fifo { group: value.clone(), deduplication: entry.id.to_string() })
+    Ok(Fifo {
+        group: value.clone(),
+        deduplication: entry.id.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -48,17 +77,33 @@ mod tests {
     const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     fn entry(fields: &[(&str, &str)]) -> Entry {
-        let field = |(name, value): &(&str, &str)| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
-        Entry { id: EntryId { ms: 1_795_372_200_000, seq: 3 }, fields: fields.iter().map(field).collect() }
+        let field =
+            |(name, value): &(&str, &str)| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        Entry {
+            id: EntryId {
+                ms: 1_795_372_200_000,
+                seq: 3,
+            },
+            fields: fields.iter().map(field).collect(),
+        }
     }
 
     #[test]
     fn a_message_says_where_its_entry_stood_and_carries_its_trace() {
-        let message = translate("program-changed", &entry(&[("id", "17"), (TRACE_FIELD, TRACE)]), None).expect("fits");
-        let body =
-            format!(r#"{{"stream":"program-changed","id":"1795372200000-3","fields":{{"id":"17","traceparent":"{TRACE}"}}}}"#);
+        let message = translate(
+            "program-changed",
+            &entry(&[("id", "17"), (TRACE_FIELD, TRACE)]),
+            None,
+        )
+        .expect("fits");
+        let body = format!(
+            r#"{{"stream":"program-changed","id":"1795372200000-3","fields":{{"id":"17","traceparent":"{TRACE}"}}}}"#
+        );
         assert_eq!(message.body, body);
-        assert_eq!(message.attributes, [(TRACE_FIELD.to_owned(), TRACE.to_owned())]);
+        assert_eq!(
+            message.attributes,
+            [(TRACE_FIELD.to_owned(), TRACE.to_owned())]
+        );
         assert_eq!(message.fifo, None);
     }
 
@@ -73,9 +118,21 @@ mod tests {
     #[test]
     fn a_fifo_message_belongs_to_the_group_of_its_field_and_is_known_by_its_entry() {
         let message = translate("s", &entry(&[("id", "17")]), Some("id")).expect("fits");
-        assert_eq!(message.fifo, Some(Fifo { group: "17".to_owned(), deduplication: "1795372200000-3".to_owned() }));
+        assert_eq!(
+            message.fifo,
+            Some(Fifo {
+                group: "17".to_owned(),
+                deduplication: "1795372200000-3".to_owned()
+            })
+        );
         let long = "x".repeat(129);
-        for bad in [&[][..], &[("id", "")], &[("id", "a b")], &[("id", "é")], &[("id", long.as_str())]] {
+        for bad in [
+            &[][..],
+            &[("id", "")],
+            &[("id", "a b")],
+            &[("id", "é")],
+            &[("id", long.as_str())],
+        ] {
             let reason = translate("s", &entry(bad), Some("id")).expect_err("refused");
             assert!(reason.as_str().contains("\"id\""), "{reason}");
         }
@@ -83,12 +140,21 @@ mod tests {
 
     #[test]
     fn what_the_queue_could_not_carry_is_refused_with_its_reason() {
-        let raw = |name: &[u8], value: &[u8]| Entry { id: EntryId::default(), fields: vec![(name.to_vec(), value.to_vec())] };
+        let raw = |name: &[u8], value: &[u8]| Entry {
+            id: EntryId::default(),
+            fields: vec![(name.to_vec(), value.to_vec())],
+        };
         for (entry, why) in [
             (raw(b"a", b"\xff"), "field \"a\" is not UTF-8"),
             (raw(b"\xff", b"a"), "the name of a field is not UTF-8"),
-            (entry(&[("a", "1"), ("a", "2")]), "field \"a\" stands there twice"),
-            (raw(b"a", "x".repeat(MAX_BYTES).as_bytes()), "SQS takes 1048576"),
+            (
+                entry(&[("a", "1"), ("a", "2")]),
+                "field \"a\" stands there twice",
+            ),
+            (
+                raw(b"a", "x".repeat(MAX_BYTES).as_bytes()),
+                "SQS takes 1048576",
+            ),
         ] {
             let reason = translate("s", &entry, None).expect_err(why);
             assert!(reason.as_str().contains(why), "{reason}");

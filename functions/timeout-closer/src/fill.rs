@@ -56,14 +56,25 @@ async fn one(
     at: ProgramRef,
     late: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<Filled>, RefillError> {
-    let Some(program) = store.program(at.id).await? else { return Ok(None) };
+    let Some(program) = store.program(at.id).await? else {
+        return Ok(None);
+    };
     let loader = Epoch::new(rand::random());
-    match gate.install_begin(&program, None, &loader, LEASE_MS).await? {
-        Install::Mine { ends, position } if position.is_empty() && !refill::has_passed(&ends, progress) => {
+    match gate
+        .install_begin(&program, None, &loader, LEASE_MS)
+        .await?
+    {
+        Install::Mine { ends, position }
+            if position.is_empty() && !refill::has_passed(&ends, progress) =>
+        {
             gate.install_renew(at, &loader, 1, None).await?;
             Ok(None)
         }
-        Install::Mine { position, .. } => Ok(Some(refill::fill(gate, store, &program, &loader, &position, late).await?)),
-        Install::Busy { .. } | Install::AlreadyOpen | Install::EndsNeeded | Install::GrantLost => Ok(None),
+        Install::Mine { position, .. } => Ok(Some(
+            refill::fill(gate, store, &program, &loader, &position, late).await?,
+        )),
+        Install::Busy { .. } | Install::AlreadyOpen | Install::EndsNeeded | Install::GrantLost => {
+            Ok(None)
+        }
     }
 }

@@ -78,11 +78,28 @@ pub enum TickError {
 impl Closer {
     /// With real adapters; all connect when first used.
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
-        let gate = Gate::connect(settings.redis.as_str(), settings.names.clone(), GATE_TIMEOUT)?;
-        let store = Store::connect(settings.database.as_str(), &settings.names, settings.connections)?;
-        let changes = settings.streams.tell_changed(settings.streams.link()?, &settings.names);
+        let gate = Gate::connect(
+            settings.redis.as_str(),
+            settings.names.clone(),
+            GATE_TIMEOUT,
+        )?;
+        let store = Store::connect(
+            settings.database.as_str(),
+            &settings.names,
+            settings.connections,
+        )?;
+        let changes = settings
+            .streams
+            .tell_changed(settings.streams.link()?, &settings.names);
         let tracer = Tracer::start(settings.traces.as_ref(), &settings.names, Duration::ZERO);
-        Ok(Self { settings, gate, store, changes, tracer, swept: Mutex::new(None) })
+        Ok(Self {
+            settings,
+            gate,
+            store,
+            changes,
+            tracer,
+            swept: Mutex::new(None),
+        })
     }
 
     /// Handles one tick. `time`: how long from now until the process is taken away. It is measured by the monotonic clock, so no
@@ -96,9 +113,15 @@ impl Closer {
         let until = began + time.saturating_sub(MARGIN.min(time / 4));
         // A sweep heals what the entries cannot lead to, so it does not depend on them; nor may many of them take all its time.
         let is_time = self.is_time_to_sweep(SystemTime::now());
-        let closed = self.close_due(if is_time { began + time / 2 } else { until }, &mut report).await;
+        let closed = self
+            .close_due(if is_time { began + time / 2 } else { until }, &mut report)
+            .await;
         let filled = self.fill(until, &mut report).await;
-        let swept = if is_time { self.sweep(until, &mut report).await } else { Ok(()) };
+        let swept = if is_time {
+            self.sweep(until, &mut report).await
+        } else {
+            Ok(())
+        };
         tracing::info!(report = %serde_json::to_string(&report).unwrap_or_default(), "tick");
         self.measure(&report);
         self.tracer.settle().await;
@@ -113,22 +136,41 @@ impl Closer {
         let now = Instant::now();
         let until = now + until.saturating_duration_since(now) / 2;
         let late = || Instant::now() >= until;
-        Ok(fill::run(&self.gate, &self.store, &self.settings.topic, &late, &mut report.fillings).await?)
+        Ok(fill::run(
+            &self.gate,
+            &self.store,
+            &self.settings.topic,
+            &late,
+            &mut report.fillings,
+        )
+        .await?)
     }
 
     /// What was due when the tick began. What becomes due meanwhile, entries put off by this tick among it, is the next one's.
     async fn close_due(&self, until: Instant, report: &mut Report) -> Result<(), TickError> {
-        let Settings { claim_limit, lease, topic, .. } = &self.settings;
+        let Settings {
+            claim_limit,
+            lease,
+            topic,
+            ..
+        } = &self.settings;
         let shards: Vec<Shard> = Shard::all().collect();
         let queue = self.gate.timeouts();
         let mut began_ms = None;
         while Instant::now() < until {
-            let claimed = queue.claim(&shards, *claim_limit, lease.as_millis() as u64).await?;
+            let claimed = queue
+                .claim(&shards, *claim_limit, lease.as_millis() as u64)
+                .await?;
             let began_ms = *began_ms.get_or_insert(claimed.now_ms);
             let is_last = claimed.claims.iter().all(|claim| claim.due_ms > began_ms);
             report.claimed += claimed.claims.len() as u64;
-            let Outcome { closed, fenced, acknowledged, put_off, failed } =
-                close::run(&self.gate, &self.store, &self.tracer, topic, claimed.claims).await?;
+            let Outcome {
+                closed,
+                fenced,
+                acknowledged,
+                put_off,
+                failed,
+            } = close::run(&self.gate, &self.store, &self.tracer, topic, claimed.claims).await?;
             report.outcome.closed += closed;
             report.outcome.fenced += fenced;
             report.outcome.acknowledged += acknowledged;
@@ -145,7 +187,10 @@ impl Closer {
     fn is_time_to_sweep(&self, now: SystemTime) -> bool {
         let mut last = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
         // The wall clock, since the other one stands still while Lambda freezes the process. One that was set back must not put sweeps off.
-        let is_time = last.is_none_or(|last| now.duration_since(last).map_or(true, |age| age >= self.settings.sweep_every));
+        let is_time = last.is_none_or(|last| {
+            now.duration_since(last)
+                .map_or(true, |age| age >= self.settings.sweep_every)
+        });
         if is_time {
             *last = Some(now);
         }
@@ -154,10 +199,23 @@ impl Closer {
 
     async fn sweep(&self, until: Instant, report: &mut Report) -> Result<(), TickError> {
         let mut swept = Swept::default();
-        let Settings { sweep_limit, publish_limit, .. } = self.settings;
+        let Settings {
+            sweep_limit,
+            publish_limit,
+            ..
+        } = self.settings;
         // What one of them cannot do is no reason to leave the other undone.
-        let published = sweep::publish(&self.store, &self.changes, publish_limit, until, &mut swept).await;
-        let ended = sweep::run(&self.gate, &self.store, &self.tracer, sweep_limit, until, &mut swept).await;
+        let published =
+            sweep::publish(&self.store, &self.changes, publish_limit, until, &mut swept).await;
+        let ended = sweep::run(
+            &self.gate,
+            &self.store,
+            &self.tracer,
+            sweep_limit,
+            until,
+            &mut swept,
+        )
+        .await;
         report.sweep = Some(swept);
         Ok(published.and(ended)?)
     }

@@ -28,7 +28,9 @@ pub(crate) fn closed(
         Way::Entry => "closed",
         Way::Sweep => "closed_by_sweep",
     };
-    let span = Span::new(place, Kind::Later, "close order", took).with(ORDER, row.number.to_string()).with(OUTCOME, outcome);
+    let span = Span::new(place, Kind::Later, "close order", took)
+        .with(ORDER, row.number.to_string())
+        .with(OUTCOME, outcome);
     Some(match untold {
         Some(why) => span.failed("gate", why),
         None => span,
@@ -70,22 +72,46 @@ mod tests {
 
     fn place(traceparent: Option<&str>) -> Option<Place> {
         let parent = traceparent?.parse::<TraceContext>().ok()?;
-        Some(Place { context: parent.child(8), parent: Some(parent) })
+        Some(Place {
+            context: parent.child(8),
+            parent: Some(parent),
+        })
     }
 
     #[test]
     fn a_closing_stands_in_the_trace_of_its_order() {
         let span = closed(&row(STORED), Way::Entry, None, TOOK, place).expect("kept");
-        assert_eq!(span.place, Place { context: STORED.child(8), parent: Some(STORED) });
-        assert_eq!((span.name.as_ref(), span.error.as_deref()), ("close order", None));
+        assert_eq!(
+            span.place,
+            Place {
+                context: STORED.child(8),
+                parent: Some(STORED)
+            }
+        );
+        assert_eq!(
+            (span.name.as_ref(), span.error.as_deref()),
+            ("close order", None)
+        );
         assert_eq!(span.attribute(ORDER), Some(&"4611686018427387905".into()));
         assert_eq!(span.attribute(OUTCOME), Some(&"closed".into()));
-        assert_eq!(closed(&row(STORED.with_sampled(false)), Way::Entry, None, TOOK, place), None);
+        assert_eq!(
+            closed(
+                &row(STORED.with_sampled(false)),
+                Way::Entry,
+                None,
+                TOOK,
+                place
+            ),
+            None
+        );
     }
 
     #[test]
     fn a_gate_that_was_not_told_is_an_error_though_the_order_is_closed() {
         let span = closed(&row(STORED), Way::Sweep, Some("away"), TOOK, place).expect("kept");
-        assert_eq!((span.error.as_deref(), span.attribute(OUTCOME)), (Some("away"), Some(&"closed_by_sweep".into())));
+        assert_eq!(
+            (span.error.as_deref(), span.attribute(OUTCOME)),
+            (Some("away"), Some(&"closed_by_sweep".into()))
+        );
     }
 }

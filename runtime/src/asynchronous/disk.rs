@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use redb::backends::FileBackend;
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition, WriteTransaction};
+use redb::{
+    Database, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition,
+    WriteTransaction,
+};
 
 use super::entry::{Entry, EventId};
 use super::store::{Change, Stored};
@@ -57,7 +60,10 @@ impl Disk {
     ///
     /// # Errors
     /// What cannot be used, why, and what to do.
-    pub(super) fn open(folder: &Path, reach: Reach) -> Result<(Self, Vec<(EventId, Entry)>), String> {
+    pub(super) fn open(
+        folder: &Path,
+        reach: Reach,
+    ) -> Result<(Self, Vec<(EventId, Entry)>), String> {
         let file = folder.join(FILE);
         let shown = file.display().to_string();
         let open = || {
@@ -77,21 +83,29 @@ impl Disk {
             Ok((lock, database, entries, identity(&file)?))
         };
         match open() {
-            Ok((lock, database, entries, same)) => {
-                Ok((Self { file, reach, same, _lock: lock, database: Some(database), pause: None }, entries))
-            }
+            Ok((lock, database, entries, same)) => Ok((
+                Self {
+                    file,
+                    reach,
+                    same,
+                    _lock: lock,
+                    database: Some(database),
+                    pause: None,
+                },
+                entries,
+            )),
             Err(Broken::InUse) => Err(format!(
                 "{shown} is in use: another usher runs this project. End it, or give this one a folder of its own with --state"
             )),
             Err(Broken::Damaged(why)) => Err(format!(
                 "{shown} is damaged ({why}). Name another folder with --state; or move the file away, which gives up the events in it"
             )),
-            Err(Broken::Format(why)) => {
-                Err(format!("{shown} {why}. Use the usher that wrote it, or name another folder with --state"))
-            }
-            Err(Broken::Other(why)) => {
-                Err(format!("cannot keep accepted events in {shown}: {why}. Mend that, or name another folder with --state"))
-            }
+            Err(Broken::Format(why)) => Err(format!(
+                "{shown} {why}. Use the usher that wrote it, or name another folder with --state"
+            )),
+            Err(Broken::Other(why)) => Err(format!(
+                "cannot keep accepted events in {shown}: {why}. Mend that, or name another folder with --state"
+            )),
         }
     }
 
@@ -130,7 +144,10 @@ impl Disk {
                 Ok(done)
             }
             Err(broken) => {
-                let why = format!("{} cannot be used: {broken}. Events are refused until it can", self.file.display());
+                let why = format!(
+                    "{} cannot be used: {broken}. Events are refused until it can",
+                    self.file.display()
+                );
                 self.pause = Some((Instant::now() + PAUSE.max(started.elapsed()), why.clone()));
                 Err(why)
             }
@@ -139,7 +156,9 @@ impl Disk {
 
     fn reopened(&self) -> Result<Database, Broken> {
         if identity(&self.file).ok() != Some(self.same) {
-            return Err(Broken::Other("it was moved away or replaced; put it back, or start usher anew".into()));
+            return Err(Broken::Other(
+                "it was moved away or replaced; put it back, or start usher anew".into(),
+            ));
         }
         unharmed(|| Ok((self.reach)(&self.file, false)?))
     }
@@ -169,8 +188,15 @@ impl From<redb::Error> for Broken {
         match &error {
             redb::Error::DatabaseAlreadyOpen => Self::InUse,
             redb::Error::Corrupted(why) => Self::Damaged(why.clone()),
-            redb::Error::UpgradeRequired(version) => Self::Format(format!("has format {version} of its database")),
-            redb::Error::Io(io) if matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+            redb::Error::UpgradeRequired(version) => {
+                Self::Format(format!("has format {version} of its database"))
+            }
+            redb::Error::Io(io)
+                if matches!(
+                    io.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
                 Self::Damaged(io.to_string())
             }
             _ => Self::Other(error.to_string()),
@@ -196,8 +222,15 @@ impl From<io::Error> for Broken {
 /// The file itself.
 pub(super) fn plain() -> Reach {
     Box::new(|file, make| {
-        let options = OpenOptions::new().read(true).write(true).create(make).truncate(false).mode(0o600).open(file);
-        Ok(Database::builder().create_with_backend(FileBackend::new(options.map_err(redb::Error::Io)?)?)?)
+        let options = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(make)
+            .truncate(false)
+            .mode(0o600)
+            .open(file);
+        Ok(Database::builder()
+            .create_with_backend(FileBackend::new(options.map_err(redb::Error::Io)?)?)?)
     })
 }
 
@@ -223,17 +256,29 @@ fn prepare(database: &Database) -> Result<(), Broken> {
     };
     match write()? {
         FORMAT => Ok(()),
-        other => Err(Broken::Format(format!("has format {other}, and this usher reads format {FORMAT}"))),
+        other => Err(Broken::Format(format!(
+            "has format {other}, and this usher reads format {FORMAT}"
+        ))),
     }
 }
 
 fn entries(database: &Database) -> Result<Vec<(EventId, Entry)>, Broken> {
     let read = || -> Result<Vec<(EventId, Vec<u8>)>, redb::Error> {
         let table = database.begin_read()?.open_table(ENTRIES)?;
-        table.iter()?.map(|row| row.map(|(id, entry)| (id.value(), entry.value().to_vec())).map_err(Into::into)).collect()
+        table
+            .iter()?
+            .map(|row| {
+                row.map(|(id, entry)| (id.value(), entry.value().to_vec()))
+                    .map_err(Into::into)
+            })
+            .collect()
     };
     let parse = |(id, bytes): (EventId, Vec<u8>)| {
-        Ok((id, strict_json::from_slice(&bytes).map_err(|error| Broken::Damaged(format!("event {id}: {error}")))?))
+        Ok((
+            id,
+            strict_json::from_slice(&bytes)
+                .map_err(|error| Broken::Damaged(format!("event {id}: {error}")))?,
+        ))
     };
     read()?.into_iter().map(parse).collect()
 }
@@ -249,7 +294,8 @@ fn commit(database: &Database, changes: &[&Change]) -> Result<(), redb::Error> {
 
 fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Error> {
     let mut entries = transaction.open_table(ENTRIES)?;
-    let corrupt = |error: serde_json::Error| redb::Error::from(StorageError::Corrupted(error.to_string()));
+    let corrupt =
+        |error: serde_json::Error| redb::Error::from(StorageError::Corrupted(error.to_string()));
     match change {
         Change::Add(id, entry, payload) => {
             entries.insert(id, serde_json::to_vec(entry).map_err(corrupt)?.as_slice())?;
@@ -258,7 +304,10 @@ fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Er
         Change::Update(id, entry, answered) => {
             entries.insert(id, serde_json::to_vec(entry).map_err(corrupt)?.as_slice())?;
             if let Some(answered) = answered {
-                transaction.open_table(ANSWERS)?.insert(id, serde_json::to_vec(answered).map_err(corrupt)?.as_slice())?;
+                transaction.open_table(ANSWERS)?.insert(
+                    id,
+                    serde_json::to_vec(answered).map_err(corrupt)?.as_slice(),
+                )?;
             }
         }
         Change::Remove(id) => {
@@ -272,7 +321,13 @@ fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Er
 
 fn read(database: &Database, id: EventId) -> Result<Option<Stored>, redb::Error> {
     let transaction = database.begin_read()?;
-    let payload = transaction.open_table(PAYLOADS)?.get(id)?.map(|payload| Bytes::copy_from_slice(payload.value()));
-    let answered = transaction.open_table(ANSWERS)?.get(id)?.and_then(|answered| strict_json::from_slice(answered.value()).ok());
+    let payload = transaction
+        .open_table(PAYLOADS)?
+        .get(id)?
+        .map(|payload| Bytes::copy_from_slice(payload.value()));
+    let answered = transaction
+        .open_table(ANSWERS)?
+        .get(id)?
+        .and_then(|answered| strict_json::from_slice(answered.value()).ok());
     Ok(payload.map(|payload| Stored { payload, answered }))
 }

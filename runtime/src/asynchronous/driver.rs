@@ -77,23 +77,44 @@ impl Driver {
     ///
     /// # Errors
     /// What broke off. Another run goes on with every event.
-    pub async fn run(self, invoker: Invoker, shutdown: watch::Receiver<bool>, patience: Duration) -> Result<(), String> {
+    pub async fn run(
+        self,
+        invoker: Invoker,
+        shutdown: watch::Receiver<bool>,
+        patience: Duration,
+    ) -> Result<(), String> {
         let arriving = self.arriving.clone();
         let mut arriving = arriving.lock().await;
-        let run = Run { driver: self, tasks: JoinSet::new(), answers: BTreeMap::new(), refused: Repeats::default() };
-        run.until_drained(&mut arriving, &invoker, shutdown, patience).await
+        let run = Run {
+            driver: self,
+            tasks: JoinSet::new(),
+            answers: BTreeMap::new(),
+            refused: Repeats::default(),
+        };
+        run.until_drained(&mut arriving, &invoker, shutdown, patience)
+            .await
     }
 
     fn tell_of_the_found(&self, found: &[(EventId, Entry)]) {
         if !found.is_empty() {
-            tracing::info!(events = found.len(), "asynchronous events of an earlier run go on");
+            tracing::info!(
+                events = found.len(),
+                "asynchronous events of an earlier run go on"
+            );
         }
         let mut gone: BTreeMap<&str, usize> = BTreeMap::new();
-        for (_, entry) in found.iter().filter(|(_, entry)| !self.settings.policies.contains_key(&entry.function)) {
+        for (_, entry) in found
+            .iter()
+            .filter(|(_, entry)| !self.settings.policies.contains_key(&entry.function))
+        {
             *gone.entry(&entry.function).or_default() += 1;
         }
         for (function, events) in gone {
-            tracing::warn!(function, events, "the template has this function no more; its events are kept and do not run");
+            tracing::warn!(
+                function,
+                events,
+                "the template has this function no more; its events are kept and do not run"
+            );
         }
     }
 }
@@ -118,7 +139,9 @@ impl Run {
         }
         let mut deadline: Option<tokio::time::Instant> = None;
         while deadline.is_none() || !self.tasks.is_empty() {
-            let wake = lock(&self.driver.machine).wake().filter(|_| deadline.is_none());
+            let wake = lock(&self.driver.machine)
+                .wake()
+                .filter(|_| deadline.is_none());
             tokio::select! {
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(ended) => self.ended(ended, invoker),
@@ -135,7 +158,10 @@ impl Run {
         }
         let left = lock(&self.driver.machine).len();
         if left > 0 {
-            tracing::info!(events = left, "asynchronous events wait on disk for the next start");
+            tracing::info!(
+                events = left,
+                "asynchronous events wait on disk for the next start"
+            );
         }
         // everything that was asked of the store is on disk after this
         let _ = self.driver.store.change(Vec::new()).await;
@@ -155,8 +181,15 @@ impl Run {
         match action {
             // the store tells of its own failures, and makes up for them
             Action::Save(id, entry) => {
-                let answered = self.answers.remove(&id).filter(|_| matches!(entry.stage, Stage::Ended { .. }));
-                drop(self.driver.store.change(vec![Change::Update(id, entry, answered)]));
+                let answered = self
+                    .answers
+                    .remove(&id)
+                    .filter(|_| matches!(entry.stage, Stage::Ended { .. }));
+                drop(
+                    self.driver
+                        .store
+                        .change(vec![Change::Update(id, entry, answered)]),
+                );
             }
             Action::Forget(id) => drop(self.driver.store.change(vec![Change::Remove(id)])),
             Action::Lost(function, request_id, condition) => {
@@ -174,9 +207,17 @@ impl Run {
     }
 
     fn invoke(&mut self, id: EventId, invoker: Invoker) {
-        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else { return };
-        let max_age = self.driver.settings.policies.get(&entry.function).map_or(0, |policy| policy.max_age);
-        let start_by = Instant::now() + Duration::from_millis((entry.accepted + max_age - now()).max(0) as u64);
+        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
+            return;
+        };
+        let max_age = self
+            .driver
+            .settings
+            .policies
+            .get(&entry.function)
+            .map_or(0, |policy| policy.max_age);
+        let start_by = Instant::now()
+            + Duration::from_millis((entry.accepted + max_age - now()).max(0) as u64);
         let store = self.driver.store.clone();
         self.tasks.spawn(async move {
             let payload = match store.read(id).await {
@@ -194,15 +235,37 @@ impl Run {
     }
 
     fn deliver(&mut self, id: EventId, target: Target) {
-        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else { return };
-        let (store, outlet, queue) = (self.driver.store.clone(), self.driver.settings.outlet.clone(), self.driver.queue.clone());
+        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
+            return;
+        };
+        let (store, outlet, queue) = (
+            self.driver.store.clone(),
+            self.driver.settings.outlet.clone(),
+            self.driver.queue.clone(),
+        );
         self.tasks.spawn(async move {
             let sent = async {
                 let stored = store.read(id).await?;
-                let Target::Function(function) = &target else { return outlet.send(&target, &entry, &stored).await };
-                let payload = Bytes::from(outlet.documents(&entry, &stored, MAX_EVENT).into_iter().next().unwrap_or_default());
-                let event = Event { function: function.clone(), payload, trace_id: entry.trace_id.clone() };
-                queue.accept(event).await.map(|_| Sent::Taken).map_err(|why| why.to_string())
+                let Target::Function(function) = &target else {
+                    return outlet.send(&target, &entry, &stored).await;
+                };
+                let payload = Bytes::from(
+                    outlet
+                        .documents(&entry, &stored, MAX_EVENT)
+                        .into_iter()
+                        .next()
+                        .unwrap_or_default(),
+                );
+                let event = Event {
+                    function: function.clone(),
+                    payload,
+                    trace_id: entry.trace_id.clone(),
+                };
+                queue
+                    .accept(event)
+                    .await
+                    .map(|_| Sent::Taken)
+                    .map_err(|why| why.to_string())
             };
             let sent = sent.await;
             Ended::Letter(id, target, sent)
@@ -213,7 +276,9 @@ impl Run {
         let input = match ended {
             Ended::Try(id, result) => {
                 let said = error_text(&result).unwrap_or_default();
-                let function = lock(&self.driver.machine).entry(id).map(|entry| entry.function.clone());
+                let function = lock(&self.driver.machine)
+                    .entry(id)
+                    .map(|entry| entry.function.clone());
                 let finish = self.judge(id, result);
                 if let Some(function) = function {
                     self.driver.queue.tried(&function, finish, &said);
@@ -242,7 +307,12 @@ impl Run {
 
     /// Notes whether a destination takes records of the event's function.
     fn note_delivery(&self, id: EventId, target: &Target, error: Option<&String>) {
-        let Some(function) = lock(&self.driver.machine).entry(id).map(|entry| entry.function.clone()) else { return };
+        let Some(function) = lock(&self.driver.machine)
+            .entry(id)
+            .map(|entry| entry.function.clone())
+        else {
+            return;
+        };
         let refused = error.map(|why| {
             let to = shown(target);
             format!("{to} does not take the records of events ({why}); they are kept, and it is tried until it does. Mend or create {to}")
@@ -252,7 +322,9 @@ impl Run {
 
     /// A destination refuses a record in every form: waiting would change nothing.
     fn given_up(&self, id: EventId, target: &Target, why: &str) {
-        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else { return };
+        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
+            return;
+        };
         tracing::error!(
             function = entry.function,
             request_id = entry.request_id,
@@ -276,18 +348,41 @@ impl Run {
     /// What the end of a try means; what it came to is remembered for the record.
     fn judge(&mut self, id: EventId, result: Result<Response, Rejected>) -> Finish {
         let Some((function, most)) = lock(&self.driver.machine).entry(id).map(|entry| {
-            (entry.function.clone(), self.driver.settings.policies.get(&entry.function).map_or(0, |policy| policy.concurrency))
+            (
+                entry.function.clone(),
+                self.driver
+                    .settings
+                    .policies
+                    .get(&entry.function)
+                    .map_or(0, |policy| policy.concurrency),
+            )
         }) else {
             return Finish::Never;
         };
         let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
         match result {
-            Ok(Response { outcome: Outcome::Answer(body), .. }) => {
-                self.answers.insert(id, Answered { error: None, body: text(&body) });
+            Ok(Response {
+                outcome: Outcome::Answer(body),
+                ..
+            }) => {
+                self.answers.insert(
+                    id,
+                    Answered {
+                        error: None,
+                        body: text(&body),
+                    },
+                );
                 Finish::Answered
             }
-            Ok(Response { outcome: Outcome::Interrupted(_), .. }) | Err(Rejected::ShuttingDown) => Finish::Stopped,
-            Ok(Response { outcome: Outcome::Error(error), request_id }) => {
+            Ok(Response {
+                outcome: Outcome::Interrupted(_),
+                ..
+            })
+            | Err(Rejected::ShuttingDown) => Finish::Stopped,
+            Ok(Response {
+                outcome: Outcome::Error(error),
+                request_id,
+            }) => {
                 tracing::warn!(
                     function,
                     request_id,
@@ -295,7 +390,13 @@ impl Run {
                     "an asynchronous event failed: {}",
                     error.message
                 );
-                self.answers.insert(id, Answered { error: Some(error.message), body: text(&error.body) });
+                self.answers.insert(
+                    id,
+                    Answered {
+                        error: Some(error.message),
+                        body: text(&error.body),
+                    },
+                );
                 Finish::Failed
             }
             Err(Rejected::NoCapacity { .. }) => Finish::NotBegun,

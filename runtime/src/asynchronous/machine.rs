@@ -40,12 +40,22 @@ pub struct Timing {
 
 impl Timing {
     /// As Lambda waits: one and two minutes; 1 s doubling to 5 minutes.
-    pub const AWS: Self = Self { retries: [60_000, 120_000], backoff: 1_000, max_backoff: 300_000 };
+    pub const AWS: Self = Self {
+        retries: [60_000, 120_000],
+        backoff: 1_000,
+        max_backoff: 300_000,
+    };
     /// For a person who waits.
-    pub const SHORT: Self = Self { retries: [1_000, 2_000], backoff: 100, max_backoff: 5_000 };
+    pub const SHORT: Self = Self {
+        retries: [1_000, 2_000],
+        backoff: 100,
+        max_backoff: 5_000,
+    };
 
     fn after(&self, tries: u32) -> Millis {
-        self.backoff.saturating_mul(1 << tries.min(30)).min(self.max_backoff)
+        self.backoff
+            .saturating_mul(1 << tries.min(30))
+            .min(self.max_backoff)
     }
 }
 
@@ -153,7 +163,9 @@ impl Machine {
         match input {
             Input::Accepted(id, entry) => self.accepted(id, entry),
             Input::Finished(id, finish) => self.finished(now, id, finish, actions),
-            Input::Delivered(id, target, taken) => self.delivered(now, (id, target), taken, actions),
+            Input::Delivered(id, target, taken) => {
+                self.delivered(now, (id, target), taken, actions)
+            }
             Input::Limited(function, most) => {
                 if let Some(policy) = self.policies.get_mut(&function) {
                     policy.concurrency = most;
@@ -188,7 +200,10 @@ impl Machine {
     /// Every event that is not done with, those of unknown functions included, and whether it runs now.
     pub fn overview(&self) -> impl Iterator<Item = (&Entry, bool)> {
         self.entries.iter().map(|(id, entry)| {
-            let running = self.lines.get(&entry.function).is_some_and(|line| line.running.contains(id));
+            let running = self
+                .lines
+                .get(&entry.function)
+                .is_some_and(|line| line.running.contains(id));
             (entry, running)
         })
     }
@@ -198,9 +213,12 @@ impl Machine {
             match &entry.stage {
                 Stage::Waiting { due, .. } => {
                     self.timers.insert((*due, Timer::Event(id)));
-                    self.timers.insert((entry.accepted + policy.max_age, Timer::Event(id)));
+                    self.timers
+                        .insert((entry.accepted + policy.max_age, Timer::Event(id)));
                 }
-                Stage::Ended { targets, .. } => self.outgoing.extend(targets.iter().map(|target| (id, target.clone()))),
+                Stage::Ended { targets, .. } => self
+                    .outgoing
+                    .extend(targets.iter().map(|target| (id, target.clone()))),
             }
         }
         self.entries.insert(id, entry);
@@ -219,15 +237,29 @@ impl Machine {
     }
 
     fn finished(&mut self, now: Millis, id: EventId, finish: Finish, actions: &mut Vec<Action>) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        let (Some(line), Some(policy)) = (self.lines.get_mut(&entry.function), self.policies.get(&entry.function)) else {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let (Some(line), Some(policy)) = (
+            self.lines.get_mut(&entry.function),
+            self.policies.get(&entry.function),
+        ) else {
             return;
         };
         if !line.running.remove(&id) {
             return;
         }
-        let Stage::Waiting { failed, delayed, .. } = entry.stage else { return };
-        let again = |failed, delayed, due| Stage::Waiting { failed, delayed, due };
+        let Stage::Waiting {
+            failed, delayed, ..
+        } = entry.stage
+        else {
+            return;
+        };
+        let again = |failed, delayed, due| Stage::Waiting {
+            failed,
+            delayed,
+            due,
+        };
         match finish {
             Finish::Answered => {
                 entry.invoked += 1;
@@ -240,10 +272,13 @@ impl Machine {
                     self.end(now, id, Condition::RetriesExhausted, actions);
                     return;
                 }
-                let wait = self.timing.retries[(failed as usize).min(self.timing.retries.len() - 1)];
+                let wait =
+                    self.timing.retries[(failed as usize).min(self.timing.retries.len() - 1)];
                 entry.stage = again(failed + 1, 0, now + wait);
             }
-            Finish::NotBegun => entry.stage = again(failed, delayed + 1, now + self.timing.after(delayed)),
+            Finish::NotBegun => {
+                entry.stage = again(failed, delayed + 1, now + self.timing.after(delayed))
+            }
             Finish::Never => {
                 self.end(now, id, Condition::RetriesExhausted, actions);
                 return;
@@ -258,24 +293,42 @@ impl Machine {
 
     /// The event has run, or will not run again; what is left is to tell of it.
     fn end(&mut self, now: Millis, id: EventId, condition: Condition, actions: &mut Vec<Action>) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        let Some(policy) = self.policies.get(&entry.function) else { return };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let Some(policy) = self.policies.get(&entry.function) else {
+            return;
+        };
         if let Stage::Waiting { due, .. } = entry.stage {
             // or one for each event of the last hours would be kept
             self.timers.remove(&(due, Timer::Event(id)));
-            self.timers.remove(&(entry.accepted + policy.max_age, Timer::Event(id)));
+            self.timers
+                .remove(&(entry.accepted + policy.max_age, Timer::Event(id)));
         }
-        let targets = if condition == Condition::Success { &policy.on_success } else { &policy.on_failure };
+        let targets = if condition == Condition::Success {
+            &policy.on_success
+        } else {
+            &policy.on_failure
+        };
         if targets.is_empty() {
             if condition != Condition::Success {
-                actions.push(Action::Lost(entry.function.clone(), entry.request_id.clone(), condition));
+                actions.push(Action::Lost(
+                    entry.function.clone(),
+                    entry.request_id.clone(),
+                    condition,
+                ));
             }
             self.entries.remove(&id);
             actions.push(Action::Forget(id));
             return;
         }
-        entry.stage = Stage::Ended { condition, at: now, targets: targets.clone() };
-        self.outgoing.extend(targets.iter().map(|target| (id, target.clone())));
+        entry.stage = Stage::Ended {
+            condition,
+            at: now,
+            targets: targets.clone(),
+        };
+        self.outgoing
+            .extend(targets.iter().map(|target| (id, target.clone())));
         actions.push(Action::Save(id, entry.clone()));
     }
 
@@ -283,13 +336,20 @@ impl Machine {
         self.delivering = self.delivering.saturating_sub(1);
         let tries = self.refused.remove(&letter).unwrap_or_default();
         if !taken {
-            self.timers.insert((now + self.timing.after(tries), Timer::Letter(letter.clone())));
+            self.timers.insert((
+                now + self.timing.after(tries),
+                Timer::Letter(letter.clone()),
+            ));
             self.refused.insert(letter, tries.saturating_add(1));
             return;
         }
         let (id, target) = letter;
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        let Stage::Ended { targets, .. } = &mut entry.stage else { return };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let Stage::Ended { targets, .. } = &mut entry.stage else {
+            return;
+        };
         targets.retain(|left| *left != target);
         if targets.is_empty() {
             self.entries.remove(&id);
@@ -311,8 +371,14 @@ impl Machine {
 
     /// An event may have become due, or too old.
     fn look_at(&mut self, now: Millis, id: EventId, actions: &mut Vec<Action>) {
-        let Some(entry) = self.entries.get(&id) else { return };
-        let (Stage::Waiting { due, .. }, Some(policy)) = (&entry.stage, self.policies.get(&entry.function)) else { return };
+        let Some(entry) = self.entries.get(&id) else {
+            return;
+        };
+        let (Stage::Waiting { due, .. }, Some(policy)) =
+            (&entry.stage, self.policies.get(&entry.function))
+        else {
+            return;
+        };
         let line = self.lines.entry(entry.function.clone()).or_default();
         if line.running.contains(&id) {
             return;
@@ -328,7 +394,10 @@ impl Machine {
     fn begin(&mut self, actions: &mut Vec<Action>) {
         for (function, line) in &mut self.lines {
             // a function that may not run is asked all the same: it says so, and its event ends
-            let most = self.policies.get(function).map_or(0, |policy| policy.concurrency.max(1));
+            let most = self
+                .policies
+                .get(function)
+                .map_or(0, |policy| policy.concurrency.max(1));
             while line.running.len() < most
                 && let Some(id) = line.ready.pop_first()
             {

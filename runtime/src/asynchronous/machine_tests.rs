@@ -14,7 +14,10 @@ fn policy() -> Policy {
         max_age: AGE,
         concurrency: 2,
         on_success: Vec::new(),
-        on_failure: vec![Target::Queue("failed".into()), Target::DeadLetters("dead".into())],
+        on_failure: vec![
+            Target::Queue("failed".into()),
+            Target::DeadLetters("dead".into()),
+        ],
     }
 }
 
@@ -29,7 +32,11 @@ fn entry(accepted: Millis) -> Entry {
         trace_id: None,
         accepted,
         invoked: 0,
-        stage: Stage::Waiting { failed: 0, delayed: 0, due: accepted },
+        stage: Stage::Waiting {
+            failed: 0,
+            delayed: 0,
+            due: accepted,
+        },
     }
 }
 
@@ -41,22 +48,75 @@ fn step(machine: &mut Machine, now: Millis, input: Input) -> Vec<Action> {
 
 #[test]
 fn a_failing_event_is_tried_after_one_and_two_minutes_and_then_its_destinations_are_told() {
-    let mut machine = machine(Policy { max_age: 3_600_000, ..policy() });
-    assert_eq!(step(&mut machine, 0, Input::Accepted(1, entry(0))), [Action::Invoke(1)]);
-    assert!(matches!(step(&mut machine, 10, Input::Finished(1, Finish::Failed))[..], [Action::Save(1, _)]));
+    let mut machine = machine(Policy {
+        max_age: 3_600_000,
+        ..policy()
+    });
+    assert_eq!(
+        step(&mut machine, 0, Input::Accepted(1, entry(0))),
+        [Action::Invoke(1)]
+    );
+    assert!(matches!(
+        step(&mut machine, 10, Input::Finished(1, Finish::Failed))[..],
+        [Action::Save(1, _)]
+    ));
     assert_eq!(machine.wake(), Some(60_010));
     assert!(step(&mut machine, 60_009, Input::Tick).is_empty());
     assert_eq!(step(&mut machine, 60_010, Input::Tick), [Action::Invoke(1)]);
     step(&mut machine, 60_020, Input::Finished(1, Finish::Failed));
-    assert_eq!(step(&mut machine, 180_020, Input::Tick), [Action::Invoke(1)]);
+    assert_eq!(
+        step(&mut machine, 180_020, Input::Tick),
+        [Action::Invoke(1)]
+    );
     let told = step(&mut machine, 180_030, Input::Finished(1, Finish::Failed));
-    let [Action::Save(1, saved), Action::Deliver(1, first), Action::Deliver(1, second)] = &told[..] else { panic!("{told:?}") };
+    let [
+        Action::Save(1, saved),
+        Action::Deliver(1, first),
+        Action::Deliver(1, second),
+    ] = &told[..]
+    else {
+        panic!("{told:?}")
+    };
     assert_eq!(saved.invoked, 3);
-    assert!(matches!(saved.stage, Stage::Ended { condition: Condition::RetriesExhausted, at: 180_030, .. }), "{saved:?}");
-    assert!(matches!(step(&mut machine, 180_040, Input::Delivered(1, first.clone(), true))[..], [Action::Save(1, _)]));
-    assert!(step(&mut machine, 180_040, Input::Delivered(1, second.clone(), false)).is_empty());
-    assert_eq!(step(&mut machine, 181_040, Input::Tick), [Action::Deliver(1, second.clone())]);
-    assert_eq!(step(&mut machine, 181_050, Input::Delivered(1, second.clone(), true)), [Action::Forget(1)]);
+    assert!(
+        matches!(
+            saved.stage,
+            Stage::Ended {
+                condition: Condition::RetriesExhausted,
+                at: 180_030,
+                ..
+            }
+        ),
+        "{saved:?}"
+    );
+    assert!(matches!(
+        step(
+            &mut machine,
+            180_040,
+            Input::Delivered(1, first.clone(), true)
+        )[..],
+        [Action::Save(1, _)]
+    ));
+    assert!(
+        step(
+            &mut machine,
+            180_040,
+            Input::Delivered(1, second.clone(), false)
+        )
+        .is_empty()
+    );
+    assert_eq!(
+        step(&mut machine, 181_040, Input::Tick),
+        [Action::Deliver(1, second.clone())]
+    );
+    assert_eq!(
+        step(
+            &mut machine,
+            181_050,
+            Input::Delivered(1, second.clone(), true)
+        ),
+        [Action::Forget(1)]
+    );
 }
 
 #[test]
@@ -72,54 +132,112 @@ fn throttles_use_up_no_retry_and_wait_longer_each_time_until_the_event_is_too_ol
     }
     step(&mut machine, now, Input::Finished(1, Finish::NotBegun));
     let ended = step(&mut machine, AGE, Input::Tick);
-    let Action::Save(1, saved) = &ended[0] else { panic!("{ended:?}") };
-    assert!(matches!(saved.stage, Stage::Ended { condition: Condition::EventAgeExceeded, .. }), "{saved:?}");
+    let Action::Save(1, saved) = &ended[0] else {
+        panic!("{ended:?}")
+    };
+    assert!(
+        matches!(
+            saved.stage,
+            Stage::Ended {
+                condition: Condition::EventAgeExceeded,
+                ..
+            }
+        ),
+        "{saved:?}"
+    );
     assert_eq!(saved.invoked, 0);
 }
 
 #[test]
 fn a_function_that_may_not_run_gives_its_events_up_without_a_retry() {
-    let mut machine = machine(Policy { concurrency: 0, ..policy() });
-    assert_eq!(step(&mut machine, 0, Input::Accepted(1, entry(0))), [Action::Invoke(1)]);
+    let mut machine = machine(Policy {
+        concurrency: 0,
+        ..policy()
+    });
+    assert_eq!(
+        step(&mut machine, 0, Input::Accepted(1, entry(0))),
+        [Action::Invoke(1)]
+    );
     let ended = step(&mut machine, 0, Input::Finished(1, Finish::Never));
-    assert!(matches!(&ended[..], [Action::Save(..), Action::Deliver(..), Action::Deliver(..)]), "{ended:?}");
+    assert!(
+        matches!(
+            &ended[..],
+            [Action::Save(..), Action::Deliver(..), Action::Deliver(..)]
+        ),
+        "{ended:?}"
+    );
 }
 
 #[test]
 fn nothing_is_waited_for_once_an_event_has_ended() {
     let mut machine = machine(policy());
     step(&mut machine, 0, Input::Accepted(1, entry(0)));
-    assert_eq!(step(&mut machine, 5, Input::Finished(1, Finish::Answered)), [Action::Forget(1)]);
+    assert_eq!(
+        step(&mut machine, 5, Input::Finished(1, Finish::Answered)),
+        [Action::Forget(1)]
+    );
     assert_eq!(machine.wake(), None);
 }
 
 #[test]
 fn an_event_that_is_given_up_and_told_to_nobody_is_lost_and_one_that_was_answered_is_not() {
-    let mut machine = machine(Policy { on_failure: Vec::new(), max_retries: 0, ..policy() });
+    let mut machine = machine(Policy {
+        on_failure: Vec::new(),
+        max_retries: 0,
+        ..policy()
+    });
     step(&mut machine, 0, Input::Accepted(1, entry(0)));
     step(&mut machine, 0, Input::Accepted(2, entry(0)));
     let lost = Action::Lost("F".into(), "r".into(), Condition::RetriesExhausted);
-    assert_eq!(step(&mut machine, 5, Input::Finished(1, Finish::Failed)), [lost, Action::Forget(1)]);
-    assert_eq!(step(&mut machine, 5, Input::Finished(2, Finish::Answered)), [Action::Forget(2)]);
+    assert_eq!(
+        step(&mut machine, 5, Input::Finished(1, Finish::Failed)),
+        [lost, Action::Forget(1)]
+    );
+    assert_eq!(
+        step(&mut machine, 5, Input::Finished(2, Finish::Answered)),
+        [Action::Forget(2)]
+    );
 }
 
 #[test]
 fn a_limit_that_is_raised_lets_waiting_events_begin_and_one_that_is_lowered_holds_them_back() {
-    let mut machine = machine(Policy { concurrency: 1, ..policy() });
+    let mut machine = machine(Policy {
+        concurrency: 1,
+        ..policy()
+    });
     step(&mut machine, 0, Input::Accepted(1, entry(0)));
     assert!(step(&mut machine, 0, Input::Accepted(2, entry(0))).is_empty());
     assert!(step(&mut machine, 0, Input::Accepted(3, entry(0))).is_empty());
-    assert_eq!(step(&mut machine, 0, Input::Limited("F".into(), 2)), [Action::Invoke(2)]);
+    assert_eq!(
+        step(&mut machine, 0, Input::Limited("F".into(), 2)),
+        [Action::Invoke(2)]
+    );
     assert!(step(&mut machine, 0, Input::Limited("F".into(), 1)).is_empty());
-    assert_eq!(step(&mut machine, 0, Input::Finished(1, Finish::Answered)), [Action::Forget(1)]);
-    assert_eq!(step(&mut machine, 0, Input::Finished(2, Finish::Answered)), [Action::Forget(2), Action::Invoke(3)]);
+    assert_eq!(
+        step(&mut machine, 0, Input::Finished(1, Finish::Answered)),
+        [Action::Forget(1)]
+    );
+    assert_eq!(
+        step(&mut machine, 0, Input::Finished(2, Finish::Answered)),
+        [Action::Forget(2), Action::Invoke(3)]
+    );
 }
 
 #[test]
 fn events_of_a_function_that_is_gone_are_kept_and_left_alone() {
     let mut machine = machine(policy());
-    let stranger = Entry { function: "G".into(), ..entry(0) };
-    assert!(step(&mut machine, AGE * 1_000, Input::Accepted(1, stranger.clone())).is_empty());
+    let stranger = Entry {
+        function: "G".into(),
+        ..entry(0)
+    };
+    assert!(
+        step(
+            &mut machine,
+            AGE * 1_000,
+            Input::Accepted(1, stranger.clone())
+        )
+        .is_empty()
+    );
     assert_eq!(machine.overview().collect::<Vec<_>>(), [(&stranger, false)]);
 }
 
@@ -258,10 +376,27 @@ proptest! {
 #[test]
 fn what_was_begun_before_a_restart_begins_again() {
     let mut machine = machine(policy());
-    assert_eq!(step(&mut machine, 0, Input::Accepted(1, entry(0))), [Action::Invoke(1)]);
-    let stage = Stage::Ended { condition: Condition::Success, at: 0, targets: vec![Target::Queue("told".into())] };
+    assert_eq!(
+        step(&mut machine, 0, Input::Accepted(1, entry(0))),
+        [Action::Invoke(1)]
+    );
+    let stage = Stage::Ended {
+        condition: Condition::Success,
+        at: 0,
+        targets: vec![Target::Queue("told".into())],
+    };
     let told = Action::Deliver(2, Target::Queue("told".into()));
-    step(&mut machine, 0, Input::Accepted(2, Entry { stage, ..entry(0) }));
-    assert_eq!(step(&mut machine, 10, Input::Restarted), [Action::Invoke(1), told]);
-    assert_eq!(step(&mut machine, 20, Input::Finished(1, Finish::Answered)), [Action::Forget(1)]);
+    step(
+        &mut machine,
+        0,
+        Input::Accepted(2, Entry { stage, ..entry(0) }),
+    );
+    assert_eq!(
+        step(&mut machine, 10, Input::Restarted),
+        [Action::Invoke(1), told]
+    );
+    assert_eq!(
+        step(&mut machine, 20, Input::Finished(1, Finish::Answered)),
+        [Action::Forget(1)]
+    );
 }

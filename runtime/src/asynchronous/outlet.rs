@@ -32,7 +32,9 @@ pub(super) enum Sent {
 impl Outlet {
     /// The record of an event that has ended, in its forms, of at most `most` bytes.
     pub(super) fn documents(&self, entry: &Entry, stored: &Stored, most: usize) -> Vec<String> {
-        let Stage::Ended { condition, at, .. } = entry.stage else { return Vec::new() };
+        let Stage::Ended { condition, at, .. } = entry.stage else {
+            return Vec::new();
+        };
         let arn = self.arns.get(&entry.function).map_or("", String::as_str);
         record::documents(entry, condition, at, stored, arn, most)
     }
@@ -41,17 +43,38 @@ impl Outlet {
     ///
     /// # Errors
     /// Why the queue takes nothing at present.
-    pub(super) async fn send(&self, target: &Target, entry: &Entry, stored: &Stored) -> Result<Sent, String> {
-        let Stage::Ended { condition, .. } = entry.stage else { return Ok(Sent::Taken) };
-        let sqs = self.sqs.as_ref().ok_or("nothing says where SQS answers; write into usher.toml: [endpoints] sqs")?;
+    pub(super) async fn send(
+        &self,
+        target: &Target,
+        entry: &Entry,
+        stored: &Stored,
+    ) -> Result<Sent, String> {
+        let Stage::Ended { condition, .. } = entry.stage else {
+            return Ok(Sent::Taken);
+        };
+        let sqs = self
+            .sqs
+            .as_ref()
+            .ok_or("nothing says where SQS answers; write into usher.toml: [endpoints] sqs")?;
         let (queue, forms) = match target {
             Target::Queue(arn) => {
                 let documents = self.documents(entry, stored, MOST_MESSAGE);
-                (arn, documents.into_iter().map(|body| (body, Vec::new())).collect::<Vec<_>>())
+                (
+                    arn,
+                    documents
+                        .into_iter()
+                        .map(|body| (body, Vec::new()))
+                        .collect::<Vec<_>>(),
+                )
             }
             Target::DeadLetters(arn) => {
                 let body = String::from_utf8_lossy(&stored.payload).into_owned();
-                let attributes = record::attributes(entry, condition, stored, MOST_MESSAGE.saturating_sub(body.len()));
+                let attributes = record::attributes(
+                    entry,
+                    condition,
+                    stored,
+                    MOST_MESSAGE.saturating_sub(body.len()),
+                );
                 // attributes count towards the size of a message
                 (arn, vec![(body.clone(), attributes), (body, Vec::new())])
             }
@@ -59,11 +82,18 @@ impl Outlet {
         };
         let mut refused = String::new();
         for (at, (body, attributes)) in forms.into_iter().enumerate() {
-            match sqs.send_with(name_of(queue), text::acceptable(body), &attributes).await {
+            match sqs
+                .send_with(name_of(queue), text::acceptable(body), &attributes)
+                .await
+            {
                 Ok(()) => {
                     if at > 0 {
                         let request_id = &entry.request_id;
-                        tracing::warn!(request_id, "{} takes the record of an event only with less in it", shown(target));
+                        tracing::warn!(
+                            request_id,
+                            "{} takes the record of an event only with less in it",
+                            shown(target)
+                        );
                     }
                     return Ok(Sent::Taken);
                 }

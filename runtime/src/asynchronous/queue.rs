@@ -91,7 +91,11 @@ impl Settings {
     /// From the application; `concurrency`: invocations at one time of a function that reserves no number.
     pub fn of(app: &Application, concurrency: usize, aws_timing: bool) -> Self {
         let policies = app.functions.values().map(|function| {
-            let config = app.event_invoke.get(&function.id).cloned().unwrap_or_default();
+            let config = app
+                .event_invoke
+                .get(&function.id)
+                .cloned()
+                .unwrap_or_default();
             let target = |target: EventTarget| match target {
                 EventTarget::Queue(arn) => Target::Queue(arn),
                 EventTarget::Function(id) => Target::Function(id),
@@ -99,7 +103,9 @@ impl Settings {
             let policy = Policy {
                 max_retries: config.max_retries,
                 max_age: config.max_age.as_millis() as Millis,
-                concurrency: function.concurrency.map_or(concurrency, |limit| limit as usize),
+                concurrency: function
+                    .concurrency
+                    .map_or(concurrency, |limit| limit as usize),
                 on_success: config.on_success.map(target).into_iter().collect(),
                 on_failure: config
                     .on_failure
@@ -112,10 +118,18 @@ impl Settings {
         });
         Self {
             policies: policies.collect(),
-            timing: if aws_timing { Timing::AWS } else { Timing::SHORT },
+            timing: if aws_timing {
+                Timing::AWS
+            } else {
+                Timing::SHORT
+            },
             outlet: Outlet {
                 sqs: Sqs::of(app),
-                arns: app.functions.values().map(|function| (function.id.clone(), arn(function))).collect(),
+                arns: app
+                    .functions
+                    .values()
+                    .map(|function| (function.id.clone(), arn(function)))
+                    .collect(),
             },
         }
     }
@@ -148,7 +162,10 @@ struct Fared {
 
 impl Default for Fared {
     fn default() -> Self {
-        Self { watch: SourceWatch::new(now()), refused: BTreeMap::new() }
+        Self {
+            watch: SourceWatch::new(now()),
+            refused: BTreeMap::new(),
+        }
     }
 }
 
@@ -158,7 +175,10 @@ impl Default for Fared {
 /// The folder cannot be used, or another host uses it.
 pub fn open(folder: &Path, settings: &Settings) -> Result<(Queue, Driver), String> {
     let (store, found, _) = Store::open(folder)?;
-    let machine = Arc::new(Mutex::new(Machine::new(settings.policies.clone(), settings.timing)));
+    let machine = Arc::new(Mutex::new(Machine::new(
+        settings.policies.clone(),
+        settings.timing,
+    )));
     let (inputs, arriving) = mpsc::unbounded_channel();
     let queue = Queue(Arc::new(Inner {
         store: store.clone(),
@@ -167,9 +187,22 @@ pub fn open(folder: &Path, settings: &Settings) -> Result<(Queue, Driver), Strin
         machine: machine.clone(),
         inputs,
         lost: Mutex::default(),
-        fared: Mutex::new(settings.policies.keys().map(|function| (function.clone(), Fared::default())).collect()),
+        fared: Mutex::new(
+            settings
+                .policies
+                .keys()
+                .map(|function| (function.clone(), Fared::default()))
+                .collect(),
+        ),
     }));
-    let driver = Driver::new(machine, store, settings.clone(), queue.clone(), found, arriving);
+    let driver = Driver::new(
+        machine,
+        store,
+        settings.clone(),
+        queue.clone(),
+        found,
+        arriving,
+    );
     Ok((queue, driver))
 }
 
@@ -188,7 +221,11 @@ impl Queue {
     /// # Errors
     /// The event was not taken.
     pub async fn accept(&self, event: Event) -> Result<String, NotAccepted> {
-        let Event { function, payload, trace_id } = event;
+        let Event {
+            function,
+            payload,
+            trace_id,
+        } = event;
         let inner = &self.0;
         if !inner.functions.contains_key(&function) {
             return Err(NotAccepted::NotFound(function));
@@ -201,36 +238,70 @@ impl Queue {
         }
         let id = inner.next.fetch_add(1, Ordering::Relaxed);
         let accepted = now();
-        let stage = Stage::Waiting { failed: 0, delayed: 0, due: accepted };
-        let entry = Entry { function, request_id: new_id(), trace_id, accepted, invoked: 0, stage };
-        inner.store.change(vec![Change::Add(id, entry.clone(), payload)]).await.map_err(NotAccepted::Store)?;
+        let stage = Stage::Waiting {
+            failed: 0,
+            delayed: 0,
+            due: accepted,
+        };
+        let entry = Entry {
+            function,
+            request_id: new_id(),
+            trace_id,
+            accepted,
+            invoked: 0,
+            stage,
+        };
+        inner
+            .store
+            .change(vec![Change::Add(id, entry.clone(), payload)])
+            .await
+            .map_err(NotAccepted::Store)?;
         let request_id = entry.request_id.clone();
         // a driver that has ended leaves it to the next start
         let _ = inner.inputs.send(Input::Accepted(id, entry));
         Ok(request_id)
     }
 
-    fn health(&self, function: &str, watch: &mut SourceWatch, waiting: Option<Waiting>) -> SourceHealth {
+    fn health(
+        &self,
+        function: &str,
+        watch: &mut SourceWatch,
+        waiting: Option<Waiting>,
+    ) -> SourceHealth {
         let now = now();
         watch.waits(now, waiting);
         let health = watch.health(now);
         if self.0.functions.contains_key(function) || waiting.is_none() {
             return health;
         }
-        let reason = format!("the template has no function {function}; its events are kept and do not run until it has one");
-        SourceHealth { state: SourceState::Behind, reason: Some(reason), ..health }
+        let reason = format!(
+            "the template has no function {function}; its events are kept and do not run until it has one"
+        );
+        SourceHealth {
+            state: SourceState::Behind,
+            reason: Some(reason),
+            ..health
+        }
     }
 
     /// Events of this function that have not ended.
     pub fn unfinished(&self, function: &str) -> usize {
         let machine = lock(&self.0.machine);
-        machine.overview().filter(|(entry, _)| entry.function == function && matches!(entry.stage, Stage::Waiting { .. })).count()
+        machine
+            .overview()
+            .filter(|(entry, _)| {
+                entry.function == function && matches!(entry.stage, Stage::Waiting { .. })
+            })
+            .count()
     }
 
     /// Changes how many of a function's events run at one time, from now on.
     pub fn limit(&self, function: &str, most: NonZeroUsize) {
         // a driver that has ended runs none
-        let _ = self.0.inputs.send(Input::Limited(function.to_owned(), most.get()));
+        let _ = self
+            .0
+            .inputs
+            .send(Input::Limited(function.to_owned(), most.get()));
     }
 
     /// One more was given up that nobody was told of.
@@ -246,7 +317,9 @@ impl Queue {
                 fared.watch.progressed(now);
             }
             Finish::Failed | Finish::Never => fared.watch.failed(now, said),
-            Finish::NotBegun => fared.watch.refused(format!("the function does not begin: {said}")),
+            Finish::NotBegun => fared
+                .watch
+                .refused(format!("the function does not begin: {said}")),
             Finish::Stopped => {}
         });
     }
@@ -261,7 +334,10 @@ impl Queue {
                 }
                 None => _ = fared.refused.remove(target),
             }
-            fared.watch.problem(now, fared.refused.values().next().cloned().map(Problem::stuck));
+            fared.watch.problem(
+                now,
+                fared.refused.values().next().cloned().map(Problem::stuck),
+            );
         });
     }
 
@@ -271,7 +347,10 @@ impl Queue {
     }
 
     fn fare(&self, function: &str, note: impl FnOnce(&mut Fared, Millis)) {
-        note(lock(&self.0.fared).entry(function.to_owned()).or_default(), now());
+        note(
+            lock(&self.0.fared).entry(function.to_owned()).or_default(),
+            now(),
+        );
     }
 
     /// What there is, by function.
@@ -279,16 +358,28 @@ impl Queue {
         let lost = lock(&self.0.lost).clone();
         let of = |function: &String| {
             let lost = lost.get(function).copied().unwrap_or_default();
-            (function.clone(), AsyncStats { function: function.clone(), lost, ..AsyncStats::default() })
+            (
+                function.clone(),
+                AsyncStats {
+                    function: function.clone(),
+                    lost,
+                    ..AsyncStats::default()
+                },
+            )
         };
         let mut stats: BTreeMap<String, AsyncStats> = self.0.functions.keys().map(of).collect();
         let mut oldest: BTreeMap<String, Millis> = BTreeMap::new();
         for (entry, running) in lock(&self.0.machine).overview() {
-            if oldest.get(&entry.function).is_none_or(|known| *known > entry.accepted) {
+            if oldest
+                .get(&entry.function)
+                .is_none_or(|known| *known > entry.accepted)
+            {
                 oldest.insert(entry.function.clone(), entry.accepted);
             }
             // events of functions that the template has no more are told of as well
-            let of = stats.entry(entry.function.clone()).or_insert_with_key(|function| of(function).1);
+            let of = stats
+                .entry(entry.function.clone())
+                .or_insert_with_key(|function| of(function).1);
             match entry.stage {
                 Stage::Ended { .. } => of.delivering += 1,
                 Stage::Waiting { .. } if running => of.running += 1,
@@ -299,7 +390,11 @@ impl Queue {
         for stats in stats.values_mut() {
             let watch = &mut fared.entry(stats.function.clone()).or_default().watch;
             let oldest = oldest.get(&stats.function).copied();
-            let waiting = oldest.map(|_| Waiting { oldest, since: oldest, in_flight: stats.running > 0 });
+            let waiting = oldest.map(|_| Waiting {
+                oldest,
+                since: oldest,
+                in_flight: stats.running > 0,
+            });
             stats.health = self.health(&stats.function, watch, waiting);
         }
         stats.into_values().collect()

@@ -69,17 +69,29 @@ impl Store {
     fn reaching(folder: &Path, reach: Reach) -> Result<(Self, Found, JoinHandle<()>), String> {
         let (disk, found) = Disk::open(folder, reach)?;
         let (sender, receiver) = channel();
-        let thread = std::thread::Builder::new().name("events".into()).spawn(move || serve(disk, &receiver));
-        let thread = thread.map_err(|error| format!("cannot start the thread that keeps events: {error}"))?;
+        let thread = std::thread::Builder::new()
+            .name("events".into())
+            .spawn(move || serve(disk, &receiver));
+        let thread = thread
+            .map_err(|error| format!("cannot start the thread that keeps events: {error}"))?;
         Ok((Self(sender), found, thread))
     }
 
     /// Makes these changes together. They are made, or refused, before any request that follows; the answer comes once they are
     /// on disk and may be left unheard.
-    pub(super) fn change(&self, changes: Vec<Change>) -> impl Future<Output = Result<(), String>> + use<> {
+    pub(super) fn change(
+        &self,
+        changes: Vec<Change>,
+    ) -> impl Future<Output = Result<(), String>> + use<> {
         let (reply, answer) = oneshot::channel();
         let sent = self.0.send(Request::Change(changes, reply));
-        async move { if sent.is_ok() { answer.await.unwrap_or_else(|_| gone()) } else { gone() } }
+        async move {
+            if sent.is_ok() {
+                answer.await.unwrap_or_else(|_| gone())
+            } else {
+                gone()
+            }
+        }
     }
 
     /// What stands on disk.
@@ -97,14 +109,35 @@ fn gone<T>() -> Result<T, String> {
 fn serve(mut disk: Disk, requests: &Receiver<Request>) {
     let mut owed = Owed::default();
     loop {
-        let first = if owed.is_empty() { requests.recv().ok() } else { requests.recv_timeout(AGAIN).ok() };
-        let batch: Vec<Request> = first.into_iter().chain(requests.try_iter()).take(MOST_AT_ONCE).collect();
+        let first = if owed.is_empty() {
+            requests.recv().ok()
+        } else {
+            requests.recv_timeout(AGAIN).ok()
+        };
+        let batch: Vec<Request> = first
+            .into_iter()
+            .chain(requests.try_iter())
+            .take(MOST_AT_ONCE)
+            .collect();
         // nobody can ask any more once this is so, and what is owed is tried a last time
-        let last = batch.is_empty() && matches!(requests.try_recv(), Err(TryRecvError::Disconnected));
-        let (changes, reads): (Vec<_>, Vec<_>) = batch.into_iter().partition(|request| matches!(request, Request::Change(..)));
-        let new = changes.iter().filter_map(|request| if let Request::Change(all, _) = request { Some(all) } else { None });
+        let last =
+            batch.is_empty() && matches!(requests.try_recv(), Err(TryRecvError::Disconnected));
+        let (changes, reads): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .partition(|request| matches!(request, Request::Change(..)));
+        let new = changes.iter().filter_map(|request| {
+            if let Request::Change(all, _) = request {
+                Some(all)
+            } else {
+                None
+            }
+        });
         let all: Vec<&Change> = owed.changes().chain(new.flatten()).collect();
-        let done = if all.is_empty() { Ok(()) } else { disk.change(&all) };
+        let done = if all.is_empty() {
+            Ok(())
+        } else {
+            disk.change(&all)
+        };
         if done.is_ok() {
             owed = Owed::default();
         }
@@ -119,7 +152,9 @@ fn serve(mut disk: Disk, requests: &Receiver<Request>) {
                     drop(reply.send(done.clone()));
                 }
                 Request::Read(id, reply) => {
-                    let stored = disk.read(id).and_then(|stored| stored.ok_or_else(|| format!("there is no event {id}")));
+                    let stored = disk
+                        .read(id)
+                        .and_then(|stored| stored.ok_or_else(|| format!("there is no event {id}")));
                     drop(reply.send(stored));
                 }
             }

@@ -16,36 +16,82 @@ use super::super::entry::Stage;
 use super::*;
 
 fn entry(name: &str) -> Entry {
-    let stage = Stage::Waiting { failed: 0, delayed: 0, due: 0 };
-    Entry { function: "F".into(), request_id: name.into(), trace_id: None, accepted: 0, invoked: 0, stage }
+    let stage = Stage::Waiting {
+        failed: 0,
+        delayed: 0,
+        due: 0,
+    };
+    Entry {
+        function: "F".into(),
+        request_id: name.into(),
+        trace_id: None,
+        accepted: 0,
+        invoked: 0,
+        stage,
+    }
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_the_file_is_opened_again_and_nobody_else_may_read_it() {
+async fn what_was_acknowledged_is_there_after_the_file_is_opened_again_and_nobody_else_may_read_it()
+{
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let (store, found, thread) = Store::open(&state).unwrap();
     assert!(found.is_empty());
-    let adds = (1..=50).map(|id| store.change(vec![Change::Add(id, entry(&id.to_string()), Bytes::from(id.to_string()))]));
+    let adds = (1..=50).map(|id| {
+        store.change(vec![Change::Add(
+            id,
+            entry(&id.to_string()),
+            Bytes::from(id.to_string()),
+        )])
+    });
     for added in futures::future::join_all(adds).await {
         added.unwrap();
     }
-    let answered = Answered { error: None, body: "1".into() };
-    let update = Change::Update(2, Entry { invoked: 3, ..entry("2") }, Some(answered.clone()));
+    let answered = Answered {
+        error: None,
+        body: "1".into(),
+    };
+    let update = Change::Update(
+        2,
+        Entry {
+            invoked: 3,
+            ..entry("2")
+        },
+        Some(answered.clone()),
+    );
     store.change(vec![Change::Remove(1), update]).await.unwrap();
     let busy = Store::open(&state).map(drop).unwrap_err();
-    assert!(busy.contains("another usher runs this project") && busy.contains("--state"), "{busy}");
+    assert!(
+        busy.contains("another usher runs this project") && busy.contains("--state"),
+        "{busy}"
+    );
     for (path, mode) in [(state.clone(), 0o700), (state.join(FILE), 0o600)] {
-        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, mode);
+        assert_eq!(
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+            mode
+        );
     }
     drop(store);
     thread.join().unwrap();
 
     let (store, found, _) = Store::open(&state).unwrap();
     assert_eq!(found.len(), 49);
-    assert_eq!(found[0], (2, Entry { invoked: 3, ..entry("2") }));
+    assert_eq!(
+        found[0],
+        (
+            2,
+            Entry {
+                invoked: 3,
+                ..entry("2")
+            }
+        )
+    );
     let stored = store.read(2).await.unwrap();
-    assert_eq!((&stored.payload[..], stored.answered), (&b"2"[..], Some(answered)));
+    assert_eq!(
+        (&stored.payload[..], stored.answered),
+        (&b"2"[..], Some(answered))
+    );
     assert!(store.read(1).await.is_err());
 }
 
@@ -61,7 +107,11 @@ async fn taken(store: &Store, change: impl Fn() -> Vec<Change>) {
 }
 
 fn add(id: EventId) -> Vec<Change> {
-    vec![Change::Add(id, entry(&id.to_string()), Bytes::from_static(b"1"))]
+    vec![Change::Add(
+        id,
+        entry(&id.to_string()),
+        Bytes::from_static(b"1"),
+    )]
 }
 
 #[tokio::test]
@@ -78,9 +128,29 @@ async fn what_a_full_disk_refuses_is_not_there_and_what_it_owes_is_made_up_for()
         assert!(why.contains("no space") && why.contains(FILE), "{why}");
         // what nobody waits for: one event has ended, another has been tried
         drop(store.change(vec![Change::Remove(1)]));
-        let answered = Answered { error: Some("no".into()), body: "1".into() };
-        drop(store.change(vec![Change::Update(2, Entry { invoked: 1, ..entry("2") }, Some(answered.clone()))]));
-        store.change(vec![Change::Update(2, Entry { invoked: 2, ..entry("2") }, None)]).await.unwrap_err();
+        let answered = Answered {
+            error: Some("no".into()),
+            body: "1".into(),
+        };
+        drop(store.change(vec![Change::Update(
+            2,
+            Entry {
+                invoked: 1,
+                ..entry("2")
+            },
+            Some(answered.clone()),
+        )]));
+        store
+            .change(vec![Change::Update(
+                2,
+                Entry {
+                    invoked: 2,
+                    ..entry("2")
+                },
+                None,
+            )])
+            .await
+            .unwrap_err();
         broken.store(Fault::None as u8, Ordering::SeqCst);
         taken(&store, || add(5)).await;
         let stored = store.read(2).await.unwrap();
@@ -88,7 +158,10 @@ async fn what_a_full_disk_refuses_is_not_there_and_what_it_owes_is_made_up_for()
         drop(store);
         thread.join().unwrap();
         let (_, found, _) = Store::open(folder.path()).unwrap();
-        let found: Vec<(EventId, u32)> = found.into_iter().map(|(id, entry)| (id, entry.invoked)).collect();
+        let found: Vec<(EventId, u32)> = found
+            .into_iter()
+            .map(|(id, entry)| (id, entry.invoked))
+            .collect();
         assert_eq!(found, [(2, 2), (3, 0), (5, 0)], "{fault:?}");
     }
 }
@@ -147,7 +220,10 @@ fn a_damaged_file_is_named_and_left_as_it_is() {
     assert!(seen > 0, "nothing was damaged");
     std::fs::write(&file, b"no database").unwrap();
     let why = Store::open(folder.path()).map(drop).unwrap_err();
-    assert!(why.contains("is damaged") && why.contains("gives up the events in it"), "{why}");
+    assert!(
+        why.contains("is damaged") && why.contains("gives up the events in it"),
+        "{why}"
+    );
     assert_eq!(std::fs::read(&file).unwrap(), b"no database");
 }
 
@@ -160,7 +236,10 @@ fn a_folder_that_was_there_keeps_what_is_in_it() {
     assert_eq!(std::fs::read_to_string(&ignore).unwrap(), "target\n");
     let new = folder.path().join("state");
     Store::open(&new).unwrap();
-    assert_eq!(std::fs::read_to_string(new.join(".gitignore")).unwrap(), "*\n");
+    assert_eq!(
+        std::fs::read_to_string(new.join(".gitignore")).unwrap(),
+        "*\n"
+    );
 }
 
 /// What a disk refuses.
@@ -182,16 +261,28 @@ struct Faulty {
 fn faulty(broken: &Arc<AtomicU8>) -> Reach {
     let broken = broken.clone();
     Box::new(move |file, make| {
-        let options = OpenOptions::new().read(true).write(true).create(make).truncate(false).open(file);
+        let options = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(make)
+            .truncate(false)
+            .open(file);
         let bytes = FileBackend::new(options.map_err(redb::Error::Io)?)?;
-        Ok(Database::builder().create_with_backend(Faulty { bytes, broken: broken.clone() })?)
+        Ok(Database::builder().create_with_backend(Faulty {
+            bytes,
+            broken: broken.clone(),
+        })?)
     })
 }
 
 impl Faulty {
     fn refuses(&self, fault: Fault) -> io::Result<()> {
         let refused = self.broken.load(Ordering::SeqCst) == fault as u8;
-        if refused { Err(io::Error::other("no space left on device")) } else { Ok(()) }
+        if refused {
+            Err(io::Error::other("no space left on device"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -228,7 +319,11 @@ impl StorageBackend for Faulty {
         self.bytes.try_lock_range(start, end)
     }
 
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
         self.bytes.try_lock_shared_range(start, end)
     }
 

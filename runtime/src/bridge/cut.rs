@@ -37,9 +37,16 @@ pub struct Outgoing {
 /// It is too large.
 pub fn message(record: &OwnedMessage, fifo: bool) -> Result<Outgoing, String> {
     let value = record.payload().unwrap_or_default();
-    let text = std::str::from_utf8(value).ok().filter(|text| !text.is_empty() && text.chars().all(allowed));
+    let text = std::str::from_utf8(value)
+        .ok()
+        .filter(|text| !text.is_empty() && text.chars().all(allowed));
     let body = text.map_or_else(|| STANDARD.encode(value), str::to_owned);
-    let id = format!("{}-{}-{}", record.topic(), record.partition(), record.offset());
+    let id = format!(
+        "{}-{}-{}",
+        record.topic(),
+        record.partition(),
+        record.offset()
+    );
     if body.len() + ATTRIBUTES + record.key().map_or(0, <[u8]>::len) * 2 > MOST_BYTES {
         return Err(format!(
             "record {id} has {} bytes, more than a queue takes; copy it by other means and commit past it",
@@ -47,7 +54,9 @@ pub fn message(record: &OwnedMessage, fifo: bool) -> Result<Outgoing, String> {
         ));
     }
     if body.is_empty() {
-        return Err(format!("record {id} is empty (a tombstone?), which no queue takes; commit past it"));
+        return Err(format!(
+            "record {id} is empty (a tombstone?), which no queue takes; commit past it"
+        ));
     }
     let group = |record: &OwnedMessage| match record.key() {
         // groups are limited in length and alphabet
@@ -70,7 +79,8 @@ pub fn calls(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
     for message in messages {
         let size = message.body.len() + ATTRIBUTES + message.key.as_ref().map_or(0, String::len);
         let fits = calls.last().is_some_and(|call| {
-            let twin = message.group.is_some() && call.iter().any(|other| other.group == message.group);
+            let twin =
+                message.group.is_some() && call.iter().any(|other| other.group == message.group);
             call.len() < MOST_MESSAGES && bytes + size <= MOST_BYTES && !twin
         });
         if let Some(call) = calls.last_mut().filter(|_| fits) {
@@ -92,29 +102,67 @@ mod tests {
 
     fn record(key: Option<&str>, value: &[u8]) -> OwnedMessage {
         let key = key.map(|key| key.as_bytes().to_vec());
-        OwnedMessage::new(Some(value.to_vec()), key, "t".into(), Timestamp::NotAvailable, 1, 7, None)
+        OwnedMessage::new(
+            Some(value.to_vec()),
+            key,
+            "t".into(),
+            Timestamp::NotAvailable,
+            1,
+            7,
+            None,
+        )
     }
 
     #[test]
     fn what_is_no_text_travels_in_base64_and_what_is_too_large_does_not() {
         let sent = message(&record(None, b"hi"), false).unwrap();
-        assert_eq!((sent.body.as_str(), sent.encoded, sent.id.as_str(), sent.group), ("hi", false, "t-1-7", None));
+        assert_eq!(
+            (
+                sent.body.as_str(),
+                sent.encoded,
+                sent.id.as_str(),
+                sent.group
+            ),
+            ("hi", false, "t-1-7", None)
+        );
         for value in [&b"\xff\x00"[..], b"a\x00b"] {
             let sent = message(&record(None, value), false).unwrap();
             assert!(sent.encoded && STANDARD.decode(sent.body).unwrap() == value);
         }
-        assert!(message(&record(None, &vec![b'x'; MOST_BYTES]), false).unwrap_err().contains("t-1-7"));
-        assert!(message(&record(None, b""), false).unwrap_err().contains("empty"));
+        assert!(
+            message(&record(None, &vec![b'x'; MOST_BYTES]), false)
+                .unwrap_err()
+                .contains("t-1-7")
+        );
+        assert!(
+            message(&record(None, b""), false)
+                .unwrap_err()
+                .contains("empty")
+        );
     }
 
     #[test]
     fn a_group_is_once_in_a_call_and_a_call_within_its_limits() {
         let keys = ["a", "b", "a", "c", "d"];
-        let messages: Vec<Outgoing> = keys.iter().map(|key| message(&record(Some(key), b"x"), true).unwrap()).collect();
+        let messages: Vec<Outgoing> = keys
+            .iter()
+            .map(|key| message(&record(Some(key), b"x"), true).unwrap())
+            .collect();
         let cut: Vec<usize> = calls(messages).iter().map(Vec::len).collect();
         assert_eq!(cut, [2, 3]);
-        let plain = |count: usize, size: usize| vec![message(&record(None, &vec![b'x'; size]), false).unwrap(); count];
-        assert_eq!(calls(plain(25, 1)).iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 5]);
-        assert_eq!(calls(plain(3, 100_000)).iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        let plain = |count: usize, size: usize| {
+            vec![message(&record(None, &vec![b'x'; size]), false).unwrap(); count]
+        };
+        assert_eq!(
+            calls(plain(25, 1)).iter().map(Vec::len).collect::<Vec<_>>(),
+            [10, 10, 5]
+        );
+        assert_eq!(
+            calls(plain(3, 100_000))
+                .iter()
+                .map(Vec::len)
+                .collect::<Vec<_>>(),
+            [2, 1]
+        );
     }
 }

@@ -32,7 +32,11 @@ fn passed(next: i64, found: i64, start: i64) -> Passed {
         return Passed::BeginsAgain;
     }
     let last = start.min(found) - 1;
-    if last < next { Passed::Nothing } else { Passed::Deleted { first: next, last } }
+    if last < next {
+        Passed::Nothing
+    } else {
+        Passed::Deleted { first: next, last }
+    }
 }
 
 /// Next offset of each partition that this bridge has read.
@@ -50,7 +54,9 @@ impl Gaps {
         }
         match look_up(consumer, topic, partition) {
             Ok((committed, start)) => {
-                let Some(next) = next.max(committed) else { return };
+                let Some(next) = next.max(committed) else {
+                    return;
+                };
                 report(topic, partition, next, passed(next, found, start));
             }
             Err(error) => tracing::warn!(
@@ -65,15 +71,25 @@ impl Gaps {
 }
 
 /// The group's committed offset, if it has one, and the first offset of the log.
-fn look_up(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> KafkaResult<(Option<i64>, i64)> {
+fn look_up(
+    consumer: &BaseConsumer<Quiet>,
+    topic: &str,
+    partition: i32,
+) -> KafkaResult<(Option<i64>, i64)> {
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, partition);
     let committed = consumer.committed_offsets(list, PATIENCE)?;
-    let committed = match committed.find_partition(topic, partition).map(|found| found.offset()) {
+    let committed = match committed
+        .find_partition(topic, partition)
+        .map(|found| found.offset())
+    {
         Some(Offset::Offset(offset)) => Some(offset),
         _ => None,
     };
-    Ok((committed, consumer.fetch_watermarks(topic, partition, PATIENCE)?.0))
+    Ok((
+        committed,
+        consumer.fetch_watermarks(topic, partition, PATIENCE)?.0,
+    ))
 }
 
 fn report(topic: &str, partition: i32, next: i64, passed: Passed) {
@@ -106,11 +122,29 @@ mod tests {
         assert_eq!(passed(10, 10, 0), Passed::Nothing);
         // markers and compacted records
         assert_eq!(passed(10, 15, 3), Passed::Nothing);
-        assert_eq!(passed(10, 15, 15), Passed::Deleted { first: 10, last: 14 });
+        assert_eq!(
+            passed(10, 15, 15),
+            Passed::Deleted {
+                first: 10,
+                last: 14
+            }
+        );
         // the log began at 12; 12 to 14 were markers
-        assert_eq!(passed(10, 15, 12), Passed::Deleted { first: 10, last: 11 });
+        assert_eq!(
+            passed(10, 15, 12),
+            Passed::Deleted {
+                first: 10,
+                last: 11
+            }
+        );
         // records behind the one that was read are deleted by now
-        assert_eq!(passed(10, 15, 20), Passed::Deleted { first: 10, last: 14 });
+        assert_eq!(
+            passed(10, 15, 20),
+            Passed::Deleted {
+                first: 10,
+                last: 14
+            }
+        );
         assert_eq!(passed(10, 3, 0), Passed::BeginsAgain);
     }
 }

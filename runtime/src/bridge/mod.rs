@@ -53,7 +53,8 @@ pub struct Route {
 /// # Errors
 /// Why it cannot go on: the topic or queue does not exist, or a record cannot become a message.
 pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u64, String> {
-    let unusable = |error: KafkaError| format!("topic {} at {}: {error}", route.topic, route.servers);
+    let unusable =
+        |error: KafkaError| format!("topic {} at {}: {error}", route.topic, route.servers);
     let consumer: BaseConsumer<Quiet> = ClientConfig::new()
         .set("bootstrap.servers", &route.servers)
         .set("group.id", &route.group)
@@ -91,7 +92,9 @@ pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u6
             return Ok(copied);
         }
         for record in &records[..done] {
-            if let Err(error) = consumer.store_offset(record.topic(), record.partition(), record.offset()) {
+            if let Err(error) =
+                consumer.store_offset(record.topic(), record.partition(), record.offset())
+            {
                 tracing::warn!(%error, partition = record.partition(), "the partition is another bridge's by now; its last records come again");
             }
         }
@@ -109,10 +112,17 @@ pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u6
 }
 
 /// What is there, up to a handful; waits for the first.
-fn read(consumer: &BaseConsumer<Quiet>, errors: &mut Repeats<()>) -> Result<Vec<OwnedMessage>, KafkaError> {
+fn read(
+    consumer: &BaseConsumer<Quiet>,
+    errors: &mut Repeats<()>,
+) -> Result<Vec<OwnedMessage>, KafkaError> {
     let mut records = Vec::new();
     while records.len() < HANDFUL {
-        let wait = if records.is_empty() { POLL } else { Duration::ZERO };
+        let wait = if records.is_empty() {
+            POLL
+        } else {
+            Duration::ZERO
+        };
         match consumer.poll(wait) {
             Some(Ok(record)) => {
                 if let Some(errors) = errors.over(&()) {

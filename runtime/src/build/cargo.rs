@@ -25,10 +25,17 @@ pub(super) fn build(targets: &[Target<'_>], options: &Options) -> Result<Binarie
     for target in targets {
         let workspace = Workspace::of(target.dir, &cargo())?;
         let binary = workspace.binary(target)?;
-        groups.entry(workspace.root.clone()).or_insert_with(|| (workspace, Vec::new())).1.push((target.function, binary));
+        groups
+            .entry(workspace.root.clone())
+            .or_insert_with(|| (workspace, Vec::new()))
+            .1
+            .push((target.function, binary));
     }
     for (workspace, targets) in groups.values() {
-        let profile = options.profile.clone().unwrap_or_else(|| default_profile(&workspace.root));
+        let profile = options
+            .profile
+            .clone()
+            .unwrap_or_else(|| default_profile(&workspace.root));
         binaries.extend(all(workspace, targets, &profile)?);
     }
     Ok(binaries)
@@ -45,9 +52,21 @@ pub(super) fn check(targets: &[Target<'_>], options: &Options) -> Vec<String> {
                 continue;
             }
         };
-        problems.extend(workspace.binary(target).err().map(|error| error.to_string()));
-        let profile = options.profile.clone().unwrap_or_else(|| default_profile(&workspace.root));
-        problems.extend(workspace.check_profile(&profile).filter(|wrong| !problems.contains(wrong)));
+        problems.extend(
+            workspace
+                .binary(target)
+                .err()
+                .map(|error| error.to_string()),
+        );
+        let profile = options
+            .profile
+            .clone()
+            .unwrap_or_else(|| default_profile(&workspace.root));
+        problems.extend(
+            workspace
+                .check_profile(&profile)
+                .filter(|wrong| !problems.contains(wrong)),
+        );
     }
     problems
 }
@@ -57,7 +76,10 @@ fn former(targets: &[Target<'_>], options: &Options) -> Result<Binaries, BuildEr
     let (mut found, mut missing) = (Binaries::new(), Vec::new());
     for target in targets {
         let root = former::root(target.dir);
-        let profile = options.profile.clone().unwrap_or_else(|| default_profile(&root));
+        let profile = options
+            .profile
+            .clone()
+            .unwrap_or_else(|| default_profile(&root));
         let named = match target.binary {
             Some(name) => name.to_owned(),
             None => Workspace::of(target.dir, &cargo())?.binary(target)?.name,
@@ -73,20 +95,33 @@ fn former(targets: &[Target<'_>], options: &Options) -> Result<Binaries, BuildEr
             ));
         }
     }
-    if missing.is_empty() { Ok(found) } else { Err(BuildError(missing.join("\n"))) }
+    if missing.is_empty() {
+        Ok(found)
+    } else {
+        Err(BuildError(missing.join("\n")))
+    }
 }
 
 /// One build for all binaries whose name is unique in the workspace, then one for each of the others, which is put aside before
 /// the next overwrites it.
-fn all(workspace: &Workspace, targets: &[(&str, Binary)], profile: &str) -> Result<Binaries, BuildError> {
+fn all(
+    workspace: &Workspace,
+    targets: &[(&str, Binary)],
+    profile: &str,
+) -> Result<Binaries, BuildError> {
     let wanted: BTreeSet<&Binary> = targets.iter().map(|(_, binary)| binary).collect();
-    let (shared, unique): (Vec<&Binary>, Vec<&Binary>) = wanted.into_iter().partition(|binary| binary.shared);
+    let (shared, unique): (Vec<&Binary>, Vec<&Binary>) =
+        wanted.into_iter().partition(|binary| binary.shared);
     let mut made: BTreeMap<&Binary, PathBuf> = BTreeMap::new();
     if !unique.is_empty() {
         // Named by binary over the whole workspace: naming packages would unify features over those alone, and compile
         // dependencies a second time.
         let mut arguments = vec!["--workspace"];
-        arguments.extend(unique.iter().flat_map(|binary| ["--bin", binary.name.as_str()]));
+        arguments.extend(
+            unique
+                .iter()
+                .flat_map(|binary| ["--bin", binary.name.as_str()]),
+        );
         let executables = run(workspace, &arguments, unique.len(), profile)?;
         for binary in unique {
             made.insert(binary, found(&executables, binary)?.clone());
@@ -95,16 +130,27 @@ fn all(workspace: &Workspace, targets: &[(&str, Binary)], profile: &str) -> Resu
         }
     }
     for binary in shared {
-        let executables = run(workspace, &["--package", &binary.package, "--bin", &binary.name], 1, profile)?;
+        let executables = run(
+            workspace,
+            &["--package", &binary.package, "--bin", &binary.name],
+            1,
+            profile,
+        )?;
         let aside = workspace.aside(binary, profile);
         put_aside(found(&executables, binary)?, &aside)
             .map_err(|error| BuildError(format!("cannot write {}: {error}", aside.display())))?;
         made.insert(binary, aside);
     }
-    Ok(targets.iter().filter_map(|(function, binary)| Some(((*function).to_owned(), made.get(binary)?.clone()))).collect())
+    Ok(targets
+        .iter()
+        .filter_map(|(function, binary)| Some(((*function).to_owned(), made.get(binary)?.clone())))
+        .collect())
 }
 
-fn found<'e>(executables: &'e BTreeMap<String, PathBuf>, binary: &Binary) -> Result<&'e PathBuf, BuildError> {
+fn found<'e>(
+    executables: &'e BTreeMap<String, PathBuf>,
+    binary: &Binary,
+) -> Result<&'e PathBuf, BuildError> {
     let Binary { package, name, .. } = binary;
     executables.get(name).ok_or_else(|| {
         BuildError(format!("cargo made no binary {name} of the package {package}. Its required-features may not be enabled."))
@@ -129,10 +175,17 @@ fn run(
     profile: &str,
 ) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     let mut command = Command::new(cargo());
-    command.current_dir(&workspace.root).args(["build", "--profile", profile]).args(arguments);
+    command
+        .current_dir(&workspace.root)
+        .args(["build", "--profile", profile])
+        .args(arguments);
     command.args(["--message-format", "json-render-diagnostics"]);
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|error| no_cargo(&error))?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| no_cargo(&error))?;
     let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(BuildError("cargo has no output to read".into()));
     };
@@ -145,7 +198,9 @@ fn run(
     let mut progress = Progress::new(functions, profile);
     let mut executables: BTreeMap<String, PathBuf> = BTreeMap::new();
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        let Ok(message) = strict_json::from_str::<Value>(&line) else { continue };
+        let Ok(message) = strict_json::from_str::<Value>(&line) else {
+            continue;
+        };
         if message["reason"] == "compiler-artifact" {
             let name = message["target"]["name"].as_str().unwrap_or_default();
             progress.step(name, message["fresh"].as_bool().unwrap_or(false));
@@ -160,7 +215,10 @@ fn run(
     if status.success() {
         return Ok(executables);
     }
-    Err(BuildError(format!("the functions do not build:\n\n{}", complaints.trim_end())))
+    Err(BuildError(format!(
+        "the functions do not build:\n\n{}",
+        complaints.trim_end()
+    )))
 }
 
 /// The cargo that runs us, if one does.

@@ -11,13 +11,19 @@ const MACHINES: [(u16, &str); 4] = [(62, "x86_64"), (183, "aarch64"), (3, "x86")
 /// Checks permission, format and architecture.
 pub(super) fn check(file: &Path) -> Result<(), String> {
     let shown = file.display();
-    let metadata = file.metadata().map_err(|error| format!("{shown}: {error}"))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| format!("{shown}: {error}"))?;
     if metadata.permissions().mode() & 0o111 == 0 {
-        return Err(format!("{shown} may not be executed. Run `chmod +x {shown}`."));
+        return Err(format!(
+            "{shown} may not be executed. Run `chmod +x {shown}`."
+        ));
     }
     let mut head = [0; 20];
     let mut opened = File::open(file).map_err(|error| format!("{shown}: {error}"))?;
-    let length = opened.read(&mut head).map_err(|error| format!("{shown}: {error}"))?;
+    let length = opened
+        .read(&mut head)
+        .map_err(|error| format!("{shown}: {error}"))?;
     match machine(&head[..length]) {
         // A script with an interpreter runs anywhere.
         _ if head.starts_with(b"#!") => Ok(()),
@@ -26,7 +32,9 @@ pub(super) fn check(file: &Path) -> Result<(), String> {
             "{shown} is built for {name}, and this machine is {}. Build it for this machine.",
             std::env::consts::ARCH
         )),
-        None => Err(format!("{shown} is not a Linux executable. Build it for this machine.")),
+        None => Err(format!(
+            "{shown} is not a Linux executable. Build it for this machine."
+        )),
     }
 }
 
@@ -37,8 +45,17 @@ fn machine(head: &[u8]) -> Option<&'static str> {
         return None;
     }
     let bytes = [machine[0], machine[1]];
-    let number = if *order == 2 { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };
-    Some(MACHINES.iter().find(|(known, _)| *known == number).map_or("another architecture", |(_, name)| name))
+    let number = if *order == 2 {
+        u16::from_be_bytes(bytes)
+    } else {
+        u16::from_le_bytes(bytes)
+    };
+    Some(
+        MACHINES
+            .iter()
+            .find(|(known, _)| *known == number)
+            .map_or("another architecture", |(_, name)| name),
+    )
 }
 
 #[cfg(test)]
@@ -61,11 +78,27 @@ mod tests {
 
     #[test]
     fn only_what_this_machine_can_run_passes() {
-        let (own, foreign) = if std::env::consts::ARCH == "x86_64" { (62, 183) } else { (183, 62) };
+        let (own, foreign) = if std::env::consts::ARCH == "x86_64" {
+            (62, 183)
+        } else {
+            (183, 62)
+        };
         assert_eq!(check(file(&elf(own), 0o755).path()), Ok(()));
         assert_eq!(check(file(b"#!/bin/sh\n", 0o755).path()), Ok(()));
-        assert!(check(file(&elf(foreign), 0o755).path()).unwrap_err().contains("is built for"));
-        assert!(check(file(&elf(own), 0o644).path()).unwrap_err().contains("chmod +x"));
-        assert!(check(file(b"PK", 0o755).path()).unwrap_err().contains("not a Linux executable"));
+        assert!(
+            check(file(&elf(foreign), 0o755).path())
+                .unwrap_err()
+                .contains("is built for")
+        );
+        assert!(
+            check(file(&elf(own), 0o644).path())
+                .unwrap_err()
+                .contains("chmod +x")
+        );
+        assert!(
+            check(file(b"PK", 0o755).path())
+                .unwrap_err()
+                .contains("not a Linux executable")
+        );
     }
 }

@@ -15,18 +15,31 @@ pub(super) fn root(dir: &Path) -> PathBuf {
     if manifest.get("workspace").is_some() {
         return dir;
     }
-    if let Some(named) = manifest.get("package").and_then(|package| package.get("workspace")).and_then(Node::text) {
+    if let Some(named) = manifest
+        .get("package")
+        .and_then(|package| package.get("workspace"))
+        .and_then(Node::text)
+    {
         let named = dir.join(named);
         return named.canonicalize().unwrap_or(named);
     }
     let owns = |above: &&Path| {
         let manifest = toml(&above.join("Cargo.toml"));
         manifest.get("workspace").is_some_and(|workspace| {
-            let excluded = workspace.get("exclude").map(Node::items).unwrap_or_default();
-            !excluded.iter().filter_map(Node::text).any(|folder| dir.starts_with(above.join(folder)))
+            let excluded = workspace
+                .get("exclude")
+                .map(Node::items)
+                .unwrap_or_default();
+            !excluded
+                .iter()
+                .filter_map(Node::text)
+                .any(|folder| dir.starts_with(above.join(folder)))
         })
     };
-    dir.ancestors().skip(1).find(owns).map_or_else(|| dir.clone(), Path::to_path_buf)
+    dir.ancestors()
+        .skip(1)
+        .find(owns)
+        .map_or_else(|| dir.clone(), Path::to_path_buf)
 }
 
 /// The folder of a workspace's results: `CARGO_TARGET_DIR`, `build.target-dir` of the nearest configuration, else `target`.
@@ -37,7 +50,11 @@ pub(super) fn target(root: &Path) -> PathBuf {
         }
     }
     for (folder, config) in configurations(root) {
-        if let Some(named) = config.get("build").and_then(|build| build.get("target-dir")).and_then(Node::text) {
+        if let Some(named) = config
+            .get("build")
+            .and_then(|build| build.get("target-dir"))
+            .and_then(Node::text)
+        {
             // relative to the folder that holds `.cargo`
             return folder.parent().unwrap_or(root).join(named);
         }
@@ -47,16 +64,24 @@ pub(super) fn target(root: &Path) -> PathBuf {
 
 /// Whether a workspace has a profile of this name: in its manifest, or in a configuration of cargo.
 pub(super) fn has_profile(root: &Path, name: &str) -> bool {
-    let declares = |file: &Node| file.get("profile").is_some_and(|profiles| profiles.get(name).is_some());
-    declares(&toml(&root.join("Cargo.toml"))) || configurations(root).any(|(_, config)| declares(&config))
+    let declares = |file: &Node| {
+        file.get("profile")
+            .is_some_and(|profiles| profiles.get(name).is_some())
+    };
+    declares(&toml(&root.join("Cargo.toml")))
+        || configurations(root).any(|(_, config)| declares(&config))
 }
 
 /// Cargo's configurations, the nearest first, each with its folder.
 fn configurations(root: &Path) -> impl Iterator<Item = (PathBuf, Node)> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
-    let folders = root.ancestors().map(|above| above.join(".cargo")).chain(home);
-    let files = folders.flat_map(|folder| ["config", "config.toml"].map(|file| (folder.clone(), file)));
+    let folders = root
+        .ancestors()
+        .map(|above| above.join(".cargo"))
+        .chain(home);
+    let files =
+        folders.flat_map(|folder| ["config", "config.toml"].map(|file| (folder.clone(), file)));
     files.map(|(folder, file)| (folder.clone(), toml(&folder.join(file))))
 }
 
@@ -64,9 +89,14 @@ fn configurations(root: &Path) -> impl Iterator<Item = (PathBuf, Node)> {
 pub(super) fn executable(dir: &Path, root: &Path, binary: &str, profile: &str) -> PathBuf {
     let output = workspace::output(&target(root), profile);
     let manifest = toml(&dir.join("Cargo.toml"));
-    let package = manifest.get("package").and_then(|package| package.get("name")).and_then(Node::text);
+    let package = manifest
+        .get("package")
+        .and_then(|package| package.get("name"))
+        .and_then(Node::text);
     let aside = package.map(|package| workspace::aside(&output, package, binary));
-    aside.filter(|file| file.is_file()).unwrap_or_else(|| output.join(binary))
+    aside
+        .filter(|file| file.is_file())
+        .unwrap_or_else(|| output.join(binary))
 }
 
 /// A file that is missing or unreadable is skipped: the build reports what is wrong with it.
@@ -94,7 +124,11 @@ mod tests {
             "Cargo.toml",
             "[profile.local] # quick\ninherits = 'release'\n[ profile . 'spaced' ]\ninherits = 'dev'\n[profile]\ninline = { inherits = 'dev' }\n",
         );
-        write(&top, ".cargo/config.toml", "[profile.ci]\ninherits = 'release'\n");
+        write(
+            &top,
+            ".cargo/config.toml",
+            "[profile.ci]\ninherits = 'release'\n",
+        );
         for name in ["local", "spaced", "inline", "ci"] {
             assert!(has_profile(&top, name), "{name}");
         }
@@ -105,11 +139,23 @@ mod tests {
     fn a_package_belongs_to_the_workspace_that_cargo_says() {
         let folder = tempfile::tempdir().unwrap();
         let top = folder.path().canonicalize().unwrap();
-        write(&top, "Cargo.toml", "[workspace]\nmembers = ['a']\nexclude = ['alone']\n");
+        write(
+            &top,
+            "Cargo.toml",
+            "[workspace]\nmembers = ['a']\nexclude = ['alone']\n",
+        );
         write(&top, "a/Cargo.toml", "[package]\nname = 'a'\n");
         write(&top, "alone/Cargo.toml", "[package]\nname = 'alone'\n");
-        write(&top, "alone/root/Cargo.toml", "[package]\nname = 'root'\n[workspace]\n");
-        write(&top, "alone/far/Cargo.toml", "[package]\nname = 'far'\nworkspace = '../../alone/root'\n");
+        write(
+            &top,
+            "alone/root/Cargo.toml",
+            "[package]\nname = 'root'\n[workspace]\n",
+        );
+        write(
+            &top,
+            "alone/far/Cargo.toml",
+            "[package]\nname = 'far'\nworkspace = '../../alone/root'\n",
+        );
         assert_eq!(root(&top.join("a")), top);
         assert_eq!(root(&top), top);
         assert_eq!(root(&top.join("alone")), top.join("alone"));

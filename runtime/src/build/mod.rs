@@ -58,9 +58,17 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
     let mut problems = Vec::new();
     let mut targets = Vec::new();
     let mut tools = Vec::new();
-    for (id, function) in app.functions.iter().filter(|(id, _)| options.only.is_empty() || options.only.contains(id)) {
+    for (id, function) in app
+        .functions
+        .iter()
+        .filter(|(id, _)| options.only.is_empty() || options.only.contains(id))
+    {
         match &function.code {
-            Code::Cargo { dir, binary } => targets.push(Target { function: id, dir, binary: binary.as_deref() }),
+            Code::Cargo { dir, binary } => targets.push(Target {
+                function: id,
+                dir,
+                binary: binary.as_deref(),
+            }),
             Code::Prebuilt(path) => match prebuilt(path) {
                 Ok(executable) => {
                     binaries.insert(id.clone(), executable);
@@ -74,8 +82,14 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
         return Err(BuildError(problems.join("\n")));
     }
     for (function, build) in tools {
-        let made = if options.no_build { Ok(()) } else { tool::run(&function.id, build) };
-        let executable = made.and_then(|()| left(build, options.no_build)).map_err(|wrong| BuildError(said(function, &wrong)))?;
+        let made = if options.no_build {
+            Ok(())
+        } else {
+            tool::run(&function.id, build)
+        };
+        let executable = made
+            .and_then(|()| left(build, options.no_build))
+            .map_err(|wrong| BuildError(said(function, &wrong)))?;
         binaries.insert(function.id.clone(), executable);
     }
     if !targets.is_empty() {
@@ -89,11 +103,21 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
 pub fn check(app: &Application, options: &Options) -> Vec<String> {
     let mut targets = Vec::new();
     let mut problems = Vec::new();
-    for (id, function) in app.functions.iter().filter(|(id, _)| options.only.is_empty() || options.only.contains(id)) {
+    for (id, function) in app
+        .functions
+        .iter()
+        .filter(|(id, _)| options.only.is_empty() || options.only.contains(id))
+    {
         match &function.code {
-            Code::Cargo { dir, binary } => targets.push(Target { function: id, dir, binary: binary.as_deref() }),
+            Code::Cargo { dir, binary } => targets.push(Target {
+                function: id,
+                dir,
+                binary: binary.as_deref(),
+            }),
             Code::Prebuilt(_) => {}
-            Code::Tool(build) => problems.extend(tool::check(build).err().map(|wrong| said(function, &wrong))),
+            Code::Tool(build) => {
+                problems.extend(tool::check(build).err().map(|wrong| said(function, &wrong)))
+            }
         }
     }
     problems.extend(cargo::check(&targets, options));
@@ -102,7 +126,11 @@ pub fn check(app: &Application, options: &Options) -> Vec<String> {
 
 /// What is wrong with a function's executable, and where the template asks for it.
 fn said(function: &Function, wrong: &str) -> String {
-    let place = if function.place.is_empty() { String::new() } else { format!("{}: ", function.place) };
+    let place = if function.place.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", function.place)
+    };
     format!("{place}function {}: {wrong}", function.id)
 }
 
@@ -111,14 +139,21 @@ fn left(build: &ToolBuild, former: bool) -> Result<PathBuf, String> {
     let file = build.artifacts.join(BOOTSTRAP);
     match (file.is_file(), former) {
         (true, _) => prebuilt(&file),
-        (false, true) => Err(format!("{} has not been built. Leave --no-build out.", file.display())),
+        (false, true) => Err(format!(
+            "{} has not been built. Leave --no-build out.",
+            file.display()
+        )),
         (false, false) => Err(format!("its build left no executable {}.", file.display())),
     }
 }
 
 /// The executable in a folder, or the file itself; one that this machine can run.
 fn prebuilt(path: &Path) -> Result<PathBuf, String> {
-    let file = if path.is_file() { path.to_path_buf() } else { path.join(BOOTSTRAP) };
+    let file = if path.is_file() {
+        path.to_path_buf()
+    } else {
+        path.join(BOOTSTRAP)
+    };
     if !file.is_file() {
         return Err(format!(
             "there is no executable {}. Build it there, or say how usher is to: `Metadata: {{BuildMethod: rust-cargolambda}}` for a \

@@ -29,9 +29,18 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        let progress = Self { bar, started: now, told: now, crates: 0, compiled: 0, functions };
+        let progress = Self {
+            bar,
+            started: now,
+            told: now,
+            crates: 0,
+            compiled: 0,
+            functions,
+        };
         match &progress.bar {
-            Some(bar) => bar.set_message(format!("building {functions} functions (profile {profile})")),
+            Some(bar) => bar.set_message(format!(
+                "building {functions} functions (profile {profile})"
+            )),
             None => eprintln!("building {functions} functions (profile {profile})"),
         }
         progress
@@ -40,7 +49,10 @@ impl Progress {
     pub(super) fn step(&mut self, name: &str, fresh: bool) {
         self.crates += 1;
         self.compiled += usize::from(!fresh);
-        let text = format!("building {} functions: {} crates done, last {name}", self.functions, self.crates);
+        let text = format!(
+            "building {} functions: {} crates done, last {name}",
+            self.functions, self.crates
+        );
         match &self.bar {
             Some(bar) => bar.set_message(text),
             None if self.told.elapsed() >= PLAIN_EVERY => {

@@ -18,7 +18,8 @@ pub(super) fn run(function: &str, build: &ToolBuild) -> Result<(), String> {
     {
         return Err(format!("cannot empty {}: {error}", artifacts.display()));
     }
-    fs::create_dir_all(artifacts).map_err(|error| format!("cannot make {}: {error}", artifacts.display()))?;
+    fs::create_dir_all(artifacts)
+        .map_err(|error| format!("cannot make {}: {error}", artifacts.display()))?;
     let (mut command, shown) = command(function, build);
     eprintln!("building {function} ({shown})");
     let output = command
@@ -30,7 +31,11 @@ pub(super) fn run(function: &str, build: &ToolBuild) -> Result<(), String> {
         return Ok(());
     }
     let said = [output.stdout, output.stderr].concat();
-    Err(format!("`{shown}` fails in {}:\n\n{}", build.working.display(), String::from_utf8_lossy(&said).trim_end()))
+    Err(format!(
+        "`{shown}` fails in {}:\n\n{}",
+        build.working.display(),
+        String::from_utf8_lossy(&said).trim_end()
+    ))
 }
 
 /// Whether the tool runs where it would build.
@@ -43,17 +48,26 @@ pub(super) fn check(build: &ToolBuild) -> Result<(), String> {
         Tool::Make => ("make", "--version"),
         Tool::Go => ("go", "version"),
     };
-    let asked = Command::new(program).arg(version).current_dir(&build.working).stdin(Stdio::null()).output();
+    let asked = Command::new(program)
+        .arg(version)
+        .current_dir(&build.working)
+        .stdin(Stdio::null())
+        .output();
     match asked {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!("`{program} {version}` fails: {}", String::from_utf8_lossy(&output.stderr).trim_end())),
+        Ok(output) => Err(format!(
+            "`{program} {version}` fails: {}",
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        )),
         Err(error) => Err(not_run(program, build, &error)),
     }
 }
 
 fn not_run(program: &str, build: &ToolBuild, error: &std::io::Error) -> String {
     let folder = build.working.display();
-    format!("{program} cannot be run in {folder}: {error}. Install it, or use --no-build with an executable that exists.")
+    format!(
+        "{program} cannot be run in {folder}: {error}. Install it, or use --no-build with an executable that exists."
+    )
 }
 
 /// The command, and how to show it.
@@ -62,7 +76,10 @@ fn command(function: &str, build: &ToolBuild) -> (Command, String) {
         Tool::Make => {
             let target = format!("build-{function}");
             let mut command = Command::new("make");
-            command.arg("--makefile").arg(build.source.join("Makefile")).arg(&target);
+            command
+                .arg("--makefile")
+                .arg(build.source.join("Makefile"))
+                .arg(&target);
             // What a make above this one says of itself is not meant for a make of the user's own.
             for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL"] {
                 command.env_remove(variable);
@@ -72,7 +89,11 @@ fn command(function: &str, build: &ToolBuild) -> (Command, String) {
         }
         Tool::Go => {
             let mut command = Command::new("go");
-            command.arg("build").arg("-o").arg(build.artifacts.join(BOOTSTRAP)).arg(".");
+            command
+                .arg("build")
+                .arg("-o")
+                .arg(build.artifacts.join(BOOTSTRAP))
+                .arg(".");
             (command, "go build".to_owned())
         }
     }

@@ -22,7 +22,11 @@ const PROFILES: [&str; 4] = ["dev", "release", "test", "bench"];
 
 /// The profile of a workspace where nothing chooses another.
 pub(super) fn default_profile(root: &Path) -> String {
-    if former::has_profile(root, LOCAL) { LOCAL.into() } else { "release".into() }
+    if former::has_profile(root, LOCAL) {
+        LOCAL.into()
+    } else {
+        "release".into()
+    }
 }
 
 /// Folder in which cargo leaves the executables of a profile.
@@ -64,7 +68,13 @@ impl Workspace {
     /// The workspace of the package or workspace in this folder.
     pub(super) fn of(dir: &Path, cargo: &std::ffi::OsStr) -> Result<Self, BuildError> {
         let output = Command::new(cargo)
-            .args(["metadata", "--format-version", "1", "--no-deps", "--manifest-path"])
+            .args([
+                "metadata",
+                "--format-version",
+                "1",
+                "--no-deps",
+                "--manifest-path",
+            ])
             .arg(dir.join("Cargo.toml"))
             .output()
             .map_err(|error| super::cargo::no_cargo(&error))?;
@@ -75,28 +85,54 @@ impl Workspace {
                 String::from_utf8_lossy(&output.stderr).trim_end()
             )));
         }
-        Self::read(&output.stdout).map_err(|error| BuildError(format!("cargo metadata said something else than JSON: {error}")))
+        Self::read(&output.stdout).map_err(|error| {
+            BuildError(format!(
+                "cargo metadata said something else than JSON: {error}"
+            ))
+        })
     }
 
     fn read(metadata: &[u8]) -> Result<Self, serde_json::Error> {
         let value: Value = strict_json::from_slice(metadata)?;
         let path = |key: &str| PathBuf::from(value[key].as_str().unwrap_or_default());
-        let packages = value["packages"].as_array().into_iter().flatten().filter_map(|package| {
-            let manifest = Path::new(package["manifest_path"].as_str()?);
-            let is_bin = |target: &&Value| target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"));
-            let bins = package["targets"].as_array().into_iter().flatten().filter(is_bin);
-            Some(Package {
-                name: package["name"].as_str()?.to_owned(),
-                dir: manifest.parent()?.to_path_buf(),
-                bins: bins.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect(),
-            })
-        });
-        Ok(Self { root: path("workspace_root"), target: path("target_directory"), packages: packages.collect() })
+        let packages = value["packages"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|package| {
+                let manifest = Path::new(package["manifest_path"].as_str()?);
+                let is_bin = |target: &&Value| {
+                    target["kind"]
+                        .as_array()
+                        .is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"))
+                };
+                let bins = package["targets"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter(is_bin);
+                Some(Package {
+                    name: package["name"].as_str()?.to_owned(),
+                    dir: manifest.parent()?.to_path_buf(),
+                    bins: bins
+                        .filter_map(|target| target["name"].as_str().map(str::to_owned))
+                        .collect(),
+                })
+            });
+        Ok(Self {
+            root: path("workspace_root"),
+            target: path("target_directory"),
+            packages: packages.collect(),
+        })
     }
 
     /// Where the executable of a binary is put aside, if its name is shared.
     pub(super) fn aside(&self, binary: &Binary, profile: &str) -> PathBuf {
-        aside(&output(&self.target, profile), &binary.package, &binary.name)
+        aside(
+            &output(&self.target, profile),
+            &binary.package,
+            &binary.name,
+        )
     }
 
     /// What is wrong with a profile, as far as it can be known without compiling.
@@ -115,12 +151,18 @@ impl Workspace {
     pub(super) fn binary(&self, target: &Target<'_>) -> Result<Binary, BuildError> {
         let real = |dir: &Path| dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
         let dir = real(target.dir);
-        let own: Vec<&Package> = self.packages.iter().filter(|package| real(&package.dir) == dir).collect();
+        let own: Vec<&Package> = self
+            .packages
+            .iter()
+            .filter(|package| real(&package.dir) == dir)
+            .collect();
         let at_root = dir == real(&self.root);
         let wrong = |text: String| Err(BuildError(format!("function {}: {text}", target.function)));
         // The root's own package goes first; a binary of a member may be named there as well.
         let candidates: Vec<&Package> = match (&own[..], target.binary) {
-            ([package], Some(name)) if !package.bins.contains(name) && at_root => self.packages.iter().collect(),
+            ([package], Some(name)) if !package.bins.contains(name) && at_root => {
+                self.packages.iter().collect()
+            }
             ([], _) if at_root => self.packages.iter().collect(),
             ([], _) => {
                 let (dir, root) = (dir.display(), self.root.display());
@@ -136,16 +178,29 @@ impl Workspace {
             .filter(|(_, bin)| target.binary.is_none_or(|name| name == *bin))
             .collect();
         let known = || {
-            let all =
-                candidates.iter().flat_map(|package| package.bins.iter().map(move |bin| format!("{bin} ({})", package.name)));
+            let all = candidates.iter().flat_map(|package| {
+                package
+                    .bins
+                    .iter()
+                    .map(move |bin| format!("{bin} ({})", package.name))
+            });
             let all: Vec<String> = all.collect();
-            if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+            if all.is_empty() {
+                "none".to_owned()
+            } else {
+                all.join(", ")
+            }
         };
         match (&found[..], target.binary) {
             ([(package, bin)], _) => Ok(Binary {
                 package: package.name.clone(),
                 name: (*bin).clone(),
-                shared: self.packages.iter().filter(|other| other.bins.contains(*bin)).count() > 1,
+                shared: self
+                    .packages
+                    .iter()
+                    .filter(|other| other.bins.contains(*bin))
+                    .count()
+                    > 1,
             }),
             ([], Some(name)) => wrong(format!(
                 "there is no binary {name} in {}. The binaries are: {}. Name one in Metadata BuildProperties Binary.",
@@ -173,7 +228,10 @@ mod tests {
 
     fn workspace() -> Workspace {
         let package = |name: &str, dir: &str, bins: &[&str]| {
-            let targets: Vec<Value> = bins.iter().map(|bin| serde_json::json!({"kind": ["bin"], "name": bin})).collect();
+            let targets: Vec<Value> = bins
+                .iter()
+                .map(|bin| serde_json::json!({"kind": ["bin"], "name": bin}))
+                .collect();
             serde_json::json!({"name": name, "manifest_path": format!("{dir}/Cargo.toml"), "targets": targets})
         };
         let metadata = serde_json::json!({
@@ -185,9 +243,15 @@ mod tests {
     }
 
     fn of(dir: &str, binary: Option<&str>) -> Result<(String, String, bool), String> {
-        let target = Target { function: "F", dir: Path::new(dir), binary };
+        let target = Target {
+            function: "F",
+            dir: Path::new(dir),
+            binary,
+        };
         let found = workspace().binary(&target);
-        found.map(|found| (found.package, found.name, found.shared)).map_err(|error| error.to_string())
+        found
+            .map(|found| (found.package, found.name, found.shared))
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -195,17 +259,38 @@ mod tests {
         let nightly = Ok(("jobs".to_owned(), "nightly".to_owned(), false));
         assert_eq!(of("/none/w", Some("nightly")), nightly);
         assert_eq!(of("/none/w/jobs", Some("nightly")), nightly);
-        assert_eq!(of("/none/w/api", Some("bootstrap")), Ok(("api".to_owned(), "bootstrap".to_owned(), true)));
-        assert_eq!(of("/none/w/api", None), Ok(("api".to_owned(), "bootstrap".to_owned(), true)));
+        assert_eq!(
+            of("/none/w/api", Some("bootstrap")),
+            Ok(("api".to_owned(), "bootstrap".to_owned(), true))
+        );
+        assert_eq!(
+            of("/none/w/api", None),
+            Ok(("api".to_owned(), "bootstrap".to_owned(), true))
+        );
     }
 
     #[test]
     fn what_is_ambiguous_or_missing_names_the_choices() {
-        assert!(of("/none/w", Some("bootstrap")).unwrap_err().contains("several packages"));
+        assert!(
+            of("/none/w", Some("bootstrap"))
+                .unwrap_err()
+                .contains("several packages")
+        );
         let several = of("/none/w", None).unwrap_err();
-        assert!(several.contains("bootstrap (api), bootstrap (jobs), nightly (jobs)"), "{several}");
-        assert!(of("/none/w/api", Some("nightly")).unwrap_err().contains("The binaries are: bootstrap (api)"));
+        assert!(
+            several.contains("bootstrap (api), bootstrap (jobs), nightly (jobs)"),
+            "{several}"
+        );
+        assert!(
+            of("/none/w/api", Some("nightly"))
+                .unwrap_err()
+                .contains("The binaries are: bootstrap (api)")
+        );
         assert!(of("/none/w/lib", None).unwrap_err().contains("but: none"));
-        assert!(of("/none/w/other", None).unwrap_err().contains("Add it to `members`"));
+        assert!(
+            of("/none/w/other", None)
+                .unwrap_err()
+                .contains("Add it to `members`")
+        );
     }
 }

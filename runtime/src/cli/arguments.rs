@@ -122,7 +122,12 @@ pub(super) struct Up {
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<String>,
     /// What callers of other machines must send to the Invoke API, as their access key id or as a bearer token
-    #[arg(long, value_name = "TOKEN", env = "USHER_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "USHER_TOKEN",
+        hide_env_values = true
+    )]
     pub(super) token: Option<String>,
     #[command(flatten)]
     pub(super) state: State,
@@ -147,7 +152,9 @@ pub(super) struct State {
 impl State {
     /// The folder of a project's host.
     pub(super) fn folder(&self, template: &Path) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| template.with_file_name(".aws-sam").join("usher"))
+        self.state
+            .clone()
+            .unwrap_or_else(|| template.with_file_name(".aws-sam").join("usher"))
     }
 }
 
@@ -179,8 +186,21 @@ pub(super) struct Faults {
 impl Faults {
     /// In the words of the faults room.
     pub(super) fn plan(&self) -> Plan {
-        let Self { duplicate, kill, delay, freeze, seed, .. } = *self;
-        Plan { seed: seed.unwrap_or_else(|| u64::from(rand::random::<u32>())), duplicate, kill, delay, freeze }
+        let Self {
+            duplicate,
+            kill,
+            delay,
+            freeze,
+            seed,
+            ..
+        } = *self;
+        Plan {
+            seed: seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
+            duplicate,
+            kill,
+            delay,
+            freeze,
+        }
     }
 
     /// Parts of the host that panic once.
@@ -190,13 +210,18 @@ impl Faults {
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    let share = text
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "a share is a number from 0 to 1, such as 0.1".to_owned())
 }
 
 fn time(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let number: u64 = digits.parse().map_err(|_| "a time is a whole number with ms or s, such as 250ms".to_owned())?;
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "a time is a whole number with ms or s, such as 250ms".to_owned())?;
     match &text[digits.len()..] {
         "ms" => Ok(Duration::from_millis(number)),
         "s" => Ok(Duration::from_secs(number)),
@@ -240,10 +265,19 @@ pub(super) struct Invoke {
 
 /// The region of the command line, else of the variables that AWS' own tools read.
 pub(super) fn region(written: Option<&str>) -> Option<project::Given> {
-    let given = |value: String, source: &str| project::Given { value, source: source.to_owned() };
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| given(value, name));
+    let given = |value: String, source: &str| project::Given {
+        value,
+        source: source.to_owned(),
+    };
+    let variable = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .filter(|value| !value.is_empty())
+            .map(|value| given(value, name))
+    };
     let own = written.map(|value| given(value.to_owned(), "--region"));
-    own.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"))
+    own.or_else(|| variable("AWS_REGION"))
+        .or_else(|| variable("AWS_DEFAULT_REGION"))
 }
 
 impl Source {
@@ -254,8 +288,16 @@ impl Source {
         if usual.is_some_and(|usual| usual.file_name() != self.template.file_name()) {
             return true;
         }
-        let given = project::Arguments { allow_remote: Vec::new(), redis_endpoint: None, ..self.arguments() };
-        given != project::Arguments { config_env: DEFAULT_ENV.to_owned(), ..project::Arguments::default() }
+        let given = project::Arguments {
+            allow_remote: Vec::new(),
+            redis_endpoint: None,
+            ..self.arguments()
+        };
+        given
+            != project::Arguments {
+                config_env: DEFAULT_ENV.to_owned(),
+                ..project::Arguments::default()
+            }
     }
 
     /// In the words of the project room.

@@ -20,11 +20,28 @@ pub(super) async fn check(
     arguments: &Invoke,
     (project, application): (&Project, &Application),
 ) -> Result<(), Wrong> {
-    let mut differs = if arguments.source.decides() { host.differences(function) } else { Vec::new() };
+    let mut differs = if arguments.source.decides() {
+        host.differences(function)
+    } else {
+        Vec::new()
+    };
     if arguments.build.profile.is_some() {
-        let build = Build { no_build: true, profile: arguments.build.profile.clone() };
-        let wanted = prepare::binaries(application, project, &build, std::slice::from_ref(&function.id)).ok();
-        if wanted.as_ref().and_then(|all| all.get(&function.id)).map(std::path::PathBuf::as_path) != host.executable(&function.id)
+        let build = Build {
+            no_build: true,
+            profile: arguments.build.profile.clone(),
+        };
+        let wanted = prepare::binaries(
+            application,
+            project,
+            &build,
+            std::slice::from_ref(&function.id),
+        )
+        .ok();
+        if wanted
+            .as_ref()
+            .and_then(|all| all.get(&function.id))
+            .map(std::path::PathBuf::as_path)
+            != host.executable(&function.id)
         {
             differs.push("the executable (--profile)".to_owned());
         }
@@ -32,7 +49,11 @@ pub(super) async fn check(
     if differs.is_empty() || !host.is_running().await {
         return Ok(());
     }
-    let alone = if arguments.asynchronous { "" } else { ", or say --alone to start the function here with these values" };
+    let alone = if arguments.asynchronous {
+        ""
+    } else {
+        ", or say --alone to start the function here with these values"
+    };
     Err(otherwise(&function.id, &differs, alone))
 }
 
@@ -40,7 +61,10 @@ pub(super) async fn check(
 ///
 /// # Errors
 /// It runs one of them otherwise.
-pub(super) async fn check_all<'f>(host: &Client, functions: impl Iterator<Item = &'f Function>) -> Result<(), Wrong> {
+pub(super) async fn check_all<'f>(
+    host: &Client,
+    functions: impl Iterator<Item = &'f Function>,
+) -> Result<(), Wrong> {
     for function in functions {
         let differs = host.differences(function);
         if !differs.is_empty() && host.is_running().await {

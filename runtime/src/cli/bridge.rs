@@ -19,7 +19,8 @@ pub(super) fn run(arguments: &Bridge) -> Result<ExitCode, Wrong> {
     let runtime = prepare::runtime()?;
     let (stop, handle) = (Arc::new(AtomicBool::new(false)), runtime.handle().clone());
     let copied = runtime.block_on(async {
-        let deaf = |error: std::io::Error| Wrong::failure(format!("cannot listen for signals: {error}"));
+        let deaf =
+            |error: std::io::Error| Wrong::failure(format!("cannot listen for signals: {error}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
         tracing::info!(
@@ -39,16 +40,23 @@ pub(super) fn run(arguments: &Bridge) -> Result<ExitCode, Wrong> {
             _ = interrupt.recv() => { stop.store(true, Ordering::Relaxed); copying.await }
             _ = terminate.recv() => { stop.store(true, Ordering::Relaxed); copying.await }
         };
-        ended.unwrap_or_else(|error| Err(error.to_string())).map_err(Wrong::failure)
+        ended
+            .unwrap_or_else(|error| Err(error.to_string()))
+            .map_err(Wrong::failure)
     })?;
     tracing::info!("stopped after {copied} records");
     Ok(ExitCode::SUCCESS)
 }
 
 fn route(arguments: &Bridge) -> Result<Route, Wrong> {
-    let both = [("--from", &arguments.from, "kafka"), ("--to", &arguments.to, "sqs")];
+    let both = [
+        ("--from", &arguments.from, "kafka"),
+        ("--to", &arguments.to, "sqs"),
+    ];
     if let Some((option, given, only)) = both.into_iter().find(|(_, given, only)| given != only) {
-        return Err(Wrong::configuration(format!("{option} {given} is not served by this version. Write {option} {only}")));
+        return Err(Wrong::configuration(format!(
+            "{option} {given} is not served by this version. Write {option} {only}"
+        )));
     }
     let told = Arguments {
         sqs_endpoint: arguments.sqs_endpoint.clone(),
@@ -56,14 +64,20 @@ fn route(arguments: &Bridge) -> Result<Route, Wrong> {
         region: super::arguments::region(None),
         ..Arguments::default()
     };
-    let project = Project::load(&arguments.template, &told)
-        .map_err(|problems| Wrong::problems(&problems.iter().map(ToString::to_string).collect::<Vec<_>>()))?;
+    let project = Project::load(&arguments.template, &told).map_err(|problems| {
+        Wrong::problems(&problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+    })?;
     broker_list(&arguments.servers, &project.allow_remote).map_err(Wrong::configuration)?;
     let location = project.location();
     let endpoint = project.sqs.ok_or_else(|| {
-        Wrong::configuration("no SQS endpoint. Say --sqs-endpoint URL, or name one in usher.toml under [endpoints]")
+        Wrong::configuration(
+            "no SQS endpoint. Say --sqs-endpoint URL, or name one in usher.toml under [endpoints]",
+        )
     })?;
-    let group = arguments.group.clone().unwrap_or_else(|| format!("usher-bridge-{}", arguments.queue));
+    let group = arguments
+        .group
+        .clone()
+        .unwrap_or_else(|| format!("usher-bridge-{}", arguments.queue));
     Ok(Route {
         servers: arguments.servers.clone(),
         topic: arguments.topic.clone(),

@@ -25,18 +25,28 @@ impl Ending {
     /// # Errors
     /// A signal or a thread cannot be had.
     pub(super) fn listen(until_stdin_closes: bool) -> io::Result<Self> {
-        let ignored = std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status));
+        let ignored = std::fs::read_to_string("/proc/self/status")
+            .is_ok_and(|status| ignores_hangup(&status));
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: if ignored { None } else { Some(signal(SignalKind::hangup())?) },
+            hangup: if ignored {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
+            },
             input: until_stdin_closes.then(end_of_input).transpose()?,
         })
     }
 
     /// Resolves when the host is to end. Standard input ends once; each signal counts.
     pub(super) async fn told(&mut self) {
-        let Self { interrupt, terminate, hangup, input } = self;
+        let Self {
+            interrupt,
+            terminate,
+            hangup,
+            input,
+        } = self;
         let hung_up = async {
             match hangup {
                 Some(hangup) => drop(hangup.recv().await),
@@ -64,26 +74,29 @@ impl Ending {
 /// Reads standard input to its end, on a thread that the process does not wait for.
 fn end_of_input() -> io::Result<oneshot::Receiver<()>> {
     let (ended, end) = oneshot::channel();
-    std::thread::Builder::new().name("standard input".into()).spawn(move || {
-        let mut input = io::stdin().lock();
-        let mut ignored = [0; 1024];
-        loop {
-            match input.read(&mut ignored) {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => break,
+    std::thread::Builder::new()
+        .name("standard input".into())
+        .spawn(move || {
+            let mut input = io::stdin().lock();
+            let mut ignored = [0; 1024];
+            loop {
+                match input.read(&mut ignored) {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => break,
+                }
             }
-        }
-        // the host may have ended before its input
-        let _ = ended.send(());
-    })?;
+            // the host may have ended before its input
+            let _ = ended.send(());
+        })?;
     Ok(end)
 }
 
 fn ignores_hangup(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & HANGUP != 0)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & HANGUP != 0)
 }
 
 #[cfg(test)]

@@ -26,17 +26,26 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// The answer goes to standard output, everything else to standard error. A function error is exit code 1.
 pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     let event = event(arguments)?;
-    let (project, application) = prepare::application(&arguments.source.template, &arguments.source.arguments())?;
+    let (project, application) =
+        prepare::application(&arguments.source.template, &arguments.source.arguments())?;
     let function = named(&arguments.function, &application)?.clone();
     let qualifier = function_name(&arguments.function).1.map(str::to_owned);
     let runtime = prepare::runtime()?;
     if !arguments.alone {
         let state = arguments.state.folder(&arguments.source.template);
         if let Some(host) = Client::of(&state) {
-            runtime.block_on(beside::check(&host, &function, arguments, (&project, &application)))?;
-            if let Some(ended) =
-                runtime.block_on(through(&host, &qualified(&function.id, qualifier.as_deref()), arguments, event.clone()))?
-            {
+            runtime.block_on(beside::check(
+                &host,
+                &function,
+                arguments,
+                (&project, &application),
+            ))?;
+            if let Some(ended) = runtime.block_on(through(
+                &host,
+                &qualified(&function.id, qualifier.as_deref()),
+                arguments,
+                event.clone(),
+            ))? {
                 return print(arguments, &ended);
             }
         }
@@ -49,7 +58,10 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     let only = vec![function.id.clone()];
     let executables = prepare::binaries(&application, &project, &arguments.build, &only)?;
     let (logs, log_end) = Logs::with_end(std::io::stderr());
-    let options = PoolOptions { logs, ..PoolOptions::default() };
+    let options = PoolOptions {
+        logs,
+        ..PoolOptions::default()
+    };
 
     let outcome = runtime
         .block_on(async move {
@@ -68,14 +80,29 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
         })?
         .outcome;
     match outcome {
-        Outcome::Answer(body) => print(arguments, &Ended { body, failed: false }),
-        Outcome::Error(error) | Outcome::Interrupted(error) => print(arguments, &Ended { body: error.body, failed: true }),
+        Outcome::Answer(body) => print(
+            arguments,
+            &Ended {
+                body,
+                failed: false,
+            },
+        ),
+        Outcome::Error(error) | Outcome::Interrupted(error) => print(
+            arguments,
+            &Ended {
+                body: error.body,
+                failed: true,
+            },
+        ),
     }
 }
 
 /// The function with the version or alias that the command names.
 fn qualified(function: &str, qualifier: Option<&str>) -> String {
-    qualifier.map_or_else(|| function.to_owned(), |qualifier| format!("{function}:{qualifier}"))
+    qualifier.map_or_else(
+        || function.to_owned(),
+        |qualifier| format!("{function}:{qualifier}"),
+    )
 }
 
 /// What an invocation came to.
@@ -85,20 +112,42 @@ struct Ended {
 }
 
 /// Through the running host. `None`: it does not run any more.
-async fn through(host: &Client, function: &str, arguments: &Invoke, event: Bytes) -> Result<Option<Ended>, Wrong> {
-    let answer = match host.invoke(function, event, arguments.asynchronous, arguments.log).await {
+async fn through(
+    host: &Client,
+    function: &str,
+    arguments: &Invoke,
+    event: Bytes,
+) -> Result<Option<Ended>, Wrong> {
+    let answer = match host
+        .invoke(function, event, arguments.asynchronous, arguments.log)
+        .await
+    {
         Asked::Answer(answer) => answer,
-        Asked::Refused(why) => return Err(Wrong::failure(format!("the running host refuses: {}", terminal::line(&why)))),
+        Asked::Refused(why) => {
+            return Err(Wrong::failure(format!(
+                "the running host refuses: {}",
+                terminal::line(&why)
+            )));
+        }
         Asked::Broken(why) => {
-            return Err(Wrong::failure(format!("the running host went away ({why}); whether the function ran is not known")));
+            return Err(Wrong::failure(format!(
+                "the running host went away ({why}); whether the function ran is not known"
+            )));
         }
         Asked::Nobody => return Ok(None),
     };
     if let Some(log) = &answer.log {
         terminal::report(log);
     }
-    let body = if arguments.asynchronous { answer.request_id.into() } else { answer.body };
-    Ok(Some(Ended { body, failed: answer.failed }))
+    let body = if arguments.asynchronous {
+        answer.request_id.into()
+    } else {
+        answer.body
+    };
+    Ok(Some(Ended {
+        body,
+        failed: answer.failed,
+    }))
 }
 
 /// The body alone on standard output; that of an error is told of as well.
@@ -106,10 +155,15 @@ fn print(arguments: &Invoke, ended: &Ended) -> Result<ExitCode, Wrong> {
     let (body, mut code) = (&ended.body, ExitCode::SUCCESS);
     if ended.failed {
         let error = reported(body);
-        terminal::report(&format!("usher: {} failed: {}\n", arguments.function, terminal::line(&error)));
+        terminal::report(&format!(
+            "usher: {} failed: {}\n",
+            arguments.function,
+            terminal::line(&error)
+        ));
         code = ExitCode::FAILURE;
     }
-    terminal::answer(body).map_err(|error| Wrong::failure(format!("cannot print the answer: {error}")))?;
+    terminal::answer(body)
+        .map_err(|error| Wrong::failure(format!("cannot print the answer: {error}")))?;
     Ok(code)
 }
 
@@ -122,7 +176,9 @@ fn reported(body: &[u8]) -> String {
 
 /// The event, which must be JSON: a function would fail on anything else in a way that explains nothing.
 fn event(arguments: &Invoke) -> Result<Bytes, Wrong> {
-    let Some(file) = &arguments.event else { return Ok(Bytes::from_static(b"{}")) };
+    let Some(file) = &arguments.event else {
+        return Ok(Bytes::from_static(b"{}"));
+    };
     let mut bytes = Vec::new();
     let read = if file.as_os_str() == "-" {
         std::io::stdin().read_to_end(&mut bytes).map(|_| ())
@@ -131,10 +187,14 @@ fn event(arguments: &Invoke) -> Result<Bytes, Wrong> {
     };
     let shown = file.display();
     read.map_err(|error| {
-        Wrong::configuration(format!("cannot read the event {shown}: {error}. -e names a JSON file, or - for standard input."))
+        Wrong::configuration(format!(
+            "cannot read the event {shown}: {error}. -e names a JSON file, or - for standard input."
+        ))
     })?;
     if let Err(error) = strict_json::from_slice::<&RawValue>(&bytes) {
-        return Err(Wrong::configuration(format!("the event {shown} is not JSON: {error}.")));
+        return Err(Wrong::configuration(format!(
+            "the event {shown} is not JSON: {error}."
+        )));
     }
     Ok(Bytes::from(bytes))
 }
@@ -145,13 +205,29 @@ fn named<'a>(function: &str, application: &'a Application) -> Result<&'a Functio
         return Ok(found);
     }
     let (bare, _) = function_name(function);
-    let skipped = application.skipped.iter().find(|(id, skipped)| *id == bare || skipped.name == bare);
+    let skipped = application
+        .skipped
+        .iter()
+        .find(|(id, skipped)| *id == bare || skipped.name == bare);
     if let Some((_, skipped)) = skipped {
-        return Err(Wrong::configuration(format!("function {function} is not run by this host: {}.", skipped.reason)));
+        return Err(Wrong::configuration(format!(
+            "function {function} is not run by this host: {}.",
+            skipped.reason
+        )));
     }
     let mut names: Vec<&str> = application.functions.keys().map(String::as_str).collect();
-    names.extend(application.functions.values().map(|function| function.name.as_str()));
-    let hint = nearest(function, names.iter().copied()).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+    names.extend(
+        application
+            .functions
+            .values()
+            .map(|function| function.name.as_str()),
+    );
+    let hint = nearest(function, names.iter().copied())
+        .map(|near| format!(" Did you mean {near}?"))
+        .unwrap_or_default();
     let all: Vec<&str> = application.functions.keys().map(String::as_str).collect();
-    Err(Wrong::configuration(format!("the template has no function {function}.{hint} It has: {}.", all.join(", "))))
+    Err(Wrong::configuration(format!(
+        "the template has no function {function}.{hint} It has: {}.",
+        all.join(", ")
+    )))
 }

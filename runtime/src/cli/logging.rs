@@ -23,18 +23,31 @@ const DEFAULT: &str = "info,librdkafka=error,rdkafka=error";
 
 /// Starts logging. `RUST_LOG` chooses what, `NO_COLOR` takes the colours away, and the switch changes it while the program runs.
 pub(super) fn start() -> LogSwitch {
-    let wanted = std::env::var("RUST_LOG").ok().filter(|text| EnvFilter::try_new(text).is_ok());
+    let wanted = std::env::var("RUST_LOG")
+        .ok()
+        .filter(|text| EnvFilter::try_new(text).is_ok());
     let now = wanted.unwrap_or_else(|| DEFAULT.to_owned());
     let (filter, handle) = reload::Layer::new(EnvFilter::new(&now));
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let lines =
-        tracing_subscriber::fmt::layer().with_ansi(colours).with_target(false).fmt_fields(fields()).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(filter).with(lines).init();
+    let colours = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(colours)
+        .with_target(false)
+        .fmt_fields(fields())
+        .with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .init();
     let set = move |text: &str| {
-        let filter = EnvFilter::try_new(text).map_err(|error| format!("log must be a level, such as info or debug ({error})"))?;
+        let filter = EnvFilter::try_new(text)
+            .map_err(|error| format!("log must be a level, such as info or debug ({error})"))?;
         handle.reload(filter).map_err(|error| error.to_string())
     };
-    LogSwitch { now, set: Arc::new(set) }
+    LogSwitch {
+        now,
+        set: Arc::new(set),
+    }
 }
 
 /// `message field=value ...`, whatever the values hold, on one line.
@@ -48,7 +61,9 @@ fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -
     match field.name() {
         "message" => write!(writer, "{text}"),
         // italic and dimmed, as the crate's own format
-        name if writer.has_ansi_escapes() => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{text}"),
+        name if writer.has_ansi_escapes() => {
+            write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{text}")
+        }
         name => write!(writer, "{name}={text}"),
     }
 }
@@ -65,7 +80,10 @@ mod tests {
 
     impl Write for Written {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend_from_slice(bytes);
             Ok(bytes.len())
         }
         fn flush(&mut self) -> std::io::Result<()> {
@@ -77,14 +95,29 @@ mod tests {
     fn an_event_is_one_line_whatever_it_holds() {
         let written = Written::default();
         let writer = written.clone();
-        let lines = tracing_subscriber::fmt::layer().with_ansi(false).fmt_fields(fields()).with_writer(move || writer.clone());
+        let lines = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .fmt_fields(fields())
+            .with_writer(move || writer.clone());
         let hostile = "oops\n2026-01-01T00:00:00Z  INFO all is well\x1b[2J\u{202e}";
         tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
             tracing::warn!(function = "F", error = %hostile, quoted = hostile, "failed: {hostile}");
         });
-        let text = String::from_utf8(written.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
+        let text = String::from_utf8(
+            written
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        )
+        .unwrap();
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(!text.contains(['\x1b', '\u{202e}']), "{text:?}");
-        assert!(text.contains("failed: oops\\n2026") && text.contains("function=\"F\"") && text.contains("\\u001b[2J"), "{text}");
+        assert!(
+            text.contains("failed: oops\\n2026")
+                && text.contains("function=\"F\"")
+                && text.contains("\\u001b[2J"),
+            "{text}"
+        );
     }
 }

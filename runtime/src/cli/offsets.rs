@@ -46,8 +46,15 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, Wrong> {
         let _ = writeln!(out, "{} (group {})", mapping.id, line(&mapping.group));
         match positions::standings(mapping) {
             Ok(all) => {
-                let lags: Vec<Option<i64>> = all.iter().map(|standing| positions::lag(mapping, standing)).collect();
-                let rows = all.into_iter().zip(lags).map(|(standing, lag)| Row { standing, lag, to: None });
+                let lags: Vec<Option<i64>> = all
+                    .iter()
+                    .map(|standing| positions::lag(mapping, standing))
+                    .collect();
+                let rows = all.into_iter().zip(lags).map(|(standing, lag)| Row {
+                    standing,
+                    lag,
+                    to: None,
+                });
                 out += &table(&rows.collect::<Vec<_>>());
             }
             Err(why) => {
@@ -57,7 +64,11 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, Wrong> {
         }
     }
     print(&out)?;
-    Ok(if troubled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if troubled {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// A mapping with everything that a move needs.
@@ -71,7 +82,11 @@ impl Subject {
     fn of(source: &super::arguments::Source, id: &str) -> Result<Self, Wrong> {
         let (project, app) = prepare::application(&source.template, &source.arguments())?;
         let mapping = mapping(&app, id)?.clone();
-        Ok(Self { project, app, mapping })
+        Ok(Self {
+            project,
+            app,
+            mapping,
+        })
     }
 
     /// The host that runs the mapping, if one answers at its control address. One that runs a mapping of this name for another group
@@ -88,13 +103,23 @@ impl Subject {
             })?),
             None => self.project.control,
         };
-        let Some(client) = address.map(Client::at) else { return Ok(None) };
+        let Some(client) = address.map(Client::at) else {
+            return Ok(None);
+        };
         match prepare::runtime()?.block_on(client.get("/_usher/status")) {
             Asked::Answer(status) => {
-                let all = status["mappings"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let Some(one) = all.iter().find(|one| one["mapping"] == self.mapping.id) else { return Ok(None) };
+                let all = status["mappings"]
+                    .as_array()
+                    .map(Vec::as_slice)
+                    .unwrap_or_default();
+                let Some(one) = all.iter().find(|one| one["mapping"] == self.mapping.id) else {
+                    return Ok(None);
+                };
                 let (group, topics) = (&one["group"], &one["topics"]);
-                let same = (*group == self.mapping.group, *topics == serde_json::json!(self.mapping.topics));
+                let same = (
+                    *group == self.mapping.group,
+                    *topics == serde_json::json!(self.mapping.topics),
+                );
                 match same {
                     (true, true) => Ok(Some(client)),
                     (false, _) if control.is_none() => Ok(None),
@@ -114,8 +139,12 @@ impl Subject {
 fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
     let subject = Subject::of(&arguments.source, &arguments.mapping)?;
     let all = positions::standings(&subject.mapping).map_err(Wrong::failure)?;
-    let standing = chosen(&subject.mapping, &all, &arguments.partition).map_err(Wrong::configuration)?.clone();
-    let next = standing.skip(arguments.offset).map_err(Wrong::configuration)?;
+    let standing = chosen(&subject.mapping, &all, &arguments.partition)
+        .map_err(Wrong::configuration)?
+        .clone();
+    let next = standing
+        .skip(arguments.offset)
+        .map_err(Wrong::configuration)?;
     print(&table(&[Row::to(standing.clone(), next)]))?;
     if !arguments.apply {
         return print("nothing was changed; say --apply to pass this record\n");
@@ -130,14 +159,31 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
     let became = if let Some(host) = subject.host(arguments.control.as_deref())? {
         asked(&host, &change)?
     } else {
-        let function_arn = subject.app.functions.get(&subject.mapping.function).map(instances::arn).unwrap_or_default();
+        let function_arn = subject
+            .app
+            .functions
+            .get(&subject.mapping.function)
+            .map(instances::arn)
+            .unwrap_or_default();
         let sqs = Sqs::of(&subject.app);
-        let from = standing.committed.unwrap_or(standing.start).max(standing.start);
+        let from = standing
+            .committed
+            .unwrap_or(standing.start)
+            .max(standing.start);
         let place = (standing.topic.clone(), standing.partition);
-        let work = positions::skip(&subject.mapping, (function_arn, sqs), place, (from, arguments.offset));
+        let work = positions::skip(
+            &subject.mapping,
+            (function_arn, sqs),
+            place,
+            (from, arguments.offset),
+        );
         prepare::runtime()?.block_on(work).map_err(Wrong::failure)?
     };
-    print(&format!("record {} of {} was skipped; {became}\n", arguments.offset, standing.name()))
+    print(&format!(
+        "record {} of {} was skipped; {became}\n",
+        arguments.offset,
+        standing.name()
+    ))
 }
 
 fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
@@ -147,11 +193,18 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
     let chosen: Vec<&Standing> = if arguments.partition.is_empty() {
         all.iter().collect()
     } else {
-        let chosen = arguments.partition.iter().map(|written| chosen(&subject.mapping, &all, written));
-        chosen.collect::<Result<_, _>>().map_err(Wrong::configuration)?
+        let chosen = arguments
+            .partition
+            .iter()
+            .map(|written| chosen(&subject.mapping, &all, written));
+        chosen
+            .collect::<Result<_, _>>()
+            .map_err(Wrong::configuration)?
     };
     if matches!(target, Target::Offset(_)) && chosen.len() != 1 {
-        return Err(Wrong::configuration("an offset belongs to one partition. Name it: --partition N"));
+        return Err(Wrong::configuration(
+            "an offset belongs to one partition. Name it: --partition N",
+        ));
     }
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
     for standing in chosen {
@@ -162,7 +215,10 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
         }
     }
     if !wrong.is_empty() {
-        return Err(Wrong::configuration(format!("nothing was changed: {}", wrong.join("; "))));
+        return Err(Wrong::configuration(format!(
+            "nothing was changed: {}",
+            wrong.join("; ")
+        )));
     }
     print(&table(&rows))?;
     if !arguments.apply {
@@ -180,14 +236,28 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
         };
         let done = match &host {
             Some(host) => asked(host, &change).map(drop),
-            None => positions::seek(&subject.mapping, &change.topic, change.partition, change.offset).map_err(Wrong::failure),
+            None => positions::seek(
+                &subject.mapping,
+                &change.topic,
+                change.partition,
+                change.offset,
+            )
+            .map_err(Wrong::failure),
         };
         match done {
             Ok(()) => moved += 1,
-            Err(why) => wrong.push(format!("{} stays where it was: {}\n", standing.name(), line(&why.to_string()))),
+            Err(why) => wrong.push(format!(
+                "{} stays where it was: {}\n",
+                standing.name(),
+                line(&why.to_string())
+            )),
         }
     }
-    print(&format!("{}{moved} of {} partitions are read from there on\n", wrong.concat(), rows.len()))?;
+    print(&format!(
+        "{}{moved} of {} partitions are read from there on\n",
+        wrong.concat(),
+        rows.len()
+    ))?;
     Ok(match (wrong.is_empty(), moved) {
         (true, _) => ExitCode::SUCCESS,
         (false, 0) => ExitCode::FAILURE,
@@ -202,29 +272,59 @@ fn asked(host: &Client, change: &PositionChange) -> Result<String, Wrong> {
     match prepare::runtime()?.block_on(host.change(PATH, &who, &body)) {
         Asked::Answer(answer) => Ok(answer["became"].as_str().unwrap_or_default().to_owned()),
         Asked::Refused(why) => Err(Wrong::failure(why)),
-        Asked::Nobody(why) => Err(Wrong::failure(format!("the host went away ({why}); look with usher offsets list"))),
+        Asked::Nobody(why) => Err(Wrong::failure(format!(
+            "the host went away ({why}); look with usher offsets list"
+        ))),
     }
 }
 
 fn mapping<'a>(app: &'a Application, id: &str) -> Result<&'a KafkaMapping, Wrong> {
-    app.kafka.iter().find(|mapping| mapping.id == id).ok_or_else(|| {
-        let names: Vec<&str> = app.kafka.iter().map(|mapping| mapping.id.as_str()).collect();
-        let hint = nearest(id, names.iter().copied()).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
-        let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Wrong::configuration(format!("there is no Kafka mapping {id}.{hint} There is: {all}."))
-    })
+    app.kafka
+        .iter()
+        .find(|mapping| mapping.id == id)
+        .ok_or_else(|| {
+            let names: Vec<&str> = app
+                .kafka
+                .iter()
+                .map(|mapping| mapping.id.as_str())
+                .collect();
+            let hint = nearest(id, names.iter().copied())
+                .map(|near| format!(" Did you mean {near}?"))
+                .unwrap_or_default();
+            let all = if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            };
+            Wrong::configuration(format!(
+                "there is no Kafka mapping {id}.{hint} There is: {all}."
+            ))
+        })
 }
 
 /// The partition that was written as `3` or `topic-3`.
-fn chosen<'a>(mapping: &KafkaMapping, all: &'a [Standing], written: &str) -> Result<&'a Standing, String> {
+fn chosen<'a>(
+    mapping: &KafkaMapping,
+    all: &'a [Standing],
+    written: &str,
+) -> Result<&'a Standing, String> {
     let number = written.parse::<i32>().ok();
     if number.is_some() && mapping.topics.len() > 1 {
-        return Err(format!("{} reads several topics. Write the partition as TOPIC-{written}", mapping.id));
+        return Err(format!(
+            "{} reads several topics. Write the partition as TOPIC-{written}",
+            mapping.id
+        ));
     }
-    let found = all.iter().find(|standing| number == Some(standing.partition) || standing.name() == written);
+    let found = all
+        .iter()
+        .find(|standing| number == Some(standing.partition) || standing.name() == written);
     found.ok_or_else(|| {
         let names: Vec<String> = all.iter().map(Standing::name).collect();
-        format!("{} has no partition {written}. It has: {}", mapping.id, names.join(", "))
+        format!(
+            "{} has no partition {written}. It has: {}",
+            mapping.id,
+            names.join(", ")
+        )
     })
 }
 
@@ -237,7 +337,9 @@ fn target(written: &str) -> Result<Target, String> {
     if let Ok(offset) = written.parse::<i64>() {
         return Ok(Target::Offset(offset));
     }
-    let time = written.parse::<Timestamp>().map(|time| Target::Time(time.as_millisecond()));
+    let time = written
+        .parse::<Timestamp>()
+        .map(|time| Target::Time(time.as_millisecond()));
     time.map_err(|_| format!("--to {written}: write beginning, end, an offset, or a time such as 2026-01-31T09:00:00Z"))
 }
 
@@ -252,7 +354,11 @@ struct Row {
 impl Row {
     /// Of a partition that moves. Its lag counts offsets.
     fn to(standing: Standing, to: i64) -> Self {
-        Self { lag: standing.lag(), standing, to: Some(to) }
+        Self {
+            lag: standing.lag(),
+            standing,
+            to: Some(to),
+        }
     }
 }
 
@@ -260,8 +366,12 @@ impl Row {
 fn table(rows: &[Row]) -> String {
     let moves = rows.iter().any(|row| row.to.is_some());
     let head = if moves { "new" } else { "" };
-    let mut out = format!("  {:40} {:>12} {:>12} {:>12} {:>12} {head:>12}\n", "partition", "committed", "start", "end", "lag");
-    let shown = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let mut out = format!(
+        "  {:40} {:>12} {:>12} {:>12} {:>12} {head:>12}\n",
+        "partition", "committed", "start", "end", "lag"
+    );
+    let shown =
+        |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     for Row { standing, lag, to } in rows {
         let to = to.map(|to| to.to_string()).unwrap_or_default();
         let (committed, lag) = (shown(standing.committed), shown(*lag));
@@ -285,6 +395,10 @@ mod tests {
         assert_eq!(target("beginning"), Ok(Target::Beginning));
         assert_eq!(target("42"), Ok(Target::Offset(42)));
         assert_eq!(target("1970-01-01T00:00:01Z"), Ok(Target::Time(1_000)));
-        assert!(target("yesterday").unwrap_err().contains("2026-01-31T09:00:00Z"));
+        assert!(
+            target("yesterday")
+                .unwrap_err()
+                .contains("2026-01-31T09:00:00Z")
+        );
     }
 }

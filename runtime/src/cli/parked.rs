@@ -35,7 +35,8 @@ fn application(source: &Source) -> Result<Application, Wrong> {
 
 fn list(source: &Source) -> Result<ExitCode, Wrong> {
     let app = application(source)?;
-    let counted = prepare::runtime()?.block_on(async { parked::counted(&app, &parked::streams(&app).await).await });
+    let counted = prepare::runtime()?
+        .block_on(async { parked::counted(&app, &parked::streams(&app).await).await });
     if counted.is_empty() {
         return print(
             "no place for dead letters: the application has no redrive policies, on-failure destinations or dead-letter queues, \
@@ -47,10 +48,20 @@ fn list(source: &Source) -> Result<ExitCode, Wrong> {
     for one in counted {
         troubled |= one.problem.is_some();
         let count = one.problem.unwrap_or_else(|| one.count.to_string());
-        let _ = writeln!(out, "{:40} {:>8}  from {}", line(&one.place), line(&count), line(&one.from));
+        let _ = writeln!(
+            out,
+            "{:40} {:>8}  from {}",
+            line(&one.place),
+            line(&count),
+            line(&one.from)
+        );
     }
     print(&out)?;
-    Ok(if troubled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if troubled {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn show(arguments: &Place) -> Result<ExitCode, Wrong> {
@@ -62,7 +73,9 @@ fn peek(arguments: &Place) -> Result<Vec<Seen>, Wrong> {
     let app = application(&arguments.source)?;
     prepare::runtime()?.block_on(async {
         let place = find(&arguments.name, &app).await?;
-        parked::peek(&app, &place, arguments.limit.into()).await.map_err(Wrong::failure)
+        parked::peek(&app, &place, arguments.limit.into())
+            .await
+            .map_err(Wrong::failure)
     })
 }
 
@@ -73,7 +86,10 @@ fn drawn(letters: &[Seen], place: &str) -> String {
     let now = epoch_ms(SystemTime::now());
     let mut out = String::new();
     for letter in letters {
-        let age = letter.sent_ms.map_or_else(|| "unknown".to_owned(), |sent| age(now.saturating_sub(sent)));
+        let age = letter.sent_ms.map_or_else(
+            || "unknown".to_owned(),
+            |sent| age(now.saturating_sub(sent)),
+        );
         let body = block(&shortened(&letter.body, LONGEST_BODY)).replace('\n', "\n  | ");
         let _ = writeln!(
             out,
@@ -98,22 +114,39 @@ fn age(ms: u64) -> String {
 fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
     if arguments.dry_run {
         let letters = peek(&arguments.place)?;
-        let lines: Vec<String> =
-            letters.iter().map(|letter| format!("{} would go to {}\n", line(&letter.id), line(&letter.back_to))).collect();
-        return print(&format!("{}{} letters, nothing was changed\n", lines.concat(), letters.len()));
+        let lines: Vec<String> = letters
+            .iter()
+            .map(|letter| {
+                format!(
+                    "{} would go to {}\n",
+                    line(&letter.id),
+                    line(&letter.back_to)
+                )
+            })
+            .collect();
+        return print(&format!(
+            "{}{} letters, nothing was changed\n",
+            lines.concat(),
+            letters.len()
+        ));
     }
     let app = application(&arguments.place.source)?;
     let host = Client::of(&arguments.state.folder(&arguments.place.source.template));
     let replayed = prepare::runtime()?.block_on(async {
         let place = find(&arguments.place.name, &app).await?;
         if let Some(host) = host.as_ref().filter(|_| arguments.place.source.decides()) {
-            let functions = place.functions().iter().filter_map(|origin| app.functions.get(&origin.function));
+            let functions = place
+                .functions()
+                .iter()
+                .filter_map(|origin| app.functions.get(&origin.function));
             beside::check_all(host, functions).await?;
         }
         let work = parked::replay(&app, &place, arguments.place.limit.into(), host.as_ref());
         work.await.map_err(Wrong::failure)
     })?;
-    let stayed = replayed.stayed.iter().fold(String::new(), |text, why| text + "stays: " + &line(why) + "\n");
+    let stayed = replayed.stayed.iter().fold(String::new(), |text, why| {
+        text + "stays: " + &line(why) + "\n"
+    });
     print(&format!(
         "{stayed}{} letters are back at their source ({} records), {} stay\n",
         replayed.letters,
@@ -137,9 +170,16 @@ async fn find(name: &str, app: &Application) -> Result<parked::Place, Wrong> {
         return Ok(found);
     }
     names.extend(parked::streams(app).await.map_err(Wrong::failure)?);
-    let hint = nearest(name, names.iter().map(String::as_str)).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
-    let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    let message = format!("no source of the application fails to {name}.{hint} The places are: {all}.");
+    let hint = nearest(name, names.iter().map(String::as_str))
+        .map(|near| format!(" Did you mean {near}?"))
+        .unwrap_or_default();
+    let all = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    };
+    let message =
+        format!("no source of the application fails to {name}.{hint} The places are: {all}.");
     Err(Wrong::configuration(line(&message)))
 }
 

@@ -17,16 +17,24 @@ use crate::model::Application;
 use crate::project::Arguments;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_path_buf()
 }
 
 /// Pages, each with the folder of the application that it speaks of.
 fn pages() -> Vec<(PathBuf, PathBuf)> {
     let root = root();
-    let mut pages: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "events/README.md"].map(|page| root.join(page)).into();
+    let mut pages: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "events/README.md"]
+        .map(|page| root.join(page))
+        .into();
     let mut folders = vec![root.join("docs"), root.join("examples"), root.join("bench")];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        for entry in std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
             let name = entry.file_name().unwrap().to_string_lossy().into_owned();
             if entry.is_dir() && !name.starts_with('.') && name != "target" {
                 folders.push(entry);
@@ -37,9 +45,16 @@ fn pages() -> Vec<(PathBuf, PathBuf)> {
     }
     let application = |page: &Path| {
         let own = page.parent().unwrap();
-        if own.join("template.yaml").exists() { own.to_path_buf() } else { root.clone() }
+        if own.join("template.yaml").exists() {
+            own.to_path_buf()
+        } else {
+            root.clone()
+        }
     };
-    pages.into_iter().map(|page| (page.clone(), application(&page))).collect()
+    pages
+        .into_iter()
+        .map(|page| (page.clone(), application(&page)))
+        .collect()
 }
 
 /// A command as printed.
@@ -59,8 +74,16 @@ fn printed(text: &str) -> Vec<Printed> {
             in_block = !in_block;
             continue;
         }
-        let pieces: Vec<&str> = if in_block { vec![line] } else { line.split('`').skip(1).step_by(2).collect() };
-        let commands = pieces.iter().map(|piece| Printed { line: at + 1, words: words(piece), in_text: !in_block });
+        let pieces: Vec<&str> = if in_block {
+            vec![line]
+        } else {
+            line.split('`').skip(1).step_by(2).collect()
+        };
+        let commands = pieces.iter().map(|piece| Printed {
+            line: at + 1,
+            words: words(piece),
+            in_text: !in_block,
+        });
         found.extend(commands.filter(|command| !command.words.is_empty()));
     }
     found
@@ -87,7 +110,9 @@ fn words(command: &str) -> Vec<String> {
 
 /// `MAPPING`, `N`: a word of the reader's.
 fn is_placeholder(word: &str) -> bool {
-    word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_') && !word.is_empty()
+    word.chars()
+        .all(|letter| letter.is_ascii_uppercase() || letter == '_')
+        && !word.is_empty()
 }
 
 /// A command of `usher`, if it is whole; what is wrong with it, if anything.
@@ -104,7 +129,17 @@ fn parse(printed: &Printed) -> (Option<Command>, Option<String>) {
         ErrorKind::ValueValidation => printed.words.iter().any(|word| is_placeholder(word)),
         _ => false,
     };
-    (None, (!excused).then(|| error.to_string().lines().next().unwrap_or_default().to_owned()))
+    (
+        None,
+        (!excused).then(|| {
+            error
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        }),
+    )
 }
 
 /// What is wrong with a command of `usher` on a page about this application.
@@ -113,19 +148,35 @@ fn fault(printed: &Printed, application: &Application, folder: &Path) -> Option<
         (Some(command), None) => command,
         (_, wrong) => return wrong,
     };
-    let kafka: BTreeSet<&str> = application.kafka.iter().map(|mapping| mapping.id.as_str()).collect();
-    let mappings: BTreeSet<&str> = application.sqs.iter().map(|mapping| mapping.id.as_str()).chain(kafka.clone()).collect();
+    let kafka: BTreeSet<&str> = application
+        .kafka
+        .iter()
+        .map(|mapping| mapping.id.as_str())
+        .collect();
+    let mappings: BTreeSet<&str> = application
+        .sqs
+        .iter()
+        .map(|mapping| mapping.id.as_str())
+        .chain(kafka.clone())
+        .collect();
     let functions: BTreeSet<&str> = application.functions.keys().map(String::as_str).collect();
     let missing = |name: &str, known: &BTreeSet<&str>| {
-        (!is_placeholder(name) && !known.contains(name)).then(|| format!("there is no {name} among {known:?}"))
+        (!is_placeholder(name) && !known.contains(name))
+            .then(|| format!("there is no {name} among {known:?}"))
     };
     match command {
         Command::Pause(switched) | Command::Resume(switched) => {
-            let known = if switched.partition.is_some() { kafka } else { mappings };
+            let known = if switched.partition.is_some() {
+                kafka
+            } else {
+                mappings
+            };
             missing(&switched.source, &known)
         }
         Command::Set(set) => match &set.words[..] {
-            [target, ..] if !target.contains('=') => missing(target, &mappings.union(&functions).copied().collect()),
+            [target, ..] if !target.contains('=') => {
+                missing(target, &mappings.union(&functions).copied().collect())
+            }
             _ => None,
         },
         Command::Offsets(offsets) => match offsets.verb {
@@ -134,9 +185,16 @@ fn fault(printed: &Printed, application: &Application, folder: &Path) -> Option<
             OffsetsVerb::Seek(seek) => missing(&seek.mapping, &kafka),
         },
         Command::Invoke(invoke) => {
-            let file = printed.words.iter().skip_while(|word| !matches!(word.as_str(), "-e" | "--event")).nth(1);
-            let file = file.filter(|file| !is_placeholder(file) && *file != "-" && !folder.join(file).exists());
-            missing(&invoke.function, &functions).or_else(|| file.map(|file| format!("there is no file {file}")))
+            let file = printed
+                .words
+                .iter()
+                .skip_while(|word| !matches!(word.as_str(), "-e" | "--event"))
+                .nth(1);
+            let file = file.filter(|file| {
+                !is_placeholder(file) && *file != "-" && !folder.join(file).exists()
+            });
+            missing(&invoke.function, &functions)
+                .or_else(|| file.map(|file| format!("there is no file {file}")))
         }
         _ => None,
     }
@@ -148,7 +206,10 @@ fn every_command_in_a_message_exists() {
     let mut folders = vec![root().join("runtime/src")];
     let (mut wrong, mut checked) = (Vec::new(), 0);
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        for entry in std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
             if entry.is_dir() {
                 folders.push(entry);
                 continue;
@@ -156,12 +217,22 @@ fn every_command_in_a_message_exists() {
             let text = std::fs::read_to_string(&entry).unwrap_or_default();
             for printed in printed(&text) {
                 let is_command = printed.words[0] == "usher" && printed.words.len() > 1;
-                if !is_command || !printed.in_text || printed.words.iter().any(|word| word.contains('{')) {
+                if !is_command
+                    || !printed.in_text
+                    || printed.words.iter().any(|word| word.contains('{'))
+                {
                     continue;
                 }
                 checked += 1;
                 let found = parse(&printed).1;
-                wrong.extend(found.map(|what| format!("{}:{}: {:?}: {what}", entry.display(), printed.line, printed.words)));
+                wrong.extend(found.map(|what| {
+                    format!(
+                        "{}:{}: {:?}: {what}",
+                        entry.display(),
+                        printed.line,
+                        printed.words
+                    )
+                }));
             }
         }
     }
@@ -172,10 +243,14 @@ fn every_command_in_a_message_exists() {
 #[test]
 fn every_printed_command_names_what_exists() {
     let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
-    let targets: BTreeSet<&str> = makefile.lines().filter_map(|line| Some(line.split_once(": ##")?.0)).collect();
+    let targets: BTreeSet<&str> = makefile
+        .lines()
+        .filter_map(|line| Some(line.split_once(": ##")?.0))
+        .collect();
     let (mut wrong, mut checked) = (Vec::new(), 0);
     for (page, folder) in pages() {
-        let (_, application, problems) = prepare::examine(&folder.join("template.yaml"), &Arguments::default());
+        let (_, application, problems) =
+            prepare::examine(&folder.join("template.yaml"), &Arguments::default());
         assert!(problems.is_empty(), "{}: {problems:?}", folder.display());
         for mut printed in printed(&std::fs::read_to_string(&page).unwrap()) {
             let first = printed.words[0].clone();
@@ -185,23 +260,44 @@ fn every_printed_command_names_what_exists() {
                     "usher".clone_into(&mut printed.words[0]);
                     fault(&printed, &application, &folder)
                 }
-                "make" if second.bytes().all(|byte| byte.is_ascii_lowercase()) && !second.is_empty() => {
-                    (!targets.contains(second.as_str())).then(|| format!("there is no make target {second}"))
+                "make"
+                    if second.bytes().all(|byte| byte.is_ascii_lowercase())
+                        && !second.is_empty() =>
+                {
+                    (!targets.contains(second.as_str()))
+                        .then(|| format!("there is no make target {second}"))
                 }
                 script if script.starts_with("scripts/") => {
                     (!root().join(script).exists()).then(|| format!("there is no {script}"))
                 }
                 "aws" => {
-                    let function = printed.words.iter().skip_while(|word| *word != "--function-name").nth(1);
-                    let unknown = function.filter(|name| !application.functions.contains_key(*name));
+                    let function = printed
+                        .words
+                        .iter()
+                        .skip_while(|word| *word != "--function-name")
+                        .nth(1);
+                    let unknown =
+                        function.filter(|name| !application.functions.contains_key(*name));
                     unknown.map(|name| format!("there is no function {name}"))
                 }
                 _ => continue,
             };
             checked += 1;
-            wrong.extend(found.map(|what| format!("{}:{}: `{}`: {what}", page.display(), printed.line, printed.words.join(" "))));
+            wrong.extend(found.map(|what| {
+                format!(
+                    "{}:{}: `{}`: {what}",
+                    page.display(),
+                    printed.line,
+                    printed.words.join(" ")
+                )
+            }));
         }
     }
-    assert!(wrong.is_empty(), "{} of {checked} commands are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {checked} commands are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert!(checked > 60, "only {checked} commands were found");
 }

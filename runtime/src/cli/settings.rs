@@ -32,9 +32,16 @@ pub(super) fn set(arguments: &Set) -> Result<ExitCode, Wrong> {
 pub(super) fn pause(arguments: &Switched, paused: bool) -> Result<ExitCode, Wrong> {
     let (setting, value) = match &arguments.partition {
         None => ("paused", paused.to_string()),
-        Some(partition) => ("paused-partitions", format!("{}{partition}", if paused { '+' } else { '-' })),
+        Some(partition) => (
+            "paused-partitions",
+            format!("{}{partition}", if paused { '+' } else { '-' }),
+        ),
     };
-    let wish = Wish { target: arguments.source.clone(), setting: setting.to_owned(), value };
+    let wish = Wish {
+        target: arguments.source.clone(),
+        setting: setting.to_owned(),
+        value,
+    };
     tell(&arguments.host, &[wish])
 }
 
@@ -59,7 +66,10 @@ fn tell(host: &Running, wishes: &[Wish]) -> Result<ExitCode, Wrong> {
 
 /// Who makes a change, for the host's log.
 pub(super) fn user() -> String {
-    std::env::var("USER").map_or_else(|_| "command line".to_owned(), |user| format!("{user}, command line"))
+    std::env::var("USER").map_or_else(
+        |_| "command line".to_owned(),
+        |user| format!("{user}, command line"),
+    )
 }
 
 fn client(arguments: &Running) -> Result<Client, Wrong> {
@@ -78,7 +88,9 @@ fn understood(asked: Asked) -> Result<Value, Wrong> {
     match asked {
         Asked::Answer(value) => Ok(value),
         Asked::Refused(why) => Err(Wrong::configuration(why)),
-        Asked::Nobody(why) => Err(Wrong::failure(format!("no host answers ({why}). Start it with usher up"))),
+        Asked::Nobody(why) => Err(Wrong::failure(format!(
+            "no host answers ({why}). Start it with usher up"
+        ))),
     }
 }
 
@@ -94,9 +106,14 @@ fn wishes(words: &[String]) -> Result<Vec<Wish>, String> {
         ));
     }
     let one = |pair: &String| {
-        let (setting, value) =
-            pair.split_once('=').ok_or_else(|| format!("'{pair}' is no SETTING=VALUE, such as batch-size=500"))?;
-        Ok(Wish { target: target.to_owned(), setting: setting.to_owned(), value: value.to_owned() })
+        let (setting, value) = pair
+            .split_once('=')
+            .ok_or_else(|| format!("'{pair}' is no SETTING=VALUE, such as batch-size=500"))?;
+        Ok(Wish {
+            target: target.to_owned(),
+            setting: setting.to_owned(),
+            value: value.to_owned(),
+        })
     };
     pairs.iter().map(one).collect()
 }
@@ -105,29 +122,57 @@ fn table(told: &Value) -> String {
     let mut out = String::new();
     for one in told["settings"].as_array().into_iter().flatten() {
         let (value, initial) = (plain(&one["value"]), plain(&one["initial"]));
-        let note = if value == initial { String::new() } else { format!("  (at the start {initial})") };
-        let _ = writeln!(out, "{:32} {:16} {value}{note}", plain(&one["target"]), plain(&one["setting"]));
+        let note = if value == initial {
+            String::new()
+        } else {
+            format!("  (at the start {initial})")
+        };
+        let _ = writeln!(
+            out,
+            "{:32} {:16} {value}{note}",
+            plain(&one["target"]),
+            plain(&one["setting"])
+        );
     }
-    let changes = told["changes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let changes = told["changes"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     for (at, one) in changes.iter().enumerate() {
-        let when = one["at_ms"].as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-        let when = when.map(|when| when.strftime("%F %T").to_string()).unwrap_or_default();
-        let head = if at == 0 { "\nchanges, newest first (UTC)\n" } else { "" };
+        let when = one["at_ms"]
+            .as_i64()
+            .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        let when = when
+            .map(|when| when.strftime("%F %T").to_string())
+            .unwrap_or_default();
+        let head = if at == 0 {
+            "\nchanges, newest first (UTC)\n"
+        } else {
+            ""
+        };
         let words = ["target", "setting", "old", "new", "who"].map(|name| plain(&one[name]));
         let [target, setting, old, new, who] = words;
-        let _ = writeln!(out, "{head}{when}  {target} {setting}: {old} -> {new}  ({who})");
+        let _ = writeln!(
+            out,
+            "{head}{when}  {target} {setting}: {old} -> {new}  ({who})"
+        );
     }
     out
 }
 
 /// Without the quotes of JSON, on one line: a name or a value may come from another program.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), |text| terminal::line(text).into_owned())
+    value.as_str().map_or_else(
+        || value.to_string(),
+        |text| terminal::line(text).into_owned(),
+    )
 }
 
 /// Prints text for a person to standard output.
 pub(super) fn print(text: &str) -> Result<ExitCode, Wrong> {
-    terminal::print(text).map(|()| ExitCode::SUCCESS).map_err(|error| Wrong::failure(format!("cannot print: {error}")))
+    terminal::print(text)
+        .map(|()| ExitCode::SUCCESS)
+        .map_err(|error| Wrong::failure(format!("cannot print: {error}")))
 }
 
 #[cfg(test)]
@@ -136,15 +181,32 @@ mod tests {
 
     #[test]
     fn words_become_wishes() {
-        let read = |words: &[&str]| wishes(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        let read = |words: &[&str]| {
+            wishes(
+                &words
+                    .iter()
+                    .map(|&word| word.to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
         let wish = |target: &str, setting: &str, value: &str| Wish {
             target: target.into(),
             setting: setting.into(),
             value: value.into(),
         };
-        assert_eq!(read(&["log=debug,rdkafka=info"]), Ok(vec![wish("host", "log", "debug,rdkafka=info")]));
-        assert_eq!(read(&["F", "concurrency=3"]), Ok(vec![wish("F", "concurrency", "3")]));
+        assert_eq!(
+            read(&["log=debug,rdkafka=info"]),
+            Ok(vec![wish("host", "log", "debug,rdkafka=info")])
+        );
+        assert_eq!(
+            read(&["F", "concurrency=3"]),
+            Ok(vec![wish("F", "concurrency", "3")])
+        );
         assert!(read(&["F"]).unwrap_err().contains("nothing to set of F"));
-        assert!(read(&["F", "concurrency"]).unwrap_err().contains("SETTING=VALUE"));
+        assert!(
+            read(&["F", "concurrency"])
+                .unwrap_err()
+                .contains("SETTING=VALUE")
+        );
     }
 }

@@ -26,23 +26,44 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     let mut problems = Vec::new();
     let http = parsed("--http", arguments.http.as_deref(), &mut problems);
     let control = parsed("--control", arguments.control.as_deref(), &mut problems);
-    let project_arguments = Arguments { jwks: arguments.jwks.clone(), http, ..arguments.source.arguments() };
-    let (project, application, found) = prepare::examine(&arguments.source.template, &project_arguments);
+    let project_arguments = Arguments {
+        jwks: arguments.jwks.clone(),
+        http,
+        ..arguments.source.arguments()
+    };
+    let (project, application, found) =
+        prepare::examine(&arguments.source.template, &project_arguments);
     problems.extend(found);
     prepare::warn(&application);
     let control = control.or(project.control);
     problems.extend(control.and_then(open_to_others));
-    let concurrency = project.concurrency.map_or(DEFAULT_CONCURRENCY, |most| most as usize);
-    problems.extend(up::contradictions(&application, &project.tuned, concurrency));
+    let concurrency = project
+        .concurrency
+        .map_or(DEFAULT_CONCURRENCY, |most| most as usize);
+    problems.extend(up::contradictions(
+        &application,
+        &project.tuned,
+        concurrency,
+    ));
     let listen = parsed("--listen", arguments.listen.as_deref(), &mut problems);
     let token = token(arguments.token.as_deref(), listen, &mut problems);
-    let http = project.http_addresses(&application).map_err(|wrong| problems.push(wrong)).unwrap_or_default();
+    let http = project
+        .http_addresses(&application)
+        .map_err(|wrong| problems.push(wrong))
+        .unwrap_or_default();
     // before the ports are tried: those of the host that has the folder would be reported as well
     let claim = || StateFolder::claim(&arguments.state.folder(&arguments.source.template));
-    let state = problems.is_empty().then(claim).transpose().map_err(|refused| Wrong::problems(&[refused.to_string()]))?;
+    let state = problems
+        .is_empty()
+        .then(claim)
+        .transpose()
+        .map_err(|refused| Wrong::problems(&[refused.to_string()]))?;
     let runtime = prepare::runtime()?;
     let keys = runtime.block_on(keys(&project, &application, &mut problems));
-    problems.extend(runtime.block_on(up::missing(&application, &up::faces(&application, &http, control))));
+    problems.extend(runtime.block_on(up::missing(
+        &application,
+        &up::faces(&application, &http, control),
+    )));
     let Some(state) = state.filter(|_| problems.is_empty()) else {
         return Err(Wrong::problems(&prepare::redacted(&problems, &application)));
     };
@@ -53,7 +74,11 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         tracing::warn!("faults on purpose: a panic in {}", panics.join(", "));
     }
     let parts = Registry::panicking(panics.iter().cloned());
-    let mut pool = PoolOptions { faults: arguments.faults.plan(), parts, ..PoolOptions::default() };
+    let mut pool = PoolOptions {
+        faults: arguments.faults.plan(),
+        parts,
+        ..PoolOptions::default()
+    };
     if !pool.faults.is_none() {
         tracing::warn!("faults on purpose: {}", pool.faults);
     }
@@ -70,7 +95,10 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         control,
         http,
         keys,
-        settings: Some((arguments.source.template.with_file_name(SETTINGS), project.tuned.clone())),
+        settings: Some((
+            arguments.source.template.with_file_name(SETTINGS),
+            project.tuned.clone(),
+        )),
         log: Some(log),
         schedules: arguments.schedules == Switch::On,
         aws_timing: arguments.aws_timing,
@@ -100,12 +128,17 @@ pub(super) fn open_to_others(control: SocketAddr) -> Option<String> {
 }
 
 /// The token for callers of other machines, which an address that they can reach must have.
-fn token(written: Option<&str>, listen: Option<SocketAddr>, problems: &mut Vec<String>) -> Option<Token> {
+fn token(
+    written: Option<&str>,
+    listen: Option<SocketAddr>,
+    problems: &mut Vec<String>,
+) -> Option<Token> {
     let token = written.and_then(Token::new);
     if written.is_some() && token.is_none() {
         problems.push(format!("--token (or USHER_TOKEN) needs at least {LEAST_TOKEN} characters: letters, digits, - and _."));
     }
-    if let Some(address) = listen.filter(|address| written.is_none() && !address.ip().is_loopback()) {
+    if let Some(address) = listen.filter(|address| written.is_none() && !address.ip().is_loopback())
+    {
         problems.push(format!(
             "--listen {address} is open to other machines, which could run every function. Say --token TOKEN (or set USHER_TOKEN), \
              which callers send as their access key id; or choose a loopback address such as 127.0.0.1:{}.",
@@ -116,9 +149,13 @@ fn token(written: Option<&str>, listen: Option<SocketAddr>, problems: &mut Vec<S
 }
 
 /// Runs until a signal requests its end, then drains; a second signal ends it at once.
-async fn serve(application: Application, options: Options, until_stdin_closes: bool) -> Result<ExitCode, Wrong> {
-    let mut ending =
-        Ending::listen(until_stdin_closes).map_err(|error| Wrong::failure(format!("cannot listen for signals: {error}")))?;
+async fn serve(
+    application: Application,
+    options: Options,
+    until_stdin_closes: bool,
+) -> Result<ExitCode, Wrong> {
+    let mut ending = Ending::listen(until_stdin_closes)
+        .map_err(|error| Wrong::failure(format!("cannot listen for signals: {error}")))?;
     let (stop, stopping) = oneshot::channel();
     let told = async {
         ending.told().await;
@@ -138,15 +175,27 @@ async fn serve(application: Application, options: Options, until_stdin_closes: b
 }
 
 /// The keys for the APIs' authorizers, which every guarded API must have.
-async fn keys(project: &Project, application: &Application, problems: &mut Vec<String>) -> Option<Arc<KeyStore>> {
+async fn keys(
+    project: &Project,
+    application: &Application,
+    problems: &mut Vec<String>,
+) -> Option<Arc<KeyStore>> {
     let guarded = |api: &Api| api.routes.iter().any(|route| route.authorizer.is_some());
     if !application.apis.iter().any(guarded) {
         return None;
     }
     let Some(source) = project.jwks.clone() else {
-        problems.extend(application.apis.iter().filter_map(|api| http::check(api, false).err()));
+        problems.extend(
+            application
+                .apis
+                .iter()
+                .filter_map(|api| http::check(api, false).err()),
+        );
         return None;
     };
     let loaded = KeyStore::load(source, Refresh::default()).await;
-    loaded.map(Arc::new).map_err(|wrong| problems.push(wrong)).ok()
+    loaded
+        .map(Arc::new)
+        .map_err(|wrong| problems.push(wrong))
+        .ok()
 }

@@ -33,11 +33,15 @@ pub(crate) enum Unread {
 
 /// The whole body, of `most` bytes at most. Its bytes count until the request is answered.
 pub(crate) async fn read(body: Incoming, most: usize, place: &Place) -> Result<Bytes, Unread> {
-    tokio::time::timeout(BODY_TIME, collect(body, most, place)).await.unwrap_or(Err(Unread::Slow))
+    tokio::time::timeout(BODY_TIME, collect(body, most, place))
+        .await
+        .unwrap_or(Err(Unread::Slow))
 }
 
 async fn collect(mut body: Incoming, most: usize, place: &Place) -> Result<Bytes, Unread> {
-    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(most).min(most);
+    let expected = usize::try_from(body.size_hint().lower())
+        .unwrap_or(most)
+        .min(most);
     let mut bytes = BytesMut::with_capacity(expected.min(FIRST));
     loop {
         place.waits(Instant::now());
@@ -49,11 +53,15 @@ async fn collect(mut body: Incoming, most: usize, place: &Place) -> Result<Bytes
             None => return Ok(bytes.freeze()),
             Some(Err(error)) => return Err(Unread::Broken(error.to_string())),
             Some(Ok(frame)) => {
-                let Ok(data) = frame.into_data() else { continue };
+                let Ok(data) = frame.into_data() else {
+                    continue;
+                };
                 if bytes.len() + data.len() > most {
                     return Err(Unread::TooLarge);
                 }
-                place.hold(data.len(), Instant::now()).map_err(|_| Unread::NoRoom)?;
+                place
+                    .hold(data.len(), Instant::now())
+                    .map_err(|_| Unread::NoRoom)?;
                 if bytes.len() + data.len() > bytes.capacity() {
                     bytes.reserve(data.len().max(expected.saturating_sub(bytes.len())));
                 }

@@ -79,7 +79,11 @@ pub(crate) struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { drain: None, timed: true, admits: |_, _| true }
+        Self {
+            drain: None,
+            timed: true,
+            admits: |_, _| true,
+        }
     }
 }
 
@@ -117,7 +121,9 @@ pub(crate) async fn serve<H, F>(
         };
         failing = false;
         let opened = Instant::now();
-        let (Ok(client), Ok(server)) = (stream.peer_addr(), stream.local_addr()) else { continue };
+        let (Ok(client), Ok(server)) = (stream.peer_addr(), stream.local_addr()) else {
+            continue;
+        };
         if !(rules.admits)(client, server) {
             continue;
         }
@@ -125,8 +131,21 @@ pub(crate) async fn serve<H, F>(
             () = turned(&mut shutdown) => break,
             taken = places.take() => taken,
         };
-        let peers = Peers { client, server, opened, first: true, place };
-        connections.spawn(connection(stream, peers, rules.timed, handle.clone(), shutdown.clone(), closed));
+        let peers = Peers {
+            client,
+            server,
+            opened,
+            first: true,
+            place,
+        };
+        connections.spawn(connection(
+            stream,
+            peers,
+            rules.timed,
+            handle.clone(),
+            shutdown.clone(),
+            closed,
+        ));
     }
     drop(listener);
     let drained = async { while connections.join_next().await.is_some() {} };
@@ -134,7 +153,10 @@ pub(crate) async fn serve<H, F>(
         None => drained.await,
         Some(drain) => {
             if tokio::time::timeout(drain, drained).await.is_err() {
-                tracing::warn!("requests are still open after {} s and are given up", drain.as_secs());
+                tracing::warn!(
+                    "requests are still open after {} s and are given up",
+                    drain.as_secs()
+                );
             }
         }
     }
@@ -156,12 +178,19 @@ async fn connection<H, F>(
     let (client, place) = (peers.client, peers.place.clone());
     let first = AtomicBool::new(true);
     let service = service_fn(move |request| {
-        let peers = Peers { first: first.swap(false, Ordering::Relaxed), ..peers.clone() };
+        let peers = Peers {
+            first: first.swap(false, Ordering::Relaxed),
+            ..peers.clone()
+        };
         let place = peers.place.clone();
         // a connection that is being closed to make room: its request is not executed, because the answer cannot be sent
-        let answer = place.works().then(|| target::settle(request).map(|request| handle(request, peers)));
+        let answer = place
+            .works()
+            .then(|| target::settle(request).map(|request| handle(request, peers)));
         async move {
-            let Some(answer) = answer else { return std::future::pending().await };
+            let Some(answer) = answer else {
+                return std::future::pending().await;
+            };
             let answer = match answer {
                 Ok(answer) => answer.await,
                 Err(unclear) => unclear.answer(),
@@ -174,7 +203,9 @@ async fn connection<H, F>(
     let mut builder = http1::Builder::new();
     builder.max_buf_size(HEAD_BYTES);
     if timed {
-        builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME);
     }
     let io = Tracked::new(TokioIo::new(stream), place.clone());
     let mut serving = std::pin::pin!(builder.serve_connection(io, service));
@@ -202,9 +233,13 @@ async fn connection<H, F>(
 
 /// Resolves when the connection has waited for its client so long; `None`: never.
 async fn waited(place: &Place, limit: Option<Duration>) {
-    let Some(limit) = limit else { return std::future::pending().await };
+    let Some(limit) = limit else {
+        return std::future::pending().await;
+    };
     loop {
-        let left = place.waiting_since().map_or(limit, |since| limit.saturating_sub(since.elapsed()));
+        let left = place
+            .waiting_since()
+            .map_or(limit, |since| limit.saturating_sub(since.elapsed()));
         if left.is_zero() {
             return;
         }

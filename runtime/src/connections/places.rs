@@ -80,7 +80,13 @@ pub(crate) struct Full;
 impl Places {
     /// At most `limit` connections, and `body_limit` bytes of request bodies, for these ports together.
     pub(crate) fn new(ports: &'static str, limit: usize, body_limit: usize) -> Self {
-        Self(Arc::new(Shared { ports, limit: limit.max(1), body_limit, state: Mutex::default(), changed: Notify::new() }))
+        Self(Arc::new(Shared {
+            ports,
+            limit: limit.max(1),
+            body_limit,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }))
     }
 
     pub(crate) fn ports(&self) -> &'static str {
@@ -88,7 +94,12 @@ impl Places {
     }
 
     pub(crate) fn stats(&self) -> PlaceStats {
-        let Shared { ports, limit, body_limit, .. } = *self.0;
+        let Shared {
+            ports,
+            limit,
+            body_limit,
+            ..
+        } = *self.0;
         let state = self.0.state();
         PlaceStats {
             ports,
@@ -115,7 +126,9 @@ impl Places {
     pub(crate) fn try_take(&self, now: Instant) -> Option<(Place, oneshot::Receiver<()>)> {
         let mut state = self.0.state();
         if state.held.len() + state.closing >= self.0.limit {
-            self.0.say_short(&mut state, || format!("all {} connections are in use", self.0.limit));
+            self.0.say_short(&mut state, || {
+                format!("all {} connections are in use", self.0.limit)
+            });
             if state.closing == 0 {
                 state.close_longest(|_, _| true)?;
             }
@@ -127,15 +140,30 @@ impl Places {
         state.next += 1;
         let id = state.next;
         let (close, closed) = oneshot::channel();
-        state.held.insert(id, Held { since: Some(now), bytes: 0, close });
+        state.held.insert(
+            id,
+            Held {
+                since: Some(now),
+                bytes: 0,
+                close,
+            },
+        );
         state.waiting.insert((now, id));
-        Some((Place(Arc::new(Taken { shared: self.0.clone(), id })), closed))
+        Some((
+            Place(Arc::new(Taken {
+                shared: self.0.clone(),
+                id,
+            })),
+            closed,
+        ))
     }
 
     /// Closes the connection that has waited longest for its client: the host is short of something that it holds.
     pub(crate) fn make_room(&self) {
         let mut state = self.0.state();
-        self.0.say_short(&mut state, || "the host is out of open files or memory".to_owned());
+        self.0.say_short(&mut state, || {
+            "the host is out of open files or memory".to_owned()
+        });
         let _ = state.close_longest(|_, _| true);
     }
 }
@@ -156,7 +184,11 @@ impl Place {
     /// The client took some of its answer.
     pub(crate) fn progressed(&self, now: Instant) {
         let mut state = self.0.shared.state();
-        if state.held.get(&self.0.id).is_some_and(|held| held.since.is_some()) {
+        if state
+            .held
+            .get(&self.0.id)
+            .is_some_and(|held| held.since.is_some())
+        {
             state.set(self.0.id, Some(now));
         }
     }
@@ -170,8 +202,12 @@ impl Place {
         let shared = &self.0.shared;
         let mut state = shared.state();
         while state.bytes + bytes > shared.body_limit {
-            shared.say_short(&mut state, || format!("request bodies take all of {} bytes", shared.body_limit));
-            let held_back = |held: &Held, since: Instant| held.bytes > 0 && now.saturating_duration_since(since) >= HELD_BACK;
+            shared.say_short(&mut state, || {
+                format!("request bodies take all of {} bytes", shared.body_limit)
+            });
+            let held_back = |held: &Held, since: Instant| {
+                held.bytes > 0 && now.saturating_duration_since(since) >= HELD_BACK
+            };
             state.close_longest(held_back).ok_or(Full)?;
         }
         if let Some(held) = state.held.get_mut(&self.0.id) {
@@ -211,7 +247,10 @@ impl Shared {
     fn say_short(&self, state: &mut State, what: impl FnOnce() -> String) {
         if !std::mem::replace(&mut state.short, true) {
             let (ports, what) = (self.ports, what());
-            tracing::warn!(ports, "{what}; the connections that wait longest for their client are closed to make room");
+            tracing::warn!(
+                ports,
+                "{what}; the connections that wait longest for their client are closed to make room"
+            );
         }
     }
 }
@@ -219,7 +258,9 @@ impl Shared {
 impl State {
     /// False: it has left, or was closed.
     fn set(&mut self, id: u64, since: Option<Instant>) -> bool {
-        let Some(held) = self.held.get_mut(&id) else { return false };
+        let Some(held) = self.held.get_mut(&id) else {
+            return false;
+        };
         if let Some(before) = std::mem::replace(&mut held.since, since) {
             self.waiting.remove(&(before, id));
         }
@@ -240,7 +281,10 @@ impl State {
 
     /// Closes the connection that has waited longest of those that `may` go. Its bytes are free at once, its place when it is gone.
     fn close_longest(&mut self, may: impl Fn(&Held, Instant) -> bool) -> Option<()> {
-        let found = self.waiting.iter().find(|(since, id)| self.held.get(id).is_some_and(|held| may(held, *since)));
+        let found = self
+            .waiting
+            .iter()
+            .find(|(since, id)| self.held.get(id).is_some_and(|held| may(held, *since)));
         let (_, id) = *found?;
         let held = self.leave(id)?;
         self.closed += 1;

@@ -20,17 +20,25 @@ pub(super) enum Unclear {
     Several,
     #[error("the Host header names no host")]
     Unreadable,
-    #[error("the target is a path, or an HTTP URL with a host and without a user; CONNECT is not served")]
+    #[error(
+        "the target is a path, or an HTTP URL with a host and without a user; CONNECT is not served"
+    )]
     Target,
 }
 
 impl Unclear {
     /// The answer, after which the connection closes: where the host is unclear, so may be where the next request begins.
     pub(super) fn answer(self) -> Response<Full<Bytes>> {
-        let mut answer = Response::new(Full::new(Bytes::from(format!("{{\"message\":\"Bad Request: {self}\"}}"))));
+        let mut answer = Response::new(Full::new(Bytes::from(format!(
+            "{{\"message\":\"Bad Request: {self}\"}}"
+        ))));
         *answer.status_mut() = StatusCode::BAD_REQUEST;
-        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        answer
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        answer
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
         answer
     }
 }
@@ -47,13 +55,19 @@ pub(super) fn settle<B>(mut request: Request<B>) -> Result<Request<B>, Unclear> 
         Some(host) if !is_host(host.as_bytes()) => return Err(Unclear::Unreadable),
         _ => {}
     }
-    let Some(authority) = request.uri().authority().cloned() else { return Ok(request) };
+    let Some(authority) = request.uri().authority().cloned() else {
+        return Ok(request);
+    };
     let scheme = request.uri().scheme_str().unwrap_or_default();
     if !matches!(scheme, "http" | "https") || !is_host(authority.as_str().as_bytes()) {
         return Err(Unclear::Target);
     }
     let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Unclear::Target)?;
-    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let path = request
+        .uri()
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from(path);
     request.headers_mut().insert(HOST, host);
     Ok(request)
@@ -61,15 +75,23 @@ pub(super) fn settle<B>(mut request: Request<B>) -> Result<Request<B>, Unclear> 
 
 /// `host`, `host:port` or `[address]:port`, without a user.
 fn is_host(text: &[u8]) -> bool {
-    let Ok(authority) = Authority::try_from(text) else { return false };
+    let Ok(authority) = Authority::try_from(text) else {
+        return false;
+    };
     let port = authority.as_str().strip_prefix(authority.host());
     let port = port.and_then(|rest| rest.strip_prefix(':').or(rest.is_empty().then_some("")));
     let host = authority.host();
     let named = match host.strip_prefix('[') {
-        Some(address) => address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        Some(address) => address
+            .strip_suffix(']')
+            .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
         None => !host.is_empty(),
     };
-    named && port.is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok()))
+    named
+        && port.is_some_and(|port| {
+            port.bytes().all(|b| b.is_ascii_digit())
+                && (port.is_empty() || port.parse::<u16>().is_ok())
+        })
 }
 
 #[cfg(test)]
@@ -78,13 +100,25 @@ mod tests {
 
     fn request(target: &str, version: Version, hosts: &[&str]) -> Request<()> {
         let request = Request::builder().uri(target).version(version);
-        hosts.iter().fold(request, |request, host| request.header(HOST, *host)).body(()).unwrap()
+        hosts
+            .iter()
+            .fold(request, |request, host| request.header(HOST, *host))
+            .body(())
+            .unwrap()
     }
 
     #[test]
     fn a_request_names_one_host() {
         let ask = |version, hosts: &[&str]| settle(request("/a", version, hosts)).map(drop);
-        for host in ["localhost", "127.0.0.1:80", "[::1]:8080", "[::1]", "shop.example", "a_b.c-d:", "x"] {
+        for host in [
+            "localhost",
+            "127.0.0.1:80",
+            "[::1]:8080",
+            "[::1]",
+            "shop.example",
+            "a_b.c-d:",
+            "x",
+        ] {
             assert!(ask(Version::HTTP_11, &[host]).is_ok(), "{host}");
         }
         assert!(ask(Version::HTTP_10, &[]).is_ok(), "HTTP/1.0 has no Host");
@@ -118,12 +152,36 @@ mod tests {
 
     #[test]
     fn the_host_of_an_absolute_target_counts() {
-        let settled = settle(request("http://shop.example:80/a?b=c", Version::HTTP_11, &["localhost"])).unwrap();
-        assert_eq!((settled.headers()[HOST].to_str().unwrap(), settled.uri().to_string()), ("shop.example:80", "/a?b=c".into()));
-        let settled = settle(request("http://shop.example", Version::HTTP_11, &["localhost"])).unwrap();
+        let settled = settle(request(
+            "http://shop.example:80/a?b=c",
+            Version::HTTP_11,
+            &["localhost"],
+        ))
+        .unwrap();
+        assert_eq!(
+            (
+                settled.headers()[HOST].to_str().unwrap(),
+                settled.uri().to_string()
+            ),
+            ("shop.example:80", "/a?b=c".into())
+        );
+        let settled = settle(request(
+            "http://shop.example",
+            Version::HTTP_11,
+            &["localhost"],
+        ))
+        .unwrap();
         assert_eq!(settled.uri().to_string(), "/");
-        for bad in ["http://user@shop.example/", "shop.example:80", "ftp://shop.example/", "http://[zz]/"] {
-            assert!(settle(request(bad, Version::HTTP_11, &["localhost"])).is_err(), "{bad}");
+        for bad in [
+            "http://user@shop.example/",
+            "shop.example:80",
+            "ftp://shop.example/",
+            "http://[zz]/",
+        ] {
+            assert!(
+                settle(request(bad, Version::HTTP_11, &["localhost"])).is_err(),
+                "{bad}"
+            );
         }
     }
 }

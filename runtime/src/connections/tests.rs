@@ -20,7 +20,10 @@ fn the_longest_waiting_connection_makes_room() {
     assert!(places.try_take(now + 3 * SECOND).is_none());
     assert!(second_closed.try_recv().is_ok() && first_closed.try_recv().is_err());
     assert!(!second.works(), "a closed connection begins nothing");
-    assert!(places.try_take(now + 3 * SECOND).is_none(), "it still has its open file");
+    assert!(
+        places.try_take(now + 3 * SECOND).is_none(),
+        "it still has its open file"
+    );
     drop(second);
     let (_third, _closed) = places.try_take(now + 3 * SECOND).unwrap();
     let stats = places.stats();
@@ -61,21 +64,33 @@ fn a_body_held_back_gives_its_bytes_to_others() {
 async fn port(places: &Places) -> (SocketAddr, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, (stop, stopping)) = (listener.local_addr().unwrap(), watch::channel(false));
-    let rules = Rules { drain: Some(SECOND), ..Rules::default() };
-    tokio::spawn(serve(listener, places.clone(), rules, stopping, |request: Request<Incoming>, peers: Peers| async move {
-        let mut answer = Response::new(Full::new(Bytes::from_static(b"ok")));
-        if peers.body(request.into_body(), 1_000).await.is_err() {
-            *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        }
-        answer
-    }));
+    let rules = Rules {
+        drain: Some(SECOND),
+        ..Rules::default()
+    };
+    tokio::spawn(serve(
+        listener,
+        places.clone(),
+        rules,
+        stopping,
+        |request: Request<Incoming>, peers: Peers| async move {
+            let mut answer = Response::new(Full::new(Bytes::from_static(b"ok")));
+            if peers.body(request.into_body(), 1_000).await.is_err() {
+                *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            }
+            answer
+        },
+    ));
     (address, stop)
 }
 
 /// The status line that a request with this body gets.
 async fn ask(address: SocketAddr, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -87,7 +102,15 @@ async fn clients_that_say_nothing_keep_no_other_out() {
     let places = Places::new("test", 4, 1_000);
     let (address, _stop) = port(&places).await;
     let mut silent = Vec::new();
-    for head in ["", "POST / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"].iter().cycle().take(30) {
+    for head in [
+        "",
+        "POST / HT",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n",
+    ]
+    .iter()
+    .cycle()
+    .take(30)
+    {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         silent.push(stream);
@@ -95,7 +118,11 @@ async fn clients_that_say_nothing_keep_no_other_out() {
     for _ in 0..10 {
         assert_eq!(ask(address, "hello").await, "HTTP/1.1 200 OK");
     }
-    assert!(places.stats().open <= 4 && places.stats().closed >= 26, "{:?}", places.stats());
+    assert!(
+        places.stats().open <= 4 && places.stats().closed >= 26,
+        "{:?}",
+        places.stats()
+    );
 }
 
 #[tokio::test]
@@ -105,6 +132,9 @@ async fn bytes_return_when_a_request_is_over() {
     for _ in 0..5 {
         assert_eq!(ask(address, &"x".repeat(90)).await, "HTTP/1.1 200 OK");
     }
-    assert_eq!(ask(address, &"x".repeat(101)).await, "HTTP/1.1 503 Service Unavailable");
+    assert_eq!(
+        ask(address, &"x".repeat(101)).await,
+        "HTTP/1.1 503 Service Unavailable"
+    );
     assert_eq!(places.stats().body_bytes, 0);
 }

@@ -31,13 +31,21 @@ impl<S> Tracked<S> {
 
 /// What is read is no progress: a client that sends its head byte by byte makes the host wait all the same.
 impl<S: Read + Unpin> Read for Tracked<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl<S: Write + Unpin> Write for Tracked<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let bytes = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
         Poll::Ready(Ok(self.wrote(bytes)))
     }
@@ -54,7 +62,11 @@ impl<S: Write + Unpin> Write for Tracked<S> {
         self.stream.is_write_vectored()
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let bytes = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
         Poll::Ready(Ok(self.wrote(bytes)))
     }

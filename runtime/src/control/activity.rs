@@ -16,5 +16,9 @@ pub(super) struct Activity {
 
 pub(super) fn picture(host: &Host) -> Activity {
     let seen = &host.observations;
-    Activity { invocations: seen.invocations(), failures: seen.failures(), failure_groups: seen.failure_groups() }
+    Activity {
+        invocations: seen.invocations(),
+        failures: seen.failures(),
+        failure_groups: seen.failure_groups(),
+    }
 }

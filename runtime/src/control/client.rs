@@ -48,10 +48,17 @@ impl Client {
             Asked::Answer(answer) => answer["token"].as_str().unwrap_or_default().to_owned(),
             other => return other,
         };
-        self.ask(Method::POST, path, Some((&token, body)), who).await
+        self.ask(Method::POST, path, Some((&token, body)), who)
+            .await
     }
 
-    async fn ask(&self, method: Method, path: &str, change: Option<(&str, &Value)>, who: &str) -> Asked {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        change: Option<(&str, &Value)>,
+        who: &str,
+    ) -> Asked {
         match tokio::time::timeout(PATIENCE, self.exchange(method, path, change, who)).await {
             Ok(Ok(asked)) => asked,
             Ok(Err(why)) => Asked::Nobody(why.to_string()),
@@ -67,11 +74,18 @@ impl Client {
         who: &str,
     ) -> Result<Asked, Box<dyn std::error::Error + Send + Sync>> {
         let stream = tokio::net::TcpStream::connect(self.address).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, self.address.to_string());
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.address.to_string());
         let mut body = Bytes::new();
         if let Some((token, change)) = change {
-            request = request.header(TOKEN, token).header("x-usher-who", who).header(header::CONTENT_TYPE, "application/json");
+            request = request
+                .header(TOKEN, token)
+                .header("x-usher-who", who)
+                .header(header::CONTENT_TYPE, "application/json");
             body = Bytes::from(serde_json::to_vec(change)?);
         }
         let request = request.body(Full::new(body))?;
@@ -84,6 +98,10 @@ impl Client {
         if status.is_success() {
             return Ok(Asked::Answer(answer));
         }
-        Ok(Asked::Refused(answer["message"].as_str().map_or_else(|| status.to_string(), str::to_owned)))
+        Ok(Asked::Refused(
+            answer["message"]
+                .as_str()
+                .map_or_else(|| status.to_string(), str::to_owned),
+        ))
     }
 }

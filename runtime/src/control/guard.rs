@@ -11,17 +11,30 @@ pub(super) const TOKEN: &str = "x-usher-token";
 
 /// The request comes from a program on this machine, or from this host's own page.
 pub(super) fn is_local(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default())
+    };
     let host = text(header::HOST).unwrap_or_default();
-    let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.parse::<u16>().is_ok())
+        .map_or(host, |(name, _)| name);
     let own = |origin: &str| origin.strip_prefix("http://") == Some(host);
     matches!(name, "localhost" | "127.0.0.1" | "[::1]") && text(header::ORIGIN).is_none_or(own)
 }
 
 /// The request brings the token of this run. Compared without a shortcut, so that time tells nothing.
 pub(super) fn has_token(headers: &HeaderMap, token: &str) -> bool {
-    let given = headers.get(TOKEN).map(http::HeaderValue::as_bytes).unwrap_or_default();
-    let different = given.iter().zip(token.as_bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
+    let given = headers
+        .get(TOKEN)
+        .map(http::HeaderValue::as_bytes)
+        .unwrap_or_default();
+    let different = given
+        .iter()
+        .zip(token.as_bytes())
+        .fold(0, |sum, (a, b)| sum | (a ^ b));
     given.len() == token.len() && different == 0 && !token.is_empty()
 }
 
@@ -31,7 +44,10 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &'static str)| {
-            (header::HeaderName::from_static(name), header::HeaderValue::from_static(value))
+            (
+                header::HeaderName::from_static(name),
+                header::HeaderValue::from_static(value),
+            )
         };
         pairs.iter().map(pair).collect()
     }
@@ -44,9 +60,21 @@ mod tests {
         for host in ["evil.example:18090", "127.0.0.1.evil.example", ""] {
             assert!(!is_local(&headers(&[("host", host)])), "{host}");
         }
-        assert!(is_local(&headers(&[("host", "localhost:1"), ("origin", "http://localhost:1")])));
-        for origin in ["http://evil.example", "http://localhost:2", "https://localhost:1", "null", ""] {
-            assert!(!is_local(&headers(&[("host", "localhost:1"), ("origin", origin)])), "{origin}");
+        assert!(is_local(&headers(&[
+            ("host", "localhost:1"),
+            ("origin", "http://localhost:1")
+        ])));
+        for origin in [
+            "http://evil.example",
+            "http://localhost:2",
+            "https://localhost:1",
+            "null",
+            "",
+        ] {
+            assert!(
+                !is_local(&headers(&[("host", "localhost:1"), ("origin", origin)])),
+                "{origin}"
+            );
         }
     }
 

@@ -59,7 +59,14 @@ impl Problem {
             Of::Events(function) => (None, Some(function.to_owned())),
         };
         let why = health.problem()?;
-        Some(Self { mapping, function, part: None, state: Some(health.state), since_ms: Some(health.since_ms), why })
+        Some(Self {
+            mapping,
+            function,
+            part: None,
+            state: Some(health.state),
+            since_ms: Some(health.since_ms),
+            why,
+        })
     }
 }
 
@@ -71,27 +78,59 @@ impl Health {
 
 pub(super) fn judge(picture: &Picture) -> Health {
     let kafka = picture.mappings.iter().flat_map(of_mapping);
-    let queues = picture.queues.iter().filter_map(|queue| Problem::of(Of::Mapping(&queue.mapping), &queue.health));
-    let events = picture.events.iter().filter_map(|events| Problem::of(Of::Events(&events.function), &events.health));
+    let queues = picture
+        .queues
+        .iter()
+        .filter_map(|queue| Problem::of(Of::Mapping(&queue.mapping), &queue.health));
+    let events = picture
+        .events
+        .iter()
+        .filter_map(|events| Problem::of(Of::Events(&events.function), &events.health));
     let parts = picture.parts.iter().filter_map(|part| {
         let why = part.problem.clone()?;
-        Some(Problem { part: Some(part.part.clone()), why, ..Problem::default() })
+        Some(Problem {
+            part: Some(part.part.clone()),
+            why,
+            ..Problem::default()
+        })
     });
     let problems: Vec<Problem> = kafka.chain(queues).chain(events).chain(parts).collect();
-    Health { status: if problems.is_empty() { "ok" } else { "degraded" }, problems, alarms: alarms(picture) }
+    Health {
+        status: if problems.is_empty() {
+            "ok"
+        } else {
+            "degraded"
+        },
+        problems,
+        alarms: alarms(picture),
+    }
 }
 
 /// A problem for each partition that is unwell; where the mapping as a whole is, that one.
 fn of_mapping(mapping: &MappingStatus) -> Vec<Problem> {
     let of = Of::Mapping(&mapping.mapping);
-    let parts = mapping.partitions.iter().filter(|partition| partition.health.state == mapping.health.state);
-    let mut problems: Vec<Problem> = parts.filter_map(|partition| Problem::of(of, &partition.health)).collect();
+    let parts = mapping
+        .partitions
+        .iter()
+        .filter(|partition| partition.health.state == mapping.health.state);
+    let mut problems: Vec<Problem> = parts
+        .filter_map(|partition| Problem::of(of, &partition.health))
+        .collect();
     // a fault of the whole mapping has no partition with the same reason
-    if !problems.iter().any(|problem| Some(&problem.why) == mapping.health.problem().as_ref()) {
+    if !problems
+        .iter()
+        .any(|problem| Some(&problem.why) == mapping.health.problem().as_ref())
+    {
         problems = Problem::of(of, &mapping.health).into_iter().collect();
     }
     let better = |partition: &&PartitionStatus| partition.health.state != mapping.health.state;
-    problems.extend(mapping.partitions.iter().filter(better).filter_map(|partition| Problem::of(of, &partition.health)));
+    problems.extend(
+        mapping
+            .partitions
+            .iter()
+            .filter(better)
+            .filter_map(|partition| Problem::of(of, &partition.health)),
+    );
     let mut named = BTreeSet::new();
     problems.retain(|problem| named.insert(problem.why.clone()));
     problems
@@ -122,15 +161,30 @@ fn alarms(picture: &Picture) -> Vec<Alarm> {
             mapping.logs_replaced
         ),
     });
-    let events = picture.events.iter().filter(|events| events.lost > 0).map(|events| Alarm {
-        of: events.function.clone(),
-        alarm: format!("{} asynchronous events were given up without a record; the log names each", events.lost),
-    });
+    let events = picture
+        .events
+        .iter()
+        .filter(|events| events.lost > 0)
+        .map(|events| Alarm {
+            of: events.function.clone(),
+            alarm: format!(
+                "{} asynchronous events were given up without a record; the log names each",
+                events.lost
+            ),
+        });
     let keys = picture.keys.iter().filter_map(|keys| {
         let problem = keys.problem.as_deref()?;
-        Some(Alarm { of: keys.source.clone(), alarm: format!("keys for tokens stay as they were: {problem}") })
+        Some(Alarm {
+            of: keys.source.clone(),
+            alarm: format!("keys for tokens stay as they were: {problem}"),
+        })
     });
-    records.chain(deleted).chain(replaced).chain(events).chain(keys).collect()
+    records
+        .chain(deleted)
+        .chain(replaced)
+        .chain(events)
+        .chain(keys)
+        .collect()
 }
 
 #[cfg(test)]
@@ -140,19 +194,44 @@ mod tests {
 
     #[test]
     fn a_source_that_does_not_answer_is_named() {
-        let health = SourceHealth { state: SourceState::Away, reason: Some("Kafka is away".into()), ..SourceHealth::default() };
-        let away = MappingStatus { mapping: "Orders".into(), health, ..MappingStatus::default() };
-        let picture = Picture { mappings: vec![MappingStatus::default(), away], ..Picture::default() };
+        let health = SourceHealth {
+            state: SourceState::Away,
+            reason: Some("Kafka is away".into()),
+            ..SourceHealth::default()
+        };
+        let away = MappingStatus {
+            mapping: "Orders".into(),
+            health,
+            ..MappingStatus::default()
+        };
+        let picture = Picture {
+            mappings: vec![MappingStatus::default(), away],
+            ..Picture::default()
+        };
         let health = judge(&picture);
-        assert_eq!((health.is_well(), health.problems.len(), health.problems[0].mapping.as_deref()), (false, 1, Some("Orders")));
+        assert_eq!(
+            (
+                health.is_well(),
+                health.problems.len(),
+                health.problems[0].mapping.as_deref()
+            ),
+            (false, 1, Some("Orders"))
+        );
         assert!(judge(&Picture::default()).is_well());
     }
 
     #[test]
     fn every_unwell_partition_is_named_and_one_that_is_behind_is_not() {
         let partition = |state: SourceState, reason: &str| {
-            let health = SourceHealth { state, reason: Some(reason.to_owned()), ..SourceHealth::default() };
-            PartitionStatus { health, ..PartitionStatus::default() }
+            let health = SourceHealth {
+                state,
+                reason: Some(reason.to_owned()),
+                ..SourceHealth::default()
+            };
+            PartitionStatus {
+                health,
+                ..PartitionStatus::default()
+            }
         };
         let partitions = vec![
             partition(SourceState::Behind, "slow"),
@@ -161,19 +240,56 @@ mod tests {
             partition(SourceState::Stuck, "three"),
         ];
         let health = SourceHealth::of_parts(partitions.iter().map(|partition| &partition.health));
-        let mapping = MappingStatus { mapping: "Orders".into(), health, partitions, ..MappingStatus::default() };
-        let health = judge(&Picture { mappings: vec![mapping], ..Picture::default() });
-        assert_eq!(health.problems.iter().map(|problem| problem.why.as_str()).collect::<Vec<_>>(), ["one", "three", "two"]);
+        let mapping = MappingStatus {
+            mapping: "Orders".into(),
+            health,
+            partitions,
+            ..MappingStatus::default()
+        };
+        let health = judge(&Picture {
+            mappings: vec![mapping],
+            ..Picture::default()
+        });
+        assert_eq!(
+            health
+                .problems
+                .iter()
+                .map(|problem| problem.why.as_str())
+                .collect::<Vec<_>>(),
+            ["one", "three", "two"]
+        );
     }
 
     #[test]
     fn what_was_lost_is_named_and_leaves_the_host_well() {
-        let lost = MappingStatus { mapping: "Orders".into(), records_lost: 2, ..MappingStatus::default() };
-        let health = judge(&Picture { mappings: vec![lost], ..Picture::default() });
-        assert!(health.is_well() && health.alarms[0].of == "Orders" && health.alarms[0].alarm.starts_with("2 records"));
-        let deleted = MappingStatus { records_deleted_unread: 40, logs_replaced: 3, ..MappingStatus::default() };
-        let alarms = judge(&Picture { mappings: vec![deleted], ..Picture::default() }).alarms;
-        assert!(alarms[0].alarm.starts_with("40 records were deleted") && alarms[1].alarm.starts_with("3 partitions"));
+        let lost = MappingStatus {
+            mapping: "Orders".into(),
+            records_lost: 2,
+            ..MappingStatus::default()
+        };
+        let health = judge(&Picture {
+            mappings: vec![lost],
+            ..Picture::default()
+        });
+        assert!(
+            health.is_well()
+                && health.alarms[0].of == "Orders"
+                && health.alarms[0].alarm.starts_with("2 records")
+        );
+        let deleted = MappingStatus {
+            records_deleted_unread: 40,
+            logs_replaced: 3,
+            ..MappingStatus::default()
+        };
+        let alarms = judge(&Picture {
+            mappings: vec![deleted],
+            ..Picture::default()
+        })
+        .alarms;
+        assert!(
+            alarms[0].alarm.starts_with("40 records were deleted")
+                && alarms[1].alarm.starts_with("3 partitions")
+        );
     }
 
     #[test]
@@ -184,7 +300,13 @@ mod tests {
             restarts: 1,
             problem: (!up).then(|| "it panicked".to_owned()),
         };
-        let health = judge(&Picture { parts: vec![part(false), part(true)], ..Picture::default() });
-        assert_eq!((health.problems.len(), health.problems[0].part.as_deref()), (1, Some("schedule Tick")));
+        let health = judge(&Picture {
+            parts: vec![part(false), part(true)],
+            ..Picture::default()
+        });
+        assert_eq!(
+            (health.problems.len(), health.problems[0].part.as_deref()),
+            (1, Some("schedule Tick"))
+        );
     }
 }

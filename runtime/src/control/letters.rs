@@ -34,7 +34,11 @@ impl Letters {
         }
         // one that was away may be back at once
         let holds = |streams: &Result<_, _>| if streams.is_ok() { FOUND } else { COUNTED };
-        let streams = match last.streams.take().filter(|(at, streams)| at.elapsed() < holds(streams)) {
+        let streams = match last
+            .streams
+            .take()
+            .filter(|(at, streams)| at.elapsed() < holds(streams))
+        {
             Some(known) => known,
             None => (Instant::now(), parked::streams(app).await),
         };

@@ -13,9 +13,19 @@ use crate::supervision::PartStatus;
 
 pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
     let mut out = Exposition::default();
-    out.single("usher_memory_bytes", Kind::Gauge, "Resident memory of the host's own process.", picture.memory_bytes);
+    out.single(
+        "usher_memory_bytes",
+        Kind::Gauge,
+        "Resident memory of the host's own process.",
+        picture.memory_bytes,
+    );
     let started = picture.started_ms as f64 / 1000.0;
-    out.single("usher_start_time_seconds", Kind::Gauge, "When the host started, seconds since 1970.", started);
+    out.single(
+        "usher_start_time_seconds",
+        Kind::Gauge,
+        "When the host started, seconds since 1970.",
+        started,
+    );
     functions(&mut out, &picture.functions);
     durations(&mut out, observations);
     kafka(&mut out, &picture.mappings);
@@ -31,18 +41,66 @@ pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
 
 fn functions(out: &mut Exposition, all: &[FunctionStats]) {
     type Read = fn(&FunctionStats) -> u64;
-    let busy: Read = |f| f.instances.iter().map(|instance| instance.in_flight.len() as u64).sum();
+    let busy: Read = |f| {
+        f.instances
+            .iter()
+            .map(|instance| instance.in_flight.len() as u64)
+            .sum()
+    };
     let families: [(&str, Kind, &str, Read); 8] = [
-        ("invocations_total", Kind::Counter, "Invocations that ended.", |f| f.invocations),
-        ("errors_total", Kind::Counter, "Invocations that ended in a function error.", |f| f.errors),
-        ("throttles_total", Kind::Counter, "Invocations refused at the concurrency limit.", |f| f.throttles),
-        ("cold_starts_total", Kind::Counter, "Processes started.", |f| f.cold_starts),
-        ("concurrent_executions", Kind::Gauge, "Invocations in flight.", busy),
-        ("queued", Kind::Gauge, "Invocations that wait for an instance.", |f| f.queued as u64),
-        ("instances", Kind::Gauge, "Processes that have not been told to end.", |f| {
-            f.instances.iter().filter(|instance| instance.state != InstanceState::Stopping).count() as u64
-        }),
-        ("concurrency_limit", Kind::Gauge, "Processes at one time at most.", |f| f.limit as u64),
+        (
+            "invocations_total",
+            Kind::Counter,
+            "Invocations that ended.",
+            |f| f.invocations,
+        ),
+        (
+            "errors_total",
+            Kind::Counter,
+            "Invocations that ended in a function error.",
+            |f| f.errors,
+        ),
+        (
+            "throttles_total",
+            Kind::Counter,
+            "Invocations refused at the concurrency limit.",
+            |f| f.throttles,
+        ),
+        (
+            "cold_starts_total",
+            Kind::Counter,
+            "Processes started.",
+            |f| f.cold_starts,
+        ),
+        (
+            "concurrent_executions",
+            Kind::Gauge,
+            "Invocations in flight.",
+            busy,
+        ),
+        (
+            "queued",
+            Kind::Gauge,
+            "Invocations that wait for an instance.",
+            |f| f.queued as u64,
+        ),
+        (
+            "instances",
+            Kind::Gauge,
+            "Processes that have not been told to end.",
+            |f| {
+                f.instances
+                    .iter()
+                    .filter(|instance| instance.state != InstanceState::Stopping)
+                    .count() as u64
+            },
+        ),
+        (
+            "concurrency_limit",
+            Kind::Gauge,
+            "Processes at one time at most.",
+            |f| f.limit as u64,
+        ),
     ];
     for (name, kind, help, read) in families {
         let name = format!("usher_function_{name}");
@@ -55,14 +113,23 @@ fn functions(out: &mut Exposition, all: &[FunctionStats]) {
 
 fn durations(out: &mut Exposition, observations: &Observations) {
     let durations = observations.durations();
-    let mut family = |name: &str, help: &str, of: fn(&crate::observation::Durations) -> &Histogram| {
-        out.family(name, Kind::Histogram, help);
-        for (function, durations) in &durations {
-            out.histogram(name, &[("function", function)], of(durations));
-        }
-    };
-    family("usher_function_duration_seconds", "From hand-over to answer.", |d| &d.invocations);
-    family("usher_function_init_seconds", "From a process' start to its first request for an event.", |d| &d.inits);
+    let mut family =
+        |name: &str, help: &str, of: fn(&crate::observation::Durations) -> &Histogram| {
+            out.family(name, Kind::Histogram, help);
+            for (function, durations) in &durations {
+                out.histogram(name, &[("function", function)], of(durations));
+            }
+        };
+    family(
+        "usher_function_duration_seconds",
+        "From hand-over to answer.",
+        |d| &d.invocations,
+    );
+    family(
+        "usher_function_init_seconds",
+        "From a process' start to its first request for an event.",
+        |d| &d.inits,
+    );
 }
 
 /// Reads a value of a partition; `None`: there is no sample.
@@ -86,11 +153,36 @@ fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
             "Partitions read from their start because their log is another one than before.",
             |m| m.logs_replaced,
         ),
-        ("records_filtered_total", Kind::Counter, "Records dropped by the filters.", |m| m.records_filtered),
-        ("records_done_total", Kind::Counter, "Records that are over with: done, or discarded.", |m| m.records_done),
-        ("batches_total", Kind::Counter, "Batches handed to the function.", |m| m.batches),
-        ("failed_batches_total", Kind::Counter, "Batches that failed, whole or in part.", |m| m.failed_batches),
-        ("records_discarded_total", Kind::Counter, "Records given up by a limit of the mapping.", |m| m.records_discarded),
+        (
+            "records_filtered_total",
+            Kind::Counter,
+            "Records dropped by the filters.",
+            |m| m.records_filtered,
+        ),
+        (
+            "records_done_total",
+            Kind::Counter,
+            "Records that are over with: done, or discarded.",
+            |m| m.records_done,
+        ),
+        (
+            "batches_total",
+            Kind::Counter,
+            "Batches handed to the function.",
+            |m| m.batches,
+        ),
+        (
+            "failed_batches_total",
+            Kind::Counter,
+            "Batches that failed, whole or in part.",
+            |m| m.failed_batches,
+        ),
+        (
+            "records_discarded_total",
+            Kind::Counter,
+            "Records given up by a limit of the mapping.",
+            |m| m.records_discarded,
+        ),
         (
             "failure_records_reduced_total",
             Kind::Counter,
@@ -103,9 +195,12 @@ fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
             "Records larger than an event, or than their destination takes in any form.",
             |m| m.records_lost,
         ),
-        ("up", Kind::Gauge, "0 while the mapping is failing, stuck, missing or away, else 1.", |m| {
-            (!m.health.state.is_unwell()).into()
-        }),
+        (
+            "up",
+            Kind::Gauge,
+            "0 while the mapping is failing, stuck, missing or away, else 1.",
+            |m| (!m.health.state.is_unwell()).into(),
+        ),
     ];
     for (name, kind, help, read) in families {
         let name = format!("usher_kafka_{name}");
@@ -115,9 +210,11 @@ fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
         }
     }
     let families: [(&str, &str, OfPartition); 2] = [
-        ("usher_kafka_lag", "Offsets between what is done and the last stable offset, of partitions that this host owns.", |p| {
-            p.lag.map(|lag| lag as f64)
-        }),
+        (
+            "usher_kafka_lag",
+            "Offsets between what is done and the last stable offset, of partitions that this host owns.",
+            |p| p.lag.map(|lag| lag as f64),
+        ),
         (
             "usher_kafka_lag_seconds",
             "Age of the oldest record that waits, of partitions that this host owns; 0: none waits.",
@@ -129,7 +226,11 @@ fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
         for mapping in mappings {
             for partition in &mapping.partitions {
                 let number = partition.partition.to_string();
-                let labels = [("mapping", mapping.mapping.as_str()), ("topic", &partition.topic), ("partition", &number)];
+                let labels = [
+                    ("mapping", mapping.mapping.as_str()),
+                    ("topic", &partition.topic),
+                    ("partition", &number),
+                ];
                 if let Some(value) = read(partition) {
                     out.sample(name, &labels, value);
                 }
@@ -144,25 +245,50 @@ fn seconds(milliseconds: Millis) -> f64 {
 
 /// The health of every source: mappings of topics and queues by their id, asynchronous events by their function.
 fn sources(out: &mut Exposition, picture: &Picture) {
-    let kafka = picture.mappings.iter().map(|mapping| ("kafka", mapping.mapping.as_str(), &mapping.health));
-    let queues = picture.queues.iter().map(|queue| ("sqs", queue.mapping.as_str(), &queue.health));
-    let events = picture.events.iter().map(|events| ("events", events.function.as_str(), &events.health));
+    let kafka = picture
+        .mappings
+        .iter()
+        .map(|mapping| ("kafka", mapping.mapping.as_str(), &mapping.health));
+    let queues = picture
+        .queues
+        .iter()
+        .map(|queue| ("sqs", queue.mapping.as_str(), &queue.health));
+    let events = picture
+        .events
+        .iter()
+        .map(|events| ("events", events.function.as_str(), &events.health));
     let all: Vec<_> = kafka.chain(queues).chain(events).collect();
-    out.family("usher_source_state", Kind::Gauge, "1 for the state that a source is in, 0 for the others.");
+    out.family(
+        "usher_source_state",
+        Kind::Gauge,
+        "1 for the state that a source is in, 0 for the others.",
+    );
     for (kind, source, health) in &all {
         for state in SourceState::ALL {
             let labels = [("kind", *kind), ("source", source), ("state", state.name())];
-            out.sample("usher_source_state", &labels, u64::from(health.state == state));
+            out.sample(
+                "usher_source_state",
+                &labels,
+                u64::from(health.state == state),
+            );
         }
     }
     let families: [(&str, &str, OfSource); 3] = [
-        ("usher_source_state_since_seconds", "Since when a source is in its state, seconds since 1970.", |h| Some(h.since_ms)),
-        ("usher_source_oldest_waiting_seconds", "Age of the oldest work that waits at a source; 0: none waits.", |h| {
-            Some(h.oldest_waiting_ms.unwrap_or_default())
-        }),
-        ("usher_source_last_progress_seconds", "When work of a source was last done, seconds since 1970.", |h| {
-            h.last_progress_ms
-        }),
+        (
+            "usher_source_state_since_seconds",
+            "Since when a source is in its state, seconds since 1970.",
+            |h| Some(h.since_ms),
+        ),
+        (
+            "usher_source_oldest_waiting_seconds",
+            "Age of the oldest work that waits at a source; 0: none waits.",
+            |h| Some(h.oldest_waiting_ms.unwrap_or_default()),
+        ),
+        (
+            "usher_source_last_progress_seconds",
+            "When work of a source was last done, seconds since 1970.",
+            |h| h.last_progress_ms,
+        ),
     ];
     for (name, help, read) in families {
         out.family(name, Kind::Gauge, help);
@@ -177,26 +303,70 @@ fn sources(out: &mut Exposition, picture: &Picture) {
 fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
     type Read = fn(&SqsStatus) -> u64;
     let families: [(&str, Kind, &str, Read); 10] = [
-        ("filtered_total", Kind::Counter, "Messages dropped by the filters, and deleted.", |q| q.filtered),
-        ("received_total", Kind::Counter, "Messages received.", |q| q.received),
-        ("batches_total", Kind::Counter, "Batches handed to the function.", |q| q.batches),
-        ("deleted_total", Kind::Counter, "Messages done and deleted.", |q| q.deleted),
-        ("failed_total", Kind::Counter, "Messages that failed and are left to the queue.", |q| q.failed),
-        ("released_total", Kind::Counter, "Messages given back unseen.", |q| q.released),
-        ("not_deleted_total", Kind::Counter, "Messages done that the queue would not delete.", |q| q.not_deleted),
-        ("in_flight", Kind::Gauge, "Messages at the function.", |q| q.in_flight as u64),
-        ("waiting", Kind::Gauge, "Messages in the queue as last reported, hidden ones included.", |q| {
-            q.waiting.unwrap_or_default()
+        (
+            "filtered_total",
+            Kind::Counter,
+            "Messages dropped by the filters, and deleted.",
+            |q| q.filtered,
+        ),
+        ("received_total", Kind::Counter, "Messages received.", |q| {
+            q.received
         }),
-        ("up", Kind::Gauge, "0 while the mapping is failing, stuck, missing or away, else 1.", |q| {
-            (!q.health.state.is_unwell()).into()
+        (
+            "batches_total",
+            Kind::Counter,
+            "Batches handed to the function.",
+            |q| q.batches,
+        ),
+        (
+            "deleted_total",
+            Kind::Counter,
+            "Messages done and deleted.",
+            |q| q.deleted,
+        ),
+        (
+            "failed_total",
+            Kind::Counter,
+            "Messages that failed and are left to the queue.",
+            |q| q.failed,
+        ),
+        (
+            "released_total",
+            Kind::Counter,
+            "Messages given back unseen.",
+            |q| q.released,
+        ),
+        (
+            "not_deleted_total",
+            Kind::Counter,
+            "Messages done that the queue would not delete.",
+            |q| q.not_deleted,
+        ),
+        ("in_flight", Kind::Gauge, "Messages at the function.", |q| {
+            q.in_flight as u64
         }),
+        (
+            "waiting",
+            Kind::Gauge,
+            "Messages in the queue as last reported, hidden ones included.",
+            |q| q.waiting.unwrap_or_default(),
+        ),
+        (
+            "up",
+            Kind::Gauge,
+            "0 while the mapping is failing, stuck, missing or away, else 1.",
+            |q| (!q.health.state.is_unwell()).into(),
+        ),
     ];
     for (name, kind, help, read) in families {
         let name = format!("usher_sqs_{name}");
         out.family(&name, kind, help);
         for queue in queues {
-            out.sample(&name, &[("mapping", &queue.mapping), ("queue", &queue.queue)], read(queue));
+            out.sample(
+                &name,
+                &[("mapping", &queue.mapping), ("queue", &queue.queue)],
+                read(queue),
+            );
         }
     }
 }
@@ -204,10 +374,30 @@ fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
 fn events(out: &mut Exposition, events: &[AsyncStats]) {
     type Read = fn(&AsyncStats) -> u64;
     let families: [(&str, Kind, &str, Read); 4] = [
-        ("waiting", Kind::Gauge, "Asynchronous events that are to run, or to be tried again.", |e| e.waiting as u64),
-        ("running", Kind::Gauge, "Asynchronous events at the function.", |e| e.running as u64),
-        ("delivering", Kind::Gauge, "Ended events whose destinations have not all been told.", |e| e.delivering as u64),
-        ("lost_total", Kind::Counter, "Events given up without a record: no destination, or none that takes it.", |e| e.lost),
+        (
+            "waiting",
+            Kind::Gauge,
+            "Asynchronous events that are to run, or to be tried again.",
+            |e| e.waiting as u64,
+        ),
+        (
+            "running",
+            Kind::Gauge,
+            "Asynchronous events at the function.",
+            |e| e.running as u64,
+        ),
+        (
+            "delivering",
+            Kind::Gauge,
+            "Ended events whose destinations have not all been told.",
+            |e| e.delivering as u64,
+        ),
+        (
+            "lost_total",
+            Kind::Counter,
+            "Events given up without a record: no destination, or none that takes it.",
+            |e| e.lost,
+        ),
     ];
     for (name, kind, help, read) in families {
         let name = format!("usher_events_{name}");
@@ -220,19 +410,54 @@ fn events(out: &mut Exposition, events: &[AsyncStats]) {
 
 fn keys(out: &mut Exposition, keys: Option<&KeyStatus>) {
     let Some(keys) = keys else { return };
-    out.single("usher_jwks_keys", Kind::Gauge, "Keys that tokens are checked with.", keys.keys as u64);
+    out.single(
+        "usher_jwks_keys",
+        Kind::Gauge,
+        "Keys that tokens are checked with.",
+        keys.keys as u64,
+    );
     let help = "Reads of the key set that failed; the keys before are in force.";
-    out.single("usher_jwks_refresh_failures_total", Kind::Counter, help, keys.refresh_failures);
+    out.single(
+        "usher_jwks_refresh_failures_total",
+        Kind::Counter,
+        help,
+        keys.refresh_failures,
+    );
 }
 
 fn connections(out: &mut Exposition, all: &[PlaceStats]) {
     type Read = fn(&PlaceStats) -> u64;
     let families: [(&str, Kind, &str, Read); 5] = [
-        ("usher_connections", Kind::Gauge, "Connections open now.", |p| p.open as u64),
-        ("usher_connections_limit", Kind::Gauge, "Connections at one time at most.", |p| p.limit as u64),
-        ("usher_connections_closed_total", Kind::Counter, "Connections closed to make room for others.", |p| p.closed),
-        ("usher_body_bytes", Kind::Gauge, "Bytes of request bodies held now.", |p| p.body_bytes as u64),
-        ("usher_body_bytes_limit", Kind::Gauge, "Bytes of request bodies at one time at most.", |p| p.body_limit as u64),
+        (
+            "usher_connections",
+            Kind::Gauge,
+            "Connections open now.",
+            |p| p.open as u64,
+        ),
+        (
+            "usher_connections_limit",
+            Kind::Gauge,
+            "Connections at one time at most.",
+            |p| p.limit as u64,
+        ),
+        (
+            "usher_connections_closed_total",
+            Kind::Counter,
+            "Connections closed to make room for others.",
+            |p| p.closed,
+        ),
+        (
+            "usher_body_bytes",
+            Kind::Gauge,
+            "Bytes of request bodies held now.",
+            |p| p.body_bytes as u64,
+        ),
+        (
+            "usher_body_bytes_limit",
+            Kind::Gauge,
+            "Bytes of request bodies at one time at most.",
+            |p| p.body_limit as u64,
+        ),
     ];
     for (name, kind, help, read) in families {
         out.family(name, kind, help);
@@ -245,10 +470,18 @@ fn connections(out: &mut Exposition, all: &[PlaceStats]) {
 fn parts(out: &mut Exposition, parts: &[PartStatus]) {
     type Read = fn(&PartStatus) -> u64;
     let families: [(&str, Kind, &str, Read); 2] = [
-        ("restarts_total", Kind::Counter, "Starts of a part after its first: it had ended by an error or a panic.", |p| {
-            p.restarts
-        }),
-        ("up", Kind::Gauge, "1 while a part runs; 0 until it has run for 10 s after a restart.", |p| p.up.into()),
+        (
+            "restarts_total",
+            Kind::Counter,
+            "Starts of a part after its first: it had ended by an error or a panic.",
+            |p| p.restarts,
+        ),
+        (
+            "up",
+            Kind::Gauge,
+            "1 while a part runs; 0 until it has run for 10 s after a restart.",
+            |p| p.up.into(),
+        ),
     ];
     for (name, kind, help, read) in families {
         let name = format!("usher_part_{name}");
@@ -261,19 +494,36 @@ fn parts(out: &mut Exposition, parts: &[PartStatus]) {
 
 /// A metric `OrdersStored` of the namespace `Shop` is the summary `emf_shop_orders_stored`, with its dimensions as labels.
 fn printed(out: &mut Exposition, series: &Series) {
-    let mut rows: Vec<_> = series.iter().map(|(key, summed)| (series.family_of(&key.1), key, summed)).collect();
+    let mut rows: Vec<_> = series
+        .iter()
+        .map(|(key, summed)| (series.family_of(&key.1), key, summed))
+        .collect();
     // a family's samples stand together, whoever printed them
     rows.sort_by_key(|row| row.0);
     for (name, (function, _, unit, dimensions), summed) in rows {
-        out.family(name, Kind::Summary, "Printed by functions in CloudWatch's embedded metric format.");
+        out.family(
+            name,
+            Kind::Summary,
+            "Printed by functions in CloudWatch's embedded metric format.",
+        );
         let mut labels = vec![("function", function.as_str()), ("unit", unit.as_str())];
-        labels.extend(dimensions.iter().map(|(dimension, value)| (series.label_of(dimension), value.as_str())));
+        labels.extend(
+            dimensions
+                .iter()
+                .map(|(dimension, value)| (series.label_of(dimension), value.as_str())),
+        );
         out.sample(&format!("{name}_sum"), &labels, summed.sum);
         out.sample(&format!("{name}_count"), &labels, summed.count);
     }
     let help = "Metrics that functions printed and that found no room: too many dimensions.";
-    out.single("usher_emf_dropped_total", Kind::Counter, help, series.dropped());
-    let help = "Metrics and dimensions that functions named like others: they have a longer name here.";
+    out.single(
+        "usher_emf_dropped_total",
+        Kind::Counter,
+        help,
+        series.dropped(),
+    );
+    let help =
+        "Metrics and dimensions that functions named like others: they have a longer name here.";
     out.single("usher_emf_renamed", Kind::Gauge, help, series.renamed());
 }
 
@@ -290,7 +540,13 @@ mod tests {
     use super::*;
 
     /// A line in the embedded metric format with one metric and these dimensions.
-    fn line(namespace: &str, metric: &str, unit: &str, dimensions: &[(String, String)], value: f64) -> String {
+    fn line(
+        namespace: &str,
+        metric: &str,
+        unit: &str,
+        dimensions: &[(String, String)],
+        value: f64,
+    ) -> String {
         let names: Vec<&String> = dimensions.iter().map(|(name, _)| name).collect();
         let directive = json!({ "Namespace": namespace, "Dimensions": [names], "Metrics": [{ "Name": metric, "Unit": unit }] });
         let mut line = json!({ "_aws": { "CloudWatchMetrics": [directive] } });
@@ -303,7 +559,9 @@ mod tests {
 
     /// Few names that come close to one another: the interesting ones are those that clash.
     fn name() -> impl Strategy<Value = String> {
-        let parts = prop::sample::select(vec!["Foo", "foo", "_count", "Count", "_sum", "_bucket", "_total", " ", "/", "ä", "2"]);
+        let parts = prop::sample::select(vec![
+            "Foo", "foo", "_count", "Count", "_sum", "_bucket", "_total", " ", "/", "ä", "2",
+        ]);
         prop::collection::vec(parts, 1..4).prop_map(|parts| parts.concat())
     }
 
@@ -339,7 +597,9 @@ mod tests {
         let text = render(&Picture::default(), &observations);
         let labels = r#"{function="F",unit="Count",d_env="a\"b"}"#;
         assert!(
-            text.contains(&format!("emf_shop_orders_stored_sum{labels} 8\nemf_shop_orders_stored_count{labels} 2\n")),
+            text.contains(&format!(
+                "emf_shop_orders_stored_sum{labels} 8\nemf_shop_orders_stored_count{labels} 2\n"
+            )),
             "{text}"
         );
         assert!(text.contains("usher_emf_dropped_total 0\n"));
@@ -347,10 +607,20 @@ mod tests {
 
     #[test]
     fn no_family_is_announced_twice() {
-        let function = FunctionStats { function: "F".into(), invocations: 3, ..FunctionStats::default() };
-        let picture = Picture { functions: vec![function.clone(), function], ..Picture::default() };
+        let function = FunctionStats {
+            function: "F".into(),
+            invocations: 3,
+            ..FunctionStats::default()
+        };
+        let picture = Picture {
+            functions: vec![function.clone(), function],
+            ..Picture::default()
+        };
         let text = render(&picture, &Observations::default());
-        let mut types: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        let mut types: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("# TYPE"))
+            .collect();
         let all = types.len();
         types.sort_unstable();
         types.dedup();

@@ -79,9 +79,15 @@ type Answer = http::Response<Full<Bytes>>;
 pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>, places: Places) {
     let letters = Arc::new(Letters::default());
     let (_live, never) = watch::channel(false);
-    connections::serve(listener, places, Rules::default(), never, move |request, peers| {
-        let (host, letters) = (host.clone(), letters.clone());
-        async move { routes::answer(request, &peers, &host, &letters).await }
-    })
+    connections::serve(
+        listener,
+        places,
+        Rules::default(),
+        never,
+        move |request, peers| {
+            let (host, letters) = (host.clone(), letters.clone());
+            async move { routes::answer(request, &peers, &host, &letters).await }
+        },
+    )
     .await;
 }

@@ -15,19 +15,45 @@ pub(super) struct Became {
 ///
 /// # Errors
 /// Why nothing changed.
-pub(super) async fn change(host: &Host, who: &str, change: &PositionChange) -> Result<Became, String> {
+pub(super) async fn change(
+    host: &Host,
+    who: &str,
+    change: &PositionChange,
+) -> Result<Became, String> {
     let watch = host.kafka.iter().find(|watch| watch.id() == change.mapping);
-    let watch = watch.ok_or_else(|| format!("this host runs no Kafka mapping {}", change.mapping))?;
+    let watch =
+        watch.ok_or_else(|| format!("this host runs no Kafka mapping {}", change.mapping))?;
     let became = watch.change_position(change).await;
-    let (mapping, topic, partition, action, offset) =
-        (&change.mapping, &change.topic, change.partition, change.action, change.offset);
+    let (mapping, topic, partition, action, offset) = (
+        &change.mapping,
+        &change.topic,
+        change.partition,
+        change.action,
+        change.offset,
+    );
     match became {
         Ok(became) => {
-            tracing::warn!(who, mapping, topic, partition, offset, ?action, "an operator moved the group; {became}");
+            tracing::warn!(
+                who,
+                mapping,
+                topic,
+                partition,
+                offset,
+                ?action,
+                "an operator moved the group; {became}"
+            );
             Ok(Became { became })
         }
         Err(why) => {
-            tracing::warn!(who, mapping, topic, partition, offset, ?action, "an operator's move of the group is refused: {why}");
+            tracing::warn!(
+                who,
+                mapping,
+                topic,
+                partition,
+                offset,
+                ?action,
+                "an operator's move of the group is refused: {why}"
+            );
             Err(why)
         }
     }

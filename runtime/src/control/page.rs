@@ -15,13 +15,25 @@ pub(super) fn file(path: &str) -> Option<Answer> {
     let (kind, body) = match path {
         "/_usher/" | "/_usher" => ("text/html; charset=utf-8", include_str!("page/index.html")),
         "/_usher/page.css" => ("text/css; charset=utf-8", include_str!("page/page.css")),
-        "/_usher/page.js" => ("text/javascript; charset=utf-8", include_str!("page/page.js")),
-        "/_usher/draw.js" => ("text/javascript; charset=utf-8", include_str!("page/draw.js")),
-        "/_usher/sources.js" => ("text/javascript; charset=utf-8", include_str!("page/sources.js")),
+        "/_usher/page.js" => (
+            "text/javascript; charset=utf-8",
+            include_str!("page/page.js"),
+        ),
+        "/_usher/draw.js" => (
+            "text/javascript; charset=utf-8",
+            include_str!("page/draw.js"),
+        ),
+        "/_usher/sources.js" => (
+            "text/javascript; charset=utf-8",
+            include_str!("page/sources.js"),
+        ),
         "/_usher/icon.svg" => ("image/svg+xml", include_str!("page/icon.svg")),
         _ => return None,
     };
     let mut answer = text(kind, body);
-    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    answer.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(POLICY),
+    );
     Some(answer)
 }

@@ -37,17 +37,28 @@ const SHOWN: [&str; 8] = [
 
 const PATHS: &str = "there is /_usher/ (the page), /_usher/status, /_usher/activity, /_usher/settings, /_usher/parked, /metrics, /health and /health/live";
 
-pub(super) async fn answer(request: Request<Incoming>, peers: &Peers, host: &Host, letters: &Letters) -> Answer {
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    peers: &Peers,
+    host: &Host,
+    letters: &Letters,
+) -> Answer {
     let headers = request.headers();
     if !guard::is_local(headers) {
-        return message(StatusCode::FORBIDDEN, "only for programs on this machine: a loopback Host, no foreign Origin");
+        return message(
+            StatusCode::FORBIDDEN,
+            "only for programs on this machine: a loopback Host, no foreign Origin",
+        );
     }
     let path = request.uri().path().to_owned();
     let (own_page, changes) = (page::file(&path), CHANGES.contains(&path.as_str()));
     if own_page.is_none()
         && let Some(parameter) = unknown_parameter(request.uri().query().unwrap_or_default())
     {
-        return message(StatusCode::BAD_REQUEST, &format!("{path} takes no query parameters; {parameter:?} has no effect here"));
+        return message(
+            StatusCode::BAD_REQUEST,
+            &format!("{path} takes no query parameters; {parameter:?} has no effect here"),
+        );
     }
     match *request.method() {
         Method::POST if changes => {
@@ -60,8 +71,12 @@ pub(super) async fn answer(request: Request<Incoming>, peers: &Peers, host: &Hos
             change(&path, request, peers, host).await
         }
         // a HEAD is answered like a GET; the connection sends no body after it
-        Method::GET | Method::HEAD if path != OFFSETS => shown(&path, own_page, host, letters).await,
-        _ if own_page.is_none() && !changes && !SHOWN.contains(&path.as_str()) => message(StatusCode::NOT_FOUND, PATHS),
+        Method::GET | Method::HEAD if path != OFFSETS => {
+            shown(&path, own_page, host, letters).await
+        }
+        _ if own_page.is_none() && !changes && !SHOWN.contains(&path.as_str()) => {
+            message(StatusCode::NOT_FOUND, PATHS)
+        }
         ref method => other(&path, method),
     }
 }
@@ -80,15 +95,23 @@ async fn shown(path: &str, own_page: Option<Answer>, host: &Host, letters: &Lett
         SETTINGS => json(StatusCode::OK, &tuner::picture(&host.tuner)),
         "/_usher/parked" => json(StatusCode::OK, &letters.counted(&host.app).await),
         "/_usher/token" => json(StatusCode::OK, &json!({ "token": host.token })),
-        "/metrics" => {
-            text("text/plain; version=0.0.4; charset=utf-8", metrics::render(&status::picture(host), &host.observations))
-        }
+        "/metrics" => text(
+            "text/plain; version=0.0.4; charset=utf-8",
+            metrics::render(&status::picture(host), &host.observations),
+        ),
         // for the page: a browser logs a 503 as an error
         "/_usher/health" => json(StatusCode::OK, &health::judge(&status::picture(host))),
         "/health/live" => json(StatusCode::OK, &json!({ "status": "ok" })),
         "/health" => {
             let health = health::judge(&status::picture(host));
-            json(if health.is_well() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &health)
+            json(
+                if health.is_well() {
+                    StatusCode::OK
+                } else {
+                    StatusCode::SERVICE_UNAVAILABLE
+                },
+                &health,
+            )
         }
         _ => own_page.unwrap_or_else(|| message(StatusCode::NOT_FOUND, PATHS)),
     }
@@ -111,12 +134,18 @@ fn other(path: &str, method: &Method) -> Answer {
             &format!("{path} takes {allowed}; POST {SETTINGS} and POST {OFFSETS} change something"),
         )
     };
-    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    answer
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allowed));
     answer
 }
 
 async fn change(path: &str, request: Request<Incoming>, peers: &Peers, host: &Host) -> Answer {
-    let who = request.headers().get("x-usher-who").and_then(|who| who.to_str().ok()).unwrap_or("http");
+    let who = request
+        .headers()
+        .get("x-usher-who")
+        .and_then(|who| who.to_str().ok())
+        .unwrap_or("http");
     let who = crate::observation::shortened(who, 60);
     let body = match peers.body(request.into_body(), MOST_BYTES).await {
         Ok(body) => body,
@@ -133,12 +162,22 @@ async fn change(path: &str, request: Request<Incoming>, peers: &Peers, host: &Ho
     if path == OFFSETS {
         return match strict_json::from_slice(&body) {
             Ok(change) => outcome(offsets::change(host, &who, &change).await),
-            Err(error) => message(StatusCode::BAD_REQUEST, &format!("not a move of a consumer group: {error}")),
+            Err(error) => message(
+                StatusCode::BAD_REQUEST,
+                &format!("not a move of a consumer group: {error}"),
+            ),
         };
     }
     match strict_json::from_slice(&body) {
-        Ok(wish) => outcome(host.tuner.wish(&who, &wish).map(|change| json!({ "change": change }))),
-        Err(error) => message(StatusCode::BAD_REQUEST, &format!("not a change ({error}): target, setting and value, all text")),
+        Ok(wish) => outcome(
+            host.tuner
+                .wish(&who, &wish)
+                .map(|change| json!({ "change": change })),
+        ),
+        Err(error) => message(
+            StatusCode::BAD_REQUEST,
+            &format!("not a change ({error}): target, setting and value, all text"),
+        ),
     }
 }
 
@@ -178,6 +217,8 @@ pub(super) fn text(kind: &'static str, body: impl Into<Bytes>) -> Answer {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    answer.headers_mut().extend(fixed.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    answer
+        .headers_mut()
+        .extend(fixed.map(|(name, value)| (name, HeaderValue::from_static(value))));
     answer
 }

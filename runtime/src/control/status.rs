@@ -50,8 +50,17 @@ pub(super) struct Skipped {
 }
 
 fn skipped((id, skipped): (&String, &model::Skipped)) -> Skipped {
-    let model::Skipped { name, runtime, reason } = skipped.clone();
-    Skipped { function: id.clone(), name, runtime, reason }
+    let model::Skipped {
+        name,
+        runtime,
+        reason,
+    } = skipped.clone();
+    Skipped {
+        function: id.clone(),
+        name,
+        runtime,
+        reason,
+    }
 }
 
 pub(super) fn picture(host: &Host) -> Picture {

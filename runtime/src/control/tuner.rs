@@ -26,7 +26,9 @@ pub struct LogSwitch {
 
 impl fmt::Debug for LogSwitch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogSwitch").field("now", &self.now).finish_non_exhaustive()
+        f.debug_struct("LogSwitch")
+            .field("now", &self.now)
+            .finish_non_exhaustive()
     }
 }
 
@@ -48,7 +50,13 @@ impl Tuner {
         (pool, events): (Arc<Pool>, Queue),
         log: Option<LogSwitch>,
     ) -> Self {
-        Self { settings: Mutex::new(settings), sources, pool, events, log }
+        Self {
+            settings: Mutex::new(settings),
+            sources,
+            pool,
+            events,
+            log,
+        }
     }
 
     /// The settings in force.
@@ -64,11 +72,18 @@ impl Tuner {
         let at_ms = epoch_ms(SystemTime::now());
         let mut settings = self.settings();
         let mut next = settings.clone();
-        let changed = next.change(at_ms, who, wish).inspect_err(|why| tracing::warn!(who, "setting refused: {why}"))?;
-        let Some(change) = changed else { return Ok(None) };
+        let changed = next
+            .change(at_ms, who, wish)
+            .inspect_err(|why| tracing::warn!(who, "setting refused: {why}"))?;
+        let Some(change) = changed else {
+            return Ok(None);
+        };
         match (&change.setting, &change.new) {
             (Knob::Log, Value::Text(text)) => {
-                let log = self.log.as_ref().ok_or("this host's log cannot be changed")?;
+                let log = self
+                    .log
+                    .as_ref()
+                    .ok_or("this host's log cannot be changed")?;
                 (log.set)(text)?;
             }
             (Knob::Concurrency, Value::Number(most)) => {
@@ -87,7 +102,13 @@ impl Tuner {
             }
         }
         let (target, setting) = (&change.target, change.setting.name());
-        tracing::info!(who, target, "setting {setting}: {} -> {}", change.old, change.new);
+        tracing::info!(
+            who,
+            target,
+            "setting {setting}: {} -> {}",
+            change.old,
+            change.new
+        );
         Ok(Some(change))
     }
 }
@@ -101,5 +122,8 @@ pub(super) struct Picture {
 
 pub(super) fn picture(tuner: &Tuner) -> Picture {
     let settings = tuner.settings();
-    Picture { settings: settings.shown(), changes: settings.changes() }
+    Picture {
+        settings: settings.shown(),
+        changes: settings.changes(),
+    }
 }

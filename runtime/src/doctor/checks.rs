@@ -34,13 +34,22 @@ pub struct Subject<'a> {
 pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     let Subject { project, app, .. } = subject;
     let sources = app.kafka.len() + app.sqs.len();
-    let read =
-        format!("template and usher.toml: {} functions, {sources} sources, {} queues", app.functions.len(), app.queues.len());
-    let usual = project.concurrency.map_or(DEFAULT_CONCURRENCY, |most| most as usize);
+    let read = format!(
+        "template and usher.toml: {} functions, {sources} sources, {} queues",
+        app.functions.len(),
+        app.queues.len()
+    );
+    let usual = project
+        .concurrency
+        .map_or(DEFAULT_CONCURRENCY, |most| most as usize);
     let mut problems = subject.problems.clone();
     problems.extend(up::contradictions(app, &project.tuned, usual));
     let mut found = Finding::each(&read, Level::Fail, problems);
-    found.extend(app.warnings.iter().map(|warning| Finding::new(Level::Warn, warning.to_string())));
+    found.extend(
+        app.warnings
+            .iter()
+            .map(|warning| Finding::new(Level::Warn, warning.to_string())),
+    );
     found.extend(executables(subject));
     let addresses = project.http_addresses(app);
     let http: BTreeMap<String, SocketAddr> = match addresses {
@@ -52,13 +61,16 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     };
     let faces = up::faces(app, &http, project.control);
     let well = "servers answer and ports are free";
-    found.extend(Finding::each(well, Level::Fail, up::missing(app, &faces).await));
+    found.extend(Finding::each(
+        well,
+        Level::Fail,
+        up::missing(app, &faces).await,
+    ));
     found.extend(topics(app).await);
     found.extend(redis::servers(app).await);
     found.extend(keys(project, app).await);
     if project.control.is_none() {
-        let text =
-            "no control address: no live page, no /metrics, no usher set. Write control = \"127.0.0.1:18090\" into usher.toml";
+        let text = "no control address: no live page, no /metrics, no usher set. Write control = \"127.0.0.1:18090\" into usher.toml";
         found.push(Finding::new(Level::Warn, text));
     }
     found.push(descriptors(project, app));
@@ -67,13 +79,30 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
 
 /// What building needs, if anything is built; then the executables themselves, which a build may still have to make.
 fn executables(subject: &Subject<'_>) -> Vec<Finding> {
-    let Subject { app, build: options, .. } = subject;
-    let tools = if options.no_build { Vec::new() } else { cargo(app) };
+    let Subject {
+        app,
+        build: options,
+        ..
+    } = subject;
+    let tools = if options.no_build {
+        Vec::new()
+    } else {
+        cargo(app)
+    };
     let no_cargo = tools.iter().any(|finding| finding.level == Level::Fail);
     let (mut found, mut ready) = (tools, true);
     for (id, function) in &app.functions {
-        let only = build::Options { only: vec![id.clone()], ..options.clone() };
-        let former = build::build(app, &build::Options { no_build: true, ..only.clone() });
+        let only = build::Options {
+            only: vec![id.clone()],
+            ..options.clone()
+        };
+        let former = build::build(
+            app,
+            &build::Options {
+                no_build: true,
+                ..only.clone()
+            },
+        );
         let refused = match function.code {
             Code::Prebuilt(_) => Vec::new(),
             _ if options.no_build => Vec::new(),
@@ -86,11 +115,23 @@ fn executables(subject: &Subject<'_>) -> Vec<Finding> {
             _ if options.no_build => (Level::Fail, ""),
             Code::Cargo { .. } | Code::Tool(_) => (Level::Warn, "\n(usher up builds it)"),
         };
-        found.extend(former.err().filter(|_| refused.is_empty()).map(|why| Finding::new(level, format!("{why}{hint}"))));
-        found.extend(refused.into_iter().map(|why| Finding::new(Level::Fail, why)));
+        found.extend(
+            former
+                .err()
+                .filter(|_| refused.is_empty())
+                .map(|why| Finding::new(level, format!("{why}{hint}"))),
+        );
+        found.extend(
+            refused
+                .into_iter()
+                .map(|why| Finding::new(Level::Fail, why)),
+        );
     }
     if ready && !app.functions.is_empty() {
-        found.push(Finding::new(Level::Ok, format!("executables are there, for {}", std::env::consts::ARCH)));
+        found.push(Finding::new(
+            Level::Ok,
+            format!("executables are there, for {}", std::env::consts::ARCH),
+        ));
     }
     found
 }
@@ -100,9 +141,17 @@ fn cargo(app: &Application) -> Vec<Finding> {
     let folders: BTreeSet<&Path> = app
         .functions
         .values()
-        .filter_map(|function| if let Code::Cargo { dir, .. } = &function.code { Some(dir.as_path()) } else { None })
+        .filter_map(|function| {
+            if let Code::Cargo { dir, .. } = &function.code {
+                Some(dir.as_path())
+            } else {
+                None
+            }
+        })
         .collect();
-    let Some(folder) = folders.first() else { return Vec::new() };
+    let Some(folder) = folders.first() else {
+        return Vec::new();
+    };
     // run in a function's own folder: rust-toolchain.toml decides there
     let cargo = said("cargo", folder).map_or_else(
         || Finding::new(Level::Fail, "cargo does not run, and functions have to be built. Install Rust: https://rustup.rs"),
@@ -122,9 +171,16 @@ fn cargo(app: &Application) -> Vec<Finding> {
 
 /// The first line that a program says of its version.
 fn said(program: &str, folder: &Path) -> Option<String> {
-    let output = Command::new(program).arg("--version").current_dir(folder).output().ok()?;
+    let output = Command::new(program)
+        .arg("--version")
+        .current_dir(folder)
+        .output()
+        .ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    output.status.success().then(|| text.lines().next().unwrap_or(program).to_owned())
+    output
+        .status
+        .success()
+        .then(|| text.lines().next().unwrap_or(program).to_owned())
 }
 
 /// Topics that do not exist yet, of clusters that answer: of others the servers' look has told.
@@ -135,7 +191,11 @@ async fn topics(app: &Application) -> Vec<Finding> {
         if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
             topics.push(topic.clone());
         }
-        let (names, place, security) = (topics.join(", "), mapping.bootstrap_servers.clone(), mapping.security.clone());
+        let (names, place, security) = (
+            topics.join(", "),
+            mapping.bootstrap_servers.clone(),
+            mapping.security.clone(),
+        );
         let asked = tokio::task::spawn_blocking({
             let place = place.clone();
             move || kafka::reach(&place, &security, &topics, PATIENCE)
@@ -143,33 +203,53 @@ async fn topics(app: &Application) -> Vec<Finding> {
         let asked = asked.await;
         let Ok(Ok(missing)) = asked else { continue };
         let well = format!("{}: topic {names} at {place}", mapping.id);
-        let problem =
-            |topic| format!("there is no topic {topic} at {place}. It is read as soon as it exists; create it, or name another");
-        found.extend(Finding::each(&well, Level::Warn, missing.into_iter().map(problem).collect()));
+        let problem = |topic| {
+            format!(
+                "there is no topic {topic} at {place}. It is read as soon as it exists; create it, or name another"
+            )
+        };
+        found.extend(Finding::each(
+            &well,
+            Level::Warn,
+            missing.into_iter().map(problem).collect(),
+        ));
     }
     found
 }
 
 async fn keys(project: &Project, app: &Application) -> Vec<Finding> {
-    let guarded = |api: &&crate::model::Api| api.routes.iter().any(|route| route.authorizer.is_some());
+    let guarded =
+        |api: &&crate::model::Api| api.routes.iter().any(|route| route.authorizer.is_some());
     let apis: Vec<_> = app.apis.iter().filter(guarded).collect();
     if apis.is_empty() {
         return Vec::new();
     }
     let problems = match project.jwks.clone() {
-        None => apis.iter().filter_map(|api| crate::http::check(api, false).err()).collect(),
-        Some(source) => KeyStore::load(source, Refresh::default()).await.err().into_iter().collect(),
+        None => apis
+            .iter()
+            .filter_map(|api| crate::http::check(api, false).err())
+            .collect(),
+        Some(source) => KeyStore::load(source, Refresh::default())
+            .await
+            .err()
+            .into_iter()
+            .collect(),
     };
     Finding::each("keys for the JWT authorizers", Level::Fail, problems)
 }
 
 /// `usher up` raises its own limit as far as it may.
 fn descriptors(project: &Project, app: &Application) -> Finding {
-    let usual = project.concurrency.map_or(DEFAULT_CONCURRENCY, |most| most as usize);
+    let usual = project
+        .concurrency
+        .map_or(DEFAULT_CONCURRENCY, |most| most as usize);
     let needs = Needs::of(app, usual);
     let (wanted, processes) = (needs.wanted(), needs.processes);
     match allowed_at_most() {
-        Ok(hard) if hard >= wanted => Finding::new(Level::Ok, format!("{hard} open files allowed, about {wanted} may be needed")),
+        Ok(hard) if hard >= wanted => Finding::new(
+            Level::Ok,
+            format!("{hard} open files allowed, about {wanted} may be needed"),
+        ),
         Ok(hard) => Finding::new(
             Level::Warn,
             format!(
@@ -177,6 +257,9 @@ fn descriptors(project: &Project, app: &Application) -> Finding {
                  limit (ulimit -Hn {wanted}), or lower concurrency"
             ),
         ),
-        Err(error) => Finding::new(Level::Warn, format!("the limit of open files is not known: {error}")),
+        Err(error) => Finding::new(
+            Level::Warn,
+            format!("the limit of open files is not known: {error}"),
+        ),
     }
 }

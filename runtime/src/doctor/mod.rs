@@ -31,7 +31,10 @@ pub struct Finding {
 
 impl Finding {
     fn new(level: Level, text: impl Into<String>) -> Self {
-        Self { level, text: text.into() }
+        Self {
+            level,
+            text: text.into(),
+        }
     }
 
     /// Something well if there are no problems, else each of them.
@@ -39,7 +42,10 @@ impl Finding {
         if problems.is_empty() {
             return vec![Self::new(Level::Ok, well)];
         }
-        problems.into_iter().map(|problem| Self::new(level, problem)).collect()
+        problems
+            .into_iter()
+            .map(|problem| Self::new(level, problem))
+            .collect()
     }
 }
 

@@ -16,10 +16,20 @@ pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
         return None;
     }
     if let Some(line) = too_deep(text) {
-        problems.error(line, format!("nested more than {DEEPEST} deep. Flatten this part."));
+        problems.error(
+            line,
+            format!("nested more than {DEEPEST} deep. Flatten this part."),
+        );
         return None;
     }
-    Some(Cursor { text, at: 0, line: 1 }.value(problems))
+    Some(
+        Cursor {
+            text,
+            at: 0,
+            line: 1,
+        }
+        .value(problems),
+    )
 }
 
 /// The line on which a JSON text nests deeper than [`DEEPEST`]. `serde_json` skips what it ignores without a bound.
@@ -93,7 +103,9 @@ impl<'t> Cursor<'t> {
                 Kind::List(items)
             }
             b'"' => Kind::Scalar(self.string()),
-            _ => match self.until(|byte| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace()) {
+            _ => match self
+                .until(|byte| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace())
+            {
                 "null" => Kind::Null,
                 number => Kind::Scalar(number.to_owned()),
             },
@@ -110,7 +122,13 @@ impl<'t> Cursor<'t> {
             self.pass(b':');
             let value = self.value(problems);
             if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                problems.error(line, format!("{key} is written twice here (first on line {}). Keep one.", first.line));
+                problems.error(
+                    line,
+                    format!(
+                        "{key} is written twice here (first on line {}). Keep one.",
+                        first.line
+                    ),
+                );
             }
             entries.push(Entry::new(key, line, value));
             self.pass(b',');
@@ -144,9 +162,19 @@ mod tests {
         let text = "{\n\t\"a\": [1, true, \"x\\n\\\"y\\\"\\\\\"],\n  \"b\": {\"Ref\": \"P\"},\"c\":null,\n  \"d\": {}, \"e\": [ ], \"f\": -1.5e3\n}\n";
         let mut problems = Problems::new("t");
         let json = parse_json(text, &mut problems).unwrap();
-        assert_eq!(Some(&json), parse_yaml(&text.replace('\t', " "), &mut problems).as_ref());
+        assert_eq!(
+            Some(&json),
+            parse_yaml(&text.replace('\t', " "), &mut problems).as_ref()
+        );
         assert!(!problems.has_errors(), "{problems:?}");
-        assert_eq!((json.entries()[0].line, json.entries()[1].line, json.entries()[3].line), (2, 3, 4));
+        assert_eq!(
+            (
+                json.entries()[0].line,
+                json.entries()[1].line,
+                json.entries()[3].line
+            ),
+            (2, 3, 4)
+        );
         let smile = parse_json(r#"["\ud83d\ude00 \/"]"#, &mut problems).unwrap();
         assert_eq!(smile.items()[0].text(), Some("\u{1f600} /"));
     }
@@ -154,7 +182,11 @@ mod tests {
     #[test]
     fn a_byte_order_mark_and_brackets_in_strings_change_nothing() {
         let mut problems = Problems::new("t");
-        let text = format!("\u{feff}[\"{}\\\"{}\", 1]", "[".repeat(200), "{".repeat(200));
+        let text = format!(
+            "\u{feff}[\"{}\\\"{}\", 1]",
+            "[".repeat(200),
+            "{".repeat(200)
+        );
         assert_eq!(parse_json(&text, &mut problems).unwrap().items().len(), 2);
         assert!(!problems.has_errors(), "{problems:?}");
     }
@@ -165,9 +197,14 @@ mod tests {
             format!("\n{}{}", "[".repeat(100_000), "]".repeat(100_000)),
             format!("{}1{}", "{\"a\":".repeat(101), "}".repeat(101)),
         );
-        for (text, line) in
-            [(deep.as_str(), 2), (&braces, 1), ("", 1), ("{\n  \"a\": 1,\n}", 3), ("{\"a\": 1,\n \"a\": 2}", 2), ("{} {}", 1)]
-        {
+        for (text, line) in [
+            (deep.as_str(), 2),
+            (&braces, 1),
+            ("", 1),
+            ("{\n  \"a\": 1,\n}", 3),
+            ("{\"a\": 1,\n \"a\": 2}", 2),
+            ("{} {}", 1),
+        ] {
             let mut problems = Problems::new("t");
             parse_json(text, &mut problems);
             let found = problems.finish().unwrap_err();
@@ -177,8 +214,14 @@ mod tests {
 
     #[test]
     fn deep_nesting_and_halves_of_characters_are_refused() {
-        let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
-        for text in [deep("[", "]"), deep("{\"a\":", "}"), "{\n\"a\": \"\\ud800\"}".into(), "{\n\"\\udc00\": 1}".into()] {
+        let deep =
+            |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        for text in [
+            deep("[", "]"),
+            deep("{\"a\":", "}"),
+            "{\n\"a\": \"\\ud800\"}".into(),
+            "{\n\"\\udc00\": 1}".into(),
+        ] {
             let mut problems = Problems::new("t");
             assert!(parse_json(&text, &mut problems).is_none(), "{text:.40}");
             assert_eq!(problems.finish().unwrap_err().len(), 1);

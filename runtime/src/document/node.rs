@@ -39,22 +39,35 @@ pub struct Entry {
 impl Node {
     /// A scalar on a line.
     pub fn scalar(line: usize, text: impl Into<String>) -> Self {
-        Self { line, kind: Kind::Scalar(text.into()) }
+        Self {
+            line,
+            kind: Kind::Scalar(text.into()),
+        }
     }
 
     /// A mapping on a line.
     pub fn map(line: usize, entries: Vec<Entry>) -> Self {
-        Self { line, kind: Kind::Map(entries) }
+        Self {
+            line,
+            kind: Kind::Map(entries),
+        }
     }
 
     /// Nothing, on a line.
     pub fn null(line: usize) -> Self {
-        Self { line, kind: Kind::Null }
+        Self {
+            line,
+            kind: Kind::Null,
+        }
     }
 
     /// The value under a key of a mapping; `None` for other nodes, absent keys and nulls.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.entries().iter().find(|e| e.key == key).map(|e| &e.value).filter(|n| n.kind != Kind::Null)
+        self.entries()
+            .iter()
+            .find(|e| e.key == key)
+            .map(|e| &e.value)
+            .filter(|n| n.kind != Kind::Null)
     }
 
     /// The keys of a mapping; empty for other nodes.
@@ -119,6 +132,10 @@ impl fmt::Display for Shortened<'_> {
 impl Entry {
     /// A key and what it leads to.
     pub fn new(key: impl Into<String>, line: usize, value: Node) -> Self {
-        Self { key: key.into(), line, value }
+        Self {
+            key: key.into(),
+            line,
+            value,
+        }
     }
 }

@@ -103,7 +103,11 @@ impl Problems {
     }
 
     fn diagnostic(&self, line: usize, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { file: self.file.clone(), line, message: message.into() }
+        Diagnostic {
+            file: self.file.clone(),
+            line,
+            message: message.into(),
+        }
     }
 }
 
@@ -112,7 +116,12 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let limit = (word.len() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                distance(&word.to_lowercase(), &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -161,7 +170,12 @@ mod tests {
         problems.error(9, "late");
         problems.error(2, "early");
         problems.error(9, "late");
-        let lines: Vec<usize> = problems.finish().unwrap_err().iter().map(|d| d.line).collect();
+        let lines: Vec<usize> = problems
+            .finish()
+            .unwrap_err()
+            .iter()
+            .map(|d| d.line)
+            .collect();
         assert_eq!(lines, [2, 9]);
     }
 }

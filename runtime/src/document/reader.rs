@@ -18,12 +18,20 @@ pub struct Reader<'n> {
 impl<'n> Reader<'n> {
     /// Reads this mapping under this name.
     pub fn new(node: &'n Node, what: impl Into<String>) -> Self {
-        Self { node, line: node.line, what: what.into() }
+        Self {
+            node,
+            line: node.line,
+            what: what.into(),
+        }
     }
 
     /// As [`Reader::new`], where what is missing is reported on the line of the mapping's own key.
     pub fn at(node: &'n Node, line: usize, what: impl Into<String>) -> Self {
-        Self { node, line, what: what.into() }
+        Self {
+            node,
+            line,
+            what: what.into(),
+        }
     }
 
     /// Whether a key has a value. What kind it is, the typed readers below check: each of them yields `None` both for a key
@@ -39,7 +47,11 @@ impl<'n> Reader<'n> {
 
     /// Line of a key, or of the mapping where the key is absent.
     pub fn line(&self, key: &str) -> usize {
-        self.node.entries().iter().find(|e| e.key == key).map_or(self.node.line, |e| e.line)
+        self.node
+            .entries()
+            .iter()
+            .find(|e| e.key == key)
+            .map_or(self.node.line, |e| e.line)
     }
 
     /// Text, if written. Numbers and booleans are text as well, as `CloudFormation` converts them.
@@ -62,11 +74,21 @@ impl<'n> Reader<'n> {
     }
 
     /// A whole number within bounds, if written.
-    pub fn number(&self, key: &str, bounds: std::ops::RangeInclusive<i64>, problems: &mut Problems) -> Option<i64> {
+    pub fn number(
+        &self,
+        key: &str,
+        bounds: std::ops::RangeInclusive<i64>,
+        problems: &mut Problems,
+    ) -> Option<i64> {
         let node = self.get(key)?;
         let number = node.text().and_then(whole).filter(|n| bounds.contains(n));
         if number.is_none() {
-            self.wrong(node, key, &format!("a whole number from {} to {}", bounds.start(), bounds.end()), problems);
+            self.wrong(
+                node,
+                key,
+                &format!("a whole number from {} to {}", bounds.start(), bounds.end()),
+                problems,
+            );
         }
         number
     }
@@ -95,7 +117,10 @@ impl<'n> Reader<'n> {
 
     /// The texts of a list; empty where the key is absent.
     pub fn texts(&self, key: &str, problems: &mut Problems) -> Vec<&'n str> {
-        self.list(key, problems).iter().filter_map(|item| self.item(item, key, problems)).collect()
+        self.list(key, problems)
+            .iter()
+            .filter_map(|item| self.item(item, key, problems))
+            .collect()
     }
 
     /// As [`Reader::texts`], where a lone text counts as a list of one.
@@ -138,12 +163,21 @@ impl<'n> Reader<'n> {
 
     /// The keys of a mapping under a key; empty where the key is absent.
     pub fn entries(&self, key: &str, problems: &mut Problems) -> &'n [Entry] {
-        self.child(key, problems).map_or(&[], |child| child.node.entries())
+        self.child(key, problems)
+            .map_or(&[], |child| child.node.entries())
     }
 
     /// Reports a value of another kind than the key takes.
     pub fn wrong(&self, node: &Node, key: &str, expected: &str, problems: &mut Problems) {
-        problems.wrong_kind(node.line, key, format!("{}: {key} must be {expected}, not {}.", self.what, node.describe()));
+        problems.wrong_kind(
+            node.line,
+            key,
+            format!(
+                "{}: {key} must be {expected}, not {}.",
+                self.what,
+                node.describe()
+            ),
+        );
     }
 
     /// Complains of keys that are not in the list.
@@ -154,7 +188,10 @@ impl<'n> Reader<'n> {
                     Some(near) => format!("Did you mean {near}?"),
                     None => format!("Known are {}.", known.join(", ")),
                 };
-                problems.error(entry.line, format!("{} does not know {}. {hint}", self.what, entry.key));
+                problems.error(
+                    entry.line,
+                    format!("{} does not know {}. {hint}", self.what, entry.key),
+                );
             }
         }
     }

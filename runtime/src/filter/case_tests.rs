@@ -3,42 +3,156 @@
 use super::*;
 
 fn kept(pattern: &str, data: &str) -> bool {
-    Filters::new("value", &[pattern]).unwrap_or_else(|wrong| panic!("{pattern}: {wrong:?}")).keep(Some(data.as_bytes()))
+    Filters::new("value", &[pattern])
+        .unwrap_or_else(|wrong| panic!("{pattern}: {wrong:?}"))
+        .keep(Some(data.as_bytes()))
 }
 
 #[test]
 fn each_rule_keeps_what_it_says_and_nothing_else() {
     // rule of the field `a`, records that it keeps, records that it does not
     let table: [(&str, &[&str], &[&str]); 29] = [
-        ("[\"x\"]", &[r#"{"a":"x"}"#, r#"{"a":["y","x"]}"#], &[r#"{"a":"X"}"#, r#"{"a":1}"#, "{}", r#"{"a":{"x":1}}"#]),
-        ("[1]", &[r#"{"a":1}"#, r#"{"a":1.0}"#, r#"{"a":1e0}"#], &[r#"{"a":"1"}"#, r#"{"a":true}"#]),
-        ("[true]", &[r#"{"a":true}"#], &[r#"{"a":"true"}"#, r#"{"a":false}"#]),
-        ("[null]", &[r#"{"a":null}"#], &["{}", r#"{"a":""}"#, r#"{"a":"null"}"#]),
+        (
+            "[\"x\"]",
+            &[r#"{"a":"x"}"#, r#"{"a":["y","x"]}"#],
+            &[r#"{"a":"X"}"#, r#"{"a":1}"#, "{}", r#"{"a":{"x":1}}"#],
+        ),
+        (
+            "[1]",
+            &[r#"{"a":1}"#, r#"{"a":1.0}"#, r#"{"a":1e0}"#],
+            &[r#"{"a":"1"}"#, r#"{"a":true}"#],
+        ),
+        (
+            "[true]",
+            &[r#"{"a":true}"#],
+            &[r#"{"a":"true"}"#, r#"{"a":false}"#],
+        ),
+        (
+            "[null]",
+            &[r#"{"a":null}"#],
+            &["{}", r#"{"a":""}"#, r#"{"a":"null"}"#],
+        ),
         ("[\"\"]", &[r#"{"a":""}"#], &["{}", r#"{"a":null}"#]),
-        (r#"["x", {"prefix": "yy"}]"#, &[r#"{"a":"x"}"#, r#"{"a":"yyz"}"#], &[r#"{"a":"y"}"#]),
-        (r#"[{"prefix": "ab"}]"#, &[r#"{"a":"ab"}"#, r#"{"a":"abc"}"#], &[r#"{"a":"Abc"}"#, r#"{"a":"cab"}"#]),
-        (r#"[{"prefix": {"equals-ignore-case": "AB"}}]"#, &[r#"{"a":"aBc"}"#], &[r#"{"a":"cab"}"#]),
-        (r#"[{"suffix": ".png"}]"#, &[r#"{"a":"x.png"}"#], &[r#"{"a":"x.PNG"}"#, r#"{"a":"x.png "}"#]),
-        (r#"[{"suffix": {"equals-ignore-case": ".PNG"}}]"#, &[r#"{"a":"x.pNg"}"#], &[r#"{"a":"png"}"#]),
-        (r#"[{"equals-ignore-case": "Ab"}]"#, &[r#"{"a":"aB"}"#], &[r#"{"a":"abc"}"#, r#"{"a":1}"#]),
-        (r#"[{"anything-but": "x"}]"#, &[r#"{"a":"y"}"#, r#"{"a":1}"#, r#"{"a":["x","y"]}"#], &[r#"{"a":"x"}"#, "{}"]),
-        (r#"[{"anything-but": ["x", "z"]}]"#, &[r#"{"a":"y"}"#, r#"{"a":1}"#], &[r#"{"a":"x"}"#, r#"{"a":"z"}"#]),
-        (r#"[{"anything-but": [1, 2.5]}]"#, &[r#"{"a":2}"#, r#"{"a":"1"}"#], &[r#"{"a":1.0}"#, r#"{"a":2.5}"#]),
-        ("[9007199254740993]", &[r#"{"a":9007199254740993}"#], &[r#"{"a":9007199254740992}"#, r#"{"a":9007199254740994}"#]),
-        (r#"[{"anything-but": 9007199254740993}]"#, &[r#"{"a":9007199254740992}"#], &[r#"{"a":9007199254740993}"#]),
-        (r#"[{"numeric": [">", 9007199254740992]}]"#, &[r#"{"a":9007199254740993}"#], &[r#"{"a":9007199254740992}"#]),
-        (r#"[{"numeric": ["=", 18446744073709551615]}]"#, &[r#"{"a":18446744073709551615}"#], &[r#"{"a":18446744073709551614}"#]),
-        (r#"[{"anything-but": {"equals-ignore-case": ["X", ""]}}]"#, &[r#"{"a":"y"}"#], &[r#"{"a":"x"}"#, r#"{"a":""}"#]),
-        (r#"[{"anything-but": {"prefix": "x"}}]"#, &[r#"{"a":"yx"}"#], &[r#"{"a":"xy"}"#]),
-        (r#"[{"anything-but": {"suffix": ["x", "y"]}}]"#, &[r#"{"a":"xz"}"#], &[r#"{"a":"zx"}"#, r#"{"a":"zy"}"#]),
-        (r#"[{"anything-but": {"equals-ignore-case": "X"}}]"#, &[r#"{"a":"y"}"#], &[r#"{"a":"x"}"#]),
-        (r#"[{"numeric": ["=", 3]}]"#, &[r#"{"a":3.0}"#], &[r#"{"a":"3"}"#, r#"{"a":4}"#]),
-        (r#"[{"numeric": [">", 0, "<=", 5]}]"#, &[r#"{"a":5}"#, r#"{"a":0.1}"#], &[r#"{"a":0}"#, r#"{"a":5.1}"#]),
-        (r#"[{"numeric": ["<", -1]}]"#, &[r#"{"a":-2}"#], &[r#"{"a":-1}"#]),
-        (r#"[{"exists": true}]"#, &[r#"{"a":null}"#, r#"{"a":[1]}"#], &["{}", r#"{"a":[]}"#, r#"{"a":{"b":1}}"#]),
-        (r#"[{"exists": false}]"#, &["{}", r#"{"b":1}"#], &[r#"{"a":null}"#, r#"{"a":0}"#]),
-        (r#"{"b": [1]}"#, &[r#"{"a":{"b":1,"c":2}}"#, r#"{"a":[{"b":2},{"b":1}]}"#], &[r#"{"a":1}"#, r#"{"a":{"b":2}}"#]),
-        (r#"{"b": [1], "c": [2]}"#, &[r#"{"a":[{"b":1,"c":2}]}"#], &[r#"{"a":[{"b":1},{"c":2}]}"#]),
+        (
+            r#"["x", {"prefix": "yy"}]"#,
+            &[r#"{"a":"x"}"#, r#"{"a":"yyz"}"#],
+            &[r#"{"a":"y"}"#],
+        ),
+        (
+            r#"[{"prefix": "ab"}]"#,
+            &[r#"{"a":"ab"}"#, r#"{"a":"abc"}"#],
+            &[r#"{"a":"Abc"}"#, r#"{"a":"cab"}"#],
+        ),
+        (
+            r#"[{"prefix": {"equals-ignore-case": "AB"}}]"#,
+            &[r#"{"a":"aBc"}"#],
+            &[r#"{"a":"cab"}"#],
+        ),
+        (
+            r#"[{"suffix": ".png"}]"#,
+            &[r#"{"a":"x.png"}"#],
+            &[r#"{"a":"x.PNG"}"#, r#"{"a":"x.png "}"#],
+        ),
+        (
+            r#"[{"suffix": {"equals-ignore-case": ".PNG"}}]"#,
+            &[r#"{"a":"x.pNg"}"#],
+            &[r#"{"a":"png"}"#],
+        ),
+        (
+            r#"[{"equals-ignore-case": "Ab"}]"#,
+            &[r#"{"a":"aB"}"#],
+            &[r#"{"a":"abc"}"#, r#"{"a":1}"#],
+        ),
+        (
+            r#"[{"anything-but": "x"}]"#,
+            &[r#"{"a":"y"}"#, r#"{"a":1}"#, r#"{"a":["x","y"]}"#],
+            &[r#"{"a":"x"}"#, "{}"],
+        ),
+        (
+            r#"[{"anything-but": ["x", "z"]}]"#,
+            &[r#"{"a":"y"}"#, r#"{"a":1}"#],
+            &[r#"{"a":"x"}"#, r#"{"a":"z"}"#],
+        ),
+        (
+            r#"[{"anything-but": [1, 2.5]}]"#,
+            &[r#"{"a":2}"#, r#"{"a":"1"}"#],
+            &[r#"{"a":1.0}"#, r#"{"a":2.5}"#],
+        ),
+        (
+            "[9007199254740993]",
+            &[r#"{"a":9007199254740993}"#],
+            &[r#"{"a":9007199254740992}"#, r#"{"a":9007199254740994}"#],
+        ),
+        (
+            r#"[{"anything-but": 9007199254740993}]"#,
+            &[r#"{"a":9007199254740992}"#],
+            &[r#"{"a":9007199254740993}"#],
+        ),
+        (
+            r#"[{"numeric": [">", 9007199254740992]}]"#,
+            &[r#"{"a":9007199254740993}"#],
+            &[r#"{"a":9007199254740992}"#],
+        ),
+        (
+            r#"[{"numeric": ["=", 18446744073709551615]}]"#,
+            &[r#"{"a":18446744073709551615}"#],
+            &[r#"{"a":18446744073709551614}"#],
+        ),
+        (
+            r#"[{"anything-but": {"equals-ignore-case": ["X", ""]}}]"#,
+            &[r#"{"a":"y"}"#],
+            &[r#"{"a":"x"}"#, r#"{"a":""}"#],
+        ),
+        (
+            r#"[{"anything-but": {"prefix": "x"}}]"#,
+            &[r#"{"a":"yx"}"#],
+            &[r#"{"a":"xy"}"#],
+        ),
+        (
+            r#"[{"anything-but": {"suffix": ["x", "y"]}}]"#,
+            &[r#"{"a":"xz"}"#],
+            &[r#"{"a":"zx"}"#, r#"{"a":"zy"}"#],
+        ),
+        (
+            r#"[{"anything-but": {"equals-ignore-case": "X"}}]"#,
+            &[r#"{"a":"y"}"#],
+            &[r#"{"a":"x"}"#],
+        ),
+        (
+            r#"[{"numeric": ["=", 3]}]"#,
+            &[r#"{"a":3.0}"#],
+            &[r#"{"a":"3"}"#, r#"{"a":4}"#],
+        ),
+        (
+            r#"[{"numeric": [">", 0, "<=", 5]}]"#,
+            &[r#"{"a":5}"#, r#"{"a":0.1}"#],
+            &[r#"{"a":0}"#, r#"{"a":5.1}"#],
+        ),
+        (
+            r#"[{"numeric": ["<", -1]}]"#,
+            &[r#"{"a":-2}"#],
+            &[r#"{"a":-1}"#],
+        ),
+        (
+            r#"[{"exists": true}]"#,
+            &[r#"{"a":null}"#, r#"{"a":[1]}"#],
+            &["{}", r#"{"a":[]}"#, r#"{"a":{"b":1}}"#],
+        ),
+        (
+            r#"[{"exists": false}]"#,
+            &["{}", r#"{"b":1}"#],
+            &[r#"{"a":null}"#, r#"{"a":0}"#],
+        ),
+        (
+            r#"{"b": [1]}"#,
+            &[r#"{"a":{"b":1,"c":2}}"#, r#"{"a":[{"b":2},{"b":1}]}"#],
+            &[r#"{"a":1}"#, r#"{"a":{"b":2}}"#],
+        ),
+        (
+            r#"{"b": [1], "c": [2]}"#,
+            &[r#"{"a":[{"b":1,"c":2}]}"#],
+            &[r#"{"a":[{"b":1},{"c":2}]}"#],
+        ),
     ];
     for (rule, keeps, drops) in table {
         let pattern = format!(r#"{{"value": {{"a": {rule}}}}}"#);
@@ -58,22 +172,38 @@ fn fields_are_joined_by_and_and_alternatives_by_or_at_any_depth() {
     assert!(kept(pattern, r#"{"k":"o","b":{"c":2,"e":4}}"#));
     assert!(!kept(pattern, r#"{"k":"o","b":{"c":2}}"#));
     assert!(!kept(pattern, r#"{"a":1}"#));
-    assert!(kept(r#"{"$or": [{"value": ["x"]}, {"value": {"a": [1]}}]}"#, r#"{"a":1}"#));
+    assert!(kept(
+        r#"{"$or": [{"value": ["x"]}, {"value": {"a": [1]}}]}"#,
+        r#"{"a":1}"#
+    ));
     let several = Filters::new("body", &[r#"{"body": ["x"]}"#, r#"{"body": ["y"]}"#]).unwrap();
     assert!(several.keep(Some(b"y")) && !several.keep(Some(b"z")));
 }
 
 #[test]
 fn a_record_of_another_format_than_the_pattern_is_dropped() {
-    let (text, json) = (r#"{"value": [{"prefix": "{"}, "7"]}"#, r#"{"value": {"a": [{"exists": false}]}}"#);
-    assert!(kept(text, "7") && kept(text, "{no json"), "text, a lone number too");
+    let (text, json) = (
+        r#"{"value": [{"prefix": "{"}, "7"]}"#,
+        r#"{"value": {"a": [{"exists": false}]}}"#,
+    );
+    assert!(
+        kept(text, "7") && kept(text, "{no json"),
+        "text, a lone number too"
+    );
     assert!(!kept(text, "{}"), "JSON where the pattern compares text");
     assert!(!kept(json, "plain") && kept(json, "{}") && kept(json, " [] "));
     for pattern in [text, json] {
         let filters = Filters::new("value", &[pattern]).unwrap();
-        assert!(!filters.keep(Some(&[0xff, 0xfe])) && !filters.keep(None), "{pattern}");
+        assert!(
+            !filters.keep(Some(&[0xff, 0xfe])) && !filters.keep(None),
+            "{pattern}"
+        );
     }
-    assert!(Filters::new("value", &[r#"{"value": [{"exists": false}]}"#]).unwrap().keep(None));
+    assert!(
+        Filters::new("value", &[r#"{"value": [{"exists": false}]}"#])
+            .unwrap()
+            .keep(None)
+    );
 }
 
 #[test]
@@ -89,15 +219,30 @@ fn what_is_no_pattern_is_said_with_its_remedy() {
         (r#"{"value": [["x"]]}"#, "is no rule"),
         (r#"{"value": [{"prefix": 1}]}"#, "prefix takes text"),
         (r#"{"value": [{"prefx": "a"}]}"#, "did you mean prefix?"),
-        (r#"{"value": [{"wildcard": "a*"}]}"#, "is for rules of EventBridge"),
+        (
+            r#"{"value": [{"wildcard": "a*"}]}"#,
+            "is for rules of EventBridge",
+        ),
         (r#"{"value": [{"exists": "yes"}]}"#, "true or false"),
         (r#"{"value": [{"numeric": [">"]}]}"#, "one comparison"),
         (r#"{"value": [{"numeric": ["~", 1]}]}"#, "one comparison"),
         (r#"{"value": [{"anything-but": []}]}"#, "anything-but takes"),
-        (r#"{"value": [{"anything-but": {"numeric": ["<", 1]}}]}"#, "anything-but takes"),
-        (r#"{"value": {"$or": {"a": [1]}}}"#, "takes a list of at least two objects"),
-        (r#"{"value": {"a": [1], "a": [2]}}"#, "two values under one name: a is written twice"),
-        (r#"{"value": ["x"], "value": ["y"]}"#, "two values under one name: value is written twice"),
+        (
+            r#"{"value": [{"anything-but": {"numeric": ["<", 1]}}]}"#,
+            "anything-but takes",
+        ),
+        (
+            r#"{"value": {"$or": {"a": [1]}}}"#,
+            "takes a list of at least two objects",
+        ),
+        (
+            r#"{"value": {"a": [1], "a": [2]}}"#,
+            "two values under one name: a is written twice",
+        ),
+        (
+            r#"{"value": ["x"], "value": ["y"]}"#,
+            "two values under one name: value is written twice",
+        ),
     ];
     for (pattern, words) in table {
         let (at, wrong) = Filters::new("value", &[r#"{"value": ["fine"]}"#, pattern]).unwrap_err();
@@ -151,7 +296,12 @@ fn what_is_no_pattern_is_said_with_its_remedy() {
         "[1]",
     ]);
     let long = format!(r#"{{"value": ["{}"]}}"#, "x".repeat(LONGEST_PATTERN));
-    assert!(Filters::new("value", &[&long]).unwrap_err().1.contains("at most 4096"));
+    assert!(
+        Filters::new("value", &[&long])
+            .unwrap_err()
+            .1
+            .contains("at most 4096")
+    );
 }
 
 /// Each as a rule of the whole field, of a field inside, and inside of `$or`.
@@ -185,5 +335,8 @@ fn or_takes_two_objects_without_operators_as_names() {
     }
     assert!(Filters::new("value", &[r#"{"$or": [{"value": ["x"]}]}"#]).is_err());
     // outside of $or they are names like any other
-    assert!(kept(r#"{"value": {"prefix": ["a"]}}"#, r#"{"prefix": "a"}"#));
+    assert!(kept(
+        r#"{"value": {"prefix": ["a"]}}"#,
+        r#"{"prefix": "a"}"#
+    ));
 }

@@ -19,7 +19,9 @@ pub(super) enum Data {
 impl Data {
     /// `None`: bytes that are not UTF-8, which nothing matches.
     pub(super) fn read(bytes: Option<&[u8]>) -> Option<Self> {
-        let Some(bytes) = bytes else { return Some(Self::Absent) };
+        let Some(bytes) = bytes else {
+            return Some(Self::Absent);
+        };
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         // the first byte tells most of what is no JSON from what may be
         if matches!(first, Some(b'{' | b'['))
@@ -27,7 +29,9 @@ impl Data {
         {
             return Some(Self::Json(value));
         }
-        Some(Self::Text(Value::String(std::str::from_utf8(bytes).ok()?.to_owned())))
+        Some(Self::Text(Value::String(
+            std::str::from_utf8(bytes).ok()?.to_owned(),
+        )))
     }
 }
 
@@ -58,8 +62,13 @@ fn all<L>(object: &Object<L>, field: &impl Fn(&L, &Node) -> bool) -> bool {
 /// An array stands for each of the objects in it: one of them has to match by itself.
 fn inside(object: &Object<String>, value: Option<&Value>) -> bool {
     match value {
-        Some(Value::Array(items)) if items.iter().any(|item| item.is_object() || item.is_array()) => {
-            items.iter().filter(|item| item.is_object() || item.is_array()).any(|item| inside(object, Some(item)))
+        Some(Value::Array(items))
+            if items.iter().any(|item| item.is_object() || item.is_array()) =>
+        {
+            items
+                .iter()
+                .filter(|item| item.is_object() || item.is_array())
+                .any(|item| inside(object, Some(item)))
         }
         value => all(object, &|name: &String, node| {
             let found = value.and_then(|value| value.get(name));

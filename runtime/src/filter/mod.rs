@@ -57,14 +57,20 @@ impl Filters {
     /// Position of the first pattern that cannot be used, and what is wrong with it.
     pub fn new(field: &str, sources: &[&str]) -> Result<Self, (usize, String)> {
         let patterns = sources.iter().enumerate();
-        let patterns: Result<Vec<Pattern>, _> =
-            patterns.map(|(at, source)| parse::pattern(field, source).map_err(|wrong| (at, wrong))).collect();
-        Ok(Self { sources: sources.iter().map(|source| (*source).to_owned()).collect(), patterns: patterns?.into() })
+        let patterns: Result<Vec<Pattern>, _> = patterns
+            .map(|(at, source)| parse::pattern(field, source).map_err(|wrong| (at, wrong)))
+            .collect();
+        Ok(Self {
+            sources: sources.iter().map(|source| (*source).to_owned()).collect(),
+            patterns: patterns?.into(),
+        })
     }
 
     /// Whether the function is to see a record whose field holds these bytes; `None`: it has no such field.
     pub fn keep(&self, data: Option<&[u8]>) -> bool {
-        let Some(data) = matching::Data::read(data) else { return false };
+        let Some(data) = matching::Data::read(data) else {
+            return false;
+        };
         self.patterns.iter().any(|pattern| pattern.matches(&data))
     }
 

@@ -21,9 +21,11 @@ fn scalar() -> impl Strategy<Value = Value> {
 fn record() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![3 => scalar(), 1 => prop::collection::vec(scalar(), 0..3).prop_map(Value::from)];
     let field = leaf.prop_recursive(2, 8, 3, |inner| {
-        prop::collection::btree_map(name(), inner, 0..3).prop_map(|fields| Value::Object(fields.into_iter().collect()))
+        prop::collection::btree_map(name(), inner, 0..3)
+            .prop_map(|fields| Value::Object(fields.into_iter().collect()))
     });
-    prop::collection::btree_map(name(), field, 0..3).prop_map(|fields| Value::Object(fields.into_iter().collect()))
+    prop::collection::btree_map(name(), field, 0..3)
+        .prop_map(|fields| Value::Object(fields.into_iter().collect()))
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -65,7 +67,9 @@ fn object() -> impl Strategy<Value = Value> {
 /// Every scalar by its path.
 fn flatten(value: &Value, path: &str, out: &mut BTreeMap<String, Vec<Value>>) {
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| flatten(value, &format!("{path}/{name}"), out)),
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(name, value)| flatten(value, &format!("{path}/{name}"), out)),
         Value::Array(items) => items.iter().for_each(|item| flatten(item, path, out)),
         scalar => out.entry(path.to_owned()).or_default().push(scalar.clone()),
     }
@@ -79,18 +83,33 @@ fn ways(pattern: &Value, path: &str) -> Vec<Requirements> {
     for (name, value) in pattern.as_object().unwrap() {
         let here = format!("{path}/{name}");
         let these: Vec<Requirements> = match value {
-            Value::Array(several) if name == "$or" => several.iter().flat_map(|one| self::ways(one, path)).collect(),
+            Value::Array(several) if name == "$or" => several
+                .iter()
+                .flat_map(|one| self::ways(one, path))
+                .collect(),
             Value::Array(rules) => vec![vec![(here, rules.clone())]],
             object => self::ways(object, &here),
         };
-        ways = ways.iter().flat_map(|way| these.iter().map(|more| [way.clone(), more.clone()].concat())).collect();
+        ways = ways
+            .iter()
+            .flat_map(|way| {
+                these
+                    .iter()
+                    .map(|more| [way.clone(), more.clone()].concat())
+            })
+            .collect();
     }
     ways
 }
 
 fn satisfies(value: &Value, rule: &Value) -> bool {
-    let Some((operator, operand)) = rule.as_object().map(|fields| fields.iter().next().unwrap()) else {
-        return value == rule || value.as_f64().zip(rule.as_f64()).is_some_and(|(a, b)| a.total_cmp(&b).is_eq());
+    let Some((operator, operand)) = rule.as_object().map(|fields| fields.iter().next().unwrap())
+    else {
+        return value == rule
+            || value
+                .as_f64()
+                .zip(rule.as_f64())
+                .is_some_and(|(a, b)| a.total_cmp(&b).is_eq());
     };
     let texts = value.as_str().zip(operand.as_str());
     match operator.as_str() {
@@ -103,7 +122,9 @@ fn satisfies(value: &Value, rule: &Value) -> bool {
         },
         "numeric" => {
             let bound = |at: usize| operand[at].as_f64().unwrap();
-            value.as_f64().is_some_and(|number| (bound(1)..bound(3)).contains(&number))
+            value
+                .as_f64()
+                .is_some_and(|number| (bound(1)..bound(3)).contains(&number))
         }
         other => panic!("{other}"),
     }
@@ -115,10 +136,12 @@ fn expected(pattern: &Value, record: &Value) -> bool {
     ways(pattern, "").iter().any(|way| {
         way.iter().all(|(path, rules)| {
             let values = paths.get(path).map(Vec::as_slice).unwrap_or_default();
-            rules.iter().any(|rule| match rule.get("exists").and_then(Value::as_bool) {
-                Some(wanted) => values.is_empty() != wanted,
-                None => values.iter().any(|value| satisfies(value, rule)),
-            })
+            rules
+                .iter()
+                .any(|rule| match rule.get("exists").and_then(Value::as_bool) {
+                    Some(wanted) => values.is_empty() != wanted,
+                    None => values.iter().any(|value| satisfies(value, rule)),
+                })
         })
     })
 }

@@ -15,8 +15,13 @@ const BEYOND_WHOLE: f64 = 18_446_744_073_709_551_616.0;
 impl Number {
     /// `None` for what no JSON number can be.
     pub(super) fn read(number: &serde_json::Number) -> Option<Self> {
-        let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
-        whole.map(Self::Whole).or_else(|| number.as_f64().map(Self::Double))
+        let whole = number
+            .as_i64()
+            .map(i128::from)
+            .or_else(|| number.as_u64().map(i128::from));
+        whole
+            .map(Self::Whole)
+            .or_else(|| number.as_f64().map(Self::Double))
     }
 
     /// How two numbers compare. A double in JSON is never NaN.
@@ -51,7 +56,9 @@ fn against_double(whole: i128, double: f64) -> Ordering {
         return Ordering::Greater;
     }
     let part = double.trunc();
-    whole.cmp(&(part as i128)).then_with(|| doubles(part, double))
+    whole
+        .cmp(&(part as i128))
+        .then_with(|| doubles(part, double))
 }
 
 #[cfg(test)]
@@ -85,10 +92,19 @@ mod tests {
         ];
         for (a, left) in ascending.iter().enumerate() {
             for (b, right) in ascending.iter().enumerate() {
-                assert_eq!(number(left).compare(number(right)), a.cmp(&b), "{left} and {right}");
+                assert_eq!(
+                    number(left).compare(number(right)),
+                    a.cmp(&b),
+                    "{left} and {right}"
+                );
             }
         }
-        for (a, b) in [("1", "1.0"), ("300", "3e2"), ("9007199254740992", "9007199254740992.0"), ("0", "-0.0")] {
+        for (a, b) in [
+            ("1", "1.0"),
+            ("300", "3e2"),
+            ("9007199254740992", "9007199254740992.0"),
+            ("0", "-0.0"),
+        ] {
             assert_eq!(number(a), number(b), "{a} and {b}");
         }
     }

@@ -10,7 +10,14 @@ use crate::document::{Problems, nearest, parse_json};
 
 const OR: &str = "$or";
 
-const OPERATORS: [&str; 6] = ["anything-but", "equals-ignore-case", "exists", "numeric", "prefix", "suffix"];
+const OPERATORS: [&str; 6] = [
+    "anything-but",
+    "equals-ignore-case",
+    "exists",
+    "numeric",
+    "prefix",
+    "suffix",
+];
 
 /// Of `EventBridge`'s rules, and not among those that Lambda's mappings know.
 const ELSEWHERE: [&str; 2] = ["cidr", "wildcard"];
@@ -49,22 +56,36 @@ const RESERVED_IN_OR: [&str; 24] = [
 /// What is wrong, and what to write instead.
 pub(super) fn pattern(field: &str, source: &str) -> Result<Pattern, String> {
     if source.len() > LONGEST_PATTERN {
-        return Err(format!("the pattern has {} bytes; at most {LONGEST_PATTERN} are allowed", source.len()));
+        return Err(format!(
+            "the pattern has {} bytes; at most {LONGEST_PATTERN} are allowed",
+            source.len()
+        ));
     }
     let example = format!(r#"write for example '{{"{field}": {{"kind": ["order"]}}}}'"#);
-    let value: Value = strict_json::from_str(source).map_err(|error| format!("the pattern is not JSON ({error}); {example}"))?;
+    let value: Value = strict_json::from_str(source)
+        .map_err(|error| format!("the pattern is not JSON ({error}); {example}"))?;
     // serde_json keeps the last of several members with one name, and the others would be no condition
     let mut repeated = Problems::new("");
     parse_json(source, &mut repeated);
     if let Some(first) = repeated.finish().err().into_iter().flatten().next() {
-        return Err(format!("the pattern has two values under one name: {}", first.message));
+        return Err(format!(
+            "the pattern has two values under one name: {}",
+            first.message
+        ));
     }
-    let Value::Object(fields) = value else { return Err(format!("the pattern is {}, not an object; {example}", kind(&value))) };
+    let Value::Object(fields) = value else {
+        return Err(format!(
+            "the pattern is {}, not an object; {example}",
+            kind(&value)
+        ));
+    };
     let label = |name: &str| {
         if name == field {
             return Ok(Whole);
         }
-        Err(format!("the pattern speaks of {name}, but a filter of this source looks into {field} only; {example}"))
+        Err(format!(
+            "the pattern speaks of {name}, but a filter of this source looks into {field} only; {example}"
+        ))
     };
     object(&fields, &label, "the pattern", false).map(Pattern)
 }
@@ -77,7 +98,9 @@ fn object<L>(
     in_or: bool,
 ) -> Result<Object<L>, String> {
     if fields.is_empty() {
-        return Err(format!("{at} is empty, and would match everything or nothing; name a field"));
+        return Err(format!(
+            "{at} is empty, and would match everything or nothing; name a field"
+        ));
     }
     let clauses = fields.iter().map(|(name, value)| {
         if name == OR {
@@ -93,19 +116,43 @@ fn object<L>(
     clauses.collect::<Result<_, String>>().map(Object)
 }
 
-fn alternatives<L>(value: &Value, label: &impl Fn(&str) -> Result<L, String>, at: &str) -> Result<Clause<L>, String> {
-    let shape = || format!(r#"{OR} in {at} takes a list of at least two objects: [{{"a": [1]}}, {{"b": [2]}}]"#);
-    let items = value.as_array().filter(|items| items.len() > 1).ok_or_else(shape)?;
-    let objects = items.iter().map(|item| object(item.as_object().ok_or_else(shape)?, label, OR, true));
+fn alternatives<L>(
+    value: &Value,
+    label: &impl Fn(&str) -> Result<L, String>,
+    at: &str,
+) -> Result<Clause<L>, String> {
+    let shape = || {
+        format!(
+            r#"{OR} in {at} takes a list of at least two objects: [{{"a": [1]}}, {{"b": [2]}}]"#
+        )
+    };
+    let items = value
+        .as_array()
+        .filter(|items| items.len() > 1)
+        .ok_or_else(shape)?;
+    let objects = items
+        .iter()
+        .map(|item| object(item.as_object().ok_or_else(shape)?, label, OR, true));
     objects.collect::<Result<_, String>>().map(Clause::Any)
 }
 
 fn node(value: &Value, name: &str, in_or: bool) -> Result<Node, String> {
     match value {
-        Value::Object(fields) => object(fields, &|name: &str| Ok(name.to_owned()), name, in_or).map(Node::Object),
-        Value::Array(rules) if rules.is_empty() => Err(format!("{name} has an empty list, which matches nothing; name a value")),
-        Value::Array(rules) => rules.iter().map(|value| rule(value, name)).collect::<Result<_, String>>().map(Node::Leaf),
-        other => Err(format!("{name} is {}; what a field may be is written as a list: \"{name}\": [{other}]", kind(other))),
+        Value::Object(fields) => {
+            object(fields, &|name: &str| Ok(name.to_owned()), name, in_or).map(Node::Object)
+        }
+        Value::Array(rules) if rules.is_empty() => Err(format!(
+            "{name} has an empty list, which matches nothing; name a value"
+        )),
+        Value::Array(rules) => rules
+            .iter()
+            .map(|value| rule(value, name))
+            .collect::<Result<_, String>>()
+            .map(Node::Leaf),
+        other => Err(format!(
+            "{name} is {}; what a field may be is written as a list: \"{name}\": [{other}]",
+            kind(other)
+        )),
     }
 }
 
@@ -113,16 +160,25 @@ fn rule(value: &Value, name: &str) -> Result<Rule, String> {
     if let Some(literal) = literal(value) {
         return Ok(literal);
     }
-    let Some((operator, operand)) = value.as_object().filter(|fields| fields.len() == 1).and_then(|fields| fields.iter().next())
+    let Some((operator, operand)) = value
+        .as_object()
+        .filter(|fields| fields.len() == 1)
+        .and_then(|fields| fields.iter().next())
     else {
-        return Err(format!("{name}: {value} is no rule; a rule is a value, or an object with one of {}", OPERATORS.join(", ")));
+        return Err(format!(
+            "{name}: {value} is no rule; a rule is a value, or an object with one of {}",
+            OPERATORS.join(", ")
+        ));
     };
     match operator.as_str() {
         "anything-but" => anything_but(operand, name),
-        "equals-ignore-case" => Ok(Rule::IgnoreCase(text(operand, operator, name)?.to_lowercase())),
-        "exists" => {
-            operand.as_bool().map(Rule::Exists).ok_or_else(|| format!("{name}: exists takes true or false, not {operand}"))
-        }
+        "equals-ignore-case" => Ok(Rule::IgnoreCase(
+            text(operand, operator, name)?.to_lowercase(),
+        )),
+        "exists" => operand
+            .as_bool()
+            .map(Rule::Exists)
+            .ok_or_else(|| format!("{name}: exists takes true or false, not {operand}")),
         "numeric" => numeric(operand, name),
         "prefix" => Ok(match ignoring_case(operand) {
             Some(text) => Rule::PrefixIgnoreCase(text),
@@ -132,12 +188,15 @@ fn rule(value: &Value, name: &str) -> Result<Rule, String> {
             Some(text) => Rule::SuffixIgnoreCase(text),
             None => Rule::Suffix(text(operand, operator, name)?.to_owned()),
         }),
-        other if ELSEWHERE.contains(&other) => {
-            Err(format!("{name}: {other} is for rules of EventBridge; a mapping's filter has {}", OPERATORS.join(", ")))
-        }
+        other if ELSEWHERE.contains(&other) => Err(format!(
+            "{name}: {other} is for rules of EventBridge; a mapping's filter has {}",
+            OPERATORS.join(", ")
+        )),
         other => {
-            let hint = nearest(other, OPERATORS)
-                .map_or_else(|| format!("there are {}", OPERATORS.join(", ")), |near| format!("did you mean {near}?"));
+            let hint = nearest(other, OPERATORS).map_or_else(
+                || format!("there are {}", OPERATORS.join(", ")),
+                |near| format!("did you mean {near}?"),
+            );
             Err(format!("{name}: there is no rule {other}; {hint}"))
         }
     }
@@ -167,7 +226,11 @@ fn anything_but(operand: &Value, name: &str) -> Result<Rule, String> {
     };
     let rules: Option<Vec<Rule>> = match operand {
         Value::Object(fields) => {
-            let (operator, operand) = fields.iter().next().filter(|_| fields.len() == 1).ok_or_else(wrong)?;
+            let (operator, operand) = fields
+                .iter()
+                .next()
+                .filter(|_| fields.len() == 1)
+                .ok_or_else(wrong)?;
             let (make, may_be_empty): (fn(&str) -> Rule, bool) = match operator.as_str() {
                 "prefix" => (|text| Rule::Prefix(text.to_owned()), false),
                 "suffix" => (|text| Rule::Suffix(text.to_owned()), false),
@@ -175,16 +238,27 @@ fn anything_but(operand: &Value, name: &str) -> Result<Rule, String> {
                 _ => return Err(wrong()),
             };
             let texts = several(operand);
-            let text = |item: &Value| item.as_str().filter(|text| may_be_empty || !text.is_empty()).map(make);
+            let text = |item: &Value| {
+                item.as_str()
+                    .filter(|text| may_be_empty || !text.is_empty())
+                    .map(make)
+            };
             texts.iter().map(text).collect()
         }
         other => {
             let values = several(other);
             let alike = values.iter().all(Value::is_string) || values.iter().all(Value::is_number);
-            if alike { values.iter().map(literal).collect() } else { None }
+            if alike {
+                values.iter().map(literal).collect()
+            } else {
+                None
+            }
         }
     };
-    rules.filter(|rules| !rules.is_empty()).map(Rule::AnythingBut).ok_or_else(wrong)
+    rules
+        .filter(|rules| !rules.is_empty())
+        .map(Rule::AnythingBut)
+        .ok_or_else(wrong)
 }
 
 /// One comparison, or a lower bound followed by a greater upper one.
@@ -195,14 +269,18 @@ fn numeric(operand: &Value, name: &str) -> Result<Rule, String> {
             r#"{name}: numeric takes one comparison, such as ["<", 5], or a lower bound and then a greater upper one, such as [">", 0, "<=", 5], not {operand}"#
         )
     };
-    let items = operand.as_array().filter(|items| matches!(items.len(), 2 | 4)).ok_or_else(wrong)?;
+    let items = operand
+        .as_array()
+        .filter(|items| matches!(items.len(), 2 | 4))
+        .ok_or_else(wrong)?;
     let bounds = items.chunks(2).map(|pair| {
         let comparison = pair[0].as_str().and_then(Comparison::read)?;
         Some((comparison, pair[1].as_number().and_then(Number::read)?))
     });
     let bounds: Vec<(Comparison, Number)> = bounds.collect::<Option<_>>().ok_or_else(wrong)?;
     match bounds[..] {
-        [(Greater | GreaterOrEqual, low), (Less | LessOrEqual, high)] if low.compare(high).is_lt() => {}
+        [(Greater | GreaterOrEqual, low), (Less | LessOrEqual, high)]
+            if low.compare(high).is_lt() => {}
         [_] => {}
         _ => return Err(wrong()),
     }
@@ -210,7 +288,9 @@ fn numeric(operand: &Value, name: &str) -> Result<Rule, String> {
 }
 
 fn text<'v>(operand: &'v Value, operator: &str, name: &str) -> Result<&'v str, String> {
-    operand.as_str().ok_or_else(|| format!("{name}: {operator} takes text, not {operand}"))
+    operand
+        .as_str()
+        .ok_or_else(|| format!("{name}: {operator} takes text, not {operand}"))
 }
 
 fn ignoring_case(operand: &Value) -> Option<String> {

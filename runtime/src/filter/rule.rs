@@ -74,14 +74,24 @@ impl Rule {
             (Self::Null, Value::Null) => true,
             (Self::Bool(wanted), Value::Bool(found)) => wanted == found,
             (Self::Text(wanted), Value::String(found)) => wanted == found,
-            (Self::Number(wanted), Value::Number(found)) => Number::read(found).is_some_and(|found| found == *wanted),
+            (Self::Number(wanted), Value::Number(found)) => {
+                Number::read(found).is_some_and(|found| found == *wanted)
+            }
             (Self::IgnoreCase(wanted), Value::String(found)) => found.to_lowercase() == *wanted,
             (Self::Prefix(wanted), Value::String(found)) => found.starts_with(wanted),
-            (Self::PrefixIgnoreCase(wanted), Value::String(found)) => found.to_lowercase().starts_with(wanted),
+            (Self::PrefixIgnoreCase(wanted), Value::String(found)) => {
+                found.to_lowercase().starts_with(wanted)
+            }
             (Self::Suffix(wanted), Value::String(found)) => found.ends_with(wanted),
-            (Self::SuffixIgnoreCase(wanted), Value::String(found)) => found.to_lowercase().ends_with(wanted),
+            (Self::SuffixIgnoreCase(wanted), Value::String(found)) => {
+                found.to_lowercase().ends_with(wanted)
+            }
             (Self::Numeric(bounds), Value::Number(found)) => {
-                Number::read(found).is_some_and(|found| bounds.iter().all(|(comparison, bound)| comparison.holds(found, *bound)))
+                Number::read(found).is_some_and(|found| {
+                    bounds
+                        .iter()
+                        .all(|(comparison, bound)| comparison.holds(found, *bound))
+                })
             }
             (Self::AnythingBut(unwanted), value) => !unwanted.iter().any(|rule| rule.holds(value)),
             _ => false,

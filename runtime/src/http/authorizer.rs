@@ -48,14 +48,21 @@ pub(super) fn check(
     keys: &KeySet,
     now: i64,
 ) -> Result<Granted, Denied> {
-    let token = token.map(without_bearer).filter(|token| !token.is_empty()).ok_or(Denied::Missing)?;
+    let token = token
+        .map(without_bearer)
+        .filter(|token| !token.is_empty())
+        .ok_or(Denied::Missing)?;
     let claims = verified(token, keys)?;
     check_claims(&claims, authorizer, now)?;
     let scopes = match scopes {
         [] => None,
         wanted => {
             let held = held_scopes(&claims);
-            let both: Vec<String> = wanted.iter().filter(|scope| held.contains(&scope.as_str())).cloned().collect();
+            let both: Vec<String> = wanted
+                .iter()
+                .filter(|scope| held.contains(&scope.as_str()))
+                .cloned()
+                .collect();
             if both.is_empty() {
                 return Err(Denied::Scope);
             }
@@ -76,11 +83,19 @@ fn without_bearer(text: &str) -> &str {
 /// The claims, if a key of the set signed them.
 fn verified(token: &str, keys: &KeySet) -> Result<Map<String, Value>, Denied> {
     token::check_header(token).map_err(Denied::Invalid)?;
-    let header = jsonwebtoken::decode_header(token).map_err(|_| Denied::Invalid("the token is not a JWT"))?;
-    if !matches!(header.alg, Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512) {
+    let header = jsonwebtoken::decode_header(token)
+        .map_err(|_| Denied::Invalid("the token is not a JWT"))?;
+    if !matches!(
+        header.alg,
+        Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512
+    ) {
         return Err(Denied::Invalid("the token is not signed with RSA"));
     }
-    let key = header.kid.as_deref().and_then(|kid| keys.find(kid)).ok_or(UNKNOWN_KEY)?;
+    let key = header
+        .kid
+        .as_deref()
+        .and_then(|kid| keys.find(kid))
+        .ok_or(UNKNOWN_KEY)?;
     if key.algorithm.is_some_and(|only| only != header.alg) {
         return Err(Denied::Invalid("the token's algorithm is not its key's"));
     }
@@ -88,31 +103,57 @@ fn verified(token: &str, keys: &KeySet) -> Result<Map<String, Value>, Denied> {
     signature_only.required_spec_claims.clear();
     signature_only.validate_exp = false;
     signature_only.validate_aud = false;
-    jsonwebtoken::decode::<Members>(token, &key.decoding, &signature_only).map(|data| data.claims.0).map_err(|error| {
-        Denied::Invalid(match error.kind() {
-            ErrorKind::Json(_) | ErrorKind::Utf8(_) => "the claims cannot be read",
-            _ => "the signature is not valid",
+    jsonwebtoken::decode::<Members>(token, &key.decoding, &signature_only)
+        .map(|data| data.claims.0)
+        .map_err(|error| {
+            Denied::Invalid(match error.kind() {
+                ErrorKind::Json(_) | ErrorKind::Utf8(_) => "the claims cannot be read",
+                _ => "the signature is not valid",
+            })
         })
-    })
 }
 
-fn check_claims(claims: &Map<String, Value>, authorizer: &JwtAuthorizer, now: i64) -> Result<(), Denied> {
-    if TEXTS.iter().filter_map(|name| claims.get(*name)).any(|claim| claim.as_str().is_none_or(str::is_empty)) {
+fn check_claims(
+    claims: &Map<String, Value>,
+    authorizer: &JwtAuthorizer,
+    now: i64,
+) -> Result<(), Denied> {
+    if TEXTS
+        .iter()
+        .filter_map(|name| claims.get(*name))
+        .any(|claim| claim.as_str().is_none_or(str::is_empty))
+    {
         return Err(Denied::Invalid("a claim that must be text is not"));
     }
-    if LISTS.iter().filter_map(|name| claims.get(*name)).any(|claim| texts(claim).is_none()) {
-        return Err(Denied::Invalid("a claim that must be text or a list of texts is not"));
+    if LISTS
+        .iter()
+        .filter_map(|name| claims.get(*name))
+        .any(|claim| texts(claim).is_none())
+    {
+        return Err(Denied::Invalid(
+            "a claim that must be text or a list of texts is not",
+        ));
     }
     if claims.get("iss").and_then(Value::as_str) != Some(&authorizer.issuer) {
         return Err(Denied::Invalid("the issuer is not the configured one"));
     }
-    let audience = claims.get("aud").or_else(|| claims.get("client_id")).and_then(texts).unwrap_or_default();
-    if !audience.iter().any(|one| authorizer.audience.iter().any(|allowed| allowed == one)) {
+    let audience = claims
+        .get("aud")
+        .or_else(|| claims.get("client_id"))
+        .and_then(texts)
+        .unwrap_or_default();
+    if !audience
+        .iter()
+        .any(|one| authorizer.audience.iter().any(|allowed| allowed == one))
+    {
         return Err(Denied::Invalid("the audience is not a configured one"));
     }
     let time = |name: &'static str| match claims.get(name) {
         None => Ok(None),
-        Some(value) => value.as_f64().map(Some).ok_or(Denied::Invalid("a time in the token is not a number")),
+        Some(value) => value
+            .as_f64()
+            .map(Some)
+            .ok_or(Denied::Invalid("a time in the token is not a number")),
     };
     let now = now as f64;
     if time("exp")?.is_none_or(|exp| exp <= now) {
@@ -127,7 +168,12 @@ fn check_claims(claims: &Map<String, Value>, authorizer: &JwtAuthorizer, now: i6
 /// `scope`, or `scp` where there is no `scope`: text, separated by blanks, or a list of texts.
 fn held_scopes(claims: &Map<String, Value>) -> Vec<&str> {
     let value = claims.get("scope").or_else(|| claims.get("scp"));
-    value.and_then(texts).unwrap_or_default().into_iter().flat_map(str::split_whitespace).collect()
+    value
+        .and_then(texts)
+        .unwrap_or_default()
+        .into_iter()
+        .flat_map(str::split_whitespace)
+        .collect()
 }
 
 #[cfg(test)]
@@ -211,7 +257,11 @@ mod tests {
 
     #[test]
     fn scopes_are_read_from_either_claim() {
-        for value in [json!({"scope": "a b"}), json!({"scp": ["a", "b"]}), json!({"scp": "a b"})] {
+        for value in [
+            json!({"scope": "a b"}),
+            json!({"scp": ["a", "b"]}),
+            json!({"scp": "a b"}),
+        ] {
             assert_eq!(held_scopes(value.as_object().unwrap()), ["a", "b"]);
         }
     }

@@ -16,13 +16,27 @@ pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
 /// The answer to a preflight request: 204, with permission only where the configuration grants it.
 pub(super) fn preflight(cors: &Cors, request: &HeaderMap) -> Reply {
     let mut reply = empty(StatusCode::NO_CONTENT);
-    let Some(origin) = granted_origin(cors, request) else { return reply };
+    let Some(origin) = granted_origin(cors, request) else {
+        return reply;
+    };
     let headers = reply.headers_mut();
     common(cors, &origin, headers);
-    set(headers, header::ACCESS_CONTROL_ALLOW_METHODS, &cors.methods.join(","));
-    set(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, &cors.headers.join(","));
+    set(
+        headers,
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        &cors.methods.join(","),
+    );
+    set(
+        headers,
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        &cors.headers.join(","),
+    );
     if let Some(seconds) = cors.max_age {
-        set(headers, header::ACCESS_CONTROL_MAX_AGE, &seconds.to_string());
+        set(
+            headers,
+            header::ACCESS_CONTROL_MAX_AGE,
+            &seconds.to_string(),
+        );
     }
     reply
 }
@@ -42,7 +56,11 @@ pub(super) fn apply(cors: &Cors, request: &HeaderMap, reply: &mut Reply) {
     }
     if let Some(origin) = granted_origin(cors, request) {
         common(cors, &origin, headers);
-        set(headers, header::ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose.join(","));
+        set(
+            headers,
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            &cors.expose.join(","),
+        );
     }
 }
 
@@ -54,7 +72,9 @@ fn granted_origin(cors: &Cors, request: &HeaderMap) -> Option<String> {
     let fits = |allowed: &String| match allowed.split_once('*') {
         // `https://*` and the like: any host of that scheme.
         Some((before, after)) => {
-            origin.len() >= before.len() + after.len() && origin.starts_with(before) && origin.ends_with(after)
+            origin.len() >= before.len() + after.len()
+                && origin.starts_with(before)
+                && origin.ends_with(after)
         }
         None => allowed.eq_ignore_ascii_case(origin),
     };

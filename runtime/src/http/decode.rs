@@ -11,7 +11,8 @@ pub(crate) fn percent(text: &str) -> String {
         out.push(byte.unwrap_or(bytes[at]));
         at += if byte.is_some() { 3 } else { 1 };
     }
-    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    String::from_utf8(out)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn digit(c: u8) -> Option<u8> {
@@ -39,7 +40,8 @@ mod tests {
         assert_eq!(percent("a%20b%2Fc%C3%A9%zz%4"), "a b/c\u{e9}%zz%4");
         assert_eq!(
             query("a=1+2&b&=x&a=%26"),
-            [("a", "1 2"), ("b", ""), ("", "x"), ("a", "&")].map(|(n, v)| (n.to_owned(), v.to_owned()))
+            [("a", "1 2"), ("b", ""), ("", "x"), ("a", "&")]
+                .map(|(n, v)| (n.to_owned(), v.to_owned()))
         );
     }
 

@@ -27,7 +27,10 @@ pub(super) struct Reason {
 
 impl Reason {
     pub(super) fn new(error_type: &str, message: &str) -> Self {
-        Self { error_type: shortened(error_type, 200), message: shortened(message, LONGEST_MESSAGE) }
+        Self {
+            error_type: shortened(error_type, 200),
+            message: shortened(message, LONGEST_MESSAGE),
+        }
     }
 
     /// The invocation did not reach the function.
@@ -54,7 +57,14 @@ pub(super) struct FailedCalls(Mutex<Repeats<(String, String)>>);
 
 impl FailedCalls {
     /// Logs a failed call, or counts it.
-    pub(super) fn log(&self, began: Instant, route: &Route, status: StatusCode, request_id: &str, reason: &Reason) {
+    pub(super) fn log(
+        &self,
+        began: Instant,
+        route: &Route,
+        status: StatusCode,
+        request_id: &str,
+        reason: &Reason,
+    ) {
         let now = Instant::now();
         let (function, path) = (&route.function, format!("{} {}", route.method, route.path));
         if let Some(times) = self.due(now, (function.clone(), path.clone()), status, reason) {
@@ -73,10 +83,20 @@ impl FailedCalls {
     }
 
     /// `Some`: a line is due, with how often this has happened so far.
-    fn due(&self, now: Instant, key: (String, String), status: StatusCode, reason: &Reason) -> Option<u64> {
+    fn due(
+        &self,
+        now: Instant,
+        key: (String, String),
+        status: StatusCode,
+        reason: &Reason,
+    ) -> Option<u64> {
         let mut repeats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         repeats.expire(now, LONGEST_AGAIN);
-        repeats.failed(now, key, &format!("{status} {} {}", reason.error_type, shape(&reason.message)))
+        repeats.failed(
+            now,
+            key,
+            &format!("{status} {} {}", reason.error_type, shape(&reason.message)),
+        )
     }
 }
 
@@ -92,13 +112,24 @@ mod tests {
         let key = ("F".to_owned(), "GET /".to_owned());
         let lines: Vec<u64> = (0..30)
             .filter_map(|second| {
-                let message = format!("RequestId: {} Error: order {second} is missing", crate::instances::new_id());
+                let message = format!(
+                    "RequestId: {} Error: order {second} is missing",
+                    crate::instances::new_id()
+                );
                 let reason = Reason::new("E", &message);
-                failed.due(start + Duration::from_secs(second), key.clone(), StatusCode::BAD_GATEWAY, &reason)
+                failed.due(
+                    start + Duration::from_secs(second),
+                    key.clone(),
+                    StatusCode::BAD_GATEWAY,
+                    &reason,
+                )
             })
             .collect();
         assert_eq!(lines, [1, 11]);
         let other = Reason::new("Other", "x");
-        assert_eq!(failed.due(start, key, StatusCode::BAD_GATEWAY, &other), Some(1));
+        assert_eq!(
+            failed.due(start, key, StatusCode::BAD_GATEWAY, &other),
+            Some(1)
+        );
     }
 }

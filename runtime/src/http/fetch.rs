@@ -26,14 +26,21 @@ pub(super) async fn fetch(url: &str) -> Result<String, String> {
 }
 
 async fn exchange(url: &str) -> Result<String, String> {
-    let request = Request::get(url).header(header::ACCEPT, "application/json").body(Empty::<Bytes>::new());
+    let request = Request::get(url)
+        .header(header::ACCEPT, "application/json")
+        .body(Empty::<Bytes>::new());
     let request = request.map_err(|error| innermost(&error))?;
     let client = Client::builder(TokioExecutor::new());
     let answer = if url.starts_with("https://") {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider);
-        let tls = tls.map_err(|error| format!("this machine has no certificates to check the server with: {error}"))?;
-        client.build(tls.https_only().enable_http1().build()).request(request).await
+        let tls = tls.map_err(|error| {
+            format!("this machine has no certificates to check the server with: {error}")
+        })?;
+        client
+            .build(tls.https_only().enable_http1().build())
+            .request(request)
+            .await
     } else {
         client.build_http().request(request).await
     };
@@ -41,7 +48,10 @@ async fn exchange(url: &str) -> Result<String, String> {
     if answer.status() != StatusCode::OK {
         return Err(format!("the server answers {}", answer.status()));
     }
-    let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await.map_err(|error| innermost(error.as_ref()))?;
+    let body = Limited::new(answer.into_body(), MOST_BYTES)
+        .collect()
+        .await
+        .map_err(|error| innermost(error.as_ref()))?;
     String::from_utf8(body.to_bytes().into()).map_err(|_| "the answer is not text".to_owned())
 }
 

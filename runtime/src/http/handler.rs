@@ -42,11 +42,22 @@ enum Way<'s, 'p> {
 }
 
 impl Handler {
-    pub(super) fn new(api: Api, keys: Option<Arc<KeyStore>>, invoker: Invoker) -> Result<Self, String> {
+    pub(super) fn new(
+        api: Api,
+        keys: Option<Arc<KeyStore>>,
+        invoker: Invoker,
+    ) -> Result<Self, String> {
         check(&api, keys.is_some())?;
         let router = Router::new(&api.routes);
         let buckets = Mutex::new(Buckets::of(&api, Instant::now()));
-        Ok(Self { api, router, keys, buckets, invoker, failed: FailedCalls::default() })
+        Ok(Self {
+            api,
+            router,
+            keys,
+            buckets,
+            invoker,
+            failed: FailedCalls::default(),
+        })
     }
 
     /// Answers a request; there is always an answer.
@@ -54,7 +65,9 @@ impl Handler {
         let request_id = format!("{:032x}", rand::random::<u128>());
         let (head, body) = request.into_parts();
         let mut reply = match &self.api.cors {
-            Some(cors) if cors::is_preflight(&head.method, &head.headers) => cors::preflight(cors, &head.headers),
+            Some(cors) if cors::is_preflight(&head.method, &head.headers) => {
+                cors::preflight(cors, &head.headers)
+            }
             configured => {
                 let answered = self.answer(&head, body, peers, &request_id).await;
                 let mut reply = answered.unwrap_or_else(|refusal| refusal.reply(&self.api.kind));
@@ -69,13 +82,21 @@ impl Handler {
             ApiKind::Rest(_) | ApiKind::FunctionUrl => "x-amzn-requestid",
         };
         if let Ok(value) = HeaderValue::from_str(&request_id) {
-            reply.headers_mut().insert(HeaderName::from_static(header), value);
+            reply
+                .headers_mut()
+                .insert(HeaderName::from_static(header), value);
         }
         reply
     }
 
     /// The authorizer speaks before a byte of the body is read.
-    async fn answer(&self, head: &Head, body: Incoming, peers: Peers, request_id: &str) -> Result<Reply, Refusal> {
+    async fn answer(
+        &self,
+        head: &Head,
+        body: Incoming,
+        peers: Peers,
+        request_id: &str,
+    ) -> Result<Reply, Refusal> {
         let (now, began) = (Timestamp::now(), Instant::now());
         let (path, found) = match self.find(head)? {
             Way::Route(path, found) => (path, found),
@@ -83,28 +104,57 @@ impl Handler {
         };
         let function_request = new_id();
         let refuse = |refusal: Refusal, reason: &Reason| {
-            self.failed.log(began, found.route, refusal.reply(&self.api.kind).status(), &function_request, reason);
+            self.failed.log(
+                began,
+                found.route,
+                refusal.reply(&self.api.kind).status(),
+                &function_request,
+                reason,
+            );
             refusal
         };
-        if !self.buckets.lock().unwrap_or_else(PoisonError::into_inner).take(found.route, began) {
-            return Err(refuse(Refusal::TooMany, &Reason::new("Throttled", "the route's limit of calls is reached")));
+        if !self
+            .buckets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(found.route, began)
+        {
+            return Err(refuse(
+                Refusal::TooMany,
+                &Reason::new("Throttled", "the route's limit of calls is reached"),
+            ));
         }
         let granted = self.authorize(head, found.route, now).await;
         let granted = granted.map_err(|denied| {
-            tracing::debug!(method = found.route.method, path = found.route.path, ?denied, "the authorizer refused a call");
+            tracing::debug!(
+                method = found.route.method,
+                path = found.route.path,
+                ?denied,
+                "the authorizer refused a call"
+            );
             Refusal::Denied(denied, found.route.scopes.clone())
         })?;
-        let body = peers.body(body, MAX_BODY).await.map_err(|unread| match unread {
-            Unread::NoRoom => refuse(Refusal::NoRoom, &Reason::new("NoCapacity", &unread.to_string())),
-            of_the_client => Refusal::from(of_the_client),
-        })?;
+        let body = peers
+            .body(body, MAX_BODY)
+            .await
+            .map_err(|unread| match unread {
+                Unread::NoRoom => refuse(
+                    Refusal::NoRoom,
+                    &Reason::new("NoCapacity", &unread.to_string()),
+                ),
+                of_the_client => Refusal::from(of_the_client),
+            })?;
         let trace_id = trace_id(head, now);
         let payload = event::build(&event::Parts {
             api: &self.api,
             method: head.method.as_str(),
             path,
             query: head.uri.query().unwrap_or(""),
-            protocol: if head.version == http::Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
+            protocol: if head.version == http::Version::HTTP_10 {
+                "HTTP/1.0"
+            } else {
+                "HTTP/1.1"
+            },
             headers: &head.headers,
             body: &body,
             source_ip: &peers.client.ip().to_canonical().to_string(),
@@ -118,20 +168,39 @@ impl Handler {
             now,
         });
         let payload = payload.map_err(|error| {
-            refuse(Refusal::Internal, &Reason::new("HostFault", &format!("the event cannot be written: {error}")))
+            refuse(
+                Refusal::Internal,
+                &Reason::new(
+                    "HostFault",
+                    &format!("the event cannot be written: {error}"),
+                ),
+            )
         })?;
         if payload.len() > MAX_PAYLOAD {
             return Err(Refusal::TooLarge);
         }
-        let accept = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let accept = head
+            .headers
+            .get(ACCEPT)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
         let request = invocation::Request {
             trace_id: Some(trace_id),
             request_id: Some(function_request.clone()),
             ..invocation::Request::new(found.route.function.clone(), payload)
         };
-        let reply = self.invoke(found.route, request, accept).await.map_err(|(refusal, reason)| refuse(refusal, &reason))?;
+        let reply = self
+            .invoke(found.route, request, accept)
+            .await
+            .map_err(|(refusal, reason)| refuse(refusal, &reason))?;
         if reply.status().is_server_error() {
-            self.failed.log(began, found.route, reply.status(), &function_request, &Reason::answered());
+            self.failed.log(
+                began,
+                found.route,
+                reply.status(),
+                &function_request,
+                &Reason::answered(),
+            );
         }
         Ok(reply)
     }
@@ -140,8 +209,14 @@ impl Handler {
     fn find<'s, 'p>(&'s self, head: &'p Head) -> Result<Way<'s, 'p>, Refusal> {
         let (method, path) = (head.method.as_str(), head.uri.path());
         let ApiKind::Rest(rest) = &self.api.kind else {
-            let inner = if self.api.stage == "$default" { Some(path) } else { self.below_stage(path) };
-            let found = inner.and_then(|inner| self.router.find(method, inner)).ok_or(Refusal::NoRoute)?;
+            let inner = if self.api.stage == "$default" {
+                Some(path)
+            } else {
+                self.below_stage(path)
+            };
+            let found = inner
+                .and_then(|inner| self.router.find(method, inner))
+                .ok_or(Refusal::NoRoute)?;
             return Ok(Way::Route(path, found));
         };
         // In the cloud the stage stands first; `sam local` serves without it. What begins with the stage means the cloud's.
@@ -149,16 +224,24 @@ impl Handler {
         let resource = self.router.resource(inner).ok_or(Refusal::NoRoute)?;
         let methods = resource.methods();
         if head.method == Method::OPTIONS
-            && let Some(mock) = rest.preflight.as_ref().filter(|_| !methods.contains(&"OPTIONS"))
+            && let Some(mock) = rest
+                .preflight
+                .as_ref()
+                .filter(|_| !methods.contains(&"OPTIONS"))
         {
             return Ok(Way::Answered(preflight::answer(mock, &methods)));
         }
-        resource.into_found(method).map(|found| Way::Route(inner, found)).ok_or(Refusal::NoRoute)
+        resource
+            .into_found(method)
+            .map(|found| Way::Route(inner, found))
+            .ok_or(Refusal::NoRoute)
     }
 
     /// What is left of a path that begins with the stage.
     fn below_stage<'p>(&self, path: &'p str) -> Option<&'p str> {
-        let rest = path.strip_prefix('/')?.strip_prefix(self.api.stage.as_str())?;
+        let rest = path
+            .strip_prefix('/')?
+            .strip_prefix(self.api.stage.as_str())?;
         match rest {
             "" => Some("/"),
             rest => rest.starts_with('/').then_some(rest),
@@ -166,12 +249,29 @@ impl Handler {
     }
 
     /// A token whose key is not known is checked again when the keys have been read again.
-    async fn authorize(&self, head: &Head, route: &Route, now: Timestamp) -> Result<Option<Granted>, Denied> {
-        let Some(name) = &route.authorizer else { return Ok(None) };
+    async fn authorize(
+        &self,
+        head: &Head,
+        route: &Route,
+        now: Timestamp,
+    ) -> Result<Option<Granted>, Denied> {
+        let Some(name) = &route.authorizer else {
+            return Ok(None);
+        };
         // `check` has seen to the keys at the start; a name without a declaration must still never let anyone in.
-        let (Some(authorizer), Some(keys)) = (self.api.authorizers.get(name), &self.keys) else { return Err(Denied::Missing) };
+        let (Some(authorizer), Some(keys)) = (self.api.authorizers.get(name), &self.keys) else {
+            return Err(Denied::Missing);
+        };
         let token = presented(head, &authorizer.identity_source)?;
-        let check = |keys: &KeySet| authorizer::check(token.as_deref(), authorizer, &route.scopes, keys, now.as_second());
+        let check = |keys: &KeySet| {
+            authorizer::check(
+                token.as_deref(),
+                authorizer,
+                &route.scopes,
+                keys,
+                now.as_second(),
+            )
+        };
         let mut checked = check(&keys.current());
         if checked == Err(authorizer::UNKNOWN_KEY) {
             keys.look_for_new_keys().await;
@@ -182,42 +282,73 @@ impl Handler {
 
     /// The invocation runs on when the client goes away or the route's time is over, as on Lambda. What failed comes with
     /// what the log says of it.
-    async fn invoke(&self, route: &Route, request: invocation::Request, accept: &str) -> Result<Reply, (Refusal, Reason)> {
+    async fn invoke(
+        &self,
+        route: &Route,
+        request: invocation::Request,
+        accept: &str,
+    ) -> Result<Reply, (Refusal, Reason)> {
         let invoker = Arc::clone(&self.invoker);
         let running = tokio::spawn(async move { invoker.invoke(request, false).await });
         let response = match tokio::time::timeout(route.timeout, running).await {
             Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(rejected))) => return Err((Refusal::from(&rejected), Reason::rejected(&rejected))),
-            Ok(Err(panicked)) => return Err((Refusal::Internal, Reason::new("HostFault", &panicked.to_string()))),
+            Ok(Ok(Err(rejected))) => {
+                return Err((Refusal::from(&rejected), Reason::rejected(&rejected)));
+            }
+            Ok(Err(panicked)) => {
+                return Err((
+                    Refusal::Internal,
+                    Reason::new("HostFault", &panicked.to_string()),
+                ));
+            }
             Err(_) => {
-                let why = format!("no answer within the route's {} s; the function runs on", route.timeout.as_secs_f64());
+                let why = format!(
+                    "no answer within the route's {} s; the function runs on",
+                    route.timeout.as_secs_f64()
+                );
                 return Err((Refusal::TooSlow, Reason::new("RouteTimeout", &why)));
             }
         };
         match response.outcome {
-            Outcome::Error(error) | Outcome::Interrupted(error) => {
-                Err((Refusal::FunctionFailed, Reason::new(&error.error_type, &error.message)))
+            Outcome::Error(error) | Outcome::Interrupted(error) => Err((
+                Refusal::FunctionFailed,
+                Reason::new(&error.error_type, &error.message),
+            )),
+            Outcome::Answer(bytes) => {
+                answer::decode(&bytes, &self.api.kind, accept).map_err(|wrong| {
+                    let why = format!("the answer cannot be sent as a response: {wrong}");
+                    (Refusal::BadAnswer, Reason::new("BadAnswer", &why))
+                })
             }
-            Outcome::Answer(bytes) => answer::decode(&bytes, &self.api.kind, accept).map_err(|wrong| {
-                let why = format!("the answer cannot be sent as a response: {wrong}");
-                (Refusal::BadAnswer, Reason::new("BadAnswer", &why))
-            }),
         }
     }
 }
 
 /// The token that a request brings. Several are refused: another reader could take another one.
 fn presented(head: &Head, source: &str) -> Result<Option<String>, Denied> {
-    let mut found: Vec<String> = if let Some(wanted) = source.strip_prefix("$request.querystring.") {
+    let mut found: Vec<String> = if let Some(wanted) = source.strip_prefix("$request.querystring.")
+    {
         let query = decode::query(head.uri.query().unwrap_or(""));
-        query.into_iter().filter(|(name, _)| name == wanted).map(|(_, value)| value).collect()
+        query
+            .into_iter()
+            .filter(|(name, _)| name == wanted)
+            .map(|(_, value)| value)
+            .collect()
     } else {
-        let name = source.strip_prefix("$request.header.").unwrap_or("authorization");
+        let name = source
+            .strip_prefix("$request.header.")
+            .unwrap_or("authorization");
         let values = head.headers.get_all(name).iter();
-        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+        values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect()
     };
     let token = found.pop();
-    if found.is_empty() { Ok(token) } else { Err(Denied::Invalid("the request brings more than one token")) }
+    if found.is_empty() {
+        Ok(token)
+    } else {
+        Err(Denied::Invalid("the request brings more than one token"))
+    }
 }
 
 impl From<Unread> for Refusal {
@@ -233,6 +364,18 @@ impl From<Unread> for Refusal {
 
 /// The caller's trace goes on; without one a new trace begins.
 fn trace_id(head: &Head, now: Timestamp) -> String {
-    let given = head.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
-    given.map_or_else(|| format!("Root=1-{:08x}-{:024x}", now.as_second(), rand::random::<u128>() >> 32), str::to_owned)
+    let given = head
+        .headers
+        .get("x-amzn-trace-id")
+        .and_then(|value| value.to_str().ok());
+    given.map_or_else(
+        || {
+            format!(
+                "Root=1-{:08x}-{:024x}",
+                now.as_second(),
+                rand::random::<u128>() >> 32
+            )
+        },
+        str::to_owned,
+    )
 }

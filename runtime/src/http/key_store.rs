@@ -28,7 +28,11 @@ pub struct Refresh {
 
 impl Default for Refresh {
     fn default() -> Self {
-        Self { url: Duration::from_mins(10), file: Duration::from_millis(500), unknown_key: Duration::from_secs(5) }
+        Self {
+            url: Duration::from_mins(10),
+            file: Duration::from_millis(500),
+            unknown_key: Duration::from_secs(5),
+        }
     }
 }
 
@@ -76,12 +80,22 @@ impl KeyStore {
 
     fn holding(set: KeySet, source: Option<KeySource>, refresh: Refresh) -> Self {
         let current = RwLock::new(Arc::new(set));
-        Self { source, refresh, current, read: Mutex::new(None), problem: RwLock::default(), failures: AtomicU64::new(0) }
+        Self {
+            source,
+            refresh,
+            current,
+            read: Mutex::new(None),
+            problem: RwLock::default(),
+            failures: AtomicU64::new(0),
+        }
     }
 
     /// The keys in force.
     pub(super) fn current(&self) -> Arc<KeySet> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// A token names a key that the set does not have: reads the source again, unless that was done just now.
@@ -96,11 +110,17 @@ impl KeyStore {
 
     /// Follows the source; never ends.
     pub async fn follow(&self) {
-        let Some(source) = &self.source else { return std::future::pending().await };
+        let Some(source) = &self.source else {
+            return std::future::pending().await;
+        };
         // a file is read once more at the start: it may have changed since it was loaded
         let mut stamp = None;
         loop {
-            let pause = if matches!(source, KeySource::Url(_)) { self.refresh.url } else { self.refresh.file };
+            let pause = if matches!(source, KeySource::Url(_)) {
+                self.refresh.url
+            } else {
+                self.refresh.file
+            };
             tokio::time::sleep(pause).await;
             let now = stamp_of(source).await;
             // a URL has no stamp; a file that is gone keeps its keys until there is one again
@@ -116,18 +136,31 @@ impl KeyStore {
     async fn read_again(&self, source: &KeySource) {
         match read(source).await {
             Ok(set) => {
-                let before = std::mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), Arc::new(set));
+                let before = std::mem::replace(
+                    &mut *self.current.write().unwrap_or_else(PoisonError::into_inner),
+                    Arc::new(set),
+                );
                 let (old, new) = (before.names(), self.current().names());
                 if old != new {
                     tracing::info!(%source, "keys for tokens changed: {} -> {}", old.join(", "), new.join(", "));
                 }
-                if self.problem.write().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+                if self
+                    .problem
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take()
+                    .is_some()
+                {
                     tracing::info!(%source, "keys for tokens can be read again");
                 }
             }
             Err(why) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                let before = self.problem.write().unwrap_or_else(PoisonError::into_inner).replace(why.clone());
+                let before = self
+                    .problem
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .replace(why.clone());
                 if before.as_deref() != Some(&why) {
                     tracing::warn!(%source, "keys for tokens stay as they were: {why}");
                 }
@@ -138,26 +171,40 @@ impl KeyStore {
     /// For the status.
     pub fn status(&self) -> KeyStatus {
         KeyStatus {
-            source: self.source.as_ref().map(KeySource::to_string).unwrap_or_default(),
+            source: self
+                .source
+                .as_ref()
+                .map(KeySource::to_string)
+                .unwrap_or_default(),
             keys: self.current().names().len(),
             refresh_failures: self.failures.load(Ordering::Relaxed),
-            problem: self.problem.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            problem: self
+                .problem
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
         }
     }
 }
 
 async fn read(source: &KeySource) -> Result<KeySet, String> {
     let text = match source {
-        KeySource::File(file) => tokio::fs::read_to_string(file).await.map_err(|error| error.to_string()),
+        KeySource::File(file) => tokio::fs::read_to_string(file)
+            .await
+            .map_err(|error| error.to_string()),
         KeySource::Url(url) => fetch(url).await,
     };
-    let text = text.map_err(|why| format!("cannot read the key set {source}: {why}. --jwks names a JWKS file or its URL."))?;
+    let text = text.map_err(|why| {
+        format!("cannot read the key set {source}: {why}. --jwks names a JWKS file or its URL.")
+    })?;
     KeySet::parse(&text).map_err(|wrong| format!("the key set {source} {wrong}"))
 }
 
 /// What tells a changed file from the one before; `None` for a URL, and for a file that is not there.
 async fn stamp_of(source: &KeySource) -> Option<(SystemTime, u64)> {
-    let KeySource::File(file) = source else { return None };
+    let KeySource::File(file) = source else {
+        return None;
+    };
     let metadata = tokio::fs::metadata(file).await.ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }

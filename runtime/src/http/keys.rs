@@ -18,7 +18,9 @@ pub(super) struct Key {
 
 impl std::fmt::Debug for KeySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeySet").field("kids", &self.keys.keys()).finish()
+        f.debug_struct("KeySet")
+            .field("kids", &self.keys.keys())
+            .finish()
     }
 }
 
@@ -28,11 +30,16 @@ impl KeySet {
     /// # Errors
     /// The end of a sentence that begins with the file's name.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let set: JwkSet = strict_json::from_str(text).map_err(|error| format!("is not a JWKS document: {error}."))?;
+        let set: JwkSet = strict_json::from_str(text)
+            .map_err(|error| format!("is not a JWKS document: {error}."))?;
         let mut keys = BTreeMap::new();
         for jwk in &set.keys {
             let signs = !matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption));
-            let (AlgorithmParameters::RSA(rsa), Some(kid), true) = (&jwk.algorithm, &jwk.common.key_id, signs) else { continue };
+            let (AlgorithmParameters::RSA(rsa), Some(kid), true) =
+                (&jwk.algorithm, &jwk.common.key_id, signs)
+            else {
+                continue;
+            };
             let decoding = DecodingKey::from_rsa_components(&rsa.n, &rsa.e)
                 .map_err(|error| format!("holds a broken key {kid}: {error}."))?;
             let algorithm = match jwk.common.key_algorithm {
@@ -42,10 +49,18 @@ impl KeySet {
                 Some(KeyAlgorithm::RS512) => Some(Algorithm::RS512),
                 Some(_) => continue,
             };
-            keys.insert(kid.clone(), Key { decoding, algorithm });
+            keys.insert(
+                kid.clone(),
+                Key {
+                    decoding,
+                    algorithm,
+                },
+            );
         }
         if keys.is_empty() {
-            return Err("holds no RSA signing key with a kid, and HTTP APIs take no others.".into());
+            return Err(
+                "holds no RSA signing key with a kid, and HTTP APIs take no others.".into(),
+            );
         }
         Ok(Self { keys })
     }

@@ -14,7 +14,9 @@ fn matches(binary: &[String], given: &str) -> bool {
     let given = given.split(';').next().unwrap_or("").trim();
     binary.iter().any(|allowed| match allowed.split_once("/*") {
         Some(("*", "")) => true,
-        Some((kind, "")) => given.split_once('/').is_some_and(|(given, _)| given.eq_ignore_ascii_case(kind)),
+        Some((kind, "")) => given
+            .split_once('/')
+            .is_some_and(|(given, _)| given.eq_ignore_ascii_case(kind)),
         _ => allowed.eq_ignore_ascii_case(given),
     })
 }
@@ -25,10 +27,18 @@ mod tests {
 
     #[test]
     fn wildcards_take_a_kind_or_everything_and_parameters_do_not_count() {
-        let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+        let list = |items: &[&str]| {
+            items
+                .iter()
+                .map(|item| (*item).to_owned())
+                .collect::<Vec<_>>()
+        };
         assert!(is_binary(&list(&["*/*"]), ""));
         assert!(is_binary(&list(&["image/*"]), "Image/PNG"));
-        assert!(is_binary(&list(&["application/pdf"]), "application/pdf; version=2"));
+        assert!(is_binary(
+            &list(&["application/pdf"]),
+            "application/pdf; version=2"
+        ));
         assert!(!is_binary(&list(&["image/*"]), "text/plain"));
         assert!(!is_binary(&[], "image/png"));
         assert!(accepts(&list(&["image/png"]), "image/png, text/html"));

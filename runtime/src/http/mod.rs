@@ -61,7 +61,15 @@ pub async fn serve(
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), String> {
-    serve_within(Places::new("HTTP", ALONE.0, ALONE.1), api, listener, keys, invoker, shutdown).await
+    serve_within(
+        Places::new("HTTP", ALONE.0, ALONE.1),
+        api,
+        listener,
+        keys,
+        invoker,
+        shutdown,
+    )
+    .await
 }
 
 /// Serves one API on an open listener, within a budget of connections that other ports share, until `shutdown` turns true; then
@@ -78,7 +86,10 @@ pub(crate) async fn serve_within(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let handler = Arc::new(handler::Handler::new(api, keys, invoker)?);
-    let rules = Rules { drain: Some(DRAIN), ..Rules::default() };
+    let rules = Rules {
+        drain: Some(DRAIN),
+        ..Rules::default()
+    };
     connections::serve(listener, places, rules, shutdown, move |request, peers| {
         let handler = handler.clone();
         async move { handler.handle(request, peers).await }

@@ -16,13 +16,36 @@ pub(super) fn answer(mock: &PreflightMock, methods: &[&str]) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::from_static(b"{}")));
     *reply.status_mut() = StatusCode::OK;
     let headers = reply.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     let allowed = mock.methods.clone().unwrap_or_else(|| of_path(methods));
-    set(headers, header::ACCESS_CONTROL_ALLOW_ORIGIN, Some(&mock.origin));
-    set(headers, header::ACCESS_CONTROL_ALLOW_METHODS, Some(&allowed));
-    set(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, mock.headers.as_deref());
-    set(headers, header::ACCESS_CONTROL_MAX_AGE, mock.max_age.as_deref());
-    set(headers, header::ACCESS_CONTROL_ALLOW_CREDENTIALS, mock.credentials.then_some("true"));
+    set(
+        headers,
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        Some(&mock.origin),
+    );
+    set(
+        headers,
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        Some(&allowed),
+    );
+    set(
+        headers,
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        mock.headers.as_deref(),
+    );
+    set(
+        headers,
+        header::ACCESS_CONTROL_MAX_AGE,
+        mock.max_age.as_deref(),
+    );
+    set(
+        headers,
+        header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+        mock.credentials.then_some("true"),
+    );
     reply
 }
 
@@ -30,7 +53,11 @@ fn of_path(methods: &[&str]) -> String {
     if methods.contains(&"ANY") {
         return ALL.join(",");
     }
-    ALL.iter().filter(|method| **method == "OPTIONS" || methods.contains(method)).copied().collect::<Vec<_>>().join(",")
+    ALL.iter()
+        .filter(|method| **method == "OPTIONS" || methods.contains(method))
+        .copied()
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
@@ -45,17 +72,30 @@ mod tests {
 
     #[test]
     fn the_methods_of_the_path_are_allowed_unless_the_template_names_some() {
-        let mut mock = PreflightMock { origin: "*".into(), headers: Some("X-A".into()), ..PreflightMock::default() };
+        let mut mock = PreflightMock {
+            origin: "*".into(),
+            headers: Some("X-A".into()),
+            ..PreflightMock::default()
+        };
         let allowed = |mock: &PreflightMock, methods: &[&str]| {
-            answer(mock, methods).headers()[header::ACCESS_CONTROL_ALLOW_METHODS].to_str().unwrap().to_owned()
+            answer(mock, methods).headers()[header::ACCESS_CONTROL_ALLOW_METHODS]
+                .to_str()
+                .unwrap()
+                .to_owned()
         };
         assert_eq!(allowed(&mock, &["POST", "GET"]), "GET,OPTIONS,POST");
-        assert_eq!(allowed(&mock, &["ANY"]), "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT");
+        assert_eq!(
+            allowed(&mock, &["ANY"]),
+            "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"
+        );
         mock.methods = Some("GET".into());
         assert_eq!(allowed(&mock, &["ANY"]), "GET");
         let reply = answer(&mock, &["GET"]);
         assert_eq!(
-            (reply.status(), &reply.headers()["access-control-allow-headers"]),
+            (
+                reply.status(),
+                &reply.headers()["access-control-allow-headers"]
+            ),
             (StatusCode::OK, &HeaderValue::from_static("X-A"))
         );
         assert!(!reply.headers().contains_key("access-control-max-age"));

@@ -72,7 +72,9 @@ impl Refusal {
             reply.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
         if *self == Self::NoRoom {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            reply
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         reply
     }
@@ -87,8 +89,12 @@ fn http_api(refusal: &Refusal) -> Reply {
         Refusal::SlowRequest => (408, "Request Timeout"),
         Refusal::TooLarge => (413, "Request Entity Too Large"),
         Refusal::TooMany => (429, "Too Many Requests"),
-        Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::Internal => (500, "Internal Server Error"),
-        Refusal::TooSlow | Refusal::Throttled | Refusal::Unreachable | Refusal::NoRoom => (503, "Service Unavailable"),
+        Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::Internal => {
+            (500, "Internal Server Error")
+        }
+        Refusal::TooSlow | Refusal::Throttled | Refusal::Unreachable | Refusal::NoRoom => {
+            (503, "Service Unavailable")
+        }
     };
     message(status, text)
 }
@@ -96,22 +102,35 @@ fn http_api(refusal: &Refusal) -> Reply {
 /// REST APIs name the reason in a header, too.
 fn rest_api(refusal: &Refusal) -> Reply {
     let (status, text, error) = match refusal {
-        Refusal::NoRoute => (403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
+        Refusal::NoRoute => (
+            403,
+            "Missing Authentication Token",
+            "MissingAuthenticationTokenException",
+        ),
         Refusal::Denied(Denied::Scope, _) => (403, "Forbidden", "ForbiddenException"),
         Refusal::Denied(..) => (401, "Unauthorized", "UnauthorizedException"),
         Refusal::BadRequest => (400, "Bad Request", "BadRequestException"),
         Refusal::SlowRequest => (408, "Request Timeout", "RequestTimeoutException"),
         Refusal::TooLarge => (413, "Request Too Long", "RequestTooLongException"),
         Refusal::TooMany => (429, "Too Many Requests", "TooManyRequestsException"),
-        Refusal::FunctionFailed | Refusal::BadAnswer => (502, "Internal server error", "InternalServerErrorException"),
-        Refusal::TooSlow => (504, "Endpoint request timed out", "InternalServerErrorException"),
+        Refusal::FunctionFailed | Refusal::BadAnswer => {
+            (502, "Internal server error", "InternalServerErrorException")
+        }
+        Refusal::TooSlow => (
+            504,
+            "Endpoint request timed out",
+            "InternalServerErrorException",
+        ),
         Refusal::NoRoom => (503, "Service Unavailable", "ServiceUnavailableException"),
         Refusal::Throttled | Refusal::Unreachable | Refusal::Internal => {
             (500, "Internal server error", "InternalServerErrorException")
         }
     };
     let mut reply = message(status, text);
-    reply.headers_mut().insert(HeaderName::from_static("x-amzn-errortype"), HeaderValue::from_static(error));
+    reply.headers_mut().insert(
+        HeaderName::from_static("x-amzn-errortype"),
+        HeaderValue::from_static(error),
+    );
     reply
 }
 
@@ -125,7 +144,9 @@ fn function_url(refusal: &Refusal) -> Reply {
         Refusal::TooLarge => message(413, "Request Entity Too Large"),
         // A URL has no limits of its own.
         Refusal::TooMany | Refusal::Throttled => message(429, "Rate Exceeded."),
-        Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::TooSlow => text(502, "Internal Server Error"),
+        Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::TooSlow => {
+            text(502, "Internal Server Error")
+        }
         Refusal::Unreachable | Refusal::NoRoom => text(503, "Service Unavailable"),
         Refusal::Internal => text(500, "Internal Server Error"),
     }
@@ -135,14 +156,20 @@ fn function_url(refusal: &Refusal) -> Reply {
 fn challenge(denied: Denied, scopes: &str) -> String {
     match denied {
         Denied::Missing => "Bearer".to_owned(),
-        Denied::Invalid(why) => format!("Bearer scope=\"{scopes}\" error=\"invalid_token\" error_description=\"{why}\""),
+        Denied::Invalid(why) => {
+            format!("Bearer scope=\"{scopes}\" error=\"invalid_token\" error_description=\"{why}\"")
+        }
         Denied::Scope => format!("Bearer scope=\"{scopes}\" error=\"insufficient_scope\""),
     }
 }
 
 /// A status with `{"message": ...}`.
 fn message(status: u16, text: &str) -> Reply {
-    whole(status, format!("{{\"message\":\"{text}\"}}"), "application/json")
+    whole(
+        status,
+        format!("{{\"message\":\"{text}\"}}"),
+        "application/json",
+    )
 }
 
 fn text(status: u16, text: &str) -> Reply {
@@ -152,7 +179,9 @@ fn text(status: u16, text: &str) -> Reply {
 fn whole(status: u16, body: String, content_type: &'static str) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::from(body)));
     *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
 }
 
@@ -182,8 +211,14 @@ mod tests {
         column
     }
 
-    const ALL: [Refusal; 6] =
-        [Refusal::NoRoute, Refusal::FunctionFailed, Refusal::BadAnswer, Refusal::TooSlow, Refusal::Throttled, Refusal::TooLarge];
+    const ALL: [Refusal; 6] = [
+        Refusal::NoRoute,
+        Refusal::FunctionFailed,
+        Refusal::BadAnswer,
+        Refusal::TooSlow,
+        Refusal::Throttled,
+        Refusal::TooLarge,
+    ];
 
     fn said(status: u16, text: &str) -> (u16, String) {
         (status, format!("{{\"message\":\"{text}\"}}"))
@@ -214,7 +249,10 @@ mod tests {
         ];
         let rest = ApiKind::Rest(RestApi::default());
         assert_eq!(column(&rest).await, expected);
-        assert_eq!(Refusal::NoRoute.reply(&rest).headers()["x-amzn-errortype"], "MissingAuthenticationTokenException");
+        assert_eq!(
+            Refusal::NoRoute.reply(&rest).headers()["x-amzn-errortype"],
+            "MissingAuthenticationTokenException"
+        );
     }
 
     #[tokio::test]
@@ -233,15 +271,26 @@ mod tests {
 
     #[test]
     fn a_host_without_room_is_asked_again_later() {
-        for kind in [ApiKind::Http, ApiKind::Rest(RestApi::default()), ApiKind::FunctionUrl] {
+        for kind in [
+            ApiKind::Http,
+            ApiKind::Rest(RestApi::default()),
+            ApiKind::FunctionUrl,
+        ] {
             let reply = Refusal::NoRoom.reply(&kind);
-            assert_eq!((reply.status().as_u16(), &reply.headers()[RETRY_AFTER]), (503, &HeaderValue::from_static("1")));
+            assert_eq!(
+                (reply.status().as_u16(), &reply.headers()[RETRY_AFTER]),
+                (503, &HeaderValue::from_static("1"))
+            );
         }
     }
 
     #[test]
     fn a_denied_client_is_told_what_to_bring() {
-        let reply = Refusal::Denied(Denied::Scope, vec!["a".into(), "b".into()]).reply(&ApiKind::Http);
-        assert_eq!(reply.headers()[WWW_AUTHENTICATE], "Bearer scope=\"a b\" error=\"insufficient_scope\"");
+        let reply =
+            Refusal::Denied(Denied::Scope, vec!["a".into(), "b".into()]).reply(&ApiKind::Http);
+        assert_eq!(
+            reply.headers()[WWW_AUTHENTICATE],
+            "Bearer scope=\"a b\" error=\"insufficient_scope\""
+        );
     }
 }

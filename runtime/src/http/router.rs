@@ -49,21 +49,34 @@ pub(super) struct Resource<'r> {
 impl<'r> Resource<'r> {
     /// Methods of the path as the template writes them, `ANY` among them.
     pub(super) fn methods(&self) -> Vec<&'r str> {
-        self.routes.iter().map(|route| route.method.as_str()).collect()
+        self.routes
+            .iter()
+            .map(|route| route.method.as_str())
+            .collect()
     }
 
     /// The route for a method, ANY last.
     pub(super) fn into_found(self, method: &str) -> Option<Found<'r>> {
         let named = self.routes.iter().find(|route| route.method == method);
-        let route = named.or_else(|| self.routes.iter().find(|route| route.method == "ANY")).copied()?;
-        Some(Found { route, parameters: self.parameters })
+        let route = named
+            .or_else(|| self.routes.iter().find(|route| route.method == "ANY"))
+            .copied()?;
+        Some(Found {
+            route,
+            parameters: self.parameters,
+        })
     }
 }
 
 impl Router {
     pub(super) fn new(routes: &[Route]) -> Self {
-        let mut entries: Vec<Entry> =
-            routes.iter().map(|route| Entry { route: route.clone(), segments: segments(&route.path) }).collect();
+        let mut entries: Vec<Entry> = routes
+            .iter()
+            .map(|route| Entry {
+                route: route.clone(),
+                segments: segments(&route.path),
+            })
+            .collect();
         entries.sort_by(precedence);
         Self { entries }
     }
@@ -71,13 +84,19 @@ impl Router {
     /// The route of a request; the path begins with `/` and is still percent-encoded.
     pub(super) fn find(&self, method: &str, path: &str) -> Option<Found<'_>> {
         let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-        self.entries.iter().filter(|entry| entry.route.method == "ANY" || entry.route.method == method).find_map(|entry| {
-            let parameters = match &entry.segments {
-                Some(segments) => matched(segments, &parts)?,
-                None => BTreeMap::new(),
-            };
-            Some(Found { route: &entry.route, parameters })
-        })
+        self.entries
+            .iter()
+            .filter(|entry| entry.route.method == "ANY" || entry.route.method == method)
+            .find_map(|entry| {
+                let parameters = match &entry.segments {
+                    Some(segments) => matched(segments, &parts)?,
+                    None => BTreeMap::new(),
+                };
+                Some(Found {
+                    route: &entry.route,
+                    parameters,
+                })
+            })
     }
 }
 
@@ -85,12 +104,25 @@ impl Router {
     /// The most specific path of a REST API that fits, with every method it has.
     pub(super) fn resource(&self, path: &str) -> Option<Resource<'_>> {
         let inner = path.strip_prefix('/').unwrap_or(path);
-        let parts: Vec<&str> = inner.strip_suffix('/').unwrap_or(inner).split('/').collect();
+        let parts: Vec<&str> = inner
+            .strip_suffix('/')
+            .unwrap_or(inner)
+            .split('/')
+            .collect();
         let fits = |entry: &Entry| matched(entry.segments.as_ref()?, &parts);
-        let (first, parameters) = self.entries.iter().find_map(|entry| fits(entry).map(|parameters| (entry, parameters)))?;
+        let (first, parameters) = self
+            .entries
+            .iter()
+            .find_map(|entry| fits(entry).map(|parameters| (entry, parameters)))?;
         // Two spellings of one path ({a} and {b}) are one resource; the template room refuses them.
-        let same = self.entries.iter().filter(|entry| entry.route.path == first.route.path);
-        Some(Resource { routes: same.map(|entry| &entry.route).collect(), parameters })
+        let same = self
+            .entries
+            .iter()
+            .filter(|entry| entry.route.path == first.route.path);
+        Some(Resource {
+            routes: same.map(|entry| &entry.route).collect(),
+            parameters,
+        })
     }
 }
 
@@ -162,13 +194,21 @@ mod tests {
 
     fn find(routes: &[&str], method: &str, path: &str) -> Option<String> {
         let routes: Vec<Route> = routes.iter().map(|key| route(key)).collect();
-        Router::new(&routes).find(method, path).map(|found| found.route.function.clone())
+        Router::new(&routes)
+            .find(method, path)
+            .map(|found| found.route.function.clone())
     }
 
     #[test]
     fn the_most_specific_route_wins_whatever_the_order_written() {
-        let mut routes =
-            vec!["$default", "ANY /{proxy+}", "GET /pets/{proxy+}", "GET /pets/dog/{id}", "GET /pets/dog/1", "ANY /pets/dog/1"];
+        let mut routes = vec![
+            "$default",
+            "ANY /{proxy+}",
+            "GET /pets/{proxy+}",
+            "GET /pets/dog/{id}",
+            "GET /pets/dog/1",
+            "ANY /pets/dog/1",
+        ];
         for _ in 0..routes.len() {
             routes.rotate_left(1);
             let found = |method: &str, path: &str| find(&routes, method, path).unwrap();
@@ -183,28 +223,52 @@ mod tests {
 
     #[test]
     fn a_rest_api_finds_the_path_before_the_method() {
-        let routes =
-            [route("ANY /{proxy+}"), route("GET /pets"), route("ANY /pets/{id}"), route("DELETE /pets/{id}"), route("GET /")];
+        let routes = [
+            route("ANY /{proxy+}"),
+            route("GET /pets"),
+            route("ANY /pets/{id}"),
+            route("DELETE /pets/{id}"),
+            route("GET /"),
+        ];
         let router = Router::new(&routes);
         let found = |method: &str, path: &str| {
-            router.resource(path).and_then(|resource| resource.into_found(method)).map(|found| found.route.function.clone())
+            router
+                .resource(path)
+                .and_then(|resource| resource.into_found(method))
+                .map(|found| found.route.function.clone())
         };
         assert_eq!(found("GET", "/pets").as_deref(), Some("GET /pets"));
         assert_eq!(found("GET", "/pets/").as_deref(), Some("GET /pets"));
-        assert_eq!(found("POST", "/pets"), None, "the greedy sibling is no way out");
-        assert_eq!(found("DELETE", "/pets/1").as_deref(), Some("DELETE /pets/{id}"));
+        assert_eq!(
+            found("POST", "/pets"),
+            None,
+            "the greedy sibling is no way out"
+        );
+        assert_eq!(
+            found("DELETE", "/pets/1").as_deref(),
+            Some("DELETE /pets/{id}")
+        );
         assert_eq!(found("PUT", "/pets/1").as_deref(), Some("ANY /pets/{id}"));
         assert_eq!(found("PUT", "/pets/1/x").as_deref(), Some("ANY /{proxy+}"));
         assert_eq!(found("GET", "/").as_deref(), Some("GET /"));
-        assert_eq!(router.resource("/pets/1").unwrap().methods(), ["DELETE", "ANY"]);
+        assert_eq!(
+            router.resource("/pets/1").unwrap().methods(),
+            ["DELETE", "ANY"]
+        );
     }
 
     #[test]
     fn parameters_take_decoded_text_and_never_nothing() {
         let routes = [route("GET /a/{x}/b"), route("GET /f/{rest+}")];
         let router = Router::new(&routes);
-        assert_eq!(router.find("GET", "/a/1%202/b").unwrap().parameters["x"], "1 2");
-        assert_eq!(router.find("GET", "/f/p/q%2Fr").unwrap().parameters["rest"], "p/q/r");
+        assert_eq!(
+            router.find("GET", "/a/1%202/b").unwrap().parameters["x"],
+            "1 2"
+        );
+        assert_eq!(
+            router.find("GET", "/f/p/q%2Fr").unwrap().parameters["rest"],
+            "p/q/r"
+        );
         for none in ["/a//b", "/f/", "/a/1", "/a/1/b/", "/", "/A/1/b"] {
             assert!(router.find("GET", none).is_none(), "{none}");
         }

@@ -24,7 +24,11 @@ struct Bucket {
 impl Bucket {
     /// Full at the start.
     fn new(limit: Throttle, now: Instant) -> Self {
-        Self { limit, level: u64::from(limit.burst) * REQUEST, counted: now }
+        Self {
+            limit,
+            level: u64::from(limit.burst) * REQUEST,
+            counted: now,
+        }
     }
 
     /// Takes one request, if there is room for it.
@@ -35,9 +39,13 @@ impl Bucket {
         let added = rate.saturating_mul(passed) / SECOND;
         if added > 0 {
             // only the time that these thousandths took: the rest counts the next time
-            let taken = Duration::from_nanos(u64::try_from(added * SECOND / rate).unwrap_or(u64::MAX));
+            let taken =
+                Duration::from_nanos(u64::try_from(added * SECOND / rate).unwrap_or(u64::MAX));
             self.counted = self.counted.checked_add(taken).unwrap_or(now);
-            self.level = self.level.saturating_add(u64::try_from(added).unwrap_or(u64::MAX)).min(full);
+            self.level = self
+                .level
+                .saturating_add(u64::try_from(added).unwrap_or(u64::MAX))
+                .min(full);
         }
         let takes = self.level >= REQUEST;
         if takes {
@@ -54,7 +62,8 @@ pub(super) struct Buckets(BTreeMap<String, Bucket>);
 impl Buckets {
     /// All full.
     pub(super) fn of(api: &Api, now: Instant) -> Self {
-        let limited = |route: &Route| Some((route.key(), Bucket::new(api.throttling.of(route)?, now)));
+        let limited =
+            |route: &Route| Some((route.key(), Bucket::new(api.throttling.of(route)?, now)));
         Self(api.routes.iter().filter_map(limited).collect())
     }
 
@@ -63,7 +72,9 @@ impl Buckets {
         if self.0.is_empty() {
             return true;
         }
-        self.0.get_mut(&route.key()).is_none_or(|bucket| bucket.take(now))
+        self.0
+            .get_mut(&route.key())
+            .is_none_or(|bucket| bucket.take(now))
     }
 }
 
@@ -78,41 +89,88 @@ mod tests {
     #[test]
     fn a_burst_is_taken_at_once_and_the_rate_after_it() {
         let began = Instant::now();
-        let mut bucket = Bucket::new(Throttle { rate_milli: 2_000, burst: 5 }, began);
+        let mut bucket = Bucket::new(
+            Throttle {
+                rate_milli: 2_000,
+                burst: 5,
+            },
+            began,
+        );
         assert_eq!(taken(&mut bucket, 9, began), 5);
         assert_eq!(taken(&mut bucket, 9, began + Duration::from_millis(499)), 0);
         assert_eq!(taken(&mut bucket, 9, began + Duration::from_millis(500)), 1);
-        assert_eq!(taken(&mut bucket, 9, began + Duration::from_millis(1_500)), 2);
-        assert_eq!(taken(&mut bucket, 9, began + Duration::from_hours(1)), 5, "never more than the burst");
+        assert_eq!(
+            taken(&mut bucket, 9, began + Duration::from_millis(1_500)),
+            2
+        );
+        assert_eq!(
+            taken(&mut bucket, 9, began + Duration::from_hours(1)),
+            5,
+            "never more than the burst"
+        );
     }
 
     #[test]
     fn many_refused_requests_lose_no_rate() {
         let began = Instant::now();
-        for (rate_milli, micros) in [(1_500, 1_000), (300_000, 1_900), (1_999, 1_700), (999_999, 7), (7, 333)] {
-            let mut bucket = Bucket::new(Throttle { rate_milli, burst: 5 }, began);
+        for (rate_milli, micros) in [
+            (1_500, 1_000),
+            (300_000, 1_900),
+            (1_999, 1_700),
+            (999_999, 7),
+            (7, 333),
+        ] {
+            let mut bucket = Bucket::new(
+                Throttle {
+                    rate_milli,
+                    burst: 5,
+                },
+                began,
+            );
             let seconds = if rate_milli < 1_000 { 400 } else { 4 };
             let tries = seconds * 1_000_000 / micros;
-            let taken = (1..=tries).filter(|at| bucket.take(began + Duration::from_micros(at * micros))).count() as u64;
+            let taken = (1..=tries)
+                .filter(|at| bucket.take(began + Duration::from_micros(at * micros)))
+                .count() as u64;
             let expected = 5 + rate_milli * seconds / 1_000;
-            assert!(taken <= expected && taken + 2 >= expected.min(tries), "{rate_milli}: {taken} of {expected}");
+            assert!(
+                taken <= expected && taken + 2 >= expected.min(tries),
+                "{rate_milli}: {taken} of {expected}"
+            );
         }
     }
 
     #[test]
     fn a_rate_below_one_a_second_is_not_lost() {
         let began = Instant::now();
-        let mut bucket = Bucket::new(Throttle { rate_milli: 1, burst: 1 }, began);
+        let mut bucket = Bucket::new(
+            Throttle {
+                rate_milli: 1,
+                burst: 1,
+            },
+            began,
+        );
         assert_eq!(taken(&mut bucket, 1, began), 1);
         let after = |seconds| began + Duration::from_secs(seconds);
-        assert_eq!((1..1_000).filter(|second| bucket.take(after(*second))).count(), 0);
+        assert_eq!(
+            (1..1_000)
+                .filter(|second| bucket.take(after(*second)))
+                .count(),
+            0
+        );
         assert!(bucket.take(after(1_000)));
     }
 
     #[test]
     fn without_a_burst_nothing_is_taken() {
         let began = Instant::now();
-        let mut bucket = Bucket::new(Throttle { rate_milli: 1_000_000, burst: 0 }, began);
+        let mut bucket = Bucket::new(
+            Throttle {
+                rate_milli: 1_000_000,
+                burst: 0,
+            },
+            began,
+        );
         assert_eq!(taken(&mut bucket, 3, began + Duration::from_secs(9)), 0);
     }
 }

@@ -28,7 +28,9 @@ impl<'de> Deserialize<'de> for Members {
                 let mut members = Map::new();
                 while let Some((name, value)) = access.next_entry::<String, Value>()? {
                     if members.contains_key(&name) {
-                        return Err(A::Error::custom(format_args!("{name} is given more than once")));
+                        return Err(A::Error::custom(format_args!(
+                            "{name} is given more than once"
+                        )));
                     }
                     members.insert(name, value);
                 }
@@ -51,7 +53,11 @@ pub(super) fn check_header(token: &str) -> Result<(), &'static str> {
     let header = token.split('.').next().unwrap_or_default();
     let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| NO_JWT)?;
     let Members(header) = strict_json::from_slice(&header).map_err(|_| NO_JWT)?;
-    if header.contains_key("crit") { Err("the token's header demands extensions (crit)") } else { Ok(()) }
+    if header.contains_key("crit") {
+        Err("the token's header demands extensions (crit)")
+    } else {
+        Ok(())
+    }
 }
 
 /// A claim that is text, or a list of texts. Nothing for any other value.
@@ -76,14 +82,20 @@ mod tests {
     fn a_header_that_demands_an_extension_is_refused() {
         assert_eq!(header(r#"{"alg":"RS256","kid":"k"}"#), Ok(()));
         for crit in ["[\"exp\"]", "[\"b64\"]", "[]", "null", "\"exp\"", "{}"] {
-            assert!(header(&format!(r#"{{"alg":"RS256","crit":{crit}}}"#)).is_err(), "{crit}");
+            assert!(
+                header(&format!(r#"{{"alg":"RS256","crit":{crit}}}"#)).is_err(),
+                "{crit}"
+            );
         }
     }
 
     #[test]
     fn an_object_with_a_repeated_name_is_refused() {
         assert!(header(r#"{"alg":"RS256","kid":"a","kid":"b"}"#).is_err());
-        assert!(header(r#"{"alg":"RS256","\u0063rit":["x"]}"#).is_err(), "an escaped name");
+        assert!(
+            header(r#"{"alg":"RS256","\u0063rit":["x"]}"#).is_err(),
+            "an escaped name"
+        );
         for bad in ["[]", "7", "", "{\"alg\":\"RS256\"} x"] {
             assert!(header(bad).is_err(), "{bad}");
         }
@@ -95,7 +107,14 @@ mod tests {
     fn a_list_with_anything_but_text_is_no_list_of_texts() {
         assert_eq!(texts(&json!(["a", "b"])), Some(vec!["a", "b"]));
         assert_eq!(texts(&json!("a")), Some(vec!["a"]));
-        for other in [json!(["a", 7]), json!([null]), json!(7), json!(null), json!({"a": 1}), json!(true)] {
+        for other in [
+            json!(["a", 7]),
+            json!([null]),
+            json!(7),
+            json!(null),
+            json!({"a": 1}),
+            json!(true),
+        ] {
             assert_eq!(texts(&other), None, "{other}");
         }
     }

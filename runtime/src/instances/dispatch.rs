@@ -107,7 +107,13 @@ pub(super) struct Dispatch {
 impl Dispatch {
     /// `limit`: most processes at one time.
     pub(super) fn new(limit: usize) -> Self {
-        Self { state: Mutex::new(State { limit, ..State::default() }), freed: Notify::new() }
+        Self {
+            state: Mutex::new(State {
+                limit,
+                ..State::default()
+            }),
+            freed: Notify::new(),
+        }
     }
 
     /// Changes the limit. Busy instances beyond it are told when they ask for more.
@@ -178,7 +184,11 @@ impl Dispatch {
     /// the invocation), and its outcome will come.
     pub(super) fn take_back(&self, request_id: &str) -> bool {
         let mut state = self.state();
-        let waiting = state.queue.iter().position(|job| &*job.request_id == request_id).filter(|at| *at >= state.starting);
+        let waiting = state
+            .queue
+            .iter()
+            .position(|job| &*job.request_id == request_id)
+            .filter(|at| *at >= state.starting);
         waiting.and_then(|at| state.queue.remove(at)).is_some()
     }
 
@@ -234,7 +244,12 @@ impl Dispatch {
     /// An instance ended. Returns the number of one to start if jobs wait that nobody will take.
     /// `never_ready`: it never became ready; the oldest job is answered with that, or a function that cannot start would be
     /// started for ever.
-    pub(super) fn ended(&self, instance: u64, initialised: bool, never_ready: Option<&dyn Fn(&str) -> Reply>) -> Option<u64> {
+    pub(super) fn ended(
+        &self,
+        instance: u64,
+        initialised: bool,
+        never_ready: Option<&dyn Fn(&str) -> Reply>,
+    ) -> Option<u64> {
         let mut state = self.state();
         state.instances.remove(&instance);
         state.idle.retain(|slot| slot.instance.id != instance);
@@ -263,8 +278,9 @@ impl Dispatch {
         state.instances.remove(&instance);
         state.starting = state.starting.saturating_sub(1);
         let alone = state.instances.is_empty();
-        let (stay, refused): (VecDeque<Job>, VecDeque<Job>) =
-            std::mem::take(&mut state.queue).into_iter().partition(|job| job.waits && !alone);
+        let (stay, refused): (VecDeque<Job>, VecDeque<Job>) = std::mem::take(&mut state.queue)
+            .into_iter()
+            .partition(|job| job.waits && !alone);
         state.queue = stay;
         drop(state);
         for job in refused {
@@ -313,7 +329,10 @@ impl Dispatch {
     /// The instance that has been idle longest, and since when.
     pub(super) fn longest_idle(&self) -> Option<(Instant, Arc<Instance>)> {
         let state = self.state();
-        let idle = state.idle.iter().filter_map(|slot| Some((slot.instance.idle_since()?, slot.instance.clone())));
+        let idle = state
+            .idle
+            .iter()
+            .filter_map(|slot| Some((slot.instance.idle_since()?, slot.instance.clone())));
         idle.min_by_key(|(since, _)| *since)
     }
 

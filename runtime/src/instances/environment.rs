@@ -8,11 +8,22 @@ use crate::model::{Function, Logging};
 
 /// Variables of the host that a function may see. Neither `HOME` nor `AWS_PROFILE`: the AWS SDK would find a developer's own
 /// credentials there, and a local run must never reach a real account by accident.
-const ALLOWED: [&str; 8] = ["PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE", "RUST_LOG"];
+const ALLOWED: [&str; 8] = [
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+];
 
 /// The function's ARN as `Lambda-Runtime-Invoked-Function-Arn` carries it.
 pub(crate) fn arn(function: &Function) -> String {
-    function.location.arn("lambda", &format!("function:{}", function.name))
+    function
+        .location
+        .arn("lambda", &format!("function:{}", function.name))
 }
 
 /// Everything the process of `function` finds in its environment: the host's allowed variables (`host`), Lambda's defaults and
@@ -24,7 +35,9 @@ pub(super) fn build(
     log_stream: &str,
     host: impl Iterator<Item = (String, String)>,
 ) -> BTreeMap<String, String> {
-    let mut environment: BTreeMap<String, String> = host.filter(|(name, _)| ALLOWED.contains(&name.as_str())).collect();
+    let mut environment: BTreeMap<String, String> = host
+        .filter(|(name, _)| ALLOWED.contains(&name.as_str()))
+        .collect();
     let defaults = [
         ("TZ", ":UTC"),
         // no SDK looks for credentials of this machine's own
@@ -33,15 +46,29 @@ pub(super) fn build(
     environment.extend(defaults.map(|(name, value)| (name.to_owned(), value.to_owned())));
     environment.extend(logging(&function.logging));
     environment.extend(function.environment.clone());
-    let task_root = executable.parent().unwrap_or(Path::new("/")).display().to_string();
+    let task_root = executable
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .display()
+        .to_string();
     let reserved = [
         // host:port only: with a path in it lambda_runtime's client panics
         ("AWS_LAMBDA_RUNTIME_API", api.to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
+        (
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            function.memory_mb.to_string(),
+        ),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", function.logging.group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", function.name))),
+        (
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            function
+                .logging
+                .group
+                .clone()
+                .unwrap_or_else(|| format!("/aws/lambda/{}", function.name)),
+        ),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream.to_owned()),
         ("AWS_REGION", function.location.region.clone()),
         ("AWS_DEFAULT_REGION", function.location.region.clone()),
@@ -59,8 +86,15 @@ pub(super) fn build(
 
 /// How a function should log, for runtimes that look; nothing where the template names no `LogFormat`.
 fn logging(logging: &Logging) -> impl Iterator<Item = (String, String)> {
-    let format = logging.format.map(|format| ("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.to_string()));
-    let level = logging.is_json().then(|| ("AWS_LAMBDA_LOG_LEVEL".to_owned(), logging.application.word().to_owned()));
+    let format = logging
+        .format
+        .map(|format| ("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.to_string()));
+    let level = logging.is_json().then(|| {
+        (
+            "AWS_LAMBDA_LOG_LEVEL".to_owned(),
+            logging.application.word().to_owned(),
+        )
+    });
     format.into_iter().chain(level)
 }
 
@@ -83,8 +117,11 @@ mod tests {
             timeout: Duration::from_secs(3),
             memory_mb: 256,
             concurrency: None,
-            environment: [("TABLE".to_owned(), "orders".to_owned()), ("AWS_SECRET_ACCESS_KEY".to_owned(), "real".to_owned())]
-                .into(),
+            environment: [
+                ("TABLE".to_owned(), "orders".to_owned()),
+                ("AWS_SECRET_ACCESS_KEY".to_owned(), "real".to_owned()),
+            ]
+            .into(),
             logging: Logging::default(),
         }
     }
@@ -96,36 +133,75 @@ mod tests {
     fn with(function: &Function, host: &[(&str, &str)]) -> BTreeMap<String, String> {
         let api = "127.0.0.1:9001".parse().unwrap();
         let host = host.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        build(function, Path::new("/srv/echo/bootstrap"), api, "stream", host)
+        build(
+            function,
+            Path::new("/srv/echo/bootstrap"),
+            api,
+            "stream",
+            host,
+        )
     }
 
     #[test]
     fn the_hosts_own_secrets_do_not_reach_a_function() {
-        let env = built(&[("PATH", "/bin"), ("HOME", "/root"), ("AWS_PROFILE", "production"), ("TOKEN", "x")]);
+        let env = built(&[
+            ("PATH", "/bin"),
+            ("HOME", "/root"),
+            ("AWS_PROFILE", "production"),
+            ("TOKEN", "x"),
+        ]);
         assert_eq!(env.get("PATH").map(String::as_str), Some("/bin"));
-        assert!(!env.contains_key("HOME") && !env.contains_key("AWS_PROFILE") && !env.contains_key("TOKEN"));
+        assert!(
+            !env.contains_key("HOME")
+                && !env.contains_key("AWS_PROFILE")
+                && !env.contains_key("TOKEN")
+        );
     }
 
     #[test]
     fn the_templates_time_zone_is_kept() {
-        assert_eq!(built(&[("TZ", "Europe/Madrid")])["TZ"], ":UTC", "the host's own is of no concern");
+        assert_eq!(
+            built(&[("TZ", "Europe/Madrid")])["TZ"],
+            ":UTC",
+            "the host's own is of no concern"
+        );
         let environment = [("TZ".to_owned(), "Asia/Tokyo".to_owned())].into();
-        let built = with(&Function { environment, ..function() }, &[]);
+        let built = with(
+            &Function {
+                environment,
+                ..function()
+            },
+            &[],
+        );
         assert_eq!(built["TZ"], "Asia/Tokyo");
     }
 
     #[test]
     fn a_function_learns_how_it_should_log() {
-        assert!(!built(&[]).keys().any(|name| name == "AWS_LAMBDA_LOG_FORMAT" || name == "AWS_LAMBDA_LOG_LEVEL"));
+        assert!(
+            !built(&[])
+                .keys()
+                .any(|name| name == "AWS_LAMBDA_LOG_FORMAT" || name == "AWS_LAMBDA_LOG_LEVEL")
+        );
         let logging = Logging {
             format: Some(LogFormat::Json),
             application: LogLevel::Debug,
             group: Some("shop/all".into()),
             ..Logging::default()
         };
-        let built = with(&Function { logging, ..function() }, &[]);
-        let [format, level, group] =
-            ["AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "AWS_LAMBDA_LOG_GROUP_NAME"].map(|name| built[name].as_str());
+        let built = with(
+            &Function {
+                logging,
+                ..function()
+            },
+            &[],
+        );
+        let [format, level, group] = [
+            "AWS_LAMBDA_LOG_FORMAT",
+            "AWS_LAMBDA_LOG_LEVEL",
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+        ]
+        .map(|name| built[name].as_str());
         assert_eq!((format, level, group), ("JSON", "DEBUG", "shop/all"));
     }
 

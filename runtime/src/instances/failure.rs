@@ -19,32 +19,56 @@ pub(super) const TOO_LARGE: &str = "Function.ResponseSizeTooLarge";
 
 fn error(error_type: &str, message: String) -> FunctionError {
     let body = json!({ "errorType": error_type, "errorMessage": message }).to_string();
-    FunctionError { error_type: error_type.to_owned(), message, body: Bytes::from(body) }
+    FunctionError {
+        error_type: error_type.to_owned(),
+        message,
+        body: Bytes::from(body),
+    }
 }
 
 /// The deadline passed.
 pub(super) fn timed_out(request_id: &str, timeout: Duration) -> FunctionError {
-    error(TIMED_OUT, format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64()))
+    error(
+        TIMED_OUT,
+        format!(
+            "RequestId: {request_id} Error: Task timed out after {:.2} seconds",
+            timeout.as_secs_f64()
+        ),
+    )
 }
 
 /// The process ended while it owed an answer. `how`: "exit status 1", "signal: killed".
 pub(super) fn exited(request_id: &str, how: &str) -> FunctionError {
-    error("Runtime.ExitError", format!("RequestId: {request_id} Error: Runtime exited with error: {how}"))
+    error(
+        "Runtime.ExitError",
+        format!("RequestId: {request_id} Error: Runtime exited with error: {how}"),
+    )
 }
 
 /// The process ended, without an error of its own, before it asked for an event or answered one.
 pub(super) fn exited_quietly(request_id: &str) -> FunctionError {
-    error("Runtime.ExitError", format!("RequestId: {request_id} Error: Runtime exited without providing a reason"))
+    error(
+        "Runtime.ExitError",
+        format!("RequestId: {request_id} Error: Runtime exited without providing a reason"),
+    )
 }
 
 /// The executable could not be started at all.
 pub(super) fn cannot_start(request_id: &str, why: &str) -> FunctionError {
-    error("Runtime.InvalidEntrypoint", format!("RequestId: {request_id} Error: {why}"))
+    error(
+        "Runtime.InvalidEntrypoint",
+        format!("RequestId: {request_id} Error: {why}"),
+    )
 }
 
 /// The answer has more bytes than fit.
 pub(super) fn response_too_large() -> FunctionError {
-    error(TOO_LARGE, format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."))
+    error(
+        TOO_LARGE,
+        format!(
+            "Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
+        ),
+    )
 }
 
 /// The host is draining and would not wait longer.
@@ -69,7 +93,9 @@ pub(super) fn reported(header: Option<&str>, body: Bytes) -> FunctionError {
     let parsed: Option<Reported> = strict_json::from_str(&String::from_utf8_lossy(&body)).ok();
     let (error_type, message) = parsed.map_or((None, None), |r| (r.error_type, r.error_message));
     FunctionError {
-        error_type: error_type.or_else(|| header.map(str::to_owned)).unwrap_or_else(|| "Unhandled".to_owned()),
+        error_type: error_type
+            .or_else(|| header.map(str::to_owned))
+            .unwrap_or_else(|| "Unhandled".to_owned()),
         message: message.unwrap_or_default(),
         body,
     }
@@ -103,7 +129,10 @@ mod tests {
     #[test]
     fn a_timeout_reads_as_lambdas() {
         let error = timed_out("8f5", Duration::from_secs(3));
-        assert_eq!(error.message, "RequestId: 8f5 Error: Task timed out after 3.00 seconds");
+        assert_eq!(
+            error.message,
+            "RequestId: 8f5 Error: Task timed out after 3.00 seconds"
+        );
         assert_eq!(error.error_type, "Sandbox.Timedout");
     }
 
@@ -111,7 +140,10 @@ mod tests {
     fn a_reported_error_keeps_its_body_and_type() {
         let body = Bytes::from_static(br#"{"errorType":"Oops","errorMessage":"no"}"#);
         let error = reported(Some("unhandled"), body.clone());
-        assert_eq!((error.error_type.as_str(), error.message.as_str()), ("Oops", "no"));
+        assert_eq!(
+            (error.error_type.as_str(), error.message.as_str()),
+            ("Oops", "no")
+        );
         assert_eq!(error.body, body);
     }
 
@@ -123,7 +155,13 @@ mod tests {
 
     #[test]
     fn an_error_outside_utf8_keeps_type_and_message() {
-        let error = reported(None, Bytes::from_static(b"{\"errorType\":\"Oops\",\"errorMessage\":\"M\xfcller\"}"));
-        assert_eq!((error.error_type.as_str(), error.message.as_str()), ("Oops", "M\u{fffd}ller"));
+        let error = reported(
+            None,
+            Bytes::from_static(b"{\"errorType\":\"Oops\",\"errorMessage\":\"M\xfcller\"}"),
+        );
+        assert_eq!(
+            (error.error_type.as_str(), error.message.as_str()),
+            ("Oops", "M\u{fffd}ller")
+        );
     }
 }

@@ -36,7 +36,9 @@ impl Guardian {
                 None
             }
         };
-        Self { shell: Mutex::new(shell) }
+        Self {
+            shell: Mutex::new(shell),
+        }
     }
 
     fn tell(&self, change: char, group: u32) {
@@ -62,7 +64,11 @@ impl Guardian {
 
 impl Drop for Guardian {
     fn drop(&mut self) {
-        let shell = self.shell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let shell = self
+            .shell
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some((mut child, pipe)) = shell {
             drop(pipe); // end of file: the shell kills what is left and exits
             let _ = child.wait();
@@ -75,7 +81,11 @@ mod tests {
     use super::*;
 
     fn sleeper() -> Child {
-        Command::new("/bin/sleep").arg("600").process_group(0).spawn().unwrap()
+        Command::new("/bin/sleep")
+            .arg("600")
+            .process_group(0)
+            .spawn()
+            .unwrap()
     }
 
     #[test]

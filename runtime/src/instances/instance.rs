@@ -125,14 +125,32 @@ impl Instance {
     }
 
     /// Makes the job this process' and hands it to the waiting call. Gives it back if that call is gone.
-    #[expect(clippy::result_large_err, reason = "the job goes back to the queue whole; boxing would cost each job an allocation")]
-    pub(super) fn assign(self: Arc<Self>, job: Job, hand: oneshot::Sender<Assignment>) -> Result<(), Job> {
+    #[expect(
+        clippy::result_large_err,
+        reason = "the job goes back to the queue whole; boxing would cost each job an allocation"
+    )]
+    pub(super) fn assign(
+        self: Arc<Self>,
+        job: Job,
+        hand: oneshot::Sender<Assignment>,
+    ) -> Result<(), Job> {
         let mut state = self.state();
         state.waiting = state.waiting.saturating_sub(1);
         if state.stopping || hand.is_closed() {
             return Err(job);
         }
-        let Job { request_id, payload, trace_id, client_context, qualifier, records, kill, waits, begun, reply } = job;
+        let Job {
+            request_id,
+            payload,
+            trace_id,
+            client_context,
+            qualifier,
+            records,
+            kill,
+            waits,
+            begun,
+            reply,
+        } = job;
         let invocation_id = super::pool::new_id();
         let assignment = Assignment {
             request_id: request_id.clone(),
@@ -145,16 +163,35 @@ impl Instance {
         };
         let init = state.init.take();
         // in flight before it is sent: if the process dies meanwhile the supervisor answers for it
-        state
-            .in_flight
-            .insert(request_id.clone(), InFlight { invocation_id, started: Instant::now(), records, init, kill, reply });
+        state.in_flight.insert(
+            request_id.clone(),
+            InFlight {
+                invocation_id,
+                started: Instant::now(),
+                records,
+                init,
+                kill,
+                reply,
+            },
+        );
         let pid = state.pid;
         state.freezer.thaw(pid);
         if hand.send(assignment).is_err() {
             if let Some(entry) = state.in_flight.remove(&request_id) {
                 state.init = entry.init;
                 let reply = entry.reply;
-                return Err(Job { request_id, payload, trace_id, client_context, qualifier, records, kill, waits, begun, reply });
+                return Err(Job {
+                    request_id,
+                    payload,
+                    trace_id,
+                    client_context,
+                    qualifier,
+                    records,
+                    kill,
+                    waits,
+                    begun,
+                    reply,
+                });
             }
             return Ok(());
         }
@@ -180,7 +217,10 @@ impl Instance {
 
     /// Initialisation ends when the runtime and every extension have asked for an event.
     fn open_when_ready(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if state.stopping || state.early.is_empty() || state.extensions.values().any(|extension| !extension.ready) {
+        if state.stopping
+            || state.early.is_empty()
+            || state.extensions.values().any(|extension| !extension.ready)
+        {
             return;
         }
         let first = !std::mem::replace(&mut state.ready, true);
@@ -200,17 +240,31 @@ impl Instance {
         }
         drop(state);
         if first {
-            self.runner.log.write(None, Line::InitEnd { duration: init, status: Status::Success });
+            self.runner.log.write(
+                None,
+                Line::InitEnd {
+                    duration: init,
+                    status: Status::Success,
+                },
+            );
             self.runner.dispatch.initialised();
         }
         for hand in early {
-            self.runner.dispatch.offer(Slot { instance: self.clone(), hand });
+            self.runner.dispatch.offer(Slot {
+                instance: self.clone(),
+                hand,
+            });
         }
         self.changed.notify_one();
     }
 
     /// An answer arrived. False: nobody waits for it (late, or never asked).
-    pub(super) fn complete(&self, request_id: &str, invocation_id: Option<&str>, outcome: Outcome) -> bool {
+    pub(super) fn complete(
+        &self,
+        request_id: &str,
+        invocation_id: Option<&str>,
+        outcome: Outcome,
+    ) -> bool {
         let known = |state: &State| {
             let entry = state.in_flight.get(request_id);
             entry.is_some_and(|entry| invocation_id.is_none_or(|id| id == entry.invocation_id))
@@ -221,14 +275,21 @@ impl Instance {
         // before the caller learns the answer: its next invocation then waits for this instance rather than start another
         self.runner.dispatch.returning(self.id);
         let mut state = self.state();
-        if state.killed || state.in_flight.get(request_id).is_some_and(|entry| entry.kill == Some(Kill::Late)) {
+        if state.killed
+            || state
+                .in_flight
+                .get(request_id)
+                .is_some_and(|entry| entry.kill == Some(Kill::Late))
+        {
             // the process dies with its answer, or was faster than its death; the supervisor answers for it
             state.killed = true;
             drop(state);
             self.changed.notify_one();
             return true;
         }
-        let Some((id, entry)) = state.in_flight.remove_entry(request_id) else { return false };
+        let Some((id, entry)) = state.in_flight.remove_entry(request_id) else {
+            return false;
+        };
         state.returning = Some(Instant::now() + RETURN_TIMEOUT);
         self.close(&mut state, &id, entry, outcome, true);
         drop(state);
@@ -236,15 +297,33 @@ impl Instance {
         true
     }
 
-    fn close_failed(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, outcome: Outcome) {
+    fn close_failed(
+        &self,
+        state: &mut State,
+        request_id: &Arc<str>,
+        entry: InFlight,
+        outcome: Outcome,
+    ) {
         if let Some(error) = outcome.error() {
-            self.runner.log.write(Some(request_id), Line::Failure { text: error.message.clone() });
+            self.runner.log.write(
+                Some(request_id),
+                Line::Failure {
+                    text: error.message.clone(),
+                },
+            );
         }
         self.close(state, request_id, entry, outcome, false);
     }
 
     /// `reported`: the function itself sent this outcome.
-    fn close(&self, state: &mut State, request_id: &Arc<str>, entry: InFlight, outcome: Outcome, reported: bool) {
+    fn close(
+        &self,
+        state: &mut State,
+        request_id: &Arc<str>,
+        entry: InFlight,
+        outcome: Outcome,
+        reported: bool,
+    ) {
         let status = Status::of(&outcome, reported);
         let bytes = match &outcome {
             Outcome::Answer(body) => body.len(),
@@ -257,13 +336,35 @@ impl Instance {
         state.last_request = Some(request_id.clone());
         let duration = entry.started.elapsed();
         let (init, pid) = (entry.init, state.pid);
-        self.runner.observer.ended(observed::ended(request_id, entry.records, duration, init, outcome.error()));
+        self.runner.observer.ended(observed::ended(
+            request_id,
+            entry.records,
+            duration,
+            init,
+            outcome.error(),
+        ));
         // a closed channel: the caller gave up waiting
         let _ = entry.reply.send(Ok(outcome));
         let log = &self.runner.log;
         let memory_mb = self.runner.function.memory_mb;
-        log.write(Some(request_id), Line::End { duration, status: status.clone(), bytes });
-        log.write(Some(request_id), Line::Report { duration, init, memory_mb, pid, status });
+        log.write(
+            Some(request_id),
+            Line::End {
+                duration,
+                status: status.clone(),
+                bytes,
+            },
+        );
+        log.write(
+            Some(request_id),
+            Line::Report {
+                duration,
+                init,
+                memory_mb,
+                pid,
+                status,
+            },
+        );
     }
 
     /// The function said why it cannot start.
@@ -309,21 +410,39 @@ impl Instance {
         }
         if !state.ready {
             let limit = state.starting_since + init_limit;
-            return if now >= limit { Due::InitTimeout } else { Due::At(limit) };
+            return if now >= limit {
+                Due::InitTimeout
+            } else {
+                Due::At(limit)
+            };
         }
         let timeout = self.runner.function.timeout;
-        let late: Vec<Arc<str>> =
-            state.in_flight.iter().filter(|(_, entry)| now >= entry.started + timeout).map(|(id, _)| id.clone()).collect();
+        let late: Vec<Arc<str>> = state
+            .in_flight
+            .iter()
+            .filter(|(_, entry)| now >= entry.started + timeout)
+            .map(|(id, _)| id.clone())
+            .collect();
         if !late.is_empty() && !state.concurrent {
             state.stopping = true;
             return Due::Deadline;
         }
         for id in &late {
             if let Some(entry) = state.in_flight.remove(id) {
-                self.close_failed(&mut state, id, entry, Outcome::Error(failure::timed_out(id, timeout)));
+                self.close_failed(
+                    &mut state,
+                    id,
+                    entry,
+                    Outcome::Error(failure::timed_out(id, timeout)),
+                );
             }
         }
-        if let Some(first) = state.in_flight.values().map(|entry| entry.started + timeout).min() {
+        if let Some(first) = state
+            .in_flight
+            .values()
+            .map(|entry| entry.started + timeout)
+            .min()
+        {
             return Due::At(first);
         }
         if let Some(until) = state.returning {
@@ -334,7 +453,11 @@ impl Instance {
             return Due::Overdue;
         }
         let retire = state.idle_since + idle;
-        if now >= retire { Due::Idle } else { Due::At(retire) }
+        if now >= retire {
+            Due::Idle
+        } else {
+            Due::At(retire)
+        }
     }
 
     /// Ends everything in flight with an outcome made of its request id.
@@ -353,5 +476,7 @@ impl Instance {
 
 /// Milliseconds since 1970.
 pub(crate) fn epoch_ms(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis() as u64
 }

@@ -83,8 +83,11 @@ impl Logs {
         let asked = tails.clone();
         std::thread::spawn(move || {
             // a panic loses the line that caused it: every function's lines pass here
-            while catch_unwind(AssertUnwindSafe(|| write_all(&receiver, &asked, &mut out))).is_err() {
-                tracing::error!("ALARM: a line of a function's log made its writer panic; the line is lost");
+            while catch_unwind(AssertUnwindSafe(|| write_all(&receiver, &asked, &mut out))).is_err()
+            {
+                tracing::error!(
+                    "ALARM: a line of a function's log made its writer panic; the line is lost"
+                );
             }
             drop::<Sender<()>>(writing);
         });
@@ -115,14 +118,20 @@ impl FunctionLog {
     /// Has a line written, unless the function's levels leave it out.
     pub(super) fn write(&self, request_id: Option<&Arc<str>>, line: Line) {
         let bytes = match &line {
-            Line::Output { text } if self.logging.is_json() && records::level_of(text) < self.logging.application => return,
+            Line::Output { text }
+                if self.logging.is_json() && records::level_of(text) < self.logging.application =>
+            {
+                return;
+            }
             Line::Output { text } => text.len(),
             _ => 0,
         };
         if self.backlog.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE_PER_FUNCTION {
             self.backlog.waiting.fetch_sub(1, Ordering::Relaxed);
             self.backlog.dropped.fetch_add(1, Ordering::Relaxed);
-            self.backlog.dropped_bytes.fetch_add(bytes, Ordering::Relaxed);
+            self.backlog
+                .dropped_bytes
+                .fetch_add(bytes, Ordering::Relaxed);
             return;
         }
         let entry = Entry {
@@ -157,7 +166,14 @@ fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
                 }
                 // a caller that asked for the end of the log receives the function's own characters, a terminal does not
                 let shown = terminal::line(&text);
-                if writeln!(out, "{} {} | {shown}", entry.function, entry.request_id.as_deref().unwrap_or("-")).is_err() {
+                if writeln!(
+                    out,
+                    "{} {} | {shown}",
+                    entry.function,
+                    entry.request_id.as_deref().unwrap_or("-")
+                )
+                .is_err()
+                {
                     return;
                 }
             }
@@ -176,7 +192,11 @@ impl Entry {
     /// The lines that it becomes.
     fn lines(&self) -> Vec<Cow<'_, str>> {
         let id = self.request_id.as_deref().unwrap_or("-");
-        let peak = if let Line::Report { pid: Some(pid), .. } = self.line { memory(pid, Memory::Peak) } else { None };
+        let peak = if let Line::Report { pid: Some(pid), .. } = self.line {
+            memory(pid, Memory::Peak)
+        } else {
+            None
+        };
         if self.logging.is_json() {
             return records::json(&self.line, id, self.at, peak, &self.logging);
         }
@@ -203,7 +223,11 @@ mod tests {
     #[test]
     fn a_line_names_its_function_and_request() {
         let (sender, receiver) = channel();
-        sender.send(entry(Line::Output { text: "hello".into() })).unwrap();
+        sender
+            .send(entry(Line::Output {
+                text: "hello".into(),
+            }))
+            .unwrap();
         drop(sender);
         let mut out = Vec::new();
         write_all(&receiver, &Tails::default(), &mut out);
@@ -215,37 +239,67 @@ mod tests {
         let (sender, receiver) = channel();
         let json = "{\"a\":\"\u{9b}2J\u{202e}\"}";
         for text in ["\x1b[2Jhello\rbye", json] {
-            sender.send(entry(Line::Output { text: text.into() })).unwrap();
+            sender
+                .send(entry(Line::Output { text: text.into() }))
+                .unwrap();
         }
         drop(sender);
         let mut out = Vec::new();
         write_all(&receiver, &Tails::default(), &mut out);
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text, "Echo 8f5 | \\u001b[2Jhello\\rbye\nEcho 8f5 | {\"a\":\"\\u009b2J\\u202e\"}\n");
+        assert_eq!(
+            text,
+            "Echo 8f5 | \\u001b[2Jhello\\rbye\nEcho 8f5 | {\"a\":\"\\u009b2J\\u202e\"}\n"
+        );
     }
 
     #[test]
     fn lines_below_the_functions_level_are_left_out() {
         let (sender, receiver) = channel();
-        let logging = Logging { format: Some(LogFormat::Json), application: LogLevel::Warn, ..Logging::default() };
-        let log = Logs { sender, tails: Arc::default() }.of("Quiet", &logging);
-        let line = |level: &str| format!(r#"{{"level":"{level}","timestamp":"2026-11-29T10:00:00Z"}}"#);
-        for text in [line("info"), line("warn"), "plain".to_owned(), line("error")] {
+        let logging = Logging {
+            format: Some(LogFormat::Json),
+            application: LogLevel::Warn,
+            ..Logging::default()
+        };
+        let log = Logs {
+            sender,
+            tails: Arc::default(),
+        }
+        .of("Quiet", &logging);
+        let line =
+            |level: &str| format!(r#"{{"level":"{level}","timestamp":"2026-11-29T10:00:00Z"}}"#);
+        for text in [
+            line("info"),
+            line("warn"),
+            "plain".to_owned(),
+            line("error"),
+        ] {
             log.write(None, Line::Output { text });
         }
         drop(log);
         let mut out = Vec::new();
         write_all(&receiver, &Tails::default(), &mut out);
-        let expected = ["warn", "error"].map(|level| format!("Quiet - | {}\n", line(level))).concat();
+        let expected = ["warn", "error"]
+            .map(|level| format!("Quiet - | {}\n", line(level)))
+            .concat();
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]
     fn a_flood_loses_its_own_lines_and_says_so() {
         let (sender, receiver) = channel();
-        let log = Logs { sender, tails: Arc::default() }.of("Loud", &Logging::default());
+        let log = Logs {
+            sender,
+            tails: Arc::default(),
+        }
+        .of("Loud", &Logging::default());
         for n in 0..QUEUE_PER_FUNCTION + 7 {
-            log.write(None, Line::Output { text: n.to_string() });
+            log.write(
+                None,
+                Line::Output {
+                    text: n.to_string(),
+                },
+            );
         }
         drop(log);
         let mut out = Vec::new();
@@ -281,6 +335,9 @@ mod tests {
         drop((log, logs));
         end.wait(Duration::from_secs(10));
         let text: String = written.try_iter().collect();
-        assert!(text.contains("one") && text.contains("two") && !text.contains("bad"), "{text}");
+        assert!(
+            text.contains("one") && text.contains("two") && !text.contains("bad"),
+            "{text}"
+        );
     }
 }

@@ -50,6 +50,9 @@ mod tests {
         }
         let rate = f64::from(bytes) / 10.0;
         assert!((0.99 * RATE..1.01 * RATE).contains(&rate), "{rate}");
-        assert_eq!(pace.after(now + Duration::from_secs(1), 1024 * 1024), Duration::ZERO);
+        assert_eq!(
+            pace.after(now + Duration::from_secs(1), 1024 * 1024),
+            Duration::ZERO
+        );
     }
 }

@@ -27,7 +27,11 @@ fn owner(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
 
 /// `0100007F:1F90`: the address in host byte order, both in hexadecimal.
 fn kernel_form(address: SocketAddrV4) -> String {
-    format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port())
+    format!(
+        "{:08X}:{:04X}",
+        u32::from_ne_bytes(address.ip().octets()),
+        address.port()
+    )
 }
 
 #[cfg(test)]
@@ -38,11 +42,16 @@ mod tests {
     fn our_own_connection_is_ours() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (client.local_addr().unwrap(), client.peer_addr().unwrap()) else {
+        let (SocketAddr::V4(peer), SocketAddr::V4(local)) =
+            (client.local_addr().unwrap(), client.peer_addr().unwrap())
+        else {
             panic!("loopback is IPv4");
         };
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        assert_eq!(owner(&table, peer, local), Some(nix::unistd::getuid().as_raw()));
+        assert_eq!(
+            owner(&table, peer, local),
+            Some(nix::unistd::getuid().as_raw())
+        );
         assert!(is_same_user(peer.into(), local.into()));
     }
 

@@ -17,7 +17,9 @@ use super::processes::Processes;
 use super::stats::{FunctionStats, Stats};
 use super::supervisor;
 use crate::faults::{Kill, Plan};
-use crate::invocation::{ConcurrencyLimit, Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
+use crate::invocation::{
+    ConcurrencyLimit, Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response,
+};
 use crate::model::{Application, Function};
 use crate::observation::{FunctionObserver, Observations};
 use crate::supervision::{Backoff, Part, Registry};
@@ -92,8 +94,15 @@ impl Runner {
     /// The concurrency limit of now.
     fn limit(&self) -> ConcurrencyLimit {
         let limit = self.dispatch.most();
-        let reserved = self.function.concurrency.is_some_and(|reserved| reserved as usize == limit);
-        ConcurrencyLimit { function: self.function.id.clone(), limit, reserved }
+        let reserved = self
+            .function
+            .concurrency
+            .is_some_and(|reserved| reserved as usize == limit);
+        ConcurrencyLimit {
+            function: self.function.id.clone(),
+            limit,
+            reserved,
+        }
     }
 }
 
@@ -126,14 +135,20 @@ pub struct Pool {
 impl Pool {
     /// A pool for those of the application's functions that have an executable. Processes start with the first invocation.
     /// Must be called within a tokio runtime's reach; `executables` is by logical id.
-    pub fn new(app: &Application, executables: &BTreeMap<String, PathBuf>, options: &PoolOptions) -> Arc<Self> {
+    pub fn new(
+        app: &Application,
+        executables: &BTreeMap<String, PathBuf>,
+        options: &PoolOptions,
+    ) -> Arc<Self> {
         let guardian = Arc::new(Guardian::start());
         let processes = Processes::new(options.processes);
         let runners = app.functions.values().filter_map(|function| {
             let executable = executables.get(&function.id)?.clone();
             let part = options.parts.part(format!("function {}", function.id));
             part.started(Instant::now());
-            let limit = function.concurrency.map_or(options.default_concurrency, |limit| limit as usize);
+            let limit = function
+                .concurrency
+                .map_or(options.default_concurrency, |limit| limit as usize);
             let runner = Runner {
                 executable,
                 idle: options.idle,
@@ -175,16 +190,25 @@ impl Pool {
                 cold_starts: count(&runner.counters.cold_starts),
                 queued: runner.dispatch.queued(),
                 limit: runner.dispatch.most(),
-                instances: runner.dispatch.instances().iter().map(|instance| instance.stats()).collect(),
+                instances: runner
+                    .dispatch
+                    .instances()
+                    .iter()
+                    .map(|instance| instance.stats())
+                    .collect(),
             }
         });
-        Stats { functions: functions.collect() }
+        Stats {
+            functions: functions.collect(),
+        }
     }
 
     /// Changes how many instances of a function there may be at one time, from now on. Those beyond it end once they are idle.
     /// False: there is no such function.
     pub fn limit(&self, function: &str, most: NonZeroUsize) -> bool {
-        let Some(runner) = self.runners.get(function) else { return false };
+        let Some(runner) = self.runners.get(function) else {
+            return false;
+        };
         let change = runner.dispatch.limit(most);
         for instance in change.beyond {
             instance.retire_now();
@@ -208,7 +232,10 @@ impl Pool {
                 let ended = runner.ended.notified();
                 let instances = runner.dispatch.instances();
                 let out_of_time = tokio::time::Instant::now() >= deadline;
-                for instance in instances.iter().filter(|instance| out_of_time || !instance.is_busy()) {
+                for instance in instances
+                    .iter()
+                    .filter(|instance| out_of_time || !instance.is_busy())
+                {
                     instance.condemn();
                 }
                 if runner.dispatch.instance_count() == 0 {
@@ -236,7 +263,11 @@ impl Drop for Pool {
 
 #[async_trait::async_trait]
 impl Invoke for Pool {
-    async fn invoke(&self, mut request: Request, wait_for_slot: bool) -> Result<Response, Rejected> {
+    async fn invoke(
+        &self,
+        mut request: Request,
+        wait_for_slot: bool,
+    ) -> Result<Response, Rejected> {
         if self.faults.is_none() {
             return self.run(request, wait_for_slot, None).await;
         }
@@ -262,8 +293,16 @@ impl Invoke for Pool {
 
 impl Pool {
     /// Runs one invocation to its end.
-    async fn run(&self, request: Request, wait_for_slot: bool, kill: Option<Kill>) -> Result<Response, Rejected> {
-        let runner = self.runners.get(&request.function).ok_or_else(|| Rejected::NotFound(request.function.clone()))?;
+    async fn run(
+        &self,
+        request: Request,
+        wait_for_slot: bool,
+        kill: Option<Kill>,
+    ) -> Result<Response, Rejected> {
+        let runner = self
+            .runners
+            .get(&request.function)
+            .ok_or_else(|| Rejected::NotFound(request.function.clone()))?;
         if request.records == 0 && request.payload.len() > MAX_PAYLOAD {
             return Err(Rejected::TooLarge(request.payload.len()));
         }
@@ -295,7 +334,8 @@ impl Pool {
         }
         let outcome = match request.start_by {
             Some(latest) => {
-                let Some(outcome) = begun_by(latest, &runner.dispatch, &request_id, outcome).await else {
+                let Some(outcome) = begun_by(latest, &runner.dispatch, &request_id, outcome).await
+                else {
                     runner.counters.throttles.fetch_add(1, Ordering::Relaxed);
                     return Err(Rejected::Throttled(runner.limit()));
                 };
@@ -313,7 +353,10 @@ impl Pool {
         if matches!(outcome, Outcome::Error(_)) {
             runner.counters.errors.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(Response { request_id: request_id.to_string(), outcome })
+        Ok(Response {
+            request_id: request_id.to_string(),
+            outcome,
+        })
     }
 }
 
@@ -328,7 +371,11 @@ async fn begun_by(
         outcome = &mut outcome => return Some(outcome),
         () = tokio::time::sleep_until(latest.into()) => {}
     }
-    if dispatch.take_back(request_id) { None } else { Some(outcome.await) }
+    if dispatch.take_back(request_id) {
+        None
+    } else {
+        Some(outcome.await)
+    }
 }
 
 /// A random identifier in the form of a UUID, version 4.
@@ -337,13 +384,27 @@ pub(crate) fn new_id() -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let text = hex::encode(bytes);
-    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &text[..8],
+        &text[8..12],
+        &text[12..16],
+        &text[16..20],
+        &text[20..]
+    )
 }
 
 /// A trace id in X-Ray's form, not sampled.
 fn new_trace_id() -> String {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs() as u32;
+    let seconds = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs() as u32;
     let root: [u8; 12] = rand::random();
     let parent: [u8; 8] = rand::random();
-    format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", hex::encode(root), hex::encode(parent))
+    format!(
+        "Root=1-{seconds:08x}-{};Parent={};Sampled=0",
+        hex::encode(root),
+        hex::encode(parent)
+    )
 }

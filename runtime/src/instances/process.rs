@@ -48,13 +48,19 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let group = child.id().ok_or_else(|| std::io::Error::other("the process has no id"))?;
+        let group = child
+            .id()
+            .ok_or_else(|| std::io::Error::other("the process has no id"))?;
         guardian.watch(group);
         // one that has ended already has no limit to set, and its end is noticed elsewhere
         if let Some(Err(error)) = open_files.map(|soft| descriptors::restore(group, soft)) {
             tracing::debug!(%error, pid = group, "a function's process keeps the host's limit of open files");
         }
-        Ok(Self { child, group, guardian: guardian.clone() })
+        Ok(Self {
+            child,
+            group,
+            guardian: guardian.clone(),
+        })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -106,7 +112,9 @@ impl Drop for Process {
 fn guarded(line: impl Fn(String) + Clone) -> impl Fn(String) + Clone {
     move |text| {
         if catch_unwind(AssertUnwindSafe(|| line(text))).is_err() {
-            tracing::error!("ALARM: a line that a function printed made the host's reader panic; the line is lost");
+            tracing::error!(
+                "ALARM: a line that a function printed made the host's reader panic; the line is lost"
+            );
         }
     }
 }

@@ -28,7 +28,11 @@ pub(super) struct Processes {
 impl Processes {
     pub(super) fn new(most: usize) -> Arc<Self> {
         let free = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-        Arc::new(Self { free, runners: OnceLock::new(), said: Mutex::new(None) })
+        Arc::new(Self {
+            free,
+            runners: OnceLock::new(),
+            said: Mutex::new(None),
+        })
     }
 
     /// The functions whose idle processes make room for others.
@@ -51,13 +55,23 @@ impl Processes {
             }
             tokio::time::sleep(LOOK).await;
         }
-        tokio::time::timeout(ROOM, self.free.clone().acquire_owned()).await.ok()?.ok()
+        tokio::time::timeout(ROOM, self.free.clone().acquire_owned())
+            .await
+            .ok()?
+            .ok()
     }
 
     /// Ends the process that has been idle longest, of any function. False: none is idle.
     pub(super) fn end_idle(&self) -> bool {
-        let runners = self.runners.get().into_iter().flatten().filter_map(Weak::upgrade);
-        let longest = runners.filter_map(|runner| runner.dispatch.longest_idle()).min_by_key(|(since, _)| *since);
+        let runners = self
+            .runners
+            .get()
+            .into_iter()
+            .flatten()
+            .filter_map(Weak::upgrade);
+        let longest = runners
+            .filter_map(|runner| runner.dispatch.longest_idle())
+            .min_by_key(|(since, _)| *since);
         longest.is_some_and(|(_, instance)| {
             instance.retire_now();
             true
@@ -69,7 +83,10 @@ impl Processes {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_none_or(|said| said.elapsed() >= SAID_AGAIN) {
             *said = Some(Instant::now());
-            tracing::warn!(function, "a process cannot be started: {why}. Its events are throttled and tried again");
+            tracing::warn!(
+                function,
+                "a process cannot be started: {why}. Its events are throttled and tried again"
+            );
         }
     }
 }

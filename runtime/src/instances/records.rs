@@ -78,8 +78,14 @@ impl Status {
     /// The end of an invocation. `reported`: the function itself sent this outcome.
     pub(super) fn of(outcome: &Outcome, reported: bool) -> Self {
         match outcome {
-            Outcome::Error(FunctionError { error_type, .. }) if !reported && error_type == TIMED_OUT => Self::Timeout,
-            Outcome::Error(FunctionError { error_type, .. }) if !reported || error_type == TOO_LARGE => {
+            Outcome::Error(FunctionError { error_type, .. })
+                if !reported && error_type == TIMED_OUT =>
+            {
+                Self::Timeout
+            }
+            Outcome::Error(FunctionError { error_type, .. })
+                if !reported || error_type == TOO_LARGE =>
+            {
                 Self::Error(error_type.clone())
             }
             Outcome::Interrupted(error) => Self::Error(error.error_type.clone()),
@@ -115,7 +121,11 @@ impl Status {
 
     /// Level of a record with this status, where a success has the level `sound`.
     fn level(&self, sound: LogLevel) -> LogLevel {
-        if *self == Self::Success { sound } else { LogLevel::Warn }
+        if *self == Self::Success {
+            sound
+        } else {
+            LogLevel::Warn
+        }
     }
 }
 
@@ -123,13 +133,25 @@ impl Status {
 pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Option<Cow<'l, str>> {
     Some(match line {
         Line::Output { text } | Line::Failure { text } => Cow::Borrowed(text.as_str()),
-        Line::InitStart | Line::InitEnd { status: Status::Success, .. } => return None,
-        Line::InitEnd { duration, status } => {
-            Cow::Owned(format!("INIT_REPORT Init Duration: {:.2} ms\tPhase: init{}", ms(*duration), status.suffix()))
-        }
+        Line::InitStart
+        | Line::InitEnd {
+            status: Status::Success,
+            ..
+        } => return None,
+        Line::InitEnd { duration, status } => Cow::Owned(format!(
+            "INIT_REPORT Init Duration: {:.2} ms\tPhase: init{}",
+            ms(*duration),
+            status.suffix()
+        )),
         Line::Start => Cow::Owned(format!("START RequestId: {id} Version: $LATEST")),
         Line::End { .. } => Cow::Owned(format!("END RequestId: {id}")),
-        Line::Report { duration, init, memory_mb, status, .. } => {
+        Line::Report {
+            duration,
+            init,
+            memory_mb,
+            status,
+            ..
+        } => {
             let mut line = format!(
                 "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {memory_mb} MB",
                 ms(*duration),
@@ -149,7 +171,13 @@ pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Opt
 
 /// The lines that this one becomes where the format is JSON: those that the configured levels let pass. What the function printed
 /// stays as it is.
-pub(super) fn json<'l>(line: &'l Line, id: &str, at: Timestamp, peak_bytes: Option<u64>, logging: &Logging) -> Vec<Cow<'l, str>> {
+pub(super) fn json<'l>(
+    line: &'l Line,
+    id: &str,
+    at: Timestamp,
+    peak_bytes: Option<u64>,
+    logging: &Logging,
+) -> Vec<Cow<'l, str>> {
     let init = |more: Value| {
         let mut record = json!({ "initializationType": "on-demand", "phase": "init" });
         if let (Value::Object(record), Value::Object(more)) = (&mut record, more) {
@@ -160,7 +188,8 @@ pub(super) fn json<'l>(line: &'l Line, id: &str, at: Timestamp, peak_bytes: Opti
     let records: Vec<(LogLevel, &str, Value)> = match line {
         Line::Output { text } => return vec![Cow::Borrowed(text.as_str())],
         Line::Failure { text } => {
-            let mut entry = json!({ "timestamp": time(at), "level": LogLevel::Error.word(), "message": text });
+            let mut entry =
+                json!({ "timestamp": time(at), "level": LogLevel::Error.word(), "message": text });
             if id != "-" {
                 entry["requestId"] = Value::from(id);
             }
@@ -170,21 +199,45 @@ pub(super) fn json<'l>(line: &'l Line, id: &str, at: Timestamp, peak_bytes: Opti
         Line::InitEnd { duration, status } => {
             let level = status.level(LogLevel::Debug);
             vec![
-                (level, "platform.initRuntimeDone", status.in_record(init(json!({})))),
+                (
+                    level,
+                    "platform.initRuntimeDone",
+                    status.in_record(init(json!({}))),
+                ),
                 (
                     level,
                     "platform.initReport",
-                    status.in_record(init(json!({ "metrics": { "durationMs": rounded(*duration) } }))),
+                    status.in_record(init(
+                        json!({ "metrics": { "durationMs": rounded(*duration) } }),
+                    )),
                 ),
             ]
         }
-        Line::Start => vec![(LogLevel::Info, "platform.start", json!({ "requestId": id, "version": "$LATEST" }))],
-        Line::End { duration, status, bytes } => {
+        Line::Start => vec![(
+            LogLevel::Info,
+            "platform.start",
+            json!({ "requestId": id, "version": "$LATEST" }),
+        )],
+        Line::End {
+            duration,
+            status,
+            bytes,
+        } => {
             let metrics = json!({ "durationMs": rounded(*duration), "producedBytes": bytes });
             let record = status.in_record(json!({ "requestId": id, "metrics": metrics }));
-            vec![(status.level(LogLevel::Debug), "platform.runtimeDone", record)]
+            vec![(
+                status.level(LogLevel::Debug),
+                "platform.runtimeDone",
+                record,
+            )]
         }
-        Line::Report { duration, init, memory_mb, status, .. } => {
+        Line::Report {
+            duration,
+            init,
+            memory_mb,
+            status,
+            ..
+        } => {
             let mut metrics = json!({ "durationMs": rounded(*duration), "billedDurationMs": billed(*duration, *init),
                 "memorySizeMB": memory_mb });
             if let Some(peak) = peak_bytes {
@@ -197,8 +250,12 @@ pub(super) fn json<'l>(line: &'l Line, id: &str, at: Timestamp, peak_bytes: Opti
             vec![(status.level(LogLevel::Info), "platform.report", record)]
         }
     };
-    let passed = records.into_iter().filter(|(level, ..)| *level >= logging.system);
-    passed.map(|(_, kind, record)| Cow::Owned(platform(at, kind, &record))).collect()
+    let passed = records
+        .into_iter()
+        .filter(|(level, ..)| *level >= logging.system);
+    passed
+        .map(|(_, kind, record)| Cow::Owned(platform(at, kind, &record)))
+        .collect()
 }
 
 /// Says that lines were lost, in either format.
@@ -207,11 +264,18 @@ pub(super) fn dropped(lines: usize, bytes: usize, at: Timestamp, logging: &Loggi
     if !logging.is_json() {
         return format!("({lines} lines dropped: {REASON})");
     }
-    platform(at, "platform.logsDropped", &json!({ "reason": REASON, "droppedRecords": lines, "droppedBytes": bytes }))
+    platform(
+        at,
+        "platform.logsDropped",
+        &json!({ "reason": REASON, "droppedRecords": lines, "droppedBytes": bytes }),
+    )
 }
 
 fn platform(at: Timestamp, kind: &str, record: &Value) -> String {
-    format!(r#"{{"time":"{}","type":"{kind}","record":{record}}}"#, time(at))
+    format!(
+        r#"{{"time":"{}","type":"{kind}","record":{record}}}"#,
+        time(at)
+    )
 }
 
 /// The level of a line that a function printed: that of its field `level`, if the line is a JSON object with a valid time as well.
@@ -229,15 +293,29 @@ pub(super) fn level_of(text: &str) -> LogLevel {
     if !text.trim_start().starts_with('{') {
         return LogLevel::Info;
     }
-    let Ok(entry) = strict_json::from_str::<Entry>(text) else { return LogLevel::Info };
+    let Ok(entry) = strict_json::from_str::<Entry>(text) else {
+        return LogLevel::Info;
+    };
     let times = [entry.timestamp, entry.time, entry.at_timestamp];
-    let timed = times.iter().flatten().filter_map(Value::as_str).any(|time| time.parse::<Timestamp>().is_ok());
-    let level = entry.level.as_ref().and_then(Value::as_str).map(str::to_ascii_uppercase).filter(|_| timed);
+    let timed = times
+        .iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(|time| time.parse::<Timestamp>().is_ok());
+    let level = entry
+        .level
+        .as_ref()
+        .and_then(Value::as_str)
+        .map(str::to_ascii_uppercase)
+        .filter(|_| timed);
     match level.as_deref() {
         // the words of Python's logging
         Some("WARNING") => LogLevel::Warn,
         Some("CRITICAL") => LogLevel::Fatal,
-        Some(word) => LogLevel::ALL.into_iter().find(|level| level.word() == word).unwrap_or_default(),
+        Some(word) => LogLevel::ALL
+            .into_iter()
+            .find(|level| level.word() == word)
+            .unwrap_or_default(),
         None => LogLevel::Info,
     }
 }

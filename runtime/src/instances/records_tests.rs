@@ -4,29 +4,49 @@ use crate::model::LogFormat;
 const ID: &str = "8f5";
 
 fn logging(system: LogLevel) -> Logging {
-    Logging { format: Some(LogFormat::Json), system, ..Logging::default() }
+    Logging {
+        format: Some(LogFormat::Json),
+        system,
+        ..Logging::default()
+    }
 }
 
 fn report(status: Status) -> Line {
     let (duration, init) = (Duration::from_micros(1_230), Some(Duration::from_millis(4)));
-    Line::Report { duration, init, memory_mb: 128, pid: None, status }
+    Line::Report {
+        duration,
+        init,
+        memory_mb: 128,
+        pid: None,
+        status,
+    }
 }
 
 fn lines(line: &Line, system: LogLevel) -> Vec<Value> {
     let at = "2026-11-29T10:00:00.123456Z".parse().unwrap();
     let lines = json(line, ID, at, Some(3 * 1024 * 1024 + 1), &logging(system));
-    lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
 fn a_report_has_duration_init_memory_and_what_went_wrong() {
-    let line = text(&report(Status::Success), ID, Some(1)).unwrap().into_owned();
+    let line = text(&report(Status::Success), ID, Some(1))
+        .unwrap()
+        .into_owned();
     assert_eq!(
         line,
         "REPORT RequestId: 8f5\tDuration: 1.23 ms\tBilled Duration: 6 ms\tMemory Size: 128 MB\tMax Memory Used: 1 MB\tInit Duration: 4.00 ms"
     );
-    let line = text(&report(Status::Error("Runtime.ExitError".into())), ID, None).unwrap().into_owned();
-    assert!(line.ends_with("\tStatus: error\tError Type: Runtime.ExitError"), "{line}");
+    let line = text(&report(Status::Error("Runtime.ExitError".into())), ID, None)
+        .unwrap()
+        .into_owned();
+    assert!(
+        line.ends_with("\tStatus: error\tError Type: Runtime.ExitError"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -37,15 +57,25 @@ fn platform_records_have_the_documented_shape() {
     let whole = serde_json::json!({ "time": "2026-11-29T10:00:00.123Z", "type": "platform.report", "record": record });
     assert_eq!(lines(&report(Status::Success), LogLevel::Info), [whole]);
     let start = lines(&Line::Start, LogLevel::Info).remove(0);
-    assert_eq!((&start["type"], &start["record"]["version"]), (&Value::from("platform.start"), &Value::from("$LATEST")));
+    assert_eq!(
+        (&start["type"], &start["record"]["version"]),
+        (&Value::from("platform.start"), &Value::from("$LATEST"))
+    );
     let failed = lines(&report(Status::Timeout), LogLevel::Info).remove(0);
     assert_eq!(failed["record"]["status"], "timeout");
 }
 
 #[test]
 fn levels_of_the_platform_are_those_of_the_documentation() {
-    let end = |status: Status| Line::End { duration: Duration::ZERO, status, bytes: 2 };
-    let init = |status: Status| Line::InitEnd { duration: Duration::ZERO, status };
+    let end = |status: Status| Line::End {
+        duration: Duration::ZERO,
+        status,
+        bytes: 2,
+    };
+    let init = |status: Status| Line::InitEnd {
+        duration: Duration::ZERO,
+        status,
+    };
     let error = || Status::Error("Runtime.ExitError".into());
     // the line, and how many records of it DEBUG, INFO and WARN show
     for (line, shown) in [
@@ -58,7 +88,8 @@ fn levels_of_the_platform_are_those_of_the_documentation() {
         (init(Status::Success), [2, 0, 0]),
         (init(Status::Timeout), [2, 2, 2]),
     ] {
-        let found = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn].map(|system| lines(&line, system).len());
+        let found = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn]
+            .map(|system| lines(&line, system).len());
         assert_eq!(found, shown, "{line:?}");
     }
 }
@@ -66,14 +97,35 @@ fn levels_of_the_platform_are_those_of_the_documentation() {
 #[test]
 fn a_lines_level_is_its_own_if_it_has_a_time() {
     for (line, level) in [
-        (r#"{"level": "debug", "timestamp": "2026-11-02T16:51:31.587199Z"}"#, LogLevel::Debug),
-        (r#"{"time": "2026-11-02T16:51:31Z", "level": "ERROR", "deep": {"level": "debug"}}"#, LogLevel::Error),
-        (r#"{"@timestamp": "2026-11-02T16:51:31+01:00", "level": "Trace"}"#, LogLevel::Trace),
-        (r#"{"timestamp": "2026-11-02T16:51:31Z", "level": "warning"}"#, LogLevel::Warn),
+        (
+            r#"{"level": "debug", "timestamp": "2026-11-02T16:51:31.587199Z"}"#,
+            LogLevel::Debug,
+        ),
+        (
+            r#"{"time": "2026-11-02T16:51:31Z", "level": "ERROR", "deep": {"level": "debug"}}"#,
+            LogLevel::Error,
+        ),
+        (
+            r#"{"@timestamp": "2026-11-02T16:51:31+01:00", "level": "Trace"}"#,
+            LogLevel::Trace,
+        ),
+        (
+            r#"{"timestamp": "2026-11-02T16:51:31Z", "level": "warning"}"#,
+            LogLevel::Warn,
+        ),
         (r#"{"level": "debug"}"#, LogLevel::Info),
-        (r#"{"level": "debug", "timestamp": "yesterday"}"#, LogLevel::Info),
-        (r#"{"level": 20, "timestamp": "2026-11-02T16:51:31Z"}"#, LogLevel::Info),
-        (r#"{"level": "loud", "timestamp": "2026-11-02T16:51:31Z"}"#, LogLevel::Info),
+        (
+            r#"{"level": "debug", "timestamp": "yesterday"}"#,
+            LogLevel::Info,
+        ),
+        (
+            r#"{"level": 20, "timestamp": "2026-11-02T16:51:31Z"}"#,
+            LogLevel::Info,
+        ),
+        (
+            r#"{"level": "loud", "timestamp": "2026-11-02T16:51:31Z"}"#,
+            LogLevel::Info,
+        ),
         ("debug: plain text", LogLevel::Info),
         ("{not json", LogLevel::Info),
     ] {
@@ -83,9 +135,20 @@ fn a_lines_level_is_its_own_if_it_has_a_time() {
 
 #[test]
 fn an_error_that_the_function_reports_is_no_failure_of_the_sandbox() {
-    let error =
-        |kind: &str| Outcome::Error(FunctionError { error_type: kind.into(), message: String::new(), body: bytes::Bytes::new() });
+    let error = |kind: &str| {
+        Outcome::Error(FunctionError {
+            error_type: kind.into(),
+            message: String::new(),
+            body: bytes::Bytes::new(),
+        })
+    };
     assert_eq!(Status::of(&error("Oops"), true), Status::Success);
-    assert_eq!(Status::of(&error("Runtime.ExitError"), false), Status::Error("Runtime.ExitError".into()));
-    assert_eq!(Status::of(&error("Sandbox.Timedout"), false), Status::Timeout);
+    assert_eq!(
+        Status::of(&error("Runtime.ExitError"), false),
+        Status::Error("Runtime.ExitError".into())
+    );
+    assert_eq!(
+        Status::of(&error("Sandbox.Timedout"), false),
+        Status::Timeout
+    );
 }

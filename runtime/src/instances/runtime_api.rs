@@ -31,9 +31,17 @@ pub(super) type Reply = Response<Full<Bytes>>;
 const MOST_CONNECTIONS: usize = 64;
 
 /// Serves the process' connections until the task is dropped; `never` stays false until then.
-pub(super) async fn serve(listener: TcpListener, instance: Arc<Instance>, never: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    instance: Arc<Instance>,
+    never: watch::Receiver<bool>,
+) {
     let places = Places::new("Runtime API", MOST_CONNECTIONS, usize::MAX);
-    let rules = Rules { timed: false, admits: of_this_user, ..Rules::default() };
+    let rules = Rules {
+        timed: false,
+        admits: of_this_user,
+        ..Rules::default()
+    };
     connections::serve(listener, places, rules, never, move |request, peers| {
         let instance = instance.clone();
         async move { route(request, &instance, &peers).await }
@@ -54,15 +62,35 @@ async fn route(request: Request<Incoming>, instance: &Arc<Instance>, peers: &Pee
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (request.method(), parts.as_slice()) {
         (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => next(instance).await,
-        (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => answer(request, instance, id).await,
-        (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => error(request, instance, id).await,
-        (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => init_error(request, instance).await,
-        (&Method::POST, ["2020-01-01", "extension", "register"]) => extensions::register(request, instance, peers).await,
-        (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => extensions::next(&request, instance).await,
-        (&Method::POST, ["2020-01-01", "extension", phase @ ("init" | "exit"), "error"]) => {
-            extensions::error(request, instance, phase).await
+        (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
+            answer(request, instance, id).await
         }
-        _ => refuse(StatusCode::NOT_FOUND, "NotFound", &format!("no {} {path} in this API", request.method())),
+        (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
+            error(request, instance, id).await
+        }
+        (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
+            init_error(request, instance).await
+        }
+        (&Method::POST, ["2020-01-01", "extension", "register"]) => {
+            extensions::register(request, instance, peers).await
+        }
+        (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => {
+            extensions::next(&request, instance).await
+        }
+        (
+            &Method::POST,
+            [
+                "2020-01-01",
+                "extension",
+                phase @ ("init" | "exit"),
+                "error",
+            ],
+        ) => extensions::error(request, instance, phase).await,
+        _ => refuse(
+            StatusCode::NOT_FOUND,
+            "NotFound",
+            &format!("no {} {path} in this API", request.method()),
+        ),
     }
 }
 
@@ -71,7 +99,15 @@ async fn next(instance: &Arc<Instance>) -> Reply {
         // being ended: any answer would make the runtime exit with an error before it is asked to end
         return std::future::pending().await;
     };
-    let Assignment { request_id, invocation_id, deadline_ms, trace_id, client_context, qualifier, payload } = assignment;
+    let Assignment {
+        request_id,
+        invocation_id,
+        deadline_ms,
+        trace_id,
+        client_context,
+        qualifier,
+        payload,
+    } = assignment;
     let mut invoked = arn(&instance.runner.function);
     if let Some(qualifier) = qualifier {
         invoked.extend([":", &qualifier]);
@@ -86,9 +122,13 @@ async fn next(instance: &Arc<Instance>) -> Reply {
     if let Some(context) = client_context {
         response = response.header("Lambda-Runtime-Client-Context", &*context);
     }
-    response
-        .body(Full::new(payload))
-        .unwrap_or_else(|error| refuse(StatusCode::INTERNAL_SERVER_ERROR, "BadHeader", &error.to_string()))
+    response.body(Full::new(payload)).unwrap_or_else(|error| {
+        refuse(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "BadHeader",
+            &error.to_string(),
+        )
+    })
 }
 
 async fn answer(request: Request<Incoming>, instance: &Instance, id: &str) -> Reply {
@@ -99,7 +139,11 @@ async fn answer(request: Request<Incoming>, instance: &Instance, id: &str) -> Re
     let outcome = Outcome::Error(failure::response_too_large());
     instance.complete(id, invocation.as_deref(), outcome);
     instance.condemn();
-    refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &format!("an answer has at most {MAX_RESPONSE} bytes"))
+    refuse(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "RequestEntityTooLarge",
+        &format!("an answer has at most {MAX_RESPONSE} bytes"),
+    )
 }
 
 async fn error(request: Request<Incoming>, instance: &Instance, id: &str) -> Reply {
@@ -114,7 +158,11 @@ fn settle(instance: &Instance, id: &str, invocation: Option<&str>, outcome: Outc
     if instance.complete(id, invocation, outcome) {
         accepted()
     } else {
-        refuse(StatusCode::BAD_REQUEST, "InvalidRequestID", "no such invocation is in flight: late, or answered before")
+        refuse(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestID",
+            "no such invocation is in flight: late, or answered before",
+        )
     }
 }
 
@@ -149,13 +197,18 @@ pub(super) fn accepted() -> Reply {
 }
 
 pub(super) fn refuse(status: StatusCode, kind: &str, message: &str) -> Reply {
-    reply(status, json!({ "errorType": kind, "errorMessage": message }).to_string())
+    reply(
+        status,
+        json!({ "errorType": kind, "errorMessage": message }).to_string(),
+    )
 }
 
 fn reply(status: StatusCode, body: String) -> Reply {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, json);
     response
 }

@@ -71,7 +71,10 @@ pub(super) fn spawn(runner: Arc<Runner>, id: u64) {
                 // a task of its own: what panics in it ends this instance alone
                 let supervised = {
                     let instance = instance.clone();
-                    with_fault(runner.part.clone(), async move { supervise(&instance).await })
+                    with_fault(
+                        runner.part.clone(),
+                        async move { supervise(&instance).await },
+                    )
                 };
                 let begun = Instant::now();
                 match tokio::spawn(supervised).await {
@@ -79,7 +82,10 @@ pub(super) fn spawn(runner: Arc<Runner>, id: u64) {
                     Err(error) => broken_off(&instance, panic_text(error), begun.elapsed()).await,
                 }
             } else {
-                no_capacity(&instance, "all processes that the limit of open files allows are at work; raise it (ulimit -Hn)")
+                no_capacity(
+                    &instance,
+                    "all processes that the limit of open files allows are at work; raise it (ulimit -Hn)",
+                )
             };
             runner.ended.notify_waiters();
         }
@@ -91,7 +97,12 @@ fn no_capacity(instance: &Instance, why: &str) -> Option<u64> {
     let (runner, function) = (&instance.runner, &instance.runner.function.id);
     instance.condemn();
     runner.processes.short(function, why);
-    let reply = || Err(Rejected::NoCapacity { function: function.clone(), why: why.to_owned() });
+    let reply = || {
+        Err(Rejected::NoCapacity {
+            function: function.clone(),
+            why: why.to_owned(),
+        })
+    };
     runner.dispatch.no_room(instance.id, &reply);
     None
 }
@@ -100,16 +111,25 @@ fn no_capacity(instance: &Instance, why: &str) -> Option<u64> {
 /// successor, if jobs wait for one, starts after a pause.
 async fn broken_off(instance: &Arc<Instance>, why: String, ran: Duration) -> Option<u64> {
     let runner = &instance.runner;
-    let why = format!("the supervisor of a process of {}: {why}", runner.function.id);
+    let why = format!(
+        "the supervisor of a process of {}: {why}",
+        runner.function.id
+    );
     runner.part.ended(&why);
-    let pause = runner.backoff.lock().unwrap_or_else(PoisonError::into_inner).pause(ran);
+    let pause = runner
+        .backoff
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .pause(ran);
     tracing::error!(
         part = runner.part.name(),
         "ALARM: {why}. What it had in flight counts as not tried; the next process may start in {} ms",
         pause.as_millis()
     );
     instance.condemn();
-    let next = runner.dispatch.ended(instance.id, instance.is_ready(), None);
+    let next = runner
+        .dispatch
+        .ended(instance.id, instance.is_ready(), None);
     instance.end_all(|request_id| Outcome::Interrupted(failure::broken_off(request_id)));
     if next.is_some() {
         tokio::time::sleep(pause).await;
@@ -124,7 +144,13 @@ async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
     // a first initialisation that takes too long is tried again as part of the invocation that waits for it
     let mut end = run(instance, INIT_TIMEOUT).await;
     if matches!(end, End::InitTimeout) {
-        runner.log.write(None, Line::InitEnd { duration: INIT_TIMEOUT, status: Status::Timeout });
+        runner.log.write(
+            None,
+            Line::InitEnd {
+                duration: INIT_TIMEOUT,
+                status: Status::Timeout,
+            },
+        );
         end = run(instance, runner.function.timeout).await;
     }
     if let End::NoCapacity(why) = &end {
@@ -134,12 +160,22 @@ async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
     // of an invocation that waited for this instance and never began nobody else tells
     let never_began = |request_id: &str| {
         let outcome = outcome(request_id);
-        runner.observer.ended(observed::ended(request_id, 0, Duration::ZERO, None, outcome.error()));
+        runner.observer.ended(observed::ended(
+            request_id,
+            0,
+            Duration::ZERO,
+            None,
+            outcome.error(),
+        ));
         Ok(outcome)
     };
     let ready = instance.is_ready();
     let on_purpose = matches!(end, End::Stopped | End::Idle) && instance.init_error().is_none();
-    let blame: Option<&dyn Fn(&str) -> Reply> = if ready || on_purpose { None } else { Some(&never_began) };
+    let blame: Option<&dyn Fn(&str) -> Reply> = if ready || on_purpose {
+        None
+    } else {
+        Some(&never_began)
+    };
     // gives its place free before anybody learns of its end and tries again
     instance.condemn();
     let next = runner.dispatch.ended(instance.id, ready, blame);
@@ -156,8 +192,12 @@ fn describe(end: &End, instance: &Instance, request_id: &str) -> Outcome {
         End::Exited(status) if status.success() => failure::exited_quietly(request_id),
         End::Exited(status) => failure::exited(request_id, &failure::describe_exit(*status)),
         End::Killed => failure::exited(request_id, "signal: killed"),
-        End::InitTimeout | End::Deadline => failure::timed_out(request_id, instance.runner.function.timeout),
-        End::Idle | End::Stopped => return Outcome::Interrupted(failure::killed_by_shutdown(request_id)),
+        End::InitTimeout | End::Deadline => {
+            failure::timed_out(request_id, instance.runner.function.timeout)
+        }
+        End::Idle | End::Stopped => {
+            return Outcome::Interrupted(failure::killed_by_shutdown(request_id));
+        }
         End::CannotStart(why) | End::NoCapacity(why) => failure::cannot_start(request_id, why),
     })
 }
@@ -171,8 +211,14 @@ async fn run(instance: &Arc<Instance>, init_limit: Duration) -> End {
             return End::NoCapacity(error.to_string());
         }
         Err(error) => {
-            let why = format!("cannot run {}: {error}", instance.runner.executable.display());
-            instance.runner.log.write(None, Line::Failure { text: why.clone() });
+            let why = format!(
+                "cannot run {}: {error}",
+                instance.runner.executable.display()
+            );
+            instance
+                .runner
+                .log
+                .write(None, Line::Failure { text: why.clone() });
             return End::CannotStart(why);
         }
     };
@@ -198,14 +244,32 @@ async fn start(instance: &Arc<Instance>) -> io::Result<(Process, TcpListener)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let stream = format!("[$LATEST]{:08x}", instance.id);
     // variables that are not UTF-8 cannot be passed on and are of no use to a function
-    let host = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-    let environment = environment::build(&runner.function, &runner.executable, listener.local_addr()?, &stream, host);
-    let mut process = Process::start(&runner.executable, environment, runner.open_files, &runner.guardian)?;
+    let host = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let environment = environment::build(
+        &runner.function,
+        &runner.executable,
+        listener.local_addr()?,
+        &stream,
+        host,
+    );
+    let mut process = Process::start(
+        &runner.executable,
+        environment,
+        runner.open_files,
+        &runner.guardian,
+    )?;
     instance.process_started(process.pid());
     let weak = Arc::downgrade(instance);
-    let (log, observer, function) = (runner.log.clone(), runner.observer.clone(), runner.function.id.clone());
+    let (log, observer, function) = (
+        runner.log.clone(),
+        runner.observer.clone(),
+        runner.function.id.clone(),
+    );
     process.forward_output(move |text| {
-        let request = weak.upgrade().and_then(|instance| instance.current_request());
+        let request = weak
+            .upgrade()
+            .and_then(|instance| instance.current_request());
         for renamed in observer.printed(&text) {
             tracing::warn!(function, "{renamed}");
         }

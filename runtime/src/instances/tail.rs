@@ -44,7 +44,9 @@ impl Tails {
             return;
         }
         let mut wanted = self.wanted();
-        let Some(collected) = wanted.get_mut(request_id) else { return };
+        let Some(collected) = wanted.get_mut(request_id) else {
+            return;
+        };
         let part = match line {
             Line::InitStart | Line::InitEnd { .. } | Line::Start => &mut collected.start,
             Line::Output { .. } | Line::Failure { .. } => &mut collected.output,
@@ -88,17 +90,26 @@ impl Tail {
         let reported = collected.reported.clone();
         tails.wanted().insert(request_id.to_owned(), collected);
         tails.count.fetch_add(1, Ordering::Relaxed);
-        Self { tails, request_id: request_id.to_owned(), reported }
+        Self {
+            tails,
+            request_id: request_id.to_owned(),
+            reported,
+        }
     }
 
     /// The last 4 KB, once the invocation has ended.
     pub async fn text(self) -> String {
         // an invocation that never reached a process has no report
-        if tokio::time::timeout(PATIENCE, self.reported.notified()).await.is_ok() {
+        if tokio::time::timeout(PATIENCE, self.reported.notified())
+            .await
+            .is_ok()
+        {
             tokio::time::sleep(STRAGGLERS).await;
         }
         let wanted = self.tails.wanted();
-        let Some(collected) = wanted.get(&self.request_id) else { return String::new() };
+        let Some(collected) = wanted.get(&self.request_id) else {
+            return String::new();
+        };
         let mut text = format!("{}{}{}", collected.start, collected.output, collected.end);
         cut(&mut text);
         text
@@ -124,20 +135,44 @@ mod tests {
         let tail = Tail::new(tails.clone(), "r");
         tails.take("other", &Line::Start, "not this one");
         tails.take("r", &Line::Start, "START");
-        let report = Line::Report { duration: Duration::ZERO, init: None, memory_mb: 128, pid: None, status: Status::Success };
+        let report = Line::Report {
+            duration: Duration::ZERO,
+            init: None,
+            memory_mb: 128,
+            pid: None,
+            status: Status::Success,
+        };
         tails.take("r", &report, "REPORT");
         tails.ended("r");
-        tails.take("r", &Line::Output { text: String::new() }, "late");
+        tails.take(
+            "r",
+            &Line::Output {
+                text: String::new(),
+            },
+            "late",
+        );
         assert_eq!(tail.text().await, "START\nlate\nREPORT\n");
         assert!(tails.wanted().is_empty());
 
         let tail = Tail::new(tails.clone(), "r");
         for _ in 0..100 {
-            tails.take("r", &Line::Output { text: String::new() }, &"ä".repeat(100));
+            tails.take(
+                "r",
+                &Line::Output {
+                    text: String::new(),
+                },
+                &"ä".repeat(100),
+            );
         }
         tails.take("r", &report, "REPORT");
         tails.ended("r");
         let text = tail.text().await;
-        assert!(text.len() <= MOST_BYTES && text.len() > MOST_BYTES - 3 && text.ends_with("ä\nREPORT\n"), "{}", text.len());
+        assert!(
+            text.len() <= MOST_BYTES
+                && text.len() > MOST_BYTES - 3
+                && text.ends_with("ä\nREPORT\n"),
+            "{}",
+            text.len()
+        );
     }
 }

@@ -25,13 +25,19 @@ impl std::fmt::Debug for Token {
 impl Token {
     /// `None` unless it has [`LEAST_TOKEN`] characters that can stand in an access key id: letters, digits, `-` and `_`.
     pub fn new(text: &str) -> Option<Self> {
-        let sound = text.len() >= LEAST_TOKEN && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        let sound = text.len() >= LEAST_TOKEN
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
         sound.then(|| Self(text.to_owned()))
     }
 
     /// Compared without a shortcut, so that time tells nothing.
     fn is(&self, given: &str) -> bool {
-        let different = given.bytes().zip(self.0.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
+        let different = given
+            .bytes()
+            .zip(self.0.bytes())
+            .fold(0, |sum, (a, b)| sum | (a ^ b));
         given.len() == self.0.len() && different == 0
     }
 }
@@ -46,14 +52,25 @@ pub(super) enum Refused {
 }
 
 /// Whether a request from `peer`, which connected to `local`, is admitted.
-pub(super) fn admit(peer: IpAddr, local: IpAddr, headers: &HeaderMap, token: Option<&Token>) -> Result<(), Refused> {
-    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+pub(super) fn admit(
+    peer: IpAddr,
+    local: IpAddr,
+    headers: &HeaderMap,
+    token: Option<&Token>,
+) -> Result<(), Refused> {
+    let text = |name: HeaderName| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or("unreadable"))
+    };
     let site = text(HeaderName::from_static("sec-fetch-site"));
     if headers.contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none") {
         return Err(Refused::Page);
     }
     let (peer, local) = (peer.to_canonical(), local.to_canonical());
-    if (peer.is_loopback() || peer == local) && is_own(text(header::HOST).unwrap_or_default(), local) {
+    if (peer.is_loopback() || peer == local)
+        && is_own(text(header::HOST).unwrap_or_default(), local)
+    {
         return Ok(());
     }
     let given = text(header::AUTHORIZATION).and_then(bearer);
@@ -65,13 +82,19 @@ pub(super) fn admit(peer: IpAddr, local: IpAddr, headers: &HeaderMap, token: Opt
 
 /// A loopback name, or the very address that was connected to.
 fn is_own(host: &str, local: IpAddr) -> bool {
-    let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]") || name.trim_matches(['[', ']']).parse() == Ok(local)
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.parse::<u16>().is_ok())
+        .map_or(host, |(name, _)| name);
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+        || name.trim_matches(['[', ']']).parse() == Ok(local)
 }
 
 /// The token of `Bearer TOKEN`, or the access key id of `AWS4-HMAC-SHA256 Credential=ID/20260131/region/lambda/aws4_request, ...`.
 fn bearer(authorization: &str) -> Option<&str> {
-    authorization.strip_prefix("Bearer ").or_else(|| authorization.split_once("Credential=")?.1.split('/').next())
+    authorization
+        .strip_prefix("Bearer ")
+        .or_else(|| authorization.split_once("Credential=")?.1.split('/').next())
 }
 
 #[cfg(test)]
@@ -85,22 +108,56 @@ mod tests {
 
     const LOCAL: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(192, 168, 1, 5));
 
-    fn admitted(peer: IpAddr, headers: &[(&'static str, &'static str)], token: Option<&str>) -> Result<(), Refused> {
-        let pair =
-            |(name, value): &(&'static str, &'static str)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+    fn admitted(
+        peer: IpAddr,
+        headers: &[(&'static str, &'static str)],
+        token: Option<&str>,
+    ) -> Result<(), Refused> {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        };
         let token = token.map(|token| Token::new(token).expect("long enough"));
-        admit(peer, LOCAL, &headers.iter().map(pair).collect(), token.as_ref())
+        admit(
+            peer,
+            LOCAL,
+            &headers.iter().map(pair).collect(),
+            token.as_ref(),
+        )
     }
 
     #[test]
     fn programs_on_this_machine_are_admitted_under_a_loopback_name_only() {
-        for host in ["127.0.0.1:3001", "localhost:3001", "[::1]:3001", "localhost"] {
+        for host in [
+            "127.0.0.1:3001",
+            "localhost:3001",
+            "[::1]:3001",
+            "localhost",
+        ] {
             assert_eq!(admitted(HERE, &[("host", host)], None), Ok(()), "{host}");
         }
-        assert_eq!(admitted(LOCAL, &[("host", "192.168.1.5:3001")], None), Ok(()), "this machine by its address");
-        assert_eq!(admitted(ELSEWHERE, &[("host", "192.168.1.5:3001")], None), Err(Refused::NoToken));
-        for host in ["evil.example:3001", "127.0.0.1.evil.example", "localhost.evil.example:3001", ""] {
-            assert_eq!(admitted(HERE, &[("host", host)], None), Err(Refused::NoToken), "{host}");
+        assert_eq!(
+            admitted(LOCAL, &[("host", "192.168.1.5:3001")], None),
+            Ok(()),
+            "this machine by its address"
+        );
+        assert_eq!(
+            admitted(ELSEWHERE, &[("host", "192.168.1.5:3001")], None),
+            Err(Refused::NoToken)
+        );
+        for host in [
+            "evil.example:3001",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:3001",
+            "",
+        ] {
+            assert_eq!(
+                admitted(HERE, &[("host", host)], None),
+                Err(Refused::NoToken),
+                "{host}"
+            );
         }
     }
 
@@ -113,10 +170,26 @@ mod tests {
             ("sec-fetch-site", "cross-site"),
             ("sec-fetch-site", "same-origin"),
         ] {
-            let headers = [("host", "127.0.0.1:3001"), ("authorization", "Bearer 0123456789abcdef"), page];
-            assert_eq!(admitted(HERE, &headers, token), Err(Refused::Page), "{page:?}");
+            let headers = [
+                ("host", "127.0.0.1:3001"),
+                ("authorization", "Bearer 0123456789abcdef"),
+                page,
+            ];
+            assert_eq!(
+                admitted(HERE, &headers, token),
+                Err(Refused::Page),
+                "{page:?}"
+            );
         }
-        assert_eq!(admitted(HERE, &[("host", "localhost"), ("sec-fetch-site", "none")], None), Ok(()), "typed by a person");
+        assert_eq!(
+            admitted(
+                HERE,
+                &[("host", "localhost"), ("sec-fetch-site", "none")],
+                None
+            ),
+            Ok(()),
+            "typed by a person"
+        );
     }
 
     #[test]
@@ -125,13 +198,33 @@ mod tests {
         let signed = "AWS4-HMAC-SHA256 Credential=0123456789abcdef/20260131/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0";
         let host = ("host", "192.168.1.5:3001");
         for good in [signed, "Bearer 0123456789abcdef"] {
-            assert_eq!(admitted(ELSEWHERE, &[host, ("authorization", good)], token), Ok(()));
-            assert_eq!(admitted(ELSEWHERE, &[host, ("authorization", good)], None), Err(Refused::NoToken), "no token is set");
+            assert_eq!(
+                admitted(ELSEWHERE, &[host, ("authorization", good)], token),
+                Ok(())
+            );
+            assert_eq!(
+                admitted(ELSEWHERE, &[host, ("authorization", good)], None),
+                Err(Refused::NoToken),
+                "no token is set"
+            );
         }
-        for bad in ["Bearer 0123456789abcdeF", "Bearer 0123456789abcde", "Bearer ", "Basic eDp5"] {
-            assert_eq!(admitted(ELSEWHERE, &[host, ("authorization", bad)], token), Err(Refused::NoToken), "{bad}");
+        for bad in [
+            "Bearer 0123456789abcdeF",
+            "Bearer 0123456789abcde",
+            "Bearer ",
+            "Basic eDp5",
+        ] {
+            assert_eq!(
+                admitted(ELSEWHERE, &[host, ("authorization", bad)], token),
+                Err(Refused::NoToken),
+                "{bad}"
+            );
         }
-        assert_eq!(admitted(ELSEWHERE, &[("host", "localhost")], token), Err(Refused::NoToken), "a Host is easily said");
+        assert_eq!(
+            admitted(ELSEWHERE, &[("host", "localhost")], token),
+            Err(Refused::NoToken),
+            "a Host is easily said"
+        );
     }
 
     #[test]

@@ -46,11 +46,16 @@ impl From<Rejected> for Error {
     fn from(rejected: Rejected) -> Self {
         match rejected {
             Rejected::NotFound(name) => Self::NoFunction(name),
-            Rejected::Throttled(limit) if limit.reserved => {
-                Self::Throttled("ReservedFunctionConcurrentInvocationLimitExceeded", limit.to_string())
+            Rejected::Throttled(limit) if limit.reserved => Self::Throttled(
+                "ReservedFunctionConcurrentInvocationLimitExceeded",
+                limit.to_string(),
+            ),
+            Rejected::Throttled(limit) => {
+                Self::Throttled("ConcurrentInvocationLimitExceeded", limit.to_string())
             }
-            Rejected::Throttled(limit) => Self::Throttled("ConcurrentInvocationLimitExceeded", limit.to_string()),
-            Rejected::NoCapacity { .. } => Self::Throttled("ConcurrentInvocationLimitExceeded", rejected.to_string()),
+            Rejected::NoCapacity { .. } => {
+                Self::Throttled("ConcurrentInvocationLimitExceeded", rejected.to_string())
+            }
             Rejected::TooLarge(_) => Self::TooLarge(MAX_PAYLOAD),
             Rejected::ShuttingDown => Self::Service(rejected.to_string()),
         }
@@ -113,14 +118,21 @@ impl Error {
         if let Self::Throttled(reason, _) = self {
             body["Reason"] = Value::from(*reason);
         }
-        let mut reply = json_reply(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body.to_string());
+        let mut reply = json_reply(
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            body.to_string(),
+        );
         set(&mut reply, "x-amzn-errortype", name);
         reply
     }
 }
 
 /// The end of a synchronous invocation of this version. `log`: what the function printed, if it was asked for.
-pub(super) fn ended(response: invocation::Response, version: &'static str, log: Option<&str>) -> Reply {
+pub(super) fn ended(
+    response: invocation::Response,
+    version: &'static str,
+    log: Option<&str>,
+) -> Reply {
     let (body, failed) = match response.outcome {
         Outcome::Answer(body) => (body, false),
         Outcome::Error(error) | Outcome::Interrupted(error) => (error.body, true),
@@ -132,7 +144,11 @@ pub(super) fn ended(response: invocation::Response, version: &'static str, log: 
         set(&mut reply, "x-amz-function-error", "Unhandled");
     }
     if let Some(log) = log {
-        set(&mut reply, "x-amz-log-result", &base64::engine::general_purpose::STANDARD.encode(log));
+        set(
+            &mut reply,
+            "x-amz-log-result",
+            &base64::engine::general_purpose::STANDARD.encode(log),
+        );
     }
     reply
 }
@@ -146,7 +162,11 @@ pub(super) fn taken(status: StatusCode, request_id: &str) -> Reply {
 }
 
 /// `ListFunctions`: those that run, then those that this host cannot run.
-pub(super) fn list(functions: &BTreeMap<String, Function>, skipped: &BTreeMap<String, Skipped>, location: &Location) -> Reply {
+pub(super) fn list(
+    functions: &BTreeMap<String, Function>,
+    skipped: &BTreeMap<String, Skipped>,
+    location: &Location,
+) -> Reply {
     let not_run = skipped.values().map(|skipped| {
         let image = skipped.runtime == "image";
         let mut listed = json!({ "FunctionName": skipped.name, "FunctionArn": location.arn("lambda", &format!("function:{}", skipped.name)),
@@ -164,20 +184,31 @@ pub(super) fn list(functions: &BTreeMap<String, Function>, skipped: &BTreeMap<St
         })
         .chain(not_run)
         .collect();
-    json_reply(StatusCode::OK, json!({ "Functions": functions }).to_string())
+    json_reply(
+        StatusCode::OK,
+        json!({ "Functions": functions }).to_string(),
+    )
 }
 
 fn json_reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;
-    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    reply.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    reply.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    reply.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     reply
 }
 
 /// A value that cannot stand in a header is left out.
 fn set(reply: &mut Reply, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        reply.headers_mut().insert(HeaderName::from_static(name), value);
+        reply
+            .headers_mut()
+            .insert(HeaderName::from_static(name), value);
     }
 }

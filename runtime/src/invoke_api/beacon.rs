@@ -38,10 +38,21 @@ pub struct Definitions {
 
 impl Definitions {
     /// Of the run with this id; `executables` is by logical id.
-    pub fn of(id: &str, functions: &BTreeMap<String, Function>, executables: &BTreeMap<String, PathBuf>) -> Self {
-        let functions =
-            functions.iter().map(|(name, function)| (name.clone(), Definition::of(function, executables.get(name).cloned(), id)));
-        Self { id: id.to_owned(), functions: functions.collect() }
+    pub fn of(
+        id: &str,
+        functions: &BTreeMap<String, Function>,
+        executables: &BTreeMap<String, PathBuf>,
+    ) -> Self {
+        let functions = functions.iter().map(|(name, function)| {
+            (
+                name.clone(),
+                Definition::of(function, executables.get(name).cloned(), id),
+            )
+        });
+        Self {
+            id: id.to_owned(),
+            functions: functions.collect(),
+        }
     }
 
     /// Identifies the run.
@@ -57,8 +68,18 @@ impl Beacon {
     /// It cannot be written.
     pub fn light(state: &Path, run: &Definitions, invoke: SocketAddr) -> std::io::Result<Self> {
         let (file, half) = (state.join(FILE), state.join("host.new"));
-        let text = serde_json::to_vec(&Place { id: run.id.clone(), invoke, functions: run.functions.clone() })?;
-        std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&half)?.write_all(&text)?;
+        let text = serde_json::to_vec(&Place {
+            id: run.id.clone(),
+            invoke,
+            functions: run.functions.clone(),
+        })?;
+        std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&half)?
+            .write_all(&text)?;
         std::fs::rename(half, &file)?;
         Ok(Self(file))
     }

@@ -70,22 +70,43 @@ impl Client {
 
     /// Whether the host answers: a host that was killed leaves its file.
     pub async fn is_running(&self) -> bool {
-        let Ok(stream) = tokio::net::TcpStream::connect(self.0.invoke).await else { return false };
+        let Ok(stream) = tokio::net::TcpStream::connect(self.0.invoke).await else {
+            return false;
+        };
         let request = self.request(Request::get("/2015-03-31/functions/"), &stream);
         let request = request.and_then(|request| Ok(request.body(Full::default())?));
         let Ok(request) = request else { return false };
-        send(stream, request).await.is_ok_and(|(head, _)| head.status != StatusCode::MISDIRECTED_REQUEST)
+        send(stream, request)
+            .await
+            .is_ok_and(|(head, _)| head.status != StatusCode::MISDIRECTED_REQUEST)
     }
 
     /// A request that says which run of the host is meant.
-    fn request(&self, request: request::Builder, stream: &TcpStream) -> Result<request::Builder, Broken> {
-        Ok(request.header(header::HOST, stream.peer_addr()?.to_string()).header(HOST_ID, &self.0.id))
+    fn request(
+        &self,
+        request: request::Builder,
+        stream: &TcpStream,
+    ) -> Result<request::Builder, Broken> {
+        Ok(request
+            .header(header::HOST, stream.peer_addr()?.to_string())
+            .header(HOST_ID, &self.0.id))
     }
 
     /// Calls a function, by logical id.
-    pub async fn invoke(&self, function: &str, event: Bytes, asynchronous: bool, log: bool) -> Asked {
-        let Ok(stream) = TcpStream::connect(self.0.invoke).await else { return Asked::Nobody };
-        match self.exchange(stream, function, event, asynchronous, log).await {
+    pub async fn invoke(
+        &self,
+        function: &str,
+        event: Bytes,
+        asynchronous: bool,
+        log: bool,
+    ) -> Asked {
+        let Ok(stream) = TcpStream::connect(self.0.invoke).await else {
+            return Asked::Nobody;
+        };
+        match self
+            .exchange(stream, function, event, asynchronous, log)
+            .await
+        {
             Ok(asked) => asked,
             Err(why) => Asked::Broken(why.to_string()),
         }
@@ -100,8 +121,18 @@ impl Client {
         log: bool,
     ) -> Result<Asked, Broken> {
         let request = self
-            .request(Request::post(format!("/2015-03-31/functions/{function}/invocations")), &stream)?
-            .header("x-amz-invocation-type", if asynchronous { "Event" } else { "RequestResponse" })
+            .request(
+                Request::post(format!("/2015-03-31/functions/{function}/invocations")),
+                &stream,
+            )?
+            .header(
+                "x-amz-invocation-type",
+                if asynchronous {
+                    "Event"
+                } else {
+                    "RequestResponse"
+                },
+            )
             .header("x-amz-log-type", if log { "Tail" } else { "None" })
             .body(Full::new(event))?;
         let (head, body) = send(stream, request).await?;
@@ -119,8 +150,12 @@ impl Client {
     }
 }
 
-async fn send(stream: TcpStream, request: Request<Full<Bytes>>) -> Result<(response::Parts, Bytes), Broken> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+async fn send(
+    stream: TcpStream,
+    request: Request<Full<Bytes>>,
+) -> Result<(response::Parts, Bytes), Broken> {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // it has to be driven, and ends when the sender is dropped
     tokio::spawn(connection);
     let (head, body) = sender.send_request(request).await?.into_parts();
@@ -138,6 +173,9 @@ fn decoded(log: &str) -> Option<String> {
 
 fn message(body: &[u8]) -> Option<String> {
     let answer: Value = strict_json::from_slice(body).ok()?;
-    let reason = answer["Reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let reason = answer["Reason"]
+        .as_str()
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default();
     Some(format!("{}{reason}", answer["Message"].as_str()?))
 }

@@ -16,11 +16,19 @@ const MOST_BYTES: usize = 3_583;
 /// It is too long, or no JSON object in base64.
 pub(super) fn read(header: &[u8]) -> Result<String, Error> {
     if header.len() > MOST_BYTES {
-        return Err(Error::ClientContext("Client context must be at most 3583 bytes."));
+        return Err(Error::ClientContext(
+            "Client context must be at most 3583 bytes.",
+        ));
     }
-    let decoded = base64::engine::general_purpose::STANDARD.decode(header).ok();
-    let object: Option<Value> = decoded.and_then(|bytes| strict_json::from_slice(&bytes).ok()).filter(Value::is_object);
-    let object = object.ok_or(Error::ClientContext("Client context must be a valid Base64-encoded JSON object."))?;
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(header)
+        .ok();
+    let object: Option<Value> = decoded
+        .and_then(|bytes| strict_json::from_slice(&bytes).ok())
+        .filter(Value::is_object);
+    let object = object.ok_or(Error::ClientContext(
+        "Client context must be a valid Base64-encoded JSON object.",
+    ))?;
     let mut text = String::new();
     for c in object.to_string().chars() {
         if c.is_ascii() && !c.is_ascii_control() {
@@ -39,12 +47,17 @@ mod tests {
     use super::*;
 
     fn encoded(text: &str) -> Vec<u8> {
-        base64::engine::general_purpose::STANDARD.encode(text).into_bytes()
+        base64::engine::general_purpose::STANDARD
+            .encode(text)
+            .into_bytes()
     }
 
     #[test]
     fn a_json_object_is_passed_on_in_ascii() {
-        let read = read(&encoded("{\n \"custom\": {\"name\": \"M\u{fc}ller \u{1f600}\"}}")).unwrap();
+        let read = read(&encoded(
+            "{\n \"custom\": {\"name\": \"M\u{fc}ller \u{1f600}\"}}",
+        ))
+        .unwrap();
         assert_eq!(read, r#"{"custom":{"name":"M\u00fcller \ud83d\ude00"}}"#);
         let back: Value = serde_json::from_str(&read).unwrap();
         assert_eq!(back["custom"]["name"], "M\u{fc}ller \u{1f600}");
@@ -53,8 +66,19 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let long = encoded(&format!("{{\"a\": \"{}\"}}", "x".repeat(MOST_BYTES)));
-        for wrong in [&b"no base64"[..], b"", &encoded("7"), &encoded("[1]"), &encoded("{"), &long] {
-            assert!(matches!(read(wrong), Err(Error::ClientContext(_))), "{}", String::from_utf8_lossy(wrong));
+        for wrong in [
+            &b"no base64"[..],
+            b"",
+            &encoded("7"),
+            &encoded("[1]"),
+            &encoded("{"),
+            &long,
+        ] {
+            assert!(
+                matches!(read(wrong), Err(Error::ClientContext(_))),
+                "{}",
+                String::from_utf8_lossy(wrong)
+            );
         }
     }
 }

@@ -25,7 +25,15 @@ pub(super) struct Definition {
 impl Definition {
     /// Of a function in the run with this id.
     pub(super) fn of(function: &Function, executable: Option<PathBuf>, run: &str) -> Self {
-        let Function { code, handler, timeout, memory_mb, environment, logging, .. } = function;
+        let Function {
+            code,
+            handler,
+            timeout,
+            memory_mb,
+            environment,
+            logging,
+            ..
+        } = function;
         let mut values = BTreeMap::from([
             ("ARN".to_owned(), arn(function)),
             ("CodeUri".to_owned(), place(code)),
@@ -34,30 +42,58 @@ impl Definition {
             ("MemorySize".to_owned(), memory_mb.to_string()),
             ("LoggingConfig".to_owned(), format!("{logging:?}")),
         ]);
-        values.extend(environment.iter().map(|(name, value)| (format!("variable {name}"), value.clone())));
-        let values = values.into_iter().map(|(what, value)| (what, fingerprint(run, &value)));
-        Self { values: values.collect(), executable }
+        values.extend(
+            environment
+                .iter()
+                .map(|(name, value)| (format!("variable {name}"), value.clone())),
+        );
+        let values = values
+            .into_iter()
+            .map(|(what, value)| (what, fingerprint(run, &value)));
+        Self {
+            values: values.collect(),
+            executable,
+        }
     }
 
     /// What is not the same in both.
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
-        let names: std::collections::BTreeSet<&String> = self.values.keys().chain(other.values.keys()).collect();
-        names.into_iter().filter(|name| self.values.get(*name) != other.values.get(*name)).cloned().collect()
+        let names: std::collections::BTreeSet<&String> =
+            self.values.keys().chain(other.values.keys()).collect();
+        names
+            .into_iter()
+            .filter(|name| self.values.get(*name) != other.values.get(*name))
+            .cloned()
+            .collect()
     }
 }
 
 /// Where the code is. Folders are compared by what they are: two commands may spell one in two ways.
 fn place(code: &Code) -> String {
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    let real = |path: &Path| {
+        std::fs::canonicalize(path)
+            .unwrap_or_else(|_| path.to_owned())
+            .display()
+            .to_string()
+    };
     match code {
         Code::Cargo { dir, binary } => format!("cargo {} {binary:?}", real(dir)),
-        Code::Tool(build) => format!("{:?} {} {}", build.tool, real(&build.source), real(&build.working)),
+        Code::Tool(build) => format!(
+            "{:?} {} {}",
+            build.tool,
+            real(&build.source),
+            real(&build.working)
+        ),
         Code::Prebuilt(path) => real(path),
     }
 }
 
 fn fingerprint(run: &str, value: &str) -> String {
-    let digest = Sha256::new().chain_update(run).chain_update([0]).chain_update(value).finalize();
+    let digest = Sha256::new()
+        .chain_update(run)
+        .chain_update([0])
+        .chain_update(value)
+        .finalize();
     hex::encode(&digest[..FINGERPRINT])
 }
 
@@ -71,11 +107,21 @@ mod tests {
     #[test]
     fn differences_name_what_is_not_the_same() {
         let (one, mut other) = (function(), function());
-        assert!(Definition::of(&one, None, "r").differences(&Definition::of(&other, None, "r")).is_empty());
+        assert!(
+            Definition::of(&one, None, "r")
+                .differences(&Definition::of(&other, None, "r"))
+                .is_empty()
+        );
         other.timeout = Duration::from_secs(9);
-        other.environment.insert("TABLE".to_owned(), "secret-value".to_owned());
+        other
+            .environment
+            .insert("TABLE".to_owned(), "secret-value".to_owned());
         let [one, other] = [&one, &other].map(|function| Definition::of(function, None, "r"));
         assert_eq!(one.differences(&other), ["Timeout", "variable TABLE"]);
-        assert!(!serde_json::to_string(&other).unwrap().contains("secret-value"));
+        assert!(
+            !serde_json::to_string(&other)
+                .unwrap()
+                .contains("secret-value")
+        );
     }
 }

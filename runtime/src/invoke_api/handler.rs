@@ -27,29 +27,74 @@ pub(super) async fn handle(api: &Api, request: Request<Incoming>, peers: Peers) 
 /// Nothing of the body is read before the caller is admitted.
 async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<Reply, Error> {
     let (head, body) = request.into_parts();
-    admission::admit(peers.client.ip(), peers.server.ip(), &head.headers, api.token.as_ref()).map_err(Error::Refused)?;
-    if head.headers.get(HOST_ID).is_some_and(|id| id.as_bytes() != api.host_id.as_bytes()) {
+    admission::admit(
+        peers.client.ip(),
+        peers.server.ip(),
+        &head.headers,
+        api.token.as_ref(),
+    )
+    .map_err(Error::Refused)?;
+    if head
+        .headers
+        .get(HOST_ID)
+        .is_some_and(|id| id.as_bytes() != api.host_id.as_bytes())
+    {
         return Err(Error::OtherHost);
     }
-    let wanted = request::read(&head.method, head.uri.path(), head.uri.query().unwrap_or(""), &head.headers)?;
-    let Wanted::Invoke { function, qualifier, kind, tail, client_context } = wanted else {
+    let wanted = request::read(
+        &head.method,
+        head.uri.path(),
+        head.uri.query().unwrap_or(""),
+        &head.headers,
+    )?;
+    let Wanted::Invoke {
+        function,
+        qualifier,
+        kind,
+        tail,
+        client_context,
+    } = wanted
+    else {
         return Ok(answer::list(&api.functions, &api.skipped, &api.location));
     };
-    let (function, qualifier) = find(&function, qualifier.as_deref(), &api.functions).map_err(|error| match error {
-        NotFound::Unknown(name) => match not_run(&name, &api.skipped) {
-            Some(reason) => Error::NotRun(format!("function {name} is not run by this host: {reason}")),
-            None => Error::NoFunction(name),
+    let (function, qualifier) =
+        find(&function, qualifier.as_deref(), &api.functions).map_err(|error| match error {
+            NotFound::Unknown(name) => match not_run(&name, &api.skipped) {
+                Some(reason) => {
+                    Error::NotRun(format!("function {name} is not run by this host: {reason}"))
+                }
+                None => Error::NoFunction(name),
+            },
+            NotFound::Contradiction => Error::InvalidParameter(
+                "the qualifier in the function's name is not the Qualifier of the request".into(),
+            ),
+        })?;
+    let trace_id = head
+        .headers
+        .get("x-amzn-trace-id")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let payload = payload(
+        peers,
+        body,
+        if kind == Kind::Asynchronous {
+            MAX_EVENT
+        } else {
+            MAX_PAYLOAD
         },
-        NotFound::Contradiction => {
-            Error::InvalidParameter("the qualifier in the function's name is not the Qualifier of the request".into())
-        }
-    })?;
-    let trace_id = head.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let payload = payload(peers, body, if kind == Kind::Asynchronous { MAX_EVENT } else { MAX_PAYLOAD }).await?;
+    )
+    .await?;
     match kind {
         Kind::Dry => Ok(answer::taken(StatusCode::NO_CONTENT, &new_id())),
         Kind::Asynchronous => {
-            let request_id = api.queue.accept(Event { function: function.id.clone(), payload, trace_id }).await?;
+            let request_id = api
+                .queue
+                .accept(Event {
+                    function: function.id.clone(),
+                    payload,
+                    trace_id,
+                })
+                .await?;
             Ok(answer::taken(StatusCode::ACCEPTED, &request_id))
         }
         Kind::Synchronous => {
@@ -68,10 +113,16 @@ async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<R
 /// The invocation runs on when the caller goes away, as on Lambda.
 async fn invoke(api: &Api, request: invocation::Request, tail: bool) -> Result<Reply, Error> {
     let version = executed_version(request.qualifier.as_deref());
-    let tail = request.request_id.as_deref().filter(|_| tail).map(|id| api.logs.tail(id));
+    let tail = request
+        .request_id
+        .as_deref()
+        .filter(|_| tail)
+        .map(|id| api.logs.tail(id));
     let invoker = api.invoker.clone();
     let running = tokio::spawn(async move { invoker.invoke(request, false).await });
-    let response = running.await.map_err(|error| Error::Service(error.to_string()))??;
+    let response = running
+        .await
+        .map_err(|error| Error::Service(error.to_string()))??;
     let log = match tail {
         Some(tail) => Some(tail.text().await),
         None => None,
@@ -81,16 +132,23 @@ async fn invoke(api: &Api, request: invocation::Request, tail: bool) -> Result<R
 
 /// The version behind a qualifier: there is one that is published, and every alias names it.
 fn executed_version(qualifier: Option<&str>) -> &'static str {
-    if qualifier.is_none_or(|qualifier| qualifier == LATEST) { LATEST } else { PUBLISHED }
+    if qualifier.is_none_or(|qualifier| qualifier == LATEST) {
+        LATEST
+    } else {
+        PUBLISHED
+    }
 }
 
 /// The event, which is JSON; none at all counts as `{}`.
 async fn payload(peers: &Peers, body: Incoming, most: usize) -> Result<Bytes, Error> {
-    let body = peers.body(body, most).await.map_err(|unread| match unread {
-        Unread::TooLarge => Error::TooLarge(most),
-        Unread::NoRoom => Error::Throttled("CallerRateLimitExceeded", unread.to_string()),
-        Unread::Slow | Unread::Broken(_) => Error::NotJson(unread.to_string()),
-    })?;
+    let body = peers
+        .body(body, most)
+        .await
+        .map_err(|unread| match unread {
+            Unread::TooLarge => Error::TooLarge(most),
+            Unread::NoRoom => Error::Throttled("CallerRateLimitExceeded", unread.to_string()),
+            Unread::Slow | Unread::Broken(_) => Error::NotJson(unread.to_string()),
+        })?;
     if body.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }

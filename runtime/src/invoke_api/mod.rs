@@ -38,8 +38,13 @@ pub use beacon::{Beacon, Definitions};
 pub use client::{Answer, Asked, Client};
 
 /// The function of this name, ARN or logical id, with or without a qualifier.
-pub fn function<'f>(written: &str, functions: &'f BTreeMap<String, Function>) -> Option<&'f Function> {
-    name::find(written, None, functions).ok().map(|(function, _)| function)
+pub fn function<'f>(
+    written: &str,
+    functions: &'f BTreeMap<String, Function>,
+) -> Option<&'f Function> {
+    name::find(written, None, functions)
+        .ok()
+        .map(|(function, _)| function)
 }
 
 /// Where it listens unless told otherwise: where `sam local start-lambda` does.
@@ -71,11 +76,22 @@ pub struct Api {
 
 /// Serves until `shutdown` turns true, then finishes the requests in flight. Those of invocations that the pool ends are
 /// answered as well: how long the requests of a drain take is for the pool to say.
-pub(crate) async fn serve(listener: TcpListener, api: Api, places: Places, shutdown: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    api: Api,
+    places: Places,
+    shutdown: watch::Receiver<bool>,
+) {
     let api = Arc::new(api);
-    connections::serve(listener, places, Rules::default(), shutdown, move |request, peers| {
-        let api = api.clone();
-        async move { handler::handle(&api, request, peers).await }
-    })
+    connections::serve(
+        listener,
+        places,
+        Rules::default(),
+        shutdown,
+        move |request, peers| {
+            let api = api.clone();
+            async move { handler::handle(&api, request, peers).await }
+        },
+    )
     .await;
 }

@@ -29,17 +29,28 @@ pub(super) fn find<'f>(
         return Err(NotFound::Contradiction);
     }
     let version = own.or(qualifier).unwrap_or(LATEST);
-    let known = functions.values().find(|function| function.name == name).or_else(|| functions.get(name));
+    let known = functions
+        .values()
+        .find(|function| function.name == name)
+        .or_else(|| functions.get(name));
     known
         .filter(|function| version == LATEST || function.qualifiers.contains(version))
         .map(|function| (function, own.or(qualifier).map(str::to_owned)))
-        .ok_or_else(|| NotFound::Unknown(if version == LATEST { name.to_owned() } else { format!("{name}:{version}") }))
+        .ok_or_else(|| {
+            NotFound::Unknown(if version == LATEST {
+                name.to_owned()
+            } else {
+                format!("{name}:{version}")
+            })
+        })
 }
 
 /// Why the function of this name (with or without a qualifier) is not run, if the template has it and this host cannot run it.
 pub(super) fn not_run<'s>(name: &str, skipped: &'s BTreeMap<String, Skipped>) -> Option<&'s str> {
     let (name, _) = function_name(name);
-    let (_, found) = skipped.iter().find(|(id, skipped)| *id == name || skipped.name == name)?;
+    let (_, found) = skipped
+        .iter()
+        .find(|(id, skipped)| *id == name || skipped.name == name)?;
     Some(&found.reason)
 }
 
@@ -97,9 +108,21 @@ pub(super) mod tests {
         assert_eq!(qualifier("Greeter:live", None).as_deref(), Some("live"));
         assert_eq!(qualifier(arn, Some("1")).as_deref(), Some("1"));
         assert_eq!(qualifier("Greeter", None), None);
-        assert_eq!(find("shop-Greeter:beta", None, &functions), Err(NotFound::Unknown("shop-Greeter:beta".into())));
-        assert_eq!(find("shop-Greeter:1", Some("2"), &functions), Err(NotFound::Contradiction));
-        assert_eq!(find("Nobody", None, &functions), Err(NotFound::Unknown("Nobody".into())));
-        assert_eq!(find("", None, &functions), Err(NotFound::Unknown(String::new())));
+        assert_eq!(
+            find("shop-Greeter:beta", None, &functions),
+            Err(NotFound::Unknown("shop-Greeter:beta".into()))
+        );
+        assert_eq!(
+            find("shop-Greeter:1", Some("2"), &functions),
+            Err(NotFound::Contradiction)
+        );
+        assert_eq!(
+            find("Nobody", None, &functions),
+            Err(NotFound::Unknown("Nobody".into()))
+        );
+        assert_eq!(
+            find("", None, &functions),
+            Err(NotFound::Unknown(String::new()))
+        );
     }
 }

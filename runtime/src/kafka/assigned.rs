@@ -51,7 +51,11 @@ pub(super) struct Unheld {
 impl Unheld {
     /// A look at a group that does not rebalance: the partitions that are there, and those that members have. How often in a row some were
     /// left out, and which.
-    pub(super) fn looked(&mut self, there: &BTreeSet<Place>, held: &BTreeSet<Place>) -> (u32, &BTreeSet<Place>) {
+    pub(super) fn looked(
+        &mut self,
+        there: &BTreeSet<Place>,
+        held: &BTreeSet<Place>,
+    ) -> (u32, &BTreeSet<Place>) {
         let unheld: BTreeSet<Place> = there.difference(held).cloned().collect();
         let lasting: BTreeSet<Place> = self.places.intersection(&unheld).cloned().collect();
         if unheld.is_empty() {
@@ -76,12 +80,16 @@ mod tests {
     use super::*;
 
     fn places(all: &[(&str, i32)]) -> BTreeSet<Place> {
-        all.iter().map(|(topic, number)| ((*topic).to_owned(), *number)).collect()
+        all.iter()
+            .map(|(topic, number)| ((*topic).to_owned(), *number))
+            .collect()
     }
 
     #[test]
     fn an_assignment_is_read_and_a_broken_one_is_none() {
-        let mut bytes = vec![0, 1, 0, 0, 0, 2, 0, 1, b'a', 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 7];
+        let mut bytes = vec![
+            0, 1, 0, 0, 0, 2, 0, 1, b'a', 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 7,
+        ];
         bytes.extend([0, 2, b'b', b'c', 0, 0, 0, 0, 255, 255, 255, 255]);
         assert_eq!(assignment(&bytes), Some(places(&[("a", 0), ("a", 7)])));
         assert_eq!(assignment(&[0, 0, 0, 0, 0, 0]), Some(BTreeSet::new()));
@@ -95,7 +103,11 @@ mod tests {
         let (all, mut unheld) = (places(&[("a", 0), ("a", 1)]), Unheld::default());
         assert_eq!(unheld.looked(&all, &all).0, 0, "others may have them all");
         assert_eq!(unheld.looked(&all, &places(&[("a", 0)])).0, 1);
-        assert_eq!(unheld.looked(&all, &places(&[("a", 1)])).0, 1, "a rebalance moved on");
+        assert_eq!(
+            unheld.looked(&all, &places(&[("a", 1)])).0,
+            1,
+            "a rebalance moved on"
+        );
         assert_eq!(unheld.looked(&all, &places(&[])), (2, &places(&[("a", 0)])));
         unheld.unknown();
         assert_eq!(unheld.looked(&all, &places(&[])).0, 1);

@@ -16,7 +16,11 @@ struct Span {
 
 impl Span {
     fn record(&self) -> Record {
-        Record { offset: self.offset, size: self.end - self.start, time: self.time }
+        Record {
+            offset: self.offset,
+            size: self.end - self.start,
+            time: self.time,
+        }
     }
 }
 
@@ -33,7 +37,11 @@ impl Chunk {
     /// A chunk that writes into `bytes` (emptied first): buffers are used again and again.
     pub(super) fn reusing(mut bytes: Vec<u8>) -> Self {
         bytes.clear();
-        Self { bytes, spans: Vec::new(), skipped: None }
+        Self {
+            bytes,
+            spans: Vec::new(),
+            skipped: None,
+        }
     }
 
     /// Appends one record, written by `encode`.
@@ -43,7 +51,12 @@ impl Chunk {
         }
         let start = self.bytes.len();
         encode(&mut self.bytes);
-        self.spans.push(Span { offset, start, end: self.bytes.len(), time });
+        self.spans.push(Span {
+            offset,
+            start,
+            end: self.bytes.len(),
+            time,
+        });
     }
 
     /// A record that the filters drop.
@@ -108,8 +121,12 @@ struct Held {
 impl Held {
     /// The very record that `chunk` has at `span` is held and not done: it was fetched again.
     fn has(&self, chunk: &Chunk, span: &Span) -> bool {
-        let held = self.chunks.iter().find_map(|held| held.between(span.offset, span.offset));
-        self.released.is_none_or(|released| span.offset > released) && held == Some(&chunk.bytes[span.start..span.end])
+        let held = self
+            .chunks
+            .iter()
+            .find_map(|held| held.between(span.offset, span.offset));
+        self.released.is_none_or(|released| span.offset > released)
+            && held == Some(&chunk.bytes[span.start..span.end])
     }
 
     /// Forgets everything from `first` on. Returns what is held and not done before it.
@@ -125,7 +142,11 @@ impl Held {
         self.chunks.retain(|chunk| !chunk.spans.is_empty());
         self.last = self.chunks.back().and_then(Chunk::last);
         let released = self.released.unwrap_or(Offset::MIN);
-        let held = self.chunks.iter().flat_map(|chunk| &chunk.spans).filter(|span| span.offset > released);
+        let held = self
+            .chunks
+            .iter()
+            .flat_map(|chunk| &chunk.spans)
+            .filter(|span| span.offset > released);
         held.map(Span::record).collect()
     }
 }
@@ -144,7 +165,11 @@ impl Buffer {
         let first = chunk.spans.first().map(|span| span.offset);
         let end = held.last.max(held.released).unwrap_or(Offset::MIN);
         let overlap = chunk.position_after(end);
-        let cut = first.filter(|_| !chunk.spans[..overlap].iter().all(|span| held.has(&chunk, span)));
+        let cut = first.filter(|_| {
+            !chunk.spans[..overlap]
+                .iter()
+                .all(|span| held.has(&chunk, span))
+        });
         let mut records = Vec::new();
         if let Some(first) = cut {
             records = held.cut(first);
@@ -156,22 +181,42 @@ impl Buffer {
             held.last = Some(last);
             held.chunks.push_back(chunk);
         }
-        if cut.is_some() { Accepted::Reset(records) } else { Accepted::Records(records) }
+        if cut.is_some() {
+            Accepted::Reset(records)
+        } else {
+            Accepted::Records(records)
+        }
     }
 
     /// Frees everything up to `through`. Returns how many records that were, and the memory of chunks that are empty now.
-    pub(super) fn release(&mut self, partition: Partition, through: Offset) -> (usize, Vec<Vec<u8>>) {
-        let Some(held) = self.partitions.get_mut(&partition) else { return (0, Vec::new()) };
+    pub(super) fn release(
+        &mut self,
+        partition: Partition,
+        through: Offset,
+    ) -> (usize, Vec<Vec<u8>>) {
+        let Some(held) = self.partitions.get_mut(&partition) else {
+            return (0, Vec::new());
+        };
         let before = held.released.unwrap_or(Offset::MIN);
         held.released = Some(through.max(before));
         let records = held
             .chunks
             .iter()
-            .take_while(|chunk| chunk.spans.first().is_some_and(|span| span.offset <= through))
+            .take_while(|chunk| {
+                chunk
+                    .spans
+                    .first()
+                    .is_some_and(|span| span.offset <= through)
+            })
             .map(|chunk| chunk.position_after(through) - chunk.position_after(before))
             .sum();
         let mut free = Vec::new();
-        while held.chunks.front().and_then(Chunk::last).is_some_and(|last| last <= through) {
+        while held
+            .chunks
+            .front()
+            .and_then(Chunk::last)
+            .is_some_and(|last| last <= through)
+        {
             free.extend(held.chunks.pop_front().map(Chunk::into_bytes));
         }
         (records, free)
@@ -179,17 +224,30 @@ impl Buffer {
 
     /// Forgets partitions that were given up.
     pub(super) fn forget(&mut self, partitions: &[Partition]) {
-        self.partitions.retain(|partition, _| !partitions.contains(partition));
+        self.partitions
+            .retain(|partition, _| !partitions.contains(partition));
     }
 
     /// The event of one invocation.
     pub(super) fn event(&self, envelope: &[u8], topics: &[String], slices: &[Slice]) -> Vec<u8> {
-        let parts: Vec<(Slice, Vec<&[u8]>)> = slices.iter().map(|slice| (*slice, self.parts(slice))).collect();
-        let size: usize = parts.iter().flat_map(|(_, parts)| parts).map(|part| part.len() + 1).sum();
+        let parts: Vec<(Slice, Vec<&[u8]>)> = slices
+            .iter()
+            .map(|slice| (*slice, self.parts(slice)))
+            .collect();
+        let size: usize = parts
+            .iter()
+            .flat_map(|(_, parts)| parts)
+            .map(|part| part.len() + 1)
+            .sum();
         let mut out = Vec::with_capacity(envelope.len() + size + slices.len() * 300);
         out.extend_from_slice(envelope);
         for (index, (slice, parts)) in parts.iter().enumerate() {
-            partition_start(&topics[slice.partition.topic], slice.partition.number, index == 0, &mut out);
+            partition_start(
+                &topics[slice.partition.topic],
+                slice.partition.number,
+                index == 0,
+                &mut out,
+            );
             for (index, part) in parts.iter().enumerate() {
                 if index > 0 {
                     out.push(b',');
@@ -204,15 +262,30 @@ impl Buffer {
 
     /// The records of a slice, each as its JSON and its time.
     pub(super) fn records(&self, slice: &Slice) -> Vec<(&[u8], i64)> {
-        let chunks = self.partitions.get(&slice.partition).map(|held| &held.chunks);
-        let all = chunks.into_iter().flatten().flat_map(|chunk| chunk.spans.iter().map(move |span| (chunk, span)));
+        let chunks = self
+            .partitions
+            .get(&slice.partition)
+            .map(|held| &held.chunks);
+        let all = chunks
+            .into_iter()
+            .flatten()
+            .flat_map(|chunk| chunk.spans.iter().map(move |span| (chunk, span)));
         let wanted = all.filter(|(_, span)| (slice.first..=slice.last).contains(&span.offset));
-        wanted.map(|(chunk, span)| (&chunk.bytes[span.start..span.end], span.time)).collect()
+        wanted
+            .map(|(chunk, span)| (&chunk.bytes[span.start..span.end], span.time))
+            .collect()
     }
 
     fn parts(&self, slice: &Slice) -> Vec<&[u8]> {
-        let chunks = self.partitions.get(&slice.partition).map(|held| &held.chunks);
-        chunks.into_iter().flatten().filter_map(|chunk| chunk.between(slice.first, slice.last)).collect()
+        let chunks = self
+            .partitions
+            .get(&slice.partition)
+            .map(|held| &held.chunks);
+        chunks
+            .into_iter()
+            .flatten()
+            .filter_map(|chunk| chunk.between(slice.first, slice.last))
+            .collect()
     }
 }
 
@@ -220,12 +293,17 @@ impl Buffer {
 mod tests {
     use super::*;
 
-    const P: Partition = Partition { topic: 0, number: 2 };
+    const P: Partition = Partition {
+        topic: 0,
+        number: 2,
+    };
 
     fn chunk(offsets: &[Offset]) -> Chunk {
         let mut chunk = Chunk::default();
         for offset in offsets {
-            chunk.push(*offset, 0, |out| out.extend_from_slice(offset.to_string().as_bytes()));
+            chunk.push(*offset, 0, |out| {
+                out.extend_from_slice(offset.to_string().as_bytes())
+            });
         }
         chunk
     }
@@ -236,7 +314,12 @@ mod tests {
     }
 
     fn event(buffer: &Buffer, first: Offset, last: Offset) -> String {
-        let slice = Slice { partition: P, first, last, records: 0 };
+        let slice = Slice {
+            partition: P,
+            first,
+            last,
+            records: 0,
+        };
         String::from_utf8(buffer.event(b"{\"records\":{", &["t".to_owned()], &[slice])).unwrap()
     }
 
@@ -272,7 +355,9 @@ mod tests {
     fn rewritten(offsets: &[Offset]) -> Chunk {
         let mut chunk = Chunk::default();
         for offset in offsets {
-            chunk.push(*offset, 1, |out| out.extend_from_slice(format!("\"new {offset}\"").as_bytes()));
+            chunk.push(*offset, 1, |out| {
+                out.extend_from_slice(format!("\"new {offset}\"").as_bytes())
+            });
         }
         chunk
     }
@@ -286,7 +371,10 @@ mod tests {
         let accepted = buffer.accept(P, rewritten(&[5, 6]));
         assert!(matches!(accepted, Accepted::Reset(_)));
         assert_eq!(offsets(&accepted), [4, 5, 6]);
-        assert_eq!(event(&buffer, 4, 9), r#"{"records":{"t-2":[4,"new 5","new 6"]}}"#);
+        assert_eq!(
+            event(&buffer, 4, 9),
+            r#"{"records":{"t-2":[4,"new 5","new 6"]}}"#
+        );
         assert_eq!(buffer.release(P, 6).0, 3);
     }
 
@@ -296,7 +384,10 @@ mod tests {
         buffer.accept(P, chunk(&[4, 5, 6]));
         assert_eq!(offsets(&buffer.accept(P, rewritten(&[0, 1]))), [0, 1]);
         assert_eq!(offsets(&buffer.accept(P, rewritten(&[2, 3, 4]))), [2, 3, 4]);
-        assert_eq!(event(&buffer, 0, 9), r#"{"records":{"t-2":["new 0","new 1","new 2","new 3","new 4"]}}"#);
+        assert_eq!(
+            event(&buffer, 0, 9),
+            r#"{"records":{"t-2":["new 0","new 1","new 2","new 3","new 4"]}}"#
+        );
     }
 
     #[test]

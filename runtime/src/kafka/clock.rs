@@ -13,8 +13,14 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn start() -> Self {
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as Millis;
-        Self { started: Instant::now(), epoch }
+        let epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis() as Millis;
+        Self {
+            started: Instant::now(),
+            epoch,
+        }
     }
 
     pub(super) fn now(&self) -> Millis {

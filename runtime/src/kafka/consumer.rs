@@ -80,7 +80,12 @@ pub(super) enum Change {
 }
 
 impl Context {
-    pub(super) fn new(mapping: &KafkaMapping, events: Sender<Event>, progress: Arc<Progress>, known: Arc<KnownTopics>) -> Self {
+    pub(super) fn new(
+        mapping: &KafkaMapping,
+        events: Sender<Event>,
+        progress: Arc<Progress>,
+        known: Arc<KnownTopics>,
+    ) -> Self {
         Self {
             mapping: mapping.id.clone(),
             topics: mapping.topics.clone(),
@@ -99,7 +104,10 @@ impl Context {
 
     /// What librdkafka said of the error that the last poll returned.
     pub(super) fn reason(&self) -> Option<String> {
-        self.reason.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// Tells it whose context it is: before the first poll.
@@ -113,24 +121,37 @@ impl Context {
     }
 
     fn change(&self, change: Change) {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+        self.changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(change);
     }
 
     /// Gives each partition a queue of its own, before anything is fetched of it. A partition is then held back by not reading
     /// its queue. librdkafka's own pause would throw away what was fetched, and resuming would fetch it again.
     fn split(&self, partitions: &[Partition], starts: &BTreeMap<Partition, Offset>) {
-        let Some(consumer) = self.own.get().and_then(Weak::upgrade) else { return };
+        let Some(consumer) = self.own.get().and_then(Weak::upgrade) else {
+            return;
+        };
         for partition in partitions {
-            let queue = consumer.split_partition_queue(&self.topics[partition.topic], partition.number);
+            let queue =
+                consumer.split_partition_queue(&self.topics[partition.topic], partition.number);
             let Some(mut queue) = queue else { continue };
             let polling = std::thread::current();
             queue.set_nonempty_callback(move || polling.unpark());
-            self.change(Change::Came(*partition, queue, starts.get(partition).copied()));
+            self.change(Change::Came(
+                *partition,
+                queue,
+                starts.get(partition).copied(),
+            ));
         }
     }
 
     fn partitions(&self, list: &TopicPartitionList) -> Vec<Partition> {
-        list.elements().iter().filter_map(|element| partition(&self.topics, element.topic(), element.partition())).collect()
+        list.elements()
+            .iter()
+            .filter_map(|element| partition(&self.topics, element.topic(), element.partition()))
+            .collect()
     }
 
     fn send(&self, event: Event) -> bool {
@@ -152,8 +173,17 @@ impl Context {
     fn assign(&self, consumer: &MappingConsumer, list: &mut TopicPartitionList) {
         let leaves = || self.events.is_closed();
         let rewritten = self.known.rewritten().clone();
-        let rules = Rules { start: self.start, known: &self.known, rewritten: &rewritten, leaves: &leaves };
-        let settled = if leaves() { Ok(Settled::default()) } else { offsets::settle(consumer, &rules, list) };
+        let rules = Rules {
+            start: self.start,
+            known: &self.known,
+            rewritten: &rewritten,
+            leaves: &leaves,
+        };
+        let settled = if leaves() {
+            Ok(Settled::default())
+        } else {
+            offsets::settle(consumer, &rules, list)
+        };
         // Partitions that come while the host leaves go at once, and the broker is not asked about them: a consumer that closes was
         // seen to wait for its answer until the time was up, with the whole drain behind it. What is left is bounded by `LEAVING`.
         if leaves() {
@@ -168,7 +198,9 @@ impl Context {
             Settled::default()
         });
         self.report(&settled);
-        let known = |(topic, number, first): &(String, i32, Offset)| Some((partition(&self.topics, topic, *number)?, *first));
+        let known = |(topic, number, first): &(String, i32, Offset)| {
+            Some((partition(&self.topics, topic, *number)?, *first))
+        };
         let starts: BTreeMap<Partition, Offset> = settled.starts.iter().filter_map(known).collect();
         let partitions = self.partitions(list);
         // a cooperative rebalance may bring nothing; librdkafka still wants its answer
@@ -184,7 +216,9 @@ impl Context {
     /// Counts offsets that were deleted unread. How many of them were not counted before.
     pub(super) fn deleted(&self, place: (&str, i32), first: Offset, last: Offset) -> u64 {
         let new = self.known.count_deleted(place, first, last);
-        self.progress.deleted_unread.fetch_add(new, Ordering::Relaxed);
+        self.progress
+            .deleted_unread
+            .fetch_add(new, Ordering::Relaxed);
         new
     }
 
@@ -267,14 +301,23 @@ impl ClientContext for Context {
 
     fn stats(&self, statistics: Statistics) {
         // the bootstrap entry and the coordinator are logical brokers; a real one has an id
-        if statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP") {
+        if statistics
+            .brokers
+            .values()
+            .any(|broker| broker.nodeid >= 0 && broker.state == "UP")
+        {
             self.broker_is(false);
         }
         let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
         for topic in statistics.topics.values() {
             for state in topic.partitions.values() {
-                let Some(partition) = partition(&self.topics, &topic.topic, state.partition) else { continue };
-                self.progress.log(partition, LogEnd::reported(state.next_offset, state.hi_offset, state.ls_offset));
+                let Some(partition) = partition(&self.topics, &topic.topic, state.partition) else {
+                    continue;
+                };
+                self.progress.log(
+                    partition,
+                    LogEnd::reported(state.next_offset, state.hi_offset, state.ls_offset),
+                );
                 if state.next_offset >= 0 {
                     fetched.reported(partition, state.next_offset);
                 }
@@ -284,7 +327,12 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        kind: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
         match kind {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
             _ => self.revoke(consumer, list),
@@ -309,10 +357,17 @@ pub(super) fn partition(topics: &[String], topic: &str, number: i32) -> Option<P
 }
 
 /// The broker's name for partitions with offsets.
-pub(super) fn list(topics: &[String], offsets: &[(Partition, Offset)]) -> KafkaResult<TopicPartitionList> {
+pub(super) fn list(
+    topics: &[String],
+    offsets: &[(Partition, Offset)],
+) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(offsets.len());
     for (partition, offset) in offsets {
-        list.add_partition_offset(&topics[partition.topic], partition.number, rdkafka::Offset::Offset(*offset))?;
+        list.add_partition_offset(
+            &topics[partition.topic],
+            partition.number,
+            rdkafka::Offset::Offset(*offset),
+        )?;
     }
     Ok(list)
 }

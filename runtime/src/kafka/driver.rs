@@ -27,7 +27,9 @@ use super::moves::Move;
 use super::poller::{Order, Orders};
 use super::status::Progress;
 use crate::invocation::{Invoker, Rejected, Request, Response};
-use crate::mapping::{Action, Input, InvocationId, Machine, Offset, Partition, Reason, Settings, Slice};
+use crate::mapping::{
+    Action, Input, InvocationId, Machine, Offset, Partition, Reason, Settings, Slice,
+};
 use crate::model::KafkaMapping;
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
@@ -95,7 +97,10 @@ impl Driver {
             invoker,
             tasks: JoinSet::new(),
             outlet: destination.0,
-            context: Context { mapping: mapping.clone(), function_arn: destination.1 },
+            context: Context {
+                mapping: mapping.clone(),
+                function_arn: destination.1,
+            },
             history: History::default(),
             letters: BTreeMap::new(),
             next_letter: 0,
@@ -138,7 +143,12 @@ impl Driver {
                 self.finish(patience).await;
                 break;
             }
-            let wake = self.machine.wake().map_or(Instant::now() + STATUS_INTERVAL, |at| self.clock.instant(at));
+            let wake = self
+                .machine
+                .wake()
+                .map_or(Instant::now() + STATUS_INTERVAL, |at| {
+                    self.clock.instant(at)
+                });
             let wake = wake.min(Instant::now() + STATUS_INTERVAL);
             tokio::select! {
                 // the consumer holds a sender as well, so this channel does not end with the thread
@@ -172,7 +182,8 @@ impl Driver {
                 }
             }
             if shown.elapsed() >= STATUS_INTERVAL {
-                self.progress.holds(&self.mapping.topics, self.machine.overview());
+                self.progress
+                    .holds(&self.mapping.topics, self.machine.overview());
                 shown = Instant::now();
             }
         }
@@ -181,7 +192,11 @@ impl Driver {
         let committed = tokio::task::spawn_blocking(move || {
             // a consumer with a fatal error commits nothing; its records are read again
             let nothing = done.is_empty() || consumer.client().fatal_error().is_some();
-            if nothing { Ok(()) } else { commit(&consumer, &topics, &done, CommitMode::Sync) }
+            if nothing {
+                Ok(())
+            } else {
+                commit(&consumer, &topics, &done, CommitMode::Sync)
+            }
         });
         if let Ok(Err(error)) = committed.await {
             tracing::warn!(mapping = %self.mapping.id, %error, "the last commit failed; those records will be read again");
@@ -195,7 +210,9 @@ impl Driver {
         let deadline = tokio::time::Instant::now() + patience;
         while !self.batches.is_empty() {
             let ended = tokio::time::timeout_at(deadline, self.tasks.join_next()).await;
-            let Ok(Some(Ok(()))) = ended.map(|ended| ended.map(|ended| self.ended(ended))) else { return };
+            let Ok(Some(Ok(()))) = ended.map(|ended| ended.map(|ended| self.ended(ended))) else {
+                return;
+            };
         }
     }
 
@@ -206,7 +223,9 @@ impl Driver {
                 let finish = self.classify(id, &result);
                 self.step(Input::Finished(id, finish));
             }
-            Ok(Ended::Delivery(partition, letter, result)) => self.delivered(partition, letter, &result),
+            Ok(Ended::Delivery(partition, letter, result)) => {
+                self.delivered(partition, letter, &result)
+            }
             Ok(Ended::Move(wanted, committed)) => self.moved(wanted, committed),
             Err(error) => return Err(Broken::Other(panic_text(error))),
         }
@@ -241,7 +260,8 @@ impl Driver {
             Event::LogStarts(starts) => self.look_for_deleted(&starts),
             Event::Unassigned(why) => self.unassigned = Some(why),
         }
-        self.progress.holds(&self.mapping.topics, self.machine.overview());
+        self.progress
+            .holds(&self.mapping.topics, self.machine.overview());
     }
 
     fn arrived(&mut self, partition: Partition, chunk: Chunk) {
@@ -266,10 +286,14 @@ impl Driver {
     fn forget(&mut self, partitions: &[Partition]) {
         self.buffer.forget(partitions);
         self.history.forget(partitions);
-        self.letters.retain(|partition, _| !partitions.contains(partition));
-        self.moving.retain(|partition, _| !partitions.contains(partition));
-        self.astray.retain(|partition, _| !partitions.contains(partition));
-        self.log_starts.retain(|partition, _| !partitions.contains(partition));
+        self.letters
+            .retain(|partition, _| !partitions.contains(partition));
+        self.moving
+            .retain(|partition, _| !partitions.contains(partition));
+        self.astray
+            .retain(|partition, _| !partitions.contains(partition));
+        self.log_starts
+            .retain(|partition, _| !partitions.contains(partition));
         for partition in partitions {
             self.progress.waits(*partition, None);
         }
@@ -302,13 +326,20 @@ impl Driver {
             Action::Invoke(id, slices) => self.invoke(id, slices),
             // librdkafka would keep it and send it once Kafka is back, perhaps for a membership that is over by then
             Action::Commit(offsets) if self.progress.away.load(Ordering::Relaxed) => {
-                let partitions: Vec<Partition> = offsets.iter().map(|(partition, _)| *partition).collect();
+                let partitions: Vec<Partition> =
+                    offsets.iter().map(|(partition, _)| *partition).collect();
                 self.step(Input::CommitFailed(&partitions));
             }
             Action::Commit(offsets) => {
-                if let Err(error) = commit(&self.consumer, &self.mapping.topics, &offsets, CommitMode::Async) {
+                if let Err(error) = commit(
+                    &self.consumer,
+                    &self.mapping.topics,
+                    &offsets,
+                    CommitMode::Async,
+                ) {
                     tracing::debug!(mapping = %self.mapping.id, %error, "a commit could not be sent; it is made again");
-                    let partitions: Vec<Partition> = offsets.iter().map(|(partition, _)| *partition).collect();
+                    let partitions: Vec<Partition> =
+                        offsets.iter().map(|(partition, _)| *partition).collect();
                     // only marks them as uncommitted: no further commit before the next interval
                     self.step(Input::CommitFailed(&partitions));
                 }
@@ -318,7 +349,9 @@ impl Driver {
                 for bytes in memory {
                     self.orders.send(Order::Reuse(bytes));
                 }
-                self.progress.done.fetch_add(records as u64, Ordering::Relaxed);
+                self.progress
+                    .done
+                    .fetch_add(records as u64, Ordering::Relaxed);
                 self.progress.position(partition, through + 1);
             }
             Action::Pause(partition) => self.orders.send(Order::Hold(partition)),
@@ -326,9 +359,13 @@ impl Driver {
             Action::Resume(partition) if self.astray.contains_key(&partition) => {}
             Action::Resume(partition) => self.orders.send(Order::Read(partition)),
             Action::Discard(slice, reason) => {
-                self.progress.discarded.fetch_add(slice.records as u64, Ordering::Relaxed);
+                self.progress
+                    .discarded
+                    .fetch_add(slice.records as u64, Ordering::Relaxed);
                 if reason == Reason::TooLarge {
-                    self.progress.lost.fetch_add(slice.records as u64, Ordering::Relaxed);
+                    self.progress
+                        .lost
+                        .fetch_add(slice.records as u64, Ordering::Relaxed);
                 }
                 tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
                     first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records discarded");
@@ -339,7 +376,9 @@ impl Driver {
     }
 
     fn invoke(&mut self, id: InvocationId, slices: Vec<Slice>) {
-        let payload = self.buffer.event(&self.envelope, &self.mapping.topics, &slices);
+        let payload = self
+            .buffer
+            .event(&self.envelope, &self.mapping.topics, &slices);
         let request = Request {
             records: slices.iter().map(|slice| slice.records).sum(),
             ..Request::new(self.mapping.function.clone(), payload)
@@ -347,10 +386,14 @@ impl Driver {
         self.batches.insert(id, slices);
         self.progress.batches.fetch_add(1, Ordering::Relaxed);
         let invoker = self.invoker.clone();
-        self.tasks.spawn(async move { Ended::Invocation(id, invoker.invoke(request, true).await) });
+        self.tasks
+            .spawn(async move { Ended::Invocation(id, invoker.invoke(request, true).await) });
     }
 }
 
 fn numbers(partitions: &[Partition]) -> Vec<i32> {
-    partitions.iter().map(|partition| partition.number).collect()
+    partitions
+        .iter()
+        .map(|partition| partition.number)
+        .collect()
 }

@@ -22,7 +22,12 @@ pub(super) fn record_start(topic: &str, partition: i32) -> Vec<u8> {
 ///
 /// A null key or value is left out, as the service does. Header bytes are signed, as Java sees them. A name that is not UTF-8 is decoded
 /// as Java decodes it: U+FFFD replaces what is not.
-pub(super) fn record(start: &[u8], message: &impl Message, headers: &[Header<'_>], out: &mut Vec<u8>) {
+pub(super) fn record(
+    start: &[u8],
+    message: &impl Message,
+    headers: &[Header<'_>],
+    out: &mut Vec<u8>,
+) {
     let (timestamp, kind) = match message.timestamp() {
         Timestamp::CreateTime(at) => (at, "CREATE_TIME"),
         Timestamp::LogAppendTime(at) => (at, "LOG_APPEND_TIME"),
@@ -110,16 +115,30 @@ mod tests {
 
     fn encoded(message: &OwnedMessage, headers: &[Header<'_>]) -> Value {
         let mut out = Vec::new();
-        record(&record_start(message.topic(), message.partition()), message, headers, &mut out);
+        record(
+            &record_start(message.topic(), message.partition()),
+            message,
+            headers,
+            &mut out,
+        );
         serde_json::from_slice(&out).unwrap()
     }
 
     #[test]
     fn a_record_reads_as_the_service_writes_it() {
         let headers = [
-            Header { name: b"trace", value: Some(&[0x41, 0x80, 0xff]) },
-            Header { name: b"empty \"quoted\"", value: None },
-            Header { name: b"tr\xe4ce", value: Some(b"") },
+            Header {
+                name: b"trace",
+                value: Some(&[0x41, 0x80, 0xff]),
+            },
+            Header {
+                name: b"empty \"quoted\"",
+                value: None,
+            },
+            Header {
+                name: b"tr\xe4ce",
+                value: Some(b""),
+            },
         ];
         let message = OwnedMessage::new(
             Some(b"hello".to_vec()),
@@ -141,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_null_key_and_a_tombstone_are_left_out() {
-        let message = OwnedMessage::new(None, None, "t".into(), Timestamp::NotAvailable, 0, 1, None);
+        let message =
+            OwnedMessage::new(None, None, "t".into(), Timestamp::NotAvailable, 0, 1, None);
         let expected = json!({
             "topic": "t", "partition": 0, "offset": 1, "timestamp": -1, "timestampType": "NO_TIMESTAMP_TYPE", "headers": [],
         });

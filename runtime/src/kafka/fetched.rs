@@ -29,7 +29,10 @@ impl Fetched {
 
     /// Everything before this offset was fetched. `None`: not known yet.
     pub(super) fn through(&self, partition: Partition) -> Option<Offset> {
-        self.0.get(&partition).filter(|(_, reports)| *reports >= SETTLING).map(|(next, _)| *next)
+        self.0
+            .get(&partition)
+            .filter(|(_, reports)| *reports >= SETTLING)
+            .map(|(next, _)| *next)
     }
 }
 
@@ -39,7 +42,10 @@ mod tests {
 
     #[test]
     fn reports_from_before_a_move_do_not_count() {
-        let partition = Partition { topic: 0, number: 1 };
+        let partition = Partition {
+            topic: 0,
+            number: 1,
+        };
         let mut fetched = Fetched::default();
         for _ in 0..SETTLING {
             assert_eq!(fetched.through(partition), None);

@@ -31,8 +31,14 @@ pub(crate) fn consumer(mapping: &KafkaMapping, group: &str) -> Result<BaseConsum
 }
 
 /// The first offset and the end of a partition's log.
-pub(crate) fn watermarks(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<(i64, i64), String> {
-    consumer.fetch_watermarks(topic, partition, PATIENCE).map_err(|error| format!("topic {topic}: {error}"))
+pub(crate) fn watermarks(
+    consumer: &BaseConsumer<Quiet>,
+    topic: &str,
+    partition: i32,
+) -> Result<(i64, i64), String> {
+    consumer
+        .fetch_watermarks(topic, partition, PATIENCE)
+        .map_err(|error| format!("topic {topic}: {error}"))
 }
 
 /// Records from `first` to `last` of a partition, at most `limit`.
@@ -62,13 +68,17 @@ pub(crate) fn read_as<T>(
     let (first, last) = offsets.into_inner();
     let failed = |error: KafkaError| format!("topic {topic}: {error}");
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(first)).map_err(failed)?;
+    list.add_partition_offset(topic, partition, Offset::Offset(first))
+        .map_err(failed)?;
     consumer.assign(&list).map_err(failed)?;
     let mut found = Vec::new();
     let mut deadline = Instant::now() + PATIENCE;
     while found.len() < limit {
         if Instant::now() >= deadline {
-            return Err(format!("topic {topic}: nothing came within {} s", PATIENCE.as_secs()));
+            return Err(format!(
+                "topic {topic}: nothing came within {} s",
+                PATIENCE.as_secs()
+            ));
         }
         match consumer.poll(Duration::from_millis(200)) {
             Some(Ok(message)) if message.offset() > last => break,
@@ -102,7 +112,8 @@ pub(crate) fn first_record(
 ) -> Result<Option<i64>, String> {
     let failed = |error: KafkaError| format!("topic {topic}: {error}");
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(from)).map_err(failed)?;
+    list.add_partition_offset(topic, partition, Offset::Offset(from))
+        .map_err(failed)?;
     consumer.assign(&list).map_err(failed)?;
     let deadline = Instant::now() + patience;
     while Instant::now() < deadline {
@@ -113,7 +124,10 @@ pub(crate) fn first_record(
             None => {}
         }
     }
-    Err(format!("topic {topic}: nothing came within {} s", patience.as_secs()))
+    Err(format!(
+        "topic {topic}: nothing came within {} s",
+        patience.as_secs()
+    ))
 }
 
 /// One record of a partition. `None`: the topic does not have it any more.

@@ -18,13 +18,18 @@ pub(super) fn look_up(client: &BaseConsumer<Quiet>, mapping: &KafkaMapping, prog
             progress.found(topic, TopicFound::There);
         }
     }
-    for topic in topics.into_iter().filter_map(|index| mapping.topics.get(index)) {
+    for topic in topics
+        .into_iter()
+        .filter_map(|index| mapping.topics.get(index))
+    {
         if let Some(finding) = look_at(client, topic, &mapping.bootstrap_servers) {
             progress.found(topic, finding);
         }
     }
     for partition in partitions {
-        let Some(topic) = mapping.topics.get(partition.topic) else { continue };
+        let Some(topic) = mapping.topics.get(partition.topic) else {
+            continue;
+        };
         // a consumer of committed records gets the last stable offset
         if let Ok((_, stable)) = client.fetch_watermarks(topic, partition.number, PATIENCE) {
             progress.looked_up(partition, stable);
@@ -39,7 +44,10 @@ fn look_at(client: &BaseConsumer<Quiet>, topic: &str, servers: &str) -> Option<T
         Err(KafkaError::MetadataFetch(code)) => return fault(code, topic, servers),
         Err(_) => return None,
     };
-    let found = metadata.topics().iter().find(|found| found.name() == topic)?;
+    let found = metadata
+        .topics()
+        .iter()
+        .find(|found| found.name() == topic)?;
     match found.error() {
         None => Some(TopicFound::There),
         Some(code) => fault(code.into(), topic, servers),
@@ -49,9 +57,11 @@ fn look_at(client: &BaseConsumer<Quiet>, topic: &str, servers: &str) -> Option<T
 fn fault(code: RDKafkaErrorCode, topic: &str, servers: &str) -> Option<TopicFound> {
     use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
     match code {
-        UnknownTopic | UnknownTopicOrPartition => Some(TopicFound::Fault(Problem::missing(format!(
-            "Kafka at {servers} has no topic {topic}. Create it, or correct its name in the template; it is read once it is there"
-        )))),
+        UnknownTopic | UnknownTopicOrPartition => {
+            Some(TopicFound::Fault(Problem::missing(format!(
+                "Kafka at {servers} has no topic {topic}. Create it, or correct its name in the template; it is read once it is there"
+            ))))
+        }
         TopicAuthorizationFailed => Some(TopicFound::Fault(Problem::stuck(format!(
             "the login of this mapping may not read topic {topic}. Let it describe and read the topic"
         )))),

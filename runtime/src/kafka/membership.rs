@@ -20,7 +20,8 @@ pub(super) struct Membership {
 impl Membership {
     /// The name to join under. `host_id`: the host's, the same after a restart.
     pub(super) fn of(&self, host_id: &str) -> String {
-        self.own.map_or_else(|| host_id.to_owned(), |own| format!("{host_id}-{own:08x}"))
+        self.own
+            .map_or_else(|| host_id.to_owned(), |own| format!("{host_id}-{own:08x}"))
     }
 
     /// The group gives the member of this name nothing: it joins under another one. `random`: as for [`Self::fenced`].

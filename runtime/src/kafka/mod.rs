@@ -142,7 +142,9 @@ impl Handle {
     /// # Errors
     /// It could not drain. Says which mapping and why.
     pub async fn ended(self) -> Result<(), String> {
-        self.task.await.unwrap_or_else(|error| Err(format!("mapping {}: {error}", self.watch.mapping.id)))
+        self.task
+            .await
+            .unwrap_or_else(|error| Err(format!("mapping {}: {error}", self.watch.mapping.id)))
     }
 }
 
@@ -158,13 +160,31 @@ pub fn start(
 ) -> Result<Handle, String> {
     let (tune, tuned) = watch::channel(None);
     let (moves, wanted) = mpsc::channel(MOVES);
-    let outlet = mapping.on_failure.as_ref().map(|to| Outlet::new(to, settings::cluster(&mapping), limits.sqs.as_ref()));
-    let outlet = outlet.transpose().map_err(|why| format!("mapping {}: {why}", mapping.id))?;
-    let source = Source::new(mapping.clone(), limits.clone(), outlet, invoker, (tuned, wanted), shutdown.clone())
+    let outlet = mapping
+        .on_failure
+        .as_ref()
+        .map(|to| Outlet::new(to, settings::cluster(&mapping), limits.sqs.as_ref()));
+    let outlet = outlet
+        .transpose()
         .map_err(|why| format!("mapping {}: {why}", mapping.id))?;
-    let watch = Watch { mapping, progress: source.progress.clone(), moves };
+    let source = Source::new(
+        mapping.clone(),
+        limits.clone(),
+        outlet,
+        invoker,
+        (tuned, wanted),
+        shutdown.clone(),
+    )
+    .map_err(|why| format!("mapping {}: {why}", mapping.id))?;
+    let watch = Watch {
+        mapping,
+        progress: source.progress.clone(),
+        moves,
+    };
     let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
-    limits.parts.add_thread(Source::polling_name(&watch.mapping.id));
+    limits
+        .parts
+        .add_thread(Source::polling_name(&watch.mapping.id));
     let task = tokio::spawn(supervise(part, shutdown, move || source.clone().run()));
     Ok(Handle { watch, tune, task })
 }

@@ -46,13 +46,19 @@ impl Move {
     /// The record to pass is not the next one: says which one is.
     pub(super) fn target(&self, position: Position) -> Result<MoveTarget, String> {
         let record = self.offset;
-        match (self.action, position.first_held, position.next.unwrap_or(self.committed).max(self.committed)) {
+        match (
+            self.action,
+            position.first_held,
+            position.next.unwrap_or(self.committed).max(self.committed),
+        ) {
             (PositionAction::Seek, ..) => Ok(MoveTarget::Offset(record)),
             (_, Some(first), _) if first == record => Ok(MoveTarget::GiveUp),
             (_, None, next) if next == record => Ok(MoveTarget::Offset(record + 1)),
             (_, held, next) => {
                 let next = held.unwrap_or(next);
-                Err(format!("the next record of the partition is {next}, not {record}. Skip that one, or seek"))
+                Err(format!(
+                    "the next record of the partition is {next}, not {record}. Skip that one, or seek"
+                ))
             }
         }
     }
@@ -81,24 +87,54 @@ impl Watch {
     /// Why nothing changed.
     pub(crate) async fn change_position(&self, change: &PositionChange) -> Result<String, String> {
         let place = partition(&self.mapping.topics, &change.topic, change.partition);
-        let place = place.ok_or_else(|| format!("mapping {} does not read topic {}", self.mapping.id, change.topic))?;
+        let place = place.ok_or_else(|| {
+            format!(
+                "mapping {} does not read topic {}",
+                self.mapping.id, change.topic
+            )
+        })?;
         let mapping = self.mapping.clone();
         let found = tokio::task::spawn_blocking(move || standings(&mapping)).await;
         let all = found.unwrap_or_else(|error| Err(error.to_string()))?;
-        let standing = all.iter().find(|one| one.topic == change.topic && one.partition == change.partition);
-        let standing = standing.ok_or_else(|| format!("topic {} has no partition {}", change.topic, change.partition))?;
+        let standing = all
+            .iter()
+            .find(|one| one.topic == change.topic && one.partition == change.partition);
+        let standing = standing.ok_or_else(|| {
+            format!(
+                "topic {} has no partition {}",
+                change.topic, change.partition
+            )
+        })?;
         match change.action {
             PositionAction::Seek => standing.seek(change.offset)?,
             PositionAction::Skip => standing.skip(change.offset)?,
         };
         let (answer, became) = oneshot::channel();
-        let committed = standing.committed.unwrap_or(standing.start).max(standing.start);
-        let wanted = Move { partition: place, action: change.action, offset: change.offset, committed, answer };
-        let gone = || format!("mapping {} is restarting or ending; look with usher offsets list and try again", self.mapping.id);
+        let committed = standing
+            .committed
+            .unwrap_or(standing.start)
+            .max(standing.start);
+        let wanted = Move {
+            partition: place,
+            action: change.action,
+            offset: change.offset,
+            committed,
+            answer,
+        };
+        let gone = || {
+            format!(
+                "mapping {} is restarting or ending; look with usher offsets list and try again",
+                self.mapping.id
+            )
+        };
         self.moves.send(wanted).await.map_err(|_| gone())?;
         let became = tokio::time::timeout(PATIENCE, became).await;
-        let became =
-            became.map_err(|_| format!("nothing happened within {} s; look with usher offsets list", PATIENCE.as_secs()))?;
+        let became = became.map_err(|_| {
+            format!(
+                "nothing happened within {} s; look with usher offsets list",
+                PATIENCE.as_secs()
+            )
+        })?;
         became.map_err(|_| gone())?
     }
 }
@@ -113,16 +149,30 @@ mod tests {
         first_held: Option<Offset>,
         next: Option<Offset>,
     ) -> Result<MoveTarget, String> {
-        let partition = Partition { topic: 0, number: 0 };
-        let wanted = Move { partition, action, offset, committed: 5, answer: oneshot::channel().0 };
+        let partition = Partition {
+            topic: 0,
+            number: 0,
+        };
+        let wanted = Move {
+            partition,
+            action,
+            offset,
+            committed: 5,
+            answer: oneshot::channel().0,
+        };
         wanted.target(Position { first_held, next })
     }
 
     #[test]
     fn only_the_next_record_may_be_skipped() {
-        let skip = |offset, first_held, next| target(PositionAction::Skip, offset, first_held, next);
+        let skip =
+            |offset, first_held, next| target(PositionAction::Skip, offset, first_held, next);
         assert_eq!(skip(7, Some(7), Some(5)), Ok(MoveTarget::GiveUp));
-        assert!(skip(8, Some(7), Some(5)).unwrap_err().contains("is 7, not 8"));
+        assert!(
+            skip(8, Some(7), Some(5))
+                .unwrap_err()
+                .contains("is 7, not 8")
+        );
         assert_eq!(skip(9, None, Some(9)), Ok(MoveTarget::Offset(10)));
         assert_eq!(skip(5, None, None), Ok(MoveTarget::Offset(6)));
         assert!(skip(5, None, Some(9)).unwrap_err().contains("is 9, not 5"));
@@ -130,6 +180,9 @@ mod tests {
 
     #[test]
     fn a_seek_goes_anywhere() {
-        assert_eq!(target(PositionAction::Seek, 3, Some(7), Some(5)), Ok(MoveTarget::Offset(3)));
+        assert_eq!(
+            target(PositionAction::Seek, 3, Some(7), Some(5)),
+            Ok(MoveTarget::Offset(3))
+        );
     }
 }

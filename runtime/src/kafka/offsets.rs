@@ -68,30 +68,47 @@ pub(super) fn settle<C: ConsumerContext>(
 ) -> KafkaResult<Settled> {
     let mut topics: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
     for element in assigned.elements() {
-        topics.entry(element.topic().to_owned()).or_default().insert(element.partition());
+        topics
+            .entry(element.topic().to_owned())
+            .or_default()
+            .insert(element.partition());
     }
     let cluster = cluster(consumer);
     let mut settled = Settled::default();
     for (topic, mine) in topics {
         let id = answered(rules.leaves, || id(consumer, &topic))?;
         let identity = rules.known.identity(&cluster, &topic, id);
-        one(consumer, rules, (&topic, &mine, identity), assigned, &mut settled)?;
+        one(
+            consumer,
+            rules,
+            (&topic, &mine, identity),
+            assigned,
+            &mut settled,
+        )?;
         // Only now: a host that is killed before the commit finds the topic replaced once more.
-        settled.not_kept = settled.not_kept.or(rules.known.remember(&cluster, &topic, id).err());
+        settled.not_kept = settled
+            .not_kept
+            .or(rules.known.remember(&cluster, &topic, id).err());
     }
     Ok(settled)
 }
 
 /// The cluster's id; brokers that tell none are all one cluster.
 pub(super) fn cluster<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> String {
-    consumer.client().fetch_cluster_id(PATIENCE).unwrap_or_default()
+    consumer
+        .client()
+        .fetch_cluster_id(PATIENCE)
+        .unwrap_or_default()
 }
 
 /// The topic's id; `None`: the brokers give none.
 ///
 /// # Errors
 /// No answer in time.
-pub(super) fn id<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> KafkaResult<Option<u128>> {
+pub(super) fn id<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+) -> KafkaResult<Option<u128>> {
     use RDKafkaErrorCode::{InvalidArgument, UnsupportedFeature, UnsupportedVersion};
     match kafka_headers::topic_id(consumer.client(), topic, PATIENCE) {
         Err(InvalidArgument | UnsupportedFeature | UnsupportedVersion) => Ok(None),
@@ -108,23 +125,45 @@ fn one<C: ConsumerContext>(
     settled: &mut Settled,
 ) -> KafkaResult<()> {
     let mut all = TopicPartitionList::new();
-    let metadata = answered(rules.leaves, || consumer.fetch_metadata(Some(topic), PATIENCE))?;
+    let metadata = answered(rules.leaves, || {
+        consumer.fetch_metadata(Some(topic), PATIENCE)
+    })?;
     for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
         all.add_partition(topic, partition.id());
     }
-    let committed = by_partition(&answered(rules.leaves, || consumer.committed_offsets(all.clone(), PATIENCE))?);
+    let committed = by_partition(&answered(rules.leaves, || {
+        consumer.committed_offsets(all.clone(), PATIENCE)
+    })?);
     let first_time = committed.is_empty();
     // partitions that others have are begun as well while none has a committed offset
-    let numbers = all.elements().iter().map(TopicPartitionListElem::partition).collect::<Vec<i32>>();
-    let concerned: Vec<i32> = numbers.into_iter().filter(|p| mine.contains(p) || !committed.contains_key(p)).collect();
+    let numbers = all
+        .elements()
+        .iter()
+        .map(TopicPartitionListElem::partition)
+        .collect::<Vec<i32>>();
+    let concerned: Vec<i32> = numbers
+        .into_iter()
+        .filter(|p| mine.contains(p) || !committed.contains_key(p))
+        .collect();
     let log_starts = edges(consumer, topic, &concerned, Offset::Beginning, rules.leaves)?;
     let ends = edges(consumer, topic, &concerned, Offset::End, rules.leaves)?;
-    let by_position =
-        if first_time { positions(consumer, topic, &concerned, rules, (&log_starts, &ends))? } else { BTreeMap::new() };
+    let by_position = if first_time {
+        positions(consumer, topic, &concerned, rules, (&log_starts, &ends))?
+    } else {
+        BTreeMap::new()
+    };
     let mut commits = TopicPartitionList::new();
     for number in concerned {
-        let (Some(start), Some(end)) = (log_starts.get(&number).copied(), ends.get(&number).copied()) else { continue };
-        let log = Log { committed: committed.get(&number).copied(), start, end };
+        let (Some(start), Some(end)) =
+            (log_starts.get(&number).copied(), ends.get(&number).copied())
+        else {
+            continue;
+        };
+        let log = Log {
+            committed: committed.get(&number).copied(),
+            start,
+            end,
+        };
         let rewritten = rules.rewritten.contains(&(topic.to_owned(), number));
         let (resumed, finding) = resume(log, identity, first_time, rewritten);
         let first = match resumed {
@@ -137,7 +176,9 @@ fn one<C: ConsumerContext>(
         }
         if mine.contains(&number) {
             settled.starts.push((topic.to_owned(), number, first));
-            settled.findings.extend(finding.map(|finding| (topic.to_owned(), number, finding)));
+            settled
+                .findings
+                .extend(finding.map(|finding| (topic.to_owned(), number, finding)));
         }
     }
     if commits.count() > 0 {
@@ -176,7 +217,13 @@ fn positions<C: ConsumerContext>(
         StartingPosition::Latest => Ok(ends.clone()),
         StartingPosition::AtTimestamp(at) => {
             let mut found = ends.clone();
-            found.extend(edges(consumer, topic, partitions, Offset::Offset(at), rules.leaves)?);
+            found.extend(edges(
+                consumer,
+                topic,
+                partitions,
+                Offset::Offset(at),
+                rules.leaves,
+            )?);
             Ok(found)
         }
     }
@@ -205,7 +252,13 @@ fn edges<C: ConsumerContext>(
     answered(leaves, || {
         let found = by_partition(&consumer.offsets_for_times(list.clone(), PATIENCE)?);
         let complete = matches!(at, Offset::Offset(_)) || found.len() == partitions.len();
-        if complete { Ok(found) } else { Err(KafkaError::OffsetFetch(RDKafkaErrorCode::LeaderNotAvailable)) }
+        if complete {
+            Ok(found)
+        } else {
+            Err(KafkaError::OffsetFetch(
+                RDKafkaErrorCode::LeaderNotAvailable,
+            ))
+        }
     })
 }
 

@@ -135,7 +135,10 @@ pub(super) fn poll(
     };
     let begun = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        assert!(!panics || begun.elapsed() < BEFORE_THE_PANIC, "on purpose: --panic");
+        assert!(
+            !panics || begun.elapsed() < BEFORE_THE_PANIC,
+            "on purpose: --panic"
+        );
         match poller.obey(orders).and_then(|()| poller.turn()) {
             Ok(true) => {}
             Ok(false) => std::thread::park_timeout(REST),
@@ -184,19 +187,30 @@ impl Poller<'_> {
     fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), End> {
         self.hand_on(partition)?;
         let topic = &self.context.topics[partition.topic];
-        let sought = self.consumer.seek(topic, partition.number, rdkafka::Offset::Offset(offset), SEEK);
+        let sought = self.consumer.seek(
+            topic,
+            partition.number,
+            rdkafka::Offset::Offset(offset),
+            SEEK,
+        );
         let sought = sought.map_err(|error| error.to_string());
         if sought.is_ok() {
             // what could not be read lies elsewhere
             self.trouble.went(partition, self.context);
             self.begins_at(partition, Some(offset));
         }
-        self.events.blocking_send(Event::Sought(partition, offset, sought)).map_err(|_| End::Over)
+        self.events
+            .blocking_send(Event::Sought(partition, offset, sought))
+            .map_err(|_| End::Over)
     }
 
     /// The partition is read from here on, as far as that is known.
     fn begins_at(&mut self, partition: Partition, next: Option<Offset>) {
-        self.context.fetched.lock().unwrap_or_else(PoisonError::into_inner).moved(partition);
+        self.context
+            .fetched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .moved(partition);
         self.empty.remove(&partition);
         match next {
             Some(next) => _ = self.next.insert(partition, next),
@@ -212,8 +226,17 @@ impl Poller<'_> {
                     self.open.remove(&partition);
                     self.begins_at(partition, next);
                     self.trouble.came(partition, self.context);
-                    let start = encode::record_start(&self.context.topics[partition.topic], partition.number);
-                    self.queues.insert(partition, Queue { fetched: queue, start });
+                    let start = encode::record_start(
+                        &self.context.topics[partition.topic],
+                        partition.number,
+                    );
+                    self.queues.insert(
+                        partition,
+                        Queue {
+                            fetched: queue,
+                            start,
+                        },
+                    );
                 }
                 Change::Went(partition) => {
                     self.queues.remove(&partition);
@@ -243,7 +266,11 @@ impl Poller<'_> {
                     }
                 }
                 let empty = self.empty.entry(*partition).or_default();
-                *empty = if taken > before { 0 } else { empty.saturating_add(1) };
+                *empty = if taken > before {
+                    0
+                } else {
+                    empty.saturating_add(1)
+                };
             }
             Ok(taken)
         };
@@ -254,10 +281,19 @@ impl Poller<'_> {
 
     /// Where everything that was fetched is read, offsets behind it that have no record need nothing.
     fn pass_gaps(&mut self) -> Result<(), End> {
-        let fetched = self.context.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        let fetched = self
+            .context
+            .fetched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let read = |(partition, next): (&Partition, &Offset)| {
-            let all = self.empty.get(partition).is_some_and(|times| *times >= EMPTY);
-            let through = fetched.through(*partition).filter(|through| all && through > next)?;
+            let all = self
+                .empty
+                .get(partition)
+                .is_some_and(|times| *times >= EMPTY);
+            let through = fetched
+                .through(*partition)
+                .filter(|through| all && through > next)?;
             Some((*partition, through))
         };
         let gaps: Vec<(Partition, Offset)> = self.next.iter().filter_map(read).collect();
@@ -274,34 +310,61 @@ impl Poller<'_> {
         if self.open.is_empty() {
             self.since = Instant::now();
         }
-        self.open.entry(partition).or_insert_with(|| Chunk::reusing(self.spare.pop().unwrap_or_default()))
+        self.open
+            .entry(partition)
+            .or_insert_with(|| Chunk::reusing(self.spare.pop().unwrap_or_default()))
     }
 
     /// The brokers do not have the partition's position. Another consumer settles where it goes on.
     fn astray(&mut self, partition: Partition) -> Result<(), End> {
         self.hand_on(partition)?;
         let (topic, number) = (&self.context.topics[partition.topic], partition.number);
-        let place = self.next.get(&partition).map_or_else(String::new, |next| format!(" at offset {next}, the next to read"));
+        let place = self.next.get(&partition).map_or_else(String::new, |next| {
+            format!(" at offset {next}, the next to read")
+        });
         if let Some(next) = self.next.get(&partition)
             && let Ok((start, end)) = self.consumer.fetch_watermarks(topic, number, PATIENCE)
             && (start..=end).contains(next)
         {
-            self.context.known.rewritten().insert((topic.clone(), number));
+            self.context
+                .known
+                .rewritten()
+                .insert((topic.clone(), number));
         }
         let why = format!(
             "{topic}-{number} cannot be read{place}: its log does not have it any more. Another consumer settles where it goes on"
         );
-        tracing::warn!(mapping = self.context.mapping, topic, partition = number, "{why}, once what is held of it is done");
-        self.context.progress.problem(Some(partition), Some(why.clone()));
-        self.events.blocking_send(Event::Astray(vec![partition], why)).map_err(|_| End::Over)
+        tracing::warn!(
+            mapping = self.context.mapping,
+            topic,
+            partition = number,
+            "{why}, once what is held of it is done"
+        );
+        self.context
+            .progress
+            .problem(Some(partition), Some(why.clone()));
+        self.events
+            .blocking_send(Event::Astray(vec![partition], why))
+            .map_err(|_| End::Over)
     }
 
     /// Adds a message to its partition's chunk, and hands the chunk on when it is full: then true. `start`: its
     /// [`encode::record_start`].
-    fn take(&mut self, partition: Partition, start: &[u8], message: KafkaResult<BorrowedMessage<'_>>) -> Result<bool, End> {
-        let Some(message) = self.sound(Some(partition), message)? else { return Ok(false) };
+    fn take(
+        &mut self,
+        partition: Partition,
+        start: &[u8],
+        message: KafkaResult<BorrowedMessage<'_>>,
+    ) -> Result<bool, End> {
+        let Some(message) = self.sound(Some(partition), message)? else {
+            return Ok(false);
+        };
         // the log was replaced within one fetch: a chunk's offsets only rise
-        let again = self.open.get(&partition).and_then(Chunk::end).is_some_and(|last| last >= message.offset());
+        let again = self
+            .open
+            .get(&partition)
+            .and_then(Chunk::end)
+            .is_some_and(|last| last >= message.offset());
         if again {
             self.hand_on(partition)?;
         }
@@ -342,25 +405,35 @@ impl Poller<'_> {
             self.astray(partition)?;
             return Ok(None);
         }
-        self.trouble.failed(Instant::now(), partition, &error, self.consumer);
+        self.trouble
+            .failed(Instant::now(), partition, &error, self.consumer);
         Ok(None)
     }
 
     /// What comes by the consumer's own queue: errors, and perhaps a record that came before its partition's queue.
     fn take_own(&mut self, message: KafkaResult<BorrowedMessage<'_>>) -> Result<(), End> {
-        let Some(message) = self.sound(None, message)? else { return Ok(()) };
-        let Some(partition) = partition(&self.context.topics, message.topic(), message.partition()) else { return Ok(()) };
+        let Some(message) = self.sound(None, message)? else {
+            return Ok(());
+        };
+        let Some(partition) = partition(&self.context.topics, message.topic(), message.partition())
+        else {
+            return Ok(());
+        };
         let start = encode::record_start(message.topic(), message.partition());
         self.take(partition, &start, Ok(message)).map(drop)
     }
 
     fn hand_on(&mut self, partition: Partition) -> Result<(), End> {
-        let Some(chunk) = self.open.remove(&partition) else { return Ok(()) };
+        let Some(chunk) = self.open.remove(&partition) else {
+            return Ok(());
+        };
         if let Some(end) = chunk.end() {
             self.next.insert(partition, end + 1);
         }
         self.trouble.read(partition, chunk.end());
-        self.events.blocking_send(Event::Records(partition, chunk)).map_err(|_| End::Over)
+        self.events
+            .blocking_send(Event::Records(partition, chunk))
+            .map_err(|_| End::Over)
     }
 
     /// Hands every open chunk on.
@@ -373,8 +446,17 @@ impl Poller<'_> {
 }
 
 /// Adds a message to its chunk; of one that the filters drop only the offset, and then says false.
-fn append(chunk: &mut Chunk, start: &[u8], message: &BorrowedMessage<'_>, context: &Context) -> bool {
-    if context.filters.as_ref().is_some_and(|filters| !filters.keep(message.payload())) {
+fn append(
+    chunk: &mut Chunk,
+    start: &[u8],
+    message: &BorrowedMessage<'_>,
+    context: &Context,
+) -> bool {
+    if context
+        .filters
+        .as_ref()
+        .is_some_and(|filters| !filters.keep(message.payload()))
+    {
         chunk.skip(message.offset());
         return false;
     }
@@ -384,6 +466,8 @@ fn append(chunk: &mut Chunk, start: &[u8], message: &BorrowedMessage<'_>, contex
         Vec::new()
     });
     let time = message.timestamp().to_millis().unwrap_or(-1);
-    chunk.push(message.offset(), time, |out| encode::record(start, message, &headers, out));
+    chunk.push(message.offset(), time, |out| {
+        encode::record(start, message, &headers, out)
+    });
     true
 }

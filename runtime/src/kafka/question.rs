@@ -20,9 +20,16 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// One readable message when it cannot be reached within `patience`, or does not let us in. Blocks that long.
-pub fn reach(bootstrap_servers: &str, security: &Security, topics: &[String], patience: Duration) -> Result<Vec<String>, String> {
+pub fn reach(
+    bootstrap_servers: &str,
+    security: &Security,
+    topics: &[String],
+    patience: Duration,
+) -> Result<Vec<String>, String> {
     let unreachable = |error: &dyn std::fmt::Display| {
-        format!("Kafka at {bootstrap_servers} does not answer ({error}). Start it, or name another in usher.toml")
+        format!(
+            "Kafka at {bootstrap_servers} does not answer ({error}). Start it, or name another in usher.toml"
+        )
     };
     let mut config = ClientConfig::new();
     settings::reach(bootstrap_servers, security, &mut config);
@@ -41,7 +48,12 @@ pub fn reach(bootstrap_servers: &str, security: &Security, topics: &[String], pa
             Err(error) => {
                 // what went wrong waits in the client's queue until it is polled
                 while consumer.poll(Duration::from_millis(10)).is_some() {}
-                let refused = consumer.context().refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let refused = consumer
+                    .context()
+                    .refused
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take();
                 if let Some(why) = refused {
                     return Err(format!("Kafka at {bootstrap_servers} {why}"));
                 }
@@ -52,7 +64,11 @@ pub fn reach(bootstrap_servers: &str, security: &Security, topics: &[String], pa
         }
     };
     let known: Vec<&str> = metadata.topics().iter().map(MetadataTopic::name).collect();
-    Ok(topics.iter().filter(|topic| !known.contains(&topic.as_str())).cloned().collect())
+    Ok(topics
+        .iter()
+        .filter(|topic| !known.contains(&topic.as_str()))
+        .cloned()
+        .collect())
 }
 
 /// A client whose only words are the result of the question and why it is not let in.
@@ -67,7 +83,9 @@ impl ClientContext for Listening {
     fn error(&self, error: KafkaError, reason: &str) {
         let why = match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::Authentication) => {
-                format!("does not accept the login ({reason}). Look at the secret that usher.toml names for it")
+                format!(
+                    "does not accept the login ({reason}). Look at the secret that usher.toml names for it"
+                )
             }
             Some(RDKafkaErrorCode::SSL) => format!(
                 "and this host do not trust each other ({reason}). Look at the certificates that usher.toml names: SERVER_ROOT_CA_CERTIFICATE \
@@ -75,7 +93,10 @@ impl ClientContext for Listening {
             ),
             _ => return,
         };
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        self.refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(why);
     }
 }
 

@@ -26,7 +26,11 @@ pub(crate) struct Deliveries(Mutex<BTreeMap<usize, Result<(), KafkaError>>>);
 impl Deliveries {
     /// What became of the record of this number; `None`: it is not known yet.
     pub(crate) fn of(&self, number: usize) -> Option<Result<(), KafkaError>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&number)
+            .cloned()
     }
 }
 
@@ -39,7 +43,13 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
-        let result = result.as_ref().map(drop).map_err(|(error, _)| error.clone());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(number, result);
+        let result = result
+            .as_ref()
+            .map(drop)
+            .map_err(|(error, _)| error.clone());
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(number, result);
     }
 }

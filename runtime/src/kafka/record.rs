@@ -23,10 +23,20 @@ impl Original {
             None | Some(Value::Null) => Some(None),
             Some(text) => STANDARD.decode(text.as_str()?).ok().map(Some),
         };
-        let each = record.get("headers").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object).flatten();
+        let each = record
+            .get("headers")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object)
+            .flatten();
         let header = |(name, bytes): (&String, &Value)| {
             // written signed, as Java sees them
-            let bytes: Option<Vec<u8>> = bytes.as_array()?.iter().map(|byte| byte.as_i64().map(|byte| byte as u8)).collect();
+            let bytes: Option<Vec<u8>> = bytes
+                .as_array()?
+                .iter()
+                .map(|byte| byte.as_i64().map(|byte| byte as u8))
+                .collect();
             Some((name.clone(), bytes?))
         };
         Some(Self {
@@ -41,7 +51,12 @@ impl Original {
 
     /// As a producer takes them; `None`: it has none.
     pub(crate) fn headers(&self) -> Option<OwnedHeaders> {
-        let add = |headers: OwnedHeaders, (key, value): &(String, Vec<u8>)| headers.insert(Header { key, value: Some(value) });
+        let add = |headers: OwnedHeaders, (key, value): &(String, Vec<u8>)| {
+            headers.insert(Header {
+                key,
+                value: Some(value),
+            })
+        };
         (!self.headers.is_empty()).then(|| self.headers.iter().fold(OwnedHeaders::new(), add))
     }
 }
@@ -57,10 +72,19 @@ mod tests {
     fn key_value_and_headers_come_back_byte_for_byte() {
         let mut record = json!({"topic": "orders", "partition": 3, "offset": 41, "key": "AP8=", "value": "aGk=", "headers": [{"trace": [65, -128]}]});
         let original = Original::read(&record).unwrap();
-        assert_eq!((original.topic.as_str(), original.partition, original.offset), ("orders", 3, 41));
+        assert_eq!(
+            (original.topic.as_str(), original.partition, original.offset),
+            ("orders", 3, 41)
+        );
         let headers = original.headers().unwrap();
-        assert_eq!((headers.get(0).key, headers.get(0).value), ("trace", Some(&[65, 128][..])));
-        assert_eq!((original.key, original.value), (Some(vec![0, 255]), Some(b"hi".to_vec())));
+        assert_eq!(
+            (headers.get(0).key, headers.get(0).value),
+            ("trace", Some(&[65, 128][..]))
+        );
+        assert_eq!(
+            (original.key, original.value),
+            (Some(vec![0, 255]), Some(b"hi".to_vec()))
+        );
         record["headers"] = json!([]);
         assert!(Original::read(&record).unwrap().headers().is_none());
         record["key"] = json!("not base64!");

@@ -53,17 +53,32 @@ pub(super) enum Finding {
 
 /// Where to go on. `first_time`: the group has committed nothing in any partition of the topic. `rewritten`: the brokers refused the
 /// position that this host had read up to, although the log seems to have it.
-pub(super) fn resume(log: Log, identity: Identity, first_time: bool, rewritten: bool) -> (Resume, Option<Finding>) {
+pub(super) fn resume(
+    log: Log,
+    identity: Identity,
+    first_time: bool,
+    rewritten: bool,
+) -> (Resume, Option<Finding>) {
     let replaced = identity == Identity::Replaced || (identity == Identity::Unknown && first_time);
     match log.committed {
         _ if replaced => (Resume::LogStart, Some(Finding::Replaced)),
         None if first_time => (Resume::StartingPosition, None),
         // a partition that was added later
         None => (Resume::LogStart, None),
-        Some(committed) if committed < log.start => {
-            (Resume::LogStart, Some(Finding::Deleted { first: committed, last: log.start - 1 }))
-        }
-        Some(committed) if committed > log.end || rewritten => (Resume::LogStart, Some(Finding::Cut { committed, end: log.end })),
+        Some(committed) if committed < log.start => (
+            Resume::LogStart,
+            Some(Finding::Deleted {
+                first: committed,
+                last: log.start - 1,
+            }),
+        ),
+        Some(committed) if committed > log.end || rewritten => (
+            Resume::LogStart,
+            Some(Finding::Cut {
+                committed,
+                end: log.end,
+            }),
+        ),
         Some(committed) => (Resume::Committed(committed), None),
     }
 }
@@ -72,15 +87,32 @@ pub(super) fn resume(log: Log, identity: Identity, first_time: bool, rewritten: 
 mod tests {
     use super::*;
 
-    fn at(committed: Option<Offset>, identity: Identity, first_time: bool) -> (Resume, Option<Finding>) {
-        resume(Log { committed, start: 10, end: 20 }, identity, first_time, false)
+    fn at(
+        committed: Option<Offset>,
+        identity: Identity,
+        first_time: bool,
+    ) -> (Resume, Option<Finding>) {
+        resume(
+            Log {
+                committed,
+                start: 10,
+                end: 20,
+            },
+            identity,
+            first_time,
+            false,
+        )
     }
 
     #[test]
     fn a_committed_offset_within_the_log_counts() {
         for identity in [Identity::New, Identity::Same, Identity::Unknown] {
             for committed in [10, 15, 20] {
-                assert_eq!(at(Some(committed), identity, false), (Resume::Committed(committed), None), "{identity:?}");
+                assert_eq!(
+                    at(Some(committed), identity, false),
+                    (Resume::Committed(committed), None),
+                    "{identity:?}"
+                );
             }
         }
     }
@@ -88,8 +120,14 @@ mod tests {
     #[test]
     fn deleted_records_are_named_exactly() {
         let deleted = |first| Some(Finding::Deleted { first, last: 9 });
-        assert_eq!(at(Some(9), Identity::Same, false), (Resume::LogStart, deleted(9)));
-        assert_eq!(at(Some(0), Identity::New, false), (Resume::LogStart, deleted(0)));
+        assert_eq!(
+            at(Some(9), Identity::Same, false),
+            (Resume::LogStart, deleted(9))
+        );
+        assert_eq!(
+            at(Some(0), Identity::New, false),
+            (Resume::LogStart, deleted(0))
+        );
     }
 
     #[test]
@@ -97,22 +135,50 @@ mod tests {
         let replaced = (Resume::LogStart, Some(Finding::Replaced));
         for committed in [None, Some(0), Some(15), Some(99)] {
             for first_time in [false, true] {
-                assert_eq!(at(committed, Identity::Replaced, first_time), replaced, "{committed:?}");
+                assert_eq!(
+                    at(committed, Identity::Replaced, first_time),
+                    replaced,
+                    "{committed:?}"
+                );
             }
         }
         assert_eq!(at(None, Identity::Unknown, true), replaced);
-        let cut = Finding::Cut { committed: 21, end: 20 };
-        assert_eq!(at(Some(21), Identity::New, false), (Resume::LogStart, Some(cut)));
-        let log = Log { committed: Some(15), start: 10, end: 20 };
-        let cut = Finding::Cut { committed: 15, end: 20 };
-        assert_eq!(resume(log, Identity::Same, false, true), (Resume::LogStart, Some(cut)));
+        let cut = Finding::Cut {
+            committed: 21,
+            end: 20,
+        };
+        assert_eq!(
+            at(Some(21), Identity::New, false),
+            (Resume::LogStart, Some(cut))
+        );
+        let log = Log {
+            committed: Some(15),
+            start: 10,
+            end: 20,
+        };
+        let cut = Finding::Cut {
+            committed: 15,
+            end: 20,
+        };
+        assert_eq!(
+            resume(log, Identity::Same, false, true),
+            (Resume::LogStart, Some(cut))
+        );
     }
 
     #[test]
     fn only_a_group_that_never_read_uses_the_starting_position() {
         for identity in [Identity::New, Identity::Same] {
-            assert_eq!(at(None, identity, true), (Resume::StartingPosition, None), "{identity:?}");
-            assert_eq!(at(None, identity, false), (Resume::LogStart, None), "a partition that was added later");
+            assert_eq!(
+                at(None, identity, true),
+                (Resume::StartingPosition, None),
+                "{identity:?}"
+            );
+            assert_eq!(
+                at(None, identity, false),
+                (Resume::LogStart, None),
+                "a partition that was added later"
+            );
         }
     }
 }

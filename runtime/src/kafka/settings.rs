@@ -39,12 +39,16 @@ pub(super) fn reach(servers: &str, security: &Security, config: &mut ClientConfi
         (None, true) => "ssl",
         (None, false) => "plaintext",
     };
-    config.set("bootstrap.servers", servers).set("security.protocol", protocol);
+    config
+        .set("bootstrap.servers", servers)
+        .set("security.protocol", protocol);
     if let Some(ca) = &security.ca {
         config.set("ssl.ca.pem", ca);
     }
     if let Some(own) = &security.certificate {
-        config.set("ssl.certificate.pem", &own.certificate).set("ssl.key.pem", own.key.reveal());
+        config
+            .set("ssl.certificate.pem", &own.certificate)
+            .set("ssl.key.pem", own.key.reveal());
         if let Some(password) = &own.key_password {
             config.set("ssl.key.password", password.reveal());
         }
@@ -91,20 +95,37 @@ pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
 fn instance_id(mapping: &KafkaMapping, host_id: &str) -> String {
     let topics: BTreeSet<&str> = mapping.topics.iter().map(String::as_str).collect();
     let topics: Vec<&str> = topics.into_iter().collect();
-    let digest = Sha256::digest(format!("{host_id}\n{}\n{}\n{}", mapping.id, mapping.group, topics.join("\n")));
+    let digest = Sha256::digest(format!(
+        "{host_id}\n{}\n{}\n{}",
+        mapping.id,
+        mapping.group,
+        topics.join("\n")
+    ));
     format!("usher-{}", hex::encode(&digest[..8]))
 }
 
 /// The machine's settings.
 pub(super) fn machine(mapping: &KafkaMapping, limits: &Limits) -> Settings {
     let (gathering, backoff, max_backoff) = if limits.aws_timing {
-        (SERVICE_GATHERS, Duration::from_secs(1), Duration::from_mins(1))
+        (
+            SERVICE_GATHERS,
+            Duration::from_secs(1),
+            Duration::from_mins(1),
+        )
     } else {
-        (Duration::ZERO, Duration::from_millis(100), Duration::from_secs(5))
+        (
+            Duration::ZERO,
+            Duration::from_millis(100),
+            Duration::from_secs(5),
+        )
     };
     Settings {
         batch_size: mapping.batch_size as usize,
-        window: if mapping.batching_window.is_zero() { gathering } else { mapping.batching_window },
+        window: if mapping.batching_window.is_zero() {
+            gathering
+        } else {
+            mapping.batching_window
+        },
         max_payload: MAX_PAYLOAD,
         envelope: encode::envelope(mapping).len() + encode::EVENT_END.len(),
         partition_overhead: PARTITION_OVERHEAD,
@@ -159,11 +180,23 @@ mod tests {
     #[test]
     fn at_the_services_pace_a_mapping_gathers_and_waits_longer_and_its_own_window_comes_first() {
         let mut mapping = mapping(KafkaKind::SelfManaged);
-        let (soon, slow) = (machine(&mapping, &limits(false)), machine(&mapping, &limits(true)));
-        assert_eq!((soon.window, slow.window), (Duration::ZERO, Duration::from_millis(500)));
-        assert_eq!((slow.backoff, slow.max_backoff), (Duration::from_secs(1), Duration::from_secs(60)));
+        let (soon, slow) = (
+            machine(&mapping, &limits(false)),
+            machine(&mapping, &limits(true)),
+        );
+        assert_eq!(
+            (soon.window, slow.window),
+            (Duration::ZERO, Duration::from_millis(500))
+        );
+        assert_eq!(
+            (slow.backoff, slow.max_backoff),
+            (Duration::from_secs(1), Duration::from_secs(60))
+        );
         assert!(soon.backoff < slow.backoff && soon.max_backoff < slow.max_backoff);
         mapping.batching_window = Duration::from_secs(3);
-        assert_eq!(machine(&mapping, &limits(true)).window, Duration::from_secs(3));
+        assert_eq!(
+            machine(&mapping, &limits(true)).window,
+            Duration::from_secs(3)
+        );
     }
 }

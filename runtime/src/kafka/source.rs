@@ -62,7 +62,10 @@ impl Source {
         limits: Limits,
         outlet: Option<Outlet>,
         invoker: Invoker,
-        (tuned, moves): (watch::Receiver<Option<SourceSettings>>, mpsc::Receiver<Move>),
+        (tuned, moves): (
+            watch::Receiver<Option<SourceSettings>>,
+            mpsc::Receiver<Move>,
+        ),
         shutdown: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, String> {
         let known = KnownTopics::open(limits.state.as_deref(), &mapping.id, &mapping.group)?;
@@ -85,21 +88,34 @@ impl Source {
     }
 
     fn membership(&self) -> std::sync::MutexGuard<'_, Membership> {
-        self.membership.lock().unwrap_or_else(PoisonError::into_inner)
+        self.membership
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn subscribe(&self) -> Result<Subscribed, String> {
         let (events, received) = mpsc::channel(CHUNKS_AHEAD);
-        let context = Context::new(&self.mapping, events.clone(), self.progress.clone(), self.known.clone());
+        let context = Context::new(
+            &self.mapping,
+            events.clone(),
+            self.progress.clone(),
+            self.known.clone(),
+        );
         let member = self.membership().of(&self.limits.host_id);
         let consumer: MappingConsumer = settings::client(&self.mapping, &member)
             .create_with_context(context)
             .map_err(|error| format!("no consumer: {error}"))?;
         let topics: Vec<&str> = self.mapping.topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics).map_err(|error| format!("cannot subscribe to {topics:?}: {error}"))?;
+        consumer
+            .subscribe(&topics)
+            .map_err(|error| format!("cannot subscribe to {topics:?}: {error}"))?;
         let consumer = Arc::new(consumer);
         consumer.context().belongs_to(&consumer);
-        Ok(Subscribed { consumer, events, received })
+        Ok(Subscribed {
+            consumer,
+            events,
+            received,
+        })
     }
 
     /// Name of the polling thread, and of the fault that has it panic.
@@ -112,28 +128,58 @@ impl Source {
     /// # Errors
     /// Why the mapping cannot go on with this consumer.
     pub(super) async fn run(self: Arc<Self>) -> Result<(), String> {
-        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let subscribed = if let Some(first) = first { first } else { self.subscribe()? };
+        let first = self
+            .first
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let subscribed = if let Some(first) = first {
+            first
+        } else {
+            self.subscribe()?
+        };
         self.progress.restarted();
-        let Subscribed { consumer, events, received } = subscribed;
+        let Subscribed {
+            consumer,
+            events,
+            received,
+        } = subscribed;
         let stop = Arc::new(AtomicBool::new(false));
-        let surveying = survey::begin(self.mapping.clone(), self.progress.clone(), self.known.clone(), events.clone());
+        let surveying = survey::begin(
+            self.mapping.clone(),
+            self.progress.clone(),
+            self.known.clone(),
+            events.clone(),
+        );
         let _surveying = surveying.map_err(|error| format!("cannot start a thread: {error}"))?;
         let (orders, ordered) = std_mpsc::channel();
         let (ending, polling) = oneshot::channel();
         let name = Self::polling_name(&self.mapping.id);
         let thread = std::thread::Builder::new().name(name.clone()).spawn({
-            let (consumer, stop, batch) = (consumer.clone(), stop.clone(), self.mapping.batch_size as usize);
+            let (consumer, stop, batch) = (
+                consumer.clone(),
+                stop.clone(),
+                self.mapping.batch_size as usize,
+            );
             let panics = self.limits.parts.fault(&name);
             move || {
                 // a panic drops the sender, which the driver notices as well
-                let _ = ending.send(poller::poll(&consumer, &events, &ordered, &stop, batch, panics));
+                let _ = ending.send(poller::poll(
+                    &consumer, &events, &ordered, &stop, batch, panics,
+                ));
             }
         });
         let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
-        let orders = Orders { orders, thread: thread.thread().clone() };
+        let orders = Orders {
+            orders,
+            thread: thread.thread().clone(),
+        };
         // dropped last, also by a panic of the driver
-        let mut open = Open { mapping: self.mapping.id.clone(), stop, owned: Some((thread, consumer.clone())) };
+        let mut open = Open {
+            mapping: self.mapping.id.clone(),
+            stop,
+            owned: Some((thread, consumer.clone())),
+        };
         let mut tuned = self.tuned.clone();
         if tuned.borrow().is_some() {
             // what was set during an earlier run holds for this one, too
@@ -151,11 +197,22 @@ impl Source {
             self.progress.clone(),
         );
         let mut moves = self.moves.lock().await;
-        let driven = driver.run(received, polling, tuned, &mut moves, self.shutdown.clone(), self.limits.drain).await;
+        let driven = driver
+            .run(
+                received,
+                polling,
+                tuned,
+                &mut moves,
+                self.shutdown.clone(),
+                self.limits.drain,
+            )
+            .await;
         let left = open.leave().await;
         match driven {
             // everything in flight was done and committed, and the host needs no other consumer
-            Err(Broken::Unassigned(_) | Broken::Astray(_)) if *self.shutdown.borrow() => return left,
+            Err(Broken::Unassigned(_) | Broken::Astray(_)) if *self.shutdown.borrow() => {
+                return left;
+            }
             Err(Broken::Fenced) => self.membership().fenced(Instant::now(), rand::random()),
             Err(Broken::Unassigned(_)) => self.membership().leaves_its_name(rand::random()),
             Ok(()) | Err(Broken::Astray(_) | Broken::Other(_)) => {}
@@ -177,7 +234,9 @@ impl Open {
     /// Ends the polling thread, then closes the consumer, which blocks; at most [`LEAVING`], since nothing depends on it: what is done is
     /// committed, and the broker notices a member that sends nothing.
     async fn leave(&mut self) -> Result<(), String> {
-        let Some(left) = self.close()? else { return Ok(()) };
+        let Some(left) = self.close()? else {
+            return Ok(());
+        };
         match tokio::time::timeout(LEAVING, left).await {
             Ok(Ok(true)) => Ok(()),
             Ok(_) => Err("its polling thread panicked".to_owned()),
@@ -195,17 +254,21 @@ impl Open {
     /// Begins to close both. Resolves to whether the polling thread ended without a panic; `None`: they are closed already.
     fn close(&mut self) -> Result<Option<oneshot::Receiver<bool>>, String> {
         self.stop.store(true, Ordering::Relaxed);
-        let Some((polling, consumer)) = self.owned.take() else { return Ok(None) };
+        let Some((polling, consumer)) = self.owned.take() else {
+            return Ok(None);
+        };
         let (left, leaving) = oneshot::channel();
         // not a blocking task, which the runtime would wait for at its end
-        let thread = std::thread::Builder::new().name(format!("close {}", self.mapping)).spawn(move || {
-            let polled = polling.join();
-            // a queue of a partition holds its consumer
-            drop(consumer.context().changes());
-            drop(consumer);
-            // the receiver is gone when the time is over
-            let _ = left.send(polled.is_ok());
-        });
+        let thread = std::thread::Builder::new()
+            .name(format!("close {}", self.mapping))
+            .spawn(move || {
+                let polled = polling.join();
+                // a queue of a partition holds its consumer
+                drop(consumer.context().changes());
+                drop(consumer);
+                // the receiver is gone when the time is over
+                let _ = left.send(polled.is_ok());
+            });
         thread.map_err(|error| format!("cannot start a thread: {error}"))?;
         Ok(Some(leaving))
     }

@@ -38,7 +38,9 @@ const LOOKS: u32 = 5;
 
 /// Ends the survey when it is dropped.
 #[derive(Debug)]
-pub(super) struct Surveying(#[expect(dead_code, reason = "what counts is that it is dropped")] mpsc::Sender<()>);
+pub(super) struct Surveying(
+    #[expect(dead_code, reason = "what counts is that it is dropped")] mpsc::Sender<()>,
+);
 
 /// Begins to look; ends with the returned value, or with the driver.
 ///
@@ -53,7 +55,14 @@ pub(super) fn begin(
     let (stop, stopped) = mpsc::channel();
     let name = format!("survey {}", mapping.id);
     std::thread::Builder::new().name(name).spawn(move || {
-        let mut survey = Survey { mapping, progress, known, client: None, unheld: Unheld::default(), waits: 0 };
+        let mut survey = Survey {
+            mapping,
+            progress,
+            known,
+            client: None,
+            unheld: Unheld::default(),
+            waits: 0,
+        };
         while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             for event in survey.look() {
                 if events.blocking_send(event).is_err() {
@@ -89,15 +98,27 @@ impl Survey {
     /// What the driver has to do. A cluster that does not answer is reported elsewhere.
     fn look(&mut self) -> Vec<Event> {
         let (events, unsettled) = self.found().unwrap_or_else(|error| {
-            tracing::debug!(mapping = self.mapping.id, error, "cannot look at the group and its topics");
+            tracing::debug!(
+                mapping = self.mapping.id,
+                error,
+                "cannot look at the group and its topics"
+            );
             self.unheld.unknown();
-            let why = format!("the brokers give no information about the group {} ({error})", self.mapping.group);
+            let why = format!(
+                "the brokers give no information about the group {} ({error})",
+                self.mapping.group
+            );
             (Vec::new(), Some(why))
         });
-        self.waits = if unsettled.is_some() && self.progress.owns_nothing() { self.waits + 1 } else { 0 };
+        self.waits = if unsettled.is_some() && self.progress.owns_nothing() {
+            self.waits + 1
+        } else {
+            0
+        };
         let why = unsettled.filter(|_| self.waits >= LOOKS);
         let since = INTERVAL.as_secs() * u64::from(self.waits);
-        self.progress.group(why.map(|why| format!("this host has had no partition for {since} s: {why}")));
+        self.progress
+            .group(why.map(|why| format!("this host has had no partition for {since} s: {why}")));
         events
     }
 
@@ -121,7 +142,9 @@ impl Survey {
     }
 
     fn client(&mut self) -> Result<BaseConsumer<Quiet>, String> {
-        self.client.take().map_or_else(|| lookup::consumer(&self.mapping, &self.mapping.group), Ok)
+        self.client
+            .take()
+            .map_or_else(|| lookup::consumer(&self.mapping, &self.mapping.group), Ok)
     }
 
     /// Topics that were created again since they were read.
@@ -133,9 +156,12 @@ impl Survey {
             let Ok(id) = id(client, name) else { continue };
             if self.known.identity(&cluster, name, id) == Identity::Replaced {
                 let partitions = partitions(client, name).map_err(|error| error.to_string())?;
-                let partitions = partitions.into_iter().map(|(_, number)| Partition { topic, number });
-                let why =
-                    format!("the topic {name} was deleted and created again. Another consumer reads the new one from its start");
+                let partitions = partitions
+                    .into_iter()
+                    .map(|(_, number)| Partition { topic, number });
+                let why = format!(
+                    "the topic {name} was deleted and created again. Another consumer reads the new one from its start"
+                );
                 events.push(Event::Astray(partitions.collect(), why));
             }
         }
@@ -148,8 +174,13 @@ impl Survey {
         for (topic, name) in self.mapping.topics.iter().enumerate() {
             let numbers = partitions(client, name).map_err(|error| error.to_string())?;
             let numbers: Vec<i32> = numbers.into_iter().map(|(_, number)| number).collect();
-            let starts = offsets::log_starts(client, name, &numbers).map_err(|error| error.to_string())?;
-            all.extend(starts.into_iter().map(|(number, start)| (Partition { topic, number }, start)));
+            let starts =
+                offsets::log_starts(client, name, &numbers).map_err(|error| error.to_string())?;
+            all.extend(
+                starts
+                    .into_iter()
+                    .map(|(number, start)| (Partition { topic, number }, start)),
+            );
         }
         Ok(Event::LogStarts(all))
     }
@@ -158,14 +189,19 @@ impl Survey {
     fn group(&mut self, client: &BaseConsumer<Quiet>) -> Result<Group, String> {
         let failed = |error: rdkafka::error::KafkaError| error.to_string();
         let group = &self.mapping.group;
-        let groups = client.fetch_group_list(Some(group), PATIENCE).map_err(failed)?;
+        let groups = client
+            .fetch_group_list(Some(group), PATIENCE)
+            .map_err(failed)?;
         let mut held = BTreeSet::new();
         if let Some(found) = groups.groups().iter().find(|found| found.name() == group) {
             if !matches!(found.state(), "Stable" | "Empty" | "Dead") {
                 // while it rebalances, members have what they had
                 self.unheld.unknown();
-                let members: Vec<String> =
-                    found.members().iter().map(|member| format!("{}{}", member.client_id(), member.client_host())).collect();
+                let members: Vec<String> = found
+                    .members()
+                    .iter()
+                    .map(|member| format!("{}{}", member.client_id(), member.client_host()))
+                    .collect();
                 return Ok(Group::Unsettled(format!(
                     "the group {group} rebalances, and one of its members does not take part ({}). End or mend that one; the brokers drop \
                      it when its max.poll.interval.ms is over (5 minutes by default)",
@@ -173,7 +209,13 @@ impl Survey {
                 )));
             }
             for member in found.members() {
-                held.extend(member.assignment().and_then(assignment).into_iter().flatten());
+                held.extend(
+                    member
+                        .assignment()
+                        .and_then(assignment)
+                        .into_iter()
+                        .flatten(),
+                );
             }
         }
         let mut there = BTreeSet::new();
@@ -184,7 +226,10 @@ impl Survey {
         if looks < LOOKS {
             return Ok(Group::Settled);
         }
-        let names: Vec<String> = unheld.iter().map(|(topic, number)| format!("{topic}-{number}")).collect();
+        let names: Vec<String> = unheld
+            .iter()
+            .map(|(topic, number)| format!("{topic}-{number}"))
+            .collect();
         let why = format!(
             "the group {group} has given {} to no member for {} s, so nothing of it is read. This host joins as another member",
             names.join(", "),
@@ -197,6 +242,10 @@ impl Survey {
 
 fn partitions(client: &BaseConsumer<Quiet>, topic: &str) -> KafkaResult<Vec<Place>> {
     let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
-    let numbers = metadata.topics().iter().flat_map(MetadataTopic::partitions).map(MetadataPartition::id);
+    let numbers = metadata
+        .topics()
+        .iter()
+        .flat_map(MetadataTopic::partitions)
+        .map(MetadataPartition::id);
     Ok(numbers.map(|number| (topic.to_owned(), number)).collect())
 }

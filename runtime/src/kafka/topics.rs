@@ -63,8 +63,13 @@ impl KnownTopics {
     /// The file cannot be read, or is damaged: says what to do.
     pub(super) fn open(folder: Option<&Path>, mapping: &str, group: &str) -> Result<Self, String> {
         let digest = Sha256::digest(format!("{mapping}\n{group}"));
-        let file = folder.map(|folder| folder.join(format!("kafka-topics-{}.json", hex::encode(&digest[..8]))));
-        let none = || Content { mapping: mapping.to_owned(), group: group.to_owned(), ..Content::default() };
+        let file = folder
+            .map(|folder| folder.join(format!("kafka-topics-{}.json", hex::encode(&digest[..8]))));
+        let none = || Content {
+            mapping: mapping.to_owned(),
+            group: group.to_owned(),
+            ..Content::default()
+        };
         let content = match file.as_ref().map(std::fs::read) {
             None => Ok(none()),
             Some(Ok(bytes)) => strict_json::from_slice(&bytes).map_err(|error| error.to_string()),
@@ -76,7 +81,12 @@ impl KnownTopics {
             format!("{file}, which holds the ids of the topics that were read, cannot be used ({why}). Remove it: a topic that was deleted \
                      and created again since then is not noticed")
         })?;
-        Ok(Self { file, content: Mutex::new(content), rewritten: Mutex::default(), counted: Mutex::default() })
+        Ok(Self {
+            file,
+            content: Mutex::new(content),
+            rewritten: Mutex::default(),
+            counted: Mutex::default(),
+        })
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -85,13 +95,22 @@ impl KnownTopics {
 
     /// The partitions that were noted as rewritten, until they are settled.
     pub(super) fn rewritten(&self) -> MutexGuard<'_, BTreeSet<(String, i32)>> {
-        self.rewritten.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rewritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many of the offsets `first` to `last`, which were deleted unread, were not counted before.
-    pub(super) fn count_deleted(&self, (topic, partition): (&str, i32), first: Offset, last: Offset) -> u64 {
+    pub(super) fn count_deleted(
+        &self,
+        (topic, partition): (&str, i32),
+        first: Offset,
+        last: Offset,
+    ) -> u64 {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = counted.entry((topic.to_owned(), partition)).or_insert(first);
+        let before = counted
+            .entry((topic.to_owned(), partition))
+            .or_insert(first);
         let new = last + 1 - first.max(*before);
         *before = (last + 1).max(*before);
         new.max(0) as u64
@@ -99,13 +118,20 @@ impl KnownTopics {
 
     /// The log of the partition is another one: nothing of it was counted.
     pub(super) fn begin_count(&self, topic: &str, partition: i32) {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner).remove(&(topic.to_owned(), partition));
+        self.counted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(topic.to_owned(), partition));
     }
 
     /// What a topic of this id is to this host.
     pub(super) fn identity(&self, cluster: &str, topic: &str, id: Option<u128>) -> Identity {
         let content = self.content();
-        match content.clusters.get(content.called(cluster)).and_then(|topics| topics.get(topic)) {
+        match content
+            .clusters
+            .get(content.called(cluster))
+            .and_then(|topics| topics.get(topic))
+        {
             None => Identity::New,
             Some(known) if known.is_none() || id.is_none() => Identity::Unknown,
             Some(known) if *known == written(id) => Identity::Same,
@@ -117,29 +143,46 @@ impl KnownTopics {
     ///
     /// # Errors
     /// The file cannot be written. The topic is noted in this process all the same.
-    pub(super) fn remember(&self, cluster: &str, topic: &str, id: Option<u128>) -> Result<(), String> {
+    pub(super) fn remember(
+        &self,
+        cluster: &str,
+        topic: &str,
+        id: Option<u128>,
+    ) -> Result<(), String> {
         let content = {
             let mut content = self.content();
             let cluster = content.called(cluster).to_owned();
             let known = content.clusters.entry(cluster).or_default();
-            if known.insert(topic.to_owned(), written(id)).is_some_and(|before| before == written(id)) {
+            if known
+                .insert(topic.to_owned(), written(id))
+                .is_some_and(|before| before == written(id))
+            {
                 return Ok(());
             }
             content.clone()
         };
-        let Some(file) = &self.file else { return Ok(()) };
-        write(file, &content).map_err(|error| format!("{} cannot be written: {error}", file.display()))
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        write(file, &content)
+            .map_err(|error| format!("{} cannot be written: {error}", file.display()))
     }
 }
 
 /// Replaces the file as a whole, so that a crash leaves the old one or the new one.
 fn write(file: &Path, content: &Content) -> io::Result<()> {
     let half = file.with_extension("new");
-    let mut new = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&half)?;
+    let mut new = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&half)?;
     new.write_all(&serde_json::to_vec_pretty(content)?)?;
     new.sync_all()?;
     std::fs::rename(half, file)?;
-    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    file.parent()
+        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]
@@ -154,11 +197,26 @@ mod tests {
         assert_eq!(first.identity("cluster", "orders", Some(7)), Identity::New);
         first.remember("cluster", "orders", Some(7)).unwrap();
         let second = open("group");
-        assert_eq!(second.identity("cluster", "orders", Some(7)), Identity::Same);
-        assert_eq!(second.identity("cluster", "orders", Some(8)), Identity::Replaced);
-        assert_eq!(second.identity("cluster", "orders", None), Identity::Unknown);
-        assert_eq!(second.identity("another cluster", "orders", Some(8)), Identity::New);
-        assert_eq!(open("another group").identity("cluster", "orders", Some(8)), Identity::New);
+        assert_eq!(
+            second.identity("cluster", "orders", Some(7)),
+            Identity::Same
+        );
+        assert_eq!(
+            second.identity("cluster", "orders", Some(8)),
+            Identity::Replaced
+        );
+        assert_eq!(
+            second.identity("cluster", "orders", None),
+            Identity::Unknown
+        );
+        assert_eq!(
+            second.identity("another cluster", "orders", Some(8)),
+            Identity::New
+        );
+        assert_eq!(
+            open("another group").identity("cluster", "orders", Some(8)),
+            Identity::New
+        );
     }
 
     #[test]
@@ -171,14 +229,27 @@ mod tests {
         known.remember("", "orders", Some(8)).unwrap();
         assert_eq!(known.identity("cluster", "orders", Some(8)), Identity::Same);
         known.remember("another", "orders", Some(9)).unwrap();
-        assert_eq!(known.identity("", "orders", Some(9)), Identity::New, "of two it may be either");
+        assert_eq!(
+            known.identity("", "orders", Some(9)),
+            Identity::New,
+            "of two it may be either"
+        );
     }
 
     #[test]
     fn a_deleted_offset_is_counted_once() {
         let known = KnownTopics::open(None, "Orders", "group").unwrap();
-        let count = |partition, first, last| known.count_deleted(("orders", partition), first, last);
-        assert_eq!([count(0, 5, 9), count(0, 5, 9), count(0, 7, 12), count(0, 20, 20)], [5, 0, 3, 1]);
+        let count =
+            |partition, first, last| known.count_deleted(("orders", partition), first, last);
+        assert_eq!(
+            [
+                count(0, 5, 9),
+                count(0, 5, 9),
+                count(0, 7, 12),
+                count(0, 20, 20)
+            ],
+            [5, 0, 3, 1]
+        );
         assert_eq!(count(1, 5, 9), 5);
         known.begin_count("orders", 0);
         assert_eq!(count(0, 5, 9), 5);
@@ -189,8 +260,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || KnownTopics::open(Some(folder.path()), "Orders", "group");
         open().unwrap().remember("cluster", "orders", None).unwrap();
-        let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
-        for damaged in ["", "[]", r#"{"mapping":"Orders","group":"group","clusters":[]}"#] {
+        let file = std::fs::read_dir(folder.path())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
+        for damaged in [
+            "",
+            "[]",
+            r#"{"mapping":"Orders","group":"group","clusters":[]}"#,
+        ] {
             std::fs::write(&file, damaged).unwrap();
             assert!(open().unwrap_err().contains("Remove it"), "{damaged}");
         }

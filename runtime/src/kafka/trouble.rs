@@ -39,22 +39,49 @@ impl Trouble {
     }
 
     /// An error came instead of a record.
-    pub(super) fn failed(&mut self, now: Instant, partition: Option<Partition>, error: &KafkaError, consumer: &MappingConsumer) {
+    pub(super) fn failed(
+        &mut self,
+        now: Instant,
+        partition: Option<Partition>,
+        error: &KafkaError,
+        consumer: &MappingConsumer,
+    ) {
         let context = consumer.context();
-        let Some(code) = error.rdkafka_error_code().filter(|code| !is_the_connections(*code)) else { return };
-        let Some(times) = self.repeats.failed(now, partition, &code.to_string()) else { return };
+        let Some(code) = error
+            .rdkafka_error_code()
+            .filter(|code| !is_the_connections(*code))
+        else {
+            return;
+        };
+        let Some(times) = self.repeats.failed(now, partition, &code.to_string()) else {
+            return;
+        };
         let (mapping, remedy) = (&context.mapping, remedy(code));
         let reason = context.reason().unwrap_or_else(|| code.to_string());
         let Some(partition) = partition else {
-            tracing::error!(mapping, times, "ALARM: Kafka reports an error: {reason}. {remedy}");
+            tracing::error!(
+                mapping,
+                times,
+                "ALARM: Kafka reports an error: {reason}. {remedy}"
+            );
             if lasts(code) {
                 let reason = format!("Kafka reports an error: {reason}. {remedy}");
-                context.progress.report(None, Some(Problem { state: state(code), reason }));
+                context.progress.report(
+                    None,
+                    Some(Problem {
+                        state: state(code),
+                        reason,
+                    }),
+                );
             }
             return;
         };
         let topic = &context.topics[partition.topic];
-        let next = self.read.get(&partition).map(|last| last + 1).or_else(|| committed(consumer, topic, partition.number));
+        let next = self
+            .read
+            .get(&partition)
+            .map(|last| last + 1)
+            .or_else(|| committed(consumer, topic, partition.number));
         let place = next.map_or_else(
             || format!("{topic}-{}", partition.number),
             |next| format!("{topic}-{} from offset {next} on", partition.number),
@@ -68,7 +95,13 @@ impl Trouble {
             "ALARM: {place} cannot be read: {reason}. The partition waits. {remedy}"
         );
         let reason = format!("{place} cannot be read: {reason}. {remedy}");
-        context.progress.report(Some(partition), Some(Problem { state: state(code), reason }));
+        context.progress.report(
+            Some(partition),
+            Some(Problem {
+                state: state(code),
+                reason,
+            }),
+        );
     }
 
     /// A record was read.
@@ -95,7 +128,11 @@ impl Trouble {
 
     /// Ends errors that do not come again.
     pub(super) fn look(&mut self, now: Instant, context: &Context) {
-        if self.repeats.is_empty() || self.looked.is_some_and(|looked| now.saturating_duration_since(looked) < LOOK) {
+        if self.repeats.is_empty()
+            || self
+                .looked
+                .is_some_and(|looked| now.saturating_duration_since(looked) < LOOK)
+        {
             return;
         }
         self.looked = Some(now);
@@ -105,11 +142,19 @@ impl Trouble {
     }
 
     fn end(&mut self, partition: Option<Partition>, context: &Context) {
-        let Some(errors) = self.repeats.over(&partition) else { return };
+        let Some(errors) = self.repeats.over(&partition) else {
+            return;
+        };
         context.progress.problem(partition, None);
         if let Some(partition) = partition {
             let topic = &context.topics[partition.topic];
-            tracing::info!(mapping = context.mapping, topic, partition = partition.number, errors, "the partition is read again");
+            tracing::info!(
+                mapping = context.mapping,
+                topic,
+                partition = partition.number,
+                errors,
+                "the partition is read again"
+            );
         }
     }
 }
@@ -122,14 +167,24 @@ fn is_the_connections(code: RDKafkaErrorCode) -> bool {
 
 /// librdkafka reports it once and not again while it lasts.
 fn lasts(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode::{GroupAuthorizationFailed, TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
-    matches!(code, UnknownTopic | UnknownTopicOrPartition | TopicAuthorizationFailed | GroupAuthorizationFailed)
+    use RDKafkaErrorCode::{
+        GroupAuthorizationFailed, TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition,
+    };
+    matches!(
+        code,
+        UnknownTopic
+            | UnknownTopicOrPartition
+            | TopicAuthorizationFailed
+            | GroupAuthorizationFailed
+    )
 }
 
 /// What an error makes of its partition or mapping.
 fn state(code: RDKafkaErrorCode) -> SourceState {
     match code {
-        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => SourceState::Missing,
+        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
+            SourceState::Missing
+        }
         _ => SourceState::Stuck,
     }
 }
@@ -140,13 +195,18 @@ fn remedy(code: RDKafkaErrorCode) -> &'static str {
         Code::NotImplemented => {
             "This build of librdkafka has no such codec; have the producer use another, and pass over the batch: usher offsets seek"
         }
-        Code::BadMessage | Code::BadCompression | Code::InvalidMessage | Code::InvalidMessageSize => {
+        Code::BadMessage
+        | Code::BadCompression
+        | Code::InvalidMessage
+        | Code::InvalidMessageSize => {
             "The batch is damaged in the broker's log; restore the log, or pass over the batch: usher offsets seek"
         }
         Code::UnknownTopic | Code::UnknownTopicOrPartition => {
             "Create the topic, or correct its name in the template; it is read once it is there"
         }
-        Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed => {
             "Let the login of this mapping read the topic and use the consumer group"
         }
         _ => "It is tried until it succeeds",
@@ -157,7 +217,12 @@ fn remedy(code: RDKafkaErrorCode) -> &'static str {
 fn committed(consumer: &MappingConsumer, topic: &str, partition: i32) -> Option<Offset> {
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, partition);
-    match consumer.committed_offsets(list, PATIENCE).ok()?.find_partition(topic, partition)?.offset() {
+    match consumer
+        .committed_offsets(list, PATIENCE)
+        .ok()?
+        .find_partition(topic, partition)?
+        .offset()
+    {
         rdkafka::Offset::Offset(offset) => Some(offset),
         _ => None,
     }

@@ -6,11 +6,24 @@ use super::{Action, Millis, Partition, Reason};
 
 impl Machine {
     /// Gives up what is too old at the front of these partitions, and a single record that no event can carry.
-    pub(super) fn give_up_what_may_not_travel(&mut self, now: Millis, candidates: &[Partition], out: &mut Vec<Action>) {
+    pub(super) fn give_up_what_may_not_travel(
+        &mut self,
+        now: Millis,
+        candidates: &[Partition],
+        out: &mut Vec<Action>,
+    ) {
         let max_age = self.max_age();
-        let room = self.settings.max_payload.saturating_sub(self.settings.envelope + self.settings.partition_overhead).max(1);
+        let room = self
+            .settings
+            .max_payload
+            .saturating_sub(self.settings.envelope + self.settings.partition_overhead)
+            .max(1);
         for partition in candidates {
-            while let Some(state) = self.partitions.get(partition).filter(|state| state.held.is_none()) {
+            while let Some(state) = self
+                .partitions
+                .get(partition)
+                .filter(|state| state.held.is_none())
+            {
                 let expired = state.expired(now, max_age);
                 if expired > 0 {
                     self.give_up(now, *partition, expired, Reason::TooOld, out);
@@ -24,11 +37,27 @@ impl Machine {
     }
 
     /// The partition's first `records` are given up: to the destination if there is one.
-    pub(super) fn give_up(&mut self, now: Millis, partition: Partition, records: usize, reason: Reason, out: &mut Vec<Action>) {
-        let Some(state) = self.partitions.get_mut(&partition) else { return };
-        let Some(slice) = state.front(partition, records) else { return };
+    pub(super) fn give_up(
+        &mut self,
+        now: Millis,
+        partition: Partition,
+        records: usize,
+        reason: Reason,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(state) = self.partitions.get_mut(&partition) else {
+            return;
+        };
+        let Some(slice) = state.front(partition, records) else {
+            return;
+        };
         if self.settings.has_destination {
-            state.held = Some(Held { records, reason, sent: false, attempts: 0 });
+            state.held = Some(Held {
+                records,
+                reason,
+                sent: false,
+                attempts: 0,
+            });
             state.not_before = now;
             self.send_held(now, out);
         } else {
@@ -51,15 +80,27 @@ impl Machine {
         }
     }
 
-    pub(super) fn delivered(&mut self, now: Millis, partition: Partition, taken: bool, out: &mut Vec<Action>) {
-        let Some(state) = self.partitions.get_mut(&partition) else { return };
+    pub(super) fn delivered(
+        &mut self,
+        now: Millis,
+        partition: Partition,
+        taken: bool,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(state) = self.partitions.get_mut(&partition) else {
+            return;
+        };
         let Some(held) = state.held else { return };
         if taken {
             state.held = None;
             self.over(partition, held.records, out);
         } else {
             let attempts = held.attempts.saturating_add(1);
-            state.held = Some(Held { sent: false, attempts, ..held });
+            state.held = Some(Held {
+                sent: false,
+                attempts,
+                ..held
+            });
             state.not_before = now + backoff(&self.settings, attempts);
         }
     }

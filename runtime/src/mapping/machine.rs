@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::partition::{Segment, State};
-use super::{Action, Failure, Finish, Holding, Input, InvocationId, Millis, Offset, Partition, Reason, Settings, Slice};
+use super::{
+    Action, Failure, Finish, Holding, Input, InvocationId, Millis, Offset, Partition, Reason,
+    Settings, Slice,
+};
 use crate::tuning::SourceSettings;
 
 #[derive(Debug)]
@@ -60,7 +63,10 @@ impl Machine {
                 }
             }
             Input::Skipped(partition, through) => {
-                let done = self.partitions.get_mut(&partition).and_then(|state| state.skip(through));
+                let done = self
+                    .partitions
+                    .get_mut(&partition)
+                    .and_then(|state| state.skip(through));
                 out.extend(done.map(|through| Action::Release(partition, through)));
             }
             Input::Finished(id, finish) => self.finished(now, id, finish, out),
@@ -70,7 +76,11 @@ impl Machine {
             }
             Input::Lost(partitions) => self.forget(partitions),
             Input::Reset(partition) => {
-                if self.partitions.get(&partition).is_some_and(|state| state.paused) {
+                if self
+                    .partitions
+                    .get(&partition)
+                    .is_some_and(|state| state.paused)
+                {
                     out.push(Action::Resume(partition));
                 }
                 self.assigned(&[partition]);
@@ -101,17 +111,27 @@ impl Machine {
 
     /// When the next step is due if nothing happens before. `None`: only an event can move it.
     pub fn wake(&self) -> Option<Millis> {
-        let dirty = self.partitions.values().any(|state| state.uncommitted().is_some());
+        let dirty = self
+            .partitions
+            .values()
+            .any(|state| state.uncommitted().is_some());
         let commit = dirty.then(|| self.commit_due());
-        let free = !self.draining && !self.paused && self.flying.len() < self.settings.max_in_flight;
+        let free =
+            !self.draining && !self.paused && self.flying.len() < self.settings.max_in_flight;
         let invoke = self
             .partitions
             .iter()
             .filter(|(partition, state)| free && !state.is_empty() && self.may_start(partition))
             .filter(|(_, state)| state.held.is_none_or(|held| !held.sent))
             .map(|(_, state)| {
-                let window = if state.retry().is_some() { 0 } else { self.settings.window.as_millis() as Millis };
-                state.not_before.max(state.oldest_arrival().saturating_add(window))
+                let window = if state.retry().is_some() {
+                    0
+                } else {
+                    self.settings.window.as_millis() as Millis
+                };
+                state
+                    .not_before
+                    .max(state.oldest_arrival().saturating_add(window))
             })
             .min();
         commit.into_iter().chain(invoke).min()
@@ -125,16 +145,18 @@ impl Machine {
     /// What is held of each partition: for the status.
     pub fn overview(&self) -> impl Iterator<Item = Holding> {
         let window = self.settings.window.as_millis() as Millis;
-        self.partitions.iter().map(move |(partition, state)| Holding {
-            partition: *partition,
-            held: state.len(),
-            first: state.first(),
-            oldest: state.first_time(),
-            in_flight: self.busy.contains(partition),
-            gathers_until: (window > 0 && !state.is_empty() && state.retry().is_none())
-                .then(|| state.oldest_arrival().saturating_add(window)),
-            full: state.paused,
-        })
+        self.partitions
+            .iter()
+            .map(move |(partition, state)| Holding {
+                partition: *partition,
+                held: state.len(),
+                first: state.first(),
+                oldest: state.first_time(),
+                in_flight: self.busy.contains(partition),
+                gathers_until: (window > 0 && !state.is_empty() && state.retry().is_none())
+                    .then(|| state.oldest_arrival().saturating_add(window)),
+                full: state.paused,
+            })
     }
 
     fn tuned(&mut self, tuned: SourceSettings) {
@@ -164,7 +186,8 @@ impl Machine {
     }
 
     fn forget(&mut self, partitions: &[Partition]) {
-        self.partitions.retain(|partition, _| !partitions.contains(partition));
+        self.partitions
+            .retain(|partition, _| !partitions.contains(partition));
     }
 
     /// Starts one invocation if one can start.
@@ -185,19 +208,31 @@ impl Machine {
         let slices = match retry {
             // alone: what made it fail must not fail another partition's records
             Some((slice, attempts)) => vec![(slice, attempts)],
-            None => self.gather(now, &ready).into_iter().map(|slice| (slice, 0)).collect(),
+            None => self
+                .gather(now, &ready)
+                .into_iter()
+                .map(|slice| (slice, 0))
+                .collect(),
         };
         if slices.is_empty() {
             return false;
         }
         self.next_id += 1;
-        out.push(Action::Invoke(self.next_id, slices.iter().map(|(slice, _)| *slice).collect()));
+        out.push(Action::Invoke(
+            self.next_id,
+            slices.iter().map(|(slice, _)| *slice).collect(),
+        ));
         let flying = slices.into_iter().filter_map(|(slice, attempts)| {
             let epoch = self.partitions.get(&slice.partition)?.epoch;
-            Some(Flying { slice, epoch, attempts })
+            Some(Flying {
+                slice,
+                epoch,
+                attempts,
+            })
         });
         let flying: Vec<_> = flying.collect();
-        self.busy.extend(flying.iter().map(|flying| flying.slice.partition));
+        self.busy
+            .extend(flying.iter().map(|flying| flying.slice.partition));
         self.flying.insert(self.next_id, flying);
         true
     }
@@ -207,16 +242,18 @@ impl Machine {
         let candidates: Vec<Partition> = self
             .partitions
             .iter()
-            .filter(|(partition, state)| self.may_start(partition) && state.held.is_none() && !state.is_empty())
+            .filter(|(partition, state)| {
+                self.may_start(partition) && state.held.is_none() && !state.is_empty()
+            })
             .map(|(partition, _)| *partition)
             .collect();
         self.give_up_what_may_not_travel(now, &candidates, out);
         candidates
             .into_iter()
             .filter(|partition| {
-                self.partitions
-                    .get(partition)
-                    .is_some_and(|state| state.held.is_none() && !state.is_empty() && state.not_before <= now)
+                self.partitions.get(partition).is_some_and(|state| {
+                    state.held.is_none() && !state.is_empty() && state.not_before <= now
+                })
             })
             .collect()
     }
@@ -229,7 +266,9 @@ impl Machine {
         let mut full = false;
         let mut slices = Vec::new();
         for partition in ready {
-            let Some(state) = self.partitions.get(partition) else { continue };
+            let Some(state) = self.partitions.get(partition) else {
+                continue;
+            };
             bytes += self.settings.partition_overhead;
             let room = limit.saturating_sub(bytes);
             let young = state.young(self.settings.batch_size - count, now, self.max_age());
@@ -242,13 +281,22 @@ impl Machine {
                 break;
             }
         }
-        let oldest = ready.first().and_then(|partition| self.partitions.get(partition)).map_or(now, State::oldest_arrival);
+        let oldest = ready
+            .first()
+            .and_then(|partition| self.partitions.get(partition))
+            .map_or(now, State::oldest_arrival);
         let window = self.settings.window.as_millis() as Millis;
-        if full || now >= oldest.saturating_add(window) { slices } else { Vec::new() }
+        if full || now >= oldest.saturating_add(window) {
+            slices
+        } else {
+            Vec::new()
+        }
     }
 
     fn finished(&mut self, now: Millis, id: InvocationId, finish: Finish, out: &mut Vec<Action>) {
-        let Some(slices) = self.flying.remove(&id) else { return };
+        let Some(slices) = self.flying.remove(&id) else {
+            return;
+        };
         for flying in &slices {
             self.busy.remove(&flying.slice.partition);
         }
@@ -265,14 +313,23 @@ impl Machine {
         for flying in slices {
             let partition = flying.slice.partition;
             // given up meanwhile, perhaps assigned again: the result is void
-            let Some(state) = self.partitions.get_mut(&partition).filter(|state| state.epoch == flying.epoch) else {
+            let Some(state) = self
+                .partitions
+                .get_mut(&partition)
+                .filter(|state| state.epoch == flying.epoch)
+            else {
                 continue;
             };
             match &finish {
-                Finish::NotInvoked => state.not_before = now + self.settings.backoff.as_millis() as Millis,
+                Finish::NotInvoked => {
+                    state.not_before = now + self.settings.backoff.as_millis() as Millis
+                }
                 Finish::Failed => self.failed(now, &flying, 0, out),
                 Finish::Answered(failures) => {
-                    let offsets = failures.iter().filter(|failure| failure.partition == partition).map(|failure| failure.offset);
+                    let offsets = failures
+                        .iter()
+                        .filter(|failure| failure.partition == partition)
+                        .map(|failure| failure.offset);
                     match state.lowest(flying.slice.records, offsets) {
                         Ok(Some(at)) => self.failed(now, &flying, at, out),
                         _ => self.over(partition, flying.slice.records, out),
@@ -305,29 +362,57 @@ impl Machine {
         self.over(partition, at, out);
         let rest = flying.slice.records - at;
         let settings = &self.settings;
-        let Some(state) = self.partitions.get_mut(&partition) else { return };
+        let Some(state) = self.partitions.get_mut(&partition) else {
+            return;
+        };
         if settings.bisect && rest > 1 && at == 0 {
             let half = rest.div_ceil(2);
             let attempts = flying.attempts;
-            state.recut(rest, &[Segment { records: half, attempts }, Segment { records: rest - half, attempts }]);
+            state.recut(
+                rest,
+                &[
+                    Segment {
+                        records: half,
+                        attempts,
+                    },
+                    Segment {
+                        records: rest - half,
+                        attempts,
+                    },
+                ],
+            );
             state.not_before = now + settings.backoff.as_millis() as Millis;
             return;
         }
-        let attempts = if at > 0 { 1 } else { flying.attempts.saturating_add(1) };
+        let attempts = if at > 0 {
+            1
+        } else {
+            flying.attempts.saturating_add(1)
+        };
         if settings.max_retries.is_some_and(|most| attempts > most) {
             state.recut(rest, &[]);
             self.give_up(now, partition, rest, Reason::RetriesExhausted, out);
             return;
         }
-        state.recut(rest, &[Segment { records: rest, attempts }]);
+        state.recut(
+            rest,
+            &[Segment {
+                records: rest,
+                attempts,
+            }],
+        );
         state.not_before = now + backoff(settings, attempts);
     }
 
     /// The partition's first `records` are over with.
     pub(super) fn over(&mut self, partition: Partition, records: usize, out: &mut Vec<Action>) {
         let (most_records, most_bytes) = self.room();
-        let Some(state) = self.partitions.get_mut(&partition) else { return };
-        let Some(last) = state.finish(records) else { return };
+        let Some(state) = self.partitions.get_mut(&partition) else {
+            return;
+        };
+        let Some(last) = state.finish(records) else {
+            return;
+        };
         out.push(Action::Release(partition, last));
         if state.paused && state.len() <= most_records / 2 && state.bytes() <= most_bytes / 2 {
             state.paused = false;
@@ -337,7 +422,9 @@ impl Machine {
 
     fn pause_if_full(&mut self, partition: Partition, out: &mut Vec<Action>) {
         let (most_records, most_bytes) = self.room();
-        let Some(state) = self.partitions.get_mut(&partition) else { return };
+        let Some(state) = self.partitions.get_mut(&partition) else {
+            return;
+        };
         if !state.paused && (state.len() >= most_records || state.bytes() >= most_bytes) {
             state.paused = true;
             out.push(Action::Pause(partition));
@@ -352,11 +439,14 @@ impl Machine {
 
     /// `Millis::MAX` without a limit.
     pub(super) fn max_age(&self) -> Millis {
-        self.settings.max_age.map_or(Millis::MAX, |age| age.as_millis() as Millis)
+        self.settings
+            .max_age
+            .map_or(Millis::MAX, |age| age.as_millis() as Millis)
     }
 
     fn commit_due(&self) -> Millis {
-        self.last_commit.saturating_add(self.settings.commit_interval.as_millis() as Millis)
+        self.last_commit
+            .saturating_add(self.settings.commit_interval.as_millis() as Millis)
     }
 
     fn commit_all(&mut self, now: Millis, out: &mut Vec<Action>) {
@@ -385,6 +475,12 @@ impl Machine {
 
 /// Doubles with every attempt, up to the limit.
 pub(super) fn backoff(settings: &Settings, attempts: u32) -> Millis {
-    let factor = 1_u32.checked_shl(attempts.saturating_sub(1).min(20)).unwrap_or(u32::MAX);
-    settings.backoff.saturating_mul(factor).min(settings.max_backoff).as_millis() as Millis
+    let factor = 1_u32
+        .checked_shl(attempts.saturating_sub(1).min(20))
+        .unwrap_or(u32::MAX);
+    settings
+        .backoff
+        .saturating_mul(factor)
+        .min(settings.max_backoff)
+        .as_millis() as Millis
 }

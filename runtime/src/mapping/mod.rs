@@ -177,7 +177,15 @@ pub struct Holding {
 impl Holding {
     /// Nothing of it.
     pub fn none(partition: Partition) -> Self {
-        Self { partition, held: 0, first: None, oldest: None, in_flight: false, gathers_until: None, full: false }
+        Self {
+            partition,
+            held: 0,
+            first: None,
+            oldest: None,
+            in_flight: false,
+            gathers_until: None,
+            full: false,
+        }
     }
 }
 

@@ -144,35 +144,59 @@ impl World {
                     let p = partition.number;
                     assert!(offset >= self.committed[&p], "a commit goes back");
                     let over = |o: &Offset| {
-                        self.done.get(&p).is_some_and(|d| d.contains(o)) || self.given_up.get(&p).is_some_and(|d| d.contains(o))
+                        self.done.get(&p).is_some_and(|d| d.contains(o))
+                            || self.given_up.get(&p).is_some_and(|d| d.contains(o))
                     };
                     let mut at = next_offset(0);
                     while at < offset {
-                        assert!(over(&at), "partition {p}: the commit {offset} passes {at}, which is not done");
+                        assert!(
+                            over(&at),
+                            "partition {p}: the commit {offset} passes {at}, which is not done"
+                        );
                         at = next_offset(at + 1);
                     }
                     self.committed.insert(p, offset);
                 }
             }
-            Action::Release(partition, last) => self.held.entry(partition.number).or_default().retain(|o| *o > last),
+            Action::Release(partition, last) => self
+                .held
+                .entry(partition.number)
+                .or_default()
+                .retain(|o| *o > last),
             Action::Discard(slice, reason) => {
-                assert!(reason == Reason::Skipped || !self.limits.has_destination, "discarded beside a destination");
+                assert!(
+                    reason == Reason::Skipped || !self.limits.has_destination,
+                    "discarded beside a destination"
+                );
                 let unfit = matches!(reason, Reason::Skipped | Reason::TooLarge);
-                assert!(unfit || self.limits.max_retries.is_some() || self.limits.max_age.is_some());
+                assert!(
+                    unfit || self.limits.max_retries.is_some() || self.limits.max_age.is_some()
+                );
                 let held = self.held.entry(slice.partition.number).or_default();
-                let over: Vec<Offset> = held.iter().copied().filter(|o| (slice.first..=slice.last).contains(o)).collect();
+                let over: Vec<Offset> = held
+                    .iter()
+                    .copied()
+                    .filter(|o| (slice.first..=slice.last).contains(o))
+                    .collect();
                 assert_eq!(over.len(), slice.records);
-                self.given_up.entry(slice.partition.number).or_default().extend(over);
+                self.given_up
+                    .entry(slice.partition.number)
+                    .or_default()
+                    .extend(over);
             }
             Action::Pause(_) | Action::Resume(_) | Action::Alarm(_) => {}
             Action::SendToDestination(slice, _) => {
                 let p = slice.partition.number;
                 assert!(self.limits.has_destination);
                 assert!(!self.flying.values().flatten().any(|(other, generation)| {
-                    other.partition == slice.partition && self.generation.get(&p).copied().unwrap_or(0) == *generation
+                    other.partition == slice.partition
+                        && self.generation.get(&p).copied().unwrap_or(0) == *generation
                 }));
                 assert_eq!(self.held[&p][0], slice.first, "not the oldest");
-                assert!(self.letters.insert(p, slice).is_none(), "two letters of one partition");
+                assert!(
+                    self.letters.insert(p, slice).is_none(),
+                    "two letters of one partition"
+                );
             }
         }
     }
@@ -185,30 +209,67 @@ impl World {
         for slice in &slices {
             let p = slice.partition.number;
             assert!(
-                !self.flying.values().flatten().any(|(other, _)| other.partition == slice.partition),
+                !self
+                    .flying
+                    .values()
+                    .flatten()
+                    .any(|(other, _)| other.partition == slice.partition),
                 "two slices of partition {p} in flight"
             );
             let front = &self.held[&p][..slice.records];
-            assert!(!self.letters.contains_key(&p), "partition {p} does not wait for its destination");
-            assert_eq!((front[0], front[front.len() - 1]), (slice.first, slice.last), "partition {p} skips or reorders");
-            bytes += self.limits.partition_overhead + front.iter().map(|o| self.records[&(p, *o)].size + 1).sum::<usize>();
+            assert!(
+                !self.letters.contains_key(&p),
+                "partition {p} does not wait for its destination"
+            );
+            assert_eq!(
+                (front[0], front[front.len() - 1]),
+                (slice.first, slice.last),
+                "partition {p} skips or reorders"
+            );
+            bytes += self.limits.partition_overhead
+                + front
+                    .iter()
+                    .map(|o| self.records[&(p, *o)].size + 1)
+                    .sum::<usize>();
             let old = |o: &Offset| {
-                self.limits.max_age.is_some_and(|age| self.records[&(p, *o)].is_older(self.now, age.as_millis() as Millis))
+                self.limits.max_age.is_some_and(|age| {
+                    self.records[&(p, *o)].is_older(self.now, age.as_millis() as Millis)
+                })
             };
-            assert!(!front.iter().any(old), "partition {p}: a record that is too old travels");
+            assert!(
+                !front.iter().any(old),
+                "partition {p}: a record that is too old travels"
+            );
         }
-        assert!(bytes <= self.limits.max_payload, "{bytes} bytes in one event");
-        let tagged = slices.into_iter().map(|slice| (slice, self.generation.get(&slice.partition.number).copied().unwrap_or(0)));
+        assert!(
+            bytes <= self.limits.max_payload,
+            "{bytes} bytes in one event"
+        );
+        let tagged = slices.into_iter().map(|slice| {
+            (
+                slice,
+                self.generation
+                    .get(&slice.partition.number)
+                    .copied()
+                    .unwrap_or(0),
+            )
+        });
         let tagged = tagged.collect();
         self.flying.insert(id, tagged);
     }
 
     /// The destination answers for one partition.
     fn post(&mut self, taken: bool) {
-        let Some((p, slice)) = self.letters.pop_first() else { return };
+        let Some((p, slice)) = self.letters.pop_first() else {
+            return;
+        };
         if taken {
             let held = &self.held[&p];
-            let over: Vec<Offset> = held.iter().copied().filter(|o| (slice.first..=slice.last).contains(o)).collect();
+            let over: Vec<Offset> = held
+                .iter()
+                .copied()
+                .filter(|o| (slice.first..=slice.last).contains(o))
+                .collect();
             assert_eq!(over.len(), slice.records);
             self.given_up.entry(p).or_default().extend(over);
         }
@@ -226,8 +287,16 @@ impl World {
                 skipped = Some(at);
             } else {
                 // producers' clocks and delays differ; one of seven writes no time
-                let time = if at % 7 == 3 { -1 } else { self.now - at % 5 * 900 };
-                let record = Record { offset: at, size, time };
+                let time = if at % 7 == 3 {
+                    -1
+                } else {
+                    self.now - at % 5 * 900
+                };
+                let record = Record {
+                    offset: at,
+                    size,
+                    time,
+                };
                 records.push(record);
                 self.records.insert((p, at), record);
                 self.held.entry(p).or_default().push(at);
@@ -242,7 +311,14 @@ impl World {
     }
 
     fn finish(&mut self, which: usize, how: &How) {
-        let Some(id) = self.flying.keys().nth(which % self.flying.len().max(1)).copied() else { return };
+        let Some(id) = self
+            .flying
+            .keys()
+            .nth(which % self.flying.len().max(1))
+            .copied()
+        else {
+            return;
+        };
         let slices = self.flying.remove(&id).unwrap();
         let mut failures = Vec::new();
         for (slice, generation) in &slices {
@@ -255,17 +331,32 @@ impl World {
                 How::Success => self.done.entry(p).or_default().extend(front),
                 How::Partial(at) => {
                     if let Some(offset) = front.get(*at) {
-                        failures.push(Failure { partition: slice.partition, offset: *front.last().unwrap() });
-                        failures.push(Failure { partition: slice.partition, offset: *offset });
+                        failures.push(Failure {
+                            partition: slice.partition,
+                            offset: *front.last().unwrap(),
+                        });
+                        failures.push(Failure {
+                            partition: slice.partition,
+                            offset: *offset,
+                        });
                     }
-                    self.done.entry(p).or_default().extend(front.into_iter().take(*at));
+                    self.done
+                        .entry(p)
+                        .or_default()
+                        .extend(front.into_iter().take(*at));
                 }
-                How::Nonsense => failures.push(Failure { partition: slice.partition, offset: slice.last + 1 }),
+                How::Nonsense => failures.push(Failure {
+                    partition: slice.partition,
+                    offset: slice.last + 1,
+                }),
                 How::Failed | How::NotInvoked => {}
             }
         }
         if matches!(how, How::Nonsense) && failures.is_empty() {
-            failures.push(Failure { partition: partition(99), offset: 0 });
+            failures.push(Failure {
+                partition: partition(99),
+                offset: 0,
+            });
         }
         let finish = match how {
             How::Success => Finish::Answered(Vec::new()),
@@ -278,7 +369,11 @@ impl World {
 
     fn rebalance(&mut self, p: i32, lost: bool) {
         let given = [partition(p)];
-        self.step(if lost { Input::Lost(&given) } else { Input::Revoked(&given) });
+        self.step(if lost {
+            Input::Lost(&given)
+        } else {
+            Input::Revoked(&given)
+        });
         *self.generation.entry(p).or_default() += 1;
         self.held.remove(&p);
         self.letters.remove(&p);
@@ -289,7 +384,8 @@ impl World {
     /// What lies before the new place counts as over: the operator passed it.
     fn seek(&mut self, p: i32, tenths: i64) {
         let to = self.position[&p] * tenths / 10;
-        let passed = std::iter::successors(Some(next_offset(0)), |at| Some(next_offset(at + 1))).take_while(|at| *at < to);
+        let passed = std::iter::successors(Some(next_offset(0)), |at| Some(next_offset(at + 1)))
+            .take_while(|at| *at < to);
         self.given_up.entry(p).or_default().extend(passed);
         *self.generation.entry(p).or_default() += 1;
         self.held.remove(&p);
@@ -297,7 +393,13 @@ impl World {
         self.position.insert(p, to);
         self.committed.insert(p, to);
         self.step(Input::Sought(partition(p), to));
-        assert_eq!(self.machine.position(partition(p)), Some(Position { first_held: None, next: Some(to) }));
+        assert_eq!(
+            self.machine.position(partition(p)),
+            Some(Position {
+                first_held: None,
+                next: Some(to)
+            })
+        );
     }
 
     fn skip(&mut self, p: i32) {
@@ -306,20 +408,36 @@ impl World {
         };
         self.step(Input::Skip(partition(p), first + 1));
         assert_eq!(
-            self.machine.position(partition(p)).and_then(|position| position.first_held),
+            self.machine
+                .position(partition(p))
+                .and_then(|position| position.first_held),
             Some(first),
             "it is another one"
         );
         *self.generation.entry(p).or_default() += 1;
         let waited = self.letters.remove(&p).is_some();
         self.step(Input::Skip(partition(p), first));
-        let over = self.given_up.get(&p).is_some_and(|over| over.contains(&first));
-        assert!(over || (!waited && self.letters.get(&p).is_some_and(|slice| slice.last == first)), "it is passed or on its way");
+        let over = self
+            .given_up
+            .get(&p)
+            .is_some_and(|over| over.contains(&first));
+        assert!(
+            over || (!waited
+                && self
+                    .letters
+                    .get(&p)
+                    .is_some_and(|slice| slice.last == first)),
+            "it is passed or on its way"
+        );
     }
 
     fn apply(&mut self, event: &Event) {
         match event {
-            Event::Deliver { partition, records, size } => self.deliver(*partition, *records, *size),
+            Event::Deliver {
+                partition,
+                records,
+                size,
+            } => self.deliver(*partition, *records, *size),
             Event::Post { taken } => self.post(*taken),
             Event::Finish { which, how } => self.finish(*which, how),
             Event::Rebalance { partition, lost } => self.rebalance(*partition, *lost),
@@ -345,9 +463,19 @@ impl World {
             self.post(true);
             self.finish(0, &How::Success);
         }
-        assert!(self.held.values().all(Vec::is_empty), "records are stuck: {:?}", self.held);
+        assert!(
+            self.held.values().all(Vec::is_empty),
+            "records are stuck: {:?}",
+            self.held
+        );
         for p in 0..PARTITIONS {
-            let last = self.done.get(&p).into_iter().chain(self.given_up.get(&p)).flatten().max();
+            let last = self
+                .done
+                .get(&p)
+                .into_iter()
+                .chain(self.given_up.get(&p))
+                .flatten()
+                .max();
             assert!(
                 last.is_none_or(|last| self.committed[&p] > *last || self.position[&p] <= *last),
                 "partition {p} is done but not committed"

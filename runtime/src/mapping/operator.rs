@@ -18,12 +18,17 @@ impl Machine {
     /// Where a partition is; `None`: it is not this host's.
     pub fn position(&self, partition: Partition) -> Option<Position> {
         let state = self.partitions.get(&partition)?;
-        Some(Position { first_held: state.first(), next: state.next() })
+        Some(Position {
+            first_held: state.first(),
+            next: state.next(),
+        })
     }
 
     /// The partition is read from `next` on: what is held of it is void, and `next` is to be committed.
     pub(super) fn sought(&mut self, partition: Partition, next: Offset, out: &mut Vec<Action>) {
-        let Some(state) = self.partitions.get(&partition) else { return };
+        let Some(state) = self.partitions.get(&partition) else {
+            return;
+        };
         if state.paused {
             out.push(Action::Resume(partition));
         }
@@ -34,16 +39,32 @@ impl Machine {
     }
 
     /// Gives up the partition's oldest record, if it is this one: to the destination, unless it waits there already.
-    pub(super) fn skip_record(&mut self, now: Millis, partition: Partition, offset: Offset, out: &mut Vec<Action>) {
+    pub(super) fn skip_record(
+        &mut self,
+        now: Millis,
+        partition: Partition,
+        offset: Offset,
+        out: &mut Vec<Action>,
+    ) {
         let epoch = self.next_epoch();
-        let Some(state) = self.partitions.get_mut(&partition).filter(|state| state.first() == Some(offset)) else { return };
+        let Some(state) = self
+            .partitions
+            .get_mut(&partition)
+            .filter(|state| state.first() == Some(offset))
+        else {
+            return;
+        };
         state.epoch = epoch;
         state.not_before = now;
         if state.held.take().is_none() {
             return self.give_up(now, partition, 1, Reason::Skipped, out);
         }
         // the destination takes nothing: the operator passes the record all the same
-        out.extend(state.front(partition, 1).map(|slice| Action::Discard(slice, Reason::Skipped)));
+        out.extend(
+            state
+                .front(partition, 1)
+                .map(|slice| Action::Discard(slice, Reason::Skipped)),
+        );
         self.over(partition, 1, out);
     }
 }

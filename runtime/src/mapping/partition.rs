@@ -58,7 +58,11 @@ impl State {
 
     pub(super) fn push(&mut self, records: &[Record], now: Millis) {
         for record in records {
-            debug_assert!(self.queue.back().is_none_or(|(last, _)| last.offset < record.offset));
+            debug_assert!(
+                self.queue
+                    .back()
+                    .is_none_or(|(last, _)| last.offset < record.offset)
+            );
             self.bytes += record.size;
             self.queue.push_back((*record, now));
         }
@@ -88,7 +92,10 @@ impl State {
 
     /// The time of the oldest record that is held, if it has one.
     pub(super) fn first_time(&self) -> Option<Millis> {
-        self.queue.front().map(|(record, _)| record.time).filter(|time| *time >= 0)
+        self.queue
+            .front()
+            .map(|(record, _)| record.time)
+            .filter(|time| *time >= 0)
     }
 
     /// Next offset to be done; `None` before anything was.
@@ -115,7 +122,9 @@ impl State {
 
     /// When the first record arrived.
     pub(super) fn oldest_arrival(&self) -> Millis {
-        self.queue.front().map_or(Millis::MAX, |(_, arrived)| *arrived)
+        self.queue
+            .front()
+            .map_or(Millis::MAX, |(_, arrived)| *arrived)
     }
 
     pub(super) fn retry(&self) -> Option<Segment> {
@@ -126,7 +135,12 @@ impl State {
     pub(super) fn front(&self, partition: Partition, records: usize) -> Option<Slice> {
         let last = self.queue.get(records.checked_sub(1)?)?.0.offset;
         let first = self.queue.front()?.0.offset;
-        Some(Slice { partition, first, last, records })
+        Some(Slice {
+            partition,
+            first,
+            last,
+            records,
+        })
     }
 
     /// How many records from the front fit into `count` records and `bytes` bytes (with a comma each), and their bytes.
@@ -150,28 +164,50 @@ impl State {
 
     /// Records at the front that are older than `limit`.
     pub(super) fn expired(&self, now: Millis, limit: Millis) -> usize {
-        self.queue.iter().take_while(|(record, _)| record.is_older(now, limit)).count()
+        self.queue
+            .iter()
+            .take_while(|(record, _)| record.is_older(now, limit))
+            .count()
     }
 
     /// Of the first `records`, those before the first one that is older than `limit` (all of them where none is).
     pub(super) fn young(&self, records: usize, now: Millis, limit: Millis) -> usize {
-        self.queue.iter().take(records).take_while(|(record, _)| !record.is_older(now, limit)).count()
+        self.queue
+            .iter()
+            .take(records)
+            .take_while(|(record, _)| !record.is_older(now, limit))
+            .count()
     }
 
     /// Cuts the front segment behind its first `records`; both parts keep its attempts.
     pub(super) fn split(&mut self, records: usize) {
-        let Some(segment) = self.segments.front_mut().filter(|segment| segment.records > records) else { return };
-        let rest = Segment { records: segment.records - records, attempts: segment.attempts };
+        let Some(segment) = self
+            .segments
+            .front_mut()
+            .filter(|segment| segment.records > records)
+        else {
+            return;
+        };
+        let rest = Segment {
+            records: segment.records - records,
+            attempts: segment.attempts,
+        };
         segment.records = records;
         self.segments.insert(1, rest);
     }
 
     /// Position within the first `records` of the lowest of `offsets`. An offset that is none of theirs is given back.
-    pub(super) fn lowest(&self, records: usize, offsets: impl Iterator<Item = Offset>) -> Result<Option<usize>, Offset> {
+    pub(super) fn lowest(
+        &self,
+        records: usize,
+        offsets: impl Iterator<Item = Offset>,
+    ) -> Result<Option<usize>, Offset> {
         let mut lowest: Option<usize> = None;
         let records = records.min(self.queue.len());
         for offset in offsets {
-            let at = self.queue.partition_point(|(record, _)| record.offset < offset);
+            let at = self
+                .queue
+                .partition_point(|(record, _)| record.offset < offset);
             if at >= records || self.queue[at].0.offset != offset {
                 return Err(offset);
             }

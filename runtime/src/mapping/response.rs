@@ -38,13 +38,18 @@ struct Identifier {
 ///
 /// # Errors
 /// Says what is malformed: the caller has to treat the whole batch as failed, as the service does.
-pub fn failures(answer: &[u8], partition: impl Fn(&str) -> Option<Partition>) -> Result<Vec<Failure>, String> {
+pub fn failures(
+    answer: &[u8],
+    partition: impl Fn(&str) -> Option<Partition>,
+) -> Result<Vec<Failure>, String> {
     if answer.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }
     let answer: Option<Answer> = strict_json::from_slice(answer)
         .map_err(|error| format!("the partial batch response is malformed ({error}); expected {{\"batchItemFailures\":[{{\"itemIdentifier\":{{\"partition\":\"topic-0\",\"offset\":42}}}}]}}"))?;
-    let items = answer.and_then(|answer| answer.batch_item_failures).unwrap_or_default();
+    let items = answer
+        .and_then(|answer| answer.batch_item_failures)
+        .unwrap_or_default();
     items
         .into_iter()
         .map(|Item { item_identifier: Identifier { partition: name, offset } }| {
@@ -68,32 +73,65 @@ mod tests {
 
     #[test]
     fn nothing_null_and_empty_mean_success() {
-        for answer in ["", " ", "null", "{}", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#, r#"{"ok":true}"#] {
+        for answer in [
+            "",
+            " ",
+            "null",
+            "{}",
+            r#"{"batchItemFailures":[]}"#,
+            r#"{"batchItemFailures":null}"#,
+            r#"{"ok":true}"#,
+        ] {
             assert_eq!(read(answer), Ok(Vec::new()), "{answer}");
         }
     }
 
     #[test]
     fn identifiers_name_partition_and_offset() {
-        let answer = r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"orders-3","offset":42}}]}"#;
-        let partition = Partition { topic: 0, number: 3 };
-        assert_eq!(read(answer), Ok(vec![Failure { partition, offset: 42 }]));
+        let answer =
+            r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"orders-3","offset":42}}]}"#;
+        let partition = Partition {
+            topic: 0,
+            number: 3,
+        };
+        assert_eq!(
+            read(answer),
+            Ok(vec![Failure {
+                partition,
+                offset: 42
+            }])
+        );
     }
 
     #[test]
     fn malformed_identifiers_are_errors_that_say_what_is_wrong() {
         let cases = [
-            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, "malformed"),
-            (r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"orders-3"}}]}"#, "offset"),
-            (r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"other-3","offset":1}}]}"#, "other-3"),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+                "malformed",
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"orders-3"}}]}"#,
+                "offset",
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"other-3","offset":1}}]}"#,
+                "other-3",
+            ),
             (r#"{"batchItemFailures":[{}]}"#, "itemIdentifier"),
             (r#""done""#, "malformed"),
             // arrays that name the fields by their position
             (r#"[[[["orders-3",42]]]]"#, "malformed"),
             ("[]", "malformed"),
             ("[null]", "malformed"),
-            (r#"{"batchItemFailures":[[{"partition":"orders-3","offset":42}]]}"#, "malformed"),
-            (r#"{"batchItemFailures":[{"itemIdentifier":["orders-3",42]}]}"#, "malformed"),
+            (
+                r#"{"batchItemFailures":[[{"partition":"orders-3","offset":42}]]}"#,
+                "malformed",
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":["orders-3",42]}]}"#,
+                "malformed",
+            ),
         ];
         for (answer, expected) in cases {
             let error = read(answer).unwrap_err();

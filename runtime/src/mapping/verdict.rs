@@ -11,16 +11,29 @@ pub fn verdict(
     partition: impl Fn(&str) -> Option<Partition>,
 ) -> (Finish, Option<String>) {
     match result {
-        Ok(Response { outcome: Outcome::Answer(answer), .. }) if partial => match failures(answer, partition) {
+        Ok(Response {
+            outcome: Outcome::Answer(answer),
+            ..
+        }) if partial => match failures(answer, partition) {
             Ok(failures) => (Finish::Answered(failures), None),
             Err(why) => (Finish::Failed, Some(why)),
         },
         // whatever it says
-        Ok(Response { outcome: Outcome::Answer(_), .. }) => (Finish::Answered(Vec::new()), None),
-        Ok(Response { outcome: Outcome::Interrupted(_), .. })
-        | Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => (Finish::NotInvoked, None),
-        Ok(Response { outcome: Outcome::Error(_), .. }) | Err(Rejected::NotFound(_) | Rejected::TooLarge(_)) => {
-            (Finish::Failed, None)
+        Ok(Response {
+            outcome: Outcome::Answer(_),
+            ..
+        }) => (Finish::Answered(Vec::new()), None),
+        Ok(Response {
+            outcome: Outcome::Interrupted(_),
+            ..
+        })
+        | Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {
+            (Finish::NotInvoked, None)
         }
+        Ok(Response {
+            outcome: Outcome::Error(_),
+            ..
+        })
+        | Err(Rejected::NotFound(_) | Rejected::TooLarge(_)) => (Finish::Failed, None),
     }
 }

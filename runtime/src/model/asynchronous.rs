@@ -25,17 +25,27 @@ pub const MAX_EVENT_RETRIES: u32 = 2;
 
 impl Default for EventInvoke {
     fn default() -> Self {
-        Self { max_retries: MAX_EVENT_RETRIES, max_age: MAX_EVENT_AGE, on_success: None, on_failure: None, dead_letters: None }
+        Self {
+            max_retries: MAX_EVENT_RETRIES,
+            max_age: MAX_EVENT_AGE,
+            on_success: None,
+            on_failure: None,
+            dead_letters: None,
+        }
     }
 }
 
 impl EventInvoke {
     /// ARNs of the queues that are told of ends.
     pub fn queues(&self) -> impl Iterator<Item = &str> {
-        let targets = self.on_success.iter().chain(&self.on_failure).filter_map(|target| match target {
-            EventTarget::Queue(arn) => Some(arn.as_str()),
-            EventTarget::Function(_) => None,
-        });
+        let targets = self
+            .on_success
+            .iter()
+            .chain(&self.on_failure)
+            .filter_map(|target| match target {
+                EventTarget::Queue(arn) => Some(arn.as_str()),
+                EventTarget::Function(_) => None,
+            });
         targets.chain(self.dead_letters.as_deref())
     }
 }

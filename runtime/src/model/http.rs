@@ -43,7 +43,10 @@ pub struct Throttling {
 impl Throttling {
     /// The limit of a route.
     pub fn of(&self, route: &Route) -> Option<Throttle> {
-        let own = self.routes.get(&route.key()).or_else(|| self.routes.get(&format!("* {}", route.path)));
+        let own = self
+            .routes
+            .get(&route.key())
+            .or_else(|| self.routes.get(&format!("* {}", route.path)));
         own.copied().or(self.default)
     }
 }
@@ -60,7 +63,11 @@ pub struct Throttle {
 impl Api {
     /// Where its routes begin: under the stage, unless that is `$default`.
     pub fn base_path(&self) -> String {
-        if self.stage == "$default" { String::new() } else { format!("/{}", self.stage) }
+        if self.stage == "$default" {
+            String::new()
+        } else {
+            format!("/{}", self.stage)
+        }
     }
 }
 
@@ -150,7 +157,11 @@ pub struct Route {
 impl Route {
     /// `GET /orders/{number}`, or `$default`.
     pub fn key(&self) -> String {
-        if self.path == "$default" { self.path.clone() } else { format!("{} {}", self.method, self.path) }
+        if self.path == "$default" {
+            self.path.clone()
+        } else {
+            format!("{} {}", self.method, self.path)
+        }
     }
 }
 

@@ -61,7 +61,14 @@ pub enum LogLevel {
 
 impl LogLevel {
     /// Every level, the most detailed first.
-    pub const ALL: [Self; 6] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
+    pub const ALL: [Self; 6] = [
+        Self::Trace,
+        Self::Debug,
+        Self::Info,
+        Self::Warn,
+        Self::Error,
+        Self::Fatal,
+    ];
 
     /// The service's word for it.
     pub fn word(self) -> &'static str {

@@ -13,10 +13,13 @@ pub fn function_name(written: &str) -> (&str, Option<&str>) {
     let bare = match &parts[..] {
         ["arn", _, "lambda", _, _, "function", rest] => rest,
         ["function", ..] => written.split_once(':').map_or(written, |(_, rest)| rest),
-        [account, "function", ..] if super::location::is_account(account) => written.splitn(3, ':').last().unwrap_or(written),
+        [account, "function", ..] if super::location::is_account(account) => {
+            written.splitn(3, ':').last().unwrap_or(written)
+        }
         _ => written,
     };
-    bare.split_once(':').map_or((bare, None), |(name, qualifier)| (name, Some(qualifier)))
+    bare.split_once(':')
+        .map_or((bare, None), |(name, qualifier)| (name, Some(qualifier)))
 }
 
 #[cfg(test)]
@@ -28,9 +31,16 @@ mod tests {
         let arn = "arn:aws-cn:lambda:cn-north-1:123456789012:function:shop";
         for written in ["shop", "function:shop", "123456789012:function:shop", arn] {
             assert_eq!(function_name(written), ("shop", None), "{written}");
-            assert_eq!(function_name(&format!("{written}:live")), ("shop", Some("live")), "{written}:live");
+            assert_eq!(
+                function_name(&format!("{written}:live")),
+                ("shop", Some("live")),
+                "{written}:live"
+            );
         }
-        assert_eq!(function_name("my-function:live"), ("my-function", Some("live")));
+        assert_eq!(
+            function_name("my-function:live"),
+            ("my-function", Some("live"))
+        );
         assert_eq!(function_name("my-function"), ("my-function", None));
         assert_eq!(function_name(""), ("", None));
     }

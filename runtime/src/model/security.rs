@@ -63,8 +63,15 @@ impl Security {
     /// Every value of it that must never be printed.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let login = self.login.as_ref().map(|login| login.password.reveal());
-        let key = self.certificate.as_ref().map(|certificate| certificate.key.reveal());
-        let password = self.certificate.as_ref().and_then(|certificate| certificate.key_password.as_ref()).map(Hidden::reveal);
+        let key = self
+            .certificate
+            .as_ref()
+            .map(|certificate| certificate.key.reveal());
+        let password = self
+            .certificate
+            .as_ref()
+            .and_then(|certificate| certificate.key_password.as_ref())
+            .map(Hidden::reveal);
         [login, key, password].into_iter().flatten()
     }
 }

@@ -74,18 +74,43 @@ pub fn points(line: &str) -> Vec<Point> {
     if !line.starts_with('{') || !line.contains("\"_aws\"") {
         return Vec::new();
     }
-    let Ok(mut root) = strict_json::from_str::<BTreeMap<String, Value>>(line) else { return Vec::new() };
-    let metadata = root.remove("_aws").and_then(|metadata| strict_json::from_value::<Metadata>(metadata).ok());
-    let directives = metadata.map(|metadata| metadata.directives).unwrap_or_default();
-    directives.iter().flat_map(|directive| read(directive, &root)).take(MOST_METRICS).collect()
+    let Ok(mut root) = strict_json::from_str::<BTreeMap<String, Value>>(line) else {
+        return Vec::new();
+    };
+    let metadata = root
+        .remove("_aws")
+        .and_then(|metadata| strict_json::from_value::<Metadata>(metadata).ok());
+    let directives = metadata
+        .map(|metadata| metadata.directives)
+        .unwrap_or_default();
+    directives
+        .iter()
+        .flat_map(|directive| read(directive, &root))
+        .take(MOST_METRICS)
+        .collect()
 }
 
-fn read<'a>(directive: &'a Directive, root: &'a BTreeMap<String, Value>) -> impl Iterator<Item = Point> + use<'a> {
-    let detailed = directive.dimensions.iter().rev().max_by_key(|set| set.len());
-    let names = detailed.into_iter().flatten().filter(|name| fits(name, &DIMENSION)).take(MOST_DIMENSIONS);
-    let dimensions: BTreeMap<String, String> =
-        names.filter_map(|name| Some((name.clone(), dimension(root.get(name)?)?))).collect();
-    let named = directive.metrics.iter().filter(|metric| fits(&directive.namespace, &NAME) && fits(&metric.name, &NAME));
+fn read<'a>(
+    directive: &'a Directive,
+    root: &'a BTreeMap<String, Value>,
+) -> impl Iterator<Item = Point> + use<'a> {
+    let detailed = directive
+        .dimensions
+        .iter()
+        .rev()
+        .max_by_key(|set| set.len());
+    let names = detailed
+        .into_iter()
+        .flatten()
+        .filter(|name| fits(name, &DIMENSION))
+        .take(MOST_DIMENSIONS);
+    let dimensions: BTreeMap<String, String> = names
+        .filter_map(|name| Some((name.clone(), dimension(root.get(name)?)?)))
+        .collect();
+    let named = directive
+        .metrics
+        .iter()
+        .filter(|metric| fits(&directive.namespace, &NAME) && fits(&metric.name, &NAME));
     named.filter_map(move |metric| {
         let values = numbers(root.get(&metric.name)?);
         (!values.is_empty()).then(|| Point {
@@ -137,7 +162,12 @@ mod tests {
         assert_eq!(names, ["Sold", "Took"]);
         assert_eq!(found[0].values, [3.0]);
         assert_eq!(found[1].values, [1.5, 2.0]);
-        assert_eq!(found[0].dimensions, [("Env", "demo"), ("Kind", "7")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        assert_eq!(
+            found[0].dimensions,
+            [("Env", "demo"), ("Kind", "7")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into()
+        );
     }
 
     /// Arrays in the place of objects.
@@ -147,12 +177,20 @@ mod tests {
     fn names_out_of_bounds_are_left_out() {
         let line = |namespace: &str, name: &str, dimension: &str| {
             let directive = json!({"Namespace": namespace, "Dimensions": [[dimension]], "Metrics": [{"Name": name}]});
-            points(&json!({"_aws": {"CloudWatchMetrics": [directive]}, name: 1, dimension: "v"}).to_string())
+            points(
+                &json!({"_aws": {"CloudWatchMetrics": [directive]}, name: 1, dimension: "v"})
+                    .to_string(),
+            )
         };
         let long = "x".repeat(1025);
         assert_eq!(line("S", "M", &long[..250])[0].dimensions.len(), 1);
         assert_eq!(line("S", "M", &long[..251])[0].dimensions.len(), 0);
-        for (namespace, name) in [("", "M"), ("S", ""), (long.as_str(), "M"), ("S", long.as_str())] {
+        for (namespace, name) in [
+            ("", "M"),
+            ("S", ""),
+            (long.as_str(), "M"),
+            ("S", long.as_str()),
+        ] {
             assert_eq!(line(namespace, name, "D"), []);
         }
     }

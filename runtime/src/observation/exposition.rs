@@ -51,7 +51,10 @@ impl Exposition {
         let mut series = name.to_owned();
         for (at, (label, text)) in labels.iter().enumerate() {
             let open = if at == 0 { '{' } else { ',' };
-            let text = terminal::block(text).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let text = terminal::block(text)
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n");
             let _ = write!(series, "{open}{label}=\"{text}\"");
         }
         if !labels.is_empty() {
@@ -80,9 +83,17 @@ impl Exposition {
         let bucket = format!("{name}_bucket");
         for (bound, count) in histogram.cumulative() {
             let bound = bound.to_string();
-            self.sample(&bucket, &[labels, &[("le", bound.as_str())]].concat(), count);
+            self.sample(
+                &bucket,
+                &[labels, &[("le", bound.as_str())]].concat(),
+                count,
+            );
         }
-        self.sample(&bucket, &[labels, &[("le", "+Inf")]].concat(), histogram.count());
+        self.sample(
+            &bucket,
+            &[labels, &[("le", "+Inf")]].concat(),
+            histogram.count(),
+        );
         self.sample(&format!("{name}_sum"), labels, histogram.sum());
         self.sample(&format!("{name}_count"), labels, histogram.count());
     }
@@ -102,7 +113,11 @@ impl Exposition {
             }
             let known = character.is_ascii_alphanumeric();
             if known || !name.ends_with('_') {
-                name.push(if known { character.to_ascii_lowercase() } else { '_' });
+                name.push(if known {
+                    character.to_ascii_lowercase()
+                } else {
+                    '_'
+                });
             }
             before = character;
         }
@@ -153,7 +168,13 @@ mod tests {
 
     #[test]
     fn names_are_what_the_format_allows() {
-        let cases = [("OrdersStored", "orders_stored"), ("AWS/Thing two", "aws_thing_two"), ("9x", "_9x"), ("", "_"), ("ä", "_")];
+        let cases = [
+            ("OrdersStored", "orders_stored"),
+            ("AWS/Thing two", "aws_thing_two"),
+            ("9x", "_9x"),
+            ("", "_"),
+            ("ä", "_"),
+        ];
         for (given, wanted) in cases {
             assert_eq!(Exposition::name(given), wanted, "{given}");
         }

@@ -34,19 +34,38 @@ pub struct Failures {
 impl Failures {
     /// Keeps `max` groups.
     pub fn new(max: usize) -> Self {
-        Self { max, groups: VecDeque::new() }
+        Self {
+            max,
+            groups: VecDeque::new(),
+        }
     }
 
     /// Counts an invocation that failed; one that did not is left out. The group that failed longest ago makes room.
     pub fn add(&mut self, ended: Ended) {
         let Some(error) = &ended.error else { return };
-        let key = (ended.function.clone(), error.error_type.clone(), shape(&error.message));
-        let known = self.groups.iter().position(|(other, _)| *other == key).and_then(|at| self.groups.remove(at));
-        let (times, first_ms) = known.map_or((0, ended.at_ms), |(_, group)| (group.times, group.first_ms));
+        let key = (
+            ended.function.clone(),
+            error.error_type.clone(),
+            shape(&error.message),
+        );
+        let known = self
+            .groups
+            .iter()
+            .position(|(other, _)| *other == key)
+            .and_then(|at| self.groups.remove(at));
+        let (times, first_ms) =
+            known.map_or((0, ended.at_ms), |(_, group)| (group.times, group.first_ms));
         if self.groups.len() >= self.max {
             self.groups.pop_front();
         }
-        self.groups.push_back((key, FailureGroup { times: times + 1, first_ms, last: ended }));
+        self.groups.push_back((
+            key,
+            FailureGroup {
+                times: times + 1,
+                first_ms,
+                last: ended,
+            },
+        ));
     }
 
     /// The group that failed last comes first.
@@ -62,11 +81,20 @@ pub fn shape(message: &str) -> String {
     let mut rest = message;
     while let Some(first) = rest.chars().next() {
         let word = |c: char| c.is_alphanumeric() || c == '-';
-        let length = if word(first) { rest.find(|c| !word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
+        let length = if word(first) {
+            rest.find(|c| !word(c)).unwrap_or(rest.len())
+        } else {
+            first.len_utf8()
+        };
         let (run, after) = rest.split_at(length);
         rest = after;
         let digit = run.bytes().any(|byte| byte.is_ascii_digit());
-        if digit && run.len() >= 8 && run.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+        if digit
+            && run.len() >= 8
+            && run
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+        {
             shape.push('#');
         } else {
             let mut number = false;
@@ -93,30 +121,61 @@ mod tests {
     fn failed(at_ms: u64, function: &str, message: &str) -> Ended {
         let error = Some(Failure::new("E", message));
         let (function, request_id) = (function.to_owned(), format!("r{at_ms}"));
-        Ended { at_ms, function, request_id, records: 0, duration_ms: 1.0, init_ms: None, error }
+        Ended {
+            at_ms,
+            function,
+            request_id,
+            records: 0,
+            duration_ms: 1.0,
+            init_ms: None,
+            error,
+        }
     }
 
     #[test]
     fn failures_that_look_alike_are_one_group_with_their_count() {
         let mut failures = Failures::new(3);
         for n in 0..500 {
-            failures.add(failed(n, "F", &format!("RequestId: {:08x}-12ab Error: order {n} is missing", n * 7)));
+            failures.add(failed(
+                n,
+                "F",
+                &format!("RequestId: {:08x}-12ab Error: order {n} is missing", n * 7),
+            ));
         }
         failures.add(failed(500, "F", "other"));
         failures.add(failed(501, "G", "other"));
-        failures.add(Ended { error: None, ..failed(502, "G", "") });
-        let groups: Vec<_> = failures.newest().map(|group| (group.last.function.as_str(), group.times, group.first_ms)).collect();
+        failures.add(Ended {
+            error: None,
+            ..failed(502, "G", "")
+        });
+        let groups: Vec<_> = failures
+            .newest()
+            .map(|group| (group.last.function.as_str(), group.times, group.first_ms))
+            .collect();
         assert_eq!(groups, [("G", 1, 501), ("F", 1, 500), ("F", 500, 0)]);
         failures.add(failed(503, "F", "other"));
         failures.add(failed(504, "H", "new"));
-        let groups: Vec<_> = failures.newest().map(|group| (group.last.at_ms, group.times)).collect();
-        assert_eq!(groups, [(504, 1), (503, 2), (501, 1)], "the group that failed longest ago made room");
+        let groups: Vec<_> = failures
+            .newest()
+            .map(|group| (group.last.at_ms, group.times))
+            .collect();
+        assert_eq!(
+            groups,
+            [(504, 1), (503, 2), (501, 1)],
+            "the group that failed longest ago made room"
+        );
     }
 
     #[test]
     fn shapes_keep_words_and_lose_numbers() {
-        assert_eq!(shape("order 17 of 3.5 s: ORA-00942"), "order # of #.# s: ORA-#");
-        assert_eq!(shape("RequestId: 0f8c9a1e-aaaa-4bbb-8ccc-0123456789ab"), "RequestId: #");
+        assert_eq!(
+            shape("order 17 of 3.5 s: ORA-00942"),
+            "order # of #.# s: ORA-#"
+        );
+        assert_eq!(
+            shape("RequestId: 0f8c9a1e-aaaa-4bbb-8ccc-0123456789ab"),
+            "RequestId: #"
+        );
         assert_eq!(shape("deadbeef defaced added"), "deadbeef defaced added");
         assert!(shape(&"ä".repeat(5_000)).len() <= LONGEST_SHAPE + 3);
         assert_eq!(shape(""), "");

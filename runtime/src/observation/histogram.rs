@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 /// Upper bounds of the buckets, seconds: from a warm answer to the longest timeout a function may have.
-pub const BOUNDS: [f64; 14] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 900.0];
+pub const BOUNDS: [f64; 14] = [
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 900.0,
+];
 
 /// A histogram of durations.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,10 +28,13 @@ impl Histogram {
 
     /// How many, by upper bound (seconds): those up to and including it.
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
-        BOUNDS.iter().zip(&self.buckets).scan(0, |sum, (bound, count)| {
-            *sum += count;
-            Some((*bound, *sum))
-        })
+        BOUNDS
+            .iter()
+            .zip(&self.buckets)
+            .scan(0, |sum, (bound, count)| {
+                *sum += count;
+                Some((*bound, *sum))
+            })
     }
 
     /// All that were counted, those beyond the last bound included.

@@ -23,7 +23,9 @@ pub use exposition::{Exposition, Kind};
 pub use failures::{FailureGroup, Failures, shape};
 pub use histogram::{BOUNDS, Histogram};
 pub use names::Renamed;
-pub use observations::{Durations, Ended, Failure, FunctionObserver, Observations, RecentInvocation};
+pub use observations::{
+    Durations, Ended, Failure, FunctionObserver, Observations, RecentInvocation,
+};
 pub use recent::{Recent, shortened};
 pub use repeats::{FIRST_AGAIN, LONGEST_AGAIN, Repeats};
 pub use series::{MOST_SERIES, Series, Summed};

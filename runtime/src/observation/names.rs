@@ -26,7 +26,11 @@ pub struct Renamed {
 
 impl fmt::Display for Renamed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {} at /metrics: another metric or dimension has its plain name", self.original, self.name)
+        write!(
+            f,
+            "{} is {} at /metrics: another metric or dimension has its plain name",
+            self.original, self.name
+        )
     }
 }
 
@@ -49,11 +53,18 @@ impl Names {
             return None;
         }
         let (namespace, name) = metric;
-        let plain = format!("emf_{}_{}", Exposition::name(namespace), Exposition::name(name));
+        let plain = format!(
+            "emf_{}_{}",
+            Exposition::name(namespace),
+            Exposition::name(name)
+        );
         let original = format!("the metric {name} of {namespace}");
         let taken = |name: &str| clashes(name, &self.taken_families);
         let family = free(&plain, &format!("{namespace}\0{name}"), taken);
-        let renamed = (family != plain).then(|| Renamed { original, name: family.clone() });
+        let renamed = (family != plain).then(|| Renamed {
+            original,
+            name: family.clone(),
+        });
         self.renamed += u64::from(renamed.is_some());
         self.taken_families.insert(family.clone());
         self.families.insert(metric.clone(), family);
@@ -67,7 +78,10 @@ impl Names {
         }
         let plain = format!("d_{}", Exposition::name(dimension));
         let label = free(&plain, dimension, |name| self.taken_labels.contains(name));
-        let renamed = (label != plain).then(|| Renamed { original: format!("the dimension {dimension}"), name: label.clone() });
+        let renamed = (label != plain).then(|| Renamed {
+            original: format!("the dimension {dimension}"),
+            name: label.clone(),
+        });
         self.renamed += u64::from(renamed.is_some());
         self.taken_labels.insert(label.clone());
         self.labels.insert(dimension.to_owned(), label);
@@ -92,8 +106,10 @@ impl Names {
 
 /// The family would be read as a part of another summary, or another one as a part of it.
 fn clashes(name: &str, taken: &BTreeSet<String>) -> bool {
-    let part =
-        |part: &&str| name.strip_suffix(part).is_some_and(|of| taken.contains(of)) || taken.contains(&format!("{name}{part}"));
+    let part = |part: &&str| {
+        name.strip_suffix(part).is_some_and(|of| taken.contains(of))
+            || taken.contains(&format!("{name}{part}"))
+    };
     taken.contains(name) || PARTS.iter().any(part)
 }
 
@@ -104,7 +120,10 @@ fn free(plain: &str, original: &str, taken: impl Fn(&str) -> bool) -> String {
     }
     let hash = hex::encode(Sha256::digest(original));
     let longer = [8, 16].map(|digits| format!("{plain}_{}", &hash[..digits]));
-    longer.into_iter().find(|name| !taken(name)).unwrap_or_else(|| format!("{plain}_{hash}"))
+    longer
+        .into_iter()
+        .find(|name| !taken(name))
+        .unwrap_or_else(|| format!("{plain}_{hash}"))
 }
 
 #[cfg(test)]
@@ -112,23 +131,39 @@ mod tests {
     use super::*;
 
     fn families(names: &mut Names, metrics: &[(&str, &str)]) -> Vec<String> {
-        let metrics: Vec<_> = metrics.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let metrics: Vec<_> = metrics
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect();
         for metric in &metrics {
             names.metric(metric);
         }
-        metrics.iter().map(|metric| names.family_of(metric).to_owned()).collect()
+        metrics
+            .iter()
+            .map(|metric| names.family_of(metric).to_owned())
+            .collect()
     }
 
     #[test]
     fn a_metric_is_never_read_as_a_part_of_another() {
-        for pair in
-            [[("Shop", "Foo"), ("Shop", "Foo_count")], [("Shop", "FooSum"), ("Shop", "Foo")], [("A", "B_C"), ("A_B", "C")]]
-        {
+        for pair in [
+            [("Shop", "Foo"), ("Shop", "Foo_count")],
+            [("Shop", "FooSum"), ("Shop", "Foo")],
+            [("A", "B_C"), ("A_B", "C")],
+        ] {
             let mut names = Names::default();
             let found = families(&mut names, &pair);
-            assert!(!clashes(&found[1], &BTreeSet::from([found[0].clone()])), "{found:?}");
+            assert!(
+                !clashes(&found[1], &BTreeSet::from([found[0].clone()])),
+                "{found:?}"
+            );
             assert_eq!(names.renamed(), 1);
-            assert!(names.metric(&(pair[1].0.to_owned(), pair[1].1.to_owned())).is_none(), "it is reported once");
+            assert!(
+                names
+                    .metric(&(pair[1].0.to_owned(), pair[1].1.to_owned()))
+                    .is_none(),
+                "it is reported once"
+            );
         }
     }
 
@@ -138,7 +173,10 @@ mod tests {
         let first = families(&mut names, &[("S", "foo bar"), ("S", "FooBar")]);
         let mut names = Names::default();
         let second = families(&mut names, &[("S", "foo/bar"), ("S", "FooBar")]);
-        assert_eq!((first[1] == second[1], first[0].as_str()), (true, "emf_s_foo_bar"));
+        assert_eq!(
+            (first[1] == second[1], first[0].as_str()),
+            (true, "emf_s_foo_bar")
+        );
     }
 
     #[test]
@@ -146,7 +184,14 @@ mod tests {
         let mut names = Names::default();
         assert_eq!(names.dimension("Env"), None);
         let renamed = names.dimension("env").unwrap();
-        assert_eq!((names.label_of("Env"), names.label_of("env")), ("d_env", renamed.name.as_str()));
-        assert!(renamed.name.starts_with("d_env_") && renamed.to_string().contains("the dimension env is d_env_"), "{renamed}");
+        assert_eq!(
+            (names.label_of("Env"), names.label_of("env")),
+            ("d_env", renamed.name.as_str())
+        );
+        assert!(
+            renamed.name.starts_with("d_env_")
+                && renamed.to_string().contains("the dimension env is d_env_"),
+            "{renamed}"
+        );
     }
 }

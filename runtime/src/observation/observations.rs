@@ -55,7 +55,10 @@ pub struct Failure {
 impl Failure {
     /// Texts that come from a function are cut to what may be kept.
     pub fn new(error_type: &str, message: &str) -> Self {
-        Self { error_type: shortened(error_type, 200), message: shortened(message, LONGEST_MESSAGE) }
+        Self {
+            error_type: shortened(error_type, 200),
+            message: shortened(message, LONGEST_MESSAGE),
+        }
     }
 }
 
@@ -83,8 +86,18 @@ pub struct Observations(Arc<Mutex<State>>);
 
 impl Default for Observations {
     fn default() -> Self {
-        let (invocations, failures, groups) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED), Failures::new(REMEMBERED));
-        Self(Arc::new(Mutex::new(State { durations: BTreeMap::new(), invocations, failures, groups, series: Series::default() })))
+        let (invocations, failures, groups) = (
+            Recent::new(REMEMBERED),
+            Recent::new(REMEMBERED),
+            Failures::new(REMEMBERED),
+        );
+        Self(Arc::new(Mutex::new(State {
+            durations: BTreeMap::new(),
+            invocations,
+            failures,
+            groups,
+            series: Series::default(),
+        })))
     }
 }
 
@@ -117,12 +130,18 @@ impl Observations {
             return Vec::new();
         }
         let mut state = self.state();
-        points.into_iter().flat_map(|point| state.series.add(function, point)).collect()
+        points
+            .into_iter()
+            .flat_map(|point| state.series.add(function, point))
+            .collect()
     }
 
     /// One function's way to be observed.
     pub fn of(&self, function: &str) -> FunctionObserver {
-        FunctionObserver { function: function.to_owned(), observations: self.clone() }
+        FunctionObserver {
+            function: function.to_owned(),
+            observations: self.clone(),
+        }
     }
 
     /// By function.
@@ -133,7 +152,14 @@ impl Observations {
     /// The last invocations, newest first.
     pub fn invocations(&self) -> Vec<RecentInvocation> {
         let state = self.state();
-        state.invocations.numbered().map(|(number, ended)| RecentInvocation { number, ended: ended.clone() }).collect()
+        state
+            .invocations
+            .numbered()
+            .map(|(number, ended)| RecentInvocation {
+                number,
+                ended: ended.clone(),
+            })
+            .collect()
     }
 
     /// The last that failed, newest first: a flood of successes does not push them out.
@@ -162,7 +188,10 @@ pub struct FunctionObserver {
 impl FunctionObserver {
     /// The function's name is filled in.
     pub fn ended(&self, ended: Ended) {
-        self.observations.ended(Ended { function: self.function.clone(), ..ended });
+        self.observations.ended(Ended {
+            function: self.function.clone(),
+            ..ended
+        });
     }
 
     /// A line that it printed: see [`Observations::printed`].
@@ -177,7 +206,15 @@ mod tests {
 
     fn ended(n: usize, error: Option<Failure>) -> Ended {
         let (function, request_id) = (String::new(), n.to_string());
-        Ended { at_ms: n as u64, function, request_id, records: 0, duration_ms: 2.0, init_ms: None, error }
+        Ended {
+            at_ms: n as u64,
+            function,
+            request_id,
+            records: 0,
+            duration_ms: 2.0,
+            init_ms: None,
+            error,
+        }
     }
 
     #[test]
@@ -192,7 +229,10 @@ mod tests {
         assert!(failures[0].error.as_ref().unwrap().message.len() < 2_100);
         assert_eq!(observations.invocations().len(), REMEMBERED);
         let newest = observations.invocations().remove(0);
-        assert_eq!((newest.number, newest.ended.request_id.as_str()), (500, "499"));
+        assert_eq!(
+            (newest.number, newest.ended.request_id.as_str()),
+            (500, "499")
+        );
         assert_eq!(observations.durations()["F"].invocations.count(), 500);
     }
 }

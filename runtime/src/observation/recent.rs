@@ -13,7 +13,11 @@ pub struct Recent<T> {
 impl<T> Recent<T> {
     /// Keeps `most`.
     pub fn new(most: usize) -> Self {
-        Self { most, pushed: 0, items: VecDeque::with_capacity(most) }
+        Self {
+            most,
+            pushed: 0,
+            items: VecDeque::with_capacity(most),
+        }
     }
 
     /// Adds one; the oldest goes if there is no room.
@@ -34,7 +38,10 @@ impl<T> Recent<T> {
 
     /// Newest first, each with its number: how many there were when it was added.
     pub fn numbered(&self) -> impl Iterator<Item = (u64, &T)> {
-        (0..self.pushed).rev().map(|before| before + 1).zip(self.newest())
+        (0..self.pushed)
+            .rev()
+            .map(|before| before + 1)
+            .zip(self.newest())
     }
 }
 
@@ -43,7 +50,10 @@ pub fn shortened(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
-    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let end = (0..=most)
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0);
     format!("{}…", &text[..end])
 }
 

@@ -44,9 +44,18 @@ impl<K: Ord + Clone> Repeats<K> {
     pub fn failed(&mut self, now: Instant, key: K, error: &str) -> Option<u64> {
         let errors = self.0.entry(key).or_default();
         let full = errors.len() >= MOST_ERRORS;
-        let known = errors.iter().position(|known| known.error == error).or(full.then_some(MOST_ERRORS - 1));
+        let known = errors
+            .iter()
+            .position(|known| known.error == error)
+            .or(full.then_some(MOST_ERRORS - 1));
         let Some(known) = known.and_then(|at| errors.get_mut(at)) else {
-            errors.push(Repeated { error: error.to_owned(), times: 1, last: now, due: now + FIRST_AGAIN, pause: FIRST_AGAIN });
+            errors.push(Repeated {
+                error: error.to_owned(),
+                times: 1,
+                last: now,
+                due: now + FIRST_AGAIN,
+                pause: FIRST_AGAIN,
+            });
             return Some(1);
         };
         known.times += 1;
@@ -66,8 +75,17 @@ impl<K: Ord + Clone> Repeats<K> {
 
     /// Ends the errors of keys that had none for so long. Returns these keys.
     pub fn expire(&mut self, now: Instant, after: Duration) -> Vec<K> {
-        let old = |errors: &Vec<Repeated>| errors.iter().all(|error| now.saturating_duration_since(error.last) >= after);
-        let keys: Vec<K> = self.0.iter().filter(|(_, errors)| old(errors)).map(|(key, _)| key.clone()).collect();
+        let old = |errors: &Vec<Repeated>| {
+            errors
+                .iter()
+                .all(|error| now.saturating_duration_since(error.last) >= after)
+        };
+        let keys: Vec<K> = self
+            .0
+            .iter()
+            .filter(|(_, errors)| old(errors))
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in &keys {
             self.0.remove(key);
         }

@@ -33,7 +33,12 @@ impl Series {
     /// Adds a point that a function printed. A new series beyond [`MOST_SERIES`] is counted as dropped. Returns the metric and the
     /// dimensions whose plain name was taken when they were seen first.
     pub fn add(&mut self, function: &str, point: Point) -> Vec<Renamed> {
-        let Point { metric, unit, dimensions, values } = point;
+        let Point {
+            metric,
+            unit,
+            dimensions,
+            values,
+        } = point;
         let key = (function.to_owned(), metric, unit, dimensions);
         if self.sums.len() >= MOST_SERIES && !self.sums.contains_key(&key) {
             self.dropped += 1;
@@ -41,7 +46,11 @@ impl Series {
         }
         let (_, metric, _, dimensions) = &key;
         let mut renamed: Vec<Renamed> = self.names.metric(metric).into_iter().collect();
-        renamed.extend(dimensions.keys().filter_map(|dimension| self.names.dimension(dimension)));
+        renamed.extend(
+            dimensions
+                .keys()
+                .filter_map(|dimension| self.names.dimension(dimension)),
+        );
         let summed = self.sums.entry(key).or_default();
         for value in values {
             summed.count += 1;
@@ -95,7 +104,11 @@ mod tests {
         (0..MOST_SERIES + 5).for_each(|request| drop(series.add("F", point(request, 1.0))));
         series.add("F", point(0, 2.5));
         assert_eq!((series.iter().count(), series.dropped()), (MOST_SERIES, 5));
-        let first = series.iter().find(|((_, _, _, dimensions), _)| dimensions["Request"] == "0").unwrap().1;
+        let first = series
+            .iter()
+            .find(|((_, _, _, dimensions), _)| dimensions["Request"] == "0")
+            .unwrap()
+            .1;
         assert_eq!(*first, Summed { count: 2, sum: 3.5 });
     }
 }

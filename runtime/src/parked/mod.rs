@@ -92,25 +92,42 @@ pub async fn counted(app: &Application, streams: &Result<Vec<String>, String>) -
             Store::Stream { .. } => continue,
         };
         let (count, problem) = count.map_or_else(|why| (0, Some(why)), |count| (count, None));
-        all.push(Counted { from: place.from(), place: place.name, count, problem });
+        all.push(Counted {
+            from: place.from(),
+            place: place.name,
+            count,
+            problem,
+        });
     }
     let streams = match streams {
         Ok(streams) => count_streams(app, streams).await,
         Err(why) => Err(why.clone()),
     };
     all.extend(streams.unwrap_or_else(|why| {
-        vec![Counted { place: "streams".to_owned(), from: "Redis Streams".to_owned(), count: 0, problem: Some(why) }]
+        vec![Counted {
+            place: "streams".to_owned(),
+            from: "Redis Streams".to_owned(),
+            count: 0,
+            problem: Some(why),
+        }]
     }));
     all
 }
 
 async fn count_streams(app: &Application, streams: &[String]) -> Result<Vec<Counted>, String> {
-    let Some(url) = app.redis_endpoint.as_ref().filter(|_| !streams.is_empty()) else { return Ok(Vec::new()) };
+    let Some(url) = app.redis_endpoint.as_ref().filter(|_| !streams.is_empty()) else {
+        return Ok(Vec::new());
+    };
     let mut redis = Streams::at(url).await?;
     let mut all = Vec::new();
     for dead in streams {
         let count = redis.count(dead).await?;
-        all.push(Counted { from: format!("stream {}", streams::source(dead)), place: dead.clone(), count, problem: None });
+        all.push(Counted {
+            from: format!("stream {}", streams::source(dead)),
+            place: dead.clone(),
+            count,
+            problem: None,
+        });
     }
     Ok(all)
 }
@@ -120,13 +137,21 @@ async fn count_streams(app: &Application, streams: &[String]) -> Result<Vec<Coun
 /// # Errors
 /// Redis cannot be asked.
 pub async fn stream(app: &Application, name: &str) -> Result<Option<Place>, String> {
-    let Some(url) = &app.redis_endpoint else { return Ok(None) };
+    let Some(url) = &app.redis_endpoint else {
+        return Ok(None);
+    };
     let there = Streams::at(url).await?.has(name).await?;
-    Ok(there.then(|| Place { name: name.to_owned(), store: Store::Stream { url: url.clone() } }))
+    Ok(there.then(|| Place {
+        name: name.to_owned(),
+        store: Store::Stream { url: url.clone() },
+    }))
 }
 
 async fn count_queue(app: &Application, place: &Place) -> Result<u64, String> {
-    sqs(app)?.count(&place.name).await.map_err(|error| error.to_string())
+    sqs(app)?
+        .count(&place.name)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 /// The first letters of a place; all of them stay.
@@ -136,7 +161,9 @@ async fn count_queue(app: &Application, place: &Place) -> Result<u64, String> {
 pub async fn peek(app: &Application, place: &Place, limit: usize) -> Result<Vec<Seen>, String> {
     match &place.store {
         Store::Queue { .. } => queue::peek(&sqs(app)?, place, limit).await,
-        Store::Topic { mapping, back_to } => topic::peek(mapping, &place.name, back_to, limit).await,
+        Store::Topic { mapping, back_to } => {
+            topic::peek(mapping, &place.name, back_to, limit).await
+        }
         Store::Stream { url } => Streams::at(url).await?.peek(&place.name, limit).await,
     }
 }
@@ -145,14 +172,23 @@ pub async fn peek(app: &Application, place: &Place, limit: usize) -> Result<Vec<
 ///
 /// # Errors
 /// The place cannot be read; what came back until then is back.
-pub async fn replay(app: &Application, place: &Place, limit: usize, host: Option<&Client>) -> Result<Replayed, String> {
+pub async fn replay(
+    app: &Application,
+    place: &Place,
+    limit: usize,
+    host: Option<&Client>,
+) -> Result<Replayed, String> {
     match &place.store {
         Store::Queue { .. } => queue::replay(&sqs(app)?, place, limit, host).await,
-        Store::Topic { mapping, back_to } => topic::replay(mapping, &place.name, back_to, limit).await,
+        Store::Topic { mapping, back_to } => {
+            topic::replay(mapping, &place.name, back_to, limit).await
+        }
         Store::Stream { url } => Streams::at(url).await?.replay(&place.name, limit).await,
     }
 }
 
 fn sqs(app: &Application) -> Result<Sqs, String> {
-    Sqs::of(app).ok_or_else(|| "no SQS endpoint is set: name one in usher.toml under [endpoints]".to_owned())
+    Sqs::of(app).ok_or_else(|| {
+        "no SQS endpoint is set: name one in usher.toml under [endpoints]".to_owned()
+    })
 }

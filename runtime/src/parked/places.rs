@@ -64,11 +64,23 @@ impl Place {
     pub fn from(&self) -> String {
         match &self.store {
             Store::Stream { .. } => format!("stream {}", streams::source(&self.name)),
-            Store::Queue { queues, mappings, functions } => {
-                let events = functions.iter().map(|origin| format!("events of {}", origin.function));
-                let topics = mappings.iter().flat_map(|mapping| mapping.topics.iter().map(|topic| format!("topic {topic}")));
-                let names: Vec<String> =
-                    queues.iter().map(|queue| format!("queue {queue}")).chain(topics).chain(events).collect();
+            Store::Queue {
+                queues,
+                mappings,
+                functions,
+            } => {
+                let events = functions
+                    .iter()
+                    .map(|origin| format!("events of {}", origin.function));
+                let topics = mappings.iter().flat_map(|mapping| {
+                    mapping.topics.iter().map(|topic| format!("topic {topic}"))
+                });
+                let names: Vec<String> = queues
+                    .iter()
+                    .map(|queue| format!("queue {queue}"))
+                    .chain(topics)
+                    .chain(events)
+                    .collect();
                 names.join(", ")
             }
             Store::Topic { back_to, .. } => format!("topic {}", back_to.join(", ")),
@@ -84,21 +96,40 @@ pub fn places(app: &Application) -> Vec<Place> {
     let mut topics: BTreeMap<(&str, &str), (&KafkaMapping, Vec<String>)> = BTreeMap::new();
     for queue in &app.queues {
         if let Some(redrive) = &queue.redrive {
-            queues.entry(redrive.target_name()).or_default().0.push(queue.name.clone());
+            queues
+                .entry(redrive.target_name())
+                .or_default()
+                .0
+                .push(queue.name.clone());
         }
     }
     for mapping in &app.kafka {
         match &mapping.on_failure {
-            Some(Destination::Sqs(arn)) => queues.entry(name_of(arn)).or_default().1.push(mapping.clone()),
+            Some(Destination::Sqs(arn)) => queues
+                .entry(name_of(arn))
+                .or_default()
+                .1
+                .push(mapping.clone()),
             Some(Destination::KafkaTopic(topic)) => {
-                let (_, back_to) = topics.entry((topic, &mapping.bootstrap_servers)).or_insert((mapping, Vec::new()));
-                back_to.extend(mapping.topics.iter().filter(|topic| !back_to.contains(topic)).cloned().collect::<Vec<_>>());
+                let (_, back_to) = topics
+                    .entry((topic, &mapping.bootstrap_servers))
+                    .or_insert((mapping, Vec::new()));
+                back_to.extend(
+                    mapping
+                        .topics
+                        .iter()
+                        .filter(|topic| !back_to.contains(topic))
+                        .cloned()
+                        .collect::<Vec<_>>(),
+                );
             }
             None => {}
         }
     }
     for (id, config) in &app.event_invoke {
-        let Some(function) = app.functions.get(id) else { continue };
+        let Some(function) = app.functions.get(id) else {
+            continue;
+        };
         let given_up = config.on_failure.iter().filter_map(|target| match target {
             EventTarget::Queue(arn) => Some(arn),
             EventTarget::Function(_) => None,
@@ -106,17 +137,31 @@ pub fn places(app: &Application) -> Vec<Place> {
         for queue in given_up.chain(&config.dead_letters) {
             let origins = &mut queues.entry(name_of(queue)).or_default().2;
             if !origins.iter().any(|known| known.function == *id) {
-                origins.push(Origin { function: id.clone(), arn: arn(function) });
+                origins.push(Origin {
+                    function: id.clone(),
+                    arn: arn(function),
+                });
             }
         }
     }
-    let queues = queues.into_iter().map(|(name, Sources(queues, mappings, functions))| Place {
-        name: name.to_owned(),
-        store: Store::Queue { queues, mappings, functions },
-    });
-    let topics = topics.into_iter().map(|((name, _), (mapping, back_to))| Place {
-        name: name.to_owned(),
-        store: Store::Topic { mapping: Box::new(mapping.clone()), back_to },
-    });
+    let queues = queues
+        .into_iter()
+        .map(|(name, Sources(queues, mappings, functions))| Place {
+            name: name.to_owned(),
+            store: Store::Queue {
+                queues,
+                mappings,
+                functions,
+            },
+        });
+    let topics = topics
+        .into_iter()
+        .map(|((name, _), (mapping, back_to))| Place {
+            name: name.to_owned(),
+            store: Store::Topic {
+                mapping: Box::new(mapping.clone()),
+                back_to,
+            },
+        });
     queues.chain(topics).collect()
 }

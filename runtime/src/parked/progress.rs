@@ -28,7 +28,12 @@ impl Waiting {
     ///
     /// # Errors
     /// The metadata is not of this form.
-    pub(super) fn read(partition: i32, committed: Option<i64>, metadata: &str, (low, end): (i64, i64)) -> Result<Self, String> {
+    pub(super) fn read(
+        partition: i32,
+        committed: Option<i64>,
+        metadata: &str,
+        (low, end): (i64, i64),
+    ) -> Result<Self, String> {
         let first = committed.map_or(low, |offset| offset.clamp(low, end));
         let offsets = metadata.strip_prefix(WORD).unwrap_or(metadata);
         let read = |text: &str| {
@@ -36,9 +41,21 @@ impl Waiting {
                 format!("partition {partition}: the metadata of what was brought back is not this program's: '{metadata}'")
             })
         };
-        let offsets: BTreeSet<i64> = offsets.split(',').filter(|text| !text.is_empty()).map(read).collect::<Result<_, _>>()?;
-        let stayed = offsets.into_iter().filter(|offset| (low..first).contains(offset)).collect();
-        Ok(Self { partition, stayed, first, end })
+        let offsets: BTreeSet<i64> = offsets
+            .split(',')
+            .filter(|text| !text.is_empty())
+            .map(read)
+            .collect::<Result<_, _>>()?;
+        let stayed = offsets
+            .into_iter()
+            .filter(|offset| (low..first).contains(offset))
+            .collect();
+        Ok(Self {
+            partition,
+            stayed,
+            first,
+            end,
+        })
     }
 
     /// Letters that wait, at most: transaction markers behind the first one count as well.
@@ -69,25 +86,48 @@ mod tests {
     fn letters_that_stayed_are_read_as_they_were_committed() {
         let mut waiting = Waiting::read(0, Some(5), "", (0, 9)).unwrap();
         waiting.stayed.extend([1, 3]);
-        assert_eq!((waiting.metadata().as_str(), waiting.count(), waiting.room()), ("stays 1,3", 6, 198));
-        assert_eq!(Waiting::read(0, Some(5), &waiting.metadata(), (0, 9)), Ok(waiting));
+        assert_eq!(
+            (waiting.metadata().as_str(), waiting.count(), waiting.room()),
+            ("stays 1,3", 6, 198)
+        );
+        assert_eq!(
+            Waiting::read(0, Some(5), &waiting.metadata(), (0, 9)),
+            Ok(waiting)
+        );
     }
 
     #[test]
     fn letters_that_the_log_lost_do_not_wait() {
         let waiting = Waiting::read(0, Some(5), "stays 1,3", (2, 9)).unwrap();
         assert_eq!((waiting.stayed, waiting.first), (BTreeSet::from([3]), 5));
-        assert_eq!(Waiting::read(0, None, "", (2, 9)).map(|waiting| waiting.first), Ok(2));
+        assert_eq!(
+            Waiting::read(0, None, "", (2, 9)).map(|waiting| waiting.first),
+            Ok(2)
+        );
     }
 
     #[test]
     fn metadata_of_another_program_is_refused() {
-        assert!(Waiting::read(7, Some(5), "by hand", (0, 9)).unwrap_err().contains("partition 7"));
+        assert!(
+            Waiting::read(7, Some(5), "by hand", (0, 9))
+                .unwrap_err()
+                .contains("partition 7")
+        );
     }
 
     #[test]
     fn the_most_letters_fit_in_the_metadata() {
         let stayed = (0..MOST_STAYING as i64).map(|n| i64::MAX - n).collect();
-        assert!(Waiting { partition: 0, stayed, first: 0, end: 0 }.metadata().len() < 4_096);
+        assert!(
+            Waiting {
+                partition: 0,
+                stayed,
+                first: 0,
+                end: 0
+            }
+            .metadata()
+            .len()
+                < 4_096
+        );
     }
 }

@@ -26,7 +26,10 @@ pub(super) async fn peek(sqs: &Sqs, place: &Place, limit: usize) -> Result<Vec<S
     };
     // the others are to see them again, whatever happened
     if let Some(why) = sqs.put_back(&place.name, &letters).await {
-        tracing::warn!("some letters of {} show themselves again in a minute only: {why}", place.name);
+        tracing::warn!(
+            "some letters of {} show themselves again in a minute only: {why}",
+            place.name
+        );
     }
     read?;
     Ok(letters.iter().map(|letter| seen(place, letter)).collect())
@@ -42,16 +45,30 @@ fn seen(place: &Place, letter: &Letter) -> Seen {
         }
         Err(why) => format!("nowhere: {why}"),
     };
-    Seen { id: letter.id.clone(), sent_ms: letter.sent_ms, reason: reason(letter), back_to, body: letter.body.clone() }
+    Seen {
+        id: letter.id.clone(),
+        sent_ms: letter.sent_ms,
+        reason: reason(letter),
+        back_to,
+        body: letter.body.clone(),
+    }
 }
 
-pub(super) async fn replay(sqs: &Sqs, place: &Place, limit: usize, host: Option<&Client>) -> Result<Replayed, String> {
+pub(super) async fn replay(
+    sqs: &Sqs,
+    place: &Place,
+    limit: usize,
+    host: Option<&Client>,
+) -> Result<Replayed, String> {
     let mut replayed = Replayed::default();
     let mut staying: Vec<Letter> = Vec::new();
     let mut tried = 0;
     let mut outcome = Ok(());
     // what fails at once and comes here again meanwhile is not brought back over and over
-    let there = sqs.count(&place.name).await.map_err(|error| format!("queue {}: {error}", place.name))?;
+    let there = sqs
+        .count(&place.name)
+        .await
+        .map_err(|error| format!("queue {}: {error}", place.name))?;
     let limit = limit.min(there as usize);
     while tried < limit {
         let letters = match sqs.letters(&place.name, limit - tried, HIDDEN).await {
@@ -67,17 +84,22 @@ pub(super) async fn replay(sqs: &Sqs, place: &Place, limit: usize, host: Option<
         for letter in letters {
             tried += 1;
             // what follows a letter that stays in its group would overtake it
-            let behind = letter.group.is_some() && staying.iter().any(|other| other.group == letter.group);
-            let brought =
-                if behind { Err("an earlier one of its group stays".to_owned()) } else { bring(sqs, place, &letter, host).await };
+            let behind =
+                letter.group.is_some() && staying.iter().any(|other| other.group == letter.group);
+            let brought = if behind {
+                Err("an earlier one of its group stays".to_owned())
+            } else {
+                bring(sqs, place, &letter, host).await
+            };
             match brought {
                 Ok(count) => {
                     replayed.letters += 1;
                     replayed.records += count;
                     if let Some(why) = sqs.bury(&place.name, std::slice::from_ref(&letter)).await {
-                        replayed
-                            .stayed
-                            .push(format!("{} is back at its source, but could not be deleted here: {why}", letter.id));
+                        replayed.stayed.push(format!(
+                            "{} is back at its source, but could not be deleted here: {why}",
+                            letter.id
+                        ));
                     }
                 }
                 Err(why) => {
@@ -92,9 +114,18 @@ pub(super) async fn replay(sqs: &Sqs, place: &Place, limit: usize, host: Option<
 }
 
 /// Brings one letter back. Yields the records that its source took.
-async fn bring(sqs: &Sqs, place: &Place, letter: &Letter, host: Option<&Client>) -> Result<u64, String> {
+async fn bring(
+    sqs: &Sqs,
+    place: &Place,
+    letter: &Letter,
+    host: Option<&Client>,
+) -> Result<u64, String> {
     match route(place, letter)? {
-        Route::Queue(queue) => sqs.send_back(&queue, letter).await.map(|()| 1).map_err(|error| format!("queue {queue}: {error}")),
+        Route::Queue(queue) => sqs
+            .send_back(&queue, letter)
+            .await
+            .map(|()| 1)
+            .map_err(|error| format!("queue {queue}: {error}")),
         Route::Records(ranges) => records::again(ranges).await,
         Route::Event(function, payload) => hand_over(&function, payload, host).await.map(|()| 1),
     }
@@ -109,7 +140,11 @@ async fn hand_over(function: &str, payload: String, host: Option<&Client>) -> Re
     match asked {
         Asked::Answer(_) => Ok(()),
         Asked::Refused(why) => Err(format!("the running host refuses the event: {why}")),
-        Asked::Nobody => Err("events go to a running host, and none runs here. Start one with `usher up`".to_owned()),
-        Asked::Broken(why) => Err(format!("the host went away ({why}); it may have taken the event")),
+        Asked::Nobody => Err(
+            "events go to a running host, and none runs here. Start one with `usher up`".to_owned(),
+        ),
+        Asked::Broken(why) => Err(format!(
+            "the host went away ({why}); it may have taken the event"
+        )),
     }
 }

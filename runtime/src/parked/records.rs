@@ -14,7 +14,11 @@ use crate::model::KafkaMapping;
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} offsets {} to {}", self.topic, self.partition, self.first, self.last)
+        write!(
+            f,
+            "{} {} offsets {} to {}",
+            self.topic, self.partition, self.first, self.last
+        )
     }
 }
 
@@ -29,18 +33,34 @@ pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
             let consumer = consumer(&range.mapping, "usher-parked")?;
             let (low, high) = watermarks(&consumer, &range.topic, range.partition)?;
             if range.first < low || range.last >= high {
-                return Err(format!("{range}: the topic has {low} to {} by now; those records are gone", high - 1));
+                return Err(format!(
+                    "{range}: the topic has {low} to {} by now; those records are gone",
+                    high - 1
+                ));
             }
-            all.push(read(&consumer, &range.topic, range.partition, range.first, range.last, usize::MAX)?);
+            all.push(read(
+                &consumer,
+                &range.topic,
+                range.partition,
+                range.first,
+                range.last,
+                usize::MAX,
+            )?);
         }
         // only now: what is written stays written, and a letter that stays would bring it again
         let (mut count, mut wrong) = (0, Vec::new());
         for (range, found) in ranges.iter().zip(&all) {
-            let outgoing = found.iter().map(|message| Outgoing::copy(message, &range.topic, Some(range.partition)));
+            let outgoing = found
+                .iter()
+                .map(|message| Outgoing::copy(message, &range.topic, Some(range.partition)));
             for (message, written) in found.iter().zip(write(&range.mapping, outgoing)?) {
                 match written {
                     Ok(()) => count += 1,
-                    Err(why) => wrong.push(format!("the record at {} offset {}: {why}", range.topic, message.offset())),
+                    Err(why) => wrong.push(format!(
+                        "the record at {} offset {}: {why}",
+                        range.topic,
+                        message.offset()
+                    )),
                 }
             }
         }
@@ -72,7 +92,13 @@ impl<'a> Outgoing<'a> {
 
     /// The message as it is.
     pub(super) fn copy(message: &'a OwnedMessage, topic: &'a str, partition: Option<i32>) -> Self {
-        Self { topic, partition, key: message.key(), value: message.payload(), headers: message.headers().cloned() }
+        Self {
+            topic,
+            partition,
+            key: message.key(),
+            value: message.payload(),
+            headers: message.headers().cloned(),
+        }
     }
 }
 
@@ -97,12 +123,21 @@ pub(super) fn write<'a>(
         .map_err(|error| error.to_string())?;
     let mut sent = Vec::new();
     for (number, outgoing) in records.enumerate() {
-        sent.push((outgoing.topic, outgoing.size(), hand_over(&producer, outgoing, number)));
+        sent.push((
+            outgoing.topic,
+            outgoing.size(),
+            hand_over(&producer, outgoing, number),
+        ));
     }
     // what is not answered by then is reported as such
     let _ = producer.flush(PATIENCE);
     let one = |(number, (topic, size, handed)): (usize, (&str, usize, Result<(), KafkaError>))| {
-        let unknown = || format!("topic {topic}: no answer within {} s; it may have been written", PATIENCE.as_secs());
+        let unknown = || {
+            format!(
+                "topic {topic}: no answer within {} s; it may have been written",
+                PATIENCE.as_secs()
+            )
+        };
         let delivered = match handed {
             Ok(()) => producer.context().of(number).ok_or_else(unknown)?,
             Err(error) => Err(error),
@@ -113,8 +148,13 @@ pub(super) fn write<'a>(
 }
 
 /// Hands a record to the producer, as soon as its queue has room.
-fn hand_over(producer: &ThreadedProducer<Deliveries>, outgoing: Outgoing<'_>, number: usize) -> Result<(), KafkaError> {
-    let mut record: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(outgoing.topic, number);
+fn hand_over(
+    producer: &ThreadedProducer<Deliveries>,
+    outgoing: Outgoing<'_>,
+    number: usize,
+) -> Result<(), KafkaError> {
+    let mut record: BaseRecord<'_, [u8], [u8], usize> =
+        BaseRecord::with_opaque_to(outgoing.topic, number);
     record.key = outgoing.key;
     record.payload = outgoing.value;
     record.partition = outgoing.partition;
@@ -122,7 +162,9 @@ fn hand_over(producer: &ThreadedProducer<Deliveries>, outgoing: Outgoing<'_>, nu
     loop {
         match producer.send(record) {
             Ok(()) => return Ok(()),
-            Err((error, back)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+            Err((error, back))
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
+            {
                 std::thread::sleep(Duration::from_millis(20));
                 record = back;
             }
@@ -133,9 +175,11 @@ fn hand_over(producer: &ThreadedProducer<Deliveries>, outgoing: Outgoing<'_>, nu
 
 fn not_taken(topic: &str, size: usize, error: &KafkaError) -> String {
     match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge) => format!(
-            "topic {topic} takes no record of {size} bytes; raise its max.message.bytes, or the brokers' message.max.bytes, and replay again"
-        ),
+        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge) => {
+            format!(
+                "topic {topic} takes no record of {size} bytes; raise its max.message.bytes, or the brokers' message.max.bytes, and replay again"
+            )
+        }
         Some(code) => format!("topic {topic}: {code}"),
         None => format!("topic {topic}: {error}"),
     }

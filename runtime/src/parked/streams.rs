@@ -39,12 +39,21 @@ impl Streams {
     /// # Errors
     /// The URL is none, or nobody answers there.
     pub(super) async fn at(url: &str) -> Result<Self, String> {
-        let info = url.into_connection_info().map_err(|_| "the address of Redis is not one such as redis://127.0.0.1:6379")?;
+        let info = url
+            .into_connection_info()
+            .map_err(|_| "the address of Redis is not one such as redis://127.0.0.1:6379")?;
         let shown = info.addr().to_string();
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
         let client = Client::open(info).map_err(|error| told(&shown, &error))?;
-        let connection = client.get_multiplexed_async_connection_with_config(&config).await;
-        Ok(Self { connection: connection.map_err(|error| told(&shown, &error))?, shown })
+        let connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await;
+        Ok(Self {
+            connection: connection.map_err(|error| told(&shown, &error))?,
+            shown,
+        })
     }
 
     fn told<T>(&self, result: Result<T, RedisError>) -> Result<T, String> {
@@ -56,7 +65,10 @@ impl Streams {
         let shown = self.shown.clone();
         let found = tokio::time::timeout(SEARCH, self.search()).await;
         found.unwrap_or_else(|_| {
-            Err(format!("Redis at {shown}: looking for streams of dead letters takes longer than {} s", SEARCH.as_secs()))
+            Err(format!(
+                "Redis at {shown}: looking for streams of dead letters takes longer than {} s",
+                SEARCH.as_secs()
+            ))
         })
     }
 
@@ -65,11 +77,20 @@ impl Streams {
         let mut cursor = 0_u64;
         loop {
             let mut step = cmd("SCAN");
-            step.arg(cursor).arg("MATCH").arg(format!("*{DEAD}")).arg("COUNT").arg(STEP).arg("TYPE").arg("stream");
+            step.arg(cursor)
+                .arg("MATCH")
+                .arg(format!("*{DEAD}"))
+                .arg("COUNT")
+                .arg(STEP)
+                .arg("TYPE")
+                .arg("stream");
             let step: Result<(u64, Vec<Vec<u8>>), _> = step.query_async(&mut self.connection).await;
             let (next, keys) = self.told(step)?;
             // a name that is no text could not be typed either
-            found.extend(keys.into_iter().filter_map(|key| String::from_utf8(key).ok()));
+            found.extend(
+                keys.into_iter()
+                    .filter_map(|key| String::from_utf8(key).ok()),
+            );
             if next == 0 {
                 return Ok(found.into_iter().collect());
             }
@@ -78,13 +99,19 @@ impl Streams {
     }
 
     pub(super) async fn count(&mut self, dead: &str) -> Result<u64, String> {
-        let count = cmd("XLEN").arg(dead).query_async(&mut self.connection).await;
+        let count = cmd("XLEN")
+            .arg(dead)
+            .query_async(&mut self.connection)
+            .await;
         self.told(count)
     }
 
     /// Whether this is a stream that may hold dead letters.
     pub(super) async fn has(&mut self, name: &str) -> Result<bool, String> {
-        let kind = cmd("TYPE").arg(name).query_async(&mut self.connection).await;
+        let kind = cmd("TYPE")
+            .arg(name)
+            .query_async(&mut self.connection)
+            .await;
         let kind: String = self.told(kind)?;
         Ok(kind == "stream" && name.ends_with(DEAD))
     }
@@ -94,31 +121,64 @@ impl Streams {
         Ok(letters.iter().map(|letter| letter.seen(dead)).collect())
     }
 
-    async fn range(&mut self, dead: &str, from: &str, to: &str, most: usize) -> Result<Vec<Letter>, String> {
-        let range = cmd("XRANGE").arg(dead).arg(from).arg(to).arg("COUNT").arg(most).query_async(&mut self.connection).await;
+    async fn range(
+        &mut self,
+        dead: &str,
+        from: &str,
+        to: &str,
+        most: usize,
+    ) -> Result<Vec<Letter>, String> {
+        let range = cmd("XRANGE")
+            .arg(dead)
+            .arg(from)
+            .arg(to)
+            .arg("COUNT")
+            .arg(most)
+            .query_async(&mut self.connection)
+            .await;
         let range: Vec<(String, Vec<Vec<u8>>)> = self.told(range)?;
-        Ok(range.into_iter().map(|(id, fields)| Letter { id, fields }).collect())
+        Ok(range
+            .into_iter()
+            .map(|(id, fields)| Letter { id, fields })
+            .collect())
     }
 
     /// Brings letters back, oldest first, until as many are back or all that were there have been looked at.
     pub(super) async fn replay(&mut self, dead: &str, limit: usize) -> Result<Replayed, String> {
         let script = Script::new(REPLAY);
         let mut replayed = Replayed::default();
-        let last = cmd("XREVRANGE").arg(dead).arg("+").arg("-").arg("COUNT").arg(1).query_async(&mut self.connection).await;
+        let last = cmd("XREVRANGE")
+            .arg(dead)
+            .arg("+")
+            .arg("-")
+            .arg("COUNT")
+            .arg(1)
+            .query_async(&mut self.connection)
+            .await;
         let last: Vec<(String, Vec<Vec<u8>>)> = self.told(last)?;
-        let Some((last, _)) = last.into_iter().next() else { return Ok(replayed) };
+        let Some((last, _)) = last.into_iter().next() else {
+            return Ok(replayed);
+        };
         let mut from = "-".to_owned();
         while (replayed.letters as usize) < limit && replayed.stayed.len() < MOST_STAYING {
-            let letters = self.range(dead, &from, &last, limit - replayed.letters as usize).await?;
+            let letters = self
+                .range(dead, &from, &last, limit - replayed.letters as usize)
+                .await?;
             let Some(end) = letters.last() else { break };
             from = format!("({}", end.id);
             for letter in &letters {
                 let mut call = script.key(dead);
                 call.key(source(dead)).arg(&letter.id);
-                let answer: String = call.invoke_async(&mut self.connection).await.map_err(|error| {
-                    let so_far = replayed.letters;
-                    format!("{}; {so_far} letters were brought back before", told(&self.shown, &error))
-                })?;
+                let answer: String =
+                    call.invoke_async(&mut self.connection)
+                        .await
+                        .map_err(|error| {
+                            let so_far = replayed.letters;
+                            format!(
+                                "{}; {so_far} letters were brought back before",
+                                told(&self.shown, &error)
+                            )
+                        })?;
                 match answer.as_str() {
                     "BACK" => {
                         replayed.letters += 1;
@@ -126,7 +186,11 @@ impl Streams {
                     }
                     // somebody else brought it back meanwhile, or removed it
                     "GONE" => {}
-                    why => replayed.stayed.push(format!("{}: {}", letter.id, reason_to_stay(why, dead))),
+                    why => replayed.stayed.push(format!(
+                        "{}: {}",
+                        letter.id,
+                        reason_to_stay(why, dead)
+                    )),
                 }
             }
         }
@@ -145,9 +209,18 @@ fn told(shown: &str, error: &RedisError) -> String {
 
 fn reason_to_stay(answer: &str, dead: &str) -> String {
     let (why, remedy) = match answer {
-        "FOREIGN" => ("no group of a stream set it aside: its first field is not dead:id", "remove"),
-        "EMPTY" => ("the stream had lost its entry before it was set aside: there is nothing to bring back", "remove"),
-        "LARGE" => ("it has more fields than Redis can move in one step", "add it to the stream by hand (XADD), then remove"),
+        "FOREIGN" => (
+            "no group of a stream set it aside: its first field is not dead:id",
+            "remove",
+        ),
+        "EMPTY" => (
+            "the stream had lost its entry before it was set aside: there is nothing to bring back",
+            "remove",
+        ),
+        "LARGE" => (
+            "it has more fields than Redis can move in one step",
+            "add it to the stream by hand (XADD), then remove",
+        ),
         other => (other, "remove"),
     };
     format!("{why}; {remedy} it: XDEL {dead} ID")
@@ -163,26 +236,56 @@ struct Letter {
 impl Letter {
     /// As a person sees it; decided as the script decides.
     fn seen(&self, dead: &str) -> Seen {
-        let text = |at: usize| self.fields.get(at).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let text = |at: usize| {
+            self.fields
+                .get(at)
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+                .unwrap_or_default()
+        };
         let name = |at: usize| self.fields.get(at).map_or(&b""[..], Vec::as_slice);
         let set_aside = name(0) == b"dead:id";
         let own = if set_aside { 8 } else { 0 };
         let mut body = String::new();
         for at in (own..self.fields.len()).step_by(2) {
-            let _ = write!(body, "{}{}={}", if body.is_empty() { "" } else { "  " }, text(at), text(at + 1));
+            let _ = write!(
+                body,
+                "{}{}={}",
+                if body.is_empty() { "" } else { "  " },
+                text(at),
+                text(at + 1)
+            );
         }
         if set_aside && name(own) == b"dead:packed" {
             "(more fields than are shown)".clone_into(&mut body);
         }
         let (reason, back_to) = match (set_aside, body.is_empty()) {
-            (false, _) => ("it does not say".to_owned(), format!("nowhere: {}", reason_to_stay("FOREIGN", dead))),
+            (false, _) => (
+                "it does not say".to_owned(),
+                format!("nowhere: {}", reason_to_stay("FOREIGN", dead)),
+            ),
             (true, empty) => (
-                format!("{} (entry {}, delivered {} times to group {})", text(7), text(1), text(5), text(3)),
-                if empty { format!("nowhere: {}", reason_to_stay("EMPTY", dead)) } else { format!("stream {}", source(dead)) },
+                format!(
+                    "{} (entry {}, delivered {} times to group {})",
+                    text(7),
+                    text(1),
+                    text(5),
+                    text(3)
+                ),
+                if empty {
+                    format!("nowhere: {}", reason_to_stay("EMPTY", dead))
+                } else {
+                    format!("stream {}", source(dead))
+                },
             ),
         };
         let sent_ms = self.id.split_once('-').and_then(|(ms, _)| ms.parse().ok());
-        Seen { id: self.id.clone(), sent_ms, reason, back_to, body }
+        Seen {
+            id: self.id.clone(),
+            sent_ms,
+            reason,
+            back_to,
+            body,
+        }
     }
 }
 
@@ -191,19 +294,54 @@ mod tests {
     use super::*;
 
     fn seen(fields: &[&[u8]]) -> Seen {
-        Letter { id: "1795370400000-2".into(), fields: fields.iter().map(|field| field.to_vec()).collect() }.seen("e:{s}-dead")
+        Letter {
+            id: "1795370400000-2".into(),
+            fields: fields.iter().map(|field| field.to_vec()).collect(),
+        }
+        .seen("e:{s}-dead")
     }
 
     #[test]
     fn a_letter_tells_why_it_is_there_and_where_it_would_go() {
-        let aside: [&[u8]; 8] = [b"dead:id", b"5-1", b"dead:group", b"g", b"dead:deliveries", b"3", b"dead:reason", b"no number"];
-        let shown = seen(&[&aside[..], &[b"version", b"x", b"\xff", b"7", b"version", b"y"]].concat());
+        let aside: [&[u8]; 8] = [
+            b"dead:id",
+            b"5-1",
+            b"dead:group",
+            b"g",
+            b"dead:deliveries",
+            b"3",
+            b"dead:reason",
+            b"no number",
+        ];
+        let shown = seen(
+            &[
+                &aside[..],
+                &[b"version", b"x", b"\xff", b"7", b"version", b"y"],
+            ]
+            .concat(),
+        );
         assert_eq!(shown.sent_ms, Some(1_795_370_400_000));
-        assert_eq!(shown.reason, "no number (entry 5-1, delivered 3 times to group g)");
-        assert_eq!((shown.body.as_str(), shown.back_to.as_str()), ("version=x  \u{fffd}=7  version=y", "stream e:{s}"));
-        assert_eq!(seen(&[&aside[..], &[b"dead:packed", b"\x92"]].concat()).body, "(more fields than are shown)");
-        assert!(seen(&aside).back_to.starts_with("nowhere: the stream had lost"));
+        assert_eq!(
+            shown.reason,
+            "no number (entry 5-1, delivered 3 times to group g)"
+        );
+        assert_eq!(
+            (shown.body.as_str(), shown.back_to.as_str()),
+            ("version=x  \u{fffd}=7  version=y", "stream e:{s}")
+        );
+        assert_eq!(
+            seen(&[&aside[..], &[b"dead:packed", b"\x92"]].concat()).body,
+            "(more fields than are shown)"
+        );
+        assert!(
+            seen(&aside)
+                .back_to
+                .starts_with("nowhere: the stream had lost")
+        );
         let foreign = seen(&[b"id", b"7"]);
-        assert!(foreign.back_to.ends_with("remove it: XDEL e:{s}-dead ID") && foreign.body == "id=7", "{foreign:?}");
+        assert!(
+            foreign.back_to.ends_with("remove it: XDEL e:{s}-dead ID") && foreign.body == "id=7",
+            "{foreign:?}"
+        );
     }
 }

@@ -9,7 +9,9 @@ use super::progress::{MOST_STAYING, Waiting};
 use super::records::{Outgoing, write};
 use super::wrapped::{Content, unwrapped};
 use super::{Replayed, Seen};
-use crate::kafka::lookup::{FIRST_RECORD, PATIENCE, consumer, first_record, read, read_one, watermarks};
+use crate::kafka::lookup::{
+    FIRST_RECORD, PATIENCE, consumer, first_record, read, read_one, watermarks,
+};
 use crate::kafka::{Original, Quiet};
 use crate::model::KafkaMapping;
 
@@ -17,10 +19,18 @@ use crate::model::KafkaMapping;
 const GROUP: &str = "usher-parked";
 
 pub(super) async fn count(mapping: &KafkaMapping, topic: &str) -> Result<u64, String> {
-    blocking(mapping, topic, |consumer, topic| Ok(waiting(consumer, topic)?.iter().map(Waiting::count).sum())).await
+    blocking(mapping, topic, |consumer, topic| {
+        Ok(waiting(consumer, topic)?.iter().map(Waiting::count).sum())
+    })
+    .await
 }
 
-pub(super) async fn peek(mapping: &KafkaMapping, topic: &str, back_to: &[String], limit: usize) -> Result<Vec<Seen>, String> {
+pub(super) async fn peek(
+    mapping: &KafkaMapping,
+    topic: &str,
+    back_to: &[String],
+    limit: usize,
+) -> Result<Vec<Seen>, String> {
     let back_to = back_to.to_vec();
     blocking(mapping, topic, move |consumer, topic| {
         let mut seen = Vec::new();
@@ -34,13 +44,25 @@ pub(super) async fn peek(mapping: &KafkaMapping, topic: &str, back_to: &[String]
 }
 
 /// The first letters of a partition: those that stayed before, then those that were not looked at.
-fn first(consumer: &BaseConsumer<Quiet>, topic: &str, part: &Waiting, limit: usize) -> Result<Vec<OwnedMessage>, String> {
+fn first(
+    consumer: &BaseConsumer<Quiet>,
+    topic: &str,
+    part: &Waiting,
+    limit: usize,
+) -> Result<Vec<OwnedMessage>, String> {
     let mut messages = Vec::new();
     for offset in part.stayed.iter().take(limit) {
         messages.extend(read_one(consumer, topic, part.partition, *offset)?);
     }
     if part.first < part.end && messages.len() < limit {
-        messages.extend(read(consumer, topic, part.partition, part.first, part.end - 1, limit - messages.len())?);
+        messages.extend(read(
+            consumer,
+            topic,
+            part.partition,
+            part.first,
+            part.end - 1,
+            limit - messages.len(),
+        )?);
     }
     Ok(messages)
 }
@@ -48,18 +70,31 @@ fn first(consumer: &BaseConsumer<Quiet>, topic: &str, part: &Waiting, limit: usi
 fn shown(message: &OwnedMessage, back_to: &[String]) -> Seen {
     let wrapped = unwrapped(message.payload().unwrap_or_default());
     let content = wrapped.as_ref().map(|wrapped| &wrapped.content);
-    let target = target(content, back_to).map_or_else(|why| format!("nowhere: {why}"), |topic| format!("topic {topic}"));
-    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let target = target(content, back_to).map_or_else(
+        |why| format!("nowhere: {why}"),
+        |topic| format!("topic {topic}"),
+    );
+    let text =
+        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
     let body = match content {
         None => text(message.payload()),
         Some(Content::Record(original)) => text(original.value.as_deref()),
-        Some(Content::Elsewhere { topic, partition, offset }) => {
-            format!("(too large for this topic; it is read from {topic} {partition} offset {offset})")
+        Some(Content::Elsewhere {
+            topic,
+            partition,
+            offset,
+        }) => {
+            format!(
+                "(too large for this topic; it is read from {topic} {partition} offset {offset})"
+            )
         }
     };
     Seen {
         id: id(message),
-        sent_ms: message.timestamp().to_millis().and_then(|ms| u64::try_from(ms).ok()),
+        sent_ms: message
+            .timestamp()
+            .to_millis()
+            .and_then(|ms| u64::try_from(ms).ok()),
         body,
         reason: wrapped.map_or_else(|| "it does not say".to_owned(), |wrapped| wrapped.reason),
         back_to: target,
@@ -70,7 +105,12 @@ fn id(message: &OwnedMessage) -> String {
     format!("{}-{}", message.partition(), message.offset())
 }
 
-pub(super) async fn replay(mapping: &KafkaMapping, topic: &str, back_to: &[String], limit: usize) -> Result<Replayed, String> {
+pub(super) async fn replay(
+    mapping: &KafkaMapping,
+    topic: &str,
+    back_to: &[String],
+    limit: usize,
+) -> Result<Replayed, String> {
     let (place, back_to) = (mapping.clone(), back_to.to_vec());
     blocking(mapping, topic, move |consumer, topic| {
         let mut replayed = Replayed::default();
@@ -119,12 +159,20 @@ fn bring(
     back_to: &[String],
     replayed: &mut Replayed,
 ) -> Result<(), String> {
-    let sources: Vec<Result<Source, String>> = messages.iter().map(|message| source(consumer, message, back_to)).collect();
-    let outgoing = sources.iter().zip(messages).filter_map(|(source, message)| Some(source.as_ref().ok()?.outgoing(message)));
+    let sources: Vec<Result<Source, String>> = messages
+        .iter()
+        .map(|message| source(consumer, message, back_to))
+        .collect();
+    let outgoing = sources
+        .iter()
+        .zip(messages)
+        .filter_map(|(source, message)| Some(source.as_ref().ok()?.outgoing(message)));
     let mut written = write(mapping, outgoing)?.into_iter();
     for (source, message) in sources.iter().zip(messages) {
         let brought = match source {
-            Ok(_) => written.next().unwrap_or_else(|| Err("it was not sent".to_owned())),
+            Ok(_) => written
+                .next()
+                .unwrap_or_else(|| Err("it was not sent".to_owned())),
             Err(why) => Err(why.clone()),
         };
         match brought {
@@ -166,7 +214,9 @@ impl Source {
     fn outgoing<'a>(&'a self, letter: &'a OwnedMessage) -> Outgoing<'a> {
         match &self.record {
             None => Outgoing::copy(letter, &self.topic, None),
-            Some(Record::Again(message)) => Outgoing::copy(message, &self.topic, Some(message.partition())),
+            Some(Record::Again(message)) => {
+                Outgoing::copy(message, &self.topic, Some(message.partition()))
+            }
             Some(Record::Inside(original)) => Outgoing {
                 topic: &self.topic,
                 partition: Some(original.partition),
@@ -178,13 +228,19 @@ impl Source {
     }
 }
 
-fn source(consumer: &BaseConsumer<Quiet>, letter: &OwnedMessage, back_to: &[String]) -> Result<Source, String> {
+fn source(
+    consumer: &BaseConsumer<Quiet>,
+    letter: &OwnedMessage,
+    back_to: &[String],
+) -> Result<Source, String> {
     let content = unwrapped(letter.payload().unwrap_or_default()).map(|wrapped| wrapped.content);
     let topic = target(content.as_ref(), back_to)?.to_owned();
     let record = match content {
         None => None,
         Some(Content::Record(original)) => Some(Record::Inside(original)),
-        Some(Content::Elsewhere { partition, offset, .. }) => {
+        Some(Content::Elsewhere {
+            partition, offset, ..
+        }) => {
             let found = read_one(consumer, &topic, partition, offset)?;
             Some(Record::Again(found.ok_or_else(|| {
                 format!("it was too large for this topic, and {topic} {partition} offset {offset} is gone by now; nothing can bring it back")
@@ -199,7 +255,12 @@ fn target<'a>(content: Option<&Content>, back_to: &'a [String]) -> Result<&'a st
     match (content, back_to) {
         (Some(content), topics) => {
             let known = topics.iter().find(|topic| *topic == content.topic());
-            known.map(String::as_str).ok_or_else(|| format!("no mapping that fails to here reads topic {}", content.topic()))
+            known.map(String::as_str).ok_or_else(|| {
+                format!(
+                    "no mapping that fails to here reads topic {}",
+                    content.topic()
+                )
+            })
         }
         (None, [only]) => Ok(only),
         (None, several) => Err(format!("it may be from {}", several.join(" or "))),
@@ -208,8 +269,13 @@ fn target<'a>(content: Option<&Content>, back_to: &'a [String]) -> Result<&'a st
 
 fn waiting(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<Waiting>, String> {
     let failed = |error: rdkafka::error::KafkaError| format!("topic {topic}: {error}");
-    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(failed)?;
-    let found = metadata.topics().first().ok_or_else(|| format!("there is no topic {topic}"))?;
+    let metadata = consumer
+        .fetch_metadata(Some(topic), PATIENCE)
+        .map_err(failed)?;
+    let found = metadata
+        .topics()
+        .first()
+        .ok_or_else(|| format!("there is no topic {topic}"))?;
     let mut list = TopicPartitionList::new();
     for partition in found.partitions() {
         list.add_partition(topic, partition.id());
@@ -217,7 +283,11 @@ fn waiting(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<Waiting>, 
     let committed = consumer.committed_offsets(list, PATIENCE).map_err(failed)?;
     let one = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
         let bounds = watermarks(consumer, topic, element.partition())?;
-        let offset = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
+        let offset = if let Offset::Offset(offset) = element.offset() {
+            Some(offset)
+        } else {
+            None
+        };
         let part = Waiting::read(element.partition(), offset, element.metadata(), bounds);
         let mut part = part.map_err(|why| format!("topic {topic}: {why}"))?;
         if part.first < part.end {

@@ -20,7 +20,11 @@ pub(super) enum Content {
     /// Here it is.
     Record(Original),
     /// It was too large; it stands in its topic, as long as the topic keeps it.
-    Elsewhere { topic: String, partition: i32, offset: i64 },
+    Elsewhere {
+        topic: String,
+        partition: i32,
+        offset: i64,
+    },
 }
 
 impl Content {
@@ -45,7 +49,9 @@ pub(super) fn unwrapped(document: &[u8]) -> Option<Wrapped> {
         }
     } else {
         let records = document["payload"]["records"].as_object()?;
-        Content::Record(Original::read(records.values().next()?.as_array()?.first()?)?)
+        Content::Record(Original::read(
+            records.values().next()?.as_array()?.first()?,
+        )?)
     };
     Some(Wrapped { content, reason })
 }
@@ -59,11 +65,15 @@ mod tests {
     #[test]
     fn a_document_gives_its_record_and_reason_and_anything_else_is_none() {
         let record = json!({"topic": "orders", "partition": 3, "offset": 41, "value": "aGk=", "headers": []});
-        let document =
-            json!({"requestContext": {"condition": "RetriesExhausted"}, "payload": {"records": {"orders-3": [record]}}});
+        let document = json!({"requestContext": {"condition": "RetriesExhausted"}, "payload": {"records": {"orders-3": [record]}}});
         let wrapped = unwrapped(document.to_string().as_bytes()).unwrap();
-        assert_eq!((wrapped.reason.as_str(), wrapped.content.topic()), ("RetriesExhausted", "orders"));
-        assert!(matches!(wrapped.content, Content::Record(original) if original.value.as_deref() == Some(b"hi")));
+        assert_eq!(
+            (wrapped.reason.as_str(), wrapped.content.topic()),
+            ("RetriesExhausted", "orders")
+        );
+        assert!(
+            matches!(wrapped.content, Content::Record(original) if original.value.as_deref() == Some(b"hi"))
+        );
         assert_eq!(unwrapped(b"{}"), None);
         assert_eq!(unwrapped(b"plain"), None);
     }
@@ -71,8 +81,16 @@ mod tests {
     #[test]
     fn a_document_without_its_payload_gives_the_place() {
         let place = json!({"topic": "orders", "partition": 3, "offset": "41"});
-        let document = json!({"requestContext": {"condition": "RetriesExhausted"}, "payloadOmitted": place});
+        let document =
+            json!({"requestContext": {"condition": "RetriesExhausted"}, "payloadOmitted": place});
         let wrapped = unwrapped(document.to_string().as_bytes()).unwrap();
-        assert_eq!(wrapped.content, Content::Elsewhere { topic: "orders".into(), partition: 3, offset: 41 });
+        assert_eq!(
+            wrapped.content,
+            Content::Elsewhere {
+                topic: "orders".into(),
+                partition: 3,
+                offset: 41
+            }
+        );
     }
 }

@@ -13,7 +13,10 @@ pub(super) fn read(file: &Path, into: &mut BTreeMap<String, BTreeMap<String, Str
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) => {
-            problems.error(0, format!("cannot be read: {error}. --env-vars names a JSON file."));
+            problems.error(
+                0,
+                format!("cannot be read: {error}. --env-vars names a JSON file."),
+            );
             return problems;
         }
     };
@@ -32,7 +35,10 @@ pub(super) fn read(file: &Path, into: &mut BTreeMap<String, BTreeMap<String, Str
     for (section, values) in sections {
         let kind = kind_of(&values);
         let Value::Object(values) = values else {
-            problems.error(line_of(&text, &[&section]), format!("{section} must be an object, not {kind}. {shape}"));
+            problems.error(
+                line_of(&text, &[&section]),
+                format!("{section} must be an object, not {kind}. {shape}"),
+            );
             continue;
         };
         for (name, value) in values {
@@ -42,11 +48,19 @@ pub(super) fn read(file: &Path, into: &mut BTreeMap<String, BTreeMap<String, Str
                 Value::Bool(flag) => flag.to_string(),
                 other => {
                     let line = line_of(&text, &[&section, &name]);
-                    problems.error(line, format!("{section}.{name} must be text, not {}. {shape}", kind_of(&other)));
+                    problems.error(
+                        line,
+                        format!(
+                            "{section}.{name} must be text, not {}. {shape}",
+                            kind_of(&other)
+                        ),
+                    );
                     continue;
                 }
             };
-            into.entry(section.clone()).or_default().insert(name, written);
+            into.entry(section.clone())
+                .or_default()
+                .insert(name, written);
         }
     }
     problems
@@ -56,7 +70,9 @@ pub(super) fn read(file: &Path, into: &mut BTreeMap<String, BTreeMap<String, Str
 fn line_of(text: &str, keys: &[&str]) -> usize {
     let mut at = 0;
     for key in keys {
-        let Some(found) = text[at..].find(&format!("\"{key}\"")) else { return 0 };
+        let Some(found) = text[at..].find(&format!("\"{key}\"")) else {
+            return 0;
+        };
         at += found + 1;
     }
     text[..at].matches('\n').count() + 1
@@ -91,7 +107,11 @@ mod tests {
         ] {
             std::fs::write(&file, text).unwrap();
             let found = read(&file, &mut BTreeMap::new()).finish().unwrap_err();
-            assert_eq!(found.iter().map(|d| d.line).collect::<Vec<_>>(), [line], "{text}: {found:?}");
+            assert_eq!(
+                found.iter().map(|d| d.line).collect::<Vec<_>>(),
+                [line],
+                "{text}: {found:?}"
+            );
         }
     }
 }

@@ -34,7 +34,8 @@ pub use tuned::tuned;
 pub const SETTINGS: &str = "usher.toml";
 
 /// Where the first API listens unless told otherwise; each further one takes the next port.
-pub const DEFAULT_HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 18080);
+pub const DEFAULT_HTTP: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 18080);
 
 /// Everything said outside the template, merged and checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,8 +129,14 @@ impl Project {
     /// # Errors
     /// Every problem of every source, by file and line.
     pub fn load(template: &Path, arguments: &Arguments) -> Result<Self, Vec<Diagnostic>> {
-        let Examined { project, problems, .. } = Self::examine(template, arguments);
-        if problems.is_empty() { Ok(project) } else { Err(problems) }
+        let Examined {
+            project, problems, ..
+        } = Self::examine(template, arguments);
+        if problems.is_empty() {
+            Ok(project)
+        } else {
+            Err(problems)
+        }
     }
 
     /// As [`Project::load`], but keeps what is sound beside what is wrong, so that one run can name the problems of other
@@ -145,12 +152,22 @@ impl Project {
         };
 
         collect(settings::read(&folder.join(SETTINGS), &mut project));
-        collect(samconfig::read(&folder.join("samconfig.toml"), arguments, &mut project));
-        collect(overrides::read(&arguments.parameter_overrides, "--parameter-overrides", &mut project.parameters));
+        collect(samconfig::read(
+            &folder.join("samconfig.toml"),
+            arguments,
+            &mut project,
+        ));
+        collect(overrides::read(
+            &arguments.parameter_overrides,
+            "--parameter-overrides",
+            &mut project.parameters,
+        ));
         if let Some(file) = &arguments.env_vars {
             collect(env_vars::read(file, &mut project.env_vars));
         }
-        project.allow_remote.extend(arguments.allow_remote.iter().cloned());
+        project
+            .allow_remote
+            .extend(arguments.allow_remote.iter().cloned());
         if let Some(written) = &arguments.jwks {
             project.jwks = Some(KeySource::written(written, Path::new("")));
         }
@@ -158,25 +175,55 @@ impl Project {
             project.http = BTreeMap::from([(String::new(), address)]);
         }
         if let Some(url) = &arguments.sqs_endpoint {
-            project.sqs = Some(Given { value: url.clone(), source: "--sqs-endpoint".to_owned() });
+            project.sqs = Some(Given {
+                value: url.clone(),
+                source: "--sqs-endpoint".to_owned(),
+            });
         }
         if let Some(url) = &arguments.redis_endpoint {
-            project.redis = Some(Given { value: url.clone(), source: "--redis-endpoint".to_owned() });
+            project.redis = Some(Given {
+                value: url.clone(),
+                source: "--redis-endpoint".to_owned(),
+            });
         }
         if let Some(region) = &arguments.region {
             project.region = Some(region.clone());
         }
         let form = |is: fn(&str) -> bool, what: &'static str| {
             move |value: &str, _: &BTreeSet<String>| {
-                if is(value) { Ok(value.to_owned()) } else { Err(format!("'{value}' is no {what}.")) }
+                if is(value) {
+                    Ok(value.to_owned())
+                } else {
+                    Err(format!("'{value}' is no {what}."))
+                }
             }
         };
-        collect(check(project.region.as_mut(), form(is_region, "region. Write for example eu-central-1"), &project.allow_remote));
-        collect(check(project.account.as_mut(), form(is_account, "account. Write twelve digits"), &project.allow_remote));
-        collect(check(project.sqs.as_mut(), safety::endpoint, &project.allow_remote));
-        collect(check(project.redis.as_mut(), safety::redis, &project.allow_remote));
+        collect(check(
+            project.region.as_mut(),
+            form(is_region, "region. Write for example eu-central-1"),
+            &project.allow_remote,
+        ));
+        collect(check(
+            project.account.as_mut(),
+            form(is_account, "account. Write twelve digits"),
+            &project.allow_remote,
+        ));
+        collect(check(
+            project.sqs.as_mut(),
+            safety::endpoint,
+            &project.allow_remote,
+        ));
+        collect(check(
+            project.redis.as_mut(),
+            safety::redis,
+            &project.allow_remote,
+        ));
         collect(check_keys(&project));
-        Examined { project, problems: wrong, legible }
+        Examined {
+            project,
+            problems: wrong,
+            legible,
+        }
     }
 
     /// Region and account, chosen or by default.
@@ -195,10 +242,21 @@ impl Project {
     ///
     /// # Errors
     /// Two APIs on one address, or an address for an API that does not exist.
-    pub fn http_addresses(&self, application: &Application) -> Result<BTreeMap<String, SocketAddr>, String> {
+    pub fn http_addresses(
+        &self,
+        application: &Application,
+    ) -> Result<BTreeMap<String, SocketAddr>, String> {
         let ids: Vec<&str> = application.apis.iter().map(|api| api.id.as_str()).collect();
-        if let Some(stranger) = self.http.keys().find(|id| !id.is_empty() && !ids.contains(&id.as_str())) {
-            let known = if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
+        if let Some(stranger) = self
+            .http
+            .keys()
+            .find(|id| !id.is_empty() && !ids.contains(&id.as_str()))
+        {
+            let known = if ids.is_empty() {
+                "none".to_owned()
+            } else {
+                ids.join(", ")
+            };
             return Err(format!(
                 "{SETTINGS} [http] names {stranger}, which is not an API of the template. The APIs are: {known}."
             ));
@@ -239,7 +297,9 @@ fn check(
     rule: impl Fn(&str, &BTreeSet<String>) -> Result<String, String>,
     allowed: &BTreeSet<String>,
 ) -> Problems {
-    let Some(given) = given else { return Problems::new("") };
+    let Some(given) = given else {
+        return Problems::new("");
+    };
     let mut problems = Problems::new(given.source.clone());
     match rule(&given.value, allowed) {
         Ok(url) => given.value = url,

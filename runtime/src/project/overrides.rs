@@ -6,16 +6,35 @@ use super::Given;
 use crate::document::Problems;
 
 /// Reads each argument; one argument may hold several pairs separated by blanks, quotes keep blanks together.
-pub(super) fn read(arguments: &[String], source: &str, into: &mut BTreeMap<String, Given>) -> Problems {
+pub(super) fn read(
+    arguments: &[String],
+    source: &str,
+    into: &mut BTreeMap<String, Given>,
+) -> Problems {
     let mut problems = Problems::new(source);
     for argument in arguments {
         for (at, pair) in words(argument).into_iter().enumerate() {
             if let Some((name, value)) = split(&pair) {
-                into.insert(name, Given { value, source: source.to_owned() });
+                into.insert(
+                    name,
+                    Given {
+                        value,
+                        source: source.to_owned(),
+                    },
+                );
             } else {
                 // never the value: only the template says whether it is a secret
-                let name = pair.split_once('=').map(|(name, _)| format!(" ({name}=...)")).unwrap_or_default();
-                problems.error(0, format!("word {}{name} is not an override. Write Name=value.", at + 1));
+                let name = pair
+                    .split_once('=')
+                    .map(|(name, _)| format!(" ({name}=...)"))
+                    .unwrap_or_default();
+                problems.error(
+                    0,
+                    format!(
+                        "word {}{name} is not an override. Write Name=value.",
+                        at + 1
+                    ),
+                );
             }
         }
     }
@@ -67,21 +86,32 @@ mod tests {
         let mut into = BTreeMap::new();
         let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
         assert!(!read(&arguments, "test", &mut into).has_errors());
-        into.into_iter().map(|(name, given)| (name, given.value)).collect()
+        into.into_iter()
+            .map(|(name, given)| (name, given.value))
+            .collect()
     }
 
     #[test]
     fn both_spellings_and_quotes_are_understood() {
-        let expected = [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "x=y z".to_owned())];
+        let expected = [
+            ("A".to_owned(), "1".to_owned()),
+            ("B".to_owned(), "x=y z".to_owned()),
+        ];
         assert_eq!(values(&["A=1 B=\"x=y z\""]), expected);
         assert_eq!(values(&["A=1", "B=x=y z"]), expected);
-        assert_eq!(values(&["ParameterKey=A,ParameterValue=1 ParameterKey=B,ParameterValue='x=y z'"]), expected);
+        assert_eq!(
+            values(&["ParameterKey=A,ParameterValue=1 ParameterKey=B,ParameterValue='x=y z'"]),
+            expected
+        );
     }
 
     #[test]
     fn a_word_without_a_value_is_an_error() {
         for wrong in ["A", "=x", "A-B=1", "ParameterKey=A"] {
-            assert!(read(&[wrong.to_owned()], "test", &mut BTreeMap::new()).has_errors(), "{wrong}");
+            assert!(
+                read(&[wrong.to_owned()], "test", &mut BTreeMap::new()).has_errors(),
+                "{wrong}"
+            );
         }
     }
 }

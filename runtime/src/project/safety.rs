@@ -7,7 +7,10 @@ use crate::redaction::without_login;
 
 /// Whether a host name or address stands for this machine. Names are judged by what they say; nothing is looked up.
 pub fn is_this_machine(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+    let host = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .trim_end_matches('.');
     if let Ok(address) = host.parse::<IpAddr>() {
         let address = match address {
             IpAddr::V6(six) => six.to_ipv4_mapped().map_or(address, IpAddr::V4),
@@ -28,10 +31,14 @@ pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), Stri
         any = true;
         let bare = server.rsplit_once("://").map_or(server, |(_, rest)| rest);
         let Some((host, port)) = bare.rsplit_once(':').filter(|(host, _)| !host.is_empty()) else {
-            return Err(format!("the broker '{server}' has no port. Write host:port."));
+            return Err(format!(
+                "the broker '{server}' has no port. Write host:port."
+            ));
         };
         if !port.parse::<u16>().is_ok_and(|port| port > 0) {
-            return Err(format!("the broker '{server}' has the port '{port}'. Write a number from 1 to 65535."));
+            return Err(format!(
+                "the broker '{server}' has the port '{port}'. Write a number from 1 to 65535."
+            ));
         }
         if !is_this_machine(host) && !allowed.contains(host) {
             return Err(format!(
@@ -40,7 +47,11 @@ pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), Stri
             ));
         }
     }
-    if any { Ok(()) } else { Err("the list of brokers is empty. Write host:port.".into()) }
+    if any {
+        Ok(())
+    } else {
+        Err("the list of brokers is empty. Write host:port.".into())
+    }
 }
 
 /// Checks the URL of a service and that its host is this machine or allowed. Yields it without a slash at the end.
@@ -50,14 +61,21 @@ pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), Stri
 pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, String> {
     let shape = "Write the address alone, such as \"http://127.0.0.1:9324\".";
     let url = url.trim_end_matches('/');
-    let authority = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let authority = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
     let Some(authority) = authority.filter(|rest| !rest.contains(['/', '?', '#', '@', ' '])) else {
-        return Err(format!("the endpoint '{url}' is not an address that can be called. {shape}"));
+        return Err(format!(
+            "the endpoint '{url}' is not an address that can be called. {shape}"
+        ));
     };
     let host = without_port(authority);
     let port = authority.strip_prefix(host).unwrap_or_default();
-    if host.is_empty() || !(port.is_empty() || port[1..].parse::<u16>().is_ok_and(|port| port > 0)) {
-        return Err(format!("the endpoint '{url}' has no host, or no port from 1 to 65535. {shape}"));
+    if host.is_empty() || !(port.is_empty() || port[1..].parse::<u16>().is_ok_and(|port| port > 0))
+    {
+        return Err(format!(
+            "the endpoint '{url}' has no host, or no port from 1 to 65535. {shape}"
+        ));
     }
     if !is_this_machine(host) && !allowed.contains(host) {
         return Err(format!(
@@ -84,10 +102,14 @@ pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), Strin
         return Ok(());
     }
     if !allowed.contains(host) {
-        return Err(format!("jwks: {host} is not this machine. Say --allow-remote {host} if its keys are to be used."));
+        return Err(format!(
+            "jwks: {host} is not this machine. Say --allow-remote {host} if its keys are to be used."
+        ));
     }
     if url.starts_with("http://") {
-        return Err(format!("jwks: keys that come from {host} in the open could be anyone's. Write https://."));
+        return Err(format!(
+            "jwks: keys that come from {host} in the open could be anyone's. Write https://."
+        ));
     }
     Ok(())
 }
@@ -109,9 +131,15 @@ pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, Str
     if rest.contains('@') && !authority.contains('@') {
         return Err("the password in the address of Redis has a /, ? or # in it. Write %2F, %3F or %23 for it.".into());
     }
-    let host = without_port(authority.rsplit_once('@').map_or(authority, |(_, host)| host));
+    let host = without_port(
+        authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host),
+    );
     if host.is_empty() {
-        return Err("the address of Redis is not one. Write it such as \"redis://127.0.0.1:6379\".".into());
+        return Err(
+            "the address of Redis is not one. Write it such as \"redis://127.0.0.1:6379\".".into(),
+        );
     }
     if !is_this_machine(host) && !allowed.contains(host) {
         return Err(format!(
@@ -127,19 +155,27 @@ pub fn remote_hosts(value: &str) -> BTreeSet<String> {
     let parts = value.split([',', ' ', ';']).filter(|part| !part.is_empty());
     let hosts = parts.filter_map(|part| match part.split_once("://") {
         Some((_, rest)) => {
-            let authority = without_login(rest).split(['/', '?', '#']).next().unwrap_or("");
+            let authority = without_login(rest)
+                .split(['/', '?', '#'])
+                .next()
+                .unwrap_or("");
             Some(without_port(authority))
         }
         None => host_and_port(part),
     });
     // what still has a colon and is no IPv6 address may be a part of a password
     let named = hosts.filter(|host| host.starts_with('[') || !host.contains(':'));
-    named.filter(|host| !host.is_empty() && !is_this_machine(host) && !reserved(host)).map(str::to_owned).collect()
+    named
+        .filter(|host| !host.is_empty() && !is_this_machine(host) && !reserved(host))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
-        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) && !name.ends_with(':') => name,
+        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) && !name.ends_with(':') => {
+            name
+        }
         _ => host,
     }
 }
@@ -148,14 +184,21 @@ fn without_port(host: &str) -> &str {
 fn host_and_port(part: &str) -> Option<&str> {
     let (host, port) = part.rsplit_once(':')?;
     let port = port.split('/').next()?.parse::<u16>().is_ok();
-    let name = host.contains('.') && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+    let name = host.contains('.')
+        && host
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
     (port && name).then_some(host)
 }
 
 fn reserved(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
-    [".test", ".example", ".invalid", ".localhost"].iter().any(|end| host.ends_with(end))
-        || ["example.com", "example.org", "example.net"].iter().any(|name| host == *name || host.ends_with(&format!(".{name}")))
+    [".test", ".example", ".invalid", ".localhost"]
+        .iter()
+        .any(|end| host.ends_with(end))
+        || ["example.com", "example.org", "example.net"]
+            .iter()
+            .any(|name| host == *name || host.ends_with(&format!(".{name}")))
 }
 
 #[cfg(test)]
@@ -164,10 +207,26 @@ mod tests {
 
     #[test]
     fn this_machine_has_many_names_and_others_are_not_among_them() {
-        for host in ["localhost", "127.0.0.1", "127.8.0.3", "::1", "[::1]", "::ffff:127.0.0.1", "db.localhost", "LOCALHOST."] {
+        for host in [
+            "localhost",
+            "127.0.0.1",
+            "127.8.0.3",
+            "::1",
+            "[::1]",
+            "::ffff:127.0.0.1",
+            "db.localhost",
+            "LOCALHOST.",
+        ] {
             assert!(is_this_machine(host), "{host}");
         }
-        for host in ["localhost.corp.net", "10.0.0.1", "128.0.0.1", "kafka", "127.0.0.1.nip.io", ""] {
+        for host in [
+            "localhost.corp.net",
+            "10.0.0.1",
+            "128.0.0.1",
+            "kafka",
+            "127.0.0.1.nip.io",
+            "",
+        ] {
             assert!(!is_this_machine(host), "{host}");
         }
     }
@@ -176,9 +235,16 @@ mod tests {
     fn remote_hosts_are_found_in_urls_and_lists() {
         let found = |value: &str| remote_hosts(value).into_iter().collect::<Vec<_>>();
         assert_eq!(found("postgres://u:p@db.corp.net:5432/x"), ["db.corp.net"]);
-        assert_eq!(found("b-1.kafka.net:9092,127.0.0.1:9092"), ["b-1.kafka.net"]);
+        assert_eq!(
+            found("b-1.kafka.net:9092,127.0.0.1:9092"),
+            ["b-1.kafka.net"]
+        );
         assert_eq!(found("redis://cache/0"), ["cache"]);
-        assert_eq!(found("postgres://u:pass/word@db.corp.net/x"), ["db.corp.net"], "and never a part of the password");
+        assert_eq!(
+            found("postgres://u:pass/word@db.corp.net/x"),
+            ["db.corp.net"],
+            "and never a part of the password"
+        );
         for harmless in [
             "redis://127.0.0.1:6379",
             "12:30",
@@ -189,7 +255,11 @@ mod tests {
             "postgres://u:p@[::1]:5432/x",
             "redis://:pass,word@127.0.0.1",
         ] {
-            assert!(remote_hosts(harmless).is_empty(), "{harmless}: {:?}", remote_hosts(harmless));
+            assert!(
+                remote_hosts(harmless).is_empty(),
+                "{harmless}: {:?}",
+                remote_hosts(harmless)
+            );
         }
     }
 
@@ -222,7 +292,14 @@ mod tests {
     fn a_broker_elsewhere_must_be_allowed_by_name() {
         let allowed = BTreeSet::from(["kafka.corp.net".to_owned()]);
         assert!(broker_list("127.0.0.1:9092, kafka.corp.net:9092", &allowed).is_ok());
-        for wrong in ["kafka.other.net:9092", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:0", "", ","] {
+        for wrong in [
+            "kafka.other.net:9092",
+            "127.0.0.1",
+            "127.0.0.1:x",
+            "127.0.0.1:0",
+            "",
+            ",",
+        ] {
             assert!(broker_list(wrong, &allowed).is_err(), "{wrong}");
         }
     }
@@ -230,7 +307,11 @@ mod tests {
     #[test]
     fn a_redis_is_judged_by_its_host_and_its_password_is_never_told() {
         let allowed = BTreeSet::from(["cache.corp.net".to_owned()]);
-        for good in ["redis://127.0.0.1:6379", "redis://user:word@localhost/3", "redis://cache.corp.net:1"] {
+        for good in [
+            "redis://127.0.0.1:6379",
+            "redis://user:word@localhost/3",
+            "redis://cache.corp.net:1",
+        ] {
             assert_eq!(redis(good, &allowed).as_deref(), Ok(good));
         }
         let bad = [
@@ -244,7 +325,12 @@ mod tests {
         ];
         for bad in bad {
             let why = redis(bad, &allowed).unwrap_err();
-            assert!(!["user", "ses", "ame@"].iter().any(|piece| why.contains(piece)), "{why}");
+            assert!(
+                !["user", "ses", "ame@"]
+                    .iter()
+                    .any(|piece| why.contains(piece)),
+                "{why}"
+            );
         }
     }
 }

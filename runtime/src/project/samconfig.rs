@@ -22,24 +22,45 @@ pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) ->
     let deploy = arguments.params_from_deploy.then_some("deploy");
     for command in [Some("global"), deploy, Some("up")].into_iter().flatten() {
         let env = Reader::new(&root, "samconfig.toml").child(&arguments.config_env, &mut problems);
-        let section = env.and_then(|env| env.child(command, &mut problems)?.child("parameters", &mut problems));
-        let source = format!("samconfig.toml [{}.{command}.parameters]", arguments.config_env);
+        let section = env.and_then(|env| {
+            env.child(command, &mut problems)?
+                .child("parameters", &mut problems)
+        });
+        let source = format!(
+            "samconfig.toml [{}.{command}.parameters]",
+            arguments.config_env
+        );
         if let Some(section) = &section {
             let region = section.text("region", &mut problems);
-            project.region =
-                region.map(|value| Given { value: value.to_owned(), source: source.clone() }).or(project.region.take());
+            project.region = region
+                .map(|value| Given {
+                    value: value.to_owned(),
+                    source: source.clone(),
+                })
+                .or(project.region.take());
         }
-        let Some(node) = section.as_ref().and_then(|section| section.get("parameter_overrides")) else { continue };
+        let Some(node) = section
+            .as_ref()
+            .and_then(|section| section.get("parameter_overrides"))
+        else {
+            continue;
+        };
         match texts(node) {
             Some(texts) => {
-                let wrong = overrides::read(&texts, &source, &mut project.parameters).finish().err().unwrap_or_default();
+                let wrong = overrides::read(&texts, &source, &mut project.parameters)
+                    .finish()
+                    .err()
+                    .unwrap_or_default();
                 for diagnostic in wrong {
                     problems.error(node.line, diagnostic.message);
                 }
             }
             None => problems.error(
                 node.line,
-                format!("parameter_overrides must be text or a list of texts, \"Name=value\", not {}.", node.describe()),
+                format!(
+                    "parameter_overrides must be text or a list of texts, \"Name=value\", not {}.",
+                    node.describe()
+                ),
             ),
         }
     }
@@ -49,7 +70,10 @@ pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) ->
 fn texts(node: &Node) -> Option<Vec<String>> {
     match &node.kind {
         Kind::Scalar(text) => Some(vec![text.clone()]),
-        Kind::List(items) => items.iter().map(|item| item.text().map(str::to_owned)).collect(),
+        Kind::List(items) => items
+            .iter()
+            .map(|item| item.text().map(str::to_owned))
+            .collect(),
         _ => None,
     }
 }

@@ -47,7 +47,10 @@ pub fn local_servers(value: &str) -> Vec<LocalServer> {
             }
             None => part,
         };
-        let host = without_login(rest).split(['/', '?', '#']).next().unwrap_or("");
+        let host = without_login(rest)
+            .split(['/', '?', '#'])
+            .next()
+            .unwrap_or("");
         servers.extend(server(host, scheme));
     }
     servers
@@ -63,13 +66,21 @@ fn server(text: &str, scheme: Option<&str>) -> Option<LocalServer> {
         return None;
     }
     let port = match (port, scheme) {
-        (Some(port), Some(_)) => port.parse::<u16>().ok().filter(|n| *n > 0).ok_or_else(|| port.to_owned()),
+        (Some(port), Some(_)) => port
+            .parse::<u16>()
+            .ok()
+            .filter(|n| *n > 0)
+            .ok_or_else(|| port.to_owned()),
         // without a scheme only a number makes it a server
         (Some(port), None) => Ok(port.parse::<u16>().ok().filter(|n| *n > 0)?),
         (None, scheme) => Ok(PORTS.iter().find(|(name, _)| Some(*name) == scheme)?.1),
     };
     let speaks_http = matches!(scheme, Some("http" | "https" | "ws" | "wss"));
-    Some(LocalServer { host: host.to_owned(), port, speaks_http })
+    Some(LocalServer {
+        host: host.to_owned(),
+        port,
+        speaks_http,
+    })
 }
 
 #[cfg(test)]
@@ -77,28 +88,52 @@ mod tests {
     use super::*;
 
     fn found(value: &str) -> Vec<(String, Result<u16, String>)> {
-        local_servers(value).into_iter().map(|server| (server.host, server.port)).collect()
+        local_servers(value)
+            .into_iter()
+            .map(|server| (server.host, server.port))
+            .collect()
     }
 
     #[test]
     fn servers_of_this_machine_are_found_in_urls_and_lists() {
-        assert_eq!(found("postgres://u:p@127.0.0.1:15432/x?a=b"), [("127.0.0.1".to_owned(), Ok(15432))]);
-        assert_eq!(found("redis://localhost/0"), [("localhost".to_owned(), Ok(6379))]);
-        assert_eq!(found("postgres://u:p@[::1]:5/x"), [("[::1]".to_owned(), Ok(5))]);
-        assert_eq!(found("127.0.0.1:1,b.corp.net:2,127.0.0.1:3"), [("127.0.0.1".into(), Ok(1)), ("127.0.0.1".into(), Ok(3))]);
+        assert_eq!(
+            found("postgres://u:p@127.0.0.1:15432/x?a=b"),
+            [("127.0.0.1".to_owned(), Ok(15432))]
+        );
+        assert_eq!(
+            found("redis://localhost/0"),
+            [("localhost".to_owned(), Ok(6379))]
+        );
+        assert_eq!(
+            found("postgres://u:p@[::1]:5/x"),
+            [("[::1]".to_owned(), Ok(5))]
+        );
+        assert_eq!(
+            found("127.0.0.1:1,b.corp.net:2,127.0.0.1:3"),
+            [("127.0.0.1".into(), Ok(1)), ("127.0.0.1".into(), Ok(3))]
+        );
         assert_eq!(found("kafka://localhost:1,localhost:2").len(), 2);
     }
 
     #[test]
     fn a_port_that_is_none_is_kept_as_written() {
-        assert_eq!(found("redis://127.0.0.1:99999"), [("127.0.0.1".to_owned(), Err("99999".to_owned()))]);
+        assert_eq!(
+            found("redis://127.0.0.1:99999"),
+            [("127.0.0.1".to_owned(), Err("99999".to_owned()))]
+        );
     }
 
     #[test]
     fn what_is_no_server_of_this_machine_is_left_out() {
-        for other in
-            ["", "info", "12:30", "arn:aws:sqs:us-east-1:000000000000:q", "https://auth.example.test/", "localhost", "127.0.0.1"]
-        {
+        for other in [
+            "",
+            "info",
+            "12:30",
+            "arn:aws:sqs:us-east-1:000000000000:q",
+            "https://auth.example.test/",
+            "localhost",
+            "127.0.0.1",
+        ] {
             assert_eq!(found(other), [], "{other}");
         }
     }
@@ -107,6 +142,10 @@ mod tests {
     fn what_speaks_http_is_told_from_the_rest() {
         assert!(local_servers("http://127.0.0.1:8080/hook")[0].speaks_http);
         assert!(!local_servers("redis://127.0.0.1:8080")[0].speaks_http);
-        assert!(local_servers("home=http://127.0.0.1:1/ docs=http://127.0.0.1:2/").iter().all(|server| server.speaks_http));
+        assert!(
+            local_servers("home=http://127.0.0.1:1/ docs=http://127.0.0.1:2/")
+                .iter()
+                .all(|server| server.speaks_http)
+        );
     }
 }

@@ -37,7 +37,12 @@ pub(super) fn read(file: &Path, project: &mut Project) -> Problems {
         }
     };
     let root = parse_toml(&text, &mut problems);
-    take(&root, file.parent().unwrap_or(Path::new("")), project, &mut problems);
+    take(
+        &root,
+        file.parent().unwrap_or(Path::new("")),
+        project,
+        &mut problems,
+    );
     problems
 }
 
@@ -53,16 +58,27 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
     }
     let given = |key: &str, problems: &mut Problems| {
         let source = format!("{SETTINGS} line {}", reader.line(key));
-        reader.text(key, problems).map(|value| Given { value: value.to_owned(), source })
+        reader.text(key, problems).map(|value| Given {
+            value: value.to_owned(),
+            source,
+        })
     };
     project.region = given("region", problems);
     project.account = given("account", problems);
     project.profile = reader.text("profile", problems).map(str::to_owned);
-    project.concurrency = reader.number("concurrency", 1..=1000, problems).map(|n| n as u32);
+    project.concurrency = reader
+        .number("concurrency", 1..=1000, problems)
+        .map(|n| n as u32);
     control(&reader, project, problems);
     project.tuned = tuned::read(&reader, problems);
-    project.jwks = reader.text("jwks", problems).map(|written| KeySource::written(written, folder));
-    project.allow_remote = reader.texts_or_one("allow_remote", problems).into_iter().map(str::to_owned).collect();
+    project.jwks = reader
+        .text("jwks", problems)
+        .map(|written| KeySource::written(written, folder));
+    project.allow_remote = reader
+        .texts_or_one("allow_remote", problems)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     http(&reader, project, problems);
     for (name, value, line) in pairs(&reader, "parameters", problems) {
         let source = format!("{SETTINGS} line {line}");
@@ -73,7 +89,10 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
         endpoints.only(&["sqs", "redis"], problems);
         let mut endpoint = |name: &str| {
             let source = format!("{SETTINGS} line {}", endpoints.line(name));
-            endpoints.text(name, problems).map(|url| Given { value: url.to_owned(), source })
+            endpoints.text(name, problems).map(|url| Given {
+                value: url.to_owned(),
+                source,
+            })
         };
         project.sqs = endpoint("sqs");
         project.redis = endpoint("redis");
@@ -84,37 +103,60 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
 
 /// `control = "address"`.
 fn control(reader: &Reader<'_>, project: &mut Project, problems: &mut Problems) {
-    let Some(text) = reader.text("control", problems) else { return };
+    let Some(text) = reader.text("control", problems) else {
+        return;
+    };
     match text.parse() {
         Ok(address) => project.control = Some(address),
         Err(_) => {
-            problems.error(reader.line("control"), format!("control: '{text}' is not an address. Write \"127.0.0.1:18090\"."));
+            problems.error(
+                reader.line("control"),
+                format!("control: '{text}' is not an address. Write \"127.0.0.1:18090\"."),
+            );
         }
     }
 }
 
 /// `http = "address"`, or a table of addresses by API.
 fn http(reader: &Reader<'_>, project: &mut Project, problems: &mut Problems) {
-    let Some(node) = reader.get("http") else { return };
+    let Some(node) = reader.get("http") else {
+        return;
+    };
     let one = |id: &str, node: &Node, problems: &mut Problems| {
         if let Ok(address) = node.text().unwrap_or("").parse() {
             Some((id.to_owned(), address))
         } else {
-            problems.error(node.line, format!("http: {} is not an address. Write \"127.0.0.1:18080\".", node.describe()));
+            problems.error(
+                node.line,
+                format!(
+                    "http: {} is not an address. Write \"127.0.0.1:18080\".",
+                    node.describe()
+                ),
+            );
             None
         }
     };
     match &node.kind {
-        Kind::Map(entries) => project.http.extend(entries.iter().filter_map(|e| one(&e.key, &e.value, problems))),
+        Kind::Map(entries) => project.http.extend(
+            entries
+                .iter()
+                .filter_map(|e| one(&e.key, &e.value, problems)),
+        ),
         _ => project.http.extend(one("", node, problems)),
     }
 }
 
 /// Values as text, or from a file: `{ file = "path" }`, relative to usher.toml, without its last line break.
 fn resolve(reader: &Reader<'_>, folder: &Path, project: &mut Project, problems: &mut Problems) {
-    let Some(section) = reader.child("resolve", problems) else { return };
+    let Some(section) = reader.child("resolve", problems) else {
+        return;
+    };
     for entry in section.node.entries() {
-        let name = entry.key.trim_start_matches("{{").trim_end_matches("}}").trim_start_matches("resolve:");
+        let name = entry
+            .key
+            .trim_start_matches("{{")
+            .trim_end_matches("}}")
+            .trim_start_matches("resolve:");
         let table = Reader::new(&entry.value, format!("[resolve] {name}"));
         table.only(&["file"], problems);
         let value = match (entry.value.text(), table.text("file", problems)) {
@@ -123,12 +165,18 @@ fn resolve(reader: &Reader<'_>, folder: &Path, project: &mut Project, problems: 
             (None, Some(path)) => match std::fs::read_to_string(folder.join(path)) {
                 Ok(text) => text.strip_suffix('\n').unwrap_or(&text).to_owned(),
                 Err(error) => {
-                    problems.error(entry.line, format!("[resolve] {name}: cannot read {path}: {error}."));
+                    problems.error(
+                        entry.line,
+                        format!("[resolve] {name}: cannot read {path}: {error}."),
+                    );
                     continue;
                 }
             },
             (None, None) => {
-                problems.error(entry.line, format!("[resolve] {name} must be text or {{ file = \"path\" }}."));
+                problems.error(
+                    entry.line,
+                    format!("[resolve] {name} must be text or {{ file = \"path\" }}."),
+                );
                 continue;
             }
         };
@@ -138,7 +186,9 @@ fn resolve(reader: &Reader<'_>, folder: &Path, project: &mut Project, problems: 
 
 /// A table of scalars, with the line of each.
 fn pairs(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Vec<(String, String, usize)> {
-    let Some(section) = reader.child(key, problems) else { return Vec::new() };
+    let Some(section) = reader.child(key, problems) else {
+        return Vec::new();
+    };
     let mut pairs = Vec::new();
     for entry in section.node.entries() {
         match &entry.value.kind {
@@ -161,19 +211,36 @@ fn pairs(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Vec<(String
 }
 
 /// As [`pairs`], where an unquoted dotted key (`A.B = ...`) means the same as a quoted one.
-fn nested(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> std::collections::BTreeMap<String, String> {
+fn nested(
+    reader: &Reader<'_>,
+    key: &str,
+    problems: &mut Problems,
+) -> std::collections::BTreeMap<String, String> {
     let mut found = std::collections::BTreeMap::new();
-    let Some(section) = reader.child(key, problems) else { return found };
+    let Some(section) = reader.child(key, problems) else {
+        return found;
+    };
     for entry in section.node.entries() {
         match &entry.value.kind {
             Kind::Scalar(text) => {
                 found.insert(entry.key.clone(), text.clone());
             }
             Kind::Map(inner) if inner.iter().all(|e| e.value.text().is_some()) => {
-                let dotted = inner.iter().map(|e| (format!("{}.{}", entry.key, e.key), e.value.text().unwrap_or("").to_owned()));
+                let dotted = inner.iter().map(|e| {
+                    (
+                        format!("{}.{}", entry.key, e.key),
+                        e.value.text().unwrap_or("").to_owned(),
+                    )
+                });
                 found.extend(dotted);
             }
-            _ => problems.error(entry.line, format!("[{key}] {} must be an expression such as \"rate(1 second)\".", entry.key)),
+            _ => problems.error(
+                entry.line,
+                format!(
+                    "[{key}] {} must be an expression such as \"rate(1 second)\".",
+                    entry.key
+                ),
+            ),
         }
     }
     found
@@ -216,7 +283,10 @@ mod tests {
         assert_eq!(project.kafka["Worker.Orders"].servers, "127.0.0.1:9092");
         assert_eq!(project.resolve["ssm:/x"], "y");
         let sqs = project.sqs.unwrap();
-        assert_eq!((sqs.value.as_str(), sqs.source.as_str()), ("http://127.0.0.1:9324", "usher.toml line 16"));
+        assert_eq!(
+            (sqs.value.as_str(), sqs.source.as_str()),
+            ("http://127.0.0.1:9324", "usher.toml line 16")
+        );
         assert_eq!(project.redis.unwrap().source, "usher.toml line 17");
         assert_eq!(project.schedules["Sweeper.Tick"], "rate(1 second)");
     }

@@ -12,7 +12,10 @@ pub fn template_file() -> PathBuf {
 
 /// The template in a folder.
 pub fn in_folder(folder: &Path) -> Option<PathBuf> {
-    TEMPLATES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
+    TEMPLATES
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 #[cfg(test)]

@@ -28,7 +28,9 @@ pub fn tuned(file: &Path) -> Result<Vec<Wish>, Vec<Diagnostic>> {
 
 /// A table for each mapping or function, and the host's own settings between them: `log = "debug"`, `[settings.Orders.Topic] batch-size = 500`.
 pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Vec<Wish> {
-    let Some(section) = reader.child("settings", problems) else { return Vec::new() };
+    let Some(section) = reader.child("settings", problems) else {
+        return Vec::new();
+    };
     let mut wishes = Vec::new();
     for entry in section.node.entries() {
         match &entry.value.kind {
@@ -36,7 +38,11 @@ pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Vec<Wish> {
             Kind::Map(_) => table(&entry.key, &entry.value, &mut wishes, problems),
             _ => problems.error(
                 entry.line,
-                format!("[settings] {} must be a value or a table, not {}.", entry.key, entry.value.describe()),
+                format!(
+                    "[settings] {} must be a value or a table, not {}.",
+                    entry.key,
+                    entry.value.describe()
+                ),
             ),
         }
     }
@@ -48,16 +54,31 @@ fn table(target: &str, node: &Node, wishes: &mut Vec<Wish>, problems: &mut Probl
     for entry in node.entries() {
         match &entry.value.kind {
             Kind::Scalar(value) => wishes.push(wish(target, &entry.key, value)),
-            Kind::Map(_) => table(&format!("{target}.{}", entry.key), &entry.value, wishes, problems),
-            _ => problems
-                .error(entry.line, format!("[settings.{target}] {} must be a value, not {}.", entry.key, entry.value.describe())),
+            Kind::Map(_) => table(
+                &format!("{target}.{}", entry.key),
+                &entry.value,
+                wishes,
+                problems,
+            ),
+            _ => problems.error(
+                entry.line,
+                format!(
+                    "[settings.{target}] {} must be a value, not {}.",
+                    entry.key,
+                    entry.value.describe()
+                ),
+            ),
         }
     }
 }
 
 fn wish(target: &str, setting: &str, value: &str) -> Wish {
     let [target, setting, value] = [target, setting, value].map(str::to_owned);
-    Wish { target, setting, value }
+    Wish {
+        target,
+        setting,
+        value,
+    }
 }
 
 #[cfg(test)]
@@ -69,10 +90,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(SETTINGS);
         assert_eq!(tuned(&file), Ok(vec![]));
-        std::fs::write(&file, "[settings]\nlog = 'debug'\n[settings.Orders.In]\nbatch-size = 500\npaused = true\n").unwrap();
+        std::fs::write(
+            &file,
+            "[settings]\nlog = 'debug'\n[settings.Orders.In]\nbatch-size = 500\npaused = true\n",
+        )
+        .unwrap();
         let wishes = tuned(&file).unwrap();
-        let words: Vec<String> = wishes.iter().map(|w| format!("{} {} {}", w.target, w.setting, w.value)).collect();
-        assert_eq!(words, ["host log debug", "Orders.In batch-size 500", "Orders.In paused true"]);
+        let words: Vec<String> = wishes
+            .iter()
+            .map(|w| format!("{} {} {}", w.target, w.setting, w.value))
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "host log debug",
+                "Orders.In batch-size 500",
+                "Orders.In paused true"
+            ]
+        );
         std::fs::write(&file, "[settings]\nOrders = [1]\n").unwrap();
         assert_eq!(tuned(&file).unwrap_err()[0].line, 2);
     }

@@ -17,11 +17,15 @@ static PAIR: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// `Bearer ...` and `Basic ...`.
-static HEADER: LazyLock<Regex> = LazyLock::new(|| compiled(r"(?i)\b(bearer|basic)([ \t]+)([A-Za-z0-9._~+/=-]{12,})"));
+static HEADER: LazyLock<Regex> =
+    LazyLock::new(|| compiled(r"(?i)\b(bearer|basic)([ \t]+)([A-Za-z0-9._~+/=-]{12,})"));
 
 /// A private key, to its end or that of the text.
-static PRIVATE_KEY: LazyLock<Regex> =
-    LazyLock::new(|| compiled(r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|$)"));
+static PRIVATE_KEY: LazyLock<Regex> = LazyLock::new(|| {
+    compiled(
+        r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|$)",
+    )
+});
 
 /// Access key ids of AWS, signed tokens (JWT), and tokens whose vendors gave them a prefix.
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
@@ -46,19 +50,34 @@ type Step = for<'t> fn(&'t str) -> Cow<'t, str>;
 
 /// The value with what looks like a secret hidden.
 pub(super) fn hide(value: &str) -> Cow<'_, str> {
-    apply(&[private_keys, logins, pairs, headers, tokens, aws_secrets], value)
+    apply(
+        &[private_keys, logins, pairs, headers, tokens, aws_secrets],
+        value,
+    )
 }
 
 /// The same for a message, which may explain what to write: only what it quotes is searched for `password=...`.
 pub(super) fn hide_in_message(message: &str) -> Cow<'_, str> {
-    apply(&[private_keys, logins, quoted_pairs, headers, tokens, aws_secrets], message)
+    apply(
+        &[
+            private_keys,
+            logins,
+            quoted_pairs,
+            headers,
+            tokens,
+            aws_secrets,
+        ],
+        message,
+    )
 }
 
 fn apply<'t>(steps: &[Step], text: &'t str) -> Cow<'t, str> {
-    steps.iter().fold(Cow::Borrowed(text), |text, step| match text {
-        Cow::Borrowed(text) => step(text),
-        Cow::Owned(text) => Cow::Owned(step(&text).into_owned()),
-    })
+    steps
+        .iter()
+        .fold(Cow::Borrowed(text), |text, step| match text {
+            Cow::Borrowed(text) => step(text),
+            Cow::Owned(text) => Cow::Owned(step(&text).into_owned()),
+        })
 }
 
 fn private_keys(text: &str) -> Cow<'_, str> {
@@ -75,10 +94,17 @@ fn quoted_pairs(text: &str) -> Cow<'_, str> {
 
 /// The word after `Basic` must look encoded: `basic authentication` stays.
 fn headers(text: &str) -> Cow<'_, str> {
-    let encoded = |word: &str| word.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase() || byte == b'=');
+    let encoded = |word: &str| {
+        word.bytes()
+            .any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase() || byte == b'=')
+    };
     HEADER.replace_all(text, |found: &Captures<'_>| {
         let secret = found[1].eq_ignore_ascii_case("bearer") || encoded(&found[3]);
-        if secret { format!("{}{}{HIDDEN}", &found[1], &found[2]) } else { found[0].to_owned() }
+        if secret {
+            format!("{}{}{HIDDEN}", &found[1], &found[2])
+        } else {
+            found[0].to_owned()
+        }
     })
 }
 
@@ -87,7 +113,14 @@ fn tokens(text: &str) -> Cow<'_, str> {
 }
 
 fn aws_secrets(text: &str) -> Cow<'_, str> {
-    AWS_SECRET.replace_all(text, |found: &Captures<'_>| if is_aws_secret(&found[0]) { HIDDEN } else { &found[0] }.to_owned())
+    AWS_SECRET.replace_all(text, |found: &Captures<'_>| {
+        if is_aws_secret(&found[0]) {
+            HIDDEN
+        } else {
+            &found[0]
+        }
+        .to_owned()
+    })
 }
 
 /// Not a hash in hexadecimal digits, and not a path.
@@ -103,13 +136,18 @@ fn is_aws_secret(text: &str) -> bool {
 
 /// Hides user and password of every URL: `scheme://(hidden)@host`.
 fn logins(text: &str) -> Cow<'_, str> {
-    let begins: Vec<(usize, usize)> = SCHEME.find_iter(text).map(|found| (found.start(), found.end())).collect();
+    let begins: Vec<(usize, usize)> = SCHEME
+        .find_iter(text)
+        .map(|found| (found.start(), found.end()))
+        .collect();
     let mut out = String::new();
     let mut done = 0;
     for (at, (_, rest)) in begins.iter().enumerate() {
         let next = begins.get(at + 1).map_or(text.len(), |(start, _)| *start);
         let url = &text[*rest..next];
-        let url = &url[..url.find([' ', '\t', '\n', '"', '\'', '<', '>']).unwrap_or(url.len())];
+        let url = &url[..url
+            .find([' ', '\t', '\n', '"', '\'', '<', '>'])
+            .unwrap_or(url.len())];
         if let Some(login) = login(url) {
             out.push_str(&text[done..*rest]);
             out.push_str(HIDDEN);
@@ -132,8 +170,17 @@ pub(crate) fn without_login(url: &str) -> &str {
 /// encoded.
 fn login(url: &str) -> Option<usize> {
     let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
-    let without_port = |text: &str| text.rsplit_once(':').is_some_and(|(_, port)| !port.bytes().all(|b| b.is_ascii_digit()));
-    authority.rfind('@').or_else(|| if without_port(authority) { url.rfind('@') } else { None })
+    let without_port = |text: &str| {
+        text.rsplit_once(':')
+            .is_some_and(|(_, port)| !port.bytes().all(|b| b.is_ascii_digit()))
+    };
+    authority.rfind('@').or_else(|| {
+        if without_port(authority) {
+            url.rfind('@')
+        } else {
+            None
+        }
+    })
 }
 
 #[cfg(test)]
@@ -146,9 +193,18 @@ mod tests {
             ("pg://u:p@127.0.0.1/x", "pg://(hidden)@127.0.0.1/x"),
             ("pg://u:p@ss@h/x", "pg://(hidden)@h/x"),
             ("pg://u:p/w@h/x", "pg://(hidden)@h/x"),
-            ("redis://:a@h1:1,redis://:b@h2:2", "redis://(hidden)@h1:1,redis://(hidden)@h2:2"),
-            ("https://key@sentry.example/1", "https://(hidden)@sentry.example/1"),
-            ("say 'amqp://u:p@h' twice amqp://u:p@h", "say 'amqp://(hidden)@h' twice amqp://(hidden)@h"),
+            (
+                "redis://:a@h1:1,redis://:b@h2:2",
+                "redis://(hidden)@h1:1,redis://(hidden)@h2:2",
+            ),
+            (
+                "https://key@sentry.example/1",
+                "https://(hidden)@sentry.example/1",
+            ),
+            (
+                "say 'amqp://u:p@h' twice amqp://u:p@h",
+                "say 'amqp://(hidden)@h' twice amqp://(hidden)@h",
+            ),
             ("https://host/a@b", "https://host/a@b"),
             ("https://host:8080/a@b?c=d@e", "https://host:8080/a@b?c=d@e"),
             ("http://127.0.0.1:9324", "http://127.0.0.1:9324"),
@@ -160,18 +216,42 @@ mod tests {
     #[test]
     fn secrets_are_recognised_by_their_shape() {
         for (given, wanted) in [
-            ("host=h user=u password=p;w dbname=d", "host=h user=u password=(hidden);w dbname=d"),
-            ("host=h password='a b' dbname=d", "host=h password=(hidden) dbname=d"),
-            ("Server=h;Pwd=x y;Timeout=3", "Server=h;Pwd=(hidden) y;Timeout=3"),
-            (r#"{"user":"u","password":"a\"b","n":1}"#, r#"{"user":"u","password":(hidden),"n":1}"#),
+            (
+                "host=h user=u password=p;w dbname=d",
+                "host=h user=u password=(hidden);w dbname=d",
+            ),
+            (
+                "host=h password='a b' dbname=d",
+                "host=h password=(hidden) dbname=d",
+            ),
+            (
+                "Server=h;Pwd=x y;Timeout=3",
+                "Server=h;Pwd=(hidden) y;Timeout=3",
+            ),
+            (
+                r#"{"user":"u","password":"a\"b","n":1}"#,
+                r#"{"user":"u","password":(hidden),"n":1}"#,
+            ),
             ("https://h/x?sig=abc&n=1", "https://h/x?sig=(hidden)&n=1"),
             ("AccountKey=abc==;Suffix=x", "AccountKey=(hidden);Suffix=x"),
-            ("sasl.jaas.config=x password=\"p w\";", "sasl.jaas.config=x password=(hidden);"),
-            ("Authorization: Basic dTpwYXNzd29yZA==", "Authorization: Basic (hidden)"),
-            ("Authorization: Bearer abcdefghijklmn", "Authorization: Bearer (hidden)"),
+            (
+                "sasl.jaas.config=x password=\"p w\";",
+                "sasl.jaas.config=x password=(hidden);",
+            ),
+            (
+                "Authorization: Basic dTpwYXNzd29yZA==",
+                "Authorization: Basic (hidden)",
+            ),
+            (
+                "Authorization: Bearer abcdefghijklmn",
+                "Authorization: Bearer (hidden)",
+            ),
             ("AKIAIOSFODNN7EXAMPLE", "(hidden)"),
             ("x wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "x (hidden)"),
-            ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nx", "(hidden)\nx"),
+            (
+                "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nx",
+                "(hidden)\nx",
+            ),
             ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "(hidden)"),
             ("sk_live_abcdefghijkl", "(hidden)"),
         ] {
@@ -184,7 +264,10 @@ mod tests {
         let advice = "Write servers = \"127.0.0.1:9094\", secret = \"login.json\" or [resolve] \"a:password\" = \"...\".";
         assert_eq!(hide_in_message(advice), advice);
         let message = "parameter Size is 'host=h password=p', but its Type is Number";
-        assert_eq!(hide_in_message(message), "parameter Size is 'host=h password=(hidden)', but its Type is Number");
+        assert_eq!(
+            hide_in_message(message),
+            "parameter Size is 'host=h password=(hidden)', but its Type is Number"
+        );
     }
 
     #[test]

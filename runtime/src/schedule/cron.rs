@@ -47,7 +47,9 @@ impl Calendar {
     /// What is wrong, as the end of a sentence that begins with the expression.
     pub(super) fn parse(fields: &str) -> Result<Self, ScheduleError> {
         let parts: Vec<&str> = fields.split_whitespace().collect();
-        let [minute, hour, day, month, weekday, year] = parts[..] else { return Err(ScheduleError::Fields(parts.len())) };
+        let [minute, hour, day, month, weekday, year] = parts[..] else {
+            return Err(ScheduleError::Fields(parts.len()));
+        };
         let days = match (day, weekday) {
             ("?", "?") => return Err(ScheduleError::NoDay),
             (day, "?") => day.split(',').map(of_month).collect(),
@@ -65,7 +67,14 @@ impl Calendar {
 
     /// The first civil time after this one that fits; `None` when there is none left.
     pub(super) fn next(&self, after: DateTime) -> Option<DateTime> {
-        let start = after.checked_add(1.minute()).ok()?.with().second(0).subsec_nanosecond(0).build().ok()?;
+        let start = after
+            .checked_add(1.minute())
+            .ok()?
+            .with()
+            .second(0)
+            .subsec_nanosecond(0)
+            .build()
+            .ok()?;
         let today = start.date();
         if self.fits(today)
             && let Some(at) = self.in_day(start)
@@ -100,18 +109,32 @@ impl Calendar {
     /// The first time from this one on that fits, on the same day.
     fn in_day(&self, from: DateTime) -> Option<DateTime> {
         let (hour, minute) = (number(from.hour()), number(from.minute()));
-        let same_hour = self.hours.contains(&hour).then(|| self.minutes.range(minute..).next()).flatten();
+        let same_hour = self
+            .hours
+            .contains(&hour)
+            .then(|| self.minutes.range(minute..).next())
+            .flatten();
         let (hour, minute) = match same_hour {
             Some(minute) => (hour, *minute),
-            None => (*self.hours.range(hour + 1..).next()?, *self.minutes.first()?),
+            None => (
+                *self.hours.range(hour + 1..).next()?,
+                *self.minutes.first()?,
+            ),
         };
-        Some(from.date().at(i8::try_from(hour).ok()?, i8::try_from(minute).ok()?, 0, 0))
+        Some(
+            from.date()
+                .at(i8::try_from(hour).ok()?, i8::try_from(minute).ok()?, 0, 0),
+        )
     }
 }
 
 impl DayRule {
     fn holds(&self, date: Date) -> bool {
-        let (day, weekday, last) = (number(date.day()), weekday(date), number(date.days_in_month()));
+        let (day, weekday, last) = (
+            number(date.day()),
+            weekday(date),
+            number(date.days_in_month()),
+        );
         match self {
             Self::OfMonth(days) => days.contains(&day),
             Self::Last => day == last,
@@ -161,9 +184,17 @@ fn of_month(item: &str) -> Result<DayRule, ScheduleError> {
 /// A day with `#` stands alone, as the service documents.
 fn of_week(text: &str) -> Result<Vec<DayRule>, ScheduleError> {
     if let Some((day, nth)) = text.split_once('#') {
-        let nth = nth.parse().ok().filter(|nth| (1..=5).contains(nth) && text.len() == day.len() + 2);
-        let rule = WEEKDAY.number(day).zip(nth).map(|(day, nth)| DayRule::Nth(day, nth));
-        return rule.map(|rule| vec![rule]).ok_or_else(|| WEEKDAY.refuse(text));
+        let nth = nth
+            .parse()
+            .ok()
+            .filter(|nth| (1..=5).contains(nth) && text.len() == day.len() + 2);
+        let rule = WEEKDAY
+            .number(day)
+            .zip(nth)
+            .map(|(day, nth)| DayRule::Nth(day, nth));
+        return rule
+            .map(|rule| vec![rule])
+            .ok_or_else(|| WEEKDAY.refuse(text));
     }
     text.split(',').map(one_of_week).collect()
 }
@@ -172,7 +203,10 @@ fn of_week(text: &str) -> Result<Vec<DayRule>, ScheduleError> {
 fn one_of_week(item: &str) -> Result<DayRule, ScheduleError> {
     match item.strip_suffix(['L', 'l']) {
         Some("") => Ok(DayRule::OfWeek([7].into())),
-        Some(day) => WEEKDAY.number(day).map(DayRule::LastOfWeek).ok_or_else(|| WEEKDAY.refuse(item)),
+        Some(day) => WEEKDAY
+            .number(day)
+            .map(DayRule::LastOfWeek)
+            .ok_or_else(|| WEEKDAY.refuse(item)),
         None => WEEKDAY.item(item).map(DayRule::OfWeek),
     }
 }

@@ -4,7 +4,9 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// None of the three forms.
-    #[error("is not a schedule. Write rate(5 minutes), cron(0 12 * * ? *) or at(2030-01-31T12:00:00).")]
+    #[error(
+        "is not a schedule. Write rate(5 minutes), cron(0 12 * * ? *) or at(2030-01-31T12:00:00)."
+    )]
     Form,
     /// `rate()` with something else inside than a positive whole number and a unit.
     #[error("is not a rate. Write rate(1 minute), rate(5 minutes), rate(2 hours) or rate(1 day).")]
@@ -25,7 +27,9 @@ pub enum ScheduleError {
     )]
     Seconds,
     /// `at()` on a rule.
-    #[error("fires once, which only ScheduleV2 events can. Write rate() or cron(), or `Type: ScheduleV2`.")]
+    #[error(
+        "fires once, which only ScheduleV2 events can. Write rate() or cron(), or `Type: ScheduleV2`."
+    )]
     OnceOnRule,
     /// `at()` with something else inside than a civil time.
     #[error(
@@ -34,13 +38,17 @@ pub enum ScheduleError {
     )]
     At,
     /// `cron()` with another number of fields than six.
-    #[error("has {0} fields. Write six: minute, hour, day of month, month, day of week, year, as in cron(0 12 * * ? *).")]
+    #[error(
+        "has {0} fields. Write six: minute, hour, day of month, month, day of week, year, as in cron(0 12 * * ? *)."
+    )]
     Fields(usize),
     /// `?` for both days.
     #[error("has ? for both days. Write * for the day of month: cron(0 12 * * ? *).")]
     NoDay,
     /// No `?` for either day.
-    #[error("sets the day of month and the day of week, which exclude each other. Write ? for one of them.")]
+    #[error(
+        "sets the day of month and the day of week, which exclude each other. Write ? for one of them."
+    )]
     BothDays,
     /// A field with a value that it does not take.
     #[error(

@@ -32,7 +32,12 @@ impl Expression {
     /// # Errors
     /// What is wrong and what to write, as the end of a sentence that begins with the expression.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
-        let inside = |name: &str| text.trim().strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+        let inside = |name: &str| {
+            text.trim()
+                .strip_prefix(name)?
+                .strip_prefix('(')?
+                .strip_suffix(')')
+        };
         if let Some(inside) = inside("rate") {
             return rate(inside.trim());
         }
@@ -51,7 +56,9 @@ impl Expression {
     /// As [`Self::parse`].
     pub fn allowed_on(&self, kind: ScheduleKind) -> Result<(), ScheduleError> {
         match self {
-            Self::Rate { in_seconds: true, .. } => Err(ScheduleError::Seconds),
+            Self::Rate {
+                in_seconds: true, ..
+            } => Err(ScheduleError::Seconds),
             Self::At(_) if kind == ScheduleKind::Rule => Err(ScheduleError::OnceOnRule),
             _ => Ok(()),
         }
@@ -65,8 +72,16 @@ impl Expression {
         match self {
             Self::Rate { every, .. } => {
                 let step = every.as_millis();
-                let count = if after < start { 0 } else { after.duration_since(start).as_millis() / step + 1 };
-                start.checked_add(SignedDuration::from_millis(i64::try_from(count * step).ok()?)).ok()
+                let count = if after < start {
+                    0
+                } else {
+                    after.duration_since(start).as_millis() / step + 1
+                };
+                start
+                    .checked_add(SignedDuration::from_millis(
+                        i64::try_from(count * step).ok()?,
+                    ))
+                    .ok()
             }
             Self::At(civil) => first_instant(*civil, zone).filter(|at| *at > after),
             Self::Cron(calendar) => {
@@ -92,9 +107,17 @@ fn first_instant(civil: DateTime, zone: &TimeZone) -> Option<Timestamp> {
 }
 
 fn rate(inside: &str) -> Result<Expression, ScheduleError> {
-    let (number, unit) = inside.split_once(char::is_whitespace).ok_or(ScheduleError::Rate)?;
-    let whole = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok()).flatten();
-    let number: i64 = whole.filter(|n| (1..=100_000_000).contains(n)).ok_or(ScheduleError::Rate)?;
+    let (number, unit) = inside
+        .split_once(char::is_whitespace)
+        .ok_or(ScheduleError::Rate)?;
+    let whole = number
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| number.parse().ok())
+        .flatten();
+    let number: i64 = whole
+        .filter(|n| (1..=100_000_000).contains(n))
+        .ok_or(ScheduleError::Rate)?;
     let unit = unit.trim();
     let one = unit.strip_suffix('s').unwrap_or(unit);
     let seconds = match one {
@@ -106,12 +129,25 @@ fn rate(inside: &str) -> Result<Expression, ScheduleError> {
     };
     // The services insist on "1 minute" and "2 minutes".
     if (number == 1) == unit.ends_with('s') && one == "second" {
-        return Err(ScheduleError::PluralSeconds(number, if number == 1 { "second" } else { "seconds" }));
+        return Err(ScheduleError::PluralSeconds(
+            number,
+            if number == 1 { "second" } else { "seconds" },
+        ));
     }
     if (number == 1) == unit.ends_with('s') {
-        return Err(ScheduleError::Plural(number, if number == 1 { one.to_owned() } else { format!("{unit}s") }));
+        return Err(ScheduleError::Plural(
+            number,
+            if number == 1 {
+                one.to_owned()
+            } else {
+                format!("{unit}s")
+            },
+        ));
     }
-    Ok(Expression::Rate { every: SignedDuration::from_secs(number * seconds), in_seconds: one == "second" })
+    Ok(Expression::Rate {
+        every: SignedDuration::from_secs(number * seconds),
+        in_seconds: one == "second",
+    })
 }
 
 /// `yyyy-mm-ddThh:mm:ss` and nothing else.
@@ -126,7 +162,8 @@ pub fn instant(text: &str) -> Option<Timestamp> {
     let civil = civil(time)?;
     let offset = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
     let fraction = &rest[..rest.len() - offset.len()];
-    let plain = fraction.is_empty() || fraction.starts_with('.') && fraction.len() > 1 && !fraction[1..].contains('.');
+    let plain = fraction.is_empty()
+        || fraction.starts_with('.') && fraction.len() > 1 && !fraction[1..].contains('.');
     match offset {
         _ if !plain => None,
         "" if fraction.is_empty() => Some(TimeZone::UTC.to_timestamp(civil).ok()?),

@@ -18,16 +18,37 @@ pub(super) struct Field {
     takes: &'static str,
 }
 
-pub(super) const MINUTE: Field =
-    Field { name: "minute", low: 0, high: 59, names: &[], wraps: true, takes: "0 to 59 with , - * /" };
-pub(super) const HOUR: Field = Field { name: "hour", low: 0, high: 23, names: &[], wraps: true, takes: "0 to 23 with , - * /" };
-pub(super) const DAY: Field =
-    Field { name: "day of month", low: 1, high: 31, names: &[], wraps: true, takes: "1 to 31 with , - * / ? L W" };
+pub(super) const MINUTE: Field = Field {
+    name: "minute",
+    low: 0,
+    high: 59,
+    names: &[],
+    wraps: true,
+    takes: "0 to 59 with , - * /",
+};
+pub(super) const HOUR: Field = Field {
+    name: "hour",
+    low: 0,
+    high: 23,
+    names: &[],
+    wraps: true,
+    takes: "0 to 23 with , - * /",
+};
+pub(super) const DAY: Field = Field {
+    name: "day of month",
+    low: 1,
+    high: 31,
+    names: &[],
+    wraps: true,
+    takes: "1 to 31 with , - * / ? L W",
+};
 pub(super) const MONTH: Field = Field {
     name: "month",
     low: 1,
     high: 12,
-    names: &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
+    names: &[
+        "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+    ],
     wraps: true,
     takes: "1 to 12 or JAN to DEC with , - * /",
 };
@@ -39,8 +60,14 @@ pub(super) const WEEKDAY: Field = Field {
     wraps: true,
     takes: "1 to 7 or SUN to SAT with , - * / ? L, or one day with # and 1 to 5",
 };
-pub(super) const YEAR: Field =
-    Field { name: "year", low: 1970, high: 2199, names: &[], wraps: false, takes: "1970 to 2199 with , - * /" };
+pub(super) const YEAR: Field = Field {
+    name: "year",
+    low: 1970,
+    high: 2199,
+    names: &[],
+    wraps: false,
+    takes: "1970 to 2199 with , - * /",
+};
 
 impl Field {
     /// The numbers of one item of a list: a number, a name, a range or `*`, each with or without a step.
@@ -63,12 +90,20 @@ impl Field {
     /// What is wrong with a part of this field.
     pub(super) fn refuse(&self, text: &str) -> ScheduleError {
         let text = if text.is_empty() { "empty" } else { text };
-        ScheduleError::Field { field: self.name, text: text.to_owned(), takes: self.takes }
+        ScheduleError::Field {
+            field: self.name,
+            text: text.to_owned(),
+            takes: self.takes,
+        }
     }
 
     /// A number or a name, in any case.
     pub(super) fn number(&self, text: &str) -> Option<u16> {
-        if let Some(at) = self.names.iter().position(|name| name.eq_ignore_ascii_case(text)) {
+        if let Some(at) = self
+            .names
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case(text))
+        {
             return Some(self.low + at as u16);
         }
         digits(text).filter(|number| (self.low..=self.high).contains(number))
@@ -91,13 +126,18 @@ impl Field {
         if from > to && !self.wraps {
             return None;
         }
-        let through: Box<dyn Iterator<Item = u16>> =
-            if from <= to { Box::new(from..=to) } else { Box::new((from..=self.high).chain(self.low..=to)) };
+        let through: Box<dyn Iterator<Item = u16>> = if from <= to {
+            Box::new(from..=to)
+        } else {
+            Box::new((from..=self.high).chain(self.low..=to))
+        };
         Some(through.step_by(step.unwrap_or(1).into()).collect())
     }
 }
 
 /// A number without sign; `None` for anything else.
 fn digits(text: &str) -> Option<u16> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
 }

@@ -31,14 +31,21 @@ pub(super) async fn deliver<F>(
     F: Future<Output = Result<String, NotAccepted>>,
 {
     for number in 1.. {
-        let Err(why) = accept(event(schedule, scheduled, number)).await else { return };
+        let Err(why) = accept(event(schedule, scheduled, number)).await else {
+            return;
+        };
         let lasting = matches!(why, NotAccepted::NotFound(_) | NotAccepted::TooLarge(_));
         if lasting || number > MAX_RETRIES || Timestamp::now().duration_since(scheduled) > MAX_AGE {
             tracing::error!(schedule = schedule.id, number, "ALARM: not fired: {why}");
             return;
         }
         let wait = wait(number);
-        tracing::warn!(schedule = schedule.id, number, "not fired yet: {why}; tried again in {} s", wait.as_secs());
+        tracing::warn!(
+            schedule = schedule.id,
+            number,
+            "not fired yet: {why}; tried again in {} s",
+            wait.as_secs()
+        );
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             _ = shutdown.wait_for(|stop| *stop) => {
@@ -50,13 +57,24 @@ pub(super) async fn deliver<F>(
 }
 
 fn event(schedule: &Schedule, scheduled: Timestamp, number: u32) -> Event {
-    let attempt = Attempt { scheduled, number, execution: rand::random(), event: rand::random() };
-    Event { function: schedule.function.clone(), payload: payload::event(schedule, &attempt), trace_id: None }
+    let attempt = Attempt {
+        scheduled,
+        number,
+        execution: rand::random(),
+        event: rand::random(),
+    };
+    Event {
+        function: schedule.function.clone(),
+        payload: payload::event(schedule, &attempt),
+        trace_id: None,
+    }
 }
 
 /// Doubled with each try, up to a minute.
 pub(super) fn wait_after(number: u32) -> Duration {
-    FIRST_WAIT.saturating_mul(1 << (number - 1).min(16)).min(LONGEST_WAIT)
+    FIRST_WAIT
+        .saturating_mul(1 << (number - 1).min(16))
+        .min(LONGEST_WAIT)
 }
 
 #[cfg(test)]
@@ -76,13 +94,31 @@ mod tests {
         let accept = |event: Event| {
             let mut tried = tried.borrow_mut();
             tried.push(serde_json::from_slice::<String>(&event.payload).unwrap());
-            std::future::ready(if tried.len() < 3 { Err(NotAccepted::Full) } else { Ok("taken".to_owned()) })
+            std::future::ready(if tried.len() < 3 {
+                Err(NotAccepted::Full)
+            } else {
+                Ok("taken".to_owned())
+            })
         };
-        deliver(&schedule, Timestamp::now(), shutdown, |_| Duration::ZERO, accept).await;
+        deliver(
+            &schedule,
+            Timestamp::now(),
+            shutdown,
+            |_| Duration::ZERO,
+            accept,
+        )
+        .await;
         let tried = tried.into_inner();
-        let numbers: Vec<&str> = tried.iter().filter_map(|text| text.split_once(' ')).map(|(number, _)| number).collect();
+        let numbers: Vec<&str> = tried
+            .iter()
+            .filter_map(|text| text.split_once(' '))
+            .map(|(number, _)| number)
+            .collect();
         assert_eq!(numbers, ["1", "2", "3"]);
-        assert!(tried[0].split_once(' ').unwrap().1 != tried[1].split_once(' ').unwrap().1, "each try has its own id");
+        assert!(
+            tried[0].split_once(' ').unwrap().1 != tried[1].split_once(' ').unwrap().1,
+            "each try has its own id"
+        );
     }
 
     #[tokio::test]
@@ -93,7 +129,14 @@ mod tests {
             *tried.borrow_mut() += 1;
             std::future::ready(Err(NotAccepted::TooLarge(9)))
         };
-        deliver(&schedule(ScheduleKind::Rule, None), Timestamp::now(), shutdown, |_| Duration::ZERO, accept).await;
+        deliver(
+            &schedule(ScheduleKind::Rule, None),
+            Timestamp::now(),
+            shutdown,
+            |_| Duration::ZERO,
+            accept,
+        )
+        .await;
         assert_eq!(tried.into_inner(), 1);
     }
 }

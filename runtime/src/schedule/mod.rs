@@ -60,8 +60,17 @@ pub async fn run(
     let last = seen.as_ref().and_then(Seen::last);
     for schedule in schedules.into_iter().filter(|schedule| schedule.enabled) {
         let part = parts.part(format!("schedule {}", schedule.id));
-        let firing = Firing { schedule, start, last, handled: Arc::default(), queue: queue.clone(), shutdown: shutdown.clone() };
-        running.spawn(supervise(part, shutdown.clone(), move || firing.clone().run()));
+        let firing = Firing {
+            schedule,
+            start,
+            last,
+            handled: Arc::default(),
+            queue: queue.clone(),
+            shutdown: shutdown.clone(),
+        };
+        running.spawn(supervise(part, shutdown.clone(), move || {
+            firing.clone().run()
+        }));
     }
     if running.is_empty() {
         return;
@@ -103,7 +112,10 @@ impl Firing {
 
     async fn run(mut self) -> Result<(), String> {
         let schedule = self.schedule.clone();
-        let (expression, zone) = match (Expression::parse(&schedule.expression), zone(&schedule.timezone)) {
+        let (expression, zone) = match (
+            Expression::parse(&schedule.expression),
+            zone(&schedule.timezone),
+        ) {
             (Ok(expression), Ok(zone)) => (expression, zone),
             // the template's reader refuses these; one that was made elsewhere never fires
             (Err(wrong), _) | (_, Err(wrong)) => {
@@ -113,7 +125,10 @@ impl Firing {
         };
         // Rates count from StartDate; whatever is due at that very moment fires.
         let (beat, begin) = match schedule.start {
-            Some(date) => (date, self.start.max(date - jiff::SignedDuration::from_nanos(1))),
+            Some(date) => (
+                date,
+                self.start.max(date - jiff::SignedDuration::from_nanos(1)),
+            ),
             None => (self.start, self.start),
         };
         let handled = *self.handled();
@@ -125,7 +140,10 @@ impl Firing {
         // Beside the clock: a firing that the queue does not take yet holds back no other.
         let mut handing_over = JoinSet::new();
         let is_over = |due: &Timestamp| schedule.end.is_some_and(|end| *due > end);
-        while let Some(due) = expression.next(beat, last, &zone).filter(|due| !is_over(due)) {
+        while let Some(due) = expression
+            .next(beat, last, &zone)
+            .filter(|due| !is_over(due))
+        {
             if !wait_until(due, &mut self.shutdown).await {
                 break;
             }
@@ -138,10 +156,16 @@ impl Firing {
     }
 
     fn tell_of_the_missed(&self, expression: &Expression, zone: &TimeZone) {
-        let missed = self.last.map_or(0, |last| seen::missed(&self.schedule, expression, zone, last, self.start));
+        let missed = self.last.map_or(0, |last| {
+            seen::missed(&self.schedule, expression, zone, last, self.start)
+        });
         if missed > 0 {
             let count = seen::shown(missed);
-            tracing::warn!(schedule = self.schedule.id, count, "missed while no host ran; missed times are not made up for");
+            tracing::warn!(
+                schedule = self.schedule.id,
+                count,
+                "missed while no host ran; missed times are not made up for"
+            );
         }
     }
 
@@ -153,7 +177,10 @@ impl Firing {
             return now;
         }
         if self.queue.unfinished(&schedule.function) >= MOST_UNFINISHED {
-            let why = format!("schedule {} is not fired: {MOST_UNFINISHED} earlier events have not ended", schedule.id);
+            let why = format!(
+                "schedule {} is not fired: {MOST_UNFINISHED} earlier events have not ended",
+                schedule.id
+            );
             self.queue.not_made(&schedule.function, &why);
             tracing::warn!(
                 schedule = schedule.id,
@@ -164,13 +191,21 @@ impl Firing {
         }
         let firing = self.clone();
         handing_over.spawn(async move {
-            let Self { schedule, queue, shutdown, .. } = firing;
+            let Self {
+                schedule,
+                queue,
+                shutdown,
+                ..
+            } = firing;
             let accept = |event| {
                 let (queue, schedule) = (queue.clone(), schedule.clone());
                 async move {
                     let taken = queue.accept(event).await;
                     if let Err(why) = &taken {
-                        queue.not_made(&schedule.function, &format!("schedule {} is not fired: {why}", schedule.id));
+                        queue.not_made(
+                            &schedule.function,
+                            &format!("schedule {} is not fired: {why}", schedule.id),
+                        );
                     }
                     taken
                 }
@@ -185,7 +220,9 @@ impl Firing {
 async fn wait_until(due: Timestamp, shutdown: &mut watch::Receiver<bool>) -> bool {
     loop {
         let left = due.duration_since(Timestamp::now());
-        let Some(left) = Duration::try_from(left).ok().filter(|left| !left.is_zero()) else { return !*shutdown.borrow() };
+        let Some(left) = Duration::try_from(left).ok().filter(|left| !left.is_zero()) else {
+            return !*shutdown.borrow();
+        };
         tokio::select! {
             () = tokio::time::sleep(left.min(LOOK_UP)) => {}
             _ = shutdown.wait_for(|stop| *stop) => return false,

@@ -21,7 +21,11 @@ pub(super) struct Attempt {
 
 /// The event of a firing. An Input is sent bare; `EventBridge` Scheduler replaces its context attributes in it first.
 pub(super) fn event(schedule: &Schedule, attempt: &Attempt) -> Bytes {
-    let time = attempt.scheduled.round(Unit::Second).unwrap_or(attempt.scheduled).to_string();
+    let time = attempt
+        .scheduled
+        .round(Unit::Second)
+        .unwrap_or(attempt.scheduled)
+        .to_string();
     if let Some(input) = &schedule.input {
         return Bytes::from(match schedule.kind {
             ScheduleKind::Rule => as_json(input),
@@ -36,7 +40,10 @@ pub(super) fn event(schedule: &Schedule, attempt: &Attempt) -> Bytes {
     let id = attempt.event;
     // arn:partition:service:region:account:resource
     let mut arn = schedule.arn.split(':').skip(3);
-    let (region, account) = (arn.next().unwrap_or_default(), arn.next().unwrap_or_default());
+    let (region, account) = (
+        arn.next().unwrap_or_default(),
+        arn.next().unwrap_or_default(),
+    );
     let event = json!({
         "version": "0",
         "id": format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", id >> 96, id >> 80 & 0xffff, id >> 64 & 0xffff, id >> 48 & 0xffff, id & 0xffff_ffff_ffff),

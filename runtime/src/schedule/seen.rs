@@ -22,12 +22,18 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn at(file: &Path) -> Self {
-        Self { file: file.to_path_buf() }
+        Self {
+            file: file.to_path_buf(),
+        }
     }
 
     /// When a host last looked after the schedules; `None`: never, or the file says nothing that can be read.
     pub(super) fn last(&self) -> Option<Timestamp> {
-        std::fs::read_to_string(&self.file).ok()?.trim().parse().ok()
+        std::fs::read_to_string(&self.file)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// Remembers a time. What fails is only said: schedules fire without it.
@@ -44,7 +50,13 @@ impl Seen {
 }
 
 /// How often a schedule would have fired in between; at most one more than [`MOST_COUNTED`].
-pub(super) fn missed(schedule: &Schedule, expression: &Expression, zone: &TimeZone, since: Timestamp, until: Timestamp) -> usize {
+pub(super) fn missed(
+    schedule: &Schedule,
+    expression: &Expression,
+    zone: &TimeZone,
+    since: Timestamp,
+    until: Timestamp,
+) -> usize {
     // A rate begins anew with every host; those that were missed are counted from the end of the last one.
     let start = schedule.start.unwrap_or(since);
     let mut last = since.max(start - SignedDuration::from_nanos(1));
@@ -64,5 +76,9 @@ pub(super) fn missed(schedule: &Schedule, expression: &Expression, zone: &TimeZo
 
 /// The number for a message.
 pub(super) fn shown(count: usize) -> String {
-    if count > MOST_COUNTED { format!("more than {MOST_COUNTED}") } else { count.to_string() }
+    if count > MOST_COUNTED {
+        format!("more than {MOST_COUNTED}")
+    } else {
+        count.to_string()
+    }
 }

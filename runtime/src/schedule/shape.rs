@@ -5,6 +5,12 @@ pub(super) const CIVIL: &str = "0000-00-00T00:00:00";
 
 /// Whether a text looks like the pattern, in which `0` stands for any digit and every other character for itself.
 pub(super) fn is(text: &str, pattern: &str) -> bool {
-    let fits = |(byte, wanted): (u8, u8)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted };
+    let fits = |(byte, wanted): (u8, u8)| {
+        if wanted == b'0' {
+            byte.is_ascii_digit()
+        } else {
+            byte == wanted
+        }
+    };
     text.len() == pattern.len() && text.bytes().zip(pattern.bytes()).all(fits)
 }

@@ -38,7 +38,15 @@ pub enum SourceState {
 
 impl SourceState {
     /// Every state, from the best to the worst.
-    pub const ALL: [Self; 7] = [Self::Ok, Self::Paused, Self::Behind, Self::Failing, Self::Stuck, Self::Missing, Self::Away];
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::Paused,
+        Self::Behind,
+        Self::Failing,
+        Self::Stuck,
+        Self::Missing,
+        Self::Away,
+    ];
 
     /// The state's name in the status and in the metrics.
     pub fn name(self) -> &'static str {
@@ -83,7 +91,9 @@ impl SourceHealth {
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
         parts
             .into_iter()
-            .fold(None, |all: Option<Self>, part| Some(all.map_or_else(|| part.clone(), |all| all.with(part))))
+            .fold(None, |all: Option<Self>, part| {
+                Some(all.map_or_else(|| part.clone(), |all| all.with(part)))
+            })
             .unwrap_or_default()
     }
 
@@ -105,7 +115,11 @@ impl SourceHealth {
 
     /// The reason, where the source is unwell.
     pub fn problem(&self) -> Option<String> {
-        self.state.is_unwell().then(|| self.reason.clone().unwrap_or_else(|| self.state.name().to_owned()))
+        self.state.is_unwell().then(|| {
+            self.reason
+                .clone()
+                .unwrap_or_else(|| self.state.name().to_owned())
+        })
     }
 }
 
@@ -130,16 +144,25 @@ pub struct Problem {
 impl Problem {
     /// Work cannot be read or handed on, for this reason.
     pub fn stuck(reason: impl Into<String>) -> Self {
-        Self { state: SourceState::Stuck, reason: reason.into() }
+        Self {
+            state: SourceState::Stuck,
+            reason: reason.into(),
+        }
     }
 
     /// The topic or the queue does not exist.
     pub fn missing(reason: impl Into<String>) -> Self {
-        Self { state: SourceState::Missing, reason: reason.into() }
+        Self {
+            state: SourceState::Missing,
+            reason: reason.into(),
+        }
     }
 
     /// The server does not answer.
     pub fn away(reason: impl Into<String>) -> Self {
-        Self { state: SourceState::Away, reason: reason.into() }
+        Self {
+            state: SourceState::Away,
+            reason: reason.into(),
+        }
     }
 }

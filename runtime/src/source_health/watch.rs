@@ -54,7 +54,10 @@ pub struct SourceWatch {
 impl SourceWatch {
     /// A source that is well from `now` on.
     pub fn new(now: Millis) -> Self {
-        Self { well_since: now, ..Self::default() }
+        Self {
+            well_since: now,
+            ..Self::default()
+        }
     }
 
     /// Sets the fault that the adapter observes, or ends it. One that only changes its words lasts on.
@@ -62,7 +65,9 @@ impl SourceWatch {
         self.change(now, |watch| {
             let before = watch.problem.take();
             watch.problem = problem.map(|problem| {
-                let since = before.filter(|(_, known)| known.state == problem.state).map_or(now, |(since, _)| since);
+                let since = before
+                    .filter(|(_, known)| known.state == problem.state)
+                    .map_or(now, |(since, _)| since);
                 (since, problem)
             });
         });
@@ -70,15 +75,20 @@ impl SourceWatch {
 
     /// Sets whether an operator holds the source back.
     pub fn paused(&mut self, now: Millis, paused: bool) {
-        self.change(now, |watch| watch.paused_since = paused.then(|| watch.paused_since.unwrap_or(now)));
+        self.change(now, |watch| {
+            watch.paused_since = paused.then(|| watch.paused_since.unwrap_or(now))
+        });
     }
 
     /// Sets what waits; `None`: nothing does.
     pub fn waits(&mut self, now: Millis, waiting: Option<Waiting>) {
         self.change(now, |watch| {
             let since = watch.waiting.map_or(now, |(since, _)| since);
-            watch.waiting = waiting.map(|waiting| (waiting.since.unwrap_or(since).min(now), waiting));
-            let old = watch.waiting.is_some_and(|waiting| age(now, waiting) >= BEHIND_AFTER);
+            watch.waiting =
+                waiting.map(|waiting| (waiting.since.unwrap_or(since).min(now), waiting));
+            let old = watch
+                .waiting
+                .is_some_and(|waiting| age(now, waiting) >= BEHIND_AFTER);
             watch.old_since = old.then(|| watch.old_since.unwrap_or(now));
             if waiting.is_none() {
                 watch.refused = None;
@@ -113,7 +123,10 @@ impl SourceWatch {
 
     /// An error that does not decide the state by itself.
     pub fn noted(&mut self, now: Millis, error: &str) {
-        self.last_error = Some(LastError { at_ms: now, error: shortened(error) });
+        self.last_error = Some(LastError {
+            at_ms: now,
+            error: shortened(error),
+        });
     }
 
     /// The function did not begin, for this reason: it is throttled, for example. Holds until something is done or fails.
@@ -165,7 +178,9 @@ impl SourceWatch {
         if let Some(since) = self.paused_since {
             return (SourceState::Paused, since);
         }
-        let Some((since, waiting)) = self.waiting else { return (SourceState::Ok, self.well_since) };
+        let Some((since, waiting)) = self.waiting else {
+            return (SourceState::Ok, self.well_since);
+        };
         if let Some(failing) = self.failing_since {
             let lasts = now - failing;
             let long = self.failures > 1 && lasts >= STUCK_AFTER;
@@ -173,7 +188,9 @@ impl SourceWatch {
                 return (SourceState::Failing, failing);
             }
         }
-        let still = self.last_progress.map_or(since, |progress| progress.max(since));
+        let still = self
+            .last_progress
+            .map_or(since, |progress| progress.max(since));
         // a try that waits for an instance is no work, and after a failure the next try may be a while off
         let idle = self.refused.is_some() || (!waiting.in_flight && self.failing_since.is_none());
         if idle && now - still >= STUCK_AFTER {
@@ -181,7 +198,8 @@ impl SourceWatch {
         }
         if age(now, (since, waiting)) >= BEHIND_AFTER {
             // by now, if nothing was reported since
-            let crossed = (waiting.oldest.unwrap_or(since) + BEHIND_AFTER).clamp(since.min(now), now);
+            let crossed =
+                (waiting.oldest.unwrap_or(since) + BEHIND_AFTER).clamp(since.min(now), now);
             return (SourceState::Behind, self.old_since.unwrap_or(crossed));
         }
         (SourceState::Ok, self.well_since)
@@ -196,13 +214,18 @@ impl SourceWatch {
             SourceState::Failing if self.problem.is_none() => Some(format!(
                 "the function has failed {} times in a row: {}. Mend it, or pass over what it cannot handle",
                 self.failures,
-                self.last_error.as_ref().map_or("no reason given", |error| &error.error)
+                self.last_error
+                    .as_ref()
+                    .map_or("no reason given", |error| &error.error)
             )),
             SourceState::Stuck if self.problem.is_none() => {
                 let why = hindrance().or_else(|| self.unexplained.clone());
                 Some(why.unwrap_or_else(|| "work waits, and none has been done since".to_owned()))
             }
-            _ => self.problem.as_ref().map(|(_, problem)| problem.reason.clone()),
+            _ => self
+                .problem
+                .as_ref()
+                .map(|(_, problem)| problem.reason.clone()),
         }
     }
 }

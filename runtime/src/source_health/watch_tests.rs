@@ -3,7 +3,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn waits(oldest: Option<Millis>, in_flight: bool) -> Waiting {
-    Waiting { oldest, since: None, in_flight }
+    Waiting {
+        oldest,
+        since: None,
+        in_flight,
+    }
 }
 
 fn state(watch: &SourceWatch, now: Millis) -> (SourceState, Millis) {
@@ -16,16 +20,34 @@ fn work_that_waits_becomes_behind_then_stuck() {
     let mut watch = SourceWatch::new(1_000);
     assert_eq!(state(&watch, 90_000), (SourceState::Ok, 1_000));
     watch.waits(100_000, Some(waits(None, false)));
-    assert_eq!(state(&watch, 100_000 + BEHIND_AFTER - 1), (SourceState::Ok, 1_000));
-    assert_eq!(state(&watch, 100_000 + BEHIND_AFTER), (SourceState::Behind, 100_000 + BEHIND_AFTER));
-    assert_eq!(state(&watch, 100_000 + STUCK_AFTER), (SourceState::Stuck, 100_000));
+    assert_eq!(
+        state(&watch, 100_000 + BEHIND_AFTER - 1),
+        (SourceState::Ok, 1_000)
+    );
+    assert_eq!(
+        state(&watch, 100_000 + BEHIND_AFTER),
+        (SourceState::Behind, 100_000 + BEHIND_AFTER)
+    );
+    assert_eq!(
+        state(&watch, 100_000 + STUCK_AFTER),
+        (SourceState::Stuck, 100_000)
+    );
     watch.unexplained(Some("nothing comes".into()));
-    assert_eq!(watch.health(100_000 + STUCK_AFTER).reason.as_deref(), Some("nothing comes"));
+    assert_eq!(
+        watch.health(100_000 + STUCK_AFTER).reason.as_deref(),
+        Some("nothing comes")
+    );
     watch.blocked(Some("a transaction is open".into()));
     let health = watch.health(100_000 + STUCK_AFTER);
-    assert_eq!((health.reason.as_deref(), health.oldest_waiting_ms), (Some("a transaction is open"), Some(STUCK_AFTER)));
+    assert_eq!(
+        (health.reason.as_deref(), health.oldest_waiting_ms),
+        (Some("a transaction is open"), Some(STUCK_AFTER))
+    );
     watch.progressed(125_000);
-    assert_eq!(state(&watch, 125_000 + STUCK_AFTER - 1), (SourceState::Behind, 100_000 + BEHIND_AFTER));
+    assert_eq!(
+        state(&watch, 125_000 + STUCK_AFTER - 1),
+        (SourceState::Behind, 100_000 + BEHIND_AFTER)
+    );
     watch.waits(150_000, None);
     assert_eq!(state(&watch, 150_000), (SourceState::Ok, 150_000));
 }
@@ -43,7 +65,10 @@ fn a_function_that_does_not_begin_is_stuck_though_a_try_waits() {
     watch.waits(0, Some(waits(None, true)));
     watch.refused("at its limit".into());
     assert_eq!(state(&watch, STUCK_AFTER), (SourceState::Stuck, 0));
-    assert_eq!(watch.health(STUCK_AFTER).reason.as_deref(), Some("at its limit"));
+    assert_eq!(
+        watch.health(STUCK_AFTER).reason.as_deref(),
+        Some("at its limit")
+    );
     watch.progressed(STUCK_AFTER);
     assert_eq!(state(&watch, 3 * STUCK_AFTER).0, SourceState::Behind);
 }
@@ -65,9 +90,16 @@ fn the_age_is_the_records_own() {
     let mut watch = SourceWatch::new(0);
     watch.waits(100_000, Some(waits(Some(40_000), true)));
     let health = watch.health(101_000);
-    assert_eq!((health.state, health.oldest_waiting_ms), (SourceState::Behind, Some(61_000)));
+    assert_eq!(
+        (health.state, health.oldest_waiting_ms),
+        (SourceState::Behind, Some(61_000))
+    );
     watch.waits(101_000, Some(waits(Some(900_000), true)));
-    assert_eq!(watch.health(101_000).oldest_waiting_ms, Some(0), "a producer's clock may be ahead");
+    assert_eq!(
+        watch.health(101_000).oldest_waiting_ms,
+        Some(0),
+        "a producer's clock may be ahead"
+    );
 }
 
 #[test]
@@ -77,10 +109,23 @@ fn failures_in_a_row_make_a_source_failing() {
     for at in [100, 200, 300] {
         watch.failed(at, "no table");
     }
-    assert_eq!(state(&watch, 400).0, SourceState::Ok, "what lasts shorter is no fault");
-    assert_eq!(state(&watch, 100 + FAILING_AFTER), (SourceState::Failing, 100));
+    assert_eq!(
+        state(&watch, 400).0,
+        SourceState::Ok,
+        "what lasts shorter is no fault"
+    );
+    assert_eq!(
+        state(&watch, 100 + FAILING_AFTER),
+        (SourceState::Failing, 100)
+    );
     let health = watch.health(100 + FAILING_AFTER);
-    assert!(health.problem().unwrap().contains("3 times in a row: no table"), "{health:?}");
+    assert!(
+        health
+            .problem()
+            .unwrap()
+            .contains("3 times in a row: no table"),
+        "{health:?}"
+    );
     // given up by a limit: progress, and still no success
     watch.progressed(6_000);
     assert_eq!(state(&watch, 6_000).0, SourceState::Failing);
@@ -94,9 +139,16 @@ fn slow_failures_need_fewer() {
     let mut watch = SourceWatch::new(0);
     watch.waits(0, Some(waits(None, false)));
     watch.failed(1_000, "timed out");
-    assert_eq!(state(&watch, 1_000 + STUCK_AFTER).0, SourceState::Behind, "the next try may be a while off");
+    assert_eq!(
+        state(&watch, 1_000 + STUCK_AFTER).0,
+        SourceState::Behind,
+        "the next try may be a while off"
+    );
     watch.failed(2_000 + STUCK_AFTER, "timed out");
-    assert_eq!(state(&watch, 2_000 + STUCK_AFTER), (SourceState::Failing, 1_000));
+    assert_eq!(
+        state(&watch, 2_000 + STUCK_AFTER),
+        (SourceState::Failing, 1_000)
+    );
 }
 
 #[test]
@@ -107,7 +159,10 @@ fn a_problem_decides_and_keeps_its_time() {
     watch.problem(20, Some(Problem::away("no broker")));
     watch.problem(30, Some(Problem::away("no broker at all")));
     assert_eq!(state(&watch, 40), (SourceState::Away, 20));
-    assert_eq!(watch.health(40).problem().as_deref(), Some("no broker at all"));
+    assert_eq!(
+        watch.health(40).problem().as_deref(),
+        Some("no broker at all")
+    );
     watch.problem(50, None);
     assert_eq!(state(&watch, 50), (SourceState::Paused, 10));
     watch.paused(60, false);
@@ -120,15 +175,27 @@ fn the_worst_part_is_the_wholes() {
         state,
         since_ms,
         reason: state.is_unwell().then(|| state.name().to_owned()),
-        last_error: Some(LastError { at_ms, error: at_ms.to_string() }),
+        last_error: Some(LastError {
+            at_ms,
+            error: at_ms.to_string(),
+        }),
         oldest_waiting_ms,
         last_progress_ms: Some(at_ms),
     };
-    let parts =
-        [part(SourceState::Behind, 3, Some(9), 30), part(SourceState::Stuck, 5, None, 10), part(SourceState::Ok, 1, Some(4), 20)];
+    let parts = [
+        part(SourceState::Behind, 3, Some(9), 30),
+        part(SourceState::Stuck, 5, None, 10),
+        part(SourceState::Ok, 1, Some(4), 20),
+    ];
     let whole = SourceHealth::of_parts(&parts);
-    assert_eq!((whole.state, whole.since_ms, whole.problem().as_deref()), (SourceState::Stuck, 5, Some("stuck")));
-    assert_eq!((whole.oldest_waiting_ms, whole.last_progress_ms), (Some(9), Some(30)));
+    assert_eq!(
+        (whole.state, whole.since_ms, whole.problem().as_deref()),
+        (SourceState::Stuck, 5, Some("stuck"))
+    );
+    assert_eq!(
+        (whole.oldest_waiting_ms, whole.last_progress_ms),
+        (Some(9), Some(30))
+    );
     assert_eq!(whole.last_error.unwrap().error, "30");
     assert_eq!(SourceHealth::of_parts([]), SourceHealth::default());
 }
@@ -137,7 +204,10 @@ fn the_worst_part_is_the_wholes() {
 fn a_long_error_is_shortened() {
     let mut watch = SourceWatch::new(0);
     watch.noted(1, &"ä".repeat(2_000));
-    assert_eq!(watch.health(1).last_error.unwrap().error.chars().count(), 501);
+    assert_eq!(
+        watch.health(1).last_error.unwrap().error.chars().count(),
+        501
+    );
 }
 
 proptest! {

@@ -6,9 +6,13 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
-use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region, StalledStreamProtectionConfig};
+use aws_sdk_sqs::config::{
+    BehaviorVersion, Config, Credentials, Region, StalledStreamProtectionConfig,
+};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
+};
 
 use crate::model::sqs::DEFAULT_VISIBILITY;
 use crate::model::{Application, Location};
@@ -22,7 +26,8 @@ const ANSWER: Duration = Duration::from_secs(8);
 /// Whether SQS refuses the message itself (`SendMessage` in the SQS API reference; `MessageTooLong` is `ElasticMQ`'s code).
 /// `InvalidParameterValue` concerns the message only where it is about its length; anything else is the same for every message.
 fn refuses_the_message(code: &str, message: &str) -> bool {
-    let too_long = code.contains("InvalidParameterValue") && message.contains("must be shorter than");
+    let too_long =
+        code.contains("InvalidParameterValue") && message.contains("must be shorter than");
     too_long || code.contains("InvalidMessageContents") || code.contains("MessageTooLong")
 }
 
@@ -55,7 +60,9 @@ pub enum Wrong {
 impl Sqs {
     /// SQS of an application; `None`: nothing says where it answers.
     pub fn of(app: &Application) -> Option<Self> {
-        app.sqs_endpoint.as_deref().map(|endpoint| Self::located(endpoint, &app.location))
+        app.sqs_endpoint
+            .as_deref()
+            .map(|endpoint| Self::located(endpoint, &app.location))
     }
 
     /// SQS at an endpoint, in the region and account where nothing chooses others.
@@ -73,10 +80,19 @@ impl Sqs {
             .endpoint_url(endpoint)
             // who asks again, and when, is decided by those who call
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(super::POLL + ANSWER).build())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT)
+                    .operation_timeout(super::POLL + ANSWER)
+                    .build(),
+            )
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
-        Self { client: Client::from_conf(config), endpoint: endpoint.to_owned(), account: location.account.clone() }
+        Self {
+            client: Client::from_conf(config),
+            endpoint: endpoint.to_owned(),
+            account: location.account.clone(),
+        }
     }
 
     /// Where it is.
@@ -109,7 +125,14 @@ impl Sqs {
     /// # Errors
     /// Nobody answers.
     pub async fn exists(&self, queue: &str) -> Result<bool, Wrong> {
-        match self.client.get_queue_url().queue_name(queue).send().await.map_err(|error| wrong(&error)) {
+        match self
+            .client
+            .get_queue_url()
+            .queue_name(queue)
+            .send()
+            .await
+            .map_err(|error| wrong(&error))
+        {
             Ok(_) => Ok(true),
             Err(Wrong::NoQueue) => Ok(false),
             Err(other) => Err(other),
@@ -122,9 +145,16 @@ impl Sqs {
     /// The queue does not exist, or nobody answers.
     pub async fn visibility(&self, queue: &str) -> Result<Duration, Wrong> {
         let name = QueueAttributeName::VisibilityTimeout;
-        let question = self.client.get_queue_attributes().queue_url(self.url(queue)).attribute_names(name.clone());
+        let question = self
+            .client
+            .get_queue_attributes()
+            .queue_url(self.url(queue))
+            .attribute_names(name.clone());
         let answer = question.send().await.map_err(|error| wrong(&error))?;
-        let seconds = answer.attributes().and_then(|attributes| attributes.get(&name)).and_then(|text| text.parse().ok());
+        let seconds = answer
+            .attributes()
+            .and_then(|attributes| attributes.get(&name))
+            .and_then(|text| text.parse().ok());
         Ok(seconds.map_or(DEFAULT_VISIBILITY, Duration::from_secs))
     }
 
@@ -133,7 +163,13 @@ impl Sqs {
     /// # Errors
     /// The queue does not exist or does not take it, or nobody answers.
     pub async fn send(&self, queue: &str, body: String) -> Result<(), Wrong> {
-        let sent = self.client.send_message().queue_url(self.url(queue)).message_body(body).send().await;
+        let sent = self
+            .client
+            .send_message()
+            .queue_url(self.url(queue))
+            .message_body(body)
+            .send()
+            .await;
         sent.map(drop).map_err(|error| wrong(&error))
     }
 
@@ -141,20 +177,44 @@ impl Sqs {
     ///
     /// # Errors
     /// The queue does not exist or does not take it, or nobody answers.
-    pub(crate) async fn send_with(&self, queue: &str, body: String, attributes: &[(&str, &str, String)]) -> Result<(), Wrong> {
-        let mut message = self.client.send_message().queue_url(self.url(queue)).message_body(body);
+    pub(crate) async fn send_with(
+        &self,
+        queue: &str,
+        body: String,
+        attributes: &[(&str, &str, String)],
+    ) -> Result<(), Wrong> {
+        let mut message = self
+            .client
+            .send_message()
+            .queue_url(self.url(queue))
+            .message_body(body);
         for (name, kind, value) in attributes {
-            let value = MessageAttributeValue::builder().data_type(*kind).string_value(value).build();
-            message = message.message_attributes(*name, value.map_err(|error| Wrong::Other(error.to_string()))?);
+            let value = MessageAttributeValue::builder()
+                .data_type(*kind)
+                .string_value(value)
+                .build();
+            message = message.message_attributes(
+                *name,
+                value.map_err(|error| Wrong::Other(error.to_string()))?,
+            );
         }
-        message.send().await.map(drop).map_err(|error| wrong(&error))
+        message
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| wrong(&error))
     }
 
     /// Up to `most` messages, with everything that the service tells of them. Waits up to `wait` for the first one.
     ///
     /// # Errors
     /// The queue does not exist, or nobody answers.
-    pub(super) async fn receive(&self, queue: &str, most: usize, wait: Duration) -> Result<Vec<Message>, Wrong> {
+    pub(super) async fn receive(
+        &self,
+        queue: &str,
+        most: usize,
+        wait: Duration,
+    ) -> Result<Vec<Message>, Wrong> {
         let request = self
             .client
             .receive_message()
@@ -180,9 +240,16 @@ where
         }
         let message = error.message().unwrap_or("no reason given");
         let why = format!("{code}: {message}");
-        return if refuses_the_message(code, message) { Wrong::Refused(why) } else { Wrong::Other(why) };
+        return if refuses_the_message(code, message) {
+            Wrong::Refused(why)
+        } else {
+            Wrong::Other(why)
+        };
     }
-    if error.raw_response().is_some_and(|response| response.status().as_u16() == PAYLOAD_TOO_LARGE) {
+    if error
+        .raw_response()
+        .is_some_and(|response| response.status().as_u16() == PAYLOAD_TOO_LARGE)
+    {
         return Wrong::Refused("the server takes no request of this size (413)".to_owned());
     }
     let mut cause: &dyn Error = error;

@@ -22,8 +22,15 @@ pub(super) struct Depth {
 
 impl Sqs {
     async fn depth(&self, queue: &str) -> Result<Depth, Wrong> {
-        let names = [Name::ApproximateNumberOfMessages, Name::ApproximateNumberOfMessagesNotVisible];
-        let question = self.client.get_queue_attributes().queue_url(self.url(queue)).set_attribute_names(Some(names.to_vec()));
+        let names = [
+            Name::ApproximateNumberOfMessages,
+            Name::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let question = self
+            .client
+            .get_queue_attributes()
+            .queue_url(self.url(queue))
+            .set_attribute_names(Some(names.to_vec()));
         let answer = question.send().await.map_err(|error| wrong(&error))?;
         let [visible, hidden] = names.map(|name| {
             let text = answer.attributes().and_then(|all| all.get(&name));

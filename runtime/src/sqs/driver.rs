@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 use super::client::{Sqs, Wrong};
 use super::counting::Counting;
 use super::encode;
-use super::mapping::{Action, Finish, Input, InvocationId, Key, Machine, Message, Millis, ReceiveId, failures};
+use super::mapping::{
+    Action, Finish, Input, InvocationId, Key, Machine, Message, Millis, ReceiveId, failures,
+};
 use super::queues;
 use super::settlement::{Verdict, settle};
 use super::status::Progress;
@@ -172,7 +174,9 @@ impl Driver {
                     tracing::info!(errors, mapping = %self.mapping.id, "{} answers again", self.mapping.queue_name());
                 }
                 Progress::add(&self.progress.received, messages.len());
-                let (messages, dropped): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| self.wants(message));
+                let (messages, dropped): (Vec<_>, Vec<_>) = messages
+                    .into_iter()
+                    .partition(|message| self.wants(message));
                 self.drop_filtered(dropped);
                 let messages = messages.iter().map(|message| self.take(message)).collect();
                 self.step(Input::Received(id, messages));
@@ -200,12 +204,18 @@ impl Driver {
     /// Whether the function is to see it.
     fn wants(&self, message: &Received) -> bool {
         let body = message.body().map(str::as_bytes);
-        self.mapping.filters.as_ref().is_none_or(|filters| filters.keep(body))
+        self.mapping
+            .filters
+            .as_ref()
+            .is_none_or(|filters| filters.keep(body))
     }
 
     /// Deletes messages that the filters drop, as the service does.
     fn drop_filtered(&mut self, messages: Vec<Received>) {
-        let receipts: Vec<String> = messages.into_iter().filter_map(|message| message.receipt_handle).collect();
+        let receipts: Vec<String> = messages
+            .into_iter()
+            .filter_map(|message| message.receipt_handle)
+            .collect();
         if !receipts.is_empty() {
             Progress::add(&self.progress.filtered, receipts.len());
             self.progress.dropped();
@@ -219,20 +229,36 @@ impl Driver {
         let record = encode::record(message, &self.mapping.queue_arn);
         // standard queues may carry a group, too, which keeps no order there
         let group = message.attributes().filter(|_| self.mapping.fifo());
-        let group = group.and_then(|attributes| attributes.get(&MessageSystemAttributeName::MessageGroupId));
-        let known = Message { key: self.next_key, size: record.len() + 1, group: group.map(|group| group.as_str().into()) };
+        let group = group
+            .and_then(|attributes| attributes.get(&MessageSystemAttributeName::MessageGroupId));
+        let known = Message {
+            key: self.next_key,
+            size: record.len() + 1,
+            group: group.map(|group| group.as_str().into()),
+        };
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let sent = message.attributes().and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp));
+        let sent = message
+            .attributes()
+            .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp));
         let sent = sent.and_then(|sent| sent.parse().ok());
         let (id, receipt) = (text(message.message_id()), text(message.receipt_handle()));
-        self.held.insert(known.key, Held { id, receipt, sent, record });
+        self.held.insert(
+            known.key,
+            Held {
+                id,
+                receipt,
+                sent,
+                record,
+            },
+        );
         known
     }
 
     fn obey(&mut self, action: Action) {
         match action {
             Action::Receive { id, most, wait } => {
-                let (sqs, mapping, queues) = (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
+                let (sqs, mapping, queues) =
+                    (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
                 let (invoker, progress) = (self.invoker.clone(), self.progress.clone());
                 let (mut shutdown, mut paused) = (self.shutdown.clone(), self.paused.subscribe());
                 self.tasks.spawn(async move {
@@ -253,7 +279,10 @@ impl Driver {
             }
             Action::Invoke { id, batch } => self.invoke(id, batch),
             Action::Extend(keys) => {
-                let receipts = keys.iter().filter_map(|key| Some(self.held.get(key)?.receipt.clone())).collect();
+                let receipts = keys
+                    .iter()
+                    .filter_map(|key| Some(self.held.get(key)?.receipt.clone()))
+                    .collect();
                 self.tell(Verdict::Hide(self.machine.hidden()), receipts);
             }
             Action::Delete(keys) => self.settle(Verdict::Delete, &keys),
@@ -268,7 +297,9 @@ impl Driver {
     }
 
     fn invoke(&mut self, id: InvocationId, batch: Vec<Key>) {
-        let taken = batch.iter().filter_map(|key| Some(std::mem::take(&mut self.held.get_mut(key)?.record)));
+        let taken = batch
+            .iter()
+            .filter_map(|key| Some(std::mem::take(&mut self.held.get_mut(key)?.record)));
         let records: Vec<Vec<u8>> = taken.collect();
         let began = Arc::new(Notify::new());
         let request = Request {
@@ -292,12 +323,19 @@ impl Driver {
     }
 
     fn settle(&mut self, verdict: Verdict, keys: &[Key]) {
-        let receipts: Vec<String> = keys.iter().filter_map(|key| Some(self.held.remove(key)?.receipt)).collect();
+        let receipts: Vec<String> = keys
+            .iter()
+            .filter_map(|key| Some(self.held.remove(key)?.receipt))
+            .collect();
         self.tell(verdict, receipts);
     }
 
     fn tell(&mut self, verdict: Verdict, receipts: Vec<String>) {
-        let (sqs, mapping, progress) = (self.sqs.clone(), self.mapping.clone(), self.progress.clone());
+        let (sqs, mapping, progress) = (
+            self.sqs.clone(),
+            self.mapping.clone(),
+            self.progress.clone(),
+        );
         self.tasks.spawn(async move {
             let all = receipts.len();
             let (taken, why) = settle(&sqs, mapping.queue_name(), verdict, receipts).await;
@@ -331,16 +369,29 @@ impl Driver {
         let batch = self.batches.remove(&id).unwrap_or_default();
         let (mapping, messages) = (&self.mapping.id, batch.len());
         match result {
-            Ok(Response { outcome: Outcome::Answer(_), .. }) if !self.mapping.partial_responses => Finish::Answered(Vec::new()),
-            Ok(Response { outcome: Outcome::Answer(answer), request_id }) => match self.failed(&batch, &answer) {
+            Ok(Response {
+                outcome: Outcome::Answer(_),
+                ..
+            }) if !self.mapping.partial_responses => Finish::Answered(Vec::new()),
+            Ok(Response {
+                outcome: Outcome::Answer(answer),
+                request_id,
+            }) => match self.failed(&batch, &answer) {
                 Ok(failed) => Finish::Answered(failed),
                 Err(why) => {
                     tracing::error!(%mapping, request_id, messages, "{why}; the whole batch counts as failed");
                     Finish::Failed
                 }
             },
-            Ok(Response { outcome: Outcome::Interrupted(_), .. }) | Err(Rejected::ShuttingDown) => Finish::NotInvoked,
-            Ok(Response { outcome: Outcome::Error(error), request_id }) => {
+            Ok(Response {
+                outcome: Outcome::Interrupted(_),
+                ..
+            })
+            | Err(Rejected::ShuttingDown) => Finish::NotInvoked,
+            Ok(Response {
+                outcome: Outcome::Error(error),
+                request_id,
+            }) => {
                 tracing::warn!(%mapping, request_id, messages, error_type = error.error_type, "batch failed: {}", error.message);
                 Finish::Failed
             }
@@ -357,9 +408,16 @@ impl Driver {
 
     /// The messages of the batch that the function's answer names.
     fn failed(&self, batch: &[Key], answer: &[u8]) -> Result<Vec<Key>, String> {
-        let ids: Vec<(&str, Key)> = batch.iter().filter_map(|key| Some((self.held.get(key)?.id.as_str(), *key))).collect();
+        let ids: Vec<(&str, Key)> = batch
+            .iter()
+            .filter_map(|key| Some((self.held.get(key)?.id.as_str(), *key)))
+            .collect();
         let failed = failures(answer, |id| ids.iter().any(|(known, _)| *known == id))?;
-        Ok(ids.into_iter().filter(|(id, _)| failed.iter().any(|failed| failed == id)).map(|(_, key)| key).collect())
+        Ok(ids
+            .into_iter()
+            .filter(|(id, _)| failed.iter().any(|failed| failed == id))
+            .map(|(_, key)| key)
+            .collect())
     }
 }
 

@@ -46,8 +46,16 @@ struct Attribute<'a> {
 
 /// One element of the event's array. `arn` is the queue's.
 pub(super) fn record(message: &Message, arn: &str) -> Vec<u8> {
-    let attributes = message.attributes().into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
-    let custom = message.message_attributes().into_iter().flatten().map(|(name, value)| (name.as_str(), attribute(value)));
+    let attributes = message
+        .attributes()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let custom = message
+        .message_attributes()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str(), attribute(value)));
     let record = Record {
         message_id: message.message_id().unwrap_or_default(),
         receipt_handle: message.receipt_handle().unwrap_or_default(),
@@ -67,7 +75,9 @@ pub(super) fn record(message: &Message, arn: &str) -> Vec<u8> {
 fn attribute(value: &MessageAttributeValue) -> Attribute<'_> {
     Attribute {
         string_value: value.string_value(),
-        binary_value: value.binary_value().map(|bytes| base64_simd::STANDARD.encode_to_string(bytes)),
+        binary_value: value
+            .binary_value()
+            .map(|bytes| base64_simd::STANDARD.encode_to_string(bytes)),
         string_list_values: [],
         binary_list_values: [],
         data_type: value.data_type(),
@@ -114,8 +124,17 @@ mod tests {
             .md5_of_message_attributes("a6b3")
             .attributes(MessageSystemAttributeName::ApproximateReceiveCount, "1")
             .attributes(MessageSystemAttributeName::MessageGroupId, "g")
-            .message_attributes("text", attribute("String").string_value("v").build().unwrap())
-            .message_attributes("bytes", attribute("Binary").binary_value(Blob::new([0, 255])).build().unwrap())
+            .message_attributes(
+                "text",
+                attribute("String").string_value("v").build().unwrap(),
+            )
+            .message_attributes(
+                "bytes",
+                attribute("Binary")
+                    .binary_value(Blob::new([0, 255]))
+                    .build()
+                    .unwrap(),
+            )
             .build();
         let expected = json!({
             "messageId": "059f36b4", "receiptHandle": "AQEB#1", "body": "line\nand \"quotes\" \u{7} é",
@@ -133,17 +152,29 @@ mod tests {
     #[test]
     fn a_message_without_attributes_has_empty_ones_and_no_sum_of_them() {
         let message = read(&Message::builder().message_id("1").body("b").build());
-        assert_eq!((&message["attributes"], &message["messageAttributes"]), (&json!({}), &json!({})));
+        assert_eq!(
+            (&message["attributes"], &message["messageAttributes"]),
+            (&json!({}), &json!({}))
+        );
         assert!(message.get("md5OfMessageAttributes").is_none());
     }
 
     #[test]
     fn records_are_joined_in_order_and_fill_what_was_counted() {
-        let records = ["1", "2", "3"].map(|id| record(&Message::builder().message_id(id).build(), ARN));
+        let records =
+            ["1", "2", "3"].map(|id| record(&Message::builder().message_id(id).build(), ARN));
         let event = event(&records);
         let value: Value = serde_json::from_slice(&event).unwrap();
-        let ids: Vec<&str> = value["Records"].as_array().unwrap().iter().map(|r| r["messageId"].as_str().unwrap()).collect();
+        let ids: Vec<&str> = value["Records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| r["messageId"].as_str().unwrap())
+            .collect();
         assert_eq!(ids, ["1", "2", "3"]);
-        assert_eq!(event.len(), ENVELOPE + records.iter().map(|record| record.len() + 1).sum::<usize>() - 1);
+        assert_eq!(
+            event.len(),
+            ENVELOPE + records.iter().map(|record| record.len() + 1).sum::<usize>() - 1
+        );
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName as Name, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    Message, MessageAttributeValue, MessageSystemAttributeName as Name, QueueAttributeName,
+};
 
 use super::client::{Sqs, Wrong, wrong};
 use super::settlement::{Verdict, settle};
@@ -55,10 +57,22 @@ impl Sqs {
     /// # Errors
     /// The queue does not exist, or nobody answers.
     pub async fn count(&self, queue: &str) -> Result<u64, Wrong> {
-        let names = [QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible];
-        let question = self.client.get_queue_attributes().queue_url(self.url(queue)).set_attribute_names(Some(names.to_vec()));
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let question = self
+            .client
+            .get_queue_attributes()
+            .queue_url(self.url(queue))
+            .set_attribute_names(Some(names.to_vec()));
         let answer = question.send().await.map_err(|error| wrong(&error))?;
-        let count = |name| answer.attributes().and_then(|all| all.get(name)).and_then(|text| text.parse::<u64>().ok());
+        let count = |name| {
+            answer
+                .attributes()
+                .and_then(|all| all.get(name))
+                .and_then(|text| text.parse::<u64>().ok())
+        };
         Ok(names.iter().filter_map(count).sum())
     }
 
@@ -66,7 +80,12 @@ impl Sqs {
     ///
     /// # Errors
     /// The queue does not exist, or nobody answers.
-    pub async fn letters(&self, queue: &str, most: usize, hidden: Duration) -> Result<Vec<Letter>, Wrong> {
+    pub async fn letters(
+        &self,
+        queue: &str,
+        most: usize,
+        hidden: Duration,
+    ) -> Result<Vec<Letter>, Wrong> {
         let request = self
             .client
             .receive_message()
@@ -77,7 +96,12 @@ impl Sqs {
             .message_system_attribute_names(Name::All)
             .message_attribute_names("All");
         let answer = request.send().await.map_err(|error| wrong(&error))?;
-        Ok(answer.messages.unwrap_or_default().into_iter().map(Letter::of).collect())
+        Ok(answer
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .map(Letter::of)
+            .collect())
     }
 
     /// Sends a letter's body and attributes to a queue. A FIFO queue takes the same letter once in five minutes.
@@ -95,7 +119,11 @@ impl Sqs {
             .set_message_attributes(attributes)
             .set_message_group_id(letter.group.clone())
             .set_message_deduplication_id(fifo.then(|| format!("replay-{}", letter.id)));
-        request.send().await.map(drop).map_err(|error| wrong(&error))
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| wrong(&error))
     }
 
     /// Deletes letters. Says why one could not be.
@@ -109,7 +137,10 @@ impl Sqs {
     }
 
     async fn tell(&self, queue: &str, verdict: Verdict, letters: &[Letter]) -> Option<String> {
-        let receipts = letters.iter().map(|letter| letter.receipt.clone()).collect();
+        let receipts = letters
+            .iter()
+            .map(|letter| letter.receipt.clone())
+            .collect();
         settle(self, queue, verdict, receipts).await.1
     }
 }

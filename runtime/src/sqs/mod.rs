@@ -113,7 +113,9 @@ impl Handle {
     /// # Errors
     /// It could not drain. Says which mapping and why.
     pub async fn ended(self) -> Result<(), String> {
-        self.task.await.unwrap_or_else(|error| Err(format!("mapping {}: {error}", self.watch.mapping.id)))
+        self.task
+            .await
+            .unwrap_or_else(|error| Err(format!("mapping {}: {error}", self.watch.mapping.id)))
     }
 }
 
@@ -128,7 +130,10 @@ pub fn start(
     shutdown: watch::Receiver<bool>,
 ) -> Handle {
     let (settings, drain) = (settings(&mapping, limits), limits.drain);
-    let watch = Watch { mapping: Arc::new(mapping), progress: Arc::default() };
+    let watch = Watch {
+        mapping: Arc::new(mapping),
+        progress: Arc::default(),
+    };
     let (tune, tuned) = watch::channel(None);
     let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
     let run = {
@@ -136,7 +141,15 @@ pub fn start(
         move || {
             let machine = Machine::new(settings.clone());
             let (mapping, progress) = (watch.mapping.clone(), watch.progress.clone());
-            let driver = Driver::new(mapping, machine, sqs.clone(), queues.clone(), invoker.clone(), progress, shutdown.clone());
+            let driver = Driver::new(
+                mapping,
+                machine,
+                sqs.clone(),
+                queues.clone(),
+                invoker.clone(),
+                progress,
+                shutdown.clone(),
+            );
             let mut tuned = tuned.clone();
             if tuned.borrow().is_some() {
                 // what was set during an earlier run holds for this one, too
@@ -150,7 +163,9 @@ pub fn start(
 }
 
 fn settings(mapping: &SqsMapping, limits: &Limits) -> Settings {
-    let own = mapping.max_concurrency.map_or(usize::MAX, |most| most as usize);
+    let own = mapping
+        .max_concurrency
+        .map_or(usize::MAX, |most| most as usize);
     Settings {
         batch_size: mapping.batch_size as usize,
         window: mapping.batching_window,

@@ -22,7 +22,11 @@ impl Sqs {
     ///
     /// # Errors
     /// The call failed; nothing is known of any message.
-    pub async fn send_notes(&self, queue: &str, notes: &[Note]) -> Result<(Vec<Note>, Option<String>), Wrong> {
+    pub async fn send_notes(
+        &self,
+        queue: &str,
+        notes: &[Note],
+    ) -> Result<(Vec<Note>, Option<String>), Wrong> {
         let mut request = self.client.send_message_batch().queue_url(self.url(queue));
         for (at, note) in notes.iter().enumerate() {
             let mut entry = SendMessageBatchRequestEntry::builder()
@@ -31,15 +35,35 @@ impl Sqs {
                 .set_message_group_id(note.group.clone())
                 .set_message_deduplication_id(note.deduplication.clone());
             for (name, text) in &note.attributes {
-                let value = MessageAttributeValue::builder().data_type("String").string_value(text).build();
-                entry = entry.message_attributes(*name, value.map_err(|error| Wrong::Other(error.to_string()))?);
+                let value = MessageAttributeValue::builder()
+                    .data_type("String")
+                    .string_value(text)
+                    .build();
+                entry = entry.message_attributes(
+                    *name,
+                    value.map_err(|error| Wrong::Other(error.to_string()))?,
+                );
             }
-            request = request.entries(entry.build().map_err(|error| Wrong::Other(error.to_string()))?);
+            request = request.entries(
+                entry
+                    .build()
+                    .map_err(|error| Wrong::Other(error.to_string()))?,
+            );
         }
         let answer = request.send().await.map_err(|error| wrong(&error))?;
         let refused = answer.failed().iter().find(|failed| failed.sender_fault());
-        let refused = refused.map(|failed| format!("{}: {}", failed.code(), failed.message().unwrap_or_default()));
-        let failed = answer.failed().iter().filter_map(|failed| notes.get(failed.id().parse::<usize>().ok()?)).cloned();
+        let refused = refused.map(|failed| {
+            format!(
+                "{}: {}",
+                failed.code(),
+                failed.message().unwrap_or_default()
+            )
+        });
+        let failed = answer
+            .failed()
+            .iter()
+            .filter_map(|failed| notes.get(failed.id().parse::<usize>().ok()?))
+            .cloned();
         Ok((failed.collect(), refused))
     }
 }

@@ -21,10 +21,14 @@ const REDRIVE: &str = "RedrivePolicy";
 /// Which queue cannot be made or changed, and why.
 pub async fn ensure(sqs: &Sqs, queues: &[Queue]) -> Result<(), String> {
     for queue in queues {
-        make(sqs, queue).await.map_err(|error| explain(sqs, queue, "made", &error))?;
+        make(sqs, queue)
+            .await
+            .map_err(|error| explain(sqs, queue, "made", &error))?;
     }
     for queue in queues {
-        adjust(sqs, queue).await.map_err(|error| explain(sqs, queue, "changed", &error))?;
+        adjust(sqs, queue)
+            .await
+            .map_err(|error| explain(sqs, queue, "changed", &error))?;
     }
     Ok(())
 }
@@ -34,21 +38,29 @@ pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
     let mut expected: BTreeMap<&str, String> = BTreeMap::new();
     for queue in &app.queues {
         if let Some(redrive) = &queue.redrive {
-            expected.entry(redrive.target_name()).or_insert_with(|| format!("the dead-letter queue of {}", queue.id));
+            expected
+                .entry(redrive.target_name())
+                .or_insert_with(|| format!("the dead-letter queue of {}", queue.id));
         }
     }
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
         if let Some(Destination::Sqs(arn)) = &mapping.on_failure {
-            expected.entry(name_of(arn)).or_insert_with(|| format!("the on-failure destination of {}", mapping.id));
+            expected
+                .entry(name_of(arn))
+                .or_insert_with(|| format!("the on-failure destination of {}", mapping.id));
         }
     }
     for (function, config) in &app.event_invoke {
         for arn in config.queues() {
-            expected.entry(name_of(arn)).or_insert_with(|| format!("it takes what becomes of {function}'s asynchronous events"));
+            expected.entry(name_of(arn)).or_insert_with(|| {
+                format!("it takes what becomes of {function}'s asynchronous events")
+            });
         }
     }
     for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
-        expected.entry(mapping.queue_name()).or_insert_with(|| format!("the source of {}", mapping.id));
+        expected
+            .entry(mapping.queue_name())
+            .or_insert_with(|| format!("the source of {}", mapping.id));
     }
     expected.retain(|name, _| !app.queues.iter().any(|queue| queue.name == *name));
     let mut problems = Vec::new();
@@ -66,7 +78,11 @@ pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
 }
 
 fn explain(sqs: &Sqs, queue: &Queue, what: &str, error: &Wrong) -> String {
-    format!("queue {} cannot be {what} at {}: {error}", queue.name, sqs.endpoint())
+    format!(
+        "queue {} cannot be {what} at {}: {error}",
+        queue.name,
+        sqs.endpoint()
+    )
 }
 
 async fn make(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
@@ -80,29 +96,57 @@ async fn make(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
     match request.send().await {
         Ok(_) => tracing::info!(queue = %queue.name, "queue made"),
         // another host was quicker; whether it wanted the same is looked at next
-        Err(error) if error.as_service_error().is_some_and(CreateQueueError::is_queue_name_exists) => {}
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(CreateQueueError::is_queue_name_exists) => {}
         Err(error) => return Err(wrong(&error)),
     }
     Ok(())
 }
 
 async fn adjust(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
-    let question = sqs.client.get_queue_attributes().queue_url(sqs.url(&queue.name)).attribute_names(QueueAttributeName::All);
-    let found = question.send().await.map_err(|error| wrong(&error))?.attributes.unwrap_or_default();
-    let found: HashMap<String, String> = found.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect();
+    let question = sqs
+        .client
+        .get_queue_attributes()
+        .queue_url(sqs.url(&queue.name))
+        .attribute_names(QueueAttributeName::All);
+    let found = question
+        .send()
+        .await
+        .map_err(|error| wrong(&error))?
+        .attributes
+        .unwrap_or_default();
+    let found: HashMap<String, String> = found
+        .into_iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value))
+        .collect();
     let mut changes = differences(queue, &found);
     // ElasticMQ never takes a policy away; all else is as the template says, so that is no reason to stop
     if changes.get(REDRIVE).is_some_and(String::is_empty) {
         changes.remove(REDRIVE);
-        if let Err(why) = set(sqs, queue, &BTreeMap::from([(REDRIVE.to_owned(), String::new())])).await {
+        if let Err(why) = set(
+            sqs,
+            queue,
+            &BTreeMap::from([(REDRIVE.to_owned(), String::new())]),
+        )
+        .await
+        {
             tracing::warn!(queue = %queue.name, "the template gives it no {REDRIVE} any more, but the server keeps the old one ({why}). Delete the queue to be rid of it");
         }
     }
-    if changes.is_empty() { Ok(()) } else { set(sqs, queue, &changes).await }
+    if changes.is_empty() {
+        Ok(())
+    } else {
+        set(sqs, queue, &changes).await
+    }
 }
 
 async fn set(sqs: &Sqs, queue: &Queue, changes: &BTreeMap<String, String>) -> Result<(), Wrong> {
-    let mut request = sqs.client.set_queue_attributes().queue_url(sqs.url(&queue.name));
+    let mut request = sqs
+        .client
+        .set_queue_attributes()
+        .queue_url(sqs.url(&queue.name));
     for (name, value) in changes {
         request = request.attributes(QueueAttributeName::from(name.as_str()), value);
     }
@@ -119,15 +163,22 @@ fn differences(queue: &Queue, found: &HashMap<String, String>) -> BTreeMap<Strin
         .filter(|(name, value)| found.get(*name).is_some_and(|there| there != *value))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    let there = found.get(REDRIVE).filter(|text| !text.is_empty()).and_then(|text| policy(text));
+    let there = found
+        .get(REDRIVE)
+        .filter(|text| !text.is_empty())
+        .and_then(|text| policy(text));
     if there != queue.redrive {
-        changes.insert(REDRIVE.to_owned(), queue.redrive.as_ref().map(written).unwrap_or_default());
+        changes.insert(
+            REDRIVE.to_owned(),
+            queue.redrive.as_ref().map(written).unwrap_or_default(),
+        );
     }
     changes
 }
 
 fn written(redrive: &Redrive) -> String {
-    json!({ "deadLetterTargetArn": redrive.target, "maxReceiveCount": redrive.max_receives }).to_string()
+    json!({ "deadLetterTargetArn": redrive.target, "maxReceiveCount": redrive.max_receives })
+        .to_string()
 }
 
 /// Servers write the count as a number or as text.
@@ -135,7 +186,10 @@ fn policy(text: &str) -> Option<Redrive> {
     let policy: Value = strict_json::from_str(text).ok()?;
     let count = &policy["maxReceiveCount"];
     let count = count.as_u64().or_else(|| count.as_str()?.parse().ok())?;
-    Some(Redrive { target: policy["deadLetterTargetArn"].as_str()?.to_owned(), max_receives: u32::try_from(count).ok()? })
+    Some(Redrive {
+        target: policy["deadLetterTargetArn"].as_str()?.to_owned(),
+        max_receives: u32::try_from(count).ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -158,25 +212,49 @@ mod tests {
     }
 
     fn found(pairs: &[(&str, &str)]) -> HashMap<String, String> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     #[test]
     fn only_what_differs_is_set_and_the_spelling_of_a_count_is_no_difference() {
-        let redrive = Redrive { target: "arn:dead".into(), max_receives: 3 };
+        let redrive = Redrive {
+            target: "arn:dead".into(),
+            max_receives: 3,
+        };
         let there = found(&[
             ("VisibilityTimeout", "30"),
-            ("RedrivePolicy", r#"{"maxReceiveCount":"3","deadLetterTargetArn":"arn:dead"}"#),
+            (
+                "RedrivePolicy",
+                r#"{"maxReceiveCount":"3","deadLetterTargetArn":"arn:dead"}"#,
+            ),
         ]);
         assert!(differences(&queue(Some(redrive.clone())), &there).is_empty());
-        let changes = differences(&queue(Some(Redrive { max_receives: 4, ..redrive })), &found(&[("VisibilityTimeout", "9")]));
-        assert_eq!(changes.keys().collect::<Vec<_>>(), ["RedrivePolicy", "VisibilityTimeout"]);
+        let changes = differences(
+            &queue(Some(Redrive {
+                max_receives: 4,
+                ..redrive
+            })),
+            &found(&[("VisibilityTimeout", "9")]),
+        );
+        assert_eq!(
+            changes.keys().collect::<Vec<_>>(),
+            ["RedrivePolicy", "VisibilityTimeout"]
+        );
         assert_eq!(policy(&changes["RedrivePolicy"]).unwrap().max_receives, 4);
     }
 
     #[test]
     fn a_policy_that_the_template_has_no_more_is_taken_away() {
-        let there = found(&[("RedrivePolicy", r#"{"maxReceiveCount":3,"deadLetterTargetArn":"arn:dead"}"#)]);
-        assert_eq!(differences(&queue(None), &there), BTreeMap::from([("RedrivePolicy".to_owned(), String::new())]));
+        let there = found(&[(
+            "RedrivePolicy",
+            r#"{"maxReceiveCount":3,"deadLetterTargetArn":"arn:dead"}"#,
+        )]);
+        assert_eq!(
+            differences(&queue(None), &there),
+            BTreeMap::from([("RedrivePolicy".to_owned(), String::new())])
+        );
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+};
 use futures::StreamExt as _;
 
 use super::client::{Sqs, wrong};
@@ -31,17 +33,36 @@ pub(super) enum Verdict {
 
 /// Tells the queue, and asks again for a while where it does not listen. Returns how many it took, and why the first of
 /// the others was not.
-pub(super) async fn settle(sqs: &Sqs, queue: &str, verdict: Verdict, receipts: Vec<String>) -> (usize, Option<String>) {
+pub(super) async fn settle(
+    sqs: &Sqs,
+    queue: &str,
+    verdict: Verdict,
+    receipts: Vec<String>,
+) -> (usize, Option<String>) {
     let url = sqs.url(queue);
     let chunks: Vec<Vec<String>> = receipts.chunks(ENTRIES).map(<[String]>::to_vec).collect();
-    let outcomes = futures::stream::iter(chunks).map(|chunk| one(sqs, &url, verdict, chunk)).buffer_unordered(AT_ONCE);
-    outcomes.fold((0, None), async |(taken, first), (more, why)| (taken + more, first.or(why))).await
+    let outcomes = futures::stream::iter(chunks)
+        .map(|chunk| one(sqs, &url, verdict, chunk))
+        .buffer_unordered(AT_ONCE);
+    outcomes
+        .fold((0, None), async |(taken, first), (more, why)| {
+            (taken + more, first.or(why))
+        })
+        .await
 }
 
-async fn one(sqs: &Sqs, url: &str, verdict: Verdict, receipts: Vec<String>) -> (usize, Option<String>) {
+async fn one(
+    sqs: &Sqs,
+    url: &str,
+    verdict: Verdict,
+    receipts: Vec<String>,
+) -> (usize, Option<String>) {
     let all = receipts.len();
-    let mut left: HashMap<String, String> =
-        receipts.into_iter().enumerate().map(|(at, receipt)| (at.to_string(), receipt)).collect();
+    let mut left: HashMap<String, String> = receipts
+        .into_iter()
+        .enumerate()
+        .map(|(at, receipt)| (at.to_string(), receipt))
+        .collect();
     let mut refused = 0;
     let mut why = None;
     for attempt in 0..ATTEMPTS {
@@ -50,10 +71,16 @@ async fn one(sqs: &Sqs, url: &str, verdict: Verdict, receipts: Vec<String>) -> (
         }
         match call(sqs, url, verdict, &left).await {
             Ok(failed) => {
-                let (hopeless, again): (Vec<_>, Vec<_>) = failed.into_iter().partition(BatchResultErrorEntry::sender_fault);
+                let (hopeless, again): (Vec<_>, Vec<_>) = failed
+                    .into_iter()
+                    .partition(BatchResultErrorEntry::sender_fault);
                 refused += hopeless.len();
                 let words = hopeless.first().or(again.first());
-                why = words.map(|entry| format!("{}: {}", entry.code(), entry.message().unwrap_or_default())).or(why);
+                why = words
+                    .map(|entry| {
+                        format!("{}: {}", entry.code(), entry.message().unwrap_or_default())
+                    })
+                    .or(why);
                 left.retain(|id, _| again.iter().any(|entry| entry.id() == id));
             }
             Err(error) => why = Some(error),
@@ -79,13 +106,24 @@ async fn call(
         Verdict::Delete => {
             let mut request = sqs.client.delete_message_batch().queue_url(url);
             for (id, receipt) in entries {
-                let entry = DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(receipt).build();
+                let entry = DeleteMessageBatchRequestEntry::builder()
+                    .id(id)
+                    .receipt_handle(receipt)
+                    .build();
                 request = request.entries(entry.map_err(|error| broken(&error))?);
             }
-            request.send().await.map(|answer| answer.failed).map_err(|error| wrong(&error).to_string())
+            request
+                .send()
+                .await
+                .map(|answer| answer.failed)
+                .map_err(|error| wrong(&error).to_string())
         }
         Verdict::Release | Verdict::Hide(_) => {
-            let hidden = if let Verdict::Hide(hidden) = verdict { hidden.as_secs_f64().ceil() as i32 } else { 0 };
+            let hidden = if let Verdict::Hide(hidden) = verdict {
+                hidden.as_secs_f64().ceil() as i32
+            } else {
+                0
+            };
             let mut request = sqs.client.change_message_visibility_batch().queue_url(url);
             for (id, receipt) in entries {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
@@ -95,7 +133,11 @@ async fn call(
                     .build();
                 request = request.entries(entry.map_err(|error| broken(&error))?);
             }
-            request.send().await.map(|answer| answer.failed).map_err(|error| wrong(&error).to_string())
+            request
+                .send()
+                .await
+                .map(|answer| answer.failed)
+                .map_err(|error| wrong(&error).to_string())
         }
     }
 }

@@ -71,19 +71,33 @@ struct Observed {
 
 impl Default for Observed {
     fn default() -> Self {
-        Self { overview: Overview::default(), oldest: None, depth: None, watch: SourceWatch::new(now()) }
+        Self {
+            overview: Overview::default(),
+            oldest: None,
+            depth: None,
+            watch: SourceWatch::new(now()),
+        }
     }
 }
 
 impl Observed {
     /// Classifies what has changed.
     fn look(&mut self) {
-        let Overview { in_flight, held, .. } = self.overview;
+        let Overview {
+            in_flight, held, ..
+        } = self.overview;
         let Depth { visible, hidden } = self.depth.unwrap_or_default();
         let waits = in_flight + held > 0 || visible + hidden > 0;
         // a hidden message is at work, here or at another host, or waits for its next try
         let in_flight = in_flight > 0 || hidden > 0;
-        self.watch.waits(now(), waits.then_some(Waiting { oldest: self.oldest, since: None, in_flight }));
+        self.watch.waits(
+            now(),
+            waits.then_some(Waiting {
+                oldest: self.oldest,
+                since: None,
+                in_flight,
+            }),
+        );
     }
 }
 
@@ -158,7 +172,11 @@ impl Progress {
     pub(super) fn snapshot(&self) -> SqsStatus {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let observed = self.observed();
-        let Overview { receives, in_flight, held } = observed.overview;
+        let Overview {
+            receives,
+            in_flight,
+            held,
+        } = observed.overview;
         let health = observed.watch.health(now());
         SqsStatus {
             received: count(&self.received),

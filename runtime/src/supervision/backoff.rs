@@ -25,7 +25,9 @@ impl Backoff {
             self.ends = 0;
         }
         // 2^20 times the first pause is far beyond the longest, and no overflow
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.ends.min(20)).min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << self.ends.min(20))
+            .min(LONGEST_PAUSE);
         self.ends = self.ends.saturating_add(1);
         pause
     }
@@ -38,7 +40,9 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_longest() {
         let mut backoff = Backoff::default();
-        let pauses: Vec<u128> = (0..12).map(|_| backoff.pause(Duration::ZERO).as_millis()).collect();
+        let pauses: Vec<u128> = (0..12)
+            .map(|_| backoff.pause(Duration::ZERO).as_millis())
+            .collect();
         assert_eq!(pauses[..5], [100, 200, 400, 800, 1_600]);
         assert_eq!(pauses[9..], [30_000, 30_000, 30_000]);
         (0..100).for_each(|_| assert_eq!(backoff.pause(STEADY / 2), LONGEST_PAUSE));

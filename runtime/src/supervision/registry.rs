@@ -50,20 +50,28 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Registry {
     /// A registry whose parts of these names panic once each.
     pub fn panicking(names: impl IntoIterator<Item = String>) -> Self {
-        Self(Arc::new(Inner { panics: Mutex::new(names.into_iter().collect()), ..Inner::default() }))
+        Self(Arc::new(Inner {
+            panics: Mutex::new(names.into_iter().collect()),
+            ..Inner::default()
+        }))
     }
 
     /// A part of this name, which does not run yet.
     pub fn part(&self, name: impl Into<Arc<str>>) -> Part {
         let name = name.into();
         locked(&self.0.parts).entry(name.clone()).or_default();
-        Part { name, registry: self.clone() }
+        Part {
+            name,
+            registry: self.clone(),
+        }
     }
 
     /// Every part, by name. One that has not been started for the first time yet counts as up.
     pub fn status(&self, now: Instant) -> Vec<PartStatus> {
         let one = |(name, state): (&Arc<str>, &State)| {
-            let steady = state.running.is_some_and(|since| now.saturating_duration_since(since) >= STEADY);
+            let steady = state
+                .running
+                .is_some_and(|since| now.saturating_duration_since(since) >= STEADY);
             let up = state.ends == 0 || steady;
             PartStatus {
                 part: name.to_string(),
@@ -89,7 +97,11 @@ impl Registry {
     pub fn unknown_faults(&self) -> Vec<String> {
         let (parts, threads) = (locked(&self.0.parts), locked(&self.0.threads));
         let known = |name: &String| parts.contains_key(name.as_str()) || threads.contains(name);
-        locked(&self.0.panics).iter().filter(|name| !known(name)).cloned().collect()
+        locked(&self.0.panics)
+            .iter()
+            .filter(|name| !known(name))
+            .cloned()
+            .collect()
     }
 }
 

@@ -26,5 +26,8 @@ fn a_part_panics_on_purpose_once() {
     let (part, other) = (registry.part("schedule A"), registry.part("schedule B"));
     registry.add_thread("polling A".to_owned());
     assert_eq!(registry.unknown_faults(), ["nothing"]);
-    assert_eq!([part.is_to_panic(), part.is_to_panic(), other.is_to_panic()], [true, false, false]);
+    assert_eq!(
+        [part.is_to_panic(), part.is_to_panic(), other.is_to_panic()],
+        [true, false, false]
+    );
 }

@@ -18,7 +18,11 @@ const BEFORE_THE_PANIC: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// Why the part did not drain: nothing starts it again by then.
-pub(crate) async fn supervise<S, F>(part: Part, mut stopping: watch::Receiver<bool>, mut start: S) -> Result<(), String>
+pub(crate) async fn supervise<S, F>(
+    part: Part,
+    mut stopping: watch::Receiver<bool>,
+    mut start: S,
+) -> Result<(), String>
 where
     S: FnMut() -> F,
     F: Future<Output = Result<(), String>> + Send + 'static,
@@ -77,7 +81,8 @@ pub(crate) fn panic_text(error: tokio::task::JoinError) -> String {
 /// The message of a panic, which is a text unless a library made something else of it.
 fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
 }
 
 #[cfg(test)]
@@ -103,15 +108,22 @@ mod tests {
                 }
             }
         };
-        supervise(registry.part("part"), stopping, start).await.unwrap();
+        supervise(registry.part("part"), stopping, start)
+            .await
+            .unwrap();
         let status = registry.status(Instant::now()).remove(0);
-        assert_eq!((status.restarts, status.problem.as_deref()), (2, Some("it panicked: on purpose 1")));
+        assert_eq!(
+            (status.restarts, status.problem.as_deref()),
+            (2, Some("it panicked: on purpose 1"))
+        );
     }
 
     #[tokio::test]
     async fn a_pause_ends_with_the_host() {
         let (stop, stopping) = watch::channel(false);
-        let supervised = supervise(Registry::default().part("part"), stopping, || async { Err("always".to_owned()) });
+        let supervised = supervise(Registry::default().part("part"), stopping, || async {
+            Err("always".to_owned())
+        });
         let supervised = tokio::spawn(supervised);
         stop.send(true).unwrap();
         // either between two starts, or as the reason of the last

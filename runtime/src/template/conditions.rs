@@ -30,7 +30,13 @@ fn named<'s>(
         return *decided;
     }
     if !open.insert(&entry.key) {
-        problems.error(entry.line, format!("condition {} depends on itself. Break the circle.", entry.key));
+        problems.error(
+            entry.line,
+            format!(
+                "condition {} depends on itself. Break the circle.",
+                entry.key
+            ),
+        );
         return false;
     }
     let decided = truth(&entry.value, section, open, scope, problems);
@@ -55,7 +61,10 @@ fn truth<'s>(
     let items = function.value.items();
     match function.key.as_str() {
         "Condition" => {
-            if let Some(entry) = section.iter().find(|e| Some(e.key.as_str()) == function.value.text()) {
+            if let Some(entry) = section
+                .iter()
+                .find(|e| Some(e.key.as_str()) == function.value.text())
+            {
                 named(entry, section, open, scope, problems)
             } else {
                 unknown_condition(&function.value, scope, problems);
@@ -63,13 +72,23 @@ fn truth<'s>(
             }
         }
         "Fn::Equals" if items.len() == 2 => {
-            let (a, b) = (resolve(&items[0], scope, problems), resolve(&items[1], scope, problems));
+            let (a, b) = (
+                resolve(&items[0], scope, problems),
+                resolve(&items[1], scope, problems),
+            );
             a.kind == b.kind
         }
         // Every side is evaluated, so that mistakes on all sides are reported.
         "Fn::And" | "Fn::Or" if (2..=10).contains(&items.len()) => {
-            let sides: Vec<bool> = items.iter().map(|item| truth(item, section, open, scope, problems)).collect();
-            if function.key == "Fn::And" { sides.iter().all(|s| *s) } else { sides.iter().any(|s| *s) }
+            let sides: Vec<bool> = items
+                .iter()
+                .map(|item| truth(item, section, open, scope, problems))
+                .collect();
+            if function.key == "Fn::And" {
+                sides.iter().all(|s| *s)
+            } else {
+                sides.iter().any(|s| *s)
+            }
         }
         "Fn::Not" if items.len() == 1 => !truth(&items[0], section, open, scope, problems),
         name @ ("Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not") => {
@@ -84,7 +103,13 @@ fn truth<'s>(
         _ if call(node).is_some() => {
             let value = resolve(node, scope, problems);
             if !matches!(value.text(), Some("true" | "false")) {
-                problems.error(node.line, format!("{} is not a condition. Compare it: !Equals [..., value].", function.key));
+                problems.error(
+                    node.line,
+                    format!(
+                        "{} is not a condition. Compare it: !Equals [..., value].",
+                        function.key
+                    ),
+                );
             }
             value.text() == Some("true")
         }

@@ -22,7 +22,10 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
             let hint = nearest(section, application.functions.keys().map(String::as_str))
                 .map(|n| format!(" Did you mean {n}?"))
                 .unwrap_or_default();
-            problems.warn(0, format!("--env-vars names a function {section} that is not in the template.{hint}"));
+            problems.warn(
+                0,
+                format!("--env-vars names a function {section} that is not in the template.{hint}"),
+            );
         }
         for (name, value) in values {
             if let Some(why) = reserved::refusal(name) {
@@ -30,9 +33,16 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
                 continue;
             }
             let mut declared = false;
-            for (_, function) in application.functions.iter_mut().filter(|(id, _)| section == FOR_ALL || *id == section) {
+            for (_, function) in application
+                .functions
+                .iter_mut()
+                .filter(|(id, _)| section == FOR_ALL || *id == section)
+            {
                 // A function's own section wins over the one for all, which sorts anywhere.
-                let own = project.env_vars.get(&function.id).and_then(|own| own.get(name));
+                let own = project
+                    .env_vars
+                    .get(&function.id)
+                    .and_then(|own| own.get(name));
                 if let Some(variable) = function.environment.get_mut(name) {
                     declared = true;
                     own.unwrap_or(value).clone_into(variable);
@@ -45,7 +55,10 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
     }
     for function in application.functions.values() {
         for (name, value) in &function.environment {
-            for host in remote_hosts(value).into_iter().filter(|host| !project.allow_remote.contains(host)) {
+            for host in remote_hosts(value)
+                .into_iter()
+                .filter(|host| !project.allow_remote.contains(host))
+            {
                 let message = format!(
                     "function {}: the variable {name} points at {host}, which is not this machine. If that is meant, say \
                      --allow-remote {host}; else override it in usher.toml or with --env-vars.",
@@ -57,7 +70,10 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
     }
     if let Some(given) = &project.sqs {
         for function in application.functions.values_mut() {
-            function.environment.entry(SQS.to_owned()).or_insert_with(|| given.value.clone());
+            function
+                .environment
+                .entry(SQS.to_owned())
+                .or_insert_with(|| given.value.clone());
         }
     }
 }

@@ -35,7 +35,15 @@ pub(super) const NOT_RUN: [&str; 12] = [
     "SNS",
 ];
 
-pub(super) const RUN: [&str; 7] = ["Api", "HttpApi", "MSK", "Schedule", "ScheduleV2", "SelfManagedKafka", "SQS"];
+pub(super) const RUN: [&str; 7] = [
+    "Api",
+    "HttpApi",
+    "MSK",
+    "Schedule",
+    "ScheduleV2",
+    "SelfManagedKafka",
+    "SQS",
+];
 
 /// Reads every trigger into the application.
 pub(super) fn read(
@@ -46,9 +54,15 @@ pub(super) fn read(
     problems: &mut Problems,
 ) {
     apis::read(resources, scope, application, problems);
-    for resource in resources.iter().filter(|r| r.kind == "AWS::Serverless::Function") {
+    for resource in resources
+        .iter()
+        .filter(|r| r.kind == "AWS::Serverless::Function")
+    {
         // a list or a function is reported by the check of shapes
-        let events = resource.properties.get("Events").filter(|events| call(events).is_none());
+        let events = resource
+            .properties
+            .get("Events")
+            .filter(|events| call(events).is_none());
         for entry in events.map_or(&[][..], Node::entries) {
             if application.skipped.contains_key(&resource.id) {
                 route_of_skipped(resource, entry, scope, application);
@@ -62,19 +76,36 @@ pub(super) fn read(
     // An API that nothing routes to has nothing to serve.
     application.apis.retain(|api| !api.routes.is_empty());
     apis::read_function_urls(resources, scope, application, problems);
-    for resource in resources.iter().filter(|r| r.kind == "AWS::Lambda::EventSourceMapping") {
+    for resource in resources
+        .iter()
+        .filter(|r| r.kind == "AWS::Lambda::EventSourceMapping")
+    {
         mapping(resource, resources, scope, project, application, problems);
     }
 }
 
 /// The route of a function that is not run stays, and is answered with an error: without it another route of the API would get
 /// its requests. Who may use it does not matter, and mistakes in it are of no interest.
-fn route_of_skipped(resource: &Resource, entry: &Entry, scope: &Scope<'_>, application: &mut Application) {
+fn route_of_skipped(
+    resource: &Resource,
+    entry: &Entry,
+    scope: &Scope<'_>,
+    application: &mut Application,
+) {
     let properties = entry.value.get("Properties").map_or(&[][..], Node::entries);
-    let properties = properties.iter().filter(|property| property.key != "Auth").cloned().collect();
+    let properties = properties
+        .iter()
+        .filter(|property| property.key != "Auth")
+        .cloned()
+        .collect();
     let properties = Node::map(entry.line, properties);
     let id = format!("{}.{}", resource.id, entry.key);
-    let event = Event { function: &resource.id, id, line: entry.line, properties: &properties };
+    let event = Event {
+        function: &resource.id,
+        id,
+        line: entry.line,
+        properties: &properties,
+    };
     let mut ignored = Problems::new("");
     match entry.value.get("Type").and_then(Node::text) {
         Some("Api") => apis::read_rest_event(&event, scope, application, &mut ignored),
@@ -82,7 +113,12 @@ fn route_of_skipped(resource: &Resource, entry: &Entry, scope: &Scope<'_>, appli
         _ => return,
     }
     // Keys for tokens are needed by functions that run only.
-    for route in application.apis.iter_mut().flat_map(|api| &mut api.routes).filter(|route| route.function == resource.id) {
+    for route in application
+        .apis
+        .iter_mut()
+        .flat_map(|api| &mut api.routes)
+        .filter(|route| route.function == resource.id)
+    {
         route.authorizer = None;
         route.scopes = Vec::new();
     }
@@ -97,17 +133,36 @@ fn mapping(
     application: &mut Application,
     problems: &mut Problems,
 ) {
-    let Some(source) = resolved(&resource.properties, &["EventSourceArn", "FunctionName"], scope, problems) else { return };
+    let Some(source) = resolved(
+        &resource.properties,
+        &["EventSourceArn", "FunctionName"],
+        scope,
+        problems,
+    ) else {
+        return;
+    };
     if let Some(named) = source.get("FunctionName")
-        && let Some(id) = named.text().and_then(|name| functions::by_name(name, resources, scope))
+        && let Some(id) = named
+            .text()
+            .and_then(|name| functions::by_name(name, resources, scope))
     {
         if application.skipped.contains_key(&id) {
-            let message = format!("mapping {} is left out: its function {id} is not run by this host.", resource.id);
+            let message = format!(
+                "mapping {} is left out: its function {id} is not run by this host.",
+                resource.id
+            );
             problems.warn(resource.line, message);
             return;
         }
         let what = format!("mapping {}", resource.id);
-        functions::check_qualifier(named.text().unwrap_or_default(), &id, scope, &what, named.line, problems);
+        functions::check_qualifier(
+            named.text().unwrap_or_default(),
+            &id,
+            scope,
+            &what,
+            named.line,
+            problems,
+        );
     }
     let source = Reader::new(&source, format!("mapping {}", resource.id));
     let service = match source.text("EventSourceArn", problems) {
@@ -115,7 +170,9 @@ fn mapping(
         arn => arn.and_then(|arn| arn.split(':').nth(2)),
     };
     match service {
-        None | Some("kafka") => kafka::read_mapping(resource, resources, scope, project, application, problems),
+        None | Some("kafka") => {
+            kafka::read_mapping(resource, resources, scope, project, application, problems)
+        }
         Some("sqs") => sqs::read_mapping(resource, resources, scope, application, problems),
         Some(other) => {
             let message = format!(
@@ -140,12 +197,25 @@ fn one(
         return;
     }
     let reader = Reader::at(&entry.value, entry.line, format!("event {id}"));
-    let Some(kind) = reader.required("Type", &format!("Write one of {}.", RUN.join(", ")), problems) else { return };
+    let Some(kind) = reader.required(
+        "Type",
+        &format!("Write one of {}.", RUN.join(", ")),
+        problems,
+    ) else {
+        return;
+    };
     let nothing = Node::map(entry.line, Vec::new());
     let properties = entry.value.get("Properties").unwrap_or(&nothing);
-    let event = Event { function: &resource.id, id, line: entry.line, properties };
+    let event = Event {
+        function: &resource.id,
+        id,
+        line: entry.line,
+        properties,
+    };
     match kind {
-        "SelfManagedKafka" | "MSK" => kafka::read_event(&event, kind, scope, project, application, problems),
+        "SelfManagedKafka" | "MSK" => {
+            kafka::read_event(&event, kind, scope, project, application, problems)
+        }
         "SQS" => sqs::read_event(&event, scope, application, problems),
         "Schedule" | "ScheduleV2" => schedules::read(&event, kind, scope, application, problems),
         "Api" => apis::read_rest_event(&event, scope, application, problems),
@@ -158,9 +228,14 @@ fn one(
             problems.warn(entry.line, message);
         }
         _ => {
-            let hint = nearest(kind, RUN.iter().chain(&NOT_RUN).copied())
-                .map_or_else(|| format!("Run here are {}.", RUN.join(", ")), |near| format!("Did you mean {near}?"));
-            problems.error(entry.line, format!("event {} is of the unknown type {kind}. {hint}", event.id));
+            let hint = nearest(kind, RUN.iter().chain(&NOT_RUN).copied()).map_or_else(
+                || format!("Run here are {}.", RUN.join(", ")),
+                |near| format!("Did you mean {near}?"),
+            );
+            problems.error(
+                entry.line,
+                format!("event {} is of the unknown type {kind}. {hint}", event.id),
+            );
         }
     }
 }

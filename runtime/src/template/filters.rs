@@ -12,7 +12,11 @@ pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) ->
     if items.len() > MOST_FILTERS {
         problems.error(
             line,
-            format!("{}: {} filters; a mapping has at most {MOST_FILTERS}. Join some with $or.", criteria.what, items.len()),
+            format!(
+                "{}: {} filters; a mapping has at most {MOST_FILTERS}. Join some with $or.",
+                criteria.what,
+                items.len()
+            ),
         );
         return None;
     }
@@ -25,10 +29,16 @@ pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) ->
         problems.warn(line, message);
     }
     let mut patterns = Vec::new();
-    for filter in Reader::new(criteria.node, reader.what.clone()).mappings("Filters", "a filter", problems) {
+    for filter in
+        Reader::new(criteria.node, reader.what.clone()).mappings("Filters", "a filter", problems)
+    {
         filter.only(&["Pattern"], problems);
-        let remedy = format!(r#"Write for example `Pattern: '{{"{field}": {{"kind": ["order"]}}}}'`."#);
-        patterns.push((filter.line("Pattern"), filter.required("Pattern", &remedy, problems)?));
+        let remedy =
+            format!(r#"Write for example `Pattern: '{{"{field}": {{"kind": ["order"]}}}}'`."#);
+        patterns.push((
+            filter.line("Pattern"),
+            filter.required("Pattern", &remedy, problems)?,
+        ));
     }
     let sources: Vec<&str> = patterns.iter().map(|(_, source)| *source).collect();
     if sources.is_empty() {
@@ -37,7 +47,10 @@ pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) ->
     match Filters::new(field, &sources) {
         Ok(filters) => Some(filters),
         Err((at, wrong)) => {
-            problems.error(patterns[at].0, format!("{}: FilterCriteria: {wrong}.", reader.what));
+            problems.error(
+                patterns[at].0,
+                format!("{}: FilterCriteria: {wrong}.", reader.what),
+            );
             None
         }
     }

@@ -19,12 +19,18 @@ pub(super) fn merge(global: &Node, own: &Node) -> Node {
                 };
                 entries.push(value);
             }
-            entries.extend(above.iter().filter(|e| !below.iter().any(|b| b.key == e.key)).cloned());
+            entries.extend(
+                above
+                    .iter()
+                    .filter(|e| !below.iter().any(|b| b.key == e.key))
+                    .cloned(),
+            );
             Node::map(own.line, entries)
         }
-        (Kind::List(below), Kind::List(above)) => {
-            Node { line: own.line, kind: Kind::List(below.iter().chain(above).cloned().collect()) }
-        }
+        (Kind::List(below), Kind::List(above)) => Node {
+            line: own.line,
+            kind: Kind::List(below.iter().chain(above).cloned().collect()),
+        },
         _ => own.clone(),
     }
 }
@@ -42,9 +48,15 @@ mod tests {
         match &node.kind {
             Kind::Null => "~".into(),
             Kind::Scalar(text) => text.clone(),
-            Kind::List(items) => format!("[{}]", items.iter().map(strip).collect::<Vec<_>>().join(",")),
+            Kind::List(items) => format!(
+                "[{}]",
+                items.iter().map(strip).collect::<Vec<_>>().join(",")
+            ),
             Kind::Map(entries) => {
-                let mut parts: Vec<String> = entries.iter().map(|e| format!("{}:{}", e.key, strip(&e.value))).collect();
+                let mut parts: Vec<String> = entries
+                    .iter()
+                    .map(|e| format!("{}:{}", e.key, strip(&e.value)))
+                    .collect();
                 parts.sort();
                 format!("{{{}}}", parts.join(","))
             }
@@ -55,6 +67,9 @@ mod tests {
     fn own_values_win_mappings_merge_lists_join_and_calls_stay_whole() {
         let global = read("{T: 3, E: {V: {A: 1, B: 1}}, L: [x], F: {Ref: P}}");
         let own = read("{T: 9, E: {V: {B: 2}}, L: [y], F: {K: v}}");
-        assert_eq!(strip(&merge(&global, &own)), "{E:{V:{A:1,B:2}},F:{K:v},L:[x,y],T:9}");
+        assert_eq!(
+            strip(&merge(&global, &own)),
+            "{E:{V:{A:1,B:2}},F:{K:v},L:[x,y],T:9}"
+        );
     }
 }

@@ -33,7 +33,8 @@ pub(super) const FOR_EACH: &str = "Fn::ForEach";
 
 /// The function call a mapping spells, if it does.
 pub(super) fn call(node: &Node) -> Option<&Entry> {
-    node.single().filter(|entry| entry.key == "Ref" || entry.key.starts_with("Fn::"))
+    node.single()
+        .filter(|entry| entry.key == "Ref" || entry.key.starts_with("Fn::"))
 }
 
 /// The value with every function in it evaluated.
@@ -44,7 +45,10 @@ pub(super) fn resolve(node: &Node, scope: &Scope<'_>, problems: &mut Problems) -
         Kind::Scalar(text) => dynamic(text, line, scope, problems),
         Kind::List(items) => {
             let items = items.iter().map(|item| resolve(item, scope, problems));
-            Node { line, kind: Kind::List(items.filter(|item| item.kind != Kind::Null).collect()) }
+            Node {
+                line,
+                kind: Kind::List(items.filter(|item| item.kind != Kind::Null).collect()),
+            }
         }
         Kind::Map(entries) => {
             if let Some(entry) = call(node) {
@@ -55,12 +59,20 @@ pub(super) fn resolve(node: &Node, scope: &Scope<'_>, problems: &mut Problems) -
                 return Node::null(line);
             }
             if let Some(stray) = entries.iter().find(|entry| entry.key.starts_with("Fn::")) {
-                let message = format!("{} stands beside other keys. A function must be the only key of its mapping.", stray.key);
+                let message = format!(
+                    "{} stands beside other keys. A function must be the only key of its mapping.",
+                    stray.key
+                );
                 problems.error(stray.line, message);
                 return Node::null(line);
             }
-            let entries = entries.iter().map(|e| Entry::new(&e.key, e.line, resolve(&e.value, scope, problems)));
-            Node::map(line, entries.filter(|e| e.value.kind != Kind::Null).collect())
+            let entries = entries
+                .iter()
+                .map(|e| Entry::new(&e.key, e.line, resolve(&e.value, scope, problems)));
+            Node::map(
+                line,
+                entries.filter(|e| e.value.kind != Kind::Null).collect(),
+            )
         }
     }
 }
@@ -75,15 +87,27 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
         "Fn::GetAtt" => get_att(entry, scope, problems),
         "Fn::Sub" => super::intrinsics::sub(entry, scope, problems),
         "Fn::If" => match argument.items() {
-            [condition, yes, no] => match condition.text().and_then(|name| scope.conditions.get(name)) {
-                Some(true) => resolve(yes, scope, problems),
-                Some(false) => resolve(no, scope, problems),
-                None => unknown_condition(condition, scope, problems),
-            },
-            _ => wrong(entry, "Fn::If takes [ConditionName, value if true, value if false]", problems),
+            [condition, yes, no] => {
+                match condition.text().and_then(|name| scope.conditions.get(name)) {
+                    Some(true) => resolve(yes, scope, problems),
+                    Some(false) => resolve(no, scope, problems),
+                    None => unknown_condition(condition, scope, problems),
+                }
+            }
+            _ => wrong(
+                entry,
+                "Fn::If takes [ConditionName, value if true, value if false]",
+                problems,
+            ),
         },
         "Fn::Join" => match arguments(argument, scope, problems).as_slice() {
-            [delimiter, Node { kind: Kind::List(items), .. }] if items.iter().all(|i| i.text().is_some()) => {
+            [
+                delimiter,
+                Node {
+                    kind: Kind::List(items),
+                    ..
+                },
+            ] if items.iter().all(|i| i.text().is_some()) => {
                 let Some(delimiter) = delimiter.text() else {
                     return wrong(entry, "Fn::Join takes [delimiter, [values]]", problems);
                 };
@@ -93,15 +117,32 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
             _ => wrong(entry, "Fn::Join takes [delimiter, [values]]", problems),
         },
         "Fn::Split" => match arguments(argument, scope, problems).as_slice() {
-            [delimiter, text] if delimiter.text().is_some_and(|d| !d.is_empty()) && text.text().is_some() => {
-                let parts = text.text().unwrap_or("").split(delimiter.text().unwrap_or(","));
-                Node { line, kind: Kind::List(parts.map(|part| Node::scalar(line, part)).collect()) }
+            [delimiter, text]
+                if delimiter.text().is_some_and(|d| !d.is_empty()) && text.text().is_some() =>
+            {
+                let parts = text
+                    .text()
+                    .unwrap_or("")
+                    .split(delimiter.text().unwrap_or(","));
+                Node {
+                    line,
+                    kind: Kind::List(parts.map(|part| Node::scalar(line, part)).collect()),
+                }
             }
             _ => wrong(entry, "Fn::Split takes [delimiter, text]", problems),
         },
         "Fn::Select" => match arguments(argument, scope, problems).as_slice() {
-            [index, Node { kind: Kind::List(items), .. }] => match index.text().and_then(|i| i.parse::<usize>().ok()) {
-                Some(index) if index < items.len() => Node { line, kind: items[index].kind.clone() },
+            [
+                index,
+                Node {
+                    kind: Kind::List(items),
+                    ..
+                },
+            ] => match index.text().and_then(|i| i.parse::<usize>().ok()) {
+                Some(index) if index < items.len() => Node {
+                    line,
+                    kind: items[index].kind.clone(),
+                },
                 _ => {
                     let message = format!(
                         "Fn::Select asks for item {} of {} (the first is 0). Choose one that exists.",
@@ -116,43 +157,75 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
         },
         "Fn::FindInMap" => find_in_map(entry, scope, problems),
         "Fn::Base64" => match resolve(argument, scope, problems).text() {
-            Some(text) => Node::scalar(line, base64::engine::general_purpose::STANDARD.encode(text)),
+            Some(text) => {
+                Node::scalar(line, base64::engine::general_purpose::STANDARD.encode(text))
+            }
             None => wrong(entry, "Fn::Base64 takes text", problems),
         },
         "Fn::ImportValue" => {
-            let name = resolve(argument, scope, problems).text().unwrap_or("value").to_owned();
-            problems.warn(line, format!("{name} is exported by another stack; a placeholder stands in for its value."));
+            let name = resolve(argument, scope, problems)
+                .text()
+                .unwrap_or("value")
+                .to_owned();
+            problems.warn(
+                line,
+                format!(
+                    "{name} is exported by another stack; a placeholder stands in for its value."
+                ),
+            );
             Node::scalar(line, format!("import-{name}"))
         }
         "Fn::GetAZs" => {
             let given = resolve(argument, scope, problems);
-            let region = given.text().filter(|region| !region.is_empty()).unwrap_or(&scope.location.region);
+            let region = given
+                .text()
+                .filter(|region| !region.is_empty())
+                .unwrap_or(&scope.location.region);
             let zones = ["a", "b", "c"].map(|zone| Node::scalar(line, format!("{region}{zone}")));
-            Node { line, kind: Kind::List(zones.into()) }
+            Node {
+                line,
+                kind: Kind::List(zones.into()),
+            }
         }
-        "Fn::Length" | "Fn::ToJsonString" if !scope.extended => {
-            wrong(entry, "needs the transform AWS::LanguageExtensions. List it under Transform, before SAM's", problems)
-        }
+        "Fn::Length" | "Fn::ToJsonString" if !scope.extended => wrong(
+            entry,
+            "needs the transform AWS::LanguageExtensions. List it under Transform, before SAM's",
+            problems,
+        ),
         "Fn::Length" => match resolve(argument, scope, problems).kind {
             Kind::List(items) => Node::scalar(line, items.len().to_string()),
             _ => wrong(entry, "takes a list", problems),
         },
         "Fn::ToJsonString" => match resolve(argument, scope, problems) {
-            Node { kind: Kind::Null | Kind::Scalar(_), .. } => wrong(entry, "takes a list or a mapping", problems),
+            Node {
+                kind: Kind::Null | Kind::Scalar(_),
+                ..
+            } => wrong(entry, "takes a list or a mapping", problems),
             value => Node::scalar(line, json(&value).to_string()),
         },
-        "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => {
-            wrong(entry, "conditions are written under Conditions and used by name through Fn::If", problems)
-        }
-        "Fn::Transform" => wrong(entry, "runs a macro that only the service has; write its result instead", problems),
+        "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => wrong(
+            entry,
+            "conditions are written under Conditions and used by name through Fn::If",
+            problems,
+        ),
+        "Fn::Transform" => wrong(
+            entry,
+            "runs a macro that only the service has; write its result instead",
+            problems,
+        ),
         other if other.starts_with(FOR_EACH) => {
             for_each(entry, problems);
             Node::null(line)
         }
         other => {
-            let hint = nearest(other, KNOWN)
-                .map_or_else(|| format!("Known are {}.", KNOWN.join(", ")), |near| format!("Did you mean {near}?"));
-            problems.error(line, format!("{other} is not a function this host evaluates. {hint}"));
+            let hint = nearest(other, KNOWN).map_or_else(
+                || format!("Known are {}.", KNOWN.join(", ")),
+                |near| format!("Did you mean {near}?"),
+            );
+            problems.error(
+                line,
+                format!("{other} is not a function this host evaluates. {hint}"),
+            );
             Node::null(line)
         }
     }
@@ -160,11 +233,15 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
 
 fn get_att(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
     let parts: Option<(String, String)> = match &entry.value.kind {
-        Kind::Scalar(text) => text.split_once('.').map(|(name, attribute)| (name.to_owned(), attribute.to_owned())),
+        Kind::Scalar(text) => text
+            .split_once('.')
+            .map(|(name, attribute)| (name.to_owned(), attribute.to_owned())),
         Kind::List(items) => match items.as_slice() {
             [name, attribute] => {
                 let attribute = resolve(attribute, scope, problems);
-                name.text().zip(attribute.text()).map(|(n, a)| (n.to_owned(), a.to_owned()))
+                name.text()
+                    .zip(attribute.text())
+                    .map(|(n, a)| (n.to_owned(), a.to_owned()))
             }
             _ => None,
         },
@@ -172,7 +249,11 @@ fn get_att(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
     };
     match parts {
         Some((name, attribute)) => scope.attribute(&name, &attribute, entry.line, problems),
-        None => wrong(entry, "Fn::GetAtt takes a resource and its attribute: `!GetAtt Name.Arn`", problems),
+        None => wrong(
+            entry,
+            "Fn::GetAtt takes a resource and its attribute: `!GetAtt Name.Arn`",
+            problems,
+        ),
     }
 }
 
@@ -181,21 +262,43 @@ fn find_in_map(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Nod
         [keys @ .., last] if keys.len() == 3 && scope.extended => (keys, last.get("DefaultValue")),
         keys => (keys, None),
     };
-    let keys: Vec<Node> = keys.iter().map(|key| resolve(key, scope, problems)).collect();
+    let keys: Vec<Node> = keys
+        .iter()
+        .map(|key| resolve(key, scope, problems))
+        .collect();
     let texts: Option<Vec<&str>> = keys.iter().map(Node::text).collect();
     let Some([map, top, second]) = texts.as_deref() else {
-        let more =
-            if entry.value.items().len() > 3 { ". A DefaultValue needs the transform AWS::LanguageExtensions" } else { "" };
-        return wrong(entry, &format!("takes [MapName, TopLevelKey, SecondLevelKey]{more}"), problems);
+        let more = if entry.value.items().len() > 3 {
+            ". A DefaultValue needs the transform AWS::LanguageExtensions"
+        } else {
+            ""
+        };
+        return wrong(
+            entry,
+            &format!("takes [MapName, TopLevelKey, SecondLevelKey]{more}"),
+            problems,
+        );
     };
     let mut at = scope.mappings;
-    for (key, inside) in [(*map, "Mappings".to_owned()), (*top, (*map).to_owned()), (*second, format!("{map}.{top}"))] {
+    for (key, inside) in [
+        (*map, "Mappings".to_owned()),
+        (*top, (*map).to_owned()),
+        (*second, format!("{map}.{top}")),
+    ] {
         let Some(next) = at.and_then(|node| node.get(key)) else {
             if let Some(default) = default {
                 return resolve(default, scope, problems);
             }
-            let keys = at
-                .map_or_else(|| "nothing".into(), |n| n.entries().iter().map(|e| e.key.as_str()).collect::<Vec<_>>().join(", "));
+            let keys = at.map_or_else(
+                || "nothing".into(),
+                |n| {
+                    n.entries()
+                        .iter()
+                        .map(|e| e.key.as_str())
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                },
+            );
             problems.error(
                 entry.line,
                 format!("Fn::FindInMap looks for {key}, but {inside} holds {keys}. Add it, or name one of those."),
@@ -204,13 +307,17 @@ fn find_in_map(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Nod
         };
         at = Some(next);
     }
-    at.map_or(Node::null(entry.line), |node| resolve(node, scope, problems))
+    at.map_or(Node::null(entry.line), |node| {
+        resolve(node, scope, problems)
+    })
 }
 
 /// Complains of a loop, which only the service unrolls.
 pub(super) fn for_each(entry: &Entry, problems: &mut Problems) {
-    let message =
-        format!("{}: loops of AWS::LanguageExtensions are not unrolled by this host. Write out what it makes.", entry.key);
+    let message = format!(
+        "{}: loops of AWS::LanguageExtensions are not unrolled by this host. Write out what it makes.",
+        entry.key
+    );
     problems.error(entry.line, message);
 }
 
@@ -221,10 +328,14 @@ fn json(node: &Node) -> serde_json::Value {
         Kind::Scalar(text) => match text.as_str() {
             "true" => true.into(),
             "false" => false.into(),
-            text => strict_json::from_str::<serde_json::Number>(text).map_or_else(|_| text.into(), Into::into),
+            text => strict_json::from_str::<serde_json::Number>(text)
+                .map_or_else(|_| text.into(), Into::into),
         },
         Kind::List(items) => items.iter().map(json).collect(),
-        Kind::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),
+        Kind::Map(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), json(&entry.value)))
+            .collect(),
     }
 }
 
@@ -234,19 +345,41 @@ fn sub(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
     let (text, own) = match &entry.value.kind {
         Kind::Scalar(text) => (text.as_str(), None),
         Kind::List(items) => match items.as_slice() {
-            [text, own @ Node { kind: Kind::Map(_), .. }] if text.text().is_some() => {
-                (text.text().unwrap_or(""), Some(resolve(own, scope, problems)))
+            [
+                text,
+                own @ Node {
+                    kind: Kind::Map(_), ..
+                },
+            ] if text.text().is_some() => (
+                text.text().unwrap_or(""),
+                Some(resolve(own, scope, problems)),
+            ),
+            _ => {
+                return wrong(
+                    entry,
+                    "Fn::Sub takes text, or [text, {Name: value}]",
+                    problems,
+                );
             }
-            _ => return wrong(entry, "Fn::Sub takes text, or [text, {Name: value}]", problems),
         },
-        _ => return wrong(entry, "Fn::Sub takes text, or [text, {Name: value}]", problems),
+        _ => {
+            return wrong(
+                entry,
+                "Fn::Sub takes text, or [text, {Name: value}]",
+                problems,
+            );
+        }
     };
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         out.push_str(before);
         let Some((name, after)) = after.split_once('}') else {
-            return wrong(entry, "a ${ has no closing }; a literal one is written ${!Name}", problems);
+            return wrong(
+                entry,
+                "a ${ has no closing }; a literal one is written ${!Name}",
+                problems,
+            );
         };
         rest = after;
         let name = name.trim();
@@ -264,7 +397,13 @@ fn sub(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
         match value.text() {
             Some(value) => out.push_str(value),
             None if value.kind == Kind::Null => {}
-            None => return wrong(entry, &format!("${{{name}}} is a list; join it first with Fn::Join"), problems),
+            None => {
+                return wrong(
+                    entry,
+                    &format!("${{{name}}} is a list; join it first with Fn::Join"),
+                    problems,
+                );
+            }
         }
     }
     out.push_str(rest);
@@ -276,7 +415,9 @@ fn dynamic(text: &str, line: usize, scope: &Scope<'_>, problems: &mut Problems) 
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{resolve:") {
-        let Some((name, after)) = after.split_once("}}") else { break };
+        let Some((name, after)) = after.split_once("}}") else {
+            break;
+        };
         out.push_str(before);
         rest = after;
         if let Some(value) = scope.resolve.get(name) {
@@ -295,7 +436,10 @@ fn dynamic(text: &str, line: usize, scope: &Scope<'_>, problems: &mut Problems) 
 
 /// The arguments of a function that takes a list, each resolved.
 fn arguments(node: &Node, scope: &Scope<'_>, problems: &mut Problems) -> Vec<Node> {
-    node.items().iter().map(|item| resolve(item, scope, problems)).collect()
+    node.items()
+        .iter()
+        .map(|item| resolve(item, scope, problems))
+        .collect()
 }
 
 pub(super) fn unknown_condition(name: &Node, scope: &Scope<'_>, problems: &mut Problems) -> Node {
@@ -304,7 +448,10 @@ pub(super) fn unknown_condition(name: &Node, scope: &Scope<'_>, problems: &mut P
         Some(near) => format!("Did you mean {near}?"),
         None => "Declare it under Conditions.".into(),
     };
-    problems.error(name.line, format!("there is no condition {}. {hint}", name.describe()));
+    problems.error(
+        name.line,
+        format!("there is no condition {}. {hint}", name.describe()),
+    );
     Node::null(name.line)
 }
 

@@ -17,7 +17,12 @@ const RETRIES_WITH_DESTINATION: u32 = 10;
 /// Names under `[kafka]` of usher.toml that no mapping of the template has: the mapping that was meant would read from the cluster
 /// that the template names. ARNs and addresses of clusters (they hold a colon) are for whichever mapping uses them, and a
 /// mapping of a function whose condition is false may be named.
-pub(super) fn check_names(root: &Node, project: &Project, application: &Application, problems: &mut Problems) {
+pub(super) fn check_names(
+    root: &Node,
+    project: &Project,
+    application: &Application,
+    problems: &mut Problems,
+) {
     const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
     let is_mapping = |id: &str| {
         let resource = || root.get("Resources")?.get(id)?.get("Type")?.text();
@@ -25,25 +30,49 @@ pub(super) fn check_names(root: &Node, project: &Project, application: &Applicat
     };
     for name in project.kafka.keys().filter(|name| !name.contains(':')) {
         // a mapping whose own definition is wrong is among the errors
-        if problems.has_errors() || is_mapping(name) || application.kafka.iter().any(|mapping| mapping.id == *name) {
+        if problems.has_errors()
+            || is_mapping(name)
+            || application.kafka.iter().any(|mapping| mapping.id == *name)
+        {
             continue;
         }
-        let known: Vec<&String> = application.kafka.iter().map(|mapping| &mapping.id).collect();
+        let known: Vec<&String> = application
+            .kafka
+            .iter()
+            .map(|mapping| &mapping.id)
+            .collect();
         let hint = match nearest(name, known.iter().map(|id| id.as_str())) {
             Some(near) => format!("Did you mean {near}?"),
-            None => format!("The mappings of Kafka are: {}.", super::parameters::listed(known.into_iter())),
+            None => format!(
+                "The mappings of Kafka are: {}.",
+                super::parameters::listed(known.into_iter())
+            ),
         };
-        problems.error(0, format!("usher.toml [kafka] names {name}, which is no Kafka mapping of the template. {hint}"));
+        problems.error(
+            0,
+            format!(
+                "usher.toml [kafka] names {name}, which is no Kafka mapping of the template. {hint}"
+            ),
+        );
     }
 }
 
 /// Complains, and applies what Lambda would apply in silence.
-pub(super) fn check(resources: &[Resource], application: &mut Application, problems: &mut Problems) {
-    let Application { functions, kafka, .. } = application;
+pub(super) fn check(
+    resources: &[Resource],
+    application: &mut Application,
+    problems: &mut Problems,
+) {
+    let Application {
+        functions, kafka, ..
+    } = application;
     for mapping in kafka.iter_mut() {
         let line = line_of(mapping, resources);
         let id = mapping.id.clone();
-        if functions.get(&mapping.function).is_some_and(|f| f.timeout > LONGEST) {
+        if functions
+            .get(&mapping.function)
+            .is_some_and(|f| f.timeout > LONGEST)
+        {
             problems.error(
                 line,
                 format!(
@@ -56,7 +85,8 @@ pub(super) fn check(resources: &[Resource], application: &mut Application, probl
             mapping.max_retries = Some(RETRIES_WITH_DESTINATION);
             problems.warn(line, format!("{id}: unlimited retries together with a destination become 10, as on Lambda. Leave the destination out to retry for ever."));
         }
-        if matches!(&mapping.on_failure, Some(Destination::KafkaTopic(topic)) if mapping.topics.contains(topic)) {
+        if matches!(&mapping.on_failure, Some(Destination::KafkaTopic(topic)) if mapping.topics.contains(topic))
+        {
             problems.error(
                 line,
                 format!(
@@ -67,7 +97,9 @@ pub(super) fn check(resources: &[Resource], application: &mut Application, probl
     }
     let mappings = &*kafka;
     for (at, mapping) in mappings.iter().enumerate() {
-        let twin = mappings[..at].iter().find(|m| m.group == mapping.group && m.topics == mapping.topics);
+        let twin = mappings[..at]
+            .iter()
+            .find(|m| m.group == mapping.group && m.topics == mapping.topics);
         if let Some(twin) = twin {
             problems.error(line_of(mapping, resources), format!("{} and {} read {} in the same group {}, so each would get a part of the records. Give each a ConsumerGroupId of its own.", twin.id, mapping.id, mapping.topics.join(", "), mapping.group));
         }
@@ -82,8 +114,14 @@ fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Pr
     let uses: Vec<&str> = [
         (mapping.partial_responses, "ReportBatchItemFailures"),
         (mapping.bisect, "BisectBatchOnFunctionError"),
-        (mapping.max_retries.is_some() && mapping.on_failure.is_none(), "MaximumRetryAttempts"),
-        (matches!(mapping.on_failure, Some(Destination::KafkaTopic(_))), "a topic as destination"),
+        (
+            mapping.max_retries.is_some() && mapping.on_failure.is_none(),
+            "MaximumRetryAttempts",
+        ),
+        (
+            matches!(mapping.on_failure, Some(Destination::KafkaTopic(_))),
+            "a topic as destination",
+        ),
         (mapping.max_age.is_some(), "MaximumRecordAgeInSeconds"),
     ]
     .into_iter()
@@ -103,15 +141,26 @@ fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Pr
 }
 
 /// The properties the mapping was read from.
-fn source<'r>(mapping: &KafkaMapping, resources: &'r [Resource]) -> Option<&'r crate::document::Node> {
+fn source<'r>(
+    mapping: &KafkaMapping,
+    resources: &'r [Resource],
+) -> Option<&'r crate::document::Node> {
     let find = |id: &str| resources.iter().find(|r| r.id == id);
     match mapping.id.split_once('.') {
-        Some((function, event)) => find(function)?.properties.get("Events")?.get(event)?.get("Properties"),
+        Some((function, event)) => find(function)?
+            .properties
+            .get("Events")?
+            .get(event)?
+            .get("Properties"),
         None => find(&mapping.id).map(|r| &r.properties),
     }
 }
 
 pub(super) fn line_of(mapping: &KafkaMapping, resources: &[Resource]) -> usize {
-    let own = resources.iter().find(|r| r.id == mapping.id).map(|r| r.line);
-    own.or_else(|| source(mapping, resources).map(|node| node.line)).unwrap_or(0)
+    let own = resources
+        .iter()
+        .find(|r| r.id == mapping.id)
+        .map(|r| r.line);
+    own.or_else(|| source(mapping, resources).map(|node| node.line))
+        .unwrap_or(0)
 }

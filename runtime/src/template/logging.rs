@@ -9,13 +9,45 @@ const LONGEST_GROUP: usize = 512;
 /// Reads the configuration, if the function (or Globals) has one.
 pub(super) fn read(function: &Reader<'_>, problems: &mut Problems) -> Logging {
     let mut logging = Logging::default();
-    let Some(config) = function.child("LoggingConfig", problems) else { return logging };
-    config.only(&["LogFormat", "ApplicationLogLevel", "SystemLogLevel", "LogGroup"], problems);
-    logging.format = one_of(&config, "LogFormat", [LogFormat::Text, LogFormat::Json].map(|f| (f.to_string(), f)), problems);
-    let levels = |from: &[LogLevel]| from.iter().map(|level| (level.word().to_owned(), *level)).collect::<Vec<_>>();
-    let application = one_of(&config, "ApplicationLogLevel", levels(&LogLevel::ALL), problems);
-    let system = one_of(&config, "SystemLogLevel", levels(&[LogLevel::Debug, LogLevel::Info, LogLevel::Warn]), problems);
-    let named = [("ApplicationLogLevel", application), ("SystemLogLevel", system)];
+    let Some(config) = function.child("LoggingConfig", problems) else {
+        return logging;
+    };
+    config.only(
+        &[
+            "LogFormat",
+            "ApplicationLogLevel",
+            "SystemLogLevel",
+            "LogGroup",
+        ],
+        problems,
+    );
+    logging.format = one_of(
+        &config,
+        "LogFormat",
+        [LogFormat::Text, LogFormat::Json].map(|f| (f.to_string(), f)),
+        problems,
+    );
+    let levels = |from: &[LogLevel]| {
+        from.iter()
+            .map(|level| (level.word().to_owned(), *level))
+            .collect::<Vec<_>>()
+    };
+    let application = one_of(
+        &config,
+        "ApplicationLogLevel",
+        levels(&LogLevel::ALL),
+        problems,
+    );
+    let system = one_of(
+        &config,
+        "SystemLogLevel",
+        levels(&[LogLevel::Debug, LogLevel::Info, LogLevel::Warn]),
+        problems,
+    );
+    let named = [
+        ("ApplicationLogLevel", application),
+        ("SystemLogLevel", system),
+    ];
     if let Some((key, _)) = named.iter().find(|(_, level)| level.is_some())
         && logging.format != Some(LogFormat::Json)
     {
@@ -45,7 +77,12 @@ pub(super) fn read(function: &Reader<'_>, problems: &mut Problems) -> Logging {
 }
 
 /// The value of a key that takes one of a few words.
-fn one_of<T>(reader: &Reader<'_>, key: &str, known: impl IntoIterator<Item = (String, T)>, problems: &mut Problems) -> Option<T> {
+fn one_of<T>(
+    reader: &Reader<'_>,
+    key: &str,
+    known: impl IntoIterator<Item = (String, T)>,
+    problems: &mut Problems,
+) -> Option<T> {
     let written = reader.text(key, problems)?;
     let mut words = Vec::new();
     for (word, value) in known {
@@ -54,10 +91,21 @@ fn one_of<T>(reader: &Reader<'_>, key: &str, known: impl IntoIterator<Item = (St
         }
         words.push(word);
     }
-    problems.error(reader.line(key), format!("{}: {key} is {}, not '{written}'.", reader.what, words.join(" or ")));
+    problems.error(
+        reader.line(key),
+        format!(
+            "{}: {key} is {}, not '{written}'.",
+            reader.what,
+            words.join(" or ")
+        ),
+    );
     None
 }
 
 fn is_group(name: &str) -> bool {
-    !name.is_empty() && name.len() <= LONGEST_GROUP && name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_/#".contains(c))
+    !name.is_empty()
+        && name.len() <= LONGEST_GROUP
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || ".-_/#".contains(c))
 }

@@ -55,8 +55,11 @@ const SAM: &str = "AWS::Serverless-2016-10-31";
 const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
 
 /// Transforms of the service that add resources or hooks which no function sees.
-const WITHOUT_EFFECT: [&str; 3] =
-    ["AWS::SecretsManager-2020-07-23", "AWS::SecretsManager-2024-09-16", "AWS::CodeDeployBlueGreen"];
+const WITHOUT_EFFECT: [&str; 3] = [
+    "AWS::SecretsManager-2020-07-23",
+    "AWS::SecretsManager-2024-09-16",
+    "AWS::CodeDeployBlueGreen",
+];
 
 /// Most bytes of a template (the service's limit).
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -67,14 +70,19 @@ const MOST_BYTES: u64 = 1024 * 1024;
 /// Every problem found, by line; nothing is run in part.
 pub fn load(template: &Path, project: &Project) -> Result<Application, Vec<Diagnostic>> {
     let (application, problems) = examine(template, project);
-    if problems.is_empty() { Ok(application) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(application)
+    } else {
+        Err(problems)
+    }
 }
 
 /// As [`load`], but keeps what is sound beside every problem found: enough to ask whether the servers are there, too little
 /// to run.
 pub fn examine(template: &Path, project: &Project) -> (Application, Vec<Diagnostic>) {
     let mut problems = Problems::new(template.display().to_string());
-    let application = read_file(template, &mut problems).and_then(|text| parse(&text, template, project, &mut problems));
+    let application = read_file(template, &mut problems)
+        .and_then(|text| parse(&text, template, project, &mut problems));
     let mut application = application.unwrap_or_default();
     let secrets = application.secrets.clone();
     match problems.finish() {
@@ -97,14 +105,19 @@ fn redacted(mut found: Vec<Diagnostic>, secrets: &BTreeSet<String>) -> Vec<Diagn
 fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
     let size = std::fs::metadata(template).map(|m| m.len());
     if size.is_ok_and(|bytes| bytes > MOST_BYTES) {
-        problems.error(0, "the template is larger than 1 MB, which the service refuses. Split it into stacks.");
+        problems.error(
+            0,
+            "the template is larger than 1 MB, which the service refuses. Split it into stacks.",
+        );
         return None;
     }
     match std::fs::read_to_string(template) {
         Ok(text) => Some(text),
         Err(error) => {
             let built = template.with_file_name(".aws-sam").join("build");
-            let built = in_folder(&built).map(|file| format!(" `sam build` left {}.", file.display())).unwrap_or_default();
+            let built = in_folder(&built)
+                .map(|file| format!(" `sam build` left {}.", file.display()))
+                .unwrap_or_default();
             problems.error(
                 0,
                 format!(
@@ -117,14 +130,31 @@ fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
     }
 }
 
-fn parse(text: &str, file: &Path, project: &Project, problems: &mut Problems) -> Option<Application> {
-    let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let root = if is_json { parse_json(text, problems)? } else { parse_yaml(text, problems)? };
-    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+fn parse(
+    text: &str,
+    file: &Path,
+    project: &Project,
+    problems: &mut Problems,
+) -> Option<Application> {
+    let is_json = file
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let root = if is_json {
+        parse_json(text, problems)?
+    } else {
+        parse_yaml(text, problems)?
+    };
+    let folder = file
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     let extended = check_sections(&root, problems);
 
-    let stack = project.stack.clone().unwrap_or_else(|| scope::stack_name(&folder));
+    let stack = project
+        .stack
+        .clone()
+        .unwrap_or_else(|| scope::stack_name(&folder));
     let declared = parameters::evaluate(&root, project, problems);
     let mut scope = scope::Scope::new(stack, declared, &root, project);
     scope.extended = extended;
@@ -174,7 +204,10 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
     let reader = Reader::new(root, "the template");
     if root.entries().is_empty() {
         // also where the file holds a text or a list
-        problems.error(root.line, "a template is a mapping with a Resources section. This file holds something else.");
+        problems.error(
+            root.line,
+            "a template is a mapping with a Resources section. This file holds something else.",
+        );
         return false;
     }
     reader.only(&SECTIONS, problems);
@@ -183,8 +216,15 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
     let line = reader.line("Transform");
     let extended = transforms.contains(&LANGUAGE_EXTENSIONS);
     if problems.mark() == before && !transforms.contains(&SAM) {
-        let (line, what) = if transforms.is_empty() { (1, "Transform") } else { (line, "SAM transform") };
-        problems.error(line, format!("the template has no {what}. Write `Transform: {SAM}`."));
+        let (line, what) = if transforms.is_empty() {
+            (1, "Transform")
+        } else {
+            (line, "SAM transform")
+        };
+        problems.error(
+            line,
+            format!("the template has no {what}. Write `Transform: {SAM}`."),
+        );
     }
     for transform in transforms.into_iter().filter(|transform| *transform != SAM) {
         if transform == LANGUAGE_EXTENSIONS {
@@ -192,7 +232,10 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
                            a loop (Fn::ForEach) in what is read is refused.";
             problems.warn(line, message);
         } else if WITHOUT_EFFECT.contains(&transform) {
-            problems.warn(line, format!("the transform {transform} is not applied; it changes no function."));
+            problems.warn(
+                line,
+                format!("the transform {transform} is not applied; it changes no function."),
+            );
         } else {
             problems.error(
                 line,
@@ -201,7 +244,10 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
         }
     }
     if root.get("Resources").is_none() {
-        problems.error(root.line, "the template has no Resources. Declare at least one AWS::Serverless::Function.");
+        problems.error(
+            root.line,
+            "the template has no Resources. Declare at least one AWS::Serverless::Function.",
+        );
     }
     extended
 }

@@ -40,23 +40,48 @@ pub(super) struct Names {
 impl Names {
     /// The resources that exist, of the types that `returns` lists.
     pub(super) fn of(resources: &[Resource], file: &str) -> Self {
-        let named = resources.iter().filter(|resource| returns::of(&resource.kind).is_some());
-        let sources = named.map(|resource| (resource.id.clone(), (resource.kind.clone(), resource.properties.clone())));
-        Self { sources: sources.collect(), values: RefCell::default(), file: file.to_owned() }
+        let named = resources
+            .iter()
+            .filter(|resource| returns::of(&resource.kind).is_some());
+        let sources = named.map(|resource| {
+            (
+                resource.id.clone(),
+                (resource.kind.clone(), resource.properties.clone()),
+            )
+        });
+        Self {
+            sources: sources.collect(),
+            values: RefCell::default(),
+            file: file.to_owned(),
+        }
     }
 
     /// The text of a property; `None` where it is not written.
-    fn property(&self, id: &str, property: &str, scope: &Scope<'_>) -> Result<Option<String>, Vec<Diagnostic>> {
-        let Some((kind, properties)) = self.sources.get(id) else { return Ok(None) };
-        let Some(node) = properties.get(property) else { return Ok(None) };
+    fn property(
+        &self,
+        id: &str,
+        property: &str,
+        scope: &Scope<'_>,
+    ) -> Result<Option<String>, Vec<Diagnostic>> {
+        let Some((kind, properties)) = self.sources.get(id) else {
+            return Ok(None);
+        };
+        let Some(node) = properties.get(property) else {
+            return Ok(None);
+        };
         let key = (id.to_owned(), property.to_owned());
         let found = self.values.borrow().get(&key).cloned();
         match found {
             Some(Value::Known(text)) => return Ok(text),
             Some(Value::Failed(why)) => return Err(why),
             Some(Value::Open) => {
-                let message = format!("the {property} of {id} is computed from itself. Break the circle.");
-                return Err(vec![Diagnostic { file: self.file.clone(), line: node.line, message }]);
+                let message =
+                    format!("the {property} of {id} is computed from itself. Break the circle.");
+                return Err(vec![Diagnostic {
+                    file: self.file.clone(),
+                    line: node.line,
+                    message,
+                }]);
             }
             None => {}
         }
@@ -82,7 +107,10 @@ impl Names {
         let resolved = resolve(node, scope, &mut problems);
         let text = resolved.text().map(str::to_owned);
         if text.is_none() && resolved.kind != Kind::Null {
-            problems.error(node.line, format!("{what} must be text, not {}.", resolved.describe()));
+            problems.error(
+                node.line,
+                format!("{what} must be text, not {}.", resolved.describe()),
+            );
         }
         if problems.mark() == before {
             return Value::Known(text.filter(|text| !text.is_empty()));
@@ -97,7 +125,13 @@ impl Names {
     }
 
     /// `Ref`; `None` where the type is not listed.
-    pub(super) fn reference(&self, id: &str, scope: &Scope<'_>, line: usize, problems: &mut Problems) -> Option<Node> {
+    pub(super) fn reference(
+        &self,
+        id: &str,
+        scope: &Scope<'_>,
+        line: usize,
+        problems: &mut Problems,
+    ) -> Option<Node> {
         let returns = self.returns(id)?;
         Some(self.fill(id, &returns, returns.reference, scope, line, problems))
     }
@@ -112,7 +146,10 @@ impl Names {
         problems: &mut Problems,
     ) -> Option<Node> {
         let returns = self.returns(id)?;
-        let (_, pattern) = returns.attributes.iter().find(|(attribute, _)| *attribute == name)?;
+        let (_, pattern) = returns
+            .attributes
+            .iter()
+            .find(|(attribute, _)| *attribute == name)?;
         Some(self.fill(id, &returns, pattern, scope, line, problems))
     }
 
@@ -143,7 +180,15 @@ impl Names {
     }
 
     /// A pattern with its braces filled; what cannot be had is among the problems.
-    fn fill(&self, id: &str, returns: &Returns, pattern: &str, scope: &Scope<'_>, line: usize, problems: &mut Problems) -> Node {
+    fn fill(
+        &self,
+        id: &str,
+        returns: &Returns,
+        pattern: &str,
+        scope: &Scope<'_>,
+        line: usize,
+        problems: &mut Problems,
+    ) -> Node {
         match self.text(id, returns, pattern, scope) {
             Ok(text) => Node::scalar(line, text),
             Err(why) => {
@@ -156,9 +201,18 @@ impl Names {
         }
     }
 
-    fn text(&self, id: &str, returns: &Returns, pattern: &str, scope: &Scope<'_>) -> Result<String, Vec<Diagnostic>> {
+    fn text(
+        &self,
+        id: &str,
+        returns: &Returns,
+        pattern: &str,
+        scope: &Scope<'_>,
+    ) -> Result<String, Vec<Diagnostic>> {
         let location = &scope.location;
-        let (service, mut rest) = match pattern.strip_prefix('@').and_then(|arn| arn.split_once(':')) {
+        let (service, mut rest) = match pattern
+            .strip_prefix('@')
+            .and_then(|arn| arn.split_once(':'))
+        {
             Some((service, rest)) => (Some(service), rest),
             None => (None, pattern),
         };
@@ -177,12 +231,18 @@ impl Names {
                 "slash" if self.name(id, returns, scope)?.starts_with('/') => {}
                 "slash" => out.push('/'),
                 "function" => {
-                    let function = self.property(id, "FunctionName", scope)?.unwrap_or_default();
+                    let function = self
+                        .property(id, "FunctionName", scope)?
+                        .unwrap_or_default();
                     out.push_str(function_name(&function).0);
                 }
                 property => {
                     let (property, default) = property.split_once(':').unwrap_or((property, ""));
-                    out.push_str(self.property(id, property, scope)?.as_deref().unwrap_or(default));
+                    out.push_str(
+                        self.property(id, property, scope)?
+                            .as_deref()
+                            .unwrap_or(default),
+                    );
                 }
             }
         }
@@ -190,7 +250,12 @@ impl Names {
         Ok(service.map_or(out.clone(), |service| location.arn(service, &out)))
     }
 
-    fn name(&self, id: &str, returns: &Returns, scope: &Scope<'_>) -> Result<String, Vec<Diagnostic>> {
+    fn name(
+        &self,
+        id: &str,
+        returns: &Returns,
+        scope: &Scope<'_>,
+    ) -> Result<String, Vec<Diagnostic>> {
         if !returns.property.is_empty()
             && let Some(given) = self.property(id, returns.property, scope)?
         {
@@ -202,14 +267,19 @@ impl Names {
             "AWS::SNS::Topic" => self.property(id, "FifoTopic", scope)?,
             _ => None,
         };
-        let fifo = of_fifo.is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "on"));
+        let fifo = of_fifo.is_some_and(|text| {
+            matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "on")
+        });
         let suffix = if fifo { ".fifo" } else { "" };
         Ok(format!("{}{suffix}", scope.generated_name(id)))
     }
 
     /// The name of a resource, given or made.
     pub(super) fn name_of(&self, id: &str, scope: &Scope<'_>) -> String {
-        let name = self.returns(id).map(|returns| self.name(id, &returns, scope));
-        name.and_then(Result::ok).unwrap_or_else(|| scope.generated_name(id))
+        let name = self
+            .returns(id)
+            .map(|returns| self.name(id, &returns, scope));
+        name.and_then(Result::ok)
+            .unwrap_or_else(|| scope.generated_name(id))
     }
 }

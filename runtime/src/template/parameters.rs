@@ -49,10 +49,19 @@ pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) 
         let value = one(&entry.key, entry.line, (&reader, secret), project, problems);
         if secret {
             // the value as it was given, which may not be allowed, and what the template makes of it
-            let given = project.parameters.get(&entry.key).map(|given| given.value.as_str());
+            let given = project
+                .parameters
+                .get(&entry.key)
+                .map(|given| given.value.as_str());
             let given = given.or_else(|| reader.get("Default").and_then(Node::text));
-            let made = value.iter().flat_map(|value| value.items().iter().chain([value])).filter_map(Node::text);
-            let texts = given.into_iter().chain(made).filter(|text| !text.is_empty());
+            let made = value
+                .iter()
+                .flat_map(|value| value.items().iter().chain([value]))
+                .filter_map(Node::text);
+            let texts = given
+                .into_iter()
+                .chain(made)
+                .filter(|text| !text.is_empty());
             parameters.secrets.extend(texts.map(str::to_owned));
         }
         parameters.values.insert(entry.key.clone(), value);
@@ -64,7 +73,13 @@ pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) 
                 None => format!("Declared are: {}.", listed(parameters.values.keys())),
             };
             let line = section.map_or(0, |s| s.line);
-            problems.error(line, format!("{} gives a parameter {name} that the template does not declare. {hint}", given.source));
+            problems.error(
+                line,
+                format!(
+                    "{} gives a parameter {name} that the template does not declare. {hint}",
+                    given.source
+                ),
+            );
         }
     }
     parameters
@@ -84,7 +99,13 @@ fn one(
         (Some(Given { value, source }), _) => (value.clone(), line, format!(" (from {source})")),
         (None, Some(node)) => (text_of(node, name, problems)?, node.line, String::new()),
         // a Default of null is reported by the check of shapes
-        (None, None) if reader.node.entries().iter().any(|entry| entry.key == "Default") => {
+        (None, None)
+            if reader
+                .node
+                .entries()
+                .iter()
+                .any(|entry| entry.key == "Default") =>
+        {
             problems.taint();
             return None;
         }
@@ -97,13 +118,28 @@ fn one(
             return None;
         }
     };
-    let items: Vec<&str> = if is_list(kind) { text.split(',').map(str::trim).collect() } else { vec![text.as_str()] };
+    let items: Vec<&str> = if is_list(kind) {
+        text.split(',').map(str::trim).collect()
+    } else {
+        vec![text.as_str()]
+    };
     let mut sound = true;
     for item in &items {
         if let Err(wrong) = check(kind, item, (reader, secret), problems) {
-            let own = reader.get("ConstraintDescription").and_then(Node::text).map(|d| format!(" ({d})")).unwrap_or_default();
-            let is = if secret { "has a value that is not shown (NoEcho)".to_owned() } else { format!("is '{item}'") };
-            problems.error(at, format!("parameter {name} {is}{source}, but {wrong}{own}."));
+            let own = reader
+                .get("ConstraintDescription")
+                .and_then(Node::text)
+                .map(|d| format!(" ({d})"))
+                .unwrap_or_default();
+            let is = if secret {
+                "has a value that is not shown (NoEcho)".to_owned()
+            } else {
+                format!("is '{item}'")
+            };
+            problems.error(
+                at,
+                format!("parameter {name} {is}{source}, but {wrong}{own}."),
+            );
             sound = false;
         }
     }
@@ -115,7 +151,10 @@ fn one(
     }
     if is_list(kind) {
         let items = items.into_iter().map(|item| Node::scalar(line, item));
-        return Some(Node { line, kind: Kind::List(items.collect()) });
+        return Some(Node {
+            line,
+            kind: Kind::List(items.collect()),
+        });
     }
     Some(Node::scalar(line, text.clone()))
 }
@@ -127,16 +166,29 @@ fn stand_in(name: &str, kind: &str, reader: &Reader<'_>) -> Option<String> {
         return None;
     }
     let text = |key: &str| reader.get(key).and_then(Node::text).map(str::to_owned);
-    let allowed = reader.get("AllowedValues").and_then(|list| list.items().first()).and_then(Node::text).map(str::to_owned);
+    let allowed = reader
+        .get("AllowedValues")
+        .and_then(|list| list.items().first())
+        .and_then(Node::text)
+        .map(str::to_owned);
     // Only a pattern says that a value is a mere name.
     let named = reader.get("AllowedPattern").map(|_| name.to_lowercase());
     let mut unheard = Problems::new("");
     let candidates = [text("Default"), allowed, text("MinValue"), named];
-    candidates.into_iter().flatten().find(|text| check(kind, text, (reader, false), &mut unheard).is_ok())
+    candidates
+        .into_iter()
+        .flatten()
+        .find(|text| check(kind, text, (reader, false), &mut unheard).is_ok())
 }
 
 /// The parameter's own value is a name in Systems Manager, which is not asked here.
-fn stored_value(name: &str, line: usize, key: &str, project: &Project, problems: &mut Problems) -> Node {
+fn stored_value(
+    name: &str,
+    line: usize,
+    key: &str,
+    project: &Project,
+    problems: &mut Problems,
+) -> Node {
     if let Some(value) = project.resolve.get(&format!("ssm:{key}")) {
         return Node::scalar(line, value);
     }
@@ -148,12 +200,26 @@ fn stored_value(name: &str, line: usize, key: &str, project: &Project, problems:
     Node::scalar(line, key)
 }
 
-fn check(kind: &str, value: &str, (reader, secret): (&Reader<'_>, bool), problems: &mut Problems) -> Result<(), String> {
+fn check(
+    kind: &str,
+    value: &str,
+    (reader, secret): (&Reader<'_>, bool),
+    problems: &mut Problems,
+) -> Result<(), String> {
     if matches!(kind, "Number" | "List<Number>") {
-        let number: f64 = value.parse().map_err(|_| "its Type is Number. Give digits".to_owned())?;
+        let number: f64 = value
+            .parse()
+            .map_err(|_| "its Type is Number. Give digits".to_owned())?;
         // a bound that is no number is reported by the check of shapes
-        let bound = |key: &str| reader.get(key).and_then(Node::text).and_then(|t| t.parse::<f64>().ok());
-        if bound("MinValue").is_some_and(|low| number < low) || bound("MaxValue").is_some_and(|high| number > high) {
+        let bound = |key: &str| {
+            reader
+                .get(key)
+                .and_then(Node::text)
+                .and_then(|t| t.parse::<f64>().ok())
+        };
+        if bound("MinValue").is_some_and(|low| number < low)
+            || bound("MaxValue").is_some_and(|high| number > high)
+        {
             let (low, high) = (bound("MinValue"), bound("MaxValue"));
             return Err(format!("it must be {}", between(low, high, "")));
         }
@@ -162,14 +228,23 @@ fn check(kind: &str, value: &str, (reader, secret): (&Reader<'_>, bool), problem
     let low = reader.number("MinLength", 0..=4096, problems);
     let high = reader.number("MaxLength", 0..=4096, problems);
     if low.is_some_and(|low| length < low) || high.is_some_and(|high| length > high) {
-        return Err(format!("it must be {} long", between(low.map(|n| n as f64), high.map(|n| n as f64), " characters")));
+        return Err(format!(
+            "it must be {} long",
+            between(low.map(|n| n as f64), high.map(|n| n as f64), " characters")
+        ));
     }
     let allowed = reader.texts("AllowedValues", problems);
     if !allowed.is_empty() && !allowed.contains(&value) {
-        let listed = if secret { "only its AllowedValues".to_owned() } else { allowed.join(", ") };
+        let listed = if secret {
+            "only its AllowedValues".to_owned()
+        } else {
+            allowed.join(", ")
+        };
         return Err(format!("allowed are {listed}"));
     }
-    let Some(pattern) = reader.text("AllowedPattern", problems) else { return Ok(()) };
+    let Some(pattern) = reader.text("AllowedPattern", problems) else {
+        return Ok(());
+    };
     // CloudFormation matches the whole value. Its dialect is Java's, which knows a little more than ours.
     match Regex::new(&format!("^(?:{pattern})$")) {
         Ok(regex) if !regex.is_match(value) => Err(format!("it must match {pattern}")),
@@ -177,7 +252,10 @@ fn check(kind: &str, value: &str, (reader, secret): (&Reader<'_>, bool), problem
         Err(_) => {
             problems.warn(
                 reader.line("AllowedPattern"),
-                format!("{}: AllowedPattern uses a feature that is not checked here.", reader.what),
+                format!(
+                    "{}: AllowedPattern uses a feature that is not checked here.",
+                    reader.what
+                ),
             );
             Ok(())
         }
@@ -211,5 +289,9 @@ fn is_list(kind: &str) -> bool {
 /// Names for a message.
 pub(super) fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let names: Vec<&str> = names.map(String::as_str).collect();
-    if names.is_empty() { "none".into() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
+    }
 }

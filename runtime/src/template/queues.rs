@@ -26,8 +26,13 @@ const READ: [&str; 11] = [
 ];
 
 /// Encryption, permissions and labels: nothing here looks at them.
-const IGNORED: [&str; 5] =
-    ["KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled", "RedriveAllowPolicy", "Tags"];
+const IGNORED: [&str; 5] = [
+    "KmsMasterKeyId",
+    "KmsDataKeyReusePeriodSeconds",
+    "SqsManagedSseEnabled",
+    "RedriveAllowPolicy",
+    "Tags",
+];
 
 /// Numbers that a queue is made with, and their bounds on the service.
 const NUMBERS: [(&str, std::ops::RangeInclusive<i64>); 5] = [
@@ -46,10 +51,19 @@ const OF_FIFO: [(&str, [&str; 2]); 3] = [
 ];
 
 /// What these are where the template is silent: a queue that was made with another value gets this one again.
-const DEFAULTS: [(&str, &str); 3] = [("VisibilityTimeout", "30"), ("DelaySeconds", "0"), ("ReceiveMessageWaitTimeSeconds", "0")];
+const DEFAULTS: [(&str, &str); 3] = [
+    ("VisibilityTimeout", "30"),
+    ("DelaySeconds", "0"),
+    ("ReceiveMessageWaitTimeSeconds", "0"),
+];
 
 /// Reads every queue into the application, then looks at where their dead letters go.
-pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
+pub(super) fn read(
+    resources: &[Resource],
+    scope: &Scope<'_>,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
     application.sqs_endpoint = scope.sqs.map(str::to_owned);
     application.redis_endpoint = scope.redis.map(str::to_owned);
     let own: Vec<&Resource> = resources.iter().filter(|r| r.kind == KIND).collect();
@@ -61,14 +75,22 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
     // one that is wrong itself is not there to be compared with
     let sound = application.queues.len() == own.len();
     for queue in application.queues.iter().filter(|_| sound) {
-        let line = own.iter().find(|r| r.id == queue.id).map_or(0, |r| line_of(r, "RedrivePolicy"));
+        let line = own
+            .iter()
+            .find(|r| r.id == queue.id)
+            .map_or(0, |r| line_of(r, "RedrivePolicy"));
         check_names(queue, &application.queues, &own, problems);
         check_redrive(queue, &application.queues, line, problems);
     }
 }
 
 /// Complains if there are queues or mappings and nothing says where SQS answers: they would be AWS's own then.
-pub(super) fn check_endpoint(resources: &[Resource], application: &Application, line: Option<usize>, problems: &mut Problems) {
+pub(super) fn check_endpoint(
+    resources: &[Resource],
+    application: &Application,
+    line: Option<usize>,
+    problems: &mut Problems,
+) {
     if application.sqs_endpoint.is_some() {
         return;
     }
@@ -88,10 +110,15 @@ fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Optio
     let fifo = reader.flag("FifoQueue", problems).unwrap_or(false);
     check_name(&reader, &name, fifo, problems);
     let attributes = attributes(&reader, fifo, problems);
-    let visibility = attributes.get("VisibilityTimeout").and_then(|seconds| seconds.parse().ok());
+    let visibility = attributes
+        .get("VisibilityTimeout")
+        .and_then(|seconds| seconds.parse().ok());
     let queue = Queue {
         id: resource.id.clone(),
-        arn: scope.attribute(&resource.id, "Arn", resource.line, problems).text()?.to_owned(),
+        arn: scope
+            .attribute(&resource.id, "Arn", resource.line, problems)
+            .text()?
+            .to_owned(),
         name,
         fifo,
         visibility: visibility.map_or(DEFAULT_VISIBILITY, Duration::from_secs),
@@ -105,10 +132,25 @@ fn check_name(reader: &Reader<'_>, name: &str, fifo: bool, problems: &mut Proble
     let line = reader.line("QueueName");
     let what = &reader.what;
     let bare = name.strip_suffix(".fifo").unwrap_or(name);
-    if name.len() > 80 || bare.is_empty() || !bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
-        problems.error(line, format!("{what}: '{name}' is not a queue's name. Use up to 80 letters, digits, - and _."));
+    if name.len() > 80
+        || bare.is_empty()
+        || !bare
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    {
+        problems.error(
+            line,
+            format!(
+                "{what}: '{name}' is not a queue's name. Use up to 80 letters, digits, - and _."
+            ),
+        );
     } else if fifo && !is_fifo(name) {
-        problems.error(line, format!("{what}: the name of a FIFO queue ends with .fifo. Write `QueueName: {name}.fifo`."));
+        problems.error(
+            line,
+            format!(
+                "{what}: the name of a FIFO queue ends with .fifo. Write `QueueName: {name}.fifo`."
+            ),
+        );
     } else if !fifo && is_fifo(name) {
         problems.error(
             line,
@@ -117,8 +159,14 @@ fn check_name(reader: &Reader<'_>, name: &str, fifo: bool, problems: &mut Proble
     }
 }
 
-fn attributes(reader: &Reader<'_>, fifo: bool, problems: &mut Problems) -> BTreeMap<String, String> {
-    let mut attributes: BTreeMap<String, String> = DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+fn attributes(
+    reader: &Reader<'_>,
+    fifo: bool,
+    problems: &mut Problems,
+) -> BTreeMap<String, String> {
+    let mut attributes: BTreeMap<String, String> = DEFAULTS
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
     for (name, bounds) in NUMBERS {
         if let Some(number) = reader.number(name, bounds, problems) {
             attributes.insert(name.to_owned(), number.to_string());
@@ -128,14 +176,23 @@ fn attributes(reader: &Reader<'_>, fifo: bool, problems: &mut Problems) -> BTree
         attributes.insert("FifoQueue".to_owned(), "true".to_owned());
     }
     for (name, allowed) in OF_FIFO {
-        let Some(value) = reader.text(name, problems) else { continue };
+        let Some(value) = reader.text(name, problems) else {
+            continue;
+        };
         if !allowed.contains(&value) {
-            let message = format!("{}: {name} is {}, not {value}.", reader.what, allowed.join(" or "));
+            let message = format!(
+                "{}: {name} is {}, not {value}.",
+                reader.what,
+                allowed.join(" or ")
+            );
             problems.error(reader.line(name), message);
         } else if fifo {
             attributes.insert(name.to_owned(), value.to_owned());
         } else if value != "false" {
-            let message = format!("{}: {name} is for FIFO queues. Write `FifoQueue: true`, or leave it out.", reader.what);
+            let message = format!(
+                "{}: {name} is for FIFO queues. Write `FifoQueue: true`, or leave it out.",
+                reader.what
+            );
             problems.error(reader.line(name), message);
         }
     }
@@ -145,20 +202,35 @@ fn attributes(reader: &Reader<'_>, fifo: bool, problems: &mut Problems) -> BTree
 fn redrive(reader: &Reader<'_>, problems: &mut Problems) -> Option<Redrive> {
     let policy = reader.child("RedrivePolicy", problems)?;
     policy.only(&["deadLetterTargetArn", "maxReceiveCount"], problems);
-    let target = policy.required("deadLetterTargetArn", "Write `deadLetterTargetArn: !GetAtt DeadLetters.Arn`.", problems)?;
+    let target = policy.required(
+        "deadLetterTargetArn",
+        "Write `deadLetterTargetArn: !GetAtt DeadLetters.Arn`.",
+        problems,
+    )?;
     if !is_queue_arn(target) {
         problems.error(
             policy.line("deadLetterTargetArn"),
-            format!("{}: {target} is not the ARN of a queue. Write `!GetAtt DeadLetters.Arn`.", policy.what),
+            format!(
+                "{}: {target} is not the ARN of a queue. Write `!GetAtt DeadLetters.Arn`.",
+                policy.what
+            ),
         );
         return None;
     }
     if policy.get("maxReceiveCount").is_none() {
-        problems
-            .error(policy.node.line, format!("{} has no maxReceiveCount. Write for example `maxReceiveCount: 5`.", policy.what));
+        problems.error(
+            policy.node.line,
+            format!(
+                "{} has no maxReceiveCount. Write for example `maxReceiveCount: 5`.",
+                policy.what
+            ),
+        );
     }
     let max_receives = policy.number("maxReceiveCount", 1..=1_000, problems)? as u32;
-    Some(Redrive { target: target.to_owned(), max_receives })
+    Some(Redrive {
+        target: target.to_owned(),
+        max_receives,
+    })
 }
 
 /// A queue that SAM makes where the template asks for one without naming it.
@@ -170,7 +242,9 @@ pub(super) fn made_by_sam(id: &str, scope: &Scope<'_>) -> Queue {
         name,
         fifo: false,
         visibility: DEFAULT_VISIBILITY,
-        attributes: DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        attributes: DEFAULTS
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
         redrive: None,
     }
 }
@@ -182,23 +256,43 @@ pub(super) fn is_queue_arn(text: &str) -> bool {
 }
 
 fn check_names(queue: &Queue, queues: &[Queue], own: &[&Resource], problems: &mut Problems) {
-    let earlier = queues.iter().take_while(|q| q.id != queue.id).find(|q| q.name == queue.name);
+    let earlier = queues
+        .iter()
+        .take_while(|q| q.id != queue.id)
+        .find(|q| q.name == queue.name);
     if let Some(earlier) = earlier {
-        let line = own.iter().find(|r| r.id == queue.id).map_or(0, |r| line_of(r, "QueueName"));
-        problems
-            .error(line, format!("queue {}: {} already has the name {}. Give each its own.", queue.id, earlier.id, queue.name));
+        let line = own
+            .iter()
+            .find(|r| r.id == queue.id)
+            .map_or(0, |r| line_of(r, "QueueName"));
+        problems.error(
+            line,
+            format!(
+                "queue {}: {} already has the name {}. Give each its own.",
+                queue.id, earlier.id, queue.name
+            ),
+        );
     }
 }
 
 /// The target must be another queue, of the same kind. Whether one that is not the template's exists is asked at the start.
 fn check_redrive(queue: &Queue, queues: &[Queue], line: usize, problems: &mut Problems) {
-    let Some(redrive) = &queue.redrive else { return };
+    let Some(redrive) = &queue.redrive else {
+        return;
+    };
     let (id, target) = (&queue.id, redrive.target_name());
     let declared = queues.iter().find(|q| q.name == target);
     if declared.is_some_and(|q| q.id == *id) {
-        problems.error(line, format!("queue {id}: its dead letters would go to itself. Name another queue."));
+        problems.error(
+            line,
+            format!("queue {id}: its dead letters would go to itself. Name another queue."),
+        );
     } else if is_fifo(target) != queue.fifo {
-        let (kind, other) = if queue.fifo { ("a FIFO queue", "a standard one") } else { ("a standard queue", "a FIFO queue") };
+        let (kind, other) = if queue.fifo {
+            ("a FIFO queue", "a standard one")
+        } else {
+            ("a standard queue", "a FIFO queue")
+        };
         problems.error(
             line,
             format!("queue {id} is {kind}, and its dead-letter queue {target} is {other}. Both must be of the same kind."),

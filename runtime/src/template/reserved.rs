@@ -43,9 +43,20 @@ mod tests {
     #[test]
     fn reserved_names_are_refused_and_others_are_not() {
         for name in RESERVED {
-            assert!(refusal(name).is_some_and(|why| why.contains(name)), "{name}");
+            assert!(
+                refusal(name).is_some_and(|why| why.contains(name)),
+                "{name}"
+            );
         }
-        for free in ["TZ", "PATH", "LANG", "LD_LIBRARY_PATH", "AWS_ENDPOINT_URL_SQS", "AWS_EC2_METADATA_DISABLED", "aws_region"] {
+        for free in [
+            "TZ",
+            "PATH",
+            "LANG",
+            "LD_LIBRARY_PATH",
+            "AWS_ENDPOINT_URL_SQS",
+            "AWS_EC2_METADATA_DISABLED",
+            "aws_region",
+        ] {
             assert_eq!(refusal(free), None, "{free}");
         }
     }

@@ -41,19 +41,43 @@ pub(super) const SERVERLESS: [&str; 14] = [
 
 /// Resources that would run or route something in the cloud, but do nothing here.
 const NOT_RUN: [(&str, &str); 11] = [
-    ("AWS::Lambda::Function", "write it as AWS::Serverless::Function to have it run"),
-    ("AWS::Serverless::StateMachine", "state machines are not run"),
-    ("AWS::Serverless::Application", "nested applications are not run"),
-    ("AWS::Serverless::MicrovmImage", "images of virtual machines are not built or run"),
+    (
+        "AWS::Lambda::Function",
+        "write it as AWS::Serverless::Function to have it run",
+    ),
+    (
+        "AWS::Serverless::StateMachine",
+        "state machines are not run",
+    ),
+    (
+        "AWS::Serverless::Application",
+        "nested applications are not run",
+    ),
+    (
+        "AWS::Serverless::MicrovmImage",
+        "images of virtual machines are not built or run",
+    ),
     (
         "AWS::Serverless::WebFunction",
         "it runs in a virtual machine of the service; write AWS::Serverless::Function to have it run",
     ),
     ("AWS::Serverless::WebSocketApi", "its routes are not served"),
-    ("AWS::ApiGateway::RestApi", "its routes are not served; write AWS::Serverless::Api"),
-    ("AWS::Scheduler::Schedule", "it does not fire; write it as a ScheduleV2 event of the function"),
-    ("AWS::Events::Rule", "it does not fire; write it as a Schedule event of the function"),
-    ("AWS::Lambda::Url", "write it as FunctionUrlConfig of the function to have it served"),
+    (
+        "AWS::ApiGateway::RestApi",
+        "its routes are not served; write AWS::Serverless::Api",
+    ),
+    (
+        "AWS::Scheduler::Schedule",
+        "it does not fire; write it as a ScheduleV2 event of the function",
+    ),
+    (
+        "AWS::Events::Rule",
+        "it does not fire; write it as a Schedule event of the function",
+    ),
+    (
+        "AWS::Lambda::Url",
+        "write it as FunctionUrlConfig of the function to have it served",
+    ),
     ("AWS::Pipes::Pipe", "pipes are not run"),
 ];
 
@@ -78,7 +102,10 @@ pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> V
         Reader::new(globals, "Globals").only(&GLOBALS, problems);
     }
     let section = root.get("Resources").map_or(&[][..], Node::entries);
-    let mut resources: Vec<Resource> = section.iter().filter_map(|entry| one(entry, globals, scope, problems)).collect();
+    let mut resources: Vec<Resource> = section
+        .iter()
+        .filter_map(|entry| one(entry, globals, scope, problems))
+        .collect();
     for (implicit, kind) in [(IMPLICIT_HTTP_API, "HttpApi"), (IMPLICIT_REST_API, "Api")] {
         if !section.iter().any(|entry| entry.key == implicit) {
             let empty = Node::map(root.line, Vec::new());
@@ -86,7 +113,10 @@ pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> V
                 id: implicit.to_owned(),
                 line: root.line,
                 kind: format!("AWS::Serverless::{kind}"),
-                properties: globals.and_then(|globals| globals.get(kind)).unwrap_or(&empty).clone(),
+                properties: globals
+                    .and_then(|globals| globals.get(kind))
+                    .unwrap_or(&empty)
+                    .clone(),
                 metadata: empty,
             });
         }
@@ -94,7 +124,12 @@ pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> V
     resources
 }
 
-fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut Problems) -> Option<Resource> {
+fn one(
+    entry: &Entry,
+    globals: Option<&Node>,
+    scope: &Scope<'_>,
+    problems: &mut Problems,
+) -> Option<Resource> {
     let id = &entry.key;
     if id.starts_with(FOR_EACH) {
         for_each(entry, problems);
@@ -105,13 +140,22 @@ fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut 
         return None;
     }
     let reader = Reader::at(&entry.value, entry.line, format!("resource {id}"));
-    let kind = reader.required("Type", "Write for example `Type: AWS::Serverless::Function`.", problems)?;
+    let kind = reader.required(
+        "Type",
+        "Write for example `Type: AWS::Serverless::Function`.",
+        problems,
+    )?;
     if !exists(&reader, scope, problems) {
         return None;
     }
     if kind.starts_with("AWS::Serverless::") && !SERVERLESS.contains(&kind) {
-        let hint = nearest(kind, SERVERLESS).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
-        problems.error(entry.line, format!("resource {id}: {kind} is not a type that SAM knows.{hint}"));
+        let hint = nearest(kind, SERVERLESS)
+            .map(|near| format!(" Did you mean {near}?"))
+            .unwrap_or_default();
+        problems.error(
+            entry.line,
+            format!("resource {id}: {kind} is not a type that SAM knows.{hint}"),
+        );
         return None;
     }
     if let Some((_, why)) = NOT_RUN.iter().find(|(name, _)| *name == kind) {
@@ -119,7 +163,9 @@ fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut 
     }
     let empty = Node::map(entry.line, Vec::new());
     let own = entry.value.get("Properties").unwrap_or(&empty);
-    let section = kind.strip_prefix("AWS::Serverless::").and_then(|short| globals?.get(short));
+    let section = kind
+        .strip_prefix("AWS::Serverless::")
+        .and_then(|short| globals?.get(short));
     let ignored = reader.texts_or_one("IgnoreGlobals", problems);
     let section = section.map(|globals| without(globals, &ignored));
     Some(Resource {
@@ -133,7 +179,10 @@ fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>, problems: &mut 
 
 /// The globals without the properties that a resource's `IgnoreGlobals` names; `*` names all.
 fn without(globals: &Node, ignored: &[&str]) -> Node {
-    let kept = globals.entries().iter().filter(|entry| !ignored.contains(&"*") && !ignored.contains(&entry.key.as_str()));
+    let kept = globals
+        .entries()
+        .iter()
+        .filter(|entry| !ignored.contains(&"*") && !ignored.contains(&entry.key.as_str()));
     match globals.kind {
         Kind::Map(_) => Node::map(globals.line, kept.cloned().collect()),
         _ => globals.clone(),
@@ -141,8 +190,12 @@ fn without(globals: &Node, ignored: &[&str]) -> Node {
 }
 
 fn exists(resource: &Reader<'_>, scope: &Scope<'_>, problems: &mut Problems) -> bool {
-    let Some(condition) = resource.get("Condition") else { return true };
-    let Some(name) = resource.text("Condition", problems) else { return false };
+    let Some(condition) = resource.get("Condition") else {
+        return true;
+    };
+    let Some(name) = resource.text("Condition", problems) else {
+        return false;
+    };
     scope.conditions.get(name).copied().unwrap_or_else(|| {
         unknown_condition(condition, scope, problems);
         false
@@ -152,39 +205,59 @@ fn exists(resource: &Reader<'_>, scope: &Scope<'_>, problems: &mut Problems) -> 
 impl Resource {
     /// Whether a property is written, without evaluating it.
     pub(super) fn has(&self, key: &str, scope: &Scope<'_>) -> bool {
-        self.properties.get(key).is_some_and(|node| is_written(node, scope))
+        self.properties
+            .get(key)
+            .is_some_and(|node| is_written(node, scope))
     }
 
     /// Line of a property; of the resource where it is not written.
     pub(super) fn line_of(&self, key: &str) -> usize {
-        let entry = self.properties.entries().iter().find(|entry| entry.key == key);
+        let entry = self
+            .properties
+            .entries()
+            .iter()
+            .find(|entry| entry.key == key);
         entry.map_or(self.line, |entry| entry.line)
     }
 
     /// The properties that are read here, evaluated; the others are left alone, whatever they hold.
     /// `None` when evaluation failed: the reasons are among the problems, and more would be noise.
-    pub(super) fn resolved(&self, wanted: &[&str], scope: &Scope<'_>, problems: &mut Problems) -> Option<Node> {
+    pub(super) fn resolved(
+        &self,
+        wanted: &[&str],
+        scope: &Scope<'_>,
+        problems: &mut Problems,
+    ) -> Option<Node> {
         resolved(&self.properties, wanted, scope, problems)
     }
 }
 
 /// Whether a value is there: conditions decide between branches, and `AWS::NoValue` takes a value away.
 fn is_written(node: &Node, scope: &Scope<'_>) -> bool {
-    let Some(function) = call(node) else { return node.kind != Kind::Null };
+    let Some(function) = call(node) else {
+        return node.kind != Kind::Null;
+    };
     match (function.key.as_str(), function.value.items()) {
         ("Ref", _) => function.value.text() != Some("AWS::NoValue"),
-        ("Fn::If", [condition, yes, no]) => match condition.text().and_then(|name| scope.conditions.get(name)) {
-            Some(true) => is_written(yes, scope),
-            Some(false) => is_written(no, scope),
-            None => true,
-        },
+        ("Fn::If", [condition, yes, no]) => {
+            match condition.text().and_then(|name| scope.conditions.get(name)) {
+                Some(true) => is_written(yes, scope),
+                Some(false) => is_written(no, scope),
+                None => true,
+            }
+        }
         _ => true,
     }
 }
 
 /// As [`Resource::resolved`], for any mapping. Another kind than a mapping yields `None`: the check of [`super::shapes`]
 /// reports it by name.
-pub(super) fn resolved(node: &Node, wanted: &[&str], scope: &Scope<'_>, problems: &mut Problems) -> Option<Node> {
+pub(super) fn resolved(
+    node: &Node,
+    wanted: &[&str],
+    scope: &Scope<'_>,
+    problems: &mut Problems,
+) -> Option<Node> {
     let before = problems.mark();
     let whole;
     let entries = if call(node).is_some() {
@@ -193,7 +266,13 @@ pub(super) fn resolved(node: &Node, wanted: &[&str], scope: &Scope<'_>, problems
             Kind::Map(entries) => entries,
             Kind::Null => &Vec::new(),
             _ => {
-                problems.error(node.line, format!("the function here yields {}, not a mapping.", whole.describe()));
+                problems.error(
+                    node.line,
+                    format!(
+                        "the function here yields {}, not a mapping.",
+                        whole.describe()
+                    ),
+                );
                 return None;
             }
         }
@@ -206,7 +285,13 @@ pub(super) fn resolved(node: &Node, wanted: &[&str], scope: &Scope<'_>, problems
     let entries: Vec<Entry> = entries
         .iter()
         .filter(|entry| wanted.contains(&entry.key.as_str()))
-        .map(|entry| Entry::new(&entry.key, entry.line, resolve(&entry.value, scope, problems)))
+        .map(|entry| {
+            Entry::new(
+                &entry.key,
+                entry.line,
+                resolve(&entry.value, scope, problems),
+            )
+        })
         .filter(|entry| entry.value.kind != Kind::Null)
         .collect();
     (problems.mark() == before).then(|| Node::map(node.line, entries))

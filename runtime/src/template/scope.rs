@@ -39,7 +39,12 @@ pub(super) struct Scope<'t> {
 }
 
 impl<'t> Scope<'t> {
-    pub(super) fn new(stack: String, parameters: Parameters, root: &'t Node, project: &'t Project) -> Self {
+    pub(super) fn new(
+        stack: String,
+        parameters: Parameters,
+        root: &'t Node,
+        project: &'t Project,
+    ) -> Self {
         let section = root.get("Resources").map_or(&[][..], Node::entries);
         let kind = |node: &'t Node| node.get("Type").and_then(Node::text).unwrap_or("");
         Self {
@@ -52,15 +57,26 @@ impl<'t> Scope<'t> {
             sqs: project.sqs.as_ref().map(|given| given.value.as_str()),
             redis: project.redis.as_ref().map(|given| given.value.as_str()),
             parameters,
-            resources: section.iter().map(|e| (e.key.as_str(), kind(&e.value))).collect(),
-            conditional: section.iter().filter_map(|e| Some((e.key.as_str(), e.value.get("Condition")?.text()?))).collect(),
+            resources: section
+                .iter()
+                .map(|e| (e.key.as_str(), kind(&e.value)))
+                .collect(),
+            conditional: section
+                .iter()
+                .filter_map(|e| Some((e.key.as_str(), e.value.get("Condition")?.text()?)))
+                .collect(),
             names: Names::default(),
         }
     }
 
     /// Values that must never be printed.
     pub(super) fn secrets(&self) -> BTreeSet<String> {
-        self.resolve.values().filter(|v| !v.is_empty()).cloned().chain(self.parameters.secrets.iter().cloned()).collect()
+        self.resolve
+            .values()
+            .filter(|v| !v.is_empty())
+            .cloned()
+            .chain(self.parameters.secrets.iter().cloned())
+            .collect()
     }
 
     /// Lets references yield the names that these resources give themselves.
@@ -86,9 +102,21 @@ impl<'t> Scope<'t> {
     /// Aliases and versions of a function: its `AutoPublishAlias`, and those that are resources of their own.
     pub(super) fn qualifiers(&self, id: &str) -> BTreeSet<String> {
         let name = self.name_of(id);
-        let own = self.names.alias(id, self).into_iter().flat_map(|alias| [alias, PUBLISHED.to_owned()]);
-        let declared = self.resources.keys().filter_map(|other| self.names.qualifier(other, self));
-        own.chain(declared.filter(|(function, _)| *function == name).map(|(_, qualifier)| qualifier)).collect()
+        let own = self
+            .names
+            .alias(id, self)
+            .into_iter()
+            .flat_map(|alias| [alias, PUBLISHED.to_owned()]);
+        let declared = self
+            .resources
+            .keys()
+            .filter_map(|other| self.names.qualifier(other, self));
+        own.chain(
+            declared
+                .filter(|(function, _)| *function == name)
+                .map(|(_, qualifier)| qualifier),
+        )
+        .collect()
     }
 
     /// `Ref name`.
@@ -98,12 +126,20 @@ impl<'t> Scope<'t> {
                 problems.taint();
                 return Node::null(line);
             };
-            return Node { line, kind: value.kind.clone() };
+            return Node {
+                line,
+                kind: value.kind.clone(),
+            };
         }
         let (stack, location) = (&self.stack, &self.location);
         let text = match name {
             "AWS::NoValue" => return Node::null(line),
-            "AWS::NotificationARNs" => return Node { line, kind: Kind::List(Vec::new()) },
+            "AWS::NotificationARNs" => {
+                return Node {
+                    line,
+                    kind: Kind::List(Vec::new()),
+                };
+            }
             "AWS::AccountId" => location.account.clone(),
             "AWS::Region" => location.region.clone(),
             "AWS::Partition" => location.partition().into(),
@@ -125,13 +161,21 @@ impl<'t> Scope<'t> {
     }
 
     /// `Fn::GetAtt name.attribute`.
-    pub(super) fn attribute(&self, name: &str, attribute: &str, line: usize, problems: &mut Problems) -> Node {
+    pub(super) fn attribute(
+        &self,
+        name: &str,
+        attribute: &str,
+        line: usize,
+        problems: &mut Problems,
+    ) -> Node {
         let Some((id, kind)) = self.resources.get_key_value(name) else {
             let made = self.made_by_sam(name, line, problems);
             let text = match made.text() {
                 None => return made,
                 Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
-                Some(role) if attribute == "Arn" && name.ends_with("Role") => self.location.arn("iam", &format!("role/{role}")),
+                Some(role) if attribute == "Arn" && name.ends_with("Role") => {
+                    self.location.arn("iam", &format!("role/{role}"))
+                }
                 Some(text) if attribute.ends_with("Arn") => self.arn(text, ""),
                 Some(text) => format!("{text}-{attribute}"),
             };
@@ -144,7 +188,9 @@ impl<'t> Scope<'t> {
         if let Some((of_sam, rest)) = of_sam(kind, attribute) {
             let made = self.made_by_sam(&format!("{id}.{of_sam}"), line, problems);
             return match (rest, made.text()) {
-                ("Name" | "Version", Some(arn)) => Node::scalar(line, arn.rsplit(':').next().unwrap_or(arn)),
+                ("Name" | "Version", Some(arn)) => {
+                    Node::scalar(line, arn.rsplit(':').next().unwrap_or(arn))
+                }
                 _ => made,
             };
         }
@@ -154,7 +200,9 @@ impl<'t> Scope<'t> {
         let text = match attribute {
             "QueueUrl" => self.queue_url(id),
             "Name" | "QueueName" | "TopicName" => self.name_of(id),
-            _ if attribute == "Arn" || attribute.ends_with("Arn") || attribute.ends_with("ARN") => self.arn(id, kind),
+            _ if attribute == "Arn" || attribute.ends_with("Arn") || attribute.ends_with("ARN") => {
+                self.arn(id, kind)
+            }
             _ => format!("{}-{attribute}", self.generated_name(id)),
         };
         Node::scalar(line, text)
@@ -162,8 +210,13 @@ impl<'t> Scope<'t> {
 
     /// Whether a resource does not exist because its condition does not hold; a reference to one is an error, as in `CloudFormation`.
     fn is_absent(&self, id: &str, line: usize, problems: &mut Problems) -> bool {
-        let condition = self.conditional.get(id).filter(|condition| self.conditions.get(**condition) == Some(&false));
-        let Some(condition) = condition else { return false };
+        let condition = self
+            .conditional
+            .get(id)
+            .filter(|condition| self.conditions.get(**condition) == Some(&false));
+        let Some(condition) = condition else {
+            return false;
+        };
         problems.error(
             line,
             format!(
@@ -176,42 +229,71 @@ impl<'t> Scope<'t> {
 
     /// Where a queue is called. Without an endpoint the template is refused; no function ever sees this value then.
     fn queue_url(&self, id: &str) -> String {
-        format!("{}/{}/{}", self.sqs.unwrap_or_default(), self.location.account, self.name_of(id))
+        format!(
+            "{}/{}/{}",
+            self.sqs.unwrap_or_default(),
+            self.location.account,
+            self.name_of(id)
+        )
     }
 
     /// `Ref` of a resource that SAM makes: an alias or a version of a function, its role, the parts of an API.
     fn made_by_sam(&self, name: &str, line: usize, problems: &mut Problems) -> Node {
         let text = |text: String| Node::scalar(line, text);
-        if let Some(rest) = name.strip_prefix("ServerlessHttpApi").or_else(|| name.strip_prefix("ServerlessRestApi")) {
+        if let Some(rest) = name
+            .strip_prefix("ServerlessHttpApi")
+            .or_else(|| name.strip_prefix("ServerlessRestApi"))
+        {
             return text(match rest {
-                ".Stage" | "ProdStage" if name.starts_with("ServerlessRestApi") => "Prod".to_owned(),
+                ".Stage" | "ProdStage" if name.starts_with("ServerlessRestApi") => {
+                    "Prod".to_owned()
+                }
                 ".Stage" => "$default".to_owned(),
                 _ => self.generated_name(name),
             });
         }
-        let owners = self.resources.iter().filter(|(id, kind)| kind.starts_with("AWS::Serverless::") && name.starts_with(**id));
-        let Some((id, kind)) = owners.max_by_key(|(id, _)| id.len()) else { return self.unknown(name, line, problems) };
+        let owners = self
+            .resources
+            .iter()
+            .filter(|(id, kind)| kind.starts_with("AWS::Serverless::") && name.starts_with(**id));
+        let Some((id, kind)) = owners.max_by_key(|(id, _)| id.len()) else {
+            return self.unknown(name, line, problems);
+        };
         let rest = &name[id.len()..];
         if *kind != "AWS::Serverless::Function" {
-            let stage = if *kind == "AWS::Serverless::HttpApi" { "$default" } else { "Prod" };
+            let stage = if *kind == "AWS::Serverless::HttpApi" {
+                "$default"
+            } else {
+                "Prod"
+            };
             return text(match rest {
-                ".Stage" => self.names.stage(id, self).unwrap_or_else(|| stage.to_owned()),
+                ".Stage" => self
+                    .names
+                    .stage(id, self)
+                    .unwrap_or_else(|| stage.to_owned()),
                 _ => self.generated_name(&name.replace('.', "")),
             });
         }
         let alias = self.names.alias(id, self);
-        let qualified =
-            |qualifier: &str| text(self.location.arn("lambda", &format!("function:{}:{qualifier}", self.name_of(id))));
+        let qualified = |qualifier: &str| {
+            text(self.location.arn(
+                "lambda",
+                &format!("function:{}:{qualifier}", self.name_of(id)),
+            ))
+        };
         match (rest, &alias) {
             (".Alias", Some(alias)) => qualified(alias),
             (".Version", Some(_)) => qualified(PUBLISHED),
             (".Alias" | ".Version", None) => {
-                let message =
-                    format!("{name} is made by AutoPublishAlias, which {id} does not have. Write `AutoPublishAlias: live`.");
+                let message = format!(
+                    "{name} is made by AutoPublishAlias, which {id} does not have. Write `AutoPublishAlias: live`."
+                );
                 problems.error(line, message);
                 Node::null(line)
             }
-            (rest, Some(alias)) if rest.strip_prefix("Alias").is_some_and(|end| end == alias) => qualified(alias),
+            (rest, Some(alias)) if rest.strip_prefix("Alias").is_some_and(|end| end == alias) => {
+                qualified(alias)
+            }
             (rest, Some(_)) if rest.starts_with("Version") => qualified(PUBLISHED),
             _ if rest.starts_with('.') => self.unknown(name, line, problems),
             _ => text(self.generated_name(name)),
@@ -219,12 +301,19 @@ impl<'t> Scope<'t> {
     }
 
     fn unknown(&self, name: &str, line: usize, problems: &mut Problems) -> Node {
-        let names = self.resources.keys().copied().chain(self.parameters.values.keys().map(String::as_str));
+        let names = self
+            .resources
+            .keys()
+            .copied()
+            .chain(self.parameters.values.keys().map(String::as_str));
         let hint = match nearest(name, names) {
             Some(near) => format!("Did you mean {near}?"),
             None => "Declare it under Parameters or Resources.".into(),
         };
-        problems.error(line, format!("there is no parameter or resource {name}. {hint}"));
+        problems.error(
+            line,
+            format!("there is no parameter or resource {name}. {hint}"),
+        );
         Node::null(line)
     }
 
@@ -233,7 +322,11 @@ impl<'t> Scope<'t> {
         let mut parts = kind.split("::").skip(1);
         let service = parts.next().unwrap_or("cloudformation").to_lowercase();
         let resource = parts.next().unwrap_or("resource").to_lowercase();
-        let name = if kind.is_empty() { id.to_owned() } else { self.generated_name(id) };
+        let name = if kind.is_empty() {
+            id.to_owned()
+        } else {
+            self.generated_name(id)
+        };
         self.location.arn(&service, &format!("{resource}/{name}"))
     }
 }
@@ -255,7 +348,9 @@ fn of_sam<'a>(kind: &str, attribute: &'a str) -> Option<(&'a str, &'a str)> {
     let (first, rest) = attribute.split_once('.').unwrap_or((attribute, ""));
     let made = match kind {
         "AWS::Serverless::Function" => matches!(first, "Alias" | "Version"),
-        "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => matches!(first, "Stage" | "Deployment"),
+        "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => {
+            matches!(first, "Stage" | "Deployment")
+        }
         _ => false,
     };
     made.then_some((first, rest))
@@ -263,8 +358,18 @@ fn of_sam<'a>(kind: &str, attribute: &'a str) -> Option<(&'a str, &'a str)> {
 
 /// A stack's name from its folder: letters, digits and hyphens, beginning with a letter.
 pub(super) fn stack_name(folder: &Path) -> String {
-    let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = folder
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let name: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
     let name = name.trim_matches('-');
-    if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name.to_owned() } else { format!("stack-{name}") }
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name.to_owned()
+    } else {
+        format!("stack-{name}")
+    }
 }

@@ -15,9 +15,17 @@ const TIMES_TIMEOUT: u32 = 6;
 
 /// Complains of what cannot work, and warns of what works badly.
 pub(super) fn check(resources: &[Resource], application: &Application, problems: &mut Problems) {
-    let sources = application.sqs.iter().map(|mapping| line_of(mapping, "", resources));
-    let letters = application.kafka.iter().filter(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
-    let first = sources.chain(letters.map(|mapping| kafka_lints::line_of(mapping, resources))).min();
+    let sources = application
+        .sqs
+        .iter()
+        .map(|mapping| line_of(mapping, "", resources));
+    let letters = application
+        .kafka
+        .iter()
+        .filter(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
+    let first = sources
+        .chain(letters.map(|mapping| kafka_lints::line_of(mapping, resources)))
+        .min();
     queues::check_endpoint(resources, application, first, problems);
     for (at, mapping) in application.sqs.iter().enumerate() {
         batch(mapping, resources, problems);
@@ -58,30 +66,63 @@ fn batch(mapping: &SqsMapping, resources: &[Resource], problems: &mut Problems) 
 }
 
 /// Two mappings of one queue share its messages.
-fn twins(mapping: &SqsMapping, earlier: &[SqsMapping], resources: &[Resource], problems: &mut Problems) {
-    let Some(twin) = earlier.iter().find(|m| m.queue_arn == mapping.queue_arn) else { return };
+fn twins(
+    mapping: &SqsMapping,
+    earlier: &[SqsMapping],
+    resources: &[Resource],
+    problems: &mut Problems,
+) {
+    let Some(twin) = earlier.iter().find(|m| m.queue_arn == mapping.queue_arn) else {
+        return;
+    };
     let (line, queue) = (line_of(mapping, "", resources), mapping.queue_name());
     if twin.function == mapping.function {
-        problems.error(line, format!("{} and {} both read {queue} for {}. Remove one.", twin.id, mapping.id, mapping.function));
+        problems.error(
+            line,
+            format!(
+                "{} and {} both read {queue} for {}. Remove one.",
+                twin.id, mapping.id, mapping.function
+            ),
+        );
     } else {
         problems.warn(line, format!("{} and {} read the same queue {queue}: each gets a part of its messages. Give each a queue of its own if both want all.", twin.id, mapping.id));
     }
 }
 
-fn concurrency(mapping: &SqsMapping, function: &Function, resources: &[Resource], problems: &mut Problems) {
-    if let Some((wanted, reserved)) =
-        mapping.max_concurrency.zip(function.concurrency).filter(|(wanted, reserved)| wanted > reserved)
+fn concurrency(
+    mapping: &SqsMapping,
+    function: &Function,
+    resources: &[Resource],
+    problems: &mut Problems,
+) {
+    if let Some((wanted, reserved)) = mapping
+        .max_concurrency
+        .zip(function.concurrency)
+        .filter(|(wanted, reserved)| wanted > reserved)
     {
         let line = line_of(mapping, "ScalingConfig", resources);
         problems.warn(line, format!("{}: MaximumConcurrency {wanted} is more than {} may have (ReservedConcurrentExecutions {reserved}); on Lambda the rest is throttled.", mapping.id, function.id));
     }
 }
 
-fn visibility(mapping: &SqsMapping, function: &Function, queue: &Queue, resources: &[Resource], problems: &mut Problems) {
-    let line =
-        resources.iter().find(|r| r.id == queue.id).map_or(0, |r| key_line(&r.properties, "VisibilityTimeout").unwrap_or(r.line));
-    let (id, hidden, timeout) = (&queue.id, queue.visibility.as_secs(), function.timeout.as_secs());
-    let advised = (function.timeout * TIMES_TIMEOUT + mapping.batching_window).max(Duration::from_secs(1)).as_secs();
+fn visibility(
+    mapping: &SqsMapping,
+    function: &Function,
+    queue: &Queue,
+    resources: &[Resource],
+    problems: &mut Problems,
+) {
+    let line = resources.iter().find(|r| r.id == queue.id).map_or(0, |r| {
+        key_line(&r.properties, "VisibilityTimeout").unwrap_or(r.line)
+    });
+    let (id, hidden, timeout) = (
+        &queue.id,
+        queue.visibility.as_secs(),
+        function.timeout.as_secs(),
+    );
+    let advised = (function.timeout * TIMES_TIMEOUT + mapping.batching_window)
+        .max(Duration::from_secs(1))
+        .as_secs();
     if queue.visibility < function.timeout {
         problems.error(line, format!("queue {id} hides a message for {hidden} s, less than the Timeout of {} ({timeout} s), which would get it twice at once. Write `VisibilityTimeout: {advised}`.", function.id));
     } else if hidden < advised {
@@ -95,14 +136,24 @@ fn line_of(mapping: &SqsMapping, key: &str, resources: &[Resource]) -> usize {
     let (node, line) = match mapping.id.split_once('.') {
         Some((function, event)) => {
             let events = find(function).and_then(|r| r.properties.get("Events"));
-            let node = events.and_then(|events| events.get(event)).and_then(|event| event.get("Properties"));
+            let node = events
+                .and_then(|events| events.get(event))
+                .and_then(|event| event.get("Properties"));
             (node, node.map(|node| node.line))
         }
-        None => (find(&mapping.id).map(|r| &r.properties), find(&mapping.id).map(|r| r.line)),
+        None => (
+            find(&mapping.id).map(|r| &r.properties),
+            find(&mapping.id).map(|r| r.line),
+        ),
     };
-    node.and_then(|node| key_line(node, key)).or(line).unwrap_or(0)
+    node.and_then(|node| key_line(node, key))
+        .or(line)
+        .unwrap_or(0)
 }
 
 fn key_line(node: &Node, key: &str) -> Option<usize> {
-    node.entries().iter().find(|entry| entry.key == key).map(|entry| entry.line)
+    node.entries()
+        .iter()
+        .find(|entry| entry.key == key)
+        .map(|entry| entry.line)
 }

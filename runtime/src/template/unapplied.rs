@@ -7,19 +7,53 @@ use crate::document::{Kind, Problems};
 
 /// Type of the resource, property, and what happens without it.
 const UNAPPLIED: [(&str, &str, &str); 6] = [
-    ("AWS::Serverless::Api", "CacheClusterEnabled", "answers are not cached; the function receives every request"),
-    ("AWS::Serverless::Api", "GatewayResponses", "answers that the API gives by itself keep the service's own words"),
-    ("AWS::Serverless::Api", "MinimumCompressionSize", "answers are not compressed"),
-    ("AWS::Serverless::Api", "Policy", "the policy is not checked; every client of this machine is let in"),
-    ("AWS::Serverless::Function", "DurableConfig", "executions are not durable; an invocation that ends early begins again"),
-    ("AWS::Serverless::Function", "TenancyConfig", "tenants are not kept apart; they share the function's processes"),
+    (
+        "AWS::Serverless::Api",
+        "CacheClusterEnabled",
+        "answers are not cached; the function receives every request",
+    ),
+    (
+        "AWS::Serverless::Api",
+        "GatewayResponses",
+        "answers that the API gives by itself keep the service's own words",
+    ),
+    (
+        "AWS::Serverless::Api",
+        "MinimumCompressionSize",
+        "answers are not compressed",
+    ),
+    (
+        "AWS::Serverless::Api",
+        "Policy",
+        "the policy is not checked; every client of this machine is let in",
+    ),
+    (
+        "AWS::Serverless::Function",
+        "DurableConfig",
+        "executions are not durable; an invocation that ends early begins again",
+    ),
+    (
+        "AWS::Serverless::Function",
+        "TenancyConfig",
+        "tenants are not kept apart; they share the function's processes",
+    ),
 ];
 
 /// Warns of each with its line.
 pub(super) fn check(resources: &[Resource], scope: &Scope<'_>, problems: &mut Problems) {
     for resource in resources {
-        for (_, property, without) in UNAPPLIED.iter().filter(|(kind, _, _)| *kind == resource.kind) {
-            let Some(entry) = resource.properties.entries().iter().find(|entry| entry.key == *property) else { continue };
+        for (_, property, without) in UNAPPLIED
+            .iter()
+            .filter(|(kind, _, _)| *kind == resource.kind)
+        {
+            let Some(entry) = resource
+                .properties
+                .entries()
+                .iter()
+                .find(|entry| entry.key == *property)
+            else {
+                continue;
+            };
             // a value that is switched off, or left out by a condition, is no difference
             let mut unread = Problems::new("");
             let value = resource.resolved(&[property], scope, &mut unread);
@@ -29,7 +63,10 @@ pub(super) fn check(resources: &[Resource], scope: &Scope<'_>, problems: &mut Pr
                     .is_some_and(|value| !matches!(&value.kind, Kind::Scalar(text) if text.eq_ignore_ascii_case("false")))
             });
             if is_on {
-                problems.warn(entry.line, format!("{}: {property} is not applied: {without}.", resource.id));
+                problems.warn(
+                    entry.line,
+                    format!("{}: {property} is not applied: {without}.", resource.id),
+                );
             }
         }
     }

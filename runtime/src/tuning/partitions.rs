@@ -8,19 +8,31 @@ use crate::mapping::Partition;
 ///
 /// # Errors
 /// What may be written instead.
-pub(super) fn read(text: &str, now: &BTreeSet<Partition>, topics: &[String]) -> Result<BTreeSet<Partition>, String> {
+pub(super) fn read(
+    text: &str,
+    now: &BTreeSet<Partition>,
+    topics: &[String],
+) -> Result<BTreeSet<Partition>, String> {
     let text = text.trim();
     if let Some(added) = text.strip_prefix('+') {
         return Ok(now.iter().copied().chain([one(added, topics)?]).collect());
     }
     if let Some(removed) = text.strip_prefix('-') {
         let removed = one(removed, topics)?;
-        return Ok(now.iter().copied().filter(|partition| *partition != removed).collect());
+        return Ok(now
+            .iter()
+            .copied()
+            .filter(|partition| *partition != removed)
+            .collect());
     }
     if text == "none" {
         return Ok(BTreeSet::new());
     }
-    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(|part| one(part, topics)).collect()
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(|part| one(part, topics))
+        .collect()
 }
 
 fn one(text: &str, topics: &[String]) -> Result<Partition, String> {
@@ -30,10 +42,17 @@ fn one(text: &str, topics: &[String]) -> Result<Partition, String> {
     }
     let named = text.rsplit_once('-').and_then(|(name, text)| {
         let topic = topics.iter().position(|topic| topic == name)?;
-        Some(Partition { topic, number: number(text)? })
+        Some(Partition {
+            topic,
+            number: number(text)?,
+        })
     });
     named.ok_or_else(|| {
-        let shape = if topics.len() == 1 { "numbers of partitions, such as 0,3" } else { "TOPIC-NUMBER of its topics" };
+        let shape = if topics.len() == 1 {
+            "numbers of partitions, such as 0,3"
+        } else {
+            "TOPIC-NUMBER of its topics"
+        };
         format!("must be {shape}, or none; not '{text}'")
     })
 }
@@ -42,9 +61,17 @@ fn one(text: &str, topics: &[String]) -> Result<Partition, String> {
 pub(super) fn written(partitions: &BTreeSet<Partition>, topics: &[String]) -> String {
     let one = |partition: &Partition| match topics {
         [_] => partition.number.to_string(),
-        _ => format!("{}-{}", topics.get(partition.topic).map_or("", String::as_str), partition.number),
+        _ => format!(
+            "{}-{}",
+            topics.get(partition.topic).map_or("", String::as_str),
+            partition.number
+        ),
     };
-    if partitions.is_empty() { "none".to_owned() } else { partitions.iter().map(one).collect::<Vec<_>>().join(",") }
+    if partitions.is_empty() {
+        "none".to_owned()
+    } else {
+        partitions.iter().map(one).collect::<Vec<_>>().join(",")
+    }
 }
 
 #[cfg(test)]
@@ -70,17 +97,34 @@ mod tests {
     #[test]
     fn one_partition_is_added_or_taken_away() {
         let topics = ["a".to_owned()];
-        let both = read("+1", &read("3", &BTreeSet::new(), &topics).unwrap(), &topics).unwrap();
+        let both = read(
+            "+1",
+            &read("3", &BTreeSet::new(), &topics).unwrap(),
+            &topics,
+        )
+        .unwrap();
         assert_eq!(written(&both, &topics), "1,3");
-        assert_eq!(read("-3", &both, &topics).map(|left| written(&left, &topics)), Ok("1".to_owned()));
+        assert_eq!(
+            read("-3", &both, &topics).map(|left| written(&left, &topics)),
+            Ok("1".to_owned())
+        );
     }
 
     #[test]
     fn anything_else_says_what_may_be_written() {
         let several = ["a".to_owned(), "b".to_owned()];
-        assert!(read("x", &BTreeSet::new(), &several[..1]).unwrap_err().contains("such as 0,3"));
+        assert!(
+            read("x", &BTreeSet::new(), &several[..1])
+                .unwrap_err()
+                .contains("such as 0,3")
+        );
         for wrong in ["3", "c-1", "a--1", "a-x"] {
-            assert!(read(wrong, &BTreeSet::new(), &several).unwrap_err().contains("TOPIC-NUMBER"), "{wrong}");
+            assert!(
+                read(wrong, &BTreeSet::new(), &several)
+                    .unwrap_err()
+                    .contains("TOPIC-NUMBER"),
+                "{wrong}"
+            );
         }
     }
 }

@@ -75,37 +75,86 @@ impl Settings {
     pub fn new(app: &Application, concurrency: usize, log: &str, gathers: Duration) -> Self {
         let (subjects, values, sources) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let partitions = BTreeMap::new();
-        let mut settings = Self { subjects, values, sources, partitions, changes: Recent::new(REMEMBERED), gathers };
+        let mut settings = Self {
+            subjects,
+            values,
+            sources,
+            partitions,
+            changes: Recent::new(REMEMBERED),
+            gathers,
+        };
         for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
             let values = (mapping.batch_size, mapping.batching_window.as_secs() as u32);
-            settings.source(&mapping.id, Subject::Kafka, values, (&mapping.function, None));
-            settings.partitions.insert(mapping.id.clone(), (mapping.topics.clone(), BTreeSet::new()));
+            settings.source(
+                &mapping.id,
+                Subject::Kafka,
+                values,
+                (&mapping.function, None),
+            );
+            settings.partitions.insert(
+                mapping.id.clone(),
+                (mapping.topics.clone(), BTreeSet::new()),
+            );
             let none = partitions::written(&BTreeSet::new(), &mapping.topics);
-            settings.hold(&mapping.id, Subject::Kafka, Knob::PausedPartitions, Value::Text(none));
+            settings.hold(
+                &mapping.id,
+                Subject::Kafka,
+                Knob::PausedPartitions,
+                Value::Text(none),
+            );
         }
         for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
             let values = (mapping.batch_size, mapping.batching_window.as_secs() as u32);
-            let subject = Subject::Queue { fifo: mapping.fifo() };
-            settings.source(&mapping.id, subject, values, (&mapping.function, mapping.max_concurrency));
+            let subject = Subject::Queue {
+                fifo: mapping.fifo(),
+            };
+            settings.source(
+                &mapping.id,
+                subject,
+                values,
+                (&mapping.function, mapping.max_concurrency),
+            );
         }
-        for function in app.functions.values().filter(|function| function.concurrency != Some(0)) {
+        for function in app
+            .functions
+            .values()
+            .filter(|function| function.concurrency != Some(0))
+        {
             let most = function.concurrency.unwrap_or(concurrency as u32);
-            settings.hold(&function.id, Subject::Function, Knob::Concurrency, Value::Number(most));
+            settings.hold(
+                &function.id,
+                Subject::Function,
+                Knob::Concurrency,
+                Value::Number(most),
+            );
         }
         settings.hold(HOST, Subject::Host, Knob::Log, Value::Text(log.to_owned()));
         settings
     }
 
-    fn source(&mut self, id: &str, subject: Subject, (size, window): (u32, u32), function: (&str, Option<u32>)) {
+    fn source(
+        &mut self,
+        id: &str,
+        subject: Subject,
+        (size, window): (u32, u32),
+        function: (&str, Option<u32>),
+    ) {
         self.hold(id, subject, Knob::BatchSize, Value::Number(size));
         self.hold(id, subject, Knob::BatchingWindow, Value::Number(window));
         self.hold(id, subject, Knob::Paused, Value::Flag(false));
-        self.sources.insert(id.to_owned(), (function.0.to_owned(), function.1));
+        self.sources
+            .insert(id.to_owned(), (function.0.to_owned(), function.1));
     }
 
     fn hold(&mut self, target: &str, subject: Subject, knob: Knob, value: Value) {
         self.subjects.insert(target.to_owned(), subject);
-        self.values.insert((target.to_owned(), knob), Held { initial: value.clone(), value });
+        self.values.insert(
+            (target.to_owned(), knob),
+            Held {
+                initial: value.clone(),
+                value,
+            },
+        );
     }
 
     /// Checks a wish and fulfils it. `None`: it is so already.
@@ -116,7 +165,10 @@ impl Settings {
         let (subject, knob) = self.find(wish)?;
         let refused = |why: String| format!("{} of {} {why}.", knob.name(), wish.target);
         let mut new = knob.read(&wish.value).map_err(refused)?;
-        let paused = self.partitions.get(&wish.target).filter(|_| knob == Knob::PausedPartitions);
+        let paused = self
+            .partitions
+            .get(&wish.target)
+            .filter(|_| knob == Knob::PausedPartitions);
         let paused = paused.map(|(topics, now)| {
             let paused = partitions::read(&wish.value, now, topics).map_err(refused)?;
             Ok::<_, String>((partitions::written(&paused, topics), paused))
@@ -128,7 +180,9 @@ impl Settings {
         if let Subject::Queue { fifo } = subject {
             self.queue_takes(&wish.target, fifo, knob, &new)?;
         }
-        let Some(held) = self.values.get_mut(&(wish.target.clone(), knob)) else { return Ok(None) };
+        let Some(held) = self.values.get_mut(&(wish.target.clone(), knob)) else {
+            return Ok(None);
+        };
         if held.value == new {
             return Ok(None);
         }
@@ -136,7 +190,14 @@ impl Settings {
         if let Some(((_, now), paused)) = self.partitions.get_mut(&wish.target).zip(paused) {
             *now = paused;
         }
-        let change = Change { at_ms, who: who.to_owned(), target: wish.target.clone(), setting: knob, old, new };
+        let change = Change {
+            at_ms,
+            who: who.to_owned(),
+            target: wish.target.clone(),
+            setting: knob,
+            old,
+            new,
+        };
         self.changes.push(change.clone());
         Ok(Some(change))
     }
@@ -144,28 +205,50 @@ impl Settings {
     fn find(&self, wish: &Wish) -> Result<(Subject, Knob), String> {
         let Some(subject) = self.subjects.get(&wish.target).copied() else {
             let names = || self.subjects.keys().map(String::as_str);
-            let hint = nearest(&wish.target, names()).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+            let hint = nearest(&wish.target, names())
+                .map(|near| format!(" Did you mean {near}?"))
+                .unwrap_or_default();
             let all: Vec<&str> = names().collect();
-            return Err(format!("there is nothing called {} to set.{hint} There is: {}.", wish.target, all.join(", ")));
+            return Err(format!(
+                "there is nothing called {} to set.{hint} There is: {}.",
+                wish.target,
+                all.join(", ")
+            ));
         };
         let known = Knob::of(subject);
         let knob = Knob::named(&wish.setting).filter(|knob| known.contains(knob));
         let names: Vec<&str> = known.iter().map(|knob| knob.name()).collect();
-        let knob =
-            knob.ok_or_else(|| format!("{} has no setting {}. It has: {}.", wish.target, wish.setting, names.join(", ")))?;
+        let knob = knob.ok_or_else(|| {
+            format!(
+                "{} has no setting {}. It has: {}.",
+                wish.target,
+                wish.setting,
+                names.join(", ")
+            )
+        })?;
         Ok((subject, knob))
     }
 
     /// The template's rules for batches of a queue.
     fn queue_takes(&self, target: &str, fifo: bool, knob: Knob, new: &Value) -> Result<(), String> {
-        let value = |wanted: Knob| if wanted == knob { new.number() } else { self.number(target, wanted) };
+        let value = |wanted: Knob| {
+            if wanted == knob {
+                new.number()
+            } else {
+                self.number(target, wanted)
+            }
+        };
         let size = value(Knob::BatchSize).unwrap_or_default();
         let window = value(Knob::BatchingWindow).unwrap_or_default();
         if fifo && size > ONE_RECEIVE {
-            return Err(format!("{target}: a FIFO queue gives at most 10 messages to a batch, not {size}."));
+            return Err(format!(
+                "{target}: a FIFO queue gives at most 10 messages to a batch, not {size}."
+            ));
         }
         if fifo && window > 0 {
-            return Err(format!("{target}: batches of a FIFO queue are not gathered over time."));
+            return Err(format!(
+                "{target}: batches of a FIFO queue are not gathered over time."
+            ));
         }
         if size > ONE_RECEIVE && window == 0 {
             let first = if knob == Knob::BatchSize {
@@ -173,7 +256,9 @@ impl Settings {
             } else {
                 "Set batch-size first, to 10 or less"
             };
-            return Err(format!("{target}: a batch of more than 10 messages needs time to gather. {first}."));
+            return Err(format!(
+                "{target}: a batch of more than 10 messages needs time to gather. {first}."
+            ));
         }
         Ok(())
     }
@@ -193,8 +278,15 @@ impl Settings {
                 seconds => Duration::from_secs(seconds.into()),
             },
             concurrency: own.map_or(concurrency, |own| own.min(concurrency)) as usize,
-            paused: self.values.get(&(mapping.to_owned(), Knob::Paused)).is_some_and(|held| held.value.is_on()),
-            paused_partitions: self.partitions.get(mapping).map(|(_, paused)| paused.clone()).unwrap_or_default(),
+            paused: self
+                .values
+                .get(&(mapping.to_owned(), Knob::Paused))
+                .is_some_and(|held| held.value.is_on()),
+            paused_partitions: self
+                .partitions
+                .get(mapping)
+                .map(|(_, paused)| paused.clone())
+                .unwrap_or_default(),
         })
     }
 
@@ -205,15 +297,27 @@ impl Settings {
 
     /// What a target's setting was when the host started, as a wish.
     pub fn initial(&self, target: &str, setting: &str) -> Option<Wish> {
-        let held = self.values.get(&(target.to_owned(), Knob::named(setting)?))?;
-        Some(Wish { target: target.to_owned(), setting: setting.to_owned(), value: held.initial.to_string() })
+        let held = self
+            .values
+            .get(&(target.to_owned(), Knob::named(setting)?))?;
+        Some(Wish {
+            target: target.to_owned(),
+            setting: setting.to_owned(),
+            value: held.initial.to_string(),
+        })
     }
 
     /// Everything in force.
     pub fn shown(&self) -> Vec<Shown> {
         let one = |((target, knob), held): (&(String, Knob), &Held)| {
             let (value, initial) = (held.value.clone(), held.initial.clone());
-            Some(Shown { target: target.clone(), subject: *self.subjects.get(target)?, setting: *knob, value, initial })
+            Some(Shown {
+                target: target.clone(),
+                subject: *self.subjects.get(target)?,
+                setting: *knob,
+                value,
+                initial,
+            })
         };
         self.values.iter().filter_map(one).collect()
     }

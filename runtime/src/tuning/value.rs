@@ -66,7 +66,11 @@ impl fmt::Display for Value {
 impl Value {
     /// The number that it is.
     pub fn number(&self) -> Option<u32> {
-        if let Self::Number(number) = self { Some(*number) } else { None }
+        if let Self::Number(number) = self {
+            Some(*number)
+        } else {
+            None
+        }
     }
 
     /// Whether it is a yes.
@@ -76,8 +80,14 @@ impl Value {
 }
 
 impl Knob {
-    const ALL: [Self; 6] =
-        [Self::BatchSize, Self::BatchingWindow, Self::Paused, Self::PausedPartitions, Self::Concurrency, Self::Log];
+    const ALL: [Self; 6] = [
+        Self::BatchSize,
+        Self::BatchingWindow,
+        Self::Paused,
+        Self::PausedPartitions,
+        Self::Concurrency,
+        Self::Log,
+    ];
 
     /// As users write it.
     pub fn name(self) -> &'static str {
@@ -94,7 +104,12 @@ impl Knob {
     /// The settings that a subject has.
     pub fn of(subject: Subject) -> &'static [Self] {
         match subject {
-            Subject::Kafka => &[Self::BatchSize, Self::BatchingWindow, Self::Paused, Self::PausedPartitions],
+            Subject::Kafka => &[
+                Self::BatchSize,
+                Self::BatchingWindow,
+                Self::Paused,
+                Self::PausedPartitions,
+            ],
             Subject::Queue { .. } => &[Self::BatchSize, Self::BatchingWindow, Self::Paused],
             Subject::Function => &[Self::Concurrency],
             Subject::Host => &[Self::Log],
@@ -126,9 +141,9 @@ impl Knob {
             Self::Log => match text.trim() {
                 "" => Err("must name a level, such as info or debug".to_owned()),
                 text if text.len() > 500 => Err("is too long: 500 characters at most".to_owned()),
-                text if EnvFilter::try_new(text).is_err() => {
-                    Err(format!("must be a level, such as info or debug, or directives such as info,usher=debug, not '{text}'"))
-                }
+                text if EnvFilter::try_new(text).is_err() => Err(format!(
+                    "must be a level, such as info or debug, or directives such as info,usher=debug, not '{text}'"
+                )),
                 text => Ok(Value::Text(text.to_owned())),
             },
         }
@@ -136,7 +151,13 @@ impl Knob {
 }
 
 fn number(text: &str, bounds: RangeInclusive<u32>) -> Result<Value, String> {
-    let number = text.trim().parse().ok().filter(|number| bounds.contains(number));
+    let number = text
+        .trim()
+        .parse()
+        .ok()
+        .filter(|number| bounds.contains(number));
     let (low, high) = (bounds.start(), bounds.end());
-    number.map(Value::Number).ok_or_else(|| format!("must be a whole number from {low} to {high}, not '{text}'"))
+    number
+        .map(Value::Number)
+        .ok_or_else(|| format!("must be a whole number from {low} to {high}, not '{text}'"))
 }

@@ -15,12 +15,19 @@ const LAMBDA: &str = "AWS_ENDPOINT_URL_LAMBDA";
 
 /// Opens the port. The default one may well be taken by another project's host; one that was asked for may not.
 pub(super) async fn listen(at: InvokeAt) -> Result<TcpListener, StartError> {
-    let face = |address| Face { address, what: "Invoke API", setting: "--listen" };
+    let face = |address| Face {
+        address,
+        what: "Invoke API",
+        setting: "--listen",
+    };
     match at {
         InvokeAt::Given(address) => surroundings::listen(face(address)).await,
         InvokeAt::Anywhere => match TcpListener::bind(invoke_api::DEFAULT).await {
             Ok(listener) => Ok(listener),
-            Err(_) => surroundings::listen(face(std::net::SocketAddr::new(invoke_api::DEFAULT.ip(), 0))).await,
+            Err(_) => {
+                surroundings::listen(face(std::net::SocketAddr::new(invoke_api::DEFAULT.ip(), 0)))
+                    .await
+            }
         },
     }
     .map_err(StartError)
@@ -33,12 +40,17 @@ pub(super) fn definitions(app: &Application, options: &Options) -> Definitions {
 
 /// Functions that call others do so here, unless the template says otherwise.
 pub(super) fn tell_functions(app: &mut Application, listener: &TcpListener) {
-    let Ok(mut address) = listener.local_addr() else { return };
+    let Ok(mut address) = listener.local_addr() else {
+        return;
+    };
     if address.ip().is_unspecified() {
         address.set_ip(invoke_api::DEFAULT.ip());
     }
     for function in app.functions.values_mut() {
-        function.environment.entry(LAMBDA.to_owned()).or_insert_with(|| format!("http://{address}"));
+        function
+            .environment
+            .entry(LAMBDA.to_owned())
+            .or_insert_with(|| format!("http://{address}"));
     }
 }
 
@@ -57,11 +69,34 @@ pub(super) fn api(
     queue: Queue,
     run: &Definitions,
 ) -> Result<(Api, Beacon), StartError> {
-    let wrong = |error: std::io::Error| StartError(format!("cannot write to {}: {error}", options.state.path().display()));
+    let wrong = |error: std::io::Error| {
+        StartError(format!(
+            "cannot write to {}: {error}",
+            options.state.path().display()
+        ))
+    };
     let (address, host_id) = (listener.local_addr().map_err(wrong)?, run.id().to_owned());
     let beacon = Beacon::light(options.state.path(), run, address).map_err(wrong)?;
-    tracing::info!("Invoke API on http://{address} (aws lambda invoke --endpoint-url http://{address} ...)");
-    let (functions, logs, token) = (app.functions.clone(), options.pool.logs.clone(), options.token.clone());
+    tracing::info!(
+        "Invoke API on http://{address} (aws lambda invoke --endpoint-url http://{address} ...)"
+    );
+    let (functions, logs, token) = (
+        app.functions.clone(),
+        options.pool.logs.clone(),
+        options.token.clone(),
+    );
     let (skipped, location) = (app.skipped.clone(), app.location.clone());
-    Ok((Api { functions, skipped, location, invoker, queue, logs, token, host_id }, beacon))
+    Ok((
+        Api {
+            functions,
+            skipped,
+            location,
+            invoker,
+            queue,
+            logs,
+            token,
+            host_id,
+        },
+        beacon,
+    ))
 }

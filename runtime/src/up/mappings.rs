@@ -26,12 +26,23 @@ pub(super) struct Host<'a> {
 impl Host<'_> {
     /// Invocations of a function at one time.
     fn concurrency(&self, function: &str) -> usize {
-        let reserved = self.app.functions.get(function).and_then(|function| function.concurrency);
-        reserved.map_or(self.options.pool.default_concurrency, |limit| limit as usize)
+        let reserved = self
+            .app
+            .functions
+            .get(function)
+            .and_then(|function| function.concurrency);
+        reserved.map_or(self.options.pool.default_concurrency, |limit| {
+            limit as usize
+        })
     }
 
     pub(super) fn start_kafka(&self) -> Result<Vec<kafka::Handle>, StartError> {
-        let enabled: Vec<_> = self.app.kafka.iter().filter(|mapping| mapping.enabled).collect();
+        let enabled: Vec<_> = self
+            .app
+            .kafka
+            .iter()
+            .filter(|mapping| mapping.enabled)
+            .collect();
         let handles = enabled.iter().map(|mapping| {
             let limits = kafka::Limits {
                 in_flight: self.concurrency(&mapping.function),
@@ -52,7 +63,14 @@ impl Host<'_> {
     }
 
     pub(super) fn start_sqs(&self, ready: Option<Ready>) -> Vec<sqs::Handle> {
-        let Some(Ready { sqs, queues, visibility }) = ready else { return Vec::new() };
+        let Some(Ready {
+            sqs,
+            queues,
+            visibility,
+        }) = ready
+        else {
+            return Vec::new();
+        };
         let enabled = self.app.sqs.iter().filter(|mapping| mapping.enabled);
         let handles = enabled.map(|mapping| {
             let limits = sqs::Limits {
@@ -87,13 +105,24 @@ pub(super) async fn ready(app: &Application) -> Result<Option<Ready>, StartError
     let mut visibility = BTreeMap::new();
     for mapping in enabled {
         let queue = mapping.queue_name();
-        let hidden = sqs.visibility(queue).await.map_err(|why| StartError(format!("queue {queue} at {endpoint}: {why}")))?;
-        if let Some(function) = app.functions.get(&mapping.function).filter(|function| hidden < function.timeout) {
+        let hidden = sqs
+            .visibility(queue)
+            .await
+            .map_err(|why| StartError(format!("queue {queue} at {endpoint}: {why}")))?;
+        if let Some(function) = app
+            .functions
+            .get(&mapping.function)
+            .filter(|function| hidden < function.timeout)
+        {
             warn_of(queue, hidden, function);
         }
         visibility.insert(queue.to_owned(), hidden);
     }
-    Ok(Some(Ready { sqs, queues: app.queues.clone().into(), visibility }))
+    Ok(Some(Ready {
+        sqs,
+        queues: app.queues.clone().into(),
+        visibility,
+    }))
 }
 
 /// For queues that are not the template's, whose settings only the server knows. Lambda would refuse such a mapping.

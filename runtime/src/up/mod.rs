@@ -90,13 +90,26 @@ impl Options {
 
 /// Where a host of this application listens: each API in the application's order, then the status if it is served.
 /// `http` is by logical id; an API without an address gets any free port of loopback.
-pub fn faces(app: &Application, http: &BTreeMap<String, SocketAddr>, control: Option<SocketAddr>) -> Vec<Face> {
+pub fn faces(
+    app: &Application,
+    http: &BTreeMap<String, SocketAddr>,
+    control: Option<SocketAddr>,
+) -> Vec<Face> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let apis = app.apis.iter().map(|api| {
         let address = http.get(&api.id).copied().unwrap_or(any);
-        Face { address, what: api.kind.name(), setting: "http" }
+        Face {
+            address,
+            what: api.kind.name(),
+            setting: "http",
+        }
     });
-    apis.chain(control.map(|address| Face { address, what: "status", setting: "control" })).collect()
+    apis.chain(control.map(|address| Face {
+        address,
+        what: "status",
+        setting: "control",
+    }))
+    .collect()
 }
 
 /// Name of the file within the state folder that says when schedules were last looked after.
@@ -111,7 +124,11 @@ pub struct StartError(pub String);
 ///
 /// # Errors
 /// Before anything has started, one message that names everything that is missing or cannot work.
-pub async fn run(mut app: Application, options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
+pub async fn run(
+    mut app: Application,
+    options: Options,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), StartError> {
     preflight::check(&app, &options).await?;
     let listeners = bind(&app, &options).await?;
     let invoke_api = invocations::listen(options.invoke).await?;
@@ -129,12 +146,24 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
         let (invoker, stopping, drain) = (invoker.clone(), stopping.clone(), options.pool.drain);
         move || driver.clone().run(invoker.clone(), stopping.clone(), drain)
     });
-    let (api, beacon) = invocations::api(&app, &options, &invoke_api, invoker.clone(), events.clone(), &definitions)?;
+    let (api, beacon) = invocations::api(
+        &app,
+        &options,
+        &invoke_api,
+        invoker.clone(),
+        events.clone(),
+        &definitions,
+    )?;
     let mut ports = vec![Port::of(invoke_api)?];
     parts.supervise(registry.part("Invoke API"), &stopping, {
         let (port, places, stopping) = (ports[0].clone(), room.public.clone(), stopping.clone());
         move || {
-            let (api, listener, places, stopping) = (api.clone(), port.listener(), places.clone(), stopping.clone());
+            let (api, listener, places, stopping) = (
+                api.clone(),
+                port.listener(),
+                places.clone(),
+                stopping.clone(),
+            );
             async move {
                 invoke_api::serve(listener?, api, places, stopping).await;
                 Ok(())
@@ -148,8 +177,13 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
         tracing::info!(api = %api.id, "listening on http://{}{base} ({}, {routes} routes)", address(&listener), api.kind.name());
         let port = Port::of(listener)?;
         ports.push(port.clone());
-        let (api, places, keys, invoker, serving) =
-            (api.clone(), room.public.clone(), options.keys.clone(), invoker.clone(), stopping.clone());
+        let (api, places, keys, invoker, serving) = (
+            api.clone(),
+            room.public.clone(),
+            options.keys.clone(),
+            invoker.clone(),
+            stopping.clone(),
+        );
         faces.supervise(registry.part(format!("API {}", api.id)), &stopping, move || {
             let (api, places, keys, invoker, serving) =
                 (api.clone(), places.clone(), keys.clone(), invoker.clone(), serving.clone());
@@ -157,15 +191,29 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
             async move { http::serve_within(places, api, listener?, keys, invoker, serving).await }
         });
     }
-    let enabled: Vec<_> = app.schedules.iter().filter(|schedule| schedule.enabled && options.schedules).cloned().collect();
+    let enabled: Vec<_> = app
+        .schedules
+        .iter()
+        .filter(|schedule| schedule.enabled && options.schedules)
+        .cloned()
+        .collect();
     for schedule in &enabled {
         tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
     }
     parts.supervise(registry.part("schedules"), &stopping, {
-        let (queue, stopping, memory) = (events.clone(), stopping.clone(), options.state.path().join(SCHEDULES_SEEN));
+        let (queue, stopping, memory) = (
+            events.clone(),
+            stopping.clone(),
+            options.state.path().join(SCHEDULES_SEEN),
+        );
         let registry = registry.clone();
         move || {
-            let (enabled, queue, memory, registry) = (enabled.clone(), queue.clone(), memory.clone(), registry.clone());
+            let (enabled, queue, memory, registry) = (
+                enabled.clone(),
+                queue.clone(),
+                memory.clone(),
+                registry.clone(),
+            );
             let mut until = stopping.clone();
             async move {
                 schedule::run(enabled, queue, Some(&memory), registry, until.clone()).await;
@@ -175,7 +223,12 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
             }
         }
     });
-    let host = mappings::Host { app: &app, options: &options, invoker: &invoker, stopping: &stopping };
+    let host = mappings::Host {
+        app: &app,
+        options: &options,
+        invoker: &invoker,
+        stopping: &stopping,
+    };
     let (kafka, sqs) = (host.start_kafka()?, host.start_sqs(queues));
     let mut mappings = Parts::default();
     let mut tuners = BTreeMap::new();
@@ -193,17 +246,28 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
         mappings.start(format!("mapping {id}"), handle.ended());
     }
     let log = options.log.as_ref().map_or("", |log| &log.now);
-    let gathers = if options.aws_timing { kafka::SERVICE_GATHERS } else { Duration::ZERO };
+    let gathers = if options.aws_timing {
+        kafka::SERVICE_GATHERS
+    } else {
+        Duration::ZERO
+    };
     let values = Settings::new(&app, options.pool.default_concurrency, log, gathers);
-    let tuner = Arc::new(Tuner::new(values, tuners, (pool.clone(), events.clone()), options.log.clone()));
+    let tuner = Arc::new(Tuner::new(
+        values,
+        tuners,
+        (pool.clone(), events.clone()),
+        options.log.clone(),
+    ));
     // these never end, and are dropped last
     let mut watching = Parts::default();
     if let Some((file, wishes)) = options.settings.clone() {
         settings::begin(&tuner, &wishes)?;
         let tuner = tuner.clone();
-        watching.supervise(registry.part("settings of usher.toml"), &stopping, move || {
-            settings::follow(file.clone(), tuner.clone(), wishes.clone()).map(Ok)
-        });
+        watching.supervise(
+            registry.part("settings of usher.toml"),
+            &stopping,
+            move || settings::follow(file.clone(), tuner.clone(), wishes.clone()).map(Ok),
+        );
     }
     if let Some(keys) = options.keys.clone() {
         watching.supervise(registry.part("keys for tokens"), &stopping, move || {
@@ -236,11 +300,22 @@ pub async fn run(mut app: Application, options: Options, shutdown: impl Future<O
             }
         });
     }
-    tracing::info!(functions = app.functions.len(), mappings = mappings.len(), "ready");
+    tracing::info!(
+        functions = app.functions.len(),
+        mappings = mappings.len(),
+        "ready"
+    );
 
     for name in registry.unknown_faults() {
-        let known: Vec<String> = registry.status(Instant::now()).into_iter().map(|part| part.part).collect();
-        tracing::error!("--panic {name:?} names no part of this host. Name one of: {}", known.join(", "));
+        let known: Vec<String> = registry
+            .status(Instant::now())
+            .into_iter()
+            .map(|part| part.part)
+            .collect();
+        tracing::error!(
+            "--panic {name:?} names no part of this host. Name one of: {}",
+            known.join(", ")
+        );
     }
 
     shutdown.await;
@@ -267,9 +342,14 @@ async fn bind(app: &Application, options: &Options) -> Result<Listeners, StartEr
         open.push(surroundings::listen(face).await.map_err(StartError)?);
     }
     let control = options.control.and_then(|_| open.pop());
-    Ok(Listeners { apis: open, control })
+    Ok(Listeners {
+        apis: open,
+        control,
+    })
 }
 
 fn address(listener: &TcpListener) -> String {
-    listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
+    listener
+        .local_addr()
+        .map_or_else(|error| error.to_string(), |address| address.to_string())
 }

@@ -22,7 +22,11 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Starts one; `name` is for messages.
-    pub(super) fn start(&mut self, name: impl Into<String>, part: impl Future<Output = Result<(), String>> + Send + 'static) {
+    pub(super) fn start(
+        &mut self,
+        name: impl Into<String>,
+        part: impl Future<Output = Result<(), String>> + Send + 'static,
+    ) {
         self.names.insert(self.tasks.spawn(part).id(), name.into());
     }
 
@@ -32,7 +36,10 @@ impl Parts {
         S: FnMut() -> F + Send + 'static,
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
-        self.start(part.name().to_owned(), supervise(part, stopping.clone(), run));
+        self.start(
+            part.name().to_owned(),
+            supervise(part, stopping.clone(), run),
+        );
     }
 
     /// How many there are.

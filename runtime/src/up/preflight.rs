@@ -12,10 +12,21 @@ use crate::project::SETTINGS;
 use crate::tuning::{Settings, Wish, edited};
 
 pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
-    let wishes = options.settings.as_ref().map_or(&[][..], |(_, wishes)| wishes);
+    let wishes = options
+        .settings
+        .as_ref()
+        .map_or(&[][..], |(_, wishes)| wishes);
     let mut problems = executables(app, options);
-    problems.extend(contradictions(app, wishes, options.pool.default_concurrency));
-    problems.extend(app.apis.iter().filter_map(|api| http::check(api, options.keys.is_some()).err()));
+    problems.extend(contradictions(
+        app,
+        wishes,
+        options.pool.default_concurrency,
+    ));
+    problems.extend(
+        app.apis
+            .iter()
+            .filter_map(|api| http::check(api, options.keys.is_some()).err()),
+    );
     problems.extend(surroundings::missing(app, &options.faces(app)).await);
     if problems.is_empty() {
         return Ok(());
@@ -29,7 +40,10 @@ fn executables(app: &Application, options: &Options) -> Vec<String> {
         match options.executables.get(id) {
             None => problems.push(format!("function {id} has no executable: build it first")),
             Some(path) if !path.is_file() => {
-                problems.push(format!("function {id}: {} is not a file: build it first", path.display()));
+                problems.push(format!(
+                    "function {id}: {} is not a file: build it first",
+                    path.display()
+                ));
             }
             Some(_) => {}
         }
@@ -40,14 +54,21 @@ fn executables(app: &Application, options: &Options) -> Vec<String> {
 /// What contradicts itself in an application, or in the `[settings]` that it starts with (`wishes`); a sentence each. `concurrency`:
 /// invocations at one time of a function that reserves none. Pure.
 pub fn contradictions(app: &Application, wishes: &[Wish], concurrency: usize) -> Vec<String> {
-    let short = app.functions.values().filter(|function| function.timeout.is_zero());
-    let mut problems: Vec<String> =
-        short.map(|function| format!("function {}: Timeout must be 1 to 900 s", function.id)).collect();
+    let short = app
+        .functions
+        .values()
+        .filter(|function| function.timeout.is_zero());
+    let mut problems: Vec<String> = short
+        .map(|function| format!("function {}: Timeout must be 1 to 900 s", function.id))
+        .collect();
     problems.extend(refused_settings(app, wishes, concurrency));
     let mut groups = BTreeSet::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
         if !app.functions.contains_key(&mapping.function) {
-            problems.push(format!("mapping {}: there is no function {}", mapping.id, mapping.function));
+            problems.push(format!(
+                "mapping {}: there is no function {}",
+                mapping.id, mapping.function
+            ));
         }
         for topic in &mapping.topics {
             if !groups.insert((&mapping.group, topic)) {
@@ -60,7 +81,10 @@ pub fn contradictions(app: &Application, wishes: &[Wish], concurrency: usize) ->
     }
     for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
         if !app.functions.contains_key(&mapping.function) {
-            problems.push(format!("mapping {}: there is no function {}", mapping.id, mapping.function));
+            problems.push(format!(
+                "mapping {}: there is no function {}",
+                mapping.id, mapping.function
+            ));
         }
     }
     problems
@@ -70,8 +94,12 @@ pub fn contradictions(app: &Application, wishes: &[Wish], concurrency: usize) ->
 fn refused_settings(app: &Application, wishes: &[Wish], concurrency: usize) -> Vec<String> {
     let mut settings = Settings::new(app, concurrency, "", Duration::ZERO);
     let wishes = edited(&[], wishes, &settings);
-    let refused = wishes.iter().filter_map(|wish| settings.change(0, SETTINGS, wish).err());
-    refused.map(|why| format!("{SETTINGS} [settings]: {why}")).collect()
+    let refused = wishes
+        .iter()
+        .filter_map(|wish| settings.change(0, SETTINGS, wish).err());
+    refused
+        .map(|why| format!("{SETTINGS} [settings]: {why}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -86,9 +114,21 @@ mod tests {
             value: value.into(),
         };
         let app = Application::default();
-        assert_eq!(contradictions(&app, &[wish("host", "log", "debug")], 1), Vec::<String>::new());
-        let problems = contradictions(&app, &[wish("Nowhere", "batch-size", "5"), wish("host", "lag", "1")], 1);
+        assert_eq!(
+            contradictions(&app, &[wish("host", "log", "debug")], 1),
+            Vec::<String>::new()
+        );
+        let problems = contradictions(
+            &app,
+            &[wish("Nowhere", "batch-size", "5"), wish("host", "lag", "1")],
+            1,
+        );
         assert_eq!(problems.len(), 2, "{problems:?}");
-        assert!(problems.iter().all(|why| why.starts_with("usher.toml [settings]: ")), "{problems:?}");
+        assert!(
+            problems
+                .iter()
+                .all(|why| why.starts_with("usher.toml [settings]: ")),
+            "{problems:?}"
+        );
     }
 }

@@ -48,6 +48,9 @@ impl Division {
 
     /// The pool's limits, within this division.
     pub(super) fn pool(&self, options: &PoolOptions) -> PoolOptions {
-        PoolOptions { processes: options.processes.min(self.processes), ..options.clone() }
+        PoolOptions {
+            processes: options.processes.min(self.processes),
+            ..options.clone()
+        }
     }
 }

@@ -18,13 +18,21 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Everything that cannot be, in one message.
 pub(super) fn begin(tuner: &Tuner, wishes: &[Wish]) -> Result<(), StartError> {
     let refused = apply(tuner, &[], wishes);
-    if refused.is_empty() { Ok(()) } else { Err(StartError(refused.join("\n"))) }
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        Err(StartError(refused.join("\n")))
+    }
 }
 
 fn apply(tuner: &Tuner, before: &[Wish], after: &[Wish]) -> Vec<String> {
     let wishes = edited(before, after, &tuner.settings());
-    let refused = wishes.iter().filter_map(|wish| tuner.wish(SETTINGS, wish).err());
-    refused.map(|why| format!("{SETTINGS} [settings]: {why}")).collect()
+    let refused = wishes
+        .iter()
+        .filter_map(|wish| tuner.wish(SETTINGS, wish).err());
+    refused
+        .map(|why| format!("{SETTINGS} [settings]: {why}"))
+        .collect()
 }
 
 /// Follows the file for ever. What is wrong in it changes nothing and is told once.

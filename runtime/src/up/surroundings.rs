@@ -44,7 +44,11 @@ pub async fn missing(app: &Application, faces: &[Face]) -> Vec<String> {
 /// # Errors
 /// The sentence to show when it is taken.
 pub(super) async fn listen(face: Face) -> Result<TcpListener, String> {
-    let Face { address, what, setting } = face;
+    let Face {
+        address,
+        what,
+        setting,
+    } = face;
     TcpListener::bind(address).await.map_err(|error| {
         format!(
             "cannot listen on {address} for the {what}: {error}. Another usher may be running here; else choose another port ({setting})"
@@ -61,7 +65,10 @@ async fn brokers(app: &Application) -> Vec<String> {
             topics.push(topic.clone());
         }
         let (servers, security) = (mapping.bootstrap_servers.as_str(), &mapping.security);
-        match clusters.iter_mut().find(|cluster| (cluster.0, cluster.1) == (servers, security)) {
+        match clusters
+            .iter_mut()
+            .find(|cluster| (cluster.0, cluster.1) == (servers, security))
+        {
             Some(cluster) => cluster.2.extend(topics),
             None => clusters.push((servers, security, topics)),
         }
@@ -81,7 +88,10 @@ async fn brokers(app: &Application) -> Vec<String> {
         });
         match question.await {
             Ok(Ok(missing)) if missing.is_empty() => {}
-            Ok(Ok(missing)) => tracing::warn!(?missing, "topics do not exist yet; they are read as soon as they do"),
+            Ok(Ok(missing)) => tracing::warn!(
+                ?missing,
+                "topics do not exist yet; they are read as soon as they do"
+            ),
             Ok(Err(problem)) => problems.push(problem),
             Err(error) => problems.push(error.to_string()),
         }
@@ -91,7 +101,9 @@ async fn brokers(app: &Application) -> Vec<String> {
 
 /// Asks SQS once, if anything uses it, and for the queues that are not the template's to make.
 async fn queues(app: &Application) -> Vec<String> {
-    let Some(sqs) = sqs::Sqs::of(app).filter(|_| app.uses_sqs()) else { return Vec::new() };
+    let Some(sqs) = sqs::Sqs::of(app).filter(|_| app.uses_sqs()) else {
+        return Vec::new();
+    };
     match sqs.reach().await {
         Ok(()) => sqs::missing(&sqs, app).await,
         Err(problem) => vec![problem],
@@ -112,10 +124,16 @@ async fn servers(app: &Application, faces: &[Face]) -> Vec<String> {
     for function in app.functions.values() {
         for (variable, value) in &function.environment {
             let named = local_servers(value).into_iter();
-            for server in
-                named.filter(|server| !asked.contains(server) && !server.port.as_ref().is_ok_and(|port| known.contains(port)))
-            {
-                wanted.entry(server).or_default().entry(variable).or_default().insert(&function.id);
+            for server in named.filter(|server| {
+                !asked.contains(server)
+                    && !server.port.as_ref().is_ok_and(|port| known.contains(port))
+            }) {
+                wanted
+                    .entry(server)
+                    .or_default()
+                    .entry(variable)
+                    .or_default()
+                    .insert(&function.id);
             }
         }
     }
@@ -127,7 +145,10 @@ async fn servers(app: &Application, faces: &[Face]) -> Vec<String> {
         });
         let by = at.collect::<Vec<_>>().join("; ");
         let wrong = match &server.port {
-            Err(text) => format!("the port '{text}' of {} ({by}) is no port. Write a number from 1 to 65535", server.host),
+            Err(text) => format!(
+                "the port '{text}' of {} ({by}) is no port. Write a number from 1 to 65535",
+                server.host
+            ),
             Ok(_) if answers(&server).await => continue,
             Ok(port) => format!(
                 "nothing listens at {}:{port}, which the variable {by} names. Start that server, or name another: with a parameter \
@@ -156,5 +177,8 @@ async fn any_answers(servers: &[LocalServer]) -> bool {
 async fn answers(server: &LocalServer) -> bool {
     let Ok(port) = server.port else { return false };
     let host = server.host.trim_start_matches('[').trim_end_matches(']');
-    matches!(tokio::time::timeout(CONNECT, TcpStream::connect((host, port))).await, Ok(Ok(_)))
+    matches!(
+        tokio::time::timeout(CONNECT, TcpStream::connect((host, port))).await,
+        Ok(Ok(_))
+    )
 }

@@ -16,7 +16,9 @@ use usher::sqs::{self, Sqs};
 
 use crate::kafka::{free_address, random};
 use crate::sqs_stage::{arn, client, endpoint, queue};
-use crate::support::{add_function, application, behave, eventually, executables, function, options, state};
+use crate::support::{
+    add_function, application, behave, eventually, executables, function, options, state,
+};
 use crate::template::good;
 
 /// One message of a batch, which `behave` records when it is done with it.
@@ -41,17 +43,31 @@ impl Host {
         );
         std::fs::write(folder.path().join("template.yaml"), template).unwrap();
         add_function(folder.path());
-        Self { folder, invoke: free_address().to_string() }
+        Self {
+            folder,
+            invoke: free_address().to_string(),
+        }
     }
 
     fn start(&self) -> Child {
         let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-        usher.args(["up", "--listen", &self.invoke]).current_dir(self.folder.path()).stdout(Stdio::null()).spawn().unwrap()
+        usher
+            .args(["up", "--listen", &self.invoke])
+            .current_dir(self.folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     async fn send(&self, event: &Value) -> Option<u16> {
-        let url = format!("http://{}/2015-03-31/functions/Behave/invocations", self.invoke);
-        let request = reqwest::Client::new().post(url).header("X-Amz-Invocation-Type", "Event").body(event.to_string());
+        let url = format!(
+            "http://{}/2015-03-31/functions/Behave/invocations",
+            self.invoke
+        );
+        let request = reqwest::Client::new()
+            .post(url)
+            .header("X-Amz-Invocation-Type", "Event")
+            .body(event.to_string());
         Some(request.send().await.ok()?.status().as_u16())
     }
 
@@ -66,8 +82,14 @@ async fn every_event_that_was_accepted_runs_although_the_host_was_killed() {
     let mut process = host.start();
     let marker = host.folder.path().join("marker");
     let hangs = message(&format!("hang-once:{}", marker.display()));
-    eventually("the first event is accepted", async || host.send(&hangs).await.filter(|status| *status == 202)).await;
-    eventually("it is being worked on", async || marker.exists().then_some(())).await;
+    eventually("the first event is accepted", async || {
+        host.send(&hangs).await.filter(|status| *status == 202)
+    })
+    .await;
+    eventually("it is being worked on", async || {
+        marker.exists().then_some(())
+    })
+    .await;
     for n in 0..20 {
         assert_eq!(host.send(&message(&format!("event-{n}"))).await, Some(202));
     }
@@ -78,24 +100,39 @@ async fn every_event_that_was_accepted_runs_although_the_host_was_killed() {
     let mut process = host.start();
     eventually("all have run", async || {
         let seen = host.seen();
-        ((0..20).all(|n| seen.contains(&format!("done event-{n}\n"))) && seen.contains("hang-once")).then_some(())
+        ((0..20).all(|n| seen.contains(&format!("done event-{n}\n"))) && seen.contains("hang-once"))
+            .then_some(())
     })
     .await;
     process.kill().unwrap();
     process.wait().unwrap();
-    assert_eq!(host.seen().lines().count(), 21, "none ran twice: they ended before the second death");
+    assert_eq!(
+        host.seen().lines().count(),
+        21,
+        "none ran twice: they ended before the second death"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_host_on_the_same_state_is_refused_with_the_remedy() {
     let host = Host::new();
     let mut first = host.start();
-    eventually("the first host answers", async || host.send(&message("x")).await).await;
+    eventually("the first host answers", async || {
+        host.send(&message("x")).await
+    })
+    .await;
     let mut second = Command::new(env!("CARGO_BIN_EXE_usher"));
-    let refused = second.args(["up", "--listen", "127.0.0.1:0"]).current_dir(host.folder.path()).output().unwrap();
+    let refused = second
+        .args(["up", "--listen", "127.0.0.1:0"])
+        .current_dir(host.folder.path())
+        .output()
+        .unwrap();
     let told = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(2), "{told}");
-    assert!(told.contains("another usher runs this project") && told.contains("--state"), "{told}");
+    assert!(
+        told.contains("another usher runs this project") && told.contains("--state"),
+        "{told}"
+    );
     first.kill().unwrap();
     first.wait().unwrap();
 }
@@ -110,29 +147,56 @@ struct Stage {
 }
 
 impl Stage {
-    async fn new(config: impl FnOnce(&dyn Fn(&str) -> String) -> EventInvoke, concurrency: Option<u32>) -> Self {
+    async fn new(
+        config: impl FnOnce(&dyn Fn(&str) -> String) -> EventInvoke,
+        concurrency: Option<u32>,
+    ) -> Self {
         let name = format!("host-{}", random());
-        let queues: Vec<_> = ["failed", "answered", "dead"].map(|kind| queue(&format!("{name}-{kind}"), None)).into();
-        sqs::ensure(&Sqs::at(&endpoint()), &queues).await.expect("SQS answers: start it with `scripts/servers start sqs`");
+        let queues: Vec<_> = ["failed", "answered", "dead"]
+            .map(|kind| queue(&format!("{name}-{kind}"), None))
+            .into();
+        sqs::ensure(&Sqs::at(&endpoint()), &queues)
+            .await
+            .expect("SQS answers: start it with `scripts/servers start sqs`");
         let seen = tempfile::tempdir().unwrap();
         let record = seen.path().join("seen");
-        let mut app = application(Function { concurrency, ..function(&[("RECORD_TO", record.to_str().unwrap())]) });
-        let other =
-            Function { id: "Other".into(), name: "stack-Other".into(), concurrency: None, ..app.functions["Behave"].clone() };
+        let mut app = application(Function {
+            concurrency,
+            ..function(&[("RECORD_TO", record.to_str().unwrap())])
+        });
+        let other = Function {
+            id: "Other".into(),
+            name: "stack-Other".into(),
+            concurrency: None,
+            ..app.functions["Behave"].clone()
+        };
         app.functions.insert(other.id.clone(), other);
         app.sqs_endpoint = Some(endpoint());
-        app.event_invoke.insert("Behave".into(), config(&|kind| arn(&format!("{name}-{kind}"))));
+        app.event_invoke.insert(
+            "Behave".into(),
+            config(&|kind| arn(&format!("{name}-{kind}"))),
+        );
         let mut executables = executables();
         executables.insert("Other".into(), behave());
         let pool = Pool::new(&app, &executables, &options().0);
         let (queue, driver) = asynchronous::open(&state(), &Settings::of(&app, 16, false)).unwrap();
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(driver.run(pool.clone(), stopping, Duration::from_secs(20)));
-        Self { queue, pool, stop, name, seen }
+        Self {
+            queue,
+            pool,
+            stop,
+            name,
+            seen,
+        }
     }
 
     async fn accept(&self, event: &Value) -> String {
-        let event = Event { function: "Behave".into(), payload: event.to_string().into(), trace_id: None };
+        let event = Event {
+            function: "Behave".into(),
+            payload: event.to_string().into(),
+            trace_id: None,
+        };
         self.queue.accept(event).await.unwrap()
     }
 
@@ -141,8 +205,18 @@ impl Stage {
         let url = format!("{}/000000000000/{}-{kind}", endpoint(), self.name);
         let client = client(&endpoint());
         eventually("a message comes", async || {
-            let received = client.receive_message().queue_url(&url).wait_time_seconds(1).message_attribute_names("All");
-            received.send().await.unwrap().messages.unwrap_or_default().pop()
+            let received = client
+                .receive_message()
+                .queue_url(&url)
+                .wait_time_seconds(1)
+                .message_attribute_names("All");
+            received
+                .send()
+                .await
+                .unwrap()
+                .messages
+                .unwrap_or_default()
+                .pop()
         })
         .await
     }
@@ -153,7 +227,8 @@ fn body(message: &Message) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_the_dead_letter_queue() {
+async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_the_dead_letter_queue()
+ {
     let config = |arn: &dyn Fn(&str) -> String| EventInvoke {
         on_failure: Some(EventTarget::Queue(arn("failed"))),
         dead_letters: Some(arn("dead")),
@@ -164,9 +239,15 @@ async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_
     let request_id = stage.accept(&event).await;
     let record = body(&stage.next("failed").await);
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:stack-Behave:$LATEST";
-    let context =
-        json!({ "requestId": request_id, "functionArn": arn, "condition": "RetriesExhausted", "approximateInvokeCount": 3 });
-    assert_eq!((&record["version"], &record["requestContext"], &record["requestPayload"]), (&json!("1.0"), &context, &event));
+    let context = json!({ "requestId": request_id, "functionArn": arn, "condition": "RetriesExhausted", "approximateInvokeCount": 3 });
+    assert_eq!(
+        (
+            &record["version"],
+            &record["requestContext"],
+            &record["requestPayload"]
+        ),
+        (&json!("1.0"), &context, &event)
+    );
     assert_eq!(
         record["responseContext"],
         json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" })
@@ -176,9 +257,20 @@ async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_
     assert_eq!(body(&dead), event);
     let attributes = dead.message_attributes().unwrap();
     let text = |name: &str| attributes[name].string_value().unwrap();
-    assert_eq!((text("RequestID"), text("ErrorCode"), text("ErrorMessage")), (request_id.as_str(), "200", "as told"));
+    assert_eq!(
+        (text("RequestID"), text("ErrorCode"), text("ErrorMessage")),
+        (request_id.as_str(), "200", "as told")
+    );
     assert_eq!(stage.pool.stats().functions[0].invocations, 3);
-    eventually("nothing is left", async || stage.queue.stats().iter().all(|of| of.unfinished() == 0).then_some(())).await;
+    eventually("nothing is left", async || {
+        stage
+            .queue
+            .stats()
+            .iter()
+            .all(|of| of.unfinished() == 0)
+            .then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -191,12 +283,23 @@ async fn an_answer_goes_to_the_function_that_is_to_hear_of_it() {
     stage.accept(&message("first")).await;
     eventually("both functions have run, and nothing is left", async || {
         let stats = stage.pool.stats();
-        let ran = stats.functions.iter().all(|function| function.invocations > 0);
-        (ran && stage.queue.stats().iter().all(|of| of.function != "Behave" || of.unfinished() == 0)).then_some(())
+        let ran = stats
+            .functions
+            .iter()
+            .all(|function| function.invocations > 0);
+        (ran && stage
+            .queue
+            .stats()
+            .iter()
+            .all(|of| of.function != "Behave" || of.unfinished() == 0))
+        .then_some(())
     })
     .await;
     // what it heard is a record, of which this function makes nothing
-    assert_eq!(std::fs::read_to_string(stage.seen.path().join("seen")).unwrap(), "m 1 1 done first\n");
+    assert_eq!(
+        std::fs::read_to_string(stage.seen.path().join("seen")).unwrap(),
+        "m 1 1 done first\n"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -208,7 +311,13 @@ async fn events_of_a_function_that_may_not_run_are_given_up_at_once() {
     let stage = Stage::new(config, Some(0)).await;
     stage.accept(&json!({ "do": "echo" })).await;
     let record = body(&stage.next("failed").await);
-    assert_eq!((&record["requestContext"]["approximateInvokeCount"], &record["responseContext"]), (&json!(0), &Value::Null));
+    assert_eq!(
+        (
+            &record["requestContext"]["approximateInvokeCount"],
+            &record["responseContext"]
+        ),
+        (&json!(0), &Value::Null)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -219,23 +328,45 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
     let (state, settings) = (state(), Settings::of(&app, 16, false));
     let marker = folder.path().join("marker");
     {
-        let options = usher::instances::PoolOptions { drain: Duration::from_millis(100), ..options().0 };
+        let options = usher::instances::PoolOptions {
+            drain: Duration::from_millis(100),
+            ..options().0
+        };
         let pool = Pool::new(&app, &executables(), &options);
         let (queue, driver) = asynchronous::open(&state, &settings).unwrap();
         let (stop, stopping) = watch::channel(false);
         let running = tokio::spawn(driver.run(pool.clone(), stopping, Duration::from_secs(20)));
-        let payload = message(&format!("hang-once:{}", marker.display())).to_string().into();
-        queue.accept(Event { function: "Behave".into(), payload, trace_id: None }).await.unwrap();
-        eventually("it is being worked on", async || marker.exists().then_some(())).await;
+        let payload = message(&format!("hang-once:{}", marker.display()))
+            .to_string()
+            .into();
+        queue
+            .accept(Event {
+                function: "Behave".into(),
+                payload,
+                trace_id: None,
+            })
+            .await
+            .unwrap();
+        eventually("it is being worked on", async || {
+            marker.exists().then_some(())
+        })
+        .await;
         stop.send(true).unwrap();
         pool.shutdown().await;
         running.await.unwrap().unwrap();
         let stats = &pool.stats().functions[0];
-        assert_eq!((stats.invocations, stats.errors), (1, 0), "the process was ended, which is no function error");
+        assert_eq!(
+            (stats.invocations, stats.errors),
+            (1, 0),
+            "the process was ended, which is no function error"
+        );
     }
     let pool = Pool::new(&app, &executables(), &options().0);
     // the file is closed once the last of the first host is gone
-    let (_, driver) = eventually("the file is free", async || asynchronous::open(&state, &settings).ok()).await;
+    let (_, driver) = eventually("the file is free", async || {
+        asynchronous::open(&state, &settings).ok()
+    })
+    .await;
     let (_stop, stopping) = watch::channel(false);
     tokio::spawn(driver.run(pool, stopping, Duration::from_secs(20)));
     eventually("it has run", async || record.exists().then_some(())).await;
@@ -245,11 +376,24 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
 async fn what_cannot_be_taken_over_is_refused_with_a_reason() {
     let stage = Stage::new(|_| EventInvoke::default(), None).await;
     let accept = async |function: &str, payload: Vec<u8>| {
-        stage.queue.accept(Event { function: function.into(), payload: payload.into(), trace_id: None }).await
+        stage
+            .queue
+            .accept(Event {
+                function: function.into(),
+                payload: payload.into(),
+                trace_id: None,
+            })
+            .await
     };
-    assert_eq!(accept("Nobody", b"{}".into()).await, Err(NotAccepted::NotFound("Nobody".into())));
+    assert_eq!(
+        accept("Nobody", b"{}".into()).await,
+        Err(NotAccepted::NotFound("Nobody".into()))
+    );
     let large = asynchronous::MAX_EVENT + 1;
-    assert_eq!(accept("Behave", vec![b' '; large]).await, Err(NotAccepted::TooLarge(large)));
+    assert_eq!(
+        accept("Behave", vec![b' '; large]).await,
+        Err(NotAccepted::TooLarge(large))
+    );
     assert!(Rejected::TooLarge(1).to_string().contains("6 MB"));
     stage.stop.send(true).unwrap();
 }
@@ -266,7 +410,10 @@ fn the_template_says_how_often_and_who_is_told() {
          Long:\n    Type: AWS::Lambda::EventInvokeConfig\n    Properties:\n      FunctionName: !Ref B\n      Qualifier: $LATEST\n      \
            MaximumRetryAttempts: 0\n      DestinationConfig: {{OnFailure: {{Destination: !GetAtt Dead.Arn}}}}\n"
     );
-    let app = good(&template, "stack = 's'\n[endpoints]\nsqs = 'http://127.0.0.1:1'\n");
+    let app = good(
+        &template,
+        "stack = 's'\n[endpoints]\nsqs = 'http://127.0.0.1:1'\n",
+    );
     let made = arn("s-AEventInvokeConfigOnFailureQueue");
     let a = EventInvoke {
         max_retries: 1,
@@ -275,8 +422,18 @@ fn the_template_says_how_often_and_who_is_told() {
         on_failure: Some(EventTarget::Queue(made.clone())),
         dead_letters: Some(arn("s-Dead")),
     };
-    let b = EventInvoke { max_retries: 0, on_failure: Some(EventTarget::Queue(arn("s-Dead"))), ..EventInvoke::default() };
-    assert_eq!(app.event_invoke, [("A".to_owned(), a), ("B".to_owned(), b)].into());
-    assert!(app.queues.iter().any(|queue| queue.arn == made), "SAM makes the queue that is not named");
+    let b = EventInvoke {
+        max_retries: 0,
+        on_failure: Some(EventTarget::Queue(arn("s-Dead"))),
+        ..EventInvoke::default()
+    };
+    assert_eq!(
+        app.event_invoke,
+        [("A".to_owned(), a), ("B".to_owned(), b)].into()
+    );
+    assert!(
+        app.queues.iter().any(|queue| queue.arn == made),
+        "SAM makes the queue that is not named"
+    );
     assert!(app.warnings.is_empty(), "{:?}", app.warnings);
 }

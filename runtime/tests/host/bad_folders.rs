@@ -9,14 +9,18 @@ use std::process::Command;
 
 fn folders() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad_templates");
-    let mut folders: Vec<PathBuf> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut folders: Vec<PathBuf> = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     folders.sort();
     folders
 }
 
 /// Exit code, and what was said.
 fn said(folder: &Path) -> (Option<i32>, String) {
-    let command = fs::read_to_string(folder.join("command.txt")).unwrap_or_else(|_| "template".into());
+    let command =
+        fs::read_to_string(folder.join("command.txt")).unwrap_or_else(|_| "template".into());
     let output = Command::new(env!("CARGO_BIN_EXE_usher"))
         .args(command.split_whitespace())
         .current_dir(folder)
@@ -25,7 +29,10 @@ fn said(folder: &Path) -> (Option<i32>, String) {
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     let text = text.replace(&folder.display().to_string(), "{folder}");
-    (output.status.code(), text.replace(std::env::consts::ARCH, "{arch}"))
+    (
+        output.status.code(),
+        text.replace(std::env::consts::ARCH, "{arch}"),
+    )
 }
 
 #[test]
@@ -37,7 +44,10 @@ fn each_bad_template_gets_one_message_with_line_reason_and_remedy() {
         let expected = fs::read_to_string(folder.join("expected.txt")).unwrap_or_default();
         let (code, text) = said(&folder);
         if code != Some(2) || text != expected {
-            wrong.push(format!("\n--- {}: exit code {code:?}\n{text}--- expected\n{expected}", folder.display()));
+            wrong.push(format!(
+                "\n--- {}: exit code {code:?}\n{text}--- expected\n{expected}",
+                folder.display()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.concat());

@@ -24,7 +24,13 @@ impl Browser {
     pub(crate) fn open() -> Self {
         let profile = tempfile::tempdir().unwrap();
         let names = ["chromium-headless-shell", "chromium"];
-        let found = names.iter().find(|name| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok());
+        let found = names.iter().find(|name| {
+            Command::new(name)
+                .arg("--version")
+                .stdout(Stdio::null())
+                .status()
+                .is_ok()
+        });
         let browser = found.expect("a browser is installed: run scripts/setup");
         // it reads from descriptor 3 and writes to 4
         let script = "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null 1>&2";
@@ -45,12 +51,29 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let (commands, answers) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
+        let (commands, answers) = (
+            process.stdin.take().unwrap(),
+            BufReader::new(process.stdout.take().unwrap()),
+        );
         let (session, complaints) = (String::new(), Vec::new());
-        let mut browser = Self { process, commands, answers, session, next: 0, complaints, _profile: profile };
+        let mut browser = Self {
+            process,
+            commands,
+            answers,
+            session,
+            next: 0,
+            complaints,
+            _profile: profile,
+        };
         let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
-        let attached = browser.call("Target.attachToTarget", &json!({ "targetId": target["targetId"], "flatten": true }));
-        attached["sessionId"].as_str().unwrap().clone_into(&mut browser.session);
+        let attached = browser.call(
+            "Target.attachToTarget",
+            &json!({ "targetId": target["targetId"], "flatten": true }),
+        );
+        attached["sessionId"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut browser.session);
         for domain in ["Page", "Runtime", "Log"] {
             browser.call(&format!("{domain}.enable"), &json!({}));
         }
@@ -63,11 +86,16 @@ impl Browser {
         if !self.session.is_empty() {
             message["sessionId"] = self.session.clone().into();
         }
-        self.commands.write_all(format!("{message}\0").as_bytes()).unwrap();
+        self.commands
+            .write_all(format!("{message}\0").as_bytes())
+            .unwrap();
         loop {
             let mut bytes = Vec::new();
             self.answers.read_until(0, &mut bytes).unwrap();
-            assert!(bytes.pop().is_some(), "the browser ended while it was asked {method}");
+            assert!(
+                bytes.pop().is_some(),
+                "the browser ended while it was asked {method}"
+            );
             let message: Value = serde_json::from_slice(&bytes).unwrap();
             self.listen(&message);
             if message["id"] == self.next {
@@ -80,7 +108,9 @@ impl Browser {
     fn listen(&mut self, message: &Value) {
         let parameters = &message["params"];
         match message["method"].as_str() {
-            Some("Runtime.exceptionThrown") => self.complaints.push(parameters["exceptionDetails"].to_string()),
+            Some("Runtime.exceptionThrown") => self
+                .complaints
+                .push(parameters["exceptionDetails"].to_string()),
             Some("Runtime.consoleAPICalled") if parameters["type"] == "error" => {
                 self.complaints.push(parameters["args"].to_string());
             }
@@ -97,9 +127,15 @@ impl Browser {
 
     /// The value of an expression in the page.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
-        let result =
-            self.call("Runtime.evaluate", &json!({ "expression": expression, "returnByValue": true, "awaitPromise": true }));
-        assert!(result["exceptionDetails"].is_null(), "{expression}: {}", result["exceptionDetails"]);
+        let result = self.call(
+            "Runtime.evaluate",
+            &json!({ "expression": expression, "returnByValue": true, "awaitPromise": true }),
+        );
+        assert!(
+            result["exceptionDetails"].is_null(),
+            "{expression}: {}",
+            result["exceptionDetails"]
+        );
         result["result"]["value"].clone()
     }
 
@@ -107,14 +143,19 @@ impl Browser {
     pub(crate) fn wait_for(&mut self, expression: &str) {
         let deadline = Instant::now() + Duration::from_mins(1);
         while self.value(expression) != true {
-            assert!(Instant::now() < deadline, "never true: {expression}\n{}", self.value("document.body.innerText"));
+            assert!(
+                Instant::now() < deadline,
+                "never true: {expression}\n{}",
+                self.value("document.body.innerText")
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
     /// Width and height of the window, and what the user's system prefers.
     pub(crate) fn look(&mut self, width: u32, height: u32, scheme: &str) {
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", &metrics);
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.call("Emulation.setEmulatedMedia", &features);
@@ -131,8 +172,13 @@ impl Browser {
     /// A picture of the whole page, PNG.
     pub(crate) fn picture(&mut self) -> Vec<u8> {
         self.value("scrollTo(0, 0)");
-        let picture = self.call("Page.captureScreenshot", &json!({ "captureBeyondViewport": true }));
-        base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
+        let picture = self.call(
+            "Page.captureScreenshot",
+            &json!({ "captureBeyondViewport": true }),
+        );
+        base64::engine::general_purpose::STANDARD
+            .decode(picture["data"].as_str().unwrap())
+            .unwrap()
     }
 }
 

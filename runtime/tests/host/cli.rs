@@ -46,27 +46,53 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn invoke_prints_the_answer_alone_on_standard_output() {
     let folder = project(TEMPLATE);
-    let output = usher(folder.path(), &["invoke", "Behave", "-e", "-"], r#"{"do": "echo", "text": "hello"}"#);
+    let output = usher(
+        folder.path(),
+        &["invoke", "Behave", "-e", "-"],
+        r#"{"do": "echo", "text": "hello"}"#,
+    );
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer["event"]["text"], "hello");
-    assert!(text(&output.stderr).contains("hello"), "the function's own lines go to standard error");
+    assert!(
+        text(&output.stderr).contains("hello"),
+        "the function's own lines go to standard error"
+    );
 }
 
 #[test]
 fn invoke_takes_a_function_name_and_an_empty_event() {
-    let folder = project(&TEMPLATE.replace("    Properties:\n", "    Properties:\n      FunctionName: greeter\n"));
+    let folder = project(&TEMPLATE.replace(
+        "    Properties:\n",
+        "    Properties:\n      FunctionName: greeter\n",
+    ));
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:greeter";
     for name in ["greeter", "Behave", arn] {
-        let output = usher(folder.path(), &["invoke", name, "-e", "-"], r#"{"do": "environment"}"#);
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+        let output = usher(
+            folder.path(),
+            &["invoke", name, "-e", "-"],
+            r#"{"do": "environment"}"#,
+        );
+        let answer: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
         assert_eq!(answer["AWS_LAMBDA_FUNCTION_NAME"], "greeter", "{name}");
     }
     let output = usher(folder.path(), &["invoke", "greeter"], "");
-    let body: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
-    assert!(body["errorMessage"].as_str().unwrap().contains("cannot do \"\""), "the event is {{}}: {body}");
+    let body: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    assert!(
+        body["errorMessage"]
+            .as_str()
+            .unwrap()
+            .contains("cannot do \"\""),
+        "the event is {{}}: {body}"
+    );
     let output = usher(folder.path(), &["invoke", "greter"], "");
-    assert!(text(&output.stderr).contains("Did you mean greeter?"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("Did you mean greeter?"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -77,16 +103,29 @@ fn every_name_of_a_template_is_found() {
 		"Runtime": "provided.al2023", "CodeUri": "built", "Environment": {"Variables": {"FORM": "json \u00fc"}}}}}
 }"#;
     let yaml = json.replace('\t', "  ").replace("json \\u00fc", "yml");
-    for (name, content, form) in [("template.json", json, "json \u{fc}"), ("template.yml", &yaml, "yml")] {
+    for (name, content, form) in [
+        ("template.json", json, "json \u{fc}"),
+        ("template.yml", &yaml, "yml"),
+    ] {
         let folder = project("");
         std::fs::remove_file(folder.path().join("template.yaml")).unwrap();
         std::fs::write(folder.path().join(name), content).unwrap();
-        let output = usher(folder.path(), &["invoke", "Behave", "-e", "-"], r#"{"do": "environment"}"#);
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+        let output = usher(
+            folder.path(),
+            &["invoke", "Behave", "-e", "-"],
+            r#"{"do": "environment"}"#,
+        );
+        let answer: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
         assert_eq!(answer["FORM"], form, "{name}");
         for command in [&["template"][..], &["parked", "list"], &["offsets", "list"]] {
             let output = usher(folder.path(), command, "");
-            assert_eq!(output.status.code(), Some(0), "{name} {command:?}: {}", text(&output.stderr));
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{name} {command:?}: {}",
+                text(&output.stderr)
+            );
         }
     }
     let nowhere = tempfile::tempdir().unwrap();
@@ -94,24 +133,38 @@ fn every_name_of_a_template_is_found() {
     std::fs::create_dir_all(&built).unwrap();
     std::fs::write(built.join("template.yaml"), "").unwrap();
     let message = text(&usher(nowhere.path(), &["template"], "").stderr);
-    for part in ["template.yaml, template.yml, template.json", ".aws-sam/build/template.yaml", "--template FILE"] {
+    for part in [
+        "template.yaml, template.yml, template.json",
+        ".aws-sam/build/template.yaml",
+        "--template FILE",
+    ] {
         assert!(message.contains(part), "{part}: {message}");
     }
 }
 
 #[test]
 fn template_shows_how_a_function_logs() {
-    let folder =
-        project(&TEMPLATE.replace("      CodeUri", "      LoggingConfig: {LogFormat: JSON, LogGroup: shop/all}\n      CodeUri"));
+    let folder = project(&TEMPLATE.replace(
+        "      CodeUri",
+        "      LoggingConfig: {LogFormat: JSON, LogGroup: shop/all}\n      CodeUri",
+    ));
     let shown = text(&usher(folder.path(), &["template"], "").stdout);
-    assert!(shown.contains("  log JSON, application INFO, system INFO, group shop/all\n"), "{shown}");
+    assert!(
+        shown.contains("  log JSON, application INFO, system INFO, group shop/all\n"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn a_function_gets_the_time_zone_of_its_template() {
     let folder = project(&TEMPLATE.replace("Variables: {SIZE", "Variables: {TZ: Asia/Tokyo, SIZE"));
-    let output = usher(folder.path(), &["invoke", "Behave", "-e", "-"], r#"{"do": "environment"}"#);
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    let output = usher(
+        folder.path(),
+        &["invoke", "Behave", "-e", "-"],
+        r#"{"do": "environment"}"#,
+    );
+    let answer: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
     assert_eq!(answer["TZ"], "Asia/Tokyo");
 }
 
@@ -119,15 +172,34 @@ fn a_function_gets_the_time_zone_of_its_template() {
 fn invoke_takes_parameters_and_files() {
     let folder = project(TEMPLATE);
     std::fs::write(folder.path().join("event.json"), r#"{"do": "environment"}"#).unwrap();
-    let output = usher(folder.path(), &["invoke", "Behave", "-e", "event.json", "--parameter-overrides", "Size=9"], "");
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
-    assert_eq!((&answer["SIZE"], &answer["KEY"]), (&json!("9"), &json!("hush-hush")));
+    let output = usher(
+        folder.path(),
+        &[
+            "invoke",
+            "Behave",
+            "-e",
+            "event.json",
+            "--parameter-overrides",
+            "Size=9",
+        ],
+        "",
+    );
+    let answer: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    assert_eq!(
+        (&answer["SIZE"], &answer["KEY"]),
+        (&json!("9"), &json!("hush-hush"))
+    );
 }
 
 #[test]
 fn a_function_error_is_exit_code_1() {
     let folder = project(TEMPLATE);
-    let output = usher(folder.path(), &["invoke", "Behave", "-e", "-"], r#"{"do": "fail"}"#);
+    let output = usher(
+        folder.path(),
+        &["invoke", "Behave", "-e", "-"],
+        r#"{"do": "fail"}"#,
+    );
     assert_eq!(output.status.code(), Some(1));
     let body: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(body["errorMessage"], "as told");
@@ -139,7 +211,14 @@ fn template_shows_everything_but_secrets() {
     let output = usher(folder.path(), &["template"], "");
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    for part in ["function Behave", "SIZE=3", "KEY=(hidden)", "rate(5 minutes)", "/a/{b} -> Behave", "127.0.0.1:18080"] {
+    for part in [
+        "function Behave",
+        "SIZE=3",
+        "KEY=(hidden)",
+        "rate(5 minutes)",
+        "/a/{b} -> Behave",
+        "127.0.0.1:18080",
+    ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(!shown.contains("hush"));
@@ -150,14 +229,27 @@ fn template_hides_what_looks_like_a_secret() {
     let variables = "STRIPE_APIKEY: hush-1, DSN: 'host=db user=u password=hush-2', DATABASE: 'host=db password=hush-3 dbname=d', \
                      URLS: 'redis://:hush-4@a:1,redis://:hush-5@b:2', HEADER: 'Bearer hush-6-abcdefgh', \
                      PARTS: !Join ['-', [x, !Ref Key]], ENCODED: {Fn::Base64: !Ref Key}, LIST: !Select [0, !Ref Keys]";
-    let parameters = "Keys: {Type: CommaDelimitedList, Default: 'hush-7,hush-8', NoEcho: true}\nResources:";
-    let template = TEMPLATE.replace("KEY: !Ref Key", variables).replacen("Resources:", &format!("  {parameters}"), 1);
+    let parameters =
+        "Keys: {Type: CommaDelimitedList, Default: 'hush-7,hush-8', NoEcho: true}\nResources:";
+    let template = TEMPLATE.replace("KEY: !Ref Key", variables).replacen(
+        "Resources:",
+        &format!("  {parameters}"),
+        1,
+    );
     let folder = project(&template);
     let output = usher(folder.path(), &["template"], "");
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(!shown.contains("hush") && !shown.contains("aHVza"), "{shown}");
-    for part in ["STRIPE_APIKEY=(hidden)", "DATABASE=host=db password=(hidden) dbname=d", "redis://(hidden)@b:2", "SIZE=3"] {
+    assert!(
+        !shown.contains("hush") && !shown.contains("aHVza"),
+        "{shown}"
+    );
+    for part in [
+        "STRIPE_APIKEY=(hidden)",
+        "DATABASE=host=db password=(hidden) dbname=d",
+        "redis://(hidden)@b:2",
+        "SIZE=3",
+    ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
 }
@@ -175,13 +267,23 @@ fn a_noecho_value_is_in_no_message() {
     ];
     for bound in bounds {
         let key = format!("Key: {{{bound}, Default: hush-default, NoEcho: true}}");
-        let template = TEMPLATE.replace("Key: {Type: String, Default: hush-hush, NoEcho: true}", &key);
+        let template = TEMPLATE.replace(
+            "Key: {Type: String, Default: hush-hush, NoEcho: true}",
+            &key,
+        );
         assert_ne!(template, TEMPLATE);
         let folder = project(&template);
-        for arguments in [&["template"][..], &["up", "--parameter-overrides", "Key=hush-given"], &["doctor"]] {
+        for arguments in [
+            &["template"][..],
+            &["up", "--parameter-overrides", "Key=hush-given"],
+            &["doctor"],
+        ] {
             let output = usher(folder.path(), arguments, "");
             let said = text(&[output.stdout, output.stderr].concat());
-            assert!(said.contains("parameter Key has a value that is not shown"), "{bound} {arguments:?}: {said}");
+            assert!(
+                said.contains("parameter Key has a value that is not shown"),
+                "{bound} {arguments:?}: {said}"
+            );
             assert!(!said.contains("hush"), "{bound} {arguments:?}: {said}");
         }
     }
@@ -197,7 +299,10 @@ fn a_noecho_value_is_in_no_message() {
     ] {
         let output = usher(folder.path(), arguments, "");
         let said = text(&[output.stdout, output.stderr].concat());
-        assert!(output.status.code() == Some(2) && !said.contains("hush"), "{arguments:?}: {said}");
+        assert!(
+            output.status.code() == Some(2) && !said.contains("hush"),
+            "{arguments:?}: {said}"
+        );
     }
 }
 
@@ -214,14 +319,26 @@ fn template_shows_what_a_kafka_source_filters_gives_up_and_logs_in_with() {
     assert_ne!(template, TEMPLATE);
     let folder = project(&template);
     let settings = std::fs::read_to_string(folder.path().join("usher.toml")).unwrap_or_default();
-    std::fs::write(folder.path().join("usher.toml"), settings + "\n[secrets]\nlogin = 'login.json'\n").unwrap();
-    std::fs::write(folder.path().join("login.json"), r#"{"username": "alice", "password": "hush-too"}"#).unwrap();
+    std::fs::write(
+        folder.path().join("usher.toml"),
+        settings + "\n[secrets]\nlogin = 'login.json'\n",
+    )
+    .unwrap();
+    std::fs::write(
+        folder.path().join("login.json"),
+        r#"{"username": "alice", "password": "hush-too"}"#,
+    )
+    .unwrap();
     let output = usher(folder.path(), &["template"], "");
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    for part in
-        [r#"filter {"value": ["x"]}"#, "to the topic failed", "TLS, SCRAM-SHA-512 as alice", "older than 60 s", "retries 10"]
-    {
+    for part in [
+        r#"filter {"value": ["x"]}"#,
+        "to the topic failed",
+        "TLS, SCRAM-SHA-512 as alice",
+        "older than 60 s",
+        "retries 10",
+    ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(!shown.contains("hush") && !text(&output.stderr).contains("hush"));
@@ -231,23 +348,74 @@ fn template_shows_what_a_kafka_source_filters_gives_up_and_logs_in_with() {
 #[test]
 fn wrong_configuration_is_one_message_and_exit_code_2() {
     let table: [(&[&str], &str, &[&str]); 13] = [
-        (&["up", "--parameter-overrides", "Siz=1"], "", &["Siz", "Did you mean Size?"]),
-        (&["up", "--parameter-overrides", "Size=big", "Other=1"], "", &["Size is 'big'", "a parameter Other"]),
-        (&["up"], "http = '127.0.0.1:99999'\nstak = 'x'\n", &["usher.toml:1: http", "usher.toml:2:", "Did you mean stack?"]),
-        (&["up", "--template", "other.yaml"], "", &["other.yaml", "--template FILE"]),
-        (&["up"], "[http]\nNope = '127.0.0.1:1'\n", &["Nope", "ServerlessHttpApi"]),
+        (
+            &["up", "--parameter-overrides", "Siz=1"],
+            "",
+            &["Siz", "Did you mean Size?"],
+        ),
+        (
+            &["up", "--parameter-overrides", "Size=big", "Other=1"],
+            "",
+            &["Size is 'big'", "a parameter Other"],
+        ),
+        (
+            &["up"],
+            "http = '127.0.0.1:99999'\nstak = 'x'\n",
+            &["usher.toml:1: http", "usher.toml:2:", "Did you mean stack?"],
+        ),
+        (
+            &["up", "--template", "other.yaml"],
+            "",
+            &["other.yaml", "--template FILE"],
+        ),
+        (
+            &["up"],
+            "[http]\nNope = '127.0.0.1:1'\n",
+            &["Nope", "ServerlessHttpApi"],
+        ),
         (
             &["up"],
             "[endpoints]\nsqs = 'https://sqs.us-east-1.amazonaws.com'\n",
-            &["usher.toml line 2", "--allow-remote sqs.us-east-1.amazonaws.com"],
+            &[
+                "usher.toml line 2",
+                "--allow-remote sqs.us-east-1.amazonaws.com",
+            ],
         ),
-        (&["up", "--sqs-endpoint", "127.0.0.1:9324"], "", &["--sqs-endpoint", "not an address", "http://127.0.0.1:9324"]),
-        (&["up", "--control", "0.0.0.0:18090"], "", &["--control 0.0.0.0:18090", "loopback"]),
-        (&["up", "--http", "127.0.0.1:x", "--control", "here"], "", &["--http 127.0.0.1:x", "--control here"]),
-        (&["up", "--parameter-overrides", "Size=big"], "stak = 'x'\n", &["Size is 'big'", "Did you mean stack?", "2 problems"]),
-        (&["up", "--parameter-overrides", "Key=redis://127.0.0.1:1/0"], "", &["127.0.0.1:1, which", "KEY of Behave"]),
-        (&["invoke", "Behav", "-e", "-"], "", &["no function Behav", "Did you mean Behave?"]),
-        (&["invoke", "Behave", "-e", "missing.json"], "", &["missing.json", "names a JSON file"]),
+        (
+            &["up", "--sqs-endpoint", "127.0.0.1:9324"],
+            "",
+            &["--sqs-endpoint", "not an address", "http://127.0.0.1:9324"],
+        ),
+        (
+            &["up", "--control", "0.0.0.0:18090"],
+            "",
+            &["--control 0.0.0.0:18090", "loopback"],
+        ),
+        (
+            &["up", "--http", "127.0.0.1:x", "--control", "here"],
+            "",
+            &["--http 127.0.0.1:x", "--control here"],
+        ),
+        (
+            &["up", "--parameter-overrides", "Size=big"],
+            "stak = 'x'\n",
+            &["Size is 'big'", "Did you mean stack?", "2 problems"],
+        ),
+        (
+            &["up", "--parameter-overrides", "Key=redis://127.0.0.1:1/0"],
+            "",
+            &["127.0.0.1:1, which", "KEY of Behave"],
+        ),
+        (
+            &["invoke", "Behav", "-e", "-"],
+            "",
+            &["no function Behav", "Did you mean Behave?"],
+        ),
+        (
+            &["invoke", "Behave", "-e", "missing.json"],
+            "",
+            &["missing.json", "names a JSON file"],
+        ),
     ];
     for (arguments, settings, words) in table {
         let folder = project(TEMPLATE);
@@ -256,7 +424,10 @@ fn wrong_configuration_is_one_message_and_exit_code_2() {
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
         for word in words {
-            assert!(message.contains(word), "{arguments:?}: {word} is missing from {message}");
+            assert!(
+                message.contains(word),
+                "{arguments:?}: {word} is missing from {message}"
+            );
         }
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
@@ -269,17 +440,30 @@ fn a_function_without_an_executable_is_named() {
     let output = usher(folder.path(), &["up"], "");
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
-    assert!(message.contains("function Behave") && message.contains("bootstrap"), "{message}");
+    assert!(
+        message.contains("function Behave") && message.contains("bootstrap"),
+        "{message}"
+    );
 }
 
 #[test]
 fn an_authorizer_without_keys_stops_the_start() {
-    let guarded = TEMPLATE.replace("Path: '/a/{b}', Method: get", "Path: /a, Method: get, ApiId: !Ref Api")
-        + "  Api:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      Auth: {DefaultAuthorizer: J, Authorizers: {J: {JwtConfiguration: {issuer: 'https://i.test', audience: [a]}}}}\n";
+    let guarded = TEMPLATE.replace(
+        "Path: '/a/{b}', Method: get",
+        "Path: /a, Method: get, ApiId: !Ref Api",
+    ) + "  Api:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      Auth: {DefaultAuthorizer: J, Authorizers: {J: {JwtConfiguration: {issuer: 'https://i.test', audience: [a]}}}}\n";
     let folder = project(&guarded);
     let output = usher(folder.path(), &["up"], "");
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("--jwks FILE"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("--jwks FILE"),
+        "{}",
+        text(&output.stderr)
+    );
     let output = usher(folder.path(), &["up", "--jwks", "none.json"], "");
-    assert!(text(&output.stderr).contains("cannot read the key set none.json"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("cannot read the key set none.json"),
+        "{}",
+        text(&output.stderr)
+    );
 }

@@ -21,16 +21,26 @@ impl Drop for Redis {
 fn the_doctor_names_what_is_missing_and_its_remedy() {
     let application = Application::new();
     let well = application.said(&["doctor"]);
-    assert!(well.contains("ok    servers answer") && well.contains("0 to mend"), "{well}");
+    assert!(
+        well.contains("ok    servers answer") && well.contains("0 to mend"),
+        "{well}"
+    );
     std::fs::remove_file(application.path().join("built/bootstrap")).unwrap();
     let toml = std::fs::read_to_string(application.path().join("usher.toml")).unwrap();
     let nowhere = kafka::free_address();
-    std::fs::write(application.path().join("usher.toml"), toml.replace(&sqs_stage::endpoint(), &format!("http://{nowhere}")))
-        .unwrap();
+    std::fs::write(
+        application.path().join("usher.toml"),
+        toml.replace(&sqs_stage::endpoint(), &format!("http://{nowhere}")),
+    )
+    .unwrap();
     let output = application.usher(&["doctor"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    for part in ["function Behave: there is no executable", &format!("SQS at http://{nowhere} does not answer"), "2 to mend"] {
+    for part in [
+        "function Behave: there is no executable",
+        &format!("SQS at http://{nowhere} does not answer"),
+        "2 to mend",
+    ] {
         assert!(said.contains(part), "{part} is missing from {said}");
     }
 }
@@ -41,27 +51,69 @@ async fn the_doctor_warns_of_a_redis_that_evicts() {
     let address = kafka::free_address();
     let template = std::fs::read_to_string(application.path().join("template.yaml")).unwrap();
     let variables = format!("Variables: {{LOCKS_URL: 'redis://:hush@{address}', RECORD_TO:");
-    std::fs::write(application.path().join("template.yaml"), template.replace("Variables: {RECORD_TO:", &variables)).unwrap();
+    std::fs::write(
+        application.path().join("template.yaml"),
+        template.replace("Variables: {RECORD_TO:", &variables),
+    )
+    .unwrap();
     let port = address.port().to_string();
     let mut server = Command::new("redis-server");
-    server.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--maxmemory-policy", "allkeys-lru"]);
-    server.args(["--requirepass", "hush", "--dir"]).arg(application.path());
+    server.args([
+        "--port",
+        &port,
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--maxmemory-policy",
+        "allkeys-lru",
+    ]);
+    server
+        .args(["--requirepass", "hush", "--dir"])
+        .arg(application.path());
     let _server = Redis(server.stdout(Stdio::null()).spawn().unwrap());
     let client = redis::Client::open(format!("redis://:hush@{address}")).unwrap();
-    eventually("Redis answers", async || client.get_multiplexed_async_connection().await.ok().map(drop)).await;
+    eventually("Redis answers", async || {
+        client
+            .get_multiplexed_async_connection()
+            .await
+            .ok()
+            .map(drop)
+    })
+    .await;
     let said = application.said(&["doctor"]);
-    let found = said.lines().find(|line| line.contains("LOCKS_URL")).unwrap_or_else(|| panic!("{said}"));
-    assert!(found.starts_with("warn") && found.contains("may remove any key") && !found.contains("hush"), "{said}");
+    let found = said
+        .lines()
+        .find(|line| line.contains("LOCKS_URL"))
+        .unwrap_or_else(|| panic!("{said}"));
+    assert!(
+        found.starts_with("warn")
+            && found.contains("may remove any key")
+            && !found.contains("hush"),
+        "{said}"
+    );
 }
 
 fn usher(folder: &Path, arguments: &[&str], path: Option<&str>) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
-    command.args(arguments).current_dir(folder).stdin(Stdio::null()).env_remove("CARGO").env_remove("CARGO_TARGET_DIR");
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .env_remove("CARGO")
+        .env_remove("CARGO_TARGET_DIR");
     if let Some(path) = path {
         command.env("PATH", path);
     }
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    (
+        status.code(),
+        String::from_utf8([stdout, stderr].concat()).unwrap(),
+    )
 }
 
 /// A cargo package whose template names `binary`.
@@ -78,7 +130,11 @@ Resources:
 "
     );
     std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-    std::fs::write(folder.path().join("Cargo.toml"), "[workspace]\nmembers = ['hello']\nresolver = '3'\n").unwrap();
+    std::fs::write(
+        folder.path().join("Cargo.toml"),
+        "[workspace]\nmembers = ['hello']\nresolver = '3'\n",
+    )
+    .unwrap();
     std::fs::create_dir_all(folder.path().join("hello/src")).unwrap();
     let manifest = "[package]\nname = 'hello'\nversion = '0.1.0'\nedition = '2024'\n";
     std::fs::write(folder.path().join("hello/Cargo.toml"), manifest).unwrap();
@@ -91,19 +147,36 @@ fn the_doctor_finds_a_fresh_make_project_healthy() {
     let folder = tempfile::tempdir().unwrap();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/link-check");
     std::fs::create_dir(folder.path().join("check")).unwrap();
-    std::fs::copy(example.join("template.yaml"), folder.path().join("template.yaml")).unwrap();
+    std::fs::copy(
+        example.join("template.yaml"),
+        folder.path().join("template.yaml"),
+    )
+    .unwrap();
     for file in ["Makefile", "go.mod", "main.go"] {
-        std::fs::copy(example.join("check").join(file), folder.path().join("check").join(file)).unwrap();
+        std::fs::copy(
+            example.join("check").join(file),
+            folder.path().join("check").join(file),
+        )
+        .unwrap();
     }
     std::fs::write(folder.path().join("usher.toml"), "http = '127.0.0.1:0'\n").unwrap();
     let (code, said) = usher(folder.path(), &["doctor"], None);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("0 to mend") && said.contains("(usher up builds it)"), "{said}");
+    assert!(
+        said.contains("0 to mend") && said.contains("(usher up builds it)"),
+        "{said}"
+    );
     // what is not built is missing where nothing is built, and so is a tool that does not run
     let (code, said) = usher(folder.path(), &["doctor", "--no-build"], None);
-    assert!(code == Some(2) && said.contains("has not been built. Leave --no-build out"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("has not been built. Leave --no-build out"),
+        "{said}"
+    );
     let (code, said) = usher(folder.path(), &["doctor"], Some("/nowhere"));
-    assert!(code == Some(2) && said.contains("make cannot be run"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("make cannot be run"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -120,7 +193,10 @@ Resources:
     std::fs::write(folder.path().join("template.yaml"), template).unwrap();
     let tools = tempfile::tempdir().unwrap();
     let (code, said) = usher(folder.path(), &["doctor"], tools.path().to_str());
-    assert!(code == Some(2) && said.contains("go cannot be run"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("go cannot be run"),
+        "{said}"
+    );
     let go = tools.path().join("go");
     std::fs::write(&go, "#!/bin/sh\n[ \"$1\" = version ]\n").unwrap();
     std::fs::set_permissions(&go, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -138,7 +214,11 @@ fn without_a_build_no_cargo_is_needed() {
     let (code, said) = usher(folder.path(), &["doctor", "--no-build"], Some("/nowhere"));
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("executables are there"), "{said}");
-    let (code, said) = usher(folder.path(), &["invoke", "Hello", "--no-build", "-e", "event.json"], Some("/nowhere"));
+    let (code, said) = usher(
+        folder.path(),
+        &["invoke", "Hello", "--no-build", "-e", "event.json"],
+        Some("/nowhere"),
+    );
     assert_eq!(code, Some(0), "{said}");
 }
 
@@ -146,9 +226,15 @@ fn without_a_build_no_cargo_is_needed() {
 fn the_doctor_names_what_a_build_would_refuse() {
     let folder = package("hallo");
     let (code, said) = usher(folder.path(), &["doctor"], None);
-    assert!(code == Some(2) && said.contains("there is no binary hallo"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("there is no binary hallo"),
+        "{said}"
+    );
     let (code, said) = usher(folder.path(), &["doctor", "--profile", "fast"], None);
-    assert!(code == Some(2) && said.contains("there is no [profile.fast]"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("there is no [profile.fast]"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -157,9 +243,15 @@ fn doctor_and_up_name_the_same_problems_before_a_build() {
     application.settings(
         "[settings]\nlog = 'info,usher=loud'\n[settings.Nowhere]\nbatch-size = 5\n[settings.'Behave.Jobs']\nbatch-size = 70000",
     );
-    let (doctor, up) = (application.usher(&["doctor"]), application.usher(&["up", "--http", "127.0.0.1:0"]));
+    let (doctor, up) = (
+        application.usher(&["doctor"]),
+        application.usher(&["up", "--http", "127.0.0.1:0"]),
+    );
     assert_eq!((doctor.status.code(), up.status.code()), (Some(2), Some(2)));
-    let (doctor, up) = (String::from_utf8(doctor.stdout).unwrap(), String::from_utf8(up.stderr).unwrap());
+    let (doctor, up) = (
+        String::from_utf8(doctor.stdout).unwrap(),
+        String::from_utf8(up.stderr).unwrap(),
+    );
     for part in ["Nowhere", "batch-size of Behave.Jobs", "log of host"] {
         assert!(doctor.contains(part), "{part} is missing from {doctor}");
         assert!(up.contains(part), "{part} is missing from {up}");
@@ -177,12 +269,17 @@ fn two_mappings_of_one_group_are_named_before_a_build() {
         )
     };
     let written = "\n      Runtime: provided.al2023\n      CodeUri: hello\n      Events:";
-    let template = template.replace(" {Runtime: provided.al2023, CodeUri: hello}", written) + &event("A") + &event("B");
+    let template = template.replace(" {Runtime: provided.al2023, CodeUri: hello}", written)
+        + &event("A")
+        + &event("B");
     std::fs::write(folder.path().join("template.yaml"), template).unwrap();
     for command in ["doctor", "up"] {
         let (code, said) = usher(folder.path(), &[command], None);
         assert_eq!(code, Some(2), "{command}: {said}");
-        assert!(said.contains("mapping Hello.B: another mapping reads topic orders as group one"), "{command}: {said}");
+        assert!(
+            said.contains("mapping Hello.B: another mapping reads topic orders as group one"),
+            "{command}: {said}"
+        );
         assert!(!said.contains("building"), "{command}: {said}");
     }
 }

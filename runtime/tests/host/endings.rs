@@ -23,11 +23,31 @@ async fn serving(project: &TempDir, arguments: &[&str]) -> Killed {
     // a test run under nohup ignores SIGHUP, and its children would, too
     let mut usher = Command::new("env");
     usher
-        .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_usher"), "up", "--control", &control, "--listen", "127.0.0.1:0"])
+        .args([
+            "--default-signal=HUP",
+            env!("CARGO_BIN_EXE_usher"),
+            "up",
+            "--control",
+            &control,
+            "--listen",
+            "127.0.0.1:0",
+        ])
         .args(arguments)
         .current_dir(project.path());
-    let host = Killed(usher.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
-    eventually("it serves", async || reqwest::get(format!("http://{control}/health/live")).await.ok().map(drop)).await;
+    let host = Killed(
+        usher
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    eventually("it serves", async || {
+        reqwest::get(format!("http://{control}/health/live"))
+            .await
+            .ok()
+            .map(drop)
+    })
+    .await;
     host
 }
 

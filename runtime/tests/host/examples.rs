@@ -31,7 +31,15 @@ impl Example {
     async fn up(name: &str, parameters: &[String], more: &[&str]) -> Self {
         let (control, http) = (free_address(), free_address());
         let mut host = Command::new(env!("CARGO_BIN_EXE_usher"))
-            .args(["up", "--control", &control.to_string(), "--http", &http.to_string(), "--sqs-endpoint", &endpoint()])
+            .args([
+                "up",
+                "--control",
+                &control.to_string(),
+                "--http",
+                &http.to_string(),
+                "--sqs-endpoint",
+                &endpoint(),
+            ])
             .args(more)
             .arg("--parameter-overrides")
             .args(parameters)
@@ -45,10 +53,22 @@ impl Example {
         let log = Arc::default();
         follow(host.stdout.take().unwrap(), &log);
         follow(host.stderr.take().unwrap(), &log);
-        let mut example = Self { host, control, http, log };
+        let mut example = Self {
+            host,
+            control,
+            http,
+            log,
+        };
         // Building is not what is measured: it may take minutes on a machine that has never built it.
-        while reqwest::get(format!("http://{control}/_usher/status")).await.is_err() {
-            assert!(example.host.try_wait().unwrap().is_none(), "{name} does not start:\n{}", example.log());
+        while reqwest::get(format!("http://{control}/_usher/status"))
+            .await
+            .is_err()
+        {
+            assert!(
+                example.host.try_wait().unwrap().is_none(),
+                "{name} does not start:\n{}",
+                example.log()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         example
@@ -59,11 +79,18 @@ impl Example {
     }
 
     async fn status(&self) -> Option<Value> {
-        reqwest::get(format!("http://{}/_usher/status", self.control)).await.ok()?.json().await.ok()
+        reqwest::get(format!("http://{}/_usher/status", self.control))
+            .await
+            .ok()?
+            .json()
+            .await
+            .ok()
     }
 
     async fn get(&self, path: &str) -> (u16, Value) {
-        let response = reqwest::get(format!("http://{}{path}", self.http)).await.unwrap();
+        let response = reqwest::get(format!("http://{}{path}", self.http))
+            .await
+            .unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
@@ -83,7 +110,9 @@ impl Drop for Example {
 }
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../examples")
+        .join(name)
 }
 
 fn follow(from: impl std::io::Read + Send + 'static, log: &Arc<Mutex<String>>) {
@@ -97,7 +126,11 @@ fn follow(from: impl std::io::Read + Send + 'static, log: &Arc<Mutex<String>>) {
 
 /// A picture of one colour, its sides this long.
 fn picture(side: usize) -> Vec<u8> {
-    [format!("P6\n{side} {side}\n255\n").into_bytes(), vec![200; side * side * 3]].concat()
+    [
+        format!("P6\n{side} {side}\n255\n").into_bytes(),
+        vec![200; side * side * 3],
+    ]
+    .concat()
 }
 
 async fn count(queue: &str) -> Option<usize> {
@@ -125,31 +158,57 @@ async fn thumbnails_shrink_every_picture_and_the_unreadable_one_reaches_the_dead
     ];
     let example = Example::up("thumbnails", &parameters, &[]).await;
     let queue = format!("{}/000000000000/{prefix}-pictures", endpoint());
-    for name in ["broken".to_owned()].into_iter().chain((0..12).map(|at| at.to_string())) {
+    for name in ["broken".to_owned()]
+        .into_iter()
+        .chain((0..12).map(|at| at.to_string()))
+    {
         let body = json!({ "picture": format!("{name}.ppm") }).to_string();
-        client(&endpoint()).send_message().queue_url(&queue).message_body(body).send().await.unwrap();
+        client(&endpoint())
+            .send_message()
+            .queue_url(&queue)
+            .message_body(body)
+            .send()
+            .await
+            .unwrap();
     }
-    eventually("the unreadable picture is in the dead-letter queue", async || {
-        (count(&format!("{prefix}-unreadable")).await? == 1).then_some(())
-    })
+    eventually(
+        "the unreadable picture is in the dead-letter queue",
+        async || (count(&format!("{prefix}-unreadable")).await? == 1).then_some(()),
+    )
     .await;
-    let mut made: Vec<String> = fs::read_dir(&small).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    let mut made: Vec<String> = fs::read_dir(&small)
+        .unwrap()
+        .map(|f| f.unwrap().file_name().into_string().unwrap())
+        .collect();
     made.sort();
     let mut expected: Vec<String> = (0..12).map(|at| format!("{at}.ppm")).collect();
     expected.sort();
     assert_eq!(made, expected, "every other picture, and no halves");
     assert_eq!(fs::read(small.join("7.ppm")).unwrap(), picture(64));
-    assert_eq!(count(&format!("{prefix}-pictures")).await, Some(0), "nothing is left");
+    assert_eq!(
+        count(&format!("{prefix}-pictures")).await,
+        Some(0),
+        "nothing is left"
+    );
     example.drain();
 }
 
 /// What stands in a queue of the dead, as soon as there is something; it is taken out.
 async fn letter(queue: &str) -> Value {
-    let (client, url) = (client(&endpoint()), format!("{}/000000000000/{queue}", endpoint()));
+    let (client, url) = (
+        client(&endpoint()),
+        format!("{}/000000000000/{queue}", endpoint()),
+    );
     let body = eventually("the queue has a letter", async || {
         let received = client.receive_message().queue_url(&url).send().await.ok()?;
         let message = received.messages()[..].first()?.clone();
-        client.delete_message().queue_url(&url).receipt_handle(message.receipt_handle()?).send().await.ok()?;
+        client
+            .delete_message()
+            .queue_url(&url)
+            .receipt_handle(message.receipt_handle()?)
+            .send()
+            .await
+            .ok()?;
         message.body().map(str::to_owned)
     })
     .await;
@@ -161,38 +220,77 @@ async fn of_the_meter_readings_only_the_bad_ones_are_missing_and_each_is_reporte
     let stage = Stage::new(1).await;
     let (prefix, copy) = (random(), TempDir::new().unwrap());
     // A copy, because only usher.toml can say where the cluster is.
-    let code = format!("CodeUri: {}", folder("meter-readings").canonicalize().unwrap().display());
-    let template = fs::read_to_string(folder("meter-readings").join("template.yaml")).unwrap().replace("CodeUri: .", &code);
+    let code = format!(
+        "CodeUri: {}",
+        folder("meter-readings").canonicalize().unwrap().display()
+    );
+    let template = fs::read_to_string(folder("meter-readings").join("template.yaml"))
+        .unwrap()
+        .replace("CodeUri: .", &code);
     fs::write(copy.path().join("template.yaml"), template).unwrap();
     fs::write(
         copy.path().join("usher.toml"),
-        format!("[kafka]\n\"Record.Readings\" = \"{}\"\n", stage.mapping.bootstrap_servers),
+        format!(
+            "[kafka]\n\"Record.Readings\" = \"{}\"\n",
+            stage.mapping.bootstrap_servers
+        ),
     )
     .unwrap();
     let ledger = copy.path().join("ledger.jsonl");
-    let parameters =
-        [format!("Prefix={prefix}"), format!("Topic={}", stage.mapping.topics[0]), format!("Ledger={}", ledger.display())];
+    let parameters = [
+        format!("Prefix={prefix}"),
+        format!("Topic={}", stage.mapping.topics[0]),
+        format!("Ledger={}", ledger.display()),
+    ];
     let reading = |at: usize| {
-        let wh: i64 = if at == 5 || at == 13 { -1 } else { 1000 + at as i64 };
+        let wh: i64 = if at == 5 || at == 13 {
+            -1
+        } else {
+            1000 + at as i64
+        };
         json!({"meter": "m1", "at": format!("2026-01-01T{at:02}:00:00Z"), "wh": wh}).to_string()
     };
-    stage.produce(0, &(0..20).map(reading).collect::<Vec<_>>()).await;
+    stage
+        .produce(0, &(0..20).map(reading).collect::<Vec<_>>())
+        .await;
     let template = copy.path().join("template.yaml");
-    let example = Example::up("meter-readings", &parameters, &["--template", template.to_str().unwrap()]).await;
+    let example = Example::up(
+        "meter-readings",
+        &parameters,
+        &["--template", template.to_str().unwrap()],
+    )
+    .await;
 
     let queue = format!("{prefix}-rejected");
     for bad in ["5", "13"] {
         let told = letter(&queue).await;
-        let record = &told["KafkaBatchInfo"]["recordsInfo"][format!("{}-0", stage.mapping.topics[0])];
-        assert_eq!((&record["firstRecordOffset"], &record["lastRecordOffset"]), (&json!(bad), &json!(bad)), "{told}");
-        assert_eq!(told["requestContext"]["condition"], "RetryAttemptsExhausted");
+        let record =
+            &told["KafkaBatchInfo"]["recordsInfo"][format!("{}-0", stage.mapping.topics[0])];
+        assert_eq!(
+            (&record["firstRecordOffset"], &record["lastRecordOffset"]),
+            (&json!(bad), &json!(bad)),
+            "{told}"
+        );
+        assert_eq!(
+            told["requestContext"]["condition"],
+            "RetryAttemptsExhausted"
+        );
     }
     let offsets = || -> BTreeSet<u64> {
         let text = fs::read_to_string(&ledger).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["offset"].as_u64().unwrap()).collect()
+        text.lines()
+            .map(|line| {
+                serde_json::from_str::<Value>(line).unwrap()["offset"]
+                    .as_u64()
+                    .unwrap()
+            })
+            .collect()
     };
     let expected: BTreeSet<u64> = (0..20).filter(|at| ![5, 13].contains(at)).collect();
-    eventually("every good reading is in the ledger", async || (offsets() == expected).then_some(())).await;
+    eventually("every good reading is in the ledger", async || {
+        (offsets() == expected).then_some(())
+    })
+    .await;
     example.drain();
 }
 
@@ -207,7 +305,9 @@ fn page() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
             let mut stream = stream.unwrap();
             let mut head = [0; 4096];
             let length = stream.read(&mut head).unwrap_or(0);
-            seen.lock().unwrap().push(String::from_utf8_lossy(&head[..length]).into_owned());
+            seen.lock()
+                .unwrap()
+                .push(String::from_utf8_lossy(&head[..length]).into_owned());
             let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
         }
     });
@@ -218,43 +318,90 @@ fn page() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
 async fn link_check_in_go_answers_requests_and_fires_by_the_clock() {
     let (address, visits) = page();
     let nowhere = free_address();
-    let parameters = [format!("Pages=\"home=http://{address}/ gone=http://{nowhere}/\"")];
+    let parameters = [format!(
+        "Pages=\"home=http://{address}/ gone=http://{nowhere}/\""
+    )];
     // A copy: the folder's own usher.toml would be the reader's.
     let copy = TempDir::new().unwrap();
     let source = folder("link-check");
     fs::create_dir(copy.path().join("check")).unwrap();
-    for file in ["template.yaml", "check/Makefile", "check/go.mod", "check/lambda.go", "check/main.go", "check/pages.go"] {
+    for file in [
+        "template.yaml",
+        "check/Makefile",
+        "check/go.mod",
+        "check/lambda.go",
+        "check/main.go",
+        "check/pages.go",
+    ] {
         fs::copy(source.join(file), copy.path().join(file)).unwrap();
     }
-    fs::write(copy.path().join("usher.toml"), "[schedules]\n\"Check.Round\" = \"rate(1 second)\"\n").unwrap();
+    fs::write(
+        copy.path().join("usher.toml"),
+        "[schedules]\n\"Check.Round\" = \"rate(1 second)\"\n",
+    )
+    .unwrap();
     let template = copy.path().join("template.yaml");
-    let example = Example::up("link-check", &parameters, &["--template", template.to_str().unwrap()]).await;
+    let example = Example::up(
+        "link-check",
+        &parameters,
+        &["--template", template.to_str().unwrap()],
+    )
+    .await;
 
     let (status, home) = example.get("/pages/home").await;
-    assert_eq!((status, &home["up"], &home["status"]), (200, &json!(true), &json!(204)), "{home}");
+    assert_eq!(
+        (status, &home["up"], &home["status"]),
+        (200, &json!(true), &json!(204)),
+        "{home}"
+    );
     let (status, all) = example.get("/pages").await;
-    assert_eq!((status, &all[0]["name"], &all[1]["name"], &all[1]["up"]), (200, &json!("home"), &json!("gone"), &json!(false)));
+    assert_eq!(
+        (status, &all[0]["name"], &all[1]["name"], &all[1]["up"]),
+        (200, &json!("home"), &json!("gone"), &json!(false))
+    );
     let (status, unknown) = example.get("/pages/other").await;
-    assert_eq!((status, &unknown["message"]), (404, &json!("no page is called other")));
-    eventually("the schedule fires, and a page that is away fails the run", async || {
-        example.log().contains("down: gone").then_some(())
-    })
+    assert_eq!(
+        (status, &unknown["message"]),
+        (404, &json!("no page is called other"))
+    );
+    eventually(
+        "the schedule fires, and a page that is away fails the run",
+        async || example.log().contains("down: gone").then_some(()),
+    )
     .await;
     // an empty one is the host's, which looks at its start whether anybody listens there
     let visits = visits.lock().unwrap().clone();
     let mut asked = visits.iter().filter(|visit| !visit.is_empty()).peekable();
-    assert!(asked.peek().is_some() && asked.all(|visit| visit.contains("User-Agent: link-check")), "{visits:?}");
-    assert_eq!(example.status().await.unwrap()["functions"][0]["function"], "Check");
+    assert!(
+        asked.peek().is_some() && asked.all(|visit| visit.contains("User-Agent: link-check")),
+        "{visits:?}"
+    );
+    assert_eq!(
+        example.status().await.unwrap()["functions"][0]["function"],
+        "Check"
+    );
     example.drain();
 }
 
 #[test]
 fn link_check_passes_its_own_tests_and_is_formatted() {
     for arguments in [&["vet", "./..."][..], &["test", "./..."]] {
-        let output = Command::new("go").args(arguments).current_dir(folder("link-check/check")).output().unwrap();
+        let output = Command::new("go")
+            .args(arguments)
+            .current_dir(folder("link-check/check"))
+            .output()
+            .unwrap();
         let said = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "go {arguments:?}: {}", String::from_utf8_lossy(&said));
+        assert!(
+            output.status.success(),
+            "go {arguments:?}: {}",
+            String::from_utf8_lossy(&said)
+        );
     }
-    let unformatted = Command::new("gofmt").args(["-l", "."]).current_dir(folder("link-check/check")).output().unwrap();
+    let unformatted = Command::new("gofmt")
+        .args(["-l", "."])
+        .current_dir(folder("link-check/check"))
+        .output()
+        .unwrap();
     assert_eq!(String::from_utf8_lossy(&unformatted.stdout), "", "gofmt -w");
 }

@@ -6,9 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The families of a valid text, or the first line that is wrong, with the reason.
 pub(crate) fn check(text: &str) -> Result<BTreeSet<String>, String> {
     let mut checked = Checked::default();
-    let whole = text.strip_suffix('\n').ok_or("the text does not end with a line break")?;
+    let whole = text
+        .strip_suffix('\n')
+        .ok_or("the text does not end with a line break")?;
     for line in whole.split('\n') {
-        checked.line(line).map_err(|wrong| format!("{wrong}: {line}"))?;
+        checked
+            .line(line)
+            .map_err(|wrong| format!("{wrong}: {line}"))?;
     }
     Ok(checked.families.into_keys().collect())
 }
@@ -30,7 +34,10 @@ struct Checked {
 
 impl Checked {
     fn line(&mut self, line: &str) -> Result<(), String> {
-        match line.strip_prefix("# ").and_then(|rest| rest.split_once(' ')) {
+        match line
+            .strip_prefix("# ")
+            .and_then(|rest| rest.split_once(' '))
+        {
             Some(("HELP", rest)) => self.comment(rest, true),
             Some(("TYPE", rest)) => self.comment(rest, false),
             _ if line.starts_with('#') || line.is_empty() => Ok(()),
@@ -41,13 +48,20 @@ impl Checked {
     /// The family that a name belongs to: the parts of a summary and of a histogram belong to theirs.
     fn family_of(&self, name: &str) -> String {
         let of = |suffixes: &[&str], kind: &str| {
-            let bases = suffixes.iter().filter_map(|suffix| name.strip_suffix(suffix));
-            bases.into_iter().find(|base| self.families.get(*base).is_some_and(|family| family.kind.as_deref() == Some(kind)))
+            let bases = suffixes
+                .iter()
+                .filter_map(|suffix| name.strip_suffix(suffix));
+            bases.into_iter().find(|base| {
+                self.families
+                    .get(*base)
+                    .is_some_and(|family| family.kind.as_deref() == Some(kind))
+            })
         };
         if self.families.contains_key(name) {
             return name.to_owned();
         }
-        let part = of(&["_sum", "_count"], "summary").or_else(|| of(&["_sum", "_count", "_bucket"], "histogram"));
+        let part = of(&["_sum", "_count"], "summary")
+            .or_else(|| of(&["_sum", "_count", "_bucket"], "histogram"));
         part.unwrap_or(name).to_owned()
     }
 
@@ -72,7 +86,11 @@ impl Checked {
         let family = self.enter(name)?;
         if is_help {
             unescaped(text, &['\\', 'n'])?;
-            return if std::mem::replace(&mut family.help, true) { Err("a second HELP line".into()) } else { Ok(()) };
+            return if std::mem::replace(&mut family.help, true) {
+                Err("a second HELP line".into())
+            } else {
+                Ok(())
+            };
         }
         if family.samples {
             return Err("TYPE after the samples".into());
@@ -80,7 +98,11 @@ impl Checked {
         if !["counter", "gauge", "histogram", "summary", "untyped"].contains(&text) {
             return Err("an unknown type".into());
         }
-        if family.kind.replace(text.to_owned()).is_some() { Err("a second TYPE line".into()) } else { Ok(()) }
+        if family.kind.replace(text.to_owned()).is_some() {
+            Err("a second TYPE line".into())
+        } else {
+            Ok(())
+        }
     }
 
     fn sample(&mut self, line: &str) -> Result<(), String> {
@@ -94,9 +116,13 @@ impl Checked {
             rest = labels_of(&rest[1..], &mut labels)?;
         }
         let values: Vec<&str> = rest.split_ascii_whitespace().collect();
-        let [value] = values.as_slice() else { return Err("not one value".into()) };
+        let [value] = values.as_slice() else {
+            return Err("not one value".into());
+        };
         let known = matches!(*value, "+Inf" | "-Inf" | "NaN");
-        if !known && !value.starts_with(|c: char| c.is_ascii_digit() || c == '-') || value.parse::<f64>().is_err() {
+        if !known && !value.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+            || value.parse::<f64>().is_err()
+        {
             return Err(format!("{value} is no number"));
         }
         let family = self.family_of(name);
@@ -109,7 +135,11 @@ impl Checked {
             Some("histogram") if family == name => return Err("a histogram has parts only".into()),
             Some(_) => None,
         };
-        if let Some(needs) = needs.filter(|label| labels.get(*label).is_none_or(|value| value.parse::<f64>().is_err())) {
+        if let Some(needs) = needs.filter(|label| {
+            labels
+                .get(*label)
+                .is_none_or(|value| value.parse::<f64>().is_err())
+        }) {
             return Err(format!("the label {needs} is missing or no number"));
         }
         if !self.series.insert(format!("{name} {labels:?}")) {
@@ -120,7 +150,10 @@ impl Checked {
 }
 
 /// Reads labels up to the closing brace; yields what follows.
-fn labels_of<'t>(mut rest: &'t str, into: &mut BTreeMap<String, String>) -> Result<&'t str, String> {
+fn labels_of<'t>(
+    mut rest: &'t str,
+    into: &mut BTreeMap<String, String>,
+) -> Result<&'t str, String> {
     while !rest.starts_with('}') {
         let (name, after) = rest.split_once("=\"").ok_or("a label without a value")?;
         if !is_name(name, false) || name == "__name__" {
@@ -151,7 +184,11 @@ fn unescaped(text: &str, known: &[char]) -> Result<String, String> {
     let mut out = String::new();
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
-        let escaped = if character == '\\' { characters.next() } else { None };
+        let escaped = if character == '\\' {
+            characters.next()
+        } else {
+            None
+        };
         match escaped {
             Some('n') => out.push('\n'),
             Some(escaped) if known.contains(&escaped) => out.push(escaped),
@@ -171,7 +208,12 @@ fn is_name(name: &str, colons: bool) -> bool {
 #[test]
 fn a_text_that_prometheus_refuses_is_refused() {
     let head = "# HELP a x\n# TYPE a summary\n";
-    assert!(check(&format!("{head}a_sum{{l=\"\\\\ \\\" \\n\"}} +Inf\na_count 1e+3\n")).is_ok());
+    assert!(
+        check(&format!(
+            "{head}a_sum{{l=\"\\\\ \\\" \\n\"}} +Inf\na_count 1e+3\n"
+        ))
+        .is_ok()
+    );
     for wrong in [
         "a_sum 1\n# TYPE a_count summary\n",
         "# TYPE a summary\n",

@@ -6,16 +6,32 @@ use serde_json::json;
 use usher::faults::{Kill, Plan};
 use usher::instances::{Pool, PoolOptions};
 
-use crate::support::{answer, application, error, eventually, executables, function, invoke, options};
+use crate::support::{
+    answer, application, error, eventually, executables, function, invoke, options,
+};
 
 fn pool(faults: Plan, environment: &[(&str, &str)]) -> std::sync::Arc<Pool> {
-    Pool::new(&application(function(environment)), &executables(), &PoolOptions { faults, ..options().0 })
+    Pool::new(
+        &application(function(environment)),
+        &executables(),
+        &PoolOptions {
+            faults,
+            ..options().0
+        },
+    )
 }
 
 /// A plan whose first invocation has its process killed so.
 fn kills(how: Kill) -> Plan {
-    let plans = (0..).map(|seed| Plan { seed, kill: 0.5, ..Plan::default() });
-    plans.into_iter().find(|plan| plan.of(0).kill == Some(how) && plan.of(1).kill.is_none()).unwrap()
+    let plans = (0..).map(|seed| Plan {
+        seed,
+        kill: 0.5,
+        ..Plan::default()
+    });
+    plans
+        .into_iter()
+        .find(|plan| plan.of(0).kill == Some(how) && plan.of(1).kill.is_none())
+        .unwrap()
 }
 
 #[tokio::test]
@@ -28,9 +44,18 @@ async fn a_killed_process_fails_its_invocation_as_lambdas_crash_and_the_next_get
         let response = invoke(&pool, event).await;
         let (kind, message) = error(&response);
         assert_eq!(kind, "Runtime.ExitError");
-        assert_eq!(message, format!("RequestId: {} Error: Runtime exited with error: signal: killed", response.request_id));
+        assert_eq!(
+            message,
+            format!(
+                "RequestId: {} Error: Runtime exited with error: signal: killed",
+                response.request_id
+            )
+        );
         if works {
-            assert!(record.exists(), "killed when it answered, its work was done");
+            assert!(
+                record.exists(),
+                "killed when it answered, its work was done"
+            );
         }
         answer(&invoke(&pool, json!({"do": "echo"})).await);
         assert_eq!(pool.stats().functions[0].cold_starts, 2);
@@ -41,7 +66,13 @@ async fn a_killed_process_fails_its_invocation_as_lambdas_crash_and_the_next_get
 async fn a_duplicated_event_runs_twice_under_one_request_id_and_answers_once() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("seen");
-    let pool = pool(Plan { duplicate: 1.0, ..Plan::default() }, &[("RECORD_TO", record.to_str().unwrap())]);
+    let pool = pool(
+        Plan {
+            duplicate: 1.0,
+            ..Plan::default()
+        },
+        &[("RECORD_TO", record.to_str().unwrap())],
+    );
     let event = json!({ "Records": [{ "messageId": "m", "body": "b", "attributes": {} }] });
     answer(&invoke(&pool, event).await);
     assert_eq!(std::fs::read_to_string(&record).unwrap().lines().count(), 2);
@@ -50,11 +81,18 @@ async fn a_duplicated_event_runs_twice_under_one_request_id_and_answers_once() {
 
 #[tokio::test]
 async fn a_delayed_invocation_waits_as_long_as_its_plan_says() {
-    let plan = Plan { delay: Duration::from_millis(400), ..Plan::default() };
+    let plan = Plan {
+        delay: Duration::from_millis(400),
+        ..Plan::default()
+    };
     let pool = pool(plan, &[]);
     let before = Instant::now();
     answer(&invoke(&pool, json!({"do": "echo"})).await);
-    assert!(before.elapsed() >= plan.of(0).delay, "{:?}", plan.of(0).delay);
+    assert!(
+        before.elapsed() >= plan.of(0).delay,
+        "{:?}",
+        plan.of(0).delay
+    );
 }
 
 /// `T` in /proc: stopped.
@@ -64,11 +102,22 @@ fn is_stopped(pid: u64) -> bool {
 
 #[tokio::test]
 async fn a_frozen_process_stands_still_between_invocations_and_works_in_them() {
-    let pool = pool(Plan { freeze: true, ..Plan::default() }, &[]);
-    let pid = answer(&invoke(&pool, json!({"do": "echo"})).await)["pid"].as_u64().unwrap();
+    let pool = pool(
+        Plan {
+            freeze: true,
+            ..Plan::default()
+        },
+        &[],
+    );
+    let pid = answer(&invoke(&pool, json!({"do": "echo"})).await)["pid"]
+        .as_u64()
+        .unwrap();
     for _ in 0..3 {
         eventually("it is stopped", async || is_stopped(pid).then_some(())).await;
-        assert_eq!(answer(&invoke(&pool, json!({"do": "sleep", "ms": 20})).await)["pid"], pid);
+        assert_eq!(
+            answer(&invoke(&pool, json!({"do": "sleep", "ms": 20})).await)["pid"],
+            pid
+        );
     }
     eventually("it is stopped", async || is_stopped(pid).then_some(())).await;
     pool.shutdown().await;

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use usher::http::{self, KeySet, KeyStore};
-use usher::invocation::{ConcurrencyLimit, FunctionError, Invoke, Outcome, Rejected, Request, Response};
+use usher::invocation::{
+    ConcurrencyLimit, FunctionError, Invoke, Outcome, Rejected, Request, Response,
+};
 use usher::model::{Api, Cors, JwtAuthorizer, Route};
 
 /// Does what the function's name says.
@@ -33,12 +35,20 @@ impl Invoke for Functions {
             // The same in the form that REST APIs insist on.
             "Show" => answer(json!({ "statusCode": 200, "body": event.to_string() })),
             // The body of the request is the answer.
-            "Say" => Outcome::Answer(Bytes::from(event["body"].as_str().unwrap_or_default().to_owned())),
-            "Fail" => {
-                Outcome::Error(FunctionError { error_type: "E".into(), message: "secret detail".into(), body: Bytes::new() })
-            }
+            "Say" => Outcome::Answer(Bytes::from(
+                event["body"].as_str().unwrap_or_default().to_owned(),
+            )),
+            "Fail" => Outcome::Error(FunctionError {
+                error_type: "E".into(),
+                message: "secret detail".into(),
+                body: Bytes::new(),
+            }),
             "Busy" => {
-                return Err(Rejected::Throttled(ConcurrencyLimit { function: request.function, limit: 1, reserved: true }));
+                return Err(Rejected::Throttled(ConcurrencyLimit {
+                    function: request.function,
+                    limit: 1,
+                    reserved: true,
+                }));
             }
             "Never" => std::future::pending().await,
             "Held" => {
@@ -48,7 +58,10 @@ impl Invoke for Functions {
             }
             other => panic!("no function {other}"),
         };
-        Ok(Response { request_id: "r".into(), outcome })
+        Ok(Response {
+            request_id: "r".into(),
+            outcome,
+        })
     }
 }
 
@@ -72,7 +85,12 @@ pub(crate) fn route(key: &str, function: &str) -> Route {
 }
 
 pub(crate) fn api(routes: Vec<Route>) -> Api {
-    Api { id: "Api".into(), routes, stage: "$default".into(), ..Api::default() }
+    Api {
+        id: "Api".into(),
+        routes,
+        stage: "$default".into(),
+        ..Api::default()
+    }
 }
 
 pub(crate) async fn serve_with(api: Api, keys: Option<KeySet>) -> Server {
@@ -84,12 +102,30 @@ pub(crate) async fn serve_checked(api: Api, keys: Option<Arc<KeyStore>>) -> Serv
     let url = format!("http://{}", listener.local_addr().unwrap());
     let functions = Arc::new(Functions::default());
     let (stop, stopping) = watch::channel(false);
-    let serving = tokio::spawn(http::serve(api, listener, keys, functions.clone(), stopping));
-    Server { url, functions, stop, serving }
+    let serving = tokio::spawn(http::serve(
+        api,
+        listener,
+        keys,
+        functions.clone(),
+        stopping,
+    ));
+    Server {
+        url,
+        functions,
+        stop,
+        serving,
+    }
 }
 
 async fn serve(routes: &[(&str, &str)]) -> Server {
-    serve_with(api(routes.iter().map(|(key, function)| route(key, function)).collect()), None).await
+    serve_with(
+        api(routes
+            .iter()
+            .map(|(key, function)| route(key, function))
+            .collect()),
+        None,
+    )
+    .await
 }
 
 pub(crate) async fn message(response: reqwest::Response) -> (StatusCode, Value) {
@@ -105,7 +141,13 @@ async fn a_function_sees_the_request_as_payload_format_2_documents() {
     headers.append("Cookie", HeaderValue::from_static("c1=1; c2=2"));
     headers.append("Content-Type", HeaderValue::from_static("application/json"));
     let url = format!("{}/orders/4%202/x/y?q=1&q=2&e=%C3%A9+f", server.url);
-    let response = Client::new().post(url).headers(headers).body(r#"{"a":1}"#).send().await.unwrap();
+    let response = Client::new()
+        .post(url)
+        .headers(headers)
+        .body(r#"{"a":1}"#)
+        .send()
+        .await
+        .unwrap();
     assert!(response.headers().contains_key("apigw-requestid"));
     let event = response.json::<Value>().await.unwrap()["event"].clone();
 
@@ -117,17 +159,37 @@ async fn a_function_sees_the_request_as_payload_format_2_documents() {
     assert_eq!(event["headers"]["x-many"], "a,b");
     assert!(event["headers"]["cookie"].is_null());
     assert_eq!(event["headers"]["x-forwarded-for"], "127.0.0.1");
-    assert!(event["headers"]["x-amzn-trace-id"].as_str().unwrap().starts_with("Root=1-"));
-    assert_eq!(event["queryStringParameters"], json!({"q": "1,2", "e": "\u{e9} f"}));
-    assert_eq!(event["pathParameters"], json!({"number": "4 2", "rest": "x/y"}));
-    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!(r#"{"a":1}"#), &json!(false)));
+    assert!(
+        event["headers"]["x-amzn-trace-id"]
+            .as_str()
+            .unwrap()
+            .starts_with("Root=1-")
+    );
+    assert_eq!(
+        event["queryStringParameters"],
+        json!({"q": "1,2", "e": "\u{e9} f"})
+    );
+    assert_eq!(
+        event["pathParameters"],
+        json!({"number": "4 2", "rest": "x/y"})
+    );
+    assert_eq!(
+        (&event["body"], &event["isBase64Encoded"]),
+        (&json!(r#"{"a":1}"#), &json!(false))
+    );
     let context = &event["requestContext"];
     assert_eq!(
         (&context["accountId"], &context["stage"], &context["apiId"]),
         (&json!("000000000000"), &json!("$default"), &json!("Api"))
     );
-    assert_eq!((&context["http"]["method"], &context["http"]["sourceIp"]), (&json!("POST"), &json!("127.0.0.1")));
-    assert_eq!((&context["http"]["protocol"], &context["domainName"]), (&json!("HTTP/1.1"), &json!("127.0.0.1")));
+    assert_eq!(
+        (&context["http"]["method"], &context["http"]["sourceIp"]),
+        (&json!("POST"), &json!("127.0.0.1"))
+    );
+    assert_eq!(
+        (&context["http"]["protocol"], &context["domainName"]),
+        (&json!("HTTP/1.1"), &json!("127.0.0.1"))
+    );
     assert!(context["timeEpoch"].as_i64().unwrap() > 1_700_000_000_000);
     assert!(context["time"].as_str().unwrap().ends_with(" +0000"));
     assert!(context["authorizer"].is_null());
@@ -137,14 +199,31 @@ async fn a_function_sees_the_request_as_payload_format_2_documents() {
 async fn a_header_outside_ascii_is_never_treated_as_absent() {
     let server = serve(&[("GET /", "Echo")]).await;
     let mut headers = HeaderMap::new();
-    headers.append("Cookie", HeaderValue::from_bytes("name=Gr\u{f6}\u{df}e; other=1".as_bytes()).unwrap());
+    headers.append(
+        "Cookie",
+        HeaderValue::from_bytes("name=Gr\u{f6}\u{df}e; other=1".as_bytes()).unwrap(),
+    );
     headers.append("User-Agent", HeaderValue::from_bytes(b"M\xfcller").unwrap());
-    headers.append("X-Forwarded-For", HeaderValue::from_bytes(b"1.2.3.4, \xff").unwrap());
-    let response = Client::new().get(&server.url).headers(headers).send().await.unwrap();
+    headers.append(
+        "X-Forwarded-For",
+        HeaderValue::from_bytes(b"1.2.3.4, \xff").unwrap(),
+    );
+    let response = Client::new()
+        .get(&server.url)
+        .headers(headers)
+        .send()
+        .await
+        .unwrap();
     let event = response.json::<Value>().await.unwrap()["event"].clone();
     assert_eq!(event["cookies"], json!(["name=Gr\u{f6}\u{df}e", "other=1"]));
-    assert_eq!(event["requestContext"]["http"]["userAgent"], "M\u{fffd}ller");
-    assert_eq!(event["headers"]["x-forwarded-for"], "1.2.3.4, \u{fffd}, 127.0.0.1");
+    assert_eq!(
+        event["requestContext"]["http"]["userAgent"],
+        "M\u{fffd}ller"
+    );
+    assert_eq!(
+        event["headers"]["x-forwarded-for"],
+        "1.2.3.4, \u{fffd}, 127.0.0.1"
+    );
 }
 
 #[tokio::test]
@@ -158,48 +237,90 @@ async fn a_body_without_a_content_type_is_base64() {
         let event = request.send().await.unwrap().json::<Value>().await.unwrap()["event"].clone();
         (event["body"].clone(), event["isBase64Encoded"].clone())
     };
-    assert_eq!(post(None, r#"{"a":1}"#).await, (json!("eyJhIjoxfQ=="), json!(true)));
+    assert_eq!(
+        post(None, r#"{"a":1}"#).await,
+        (json!("eyJhIjoxfQ=="), json!(true))
+    );
     assert_eq!(post(None, "").await, (Value::Null, json!(false)));
-    assert_eq!(post(Some("application/json; charset=utf-8"), "{}").await, (json!("{}"), json!(false)));
-    assert_eq!(post(Some("application/x-www-form-urlencoded"), "a=1").await, (json!("YT0x"), json!(true)));
+    assert_eq!(
+        post(Some("application/json; charset=utf-8"), "{}").await,
+        (json!("{}"), json!(false))
+    );
+    assert_eq!(
+        post(Some("application/x-www-form-urlencoded"), "a=1").await,
+        (json!("YT0x"), json!(true))
+    );
 }
 
 #[tokio::test]
 async fn bytes_travel_as_base64_both_ways() {
     let server = serve(&[("POST /echo", "Echo"), ("POST /say", "Say")]).await;
     let client = Client::new();
-    let sent =
-        client.post(format!("{}/echo", server.url)).header("content-type", "application/octet-stream").body(vec![0, 255, 1]);
+    let sent = client
+        .post(format!("{}/echo", server.url))
+        .header("content-type", "application/octet-stream")
+        .body(vec![0, 255, 1]);
     let event = sent.send().await.unwrap().json::<Value>().await.unwrap()["event"].clone();
-    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("AP8B"), &json!(true)));
+    assert_eq!(
+        (&event["body"], &event["isBase64Encoded"]),
+        (&json!("AP8B"), &json!(true))
+    );
 
     let answer = json!({"statusCode": 201, "headers": {"content-type": "image/png"}, "cookies": ["a=1", "b=2"], "body": "AP8B", "isBase64Encoded": true});
-    let response = client.post(format!("{}/say", server.url)).json(&answer).send().await.unwrap();
-    assert_eq!((response.status(), response.headers().get_all("set-cookie").iter().count()), (StatusCode::CREATED, 2));
+    let response = client
+        .post(format!("{}/say", server.url))
+        .json(&answer)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            response.status(),
+            response.headers().get_all("set-cookie").iter().count()
+        ),
+        (StatusCode::CREATED, 2)
+    );
     assert_eq!(response.headers()["content-type"], "image/png");
     assert_eq!(response.bytes().await.unwrap().as_ref(), [0, 255, 1]);
 }
 
 #[tokio::test]
 async fn failures_read_as_the_service_words_them_and_tell_nothing_of_the_inside() {
-    let mut routes =
-        vec![route("POST /fail", "Fail"), route("POST /busy", "Busy"), route("POST /say", "Say"), route("POST /never", "Never")];
+    let mut routes = vec![
+        route("POST /fail", "Fail"),
+        route("POST /busy", "Busy"),
+        route("POST /say", "Say"),
+        route("POST /never", "Never"),
+    ];
     routes[3].timeout = Duration::from_millis(50);
     let server = serve_with(api(routes), None).await;
     let client = Client::new();
     let post = |path: &str, body: &str| {
-        client.post(format!("{}{path}", server.url)).header("content-type", "text/plain").body(body.to_owned()).send()
+        client
+            .post(format!("{}{path}", server.url))
+            .header("content-type", "text/plain")
+            .body(body.to_owned())
+            .send()
     };
     for (path, body, status, text) in [
         ("/nowhere", "", 404, "Not Found"),
         ("/fail", "", 500, "Internal Server Error"),
         ("/say", "not json", 500, "Internal Server Error"),
-        ("/say", r#"{"statusCode": "often"}"#, 500, "Internal Server Error"),
+        (
+            "/say",
+            r#"{"statusCode": "often"}"#,
+            500,
+            "Internal Server Error",
+        ),
         ("/busy", "", 503, "Service Unavailable"),
         ("/never", "", 503, "Service Unavailable"),
     ] {
         let (got, body) = message(post(path, body).await.unwrap()).await;
-        assert_eq!((got.as_u16(), body), (status, json!({ "message": text })), "{path}");
+        assert_eq!(
+            (got.as_u16(), body),
+            (status, json!({ "message": text })),
+            "{path}"
+        );
     }
 }
 
@@ -207,12 +328,24 @@ async fn failures_read_as_the_service_words_them_and_tell_nothing_of_the_inside(
 async fn what_is_too_large_for_an_event_is_413() {
     let server = serve(&[("POST /echo", "Echo")]).await;
     let post = |bytes: usize| {
-        Client::new().post(format!("{}/echo", server.url)).header("content-type", "text/plain").body("x".repeat(bytes)).send()
+        Client::new()
+            .post(format!("{}/echo", server.url))
+            .header("content-type", "text/plain")
+            .body("x".repeat(bytes))
+            .send()
     };
-    assert_eq!(post(7 * 1024 * 1024).await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE, "an event over 6 MB");
+    assert_eq!(
+        post(7 * 1024 * 1024).await.unwrap().status(),
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "an event over 6 MB"
+    );
     // The server may close before it has read everything, which the client then sees as a broken connection.
     if let Ok(response) = post(11 * 1024 * 1024).await {
-        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "a body over 10 MB");
+        assert_eq!(
+            response.status(),
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "a body over 10 MB"
+        );
     }
 }
 
@@ -225,7 +358,10 @@ async fn a_request_in_flight_is_answered_while_the_host_drains() {
     server.functions.release.notify_one();
     assert_eq!(asked.await.unwrap().unwrap().text().await.unwrap(), "done");
     server.serving.await.unwrap().unwrap();
-    assert!(Client::new().get(&server.url).send().await.is_err(), "nobody listens any more");
+    assert!(
+        Client::new().get(&server.url).send().await.is_err(),
+        "nobody listens any more"
+    );
 }
 
 #[tokio::test]
@@ -249,11 +385,23 @@ async fn cors_is_answered_by_the_service_and_its_headers_win() {
     };
     let granted = preflight("https://shop.test").await.unwrap();
     assert_eq!(
-        (granted.status(), &granted.headers()["access-control-allow-origin"]),
-        (StatusCode::NO_CONTENT, &HeaderValue::from_static("https://shop.test"))
+        (
+            granted.status(),
+            &granted.headers()["access-control-allow-origin"]
+        ),
+        (
+            StatusCode::NO_CONTENT,
+            &HeaderValue::from_static("https://shop.test")
+        )
     );
     assert_eq!(granted.headers()["access-control-max-age"], "60");
-    assert!(!preflight("https://evil.test").await.unwrap().headers().contains_key("access-control-allow-origin"));
+    assert!(
+        !preflight("https://evil.test")
+            .await
+            .unwrap()
+            .headers()
+            .contains_key("access-control-allow-origin")
+    );
 
     let answer = json!({"statusCode": 200, "headers": {"access-control-allow-origin": "*"}});
     let response = Client::new()
@@ -263,7 +411,14 @@ async fn cors_is_answered_by_the_service_and_its_headers_win() {
         .send()
         .await
         .unwrap();
-    assert_eq!(response.headers().get_all("access-control-allow-origin").iter().collect::<Vec<_>>(), ["https://shop.test"]);
+    assert_eq!(
+        response
+            .headers()
+            .get_all("access-control-allow-origin")
+            .iter()
+            .collect::<Vec<_>>(),
+        ["https://shop.test"]
+    );
 }
 
 pub(crate) const KNOWN: &str = include_str!("keys/known.pem");
@@ -276,7 +431,11 @@ fn key_set() -> KeySet {
 /// A JWKS document with these private keys' public halves.
 pub(crate) fn jwks(keys: &[(&str, &str)]) -> String {
     let one = |(kid, pem): &(&str, &str)| {
-        let mut jwk = Jwk::from_encoding_key(&EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap(), Algorithm::RS256).unwrap();
+        let mut jwk = Jwk::from_encoding_key(
+            &EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap(),
+            Algorithm::RS256,
+        )
+        .unwrap();
         jwk.common.key_id = Some((*kid).to_owned());
         jwk
     };
@@ -284,7 +443,11 @@ pub(crate) fn jwks(keys: &[(&str, &str)]) -> String {
 }
 
 pub(crate) fn guarded() -> Api {
-    let mut routes = vec![route("GET /mine", "Echo"), route("GET /write", "Echo"), route("GET /open", "Echo")];
+    let mut routes = vec![
+        route("GET /mine", "Echo"),
+        route("GET /write", "Echo"),
+        route("GET /open", "Echo"),
+    ];
     routes[0].authorizer = Some("Jwt".into());
     routes[1].authorizer = Some("Jwt".into());
     routes[1].scopes = vec!["write".into(), "admin".into()];
@@ -294,12 +457,14 @@ pub(crate) fn guarded() -> Api {
         identity_source: "$request.header.Authorization".into(),
         scopes: Vec::new(),
     };
-    Api { authorizers: BTreeMap::from([("Jwt".into(), jwt)]), ..api(routes) }
+    Api {
+        authorizers: BTreeMap::from([("Jwt".into(), jwt)]),
+        ..api(routes)
+    }
 }
 
 pub(crate) fn claims(change: &Value) -> Value {
-    let mut claims =
-        json!({"iss": "https://issuer.test/", "aud": "app", "sub": "alice", "exp": 4_000_000_000_u64, "groups": ["a", "b"]});
+    let mut claims = json!({"iss": "https://issuer.test/", "aud": "app", "sub": "alice", "exp": 4_000_000_000_u64, "groups": ["a", "b"]});
     for (key, value) in change.as_object().unwrap() {
         claims[key] = value.clone();
     }
@@ -307,11 +472,24 @@ pub(crate) fn claims(change: &Value) -> Value {
 }
 
 pub(crate) fn token(algorithm: Algorithm, kid: &str, key: &EncodingKey, claims: &Value) -> String {
-    jsonwebtoken::encode(&Header { kid: Some(kid.into()), ..Header::new(algorithm) }, claims, key).unwrap()
+    jsonwebtoken::encode(
+        &Header {
+            kid: Some(kid.into()),
+            ..Header::new(algorithm)
+        },
+        claims,
+        key,
+    )
+    .unwrap()
 }
 
 fn good_token(change: &Value) -> String {
-    token(Algorithm::RS256, "k1", &EncodingKey::from_rsa_pem(KNOWN.as_bytes()).unwrap(), &claims(change))
+    token(
+        Algorithm::RS256,
+        "k1",
+        &EncodingKey::from_rsa_pem(KNOWN.as_bytes()).unwrap(),
+        &claims(change),
+    )
 }
 
 pub(crate) async fn get(server: &Server, path: &str, token: Option<&str>) -> reqwest::Response {
@@ -331,10 +509,20 @@ async fn a_good_token_passes_and_its_claims_reach_the_function_as_text() {
         assert_eq!(response.status(), StatusCode::OK);
         let event = response.json::<Value>().await.unwrap()["event"].clone();
         let jwt = &event["requestContext"]["authorizer"]["jwt"];
-        assert_eq!((&jwt["claims"]["sub"], &jwt["claims"]["exp"]), (&json!("alice"), &json!("4000000000")));
-        assert_eq!((&jwt["claims"]["groups"], &jwt["scopes"]), (&json!("[a b]"), &json!(["write"])));
+        assert_eq!(
+            (&jwt["claims"]["sub"], &jwt["claims"]["exp"]),
+            (&json!("alice"), &json!("4000000000"))
+        );
+        assert_eq!(
+            (&jwt["claims"]["groups"], &jwt["scopes"]),
+            (&json!("[a b]"), &json!(["write"]))
+        );
     }
-    assert_eq!(get(&server, "/open", None).await.status(), StatusCode::OK, "a route without an authorizer asks nothing");
+    assert_eq!(
+        get(&server, "/open", None).await.status(),
+        StatusCode::OK,
+        "a route without an authorizer asks nothing"
+    );
 }
 
 #[tokio::test]
@@ -346,39 +534,98 @@ async fn whoever_has_no_good_token_stays_out() {
     let good = good_token(&json!({}));
     let (head, rest) = good.split_once('.').unwrap();
     let (_, signature) = rest.split_once('.').unwrap();
-    let encode = |value: &Value| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, value.to_string());
-    let none = format!("{}.{}.", encode(&json!({"alg": "none", "kid": "k1"})), encode(&plain));
-    let swapped = format!("{head}.{}.{signature}", encode(&claims(&json!({"sub": "mallory"}))));
+    let encode = |value: &Value| {
+        base64::Engine::encode(
+            &base64::engine::general_purpose::URL_SAFE_NO_PAD,
+            value.to_string(),
+        )
+    };
+    let none = format!(
+        "{}.{}.",
+        encode(&json!({"alg": "none", "kid": "k1"})),
+        encode(&plain)
+    );
+    let swapped = format!(
+        "{head}.{}.{signature}",
+        encode(&claims(&json!({"sub": "mallory"})))
+    );
     let tokens = [
         ("no signature", none),
         ("claims swapped under a signature", swapped),
-        ("another key under the known id", token(Algorithm::RS256, "k1", &stranger, &plain)),
-        ("an unknown key id", token(Algorithm::RS256, "k2", &known, &plain)),
-        ("another algorithm than the key's", token(Algorithm::RS512, "k1", &known, &plain)),
+        (
+            "another key under the known id",
+            token(Algorithm::RS256, "k1", &stranger, &plain),
+        ),
+        (
+            "an unknown key id",
+            token(Algorithm::RS256, "k2", &known, &plain),
+        ),
+        (
+            "another algorithm than the key's",
+            token(Algorithm::RS512, "k1", &known, &plain),
+        ),
         (
             "a shared secret made of public things",
-            token(Algorithm::HS256, "k1", &EncodingKey::from_secret(KNOWN.as_bytes()), &plain),
+            token(
+                Algorithm::HS256,
+                "k1",
+                &EncodingKey::from_secret(KNOWN.as_bytes()),
+                &plain,
+            ),
         ),
         ("expired", good_token(&json!({"exp": 1_000_000_000}))),
-        ("not yet valid", good_token(&json!({"nbf": 3_999_999_999_u64}))),
-        ("another issuer", good_token(&json!({"iss": "https://issuer.test"}))),
-        ("another audience", good_token(&json!({"aud": "other", "client_id": "app"}))),
+        (
+            "not yet valid",
+            good_token(&json!({"nbf": 3_999_999_999_u64})),
+        ),
+        (
+            "another issuer",
+            good_token(&json!({"iss": "https://issuer.test"})),
+        ),
+        (
+            "another audience",
+            good_token(&json!({"aud": "other", "client_id": "app"})),
+        ),
         ("noise", "a.b.c".into()),
         ("nothing", String::new()),
     ];
     for (what, token) in tokens {
         let response = get(&server, "/mine", Some(&format!("Bearer {token}"))).await;
-        assert!(response.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer"), "{what}");
-        assert_eq!(message(response).await, (StatusCode::UNAUTHORIZED, json!({"message": "Unauthorized"})), "{what}");
+        assert!(
+            response.headers()["www-authenticate"]
+                .to_str()
+                .unwrap()
+                .starts_with("Bearer"),
+            "{what}"
+        );
+        assert_eq!(
+            message(response).await,
+            (StatusCode::UNAUTHORIZED, json!({"message": "Unauthorized"})),
+            "{what}"
+        );
     }
-    assert_eq!(get(&server, "/mine", None).await.status(), StatusCode::UNAUTHORIZED);
-    let unscoped = get(&server, "/write", Some(&good_token(&json!({"scope": "read writer"})))).await;
-    assert_eq!(message(unscoped).await, (StatusCode::FORBIDDEN, json!({"message": "Forbidden"})));
+    assert_eq!(
+        get(&server, "/mine", None).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let unscoped = get(
+        &server,
+        "/write",
+        Some(&good_token(&json!({"scope": "read writer"}))),
+    )
+    .await;
+    assert_eq!(
+        message(unscoped).await,
+        (StatusCode::FORBIDDEN, json!({"message": "Forbidden"}))
+    );
 }
 
 #[tokio::test]
 async fn without_keys_an_api_with_an_authorizer_is_not_served() {
     let server = serve_with(guarded(), None).await;
     let refused = server.serving.await.unwrap().unwrap_err();
-    assert!(refused.contains("GET /mine") && refused.contains("--jwks FILE"), "{refused}");
+    assert!(
+        refused.contains("GET /mine") && refused.contains("--jwks FILE"),
+        "{refused}"
+    );
 }

@@ -14,7 +14,10 @@ fn rest(routes: &[(&str, &str)], settings: RestApi) -> Api {
     Api {
         id: "Rest".into(),
         kind: ApiKind::Rest(settings),
-        routes: routes.iter().map(|(key, function)| route(key, function)).collect(),
+        routes: routes
+            .iter()
+            .map(|(key, function)| route(key, function))
+            .collect(),
         stage: "prod".into(),
         variables: BTreeMap::from([("colour".into(), "blue".into())]),
         ..Api::default()
@@ -22,8 +25,17 @@ fn rest(routes: &[(&str, &str)], settings: RestApi) -> Api {
 }
 
 fn function_url(function: &str) -> Api {
-    let route = Route { timeout: Duration::from_mins(15), ..route("$default", function) };
-    Api { id: "FnUrl".into(), kind: ApiKind::FunctionUrl, routes: vec![route], stage: "$default".into(), ..Api::default() }
+    let route = Route {
+        timeout: Duration::from_mins(15),
+        ..route("$default", function)
+    };
+    Api {
+        id: "FnUrl".into(),
+        kind: ApiKind::FunctionUrl,
+        routes: vec![route],
+        stage: "$default".into(),
+        ..Api::default()
+    }
 }
 
 async fn shown(response: reqwest::Response) -> Value {
@@ -31,15 +43,36 @@ async fn shown(response: reqwest::Response) -> Value {
     response.json().await.unwrap()
 }
 
-async fn post(server: &Server, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> reqwest::Response {
-    Client::new().post(format!("{}{path}", server.url)).header("content-type", content_type).body(body).send().await.unwrap()
+async fn post(
+    server: &Server,
+    path: &str,
+    content_type: &str,
+    body: impl Into<reqwest::Body>,
+) -> reqwest::Response {
+    Client::new()
+        .post(format!("{}{path}", server.url))
+        .header("content-type", content_type)
+        .body(body)
+        .send()
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
 async fn a_function_of_a_rest_api_sees_payload_format_1() {
-    let server = serve_with(rest(&[("ANY /orders/{number}/{rest+}", "Show")], RestApi::default()), None).await;
+    let server = serve_with(
+        rest(
+            &[("ANY /orders/{number}/{rest+}", "Show")],
+            RestApi::default(),
+        ),
+        None,
+    )
+    .await;
     let request = Client::new()
-        .request(Method::PUT, format!("{}/prod/orders/4%202/x/y?q=1&q=2&e=%C3%A9+f", server.url))
+        .request(
+            Method::PUT,
+            format!("{}/prod/orders/4%202/x/y?q=1&q=2&e=%C3%A9+f", server.url),
+        )
         .header("x-many", "a")
         .header("x-many", "b")
         .header("cookie", "c=1")
@@ -47,30 +80,82 @@ async fn a_function_of_a_rest_api_sees_payload_format_1() {
         .body(r#"{"a":1}"#);
     let event = shown(request.send().await.unwrap()).await;
 
-    assert!(event["version"].is_null(), "the first format does not number itself");
-    assert_eq!((&event["resource"], &event["httpMethod"]), (&json!("/orders/{number}/{rest+}"), &json!("PUT")));
+    assert!(
+        event["version"].is_null(),
+        "the first format does not number itself"
+    );
+    assert_eq!(
+        (&event["resource"], &event["httpMethod"]),
+        (&json!("/orders/{number}/{rest+}"), &json!("PUT"))
+    );
     assert_eq!(event["path"], "/orders/4%202/x/y");
-    assert_eq!((&event["headers"]["X-Many"], &event["multiValueHeaders"]["X-Many"]), (&json!("b"), &json!(["a", "b"])));
-    assert_eq!((&event["headers"]["Cookie"], &event["headers"]["Content-Type"]), (&json!("c=1"), &json!("application/json")));
+    assert_eq!(
+        (
+            &event["headers"]["X-Many"],
+            &event["multiValueHeaders"]["X-Many"]
+        ),
+        (&json!("b"), &json!(["a", "b"]))
+    );
+    assert_eq!(
+        (
+            &event["headers"]["Cookie"],
+            &event["headers"]["Content-Type"]
+        ),
+        (&json!("c=1"), &json!("application/json"))
+    );
     assert_eq!(event["headers"]["X-Forwarded-For"], "127.0.0.1");
-    assert_eq!(event["queryStringParameters"], json!({"q": "2", "e": "\u{e9} f"}));
-    assert_eq!(event["multiValueQueryStringParameters"], json!({"q": ["1", "2"], "e": ["\u{e9} f"]}));
-    assert_eq!(event["pathParameters"], json!({"number": "4 2", "rest": "x/y"}));
+    assert_eq!(
+        event["queryStringParameters"],
+        json!({"q": "2", "e": "\u{e9} f"})
+    );
+    assert_eq!(
+        event["multiValueQueryStringParameters"],
+        json!({"q": ["1", "2"], "e": ["\u{e9} f"]})
+    );
+    assert_eq!(
+        event["pathParameters"],
+        json!({"number": "4 2", "rest": "x/y"})
+    );
     assert_eq!(event["stageVariables"], json!({"colour": "blue"}));
-    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!(r#"{"a":1}"#), &json!(false)));
+    assert_eq!(
+        (&event["body"], &event["isBase64Encoded"]),
+        (&json!(r#"{"a":1}"#), &json!(false))
+    );
     let context = &event["requestContext"];
-    assert_eq!((&context["stage"], &context["apiId"], &context["httpMethod"]), (&json!("prod"), &json!("Rest"), &json!("PUT")));
-    assert_eq!((&context["resourcePath"], &context["path"]), (&event["resource"], &json!("/prod/orders/4%202/x/y")));
+    assert_eq!(
+        (&context["stage"], &context["apiId"], &context["httpMethod"]),
+        (&json!("prod"), &json!("Rest"), &json!("PUT"))
+    );
+    assert_eq!(
+        (&context["resourcePath"], &context["path"]),
+        (&event["resource"], &json!("/prod/orders/4%202/x/y"))
+    );
     assert_eq!(context["identity"]["sourceIp"], "127.0.0.1");
-    assert!(context["identity"]["cognitoIdentityId"].is_null() && context["identity"].get("cognitoIdentityId").is_some());
+    assert!(
+        context["identity"]["cognitoIdentityId"].is_null()
+            && context["identity"].get("cognitoIdentityId").is_some()
+    );
     assert!(context["requestTimeEpoch"].as_i64().unwrap() > 1_700_000_000_000);
 }
 
 #[tokio::test]
 async fn what_a_request_to_a_rest_api_has_not_is_null() {
-    let server = serve_with(Api { variables: BTreeMap::new(), ..rest(&[("GET /", "Show")], RestApi::default()) }, None).await;
+    let server = serve_with(
+        Api {
+            variables: BTreeMap::new(),
+            ..rest(&[("GET /", "Show")], RestApi::default())
+        },
+        None,
+    )
+    .await;
     let event = shown(reqwest::get(format!("{}/prod", server.url)).await.unwrap()).await;
-    for key in ["queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"] {
+    for key in [
+        "queryStringParameters",
+        "multiValueQueryStringParameters",
+        "pathParameters",
+        "stageVariables",
+        "body",
+    ] {
         assert_eq!(event.get(key), Some(&Value::Null), "{key}");
     }
     assert_eq!(event["path"], "/");
@@ -78,20 +163,41 @@ async fn what_a_request_to_a_rest_api_has_not_is_null() {
 
 #[tokio::test]
 async fn a_rest_api_answers_under_its_stage_and_at_the_root() {
-    let server = serve_with(rest(&[("GET /pets", "Show"), ("ANY /{proxy+}", "Show")], RestApi::default()), None).await;
-    for (path, resource) in
-        [("/prod/pets", "/pets"), ("/pets", "/pets"), ("/prod/a", "/{proxy+}"), ("/production/a", "/{proxy+}")]
-    {
+    let server = serve_with(
+        rest(
+            &[("GET /pets", "Show"), ("ANY /{proxy+}", "Show")],
+            RestApi::default(),
+        ),
+        None,
+    )
+    .await;
+    for (path, resource) in [
+        ("/prod/pets", "/pets"),
+        ("/pets", "/pets"),
+        ("/prod/a", "/{proxy+}"),
+        ("/production/a", "/{proxy+}"),
+    ] {
         let event = shown(reqwest::get(format!("{}{path}", server.url)).await.unwrap()).await;
         assert_eq!(event["resource"], resource, "{path}");
-        assert!(event["requestContext"]["path"].as_str().unwrap().starts_with("/prod/"), "{path}");
+        assert!(
+            event["requestContext"]["path"]
+                .as_str()
+                .unwrap()
+                .starts_with("/prod/"),
+            "{path}"
+        );
     }
 }
 
 #[tokio::test]
 async fn failures_of_a_rest_api_read_as_the_service_words_them() {
-    let routes =
-        [("POST /fail", "Fail"), ("POST /busy", "Busy"), ("POST /say", "Say"), ("POST /never", "Never"), ("ANY /{p+}", "Show")];
+    let routes = [
+        ("POST /fail", "Fail"),
+        ("POST /busy", "Busy"),
+        ("POST /say", "Say"),
+        ("POST /never", "Never"),
+        ("ANY /{p+}", "Show"),
+    ];
     let mut api = rest(&routes, RestApi::default());
     api.routes[3].timeout = Duration::from_millis(50);
     let server = serve_with(api, None).await;
@@ -100,69 +206,170 @@ async fn failures_of_a_rest_api_read_as_the_service_words_them() {
         ("/prod/fail", "", 502, "Internal server error"),
         ("/prod/say", "not json", 502, "Internal server error"),
         ("/prod/say", r#""text""#, 502, "Internal server error"),
-        ("/prod/say", r#"{"statusCode": 200, "extra": 1}"#, 502, "Internal server error"),
+        (
+            "/prod/say",
+            r#"{"statusCode": 200, "extra": 1}"#,
+            502,
+            "Internal server error",
+        ),
         ("/prod/busy", "", 500, "Internal server error"),
         ("/prod/never", "", 504, "Endpoint request timed out"),
     ] {
         let (got, body) = message(post(&server, path, "text/plain", body).await).await;
-        assert_eq!((got.as_u16(), body), (status, json!({ "message": text })), "{path}");
+        assert_eq!(
+            (got.as_u16(), body),
+            (status, json!({ "message": text })),
+            "{path}"
+        );
     }
-    let unknown = reqwest::get(format!("{}/prod/fail", server.url)).await.unwrap();
-    assert_eq!(unknown.status(), StatusCode::FORBIDDEN, "the path has no GET, and {{p+}} is no way out");
-    assert_eq!(unknown.headers()["x-amzn-errortype"], "MissingAuthenticationTokenException");
+    let unknown = reqwest::get(format!("{}/prod/fail", server.url))
+        .await
+        .unwrap();
+    assert_eq!(
+        unknown.status(),
+        StatusCode::FORBIDDEN,
+        "the path has no GET, and {{p+}} is no way out"
+    );
+    assert_eq!(
+        unknown.headers()["x-amzn-errortype"],
+        "MissingAuthenticationTokenException"
+    );
     assert!(unknown.headers().contains_key("x-amzn-requestid"));
 }
 
 #[tokio::test]
 async fn bytes_pass_a_rest_api_as_its_binary_media_types_say() {
-    let settings = RestApi { binary_media_types: vec!["image/png".into()], ..RestApi::default() };
-    let server = serve_with(rest(&[("POST /show", "Show"), ("POST /say", "Say")], settings), None).await;
+    let settings = RestApi {
+        binary_media_types: vec!["image/png".into()],
+        ..RestApi::default()
+    };
+    let server = serve_with(
+        rest(&[("POST /show", "Show"), ("POST /say", "Say")], settings),
+        None,
+    )
+    .await;
     let event = shown(post(&server, "/prod/show", "image/png", vec![0, 255]).await).await;
-    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("AP8="), &json!(true)));
+    assert_eq!(
+        (&event["body"], &event["isBase64Encoded"]),
+        (&json!("AP8="), &json!(true))
+    );
     let event = shown(post(&server, "/prod/show", "application/octet-stream", "plain").await).await;
-    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("plain"), &json!(false)));
+    assert_eq!(
+        (&event["body"], &event["isBase64Encoded"]),
+        (&json!("plain"), &json!(false))
+    );
 
     let answer = json!({"statusCode": 200, "headers": {"content-type": "image/png"}, "body": "AP8=", "isBase64Encoded": true});
     let ask = |accept: &'static str| {
-        Client::new().post(format!("{}/prod/say", server.url)).header("accept", accept).json(&answer).send()
+        Client::new()
+            .post(format!("{}/prod/say", server.url))
+            .header("accept", accept)
+            .json(&answer)
+            .send()
     };
-    assert_eq!(ask("image/png").await.unwrap().bytes().await.unwrap().as_ref(), [0, 255]);
-    assert_eq!(ask("text/html").await.unwrap().bytes().await.unwrap().as_ref(), b"AP8=");
+    assert_eq!(
+        ask("image/png")
+            .await
+            .unwrap()
+            .bytes()
+            .await
+            .unwrap()
+            .as_ref(),
+        [0, 255]
+    );
+    assert_eq!(
+        ask("text/html")
+            .await
+            .unwrap()
+            .bytes()
+            .await
+            .unwrap()
+            .as_ref(),
+        b"AP8="
+    );
 }
 
 #[tokio::test]
 async fn a_rest_api_with_cors_answers_options_and_leaves_other_answers_alone() {
-    let mock = PreflightMock { origin: "https://shop.test".into(), ..PreflightMock::default() };
-    let settings = RestApi { preflight: Some(mock), ..RestApi::default() };
+    let mock = PreflightMock {
+        origin: "https://shop.test".into(),
+        ..PreflightMock::default()
+    };
+    let settings = RestApi {
+        preflight: Some(mock),
+        ..RestApi::default()
+    };
     let server = serve_with(
-        rest(&[("POST /a", "Show"), ("GET /a", "Show"), ("ANY /own/{p+}", "Show"), ("OPTIONS /own/{p+}", "Show")], settings),
+        rest(
+            &[
+                ("POST /a", "Show"),
+                ("GET /a", "Show"),
+                ("ANY /own/{p+}", "Show"),
+                ("OPTIONS /own/{p+}", "Show"),
+            ],
+            settings,
+        ),
         None,
     )
     .await;
-    let options = |path: &str| Client::new().request(Method::OPTIONS, format!("{}{path}", server.url)).send();
+    let options = |path: &str| {
+        Client::new()
+            .request(Method::OPTIONS, format!("{}{path}", server.url))
+            .send()
+    };
     let granted = options("/prod/a").await.unwrap();
     assert_eq!(
-        (granted.status(), &granted.headers()["access-control-allow-methods"]),
-        (StatusCode::OK, &HeaderValue::from_static("GET,OPTIONS,POST"))
+        (
+            granted.status(),
+            &granted.headers()["access-control-allow-methods"]
+        ),
+        (
+            StatusCode::OK,
+            &HeaderValue::from_static("GET,OPTIONS,POST")
+        )
     );
-    assert_eq!(granted.headers()["access-control-allow-origin"], "https://shop.test");
-    assert_eq!(shown(options("/prod/own/x").await.unwrap()).await["httpMethod"], "OPTIONS", "a route of its own comes first");
+    assert_eq!(
+        granted.headers()["access-control-allow-origin"],
+        "https://shop.test"
+    );
+    assert_eq!(
+        shown(options("/prod/own/x").await.unwrap()).await["httpMethod"],
+        "OPTIONS",
+        "a route of its own comes first"
+    );
     let plain = post(&server, "/prod/a", "text/plain", "").await;
-    assert!(!plain.headers().contains_key("access-control-allow-origin"), "the function would have to say it");
-    assert_eq!(options("/prod/nowhere").await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert!(
+        !plain.headers().contains_key("access-control-allow-origin"),
+        "the function would have to say it"
+    );
+    assert_eq!(
+        options("/prod/nowhere").await.unwrap().status(),
+        StatusCode::FORBIDDEN
+    );
 }
 
 #[tokio::test]
 async fn a_function_url_sends_payload_format_2_from_any_path_and_method() {
     let server = serve_with(function_url("Show"), None).await;
-    let event = shown(Client::new().delete(format!("{}/any/path?x=1", server.url)).send().await.unwrap()).await;
+    let event = shown(
+        Client::new()
+            .delete(format!("{}/any/path?x=1", server.url))
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
     assert_eq!(
         (&event["version"], &event["routeKey"], &event["rawPath"]),
         (&json!("2.0"), &json!("$default"), &json!("/any/path"))
     );
     let context = &event["requestContext"];
     assert_eq!(
-        (&context["apiId"], &context["stage"], &context["http"]["method"]),
+        (
+            &context["apiId"],
+            &context["stage"],
+            &context["http"]["method"]
+        ),
         (&json!("FnUrl"), &json!("$default"), &json!("DELETE"))
     );
     assert_eq!(context.get("authentication"), Some(&Value::Null));
@@ -171,11 +378,34 @@ async fn a_function_url_sends_payload_format_2_from_any_path_and_method() {
 #[tokio::test]
 async fn a_body_without_a_content_type_is_base64_behind_a_function_url() {
     let server = serve_with(function_url("Show"), None).await;
-    let event = shown(Client::new().post(&server.url).body("text").send().await.unwrap()).await;
-    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("dGV4dA=="), &json!(true)));
+    let event = shown(
+        Client::new()
+            .post(&server.url)
+            .body("text")
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(
+        (&event["body"], &event["isBase64Encoded"]),
+        (&json!("dGV4dA=="), &json!(true))
+    );
     let rest = serve_with(rest(&[("POST /", "Show")], RestApi::default()), None).await;
-    let event = shown(Client::new().post(format!("{}/prod", rest.url)).body("text").send().await.unwrap()).await;
-    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("text"), &json!(false)), "a REST API lists its binary types");
+    let event = shown(
+        Client::new()
+            .post(format!("{}/prod", rest.url))
+            .body("text")
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(
+        (&event["body"], &event["isBase64Encoded"]),
+        (&json!("text"), &json!(false)),
+        "a REST API lists its binary types"
+    );
 }
 
 #[tokio::test]
@@ -187,14 +417,32 @@ async fn failures_behind_a_function_url_are_bare_text() {
     ] {
         let server = serve_with(function_url(function), None).await;
         let response = post(&server, "/", "text/plain", r#"{"statusCode": "often"}"#).await;
-        assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (status, text), "{function}");
+        assert_eq!(
+            (
+                response.status().as_u16(),
+                response.text().await.unwrap().as_str()
+            ),
+            (status, text),
+            "{function}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_function_url_answers_preflight_requests_itself() {
-    let cors = Cors { origins: vec!["*".into()], methods: vec!["GET".into()], ..Cors::default() };
-    let server = serve_with(Api { cors: Some(cors), ..function_url("Fail") }, None).await;
+    let cors = Cors {
+        origins: vec!["*".into()],
+        methods: vec!["GET".into()],
+        ..Cors::default()
+    };
+    let server = serve_with(
+        Api {
+            cors: Some(cors),
+            ..function_url("Fail")
+        },
+        None,
+    )
+    .await;
     let preflight = Client::new()
         .request(Method::OPTIONS, &server.url)
         .header("origin", "https://a.test")

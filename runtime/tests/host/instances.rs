@@ -7,7 +7,10 @@ use usher::instances::{InstanceState, Pool, PoolOptions};
 use usher::invocation::{ConcurrencyLimit, Invoke, MAX_PAYLOAD, Rejected, Request};
 use usher::model::Function;
 
-use crate::support::{answer, application, error, eventually, executables, function, invoke, is_running, options, pool, request};
+use crate::support::{
+    answer, application, error, eventually, executables, function, invoke, is_running, options,
+    pool, request,
+};
 
 #[tokio::test]
 async fn a_function_is_answered_and_its_log_names_the_request() {
@@ -17,8 +20,14 @@ async fn a_function_is_answered_and_its_log_names_the_request() {
     let answer = answer(&response);
     assert_eq!(answer["event"]["text"], "hello");
     assert_eq!(answer["request_id"], response.request_id);
-    assert_eq!(answer["arn"], "arn:aws:lambda:us-east-1:000000000000:function:stack-Behave");
-    assert!(answer["trace"].as_str().unwrap().starts_with("Root=1-"), "{answer}");
+    assert_eq!(
+        answer["arn"],
+        "arn:aws:lambda:us-east-1:000000000000:function:stack-Behave"
+    );
+    assert!(
+        answer["trace"].as_str().unwrap().starts_with("Root=1-"),
+        "{answer}"
+    );
     assert!(answer["deadline"].as_u64().unwrap() > 0);
     let id = &response.request_id;
     // what the function printed travels by another way than its answer: either may come first
@@ -27,8 +36,14 @@ async fn a_function_is_answered_and_its_log_names_the_request() {
         (text.contains("Init Duration") && text.contains("echo")).then_some(text)
     })
     .await;
-    assert!(text.contains(&format!("Behave {id} | START RequestId: {id}")), "{text}");
-    assert!(text.contains(&format!("Behave {id} | echo \"hello\"")), "{text}");
+    assert!(
+        text.contains(&format!("Behave {id} | START RequestId: {id}")),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("Behave {id} | echo \"hello\"")),
+        "{text}"
+    );
     assert!(text.contains(&format!("END RequestId: {id}")), "{text}");
     assert!(text.contains("Max Memory Used: "), "{text}");
 }
@@ -40,22 +55,36 @@ async fn a_warm_process_takes_the_next_event() {
     let second = answer(&invoke(&pool, json!({"do": "echo"})).await)["pid"].clone();
     assert_eq!(first, second);
     let stats = &pool.stats().functions[0];
-    assert_eq!((stats.invocations, stats.cold_starts, stats.errors), (2, 1, 0));
+    assert_eq!(
+        (stats.invocations, stats.cold_starts, stats.errors),
+        (2, 1, 0)
+    );
 }
 
 /// The refusal at this reserved limit.
 fn throttled(limit: usize) -> Rejected {
-    Rejected::Throttled(ConcurrencyLimit { function: "Behave".into(), limit, reserved: true })
+    Rejected::Throttled(ConcurrencyLimit {
+        function: "Behave".into(),
+        limit,
+        reserved: true,
+    })
 }
 
 #[tokio::test]
 async fn at_the_limit_callers_are_refused_and_pollers_wait_their_turn() {
-    let pool = pool(Function { concurrency: Some(1), ..function(&[]) });
+    let pool = pool(Function {
+        concurrency: Some(1),
+        ..function(&[])
+    });
     let slow = json!({"do": "sleep", "ms": 300});
     let (first, (second, refused)) = tokio::join!(invoke(&pool, slow.clone()), async {
         eventually("the first is in flight", async || {
             let stats = pool.stats();
-            stats.functions[0].instances.iter().any(|i| i.state == InstanceState::Busy).then_some(())
+            stats.functions[0]
+                .instances
+                .iter()
+                .any(|i| i.state == InstanceState::Busy)
+                .then_some(())
         })
         .await;
         let refused = pool.invoke(request(&slow), false).await;
@@ -68,7 +97,10 @@ async fn at_the_limit_callers_are_refused_and_pollers_wait_their_turn() {
 
 #[tokio::test]
 async fn a_function_that_may_have_no_instance_refuses_those_who_would_wait_for_one_too() {
-    let pool = pool(Function { concurrency: Some(0), ..function(&[]) });
+    let pool = pool(Function {
+        concurrency: Some(0),
+        ..function(&[])
+    });
     let refused = pool.invoke(request(&json!({"do": "echo"})), true).await;
     assert_eq!(refused.unwrap_err(), throttled(0));
 }
@@ -77,7 +109,10 @@ async fn a_function_that_may_have_no_instance_refuses_those_who_would_wait_for_o
 async fn an_extension_that_cannot_start_fails_the_invocation_that_waits() {
     let pool = pool(function(&[("ON_START", "extension-error")]));
     let response = invoke(&pool, json!({"do": "echo"})).await;
-    assert_eq!(error(&response), ("Extension.Bad".to_owned(), "no key".to_owned()));
+    assert_eq!(
+        error(&response),
+        ("Extension.Bad".to_owned(), "no key".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -85,15 +120,35 @@ async fn a_hanging_function_is_killed_at_its_timeout_with_all_that_it_started() 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("child");
     let environment = [("RECORD_TO", file.to_str().unwrap())];
-    let pool = pool(Function { timeout: Duration::from_secs(1), ..function(&environment) });
-    let before = answer(&invoke(&pool, json!({"do": "echo"})).await)["pid"].as_u64().unwrap();
+    let pool = pool(Function {
+        timeout: Duration::from_secs(1),
+        ..function(&environment)
+    });
+    let before = answer(&invoke(&pool, json!({"do": "echo"})).await)["pid"]
+        .as_u64()
+        .unwrap();
     let response = invoke(&pool, json!({"do": "spawn"})).await;
     let (kind, message) = error(&response);
     assert_eq!(kind, "Sandbox.Timedout");
-    assert_eq!(message, format!("RequestId: {} Error: Task timed out after 1.00 seconds", response.request_id));
-    let grandchild: u64 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
-    eventually("process and grandchild are gone", async || (!is_running(before) && !is_running(grandchild)).then_some(())).await;
-    let after = answer(&invoke(&pool, json!({"do": "echo"})).await)["pid"].as_u64().unwrap();
+    assert_eq!(
+        message,
+        format!(
+            "RequestId: {} Error: Task timed out after 1.00 seconds",
+            response.request_id
+        )
+    );
+    let grandchild: u64 = std::fs::read_to_string(&file)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    eventually("process and grandchild are gone", async || {
+        (!is_running(before) && !is_running(grandchild)).then_some(())
+    })
+    .await;
+    let after = answer(&invoke(&pool, json!({"do": "echo"})).await)["pid"]
+        .as_u64()
+        .unwrap();
     assert_ne!(before, after);
 }
 
@@ -101,18 +156,36 @@ async fn a_hanging_function_is_killed_at_its_timeout_with_all_that_it_started() 
 async fn of_several_events_in_a_process_a_deadline_fails_one_and_its_late_answer_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("answers");
-    let environment = [("ON_START", "two-at-a-time"), ("RECORD_TO", file.to_str().unwrap())];
-    let pool = pool(Function { timeout: Duration::from_secs(1), ..function(&environment) });
+    let environment = [
+        ("ON_START", "two-at-a-time"),
+        ("RECORD_TO", file.to_str().unwrap()),
+    ];
+    let pool = pool(Function {
+        timeout: Duration::from_secs(1),
+        ..function(&environment)
+    });
     let pid = answer(&invoke(&pool, json!({"ms": 0})).await)["pid"].clone();
-    let (late, other) = tokio::join!(invoke(&pool, json!({"ms": 1_700})), invoke(&pool, json!({"ms": 300})));
+    let (late, other) = tokio::join!(
+        invoke(&pool, json!({"ms": 1_700})),
+        invoke(&pool, json!({"ms": 300}))
+    );
     assert_eq!(error(&late).0, "Sandbox.Timedout");
     assert_eq!(answer(&other)["pid"], pid);
     let answers = eventually("the late answer was made", async || {
-        std::fs::read_to_string(&file).ok().filter(|answers| answers.contains("1700"))
+        std::fs::read_to_string(&file)
+            .ok()
+            .filter(|answers| answers.contains("1700"))
     })
     .await;
-    assert!(answers.contains("300 202\n") && answers.contains("1700 400\n"), "{answers}");
-    assert_eq!(answer(&invoke(&pool, json!({"ms": 0})).await)["pid"], pid, "the process lives");
+    assert!(
+        answers.contains("300 202\n") && answers.contains("1700 400\n"),
+        "{answers}"
+    );
+    assert_eq!(
+        answer(&invoke(&pool, json!({"ms": 0})).await)["pid"],
+        pid,
+        "the process lives"
+    );
     assert_eq!(pool.stats().functions[0].cold_starts, 1);
 }
 
@@ -122,7 +195,13 @@ async fn a_crash_fails_its_own_invocation_and_the_next_gets_a_new_process() {
     let response = invoke(&pool, json!({"do": "exit"})).await;
     let (kind, message) = error(&response);
     assert_eq!(kind, "Runtime.ExitError");
-    assert_eq!(message, format!("RequestId: {} Error: Runtime exited with error: exit status 7", response.request_id));
+    assert_eq!(
+        message,
+        format!(
+            "RequestId: {} Error: Runtime exited with error: exit status 7",
+            response.request_id
+        )
+    );
     answer(&invoke(&pool, json!({"do": "echo"})).await);
     assert_eq!(pool.stats().functions[0].errors, 1);
 }
@@ -135,17 +214,29 @@ async fn a_kill_from_outside_fails_only_what_that_process_worked_on() {
         async {
             let pid = eventually("both are in flight", async || {
                 let stats = pool.stats();
-                let busy: Vec<_> = stats.functions[0].instances.iter().filter(|i| i.state == InstanceState::Busy).collect();
+                let busy: Vec<_> = stats.functions[0]
+                    .instances
+                    .iter()
+                    .filter(|i| i.state == InstanceState::Busy)
+                    .collect();
                 (busy.len() == 2).then(|| busy[0].pid.unwrap())
             })
             .await;
             // the first instance was given the first request
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.cast_signed()), nix::sys::signal::Signal::SIGKILL).unwrap();
+            nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid.cast_signed()),
+                nix::sys::signal::Signal::SIGKILL,
+            )
+            .unwrap();
         },
         invoke(&pool, long),
         async {
             eventually("the first has an instance", async || {
-                pool.stats().functions[0].instances.iter().any(|i| i.state == InstanceState::Busy).then_some(())
+                pool.stats().functions[0]
+                    .instances
+                    .iter()
+                    .any(|i| i.state == InstanceState::Busy)
+                    .then_some(())
             })
             .await;
             invoke(&pool, short).await
@@ -153,7 +244,10 @@ async fn a_kill_from_outside_fails_only_what_that_process_worked_on() {
     );
     let (kind, message) = error(&doomed);
     assert_eq!(kind, "Runtime.ExitError");
-    assert!(message.ends_with("Runtime exited with error: signal: killed"), "{message}");
+    assert!(
+        message.ends_with("Runtime exited with error: signal: killed"),
+        "{message}"
+    );
     answer(&spared);
 }
 
@@ -171,7 +265,8 @@ async fn an_answer_over_six_megabytes_is_an_error_and_costs_the_process() {
     let pool = pool(function(&[]));
     let fits = invoke(&pool, json!({"do": "big", "bytes": MAX_PAYLOAD - 2})).await;
     assert_eq!(answer(&fits).as_str().unwrap().len(), MAX_PAYLOAD - 2);
-    let (kind, message) = error(&invoke(&pool, json!({"do": "big", "bytes": MAX_PAYLOAD + 200})).await);
+    let (kind, message) =
+        error(&invoke(&pool, json!({"do": "big", "bytes": MAX_PAYLOAD + 200})).await);
     assert_eq!(kind, "Function.ResponseSizeTooLarge");
     assert!(message.contains("6291556"), "{message}");
     answer(&invoke(&pool, json!({"do": "echo"})).await);
@@ -187,7 +282,10 @@ async fn a_function_that_cannot_start_fails_the_invocation_and_is_not_started_fo
     assert_eq!(exits.stats().functions[0].cold_starts, 1);
 
     let says_why = pool(function(&[("ON_START", "error")]));
-    assert_eq!(error(&invoke(&says_why, json!({"do": "echo"})).await), ("Config.Bad".to_owned(), "no table".to_owned()));
+    assert_eq!(
+        error(&invoke(&says_why, json!({"do": "echo"})).await),
+        ("Config.Bad".to_owned(), "no table".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -201,11 +299,17 @@ async fn an_executable_that_is_none_is_named_in_the_error() {
 
 #[tokio::test]
 async fn initialisation_that_never_ends_is_tried_again_within_the_invocation_and_then_fails_it() {
-    let hangs = Function { timeout: Duration::from_secs(1), ..function(&[("ON_START", "hang")]) };
+    let hangs = Function {
+        timeout: Duration::from_secs(1),
+        ..function(&[("ON_START", "hang")])
+    };
     let pool = pool(hangs);
     let (kind, _) = error(&invoke(&pool, json!({"do": "echo"})).await);
     assert_eq!(kind, "Sandbox.Timedout");
-    eventually("its process is gone", async || pool.stats().functions[0].instances.is_empty().then_some(())).await;
+    eventually("its process is gone", async || {
+        pool.stats().functions[0].instances.is_empty().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -214,16 +318,27 @@ async fn a_function_sees_its_own_environment_and_nothing_of_the_hosts() {
     let seen = answer(&invoke(&pool, json!({"do": "environment"})).await);
     assert_eq!(seen["TABLE"], "orders");
     assert_eq!(seen["AWS_LAMBDA_FUNCTION_NAME"], "stack-Behave");
-    assert!(seen.get("HOME").is_none() && seen.get("CARGO_MANIFEST_DIR").is_none(), "{seen}");
+    assert!(
+        seen.get("HOME").is_none() && seen.get("CARGO_MANIFEST_DIR").is_none(),
+        "{seen}"
+    );
 }
 
 #[tokio::test]
 async fn an_idle_process_is_retired() {
     let (options, _) = options();
-    let options = PoolOptions { idle: Duration::from_millis(50), ..options };
+    let options = PoolOptions {
+        idle: Duration::from_millis(50),
+        ..options
+    };
     let pool = Pool::new(&application(function(&[])), &executables(), &options);
-    let pid = answer(&invoke(&pool, json!({"do": "echo"})).await)["pid"].as_u64().unwrap();
-    eventually("the process is retired", async || (!is_running(pid)).then_some(())).await;
+    let pid = answer(&invoke(&pool, json!({"do": "echo"})).await)["pid"]
+        .as_u64()
+        .unwrap();
+    eventually("the process is retired", async || {
+        (!is_running(pid)).then_some(())
+    })
+    .await;
     answer(&invoke(&pool, json!({"do": "echo"})).await);
 }
 
@@ -231,10 +346,17 @@ async fn an_idle_process_is_retired() {
 async fn a_shutdown_finishes_what_is_in_flight_and_lets_extensions_say_goodbye() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("words");
-    let pool = pool(function(&[("EXTENSION", "1"), ("RECORD_TO", file.to_str().unwrap())]));
+    let pool = pool(function(&[
+        ("EXTENSION", "1"),
+        ("RECORD_TO", file.to_str().unwrap()),
+    ]));
     let running = async {
         eventually("an invocation is in flight", async || {
-            pool.stats().functions[0].instances.iter().any(|i| i.state == InstanceState::Busy).then_some(())
+            pool.stats().functions[0]
+                .instances
+                .iter()
+                .any(|i| i.state == InstanceState::Busy)
+                .then_some(())
         })
         .await;
         pool.shutdown().await;
@@ -250,8 +372,14 @@ async fn a_shutdown_finishes_what_is_in_flight_and_lets_extensions_say_goodbye()
 #[tokio::test]
 async fn what_cannot_be_invoked_is_refused_with_a_reason() {
     let pool = pool(function(&[]));
-    let unknown = pool.invoke(Request::new("Nobody", "{}"), false).await.unwrap_err();
+    let unknown = pool
+        .invoke(Request::new("Nobody", "{}"), false)
+        .await
+        .unwrap_err();
     assert_eq!(unknown.to_string(), "no function Nobody runs here");
-    let large = pool.invoke(Request::new("Behave", vec![b' '; MAX_PAYLOAD + 1]), false).await.unwrap_err();
+    let large = pool
+        .invoke(Request::new("Behave", vec![b' '; MAX_PAYLOAD + 1]), false)
+        .await
+        .unwrap_err();
     assert_eq!(large, Rejected::TooLarge(MAX_PAYLOAD + 1));
 }

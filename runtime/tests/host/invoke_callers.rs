@@ -26,38 +26,98 @@ fn client(url: &str) -> Client {
 async fn the_sdk_for_rust_gets_answers_errors_logs_and_exceptions() {
     let host = Host::start(function(&[])).await;
     let client = client(&host.url);
-    let invoke = |event: &str| client.invoke().function_name("stack-Behave").payload(Blob::new(event));
+    let invoke = |event: &str| {
+        client
+            .invoke()
+            .function_name("stack-Behave")
+            .payload(Blob::new(event))
+    };
 
-    let answered = invoke(r#"{"do": "echo", "text": "hello"}"#).log_type(LogType::Tail).send().await.unwrap();
-    assert_eq!((answered.status_code(), answered.executed_version(), answered.function_error()), (200, Some("$LATEST"), None));
+    let answered = invoke(r#"{"do": "echo", "text": "hello"}"#)
+        .log_type(LogType::Tail)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            answered.status_code(),
+            answered.executed_version(),
+            answered.function_error()
+        ),
+        (200, Some("$LATEST"), None)
+    );
     let answer: Value = serde_json::from_slice(answered.payload().unwrap().as_ref()).unwrap();
     assert_eq!(answer["event"]["text"], "hello");
-    let log = base64::engine::general_purpose::STANDARD.decode(answered.log_result().unwrap()).unwrap();
+    let log = base64::engine::general_purpose::STANDARD
+        .decode(answered.log_result().unwrap())
+        .unwrap();
     let log = String::from_utf8(log).unwrap();
     let id = answer["request_id"].as_str().unwrap();
-    for part in [&format!("START RequestId: {id}"), "echo \"hello\"", &format!("END RequestId: {id}"), "Duration: "] {
+    for part in [
+        &format!("START RequestId: {id}"),
+        "echo \"hello\"",
+        &format!("END RequestId: {id}"),
+        "Duration: ",
+    ] {
         assert!(log.contains(part), "{part}: {log}");
     }
 
     let failed = invoke(r#"{"do": "exit"}"#).send().await.unwrap();
-    assert_eq!((failed.status_code(), failed.function_error()), (200, Some("Unhandled")));
+    assert_eq!(
+        (failed.status_code(), failed.function_error()),
+        (200, Some("Unhandled"))
+    );
     let error: Value = serde_json::from_slice(failed.payload().unwrap().as_ref()).unwrap();
     assert_eq!(error["errorType"], "Runtime.ExitError");
 
-    let event = invoke("{}").invocation_type(InvocationType::Event).send().await.unwrap();
+    let event = invoke("{}")
+        .invocation_type(InvocationType::Event)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(event.status_code(), 202);
-    let dry = invoke("{}").invocation_type(InvocationType::DryRun).send().await.unwrap();
+    let dry = invoke("{}")
+        .invocation_type(InvocationType::DryRun)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(dry.status_code(), 204);
 
-    let unknown = client.invoke().function_name("Nobody").send().await.unwrap_err().into_service_error();
+    let unknown = client
+        .invoke()
+        .function_name("Nobody")
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
     assert!(unknown.is_resource_not_found_exception(), "{unknown:?}");
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:stack-Behave";
-    let by_arn = client.invoke().function_name(arn).qualifier("$LATEST").payload(Blob::new(r#"{"do": "echo"}"#)).send().await;
+    let by_arn = client
+        .invoke()
+        .function_name(arn)
+        .qualifier("$LATEST")
+        .payload(Blob::new(r#"{"do": "echo"}"#))
+        .send()
+        .await;
     assert_eq!(by_arn.unwrap().status_code(), 200);
-    let alias = client.invoke().function_name(arn).qualifier("live").send().await.unwrap_err().into_service_error();
+    let alias = client
+        .invoke()
+        .function_name(arn)
+        .qualifier("live")
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
     assert_eq!(alias.code(), Some("ResourceNotFoundException"));
-    let no_json = invoke("no json").send().await.unwrap_err().into_service_error();
-    assert!(no_json.is_invalid_request_content_exception(), "{no_json:?}");
+    let no_json = invoke("no json")
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
+    assert!(
+        no_json.is_invalid_request_content_exception(),
+        "{no_json:?}"
+    );
     let listed = client.list_functions().send().await.unwrap();
     assert_eq!(listed.functions()[0].function_arn(), Some(arn));
     host.stop().await;
@@ -67,19 +127,37 @@ async fn the_sdk_for_rust_gets_answers_errors_logs_and_exceptions() {
 fn python_tools() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/lib");
     let script = "for part in say places python; do source \"$0/$part.sh\"; done; printf %s \"$PYTHON_TOOLS\"";
-    let output = Command::new("bash").args(["-c", script]).arg(root).output().unwrap();
+    let output = Command::new("bash")
+        .args(["-c", script])
+        .arg(root)
+        .output()
+        .unwrap();
     let tools = String::from_utf8(output.stdout).unwrap();
-    assert!(Path::new(&tools).join("complete").exists(), "{tools} is not there: run scripts/setup");
+    assert!(
+        Path::new(&tools).join("complete").exists(),
+        "{tools} is not there: run scripts/setup"
+    );
     tools
 }
 
 /// What a program of those says, with the host as its Lambda.
 async fn said(program: &str, arguments: &[&str], url: &str) -> (bool, String) {
     let mut command = tokio::process::Command::new(format!("{}/bin/{program}", python_tools()));
-    command.args(arguments).env("AWS_ENDPOINT_URL_LAMBDA", url).env("AWS_DEFAULT_REGION", "us-east-1");
-    command.envs([("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local"), ("AWS_EC2_METADATA_DISABLED", "true")]);
+    command
+        .args(arguments)
+        .env("AWS_ENDPOINT_URL_LAMBDA", url)
+        .env("AWS_DEFAULT_REGION", "us-east-1");
+    command.envs([
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]);
     let output = command.output().await.unwrap();
-    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr),
+    )
 }
 
 const BOTO3: &str = r#"
@@ -110,7 +188,10 @@ print("every call was as it should be")
 async fn boto3_gets_what_it_expects() {
     let host = Host::start(function(&[])).await;
     let (good, text) = said("python", &["-c", BOTO3], &host.url).await;
-    assert!(good && text.contains("every call was as it should be"), "{text}");
+    assert!(
+        good && text.contains("every call was as it should be"),
+        "{text}"
+    );
     host.stop().await;
 }
 
@@ -120,13 +201,27 @@ async fn the_aws_command_line_invokes_and_understands_refusals() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("answer.json");
     let out = file.to_str().unwrap();
-    let invoke = ["lambda", "invoke", "--endpoint-url", &host.url, "--function-name"];
+    let invoke = [
+        "lambda",
+        "invoke",
+        "--endpoint-url",
+        &host.url,
+        "--function-name",
+    ];
     let payload = ["--payload", r#"{"do": "echo", "text": "hello"}"#, out];
-    let (good, text) = said("aws", &[&invoke[..], &["stack-Behave"], &payload].concat(), &host.url).await;
+    let (good, text) = said(
+        "aws",
+        &[&invoke[..], &["stack-Behave"], &payload].concat(),
+        &host.url,
+    )
+    .await;
     assert!(good && text.contains("\"StatusCode\": 200"), "{text}");
     let answer: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(answer["event"]["text"], "hello");
     let (good, text) = said("aws", &[&invoke[..], &["Nobody", out]].concat(), &host.url).await;
-    assert!(!good && text.contains("ResourceNotFoundException") && text.contains("Function not found"), "{text}");
+    assert!(
+        !good && text.contains("ResourceNotFoundException") && text.contains("Function not found"),
+        "{text}"
+    );
     host.stop().await;
 }

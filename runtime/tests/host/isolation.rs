@@ -33,11 +33,20 @@ impl Host {
         let folder = project(&template);
         let control = free_address().to_string();
         let process = usher_up(folder.path(), &["--control", &control]);
-        Self { _process: process, control, _folder: folder }
+        Self {
+            _process: process,
+            control,
+            _folder: folder,
+        }
     }
 
     async fn get(&self, path: &str) -> Option<Value> {
-        reqwest::get(format!("http://{}{path}", self.control)).await.ok()?.json().await.ok()
+        reqwest::get(format!("http://{}{path}", self.control))
+            .await
+            .ok()?
+            .json()
+            .await
+            .ok()
     }
 }
 
@@ -49,8 +58,15 @@ async fn completes_beside_one_that_always(does: &str, shows: &str) {
     let host = Host::start(&good, &bad, does);
     let misbehaved = async || {
         let seen = host.get("/_usher/activity").await?;
-        let failures = seen["failures"].as_array()?.iter().filter(|one| one["function"] == "Bad");
-        (failures.filter(|one| one["error"].to_string().contains(shows)).count() >= 2).then_some(())
+        let failures = seen["failures"]
+            .as_array()?
+            .iter()
+            .filter(|one| one["function"] == "Bad");
+        (failures
+            .filter(|one| one["error"].to_string().contains(shows))
+            .count()
+            >= 2)
+            .then_some(())
     };
     eventually("the other misbehaves, again and again", misbehaved).await;
     for partition in 0..2 {
@@ -66,9 +82,18 @@ async fn completes_beside_one_that_always(does: &str, shows: &str) {
     let status = host.get("/_usher/status").await.unwrap();
     let of = |function: &str, what: &str| {
         let mappings = status["mappings"].as_array().unwrap();
-        mappings.iter().find(|one| one["function"] == function).unwrap()[what].as_u64().unwrap()
+        mappings
+            .iter()
+            .find(|one| one["function"] == function)
+            .unwrap()[what]
+            .as_u64()
+            .unwrap()
     };
-    assert_eq!((of("Bad", "records_done"), of("Good", "failed_batches")), (0, 0), "nothing of the other's was given up");
+    assert_eq!(
+        (of("Bad", "records_done"), of("Good", "failed_batches")),
+        (0, 0),
+        "nothing of the other's was given up"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

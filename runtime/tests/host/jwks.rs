@@ -20,7 +20,12 @@ const NEVER: Duration = Duration::from_secs(3_600);
 
 /// A token that this key signed under this id.
 fn signed(kid: &str, pem: &str) -> String {
-    token(Algorithm::RS256, kid, &EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap(), &claims(&json!({})))
+    token(
+        Algorithm::RS256,
+        kid,
+        &EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap(),
+        &claims(&json!({})),
+    )
 }
 
 async fn passes(server: &Server, token: &str) -> bool {
@@ -38,8 +43,14 @@ struct Issuer {
 impl Issuer {
     async fn with(document: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/.well-known/jwks.json", listener.local_addr().unwrap());
-        let (document, reads) = (Arc::new(Mutex::new(Some(document))), Arc::new(AtomicUsize::new(0)));
+        let url = format!(
+            "http://{}/.well-known/jwks.json",
+            listener.local_addr().unwrap()
+        );
+        let (document, reads) = (
+            Arc::new(Mutex::new(Some(document))),
+            Arc::new(AtomicUsize::new(0)),
+        );
         let (shown, count) = (document.clone(), reads.clone());
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -55,7 +66,11 @@ impl Issuer {
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
-        Self { url, document, reads }
+        Self {
+            url,
+            document,
+            reads,
+        }
     }
 
     fn shows(&self, document: Option<String>) {
@@ -67,7 +82,11 @@ impl Issuer {
     }
 
     async fn store(&self, refresh: Refresh) -> Arc<KeyStore> {
-        Arc::new(KeyStore::load(KeySource::Url(self.url.clone()), refresh).await.unwrap())
+        Arc::new(
+            KeyStore::load(KeySource::Url(self.url.clone()), refresh)
+                .await
+                .unwrap(),
+        )
     }
 }
 
@@ -76,8 +95,16 @@ async fn a_changed_key_file_lets_new_tokens_in() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("jwks.json");
     std::fs::write(&file, jwks(&[("k1", KNOWN)])).unwrap();
-    let refresh = Refresh { file: Duration::from_millis(10), url: NEVER, unknown_key: NEVER };
-    let store = Arc::new(KeyStore::load(KeySource::File(file.clone()), refresh).await.unwrap());
+    let refresh = Refresh {
+        file: Duration::from_millis(10),
+        url: NEVER,
+        unknown_key: NEVER,
+    };
+    let store = Arc::new(
+        KeyStore::load(KeySource::File(file.clone()), refresh)
+            .await
+            .unwrap(),
+    );
     let server = serve_checked(guarded(), Some(store.clone())).await;
     let following = tokio::spawn({
         let store = store.clone();
@@ -86,11 +113,20 @@ async fn a_changed_key_file_lets_new_tokens_in() {
     let (old, new) = (signed("k1", KNOWN), signed("k2", STRANGER));
     assert!(passes(&server, &old).await && !passes(&server, &new).await);
     std::fs::write(&file, jwks(&[("k1", KNOWN), ("k2", STRANGER)])).unwrap();
-    eventually("both keys are taken", async || (passes(&server, &new).await && passes(&server, &old).await).then_some(())).await;
+    eventually("both keys are taken", async || {
+        (passes(&server, &new).await && passes(&server, &old).await).then_some(())
+    })
+    .await;
     std::fs::write(&file, jwks(&[("k2", STRANGER)])).unwrap();
-    eventually("the old key is taken no more", async || (!passes(&server, &old).await).then_some(())).await;
+    eventually("the old key is taken no more", async || {
+        (!passes(&server, &old).await).then_some(())
+    })
+    .await;
     std::fs::write(&file, "{").unwrap();
-    eventually("the bad file is counted", async || (store.status().refresh_failures > 0).then_some(())).await;
+    eventually("the bad file is counted", async || {
+        (store.status().refresh_failures > 0).then_some(())
+    })
+    .await;
     assert!(passes(&server, &new).await, "and changes nothing");
     following.abort();
 }
@@ -98,38 +134,65 @@ async fn a_changed_key_file_lets_new_tokens_in() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_key_is_looked_for_once() {
     let issuer = Issuer::with(jwks(&[("k1", KNOWN)])).await;
-    let store = issuer.store(Refresh { url: NEVER, file: NEVER, unknown_key: NEVER }).await;
+    let store = issuer
+        .store(Refresh {
+            url: NEVER,
+            file: NEVER,
+            unknown_key: NEVER,
+        })
+        .await;
     let server = serve_checked(guarded(), Some(store)).await;
     assert!(passes(&server, &signed("k1", KNOWN)).await);
     assert_eq!(issuer.reads(), 1, "a known key costs no read");
     issuer.shows(Some(jwks(&[("k1", KNOWN), ("k2", STRANGER)])));
     let new = signed("k2", STRANGER);
     let many = futures::future::join_all((0..20).map(|_| passes(&server, &new))).await;
-    assert!(many.iter().all(|passed| *passed), "every request that waited for the read passes: {many:?}");
+    assert!(
+        many.iter().all(|passed| *passed),
+        "every request that waited for the read passes: {many:?}"
+    );
     let strange = signed("k9", STRANGER);
     let many = futures::future::join_all((0..20).map(|_| passes(&server, &strange))).await;
     assert!(many.iter().all(|passed| !passed));
-    assert_eq!(issuer.reads(), 2, "tokens with invented keys cannot make the host read");
+    assert_eq!(
+        issuer.reads(),
+        2,
+        "tokens with invented keys cannot make the host read"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn old_keys_stay_while_the_issuer_is_away() {
     let issuer = Issuer::with(jwks(&[("k1", KNOWN)])).await;
-    let refresh = Refresh { url: Duration::from_millis(10), file: NEVER, unknown_key: NEVER };
+    let refresh = Refresh {
+        url: Duration::from_millis(10),
+        file: NEVER,
+        unknown_key: NEVER,
+    };
     let store = issuer.store(refresh).await;
     let server = serve_checked(guarded(), Some(store.clone())).await;
     let following = tokio::spawn({
         let store = store.clone();
         async move { store.follow().await }
     });
-    for broken in [None, Some("no document".to_owned()), Some(json!({ "keys": [] }).to_string())] {
+    for broken in [
+        None,
+        Some("no document".to_owned()),
+        Some(json!({ "keys": [] }).to_string()),
+    ] {
         issuer.shows(broken);
         let before = store.status().refresh_failures;
-        eventually("a refresh fails", async || (store.status().refresh_failures > before + 1).then_some(())).await;
+        eventually("a refresh fails", async || {
+            (store.status().refresh_failures > before + 1).then_some(())
+        })
+        .await;
         assert!(passes(&server, &signed("k1", KNOWN)).await && store.status().problem.is_some());
     }
     issuer.shows(Some(jwks(&[("k2", STRANGER)])));
-    eventually("the new key is taken", async || passes(&server, &signed("k2", STRANGER)).await.then_some(())).await;
+    eventually("the new key is taken", async || {
+        passes(&server, &signed("k2", STRANGER)).await.then_some(())
+    })
+    .await;
     assert_eq!((store.status().problem, store.status().keys), (None, 1));
     following.abort();
 }
@@ -139,9 +202,17 @@ async fn an_issuer_that_cannot_be_read_is_named() {
     let issuer = Issuer::with(String::new()).await;
     issuer.shows(None);
     let secure = issuer.url.replace("http://", "https://");
-    for (url, part) in [(issuer.url.clone(), "500"), (secure.clone(), secure.as_str()), ("http://127.0.0.1:1/".into(), "refused")]
-    {
-        let wrong = KeyStore::load(KeySource::Url(url.clone()), Refresh::default()).await.unwrap_err();
-        assert!(wrong.contains(&url) && wrong.contains(part) && wrong.contains("--jwks"), "{wrong}");
+    for (url, part) in [
+        (issuer.url.clone(), "500"),
+        (secure.clone(), secure.as_str()),
+        ("http://127.0.0.1:1/".into(), "refused"),
+    ] {
+        let wrong = KeyStore::load(KeySource::Url(url.clone()), Refresh::default())
+            .await
+            .unwrap_err();
+        assert!(
+            wrong.contains(&url) && wrong.contains(part) && wrong.contains("--jwks"),
+            "{wrong}"
+        );
     }
 }

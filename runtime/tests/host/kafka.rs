@@ -85,7 +85,13 @@ impl Stage {
             parts: Registry::default(),
             state: None,
         };
-        Self { brokers, mapping, folder, pool, limits }
+        Self {
+            brokers,
+            mapping,
+            folder,
+            pool,
+            limits,
+        }
     }
 
     /// A further topic of the same cluster.
@@ -99,15 +105,26 @@ impl Stage {
 
     pub(crate) fn start(&self) -> Running {
         let (stop, stopping) = watch::channel(false);
-        let handle = kafka::start(self.mapping.clone(), &self.limits, self.pool.clone(), stopping).unwrap();
+        let handle = kafka::start(
+            self.mapping.clone(),
+            &self.limits,
+            self.pool.clone(),
+            stopping,
+        )
+        .unwrap();
         Running { handle, stop }
     }
 
     pub(crate) async fn produce(&self, partition: i32, values: &[String]) {
-        let producer: FutureProducer =
-            ClientConfig::new().set("bootstrap.servers", &self.brokers).set("linger.ms", "5").create().unwrap();
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .set("linger.ms", "5")
+            .create()
+            .unwrap();
         let sends = values.iter().map(|value| {
-            let record: FutureRecord<'_, (), String> = FutureRecord::to(self.topic()).partition(partition).payload(value);
+            let record: FutureRecord<'_, (), String> = FutureRecord::to(self.topic())
+                .partition(partition)
+                .payload(value);
             producer.send(record, Duration::from_secs(30))
         });
         for sent in futures::future::join_all(sends).await {
@@ -122,24 +139,42 @@ impl Stage {
             let mut words = line.split(' ');
             let (_, partition) = words.next().unwrap().rsplit_once('-').unwrap();
             let offset = words.next().unwrap().parse().unwrap();
-            (partition.parse().unwrap(), offset, words.collect::<Vec<_>>().join(" "))
+            (
+                partition.parse().unwrap(),
+                offset,
+                words.collect::<Vec<_>>().join(" "),
+            )
         };
         text.lines().map(line).collect()
     }
 
     pub(crate) async fn eventually_seen(&self, count: usize) -> Vec<(i32, i64, String)> {
-        eventually("the function saw every record", async || Some(self.seen()).filter(|seen| seen.len() >= count)).await
+        eventually("the function saw every record", async || {
+            Some(self.seen()).filter(|seen| seen.len() >= count)
+        })
+        .await
     }
 
     pub(crate) async fn committed(&self, partition: i32) -> Option<i64> {
-        let (brokers, group, topic) = (self.brokers.clone(), self.mapping.group.clone(), self.topic().to_owned());
+        let (brokers, group, topic) = (
+            self.brokers.clone(),
+            self.mapping.group.clone(),
+            self.topic().to_owned(),
+        );
         let question = tokio::task::spawn_blocking(move || {
-            let consumer: BaseConsumer =
-                ClientConfig::new().set("bootstrap.servers", &brokers).set("group.id", group).create().unwrap();
+            let consumer: BaseConsumer = ClientConfig::new()
+                .set("bootstrap.servers", &brokers)
+                .set("group.id", group)
+                .create()
+                .unwrap();
             let mut list = TopicPartitionList::new();
             list.add_partition(&topic, partition);
             // a broker that has just started may not coordinate the group yet
-            let committed = (0..50).find_map(|_| consumer.committed_offsets(list.clone(), Duration::from_secs(20)).ok());
+            let committed = (0..50).find_map(|_| {
+                consumer
+                    .committed_offsets(list.clone(), Duration::from_secs(20))
+                    .ok()
+            });
             match committed.unwrap().elements()[0].offset() {
                 Offset::Offset(offset) => Some(offset),
                 _ => None,
@@ -155,10 +190,15 @@ impl Stage {
 
 async fn new_topic(brokers: &str, partitions: i32) -> String {
     let topic = format!("host-{}", random());
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .create()
+        .unwrap();
     let new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
     let created = admin.create_topics(&[new], &AdminOptions::new()).await;
-    created.expect("Kafka answers: start it with `scripts/servers start kafka`")[0].as_ref().unwrap();
+    created.expect("Kafka answers: start it with `scripts/servers start kafka`")[0]
+        .as_ref()
+        .unwrap();
     topic
 }
 
@@ -186,11 +226,17 @@ async fn a_drain_at_any_moment_of_the_first_assignment_ends() {
         let running = stage.start();
         tokio::time::sleep(Duration::from_millis(ms)).await;
         let patience = usher::kafka::LEAVING + Duration::from_secs(10);
-        if tokio::time::timeout(patience, running.drain()).await.is_err() {
+        if tokio::time::timeout(patience, running.drain())
+            .await
+            .is_err()
+        {
             stuck.push(ms);
         }
     }
-    assert!(stuck.is_empty(), "those that were told to drain after so many milliseconds: {stuck:?}");
+    assert!(
+        stuck.is_empty(),
+        "those that were told to drain after so many milliseconds: {stuck:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -202,10 +248,21 @@ async fn every_record_reaches_the_function_once_in_order_and_is_committed() {
     let running = stage.start();
     let seen = stage.eventually_seen(1_200).await;
     for partition in 0..4 {
-        let offsets: Vec<i64> = seen.iter().filter(|r| r.0 == partition).map(|r| r.1).collect();
-        assert_eq!(offsets, (0..300).collect::<Vec<_>>(), "partition {partition}");
+        let offsets: Vec<i64> = seen
+            .iter()
+            .filter(|r| r.0 == partition)
+            .map(|r| r.1)
+            .collect();
+        assert_eq!(
+            offsets,
+            (0..300).collect::<Vec<_>>(),
+            "partition {partition}"
+        );
     }
-    eventually("the status says so", async || (running.handle.status().records_done == 1_200).then_some(())).await;
+    eventually("the status says so", async || {
+        (running.handle.status().records_done == 1_200).then_some(())
+    })
+    .await;
     running.drain().await;
     for partition in 0..4 {
         assert_eq!(stage.committed(partition).await, Some(300));
@@ -223,7 +280,12 @@ async fn a_failed_record_holds_back_its_own_partition_only_and_nothing_before_it
     let running = stage.start();
     let seen = stage.eventually_seen(40).await;
     running.drain().await;
-    let offsets = |partition| seen.iter().filter(|r| r.0 == partition).map(|r| r.1).collect::<Vec<_>>();
+    let offsets = |partition| {
+        seen.iter()
+            .filter(|r| r.0 == partition)
+            .map(|r| r.1)
+            .collect::<Vec<_>>()
+    };
     // the function itself went on behind the failed record; the retry begins at it
     let mut first = offsets(0);
     let before = first.drain(..7).collect::<Vec<_>>();
@@ -242,7 +304,10 @@ async fn a_function_that_fails_or_crashes_mid_batch_gets_the_batch_again() {
     values[20] = format!("crash-once:{}", stage.marker("twenty"));
     stage.produce(0, &values).await;
     let running = stage.start();
-    eventually("the last record is done", async || stage.seen().iter().any(|r| r.1 == 29).then_some(())).await;
+    eventually("the last record is done", async || {
+        stage.seen().iter().any(|r| r.1 == 29).then_some(())
+    })
+    .await;
     running.drain().await;
     let mut offsets: Vec<i64> = stage.seen().iter().map(|r| r.1).collect();
     offsets.sort_unstable();
@@ -254,8 +319,19 @@ async fn a_function_that_fails_or_crashes_mid_batch_gets_the_batch_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hanging_batch_times_out_and_is_tried_again() {
     let mut stage = Stage::new(1).await;
-    stage.pool = pool(Function { timeout: Duration::from_secs(1), ..recording(&stage.folder) });
-    stage.produce(0, &[format!("hang-once:{}", stage.marker("hang")), "later".into()]).await;
+    stage.pool = pool(Function {
+        timeout: Duration::from_secs(1),
+        ..recording(&stage.folder)
+    });
+    stage
+        .produce(
+            0,
+            &[
+                format!("hang-once:{}", stage.marker("hang")),
+                "later".into(),
+            ],
+        )
+        .await;
     let running = stage.start();
     let seen = stage.eventually_seen(2).await;
     running.drain().await;
@@ -273,7 +349,10 @@ async fn a_drained_host_goes_on_where_it_was_and_repeats_nothing() {
     let running = stage.start();
     let seen = stage.eventually_seen(20).await;
     running.drain().await;
-    assert_eq!(seen.iter().map(|r| r.1).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
+    assert_eq!(
+        seen.iter().map(|r| r.1).collect::<Vec<_>>(),
+        (0..20).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -302,8 +381,14 @@ async fn retries_that_run_out_give_up_the_record_and_go_on() {
     values[5] = "fail-once:/nonexistent/folder/marker".into();
     stage.produce(0, &values).await;
     let running = stage.start();
-    eventually("the last record is done", async || stage.seen().iter().any(|r| r.1 == 7).then_some(())).await;
-    eventually("one record is discarded", async || (running.handle.status().records_discarded == 1).then_some(())).await;
+    eventually("the last record is done", async || {
+        stage.seen().iter().any(|r| r.1 == 7).then_some(())
+    })
+    .await;
+    eventually("one record is discarded", async || {
+        (running.handle.status().records_discarded == 1).then_some(())
+    })
+    .await;
     running.drain().await;
     assert!(!stage.seen().iter().any(|r| r.1 == 5));
     assert_eq!(stage.committed(0).await, Some(8));
@@ -325,9 +410,15 @@ async fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost() {
     let mut seen: Vec<_> = stage.seen().into_iter().map(|r| (r.0, r.1)).collect();
     seen.sort_unstable();
     seen.dedup();
-    let expected: Vec<(i32, i64)> = (0..20).map(|n| (0, n)).chain((0..10).map(|n| (1, n))).collect();
+    let expected: Vec<(i32, i64)> = (0..20)
+        .map(|n| (0, n))
+        .chain((0..10).map(|n| (1, n)))
+        .collect();
     assert_eq!(seen, expected);
-    assert_eq!((stage.committed(0).await, stage.committed(1).await), (Some(20), Some(10)));
+    assert_eq!(
+        (stage.committed(0).await, stage.committed(1).await),
+        (Some(20), Some(10))
+    );
 }
 
 /// An address on which nothing listens.

@@ -12,21 +12,36 @@ use crate::raw_kafka;
 impl Stage {
     /// Appends a record with these headers, whose JSON the function records.
     fn append(&self, value: &str, headers: &[raw_kafka::Header<'_>]) {
-        raw_kafka::produce(&self.mapping.bootstrap_servers, &self.mapping.topics[0], 0, value.as_bytes(), headers);
+        raw_kafka::produce(
+            &self.mapping.bootstrap_servers,
+            &self.mapping.topics[0],
+            0,
+            value.as_bytes(),
+            headers,
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn header_names_of_any_bytes_reach_the_function() {
     let stage = Stage::new(1).await;
-    stage.append("dump", &[(b"tr\xe4ce", Some(b"v\xff")), (b"before\0after", Some(b"")), (b"", None), (b"\xff\xfe", Some(b"1"))]);
+    stage.append(
+        "dump",
+        &[
+            (b"tr\xe4ce", Some(b"v\xff")),
+            (b"before\0after", Some(b"")),
+            (b"", None),
+            (b"\xff\xfe", Some(b"1")),
+        ],
+    );
     stage.append("and on", &[(b"plain", Some(b"x"))]);
     let running = stage.start();
     let seen = stage.eventually_seen(2).await;
     running.drain().await;
     let record: Value = serde_json::from_str(&seen[0].2).unwrap();
     // a NUL ends a name: librdkafka returns C strings
-    let expected = json!([{"tr\u{fffd}ce": [118, -1]}, {"before": []}, {"": []}, {"\u{fffd}\u{fffd}": [49]}]);
+    let expected =
+        json!([{"tr\u{fffd}ce": [118, -1]}, {"before": []}, {"": []}, {"\u{fffd}\u{fffd}": [49]}]);
     assert_eq!(record["headers"], expected);
     assert_eq!(seen[1].2, "and on");
     assert_eq!(stage.committed(0).await, Some(2));
@@ -44,9 +59,14 @@ async fn batches_of_every_compression_are_read() {
             .set("linger.ms", "100")
             .create()
             .unwrap();
-        let values: Vec<String> = values(0..20).iter().map(|value| format!("{codec} {}", value.repeat(50))).collect();
+        let values: Vec<String> = values(0..20)
+            .iter()
+            .map(|value| format!("{codec} {}", value.repeat(50)))
+            .collect();
         let sends = values.iter().map(|value| {
-            let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0]).partition(0).payload(value);
+            let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0])
+                .partition(0)
+                .payload(value);
             producer.send(record, Duration::from_secs(30))
         });
         for sent in futures::future::join_all(sends).await {
@@ -57,6 +77,10 @@ async fn batches_of_every_compression_are_read() {
     let seen = stage.eventually_seen(codecs.len() * 20).await;
     running.drain().await;
     for codec in codecs {
-        assert_eq!(seen.iter().filter(|seen| seen.2.starts_with(codec)).count(), 20, "{codec}");
+        assert_eq!(
+            seen.iter().filter(|seen| seen.2.starts_with(codec)).count(),
+            20,
+            "{codec}"
+        );
     }
 }

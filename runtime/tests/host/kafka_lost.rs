@@ -16,29 +16,50 @@ use crate::kafka::{Running, Stage, random, values};
 use crate::support::eventually;
 
 fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
-    ClientConfig::new().set("bootstrap.servers", &stage.mapping.bootstrap_servers).create().unwrap()
+    ClientConfig::new()
+        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .create()
+        .unwrap()
 }
 
 /// Deletes the records before this offset of partition 0.
 pub(crate) async fn delete_before(stage: &Stage, offset: Offset) {
     let mut before = TopicPartitionList::new();
-    before.add_partition_offset(&stage.mapping.topics[0], 0, offset).unwrap();
-    admin(stage).delete_records(&before, &AdminOptions::new()).await.unwrap();
+    before
+        .add_partition_offset(&stage.mapping.topics[0], 0, offset)
+        .unwrap();
+    admin(stage)
+        .delete_records(&before, &AdminOptions::new())
+        .await
+        .unwrap();
 }
 
 /// Deletes the topic and creates another one of its name.
 async fn create_again(stage: &Stage) {
     let (admin, topic) = (admin(stage), stage.mapping.topics[0].as_str());
-    admin.delete_topics(&[topic], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    admin
+        .delete_topics(&[topic], &AdminOptions::new())
+        .await
+        .unwrap()[0]
+        .as_ref()
+        .unwrap();
     eventually("it is created again", async || {
         let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
-        admin.create_topics(&[new], &AdminOptions::new()).await.unwrap()[0].is_ok().then_some(())
+        admin
+            .create_topics(&[new], &AdminOptions::new())
+            .await
+            .unwrap()[0]
+            .is_ok()
+            .then_some(())
     })
     .await;
 }
 
 async fn assigned(running: &Running) {
-    eventually("it has its partition", async || (running.handle.status().partitions.len() == 1).then_some(())).await;
+    eventually("it has its partition", async || {
+        (running.handle.status().partitions.len() == 1).then_some(())
+    })
+    .await;
 }
 
 fn deleted(running: &Running) -> u64 {
@@ -78,21 +99,35 @@ async fn records_deleted_while_reading_are_named() {
     stage.limits.buffer_bytes = 256 * 1024;
     let go_on = stage.folder.path().join("go-on");
     let large = "x".repeat(200 * 1024);
-    stage.produce(0, &[format!("wait-for:{}", go_on.display())]).await;
+    stage
+        .produce(0, &[format!("wait-for:{}", go_on.display())])
+        .await;
     stage.produce(0, &vec![large; LARGE]).await;
     let running = stage.start();
-    eventually("the function has the first", async || (running.handle.status().batches > 0).then_some(())).await;
+    eventually("the function has the first", async || {
+        (running.handle.status().batches > 0).then_some(())
+    })
+    .await;
     // librdkafka stands still, and has reported where; had it fetched on, it would find out itself, and the host say it when it goes on
     let (mut held, mut since) = (0, Instant::now());
     while held == 0 || since.elapsed() < Duration::from_secs(6) {
-        let now = running.handle.status().partitions.iter().map(|partition| partition.held).sum::<usize>();
+        let now = running
+            .handle
+            .status()
+            .partitions
+            .iter()
+            .map(|partition| partition.held)
+            .sum::<usize>();
         if now != held {
             (held, since) = (now, Instant::now());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     delete_before(&stage, Offset::End).await;
-    eventually("it is said while the partition is held back", async || (deleted(&running) > 0).then_some(())).await;
+    eventually("it is said while the partition is held back", async || {
+        (deleted(&running) > 0).then_some(())
+    })
+    .await;
     std::fs::write(go_on, "").unwrap();
     stage.produce(0, &["after".to_owned()]).await;
     let last = LARGE as i64 + 1;
@@ -103,8 +138,16 @@ async fn records_deleted_while_reading_are_named() {
     .await;
     let lost = deleted(&running) as usize;
     running.drain().await;
-    assert!(lost > 0, "all {} were fetched before they were deleted", seen.len());
-    assert_eq!(lost + seen.len(), LARGE + 2, "each offset was seen or is named");
+    assert!(
+        lost > 0,
+        "all {} were fetched before they were deleted",
+        seen.len()
+    );
+    assert_eq!(
+        lost + seen.len(),
+        LARGE + 2,
+        "each offset was seen or is named"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,7 +169,10 @@ async fn a_topic_created_again_is_read_from_its_start() {
     // while it runs
     create_again(&stage).await;
     stage.produce(0, &values(5..6)).await;
-    eventually("the new topic's record is seen", async || stage.seen().into_iter().find(|seen| seen.2 == "value 5")).await;
+    eventually("the new topic's record is seen", async || {
+        stage.seen().into_iter().find(|seen| seen.2 == "value 5")
+    })
+    .await;
     running.drain().await;
 }
 
@@ -141,10 +187,16 @@ async fn a_longer_topic_created_again_loses_nothing() {
     stage.produce(0, &values(10..30)).await;
     eventually("every record of the new topic is seen", async || {
         let seen: BTreeSet<String> = stage.seen().into_iter().map(|seen| seen.2).collect();
-        values(10..30).iter().all(|value| seen.contains(value)).then_some(())
+        values(10..30)
+            .iter()
+            .all(|value| seen.contains(value))
+            .then_some(())
     })
     .await;
-    eventually("it is said", async || (running.handle.status().logs_replaced > 0).then_some(())).await;
+    eventually("it is said", async || {
+        (running.handle.status().logs_replaced > 0).then_some(())
+    })
+    .await;
     running.drain().await;
 }
 
@@ -162,9 +214,19 @@ async fn transaction_markers_are_no_lost_records() {
         producer.init_transactions(patience).unwrap();
         for commits in [true, false] {
             producer.begin_transaction().unwrap();
-            producer.send(BaseRecord::<(), str>::to(&topic).partition(0).payload("value")).unwrap();
+            producer
+                .send(
+                    BaseRecord::<(), str>::to(&topic)
+                        .partition(0)
+                        .payload("value"),
+                )
+                .unwrap();
             producer.flush(patience).unwrap();
-            let ended = if commits { producer.commit_transaction(patience) } else { producer.abort_transaction(patience) };
+            let ended = if commits {
+                producer.commit_transaction(patience)
+            } else {
+                producer.abort_transaction(patience)
+            };
             ended.unwrap();
         }
     })
@@ -173,7 +235,10 @@ async fn transaction_markers_are_no_lost_records() {
     let running = stage.start();
     stage.eventually_seen(1).await;
     // record, marker, aborted record, marker
-    eventually("all four offsets are passed", async || (stage.committed(0).await == Some(4)).then_some(())).await;
+    eventually("all four offsets are passed", async || {
+        (stage.committed(0).await == Some(4)).then_some(())
+    })
+    .await;
     running.drain().await;
     delete_before(&stage, Offset::Offset(4)).await;
     let running = stage.start();
@@ -197,7 +262,11 @@ async fn another_topic_is_read_at_once() {
 
 /// The mapping's part of its host.
 fn part(registry: &Registry) -> PartStatus {
-    registry.status(Instant::now()).into_iter().find(|part| part.part == "mapping BehaveEvents").unwrap()
+    registry
+        .status(Instant::now())
+        .into_iter()
+        .find(|part| part.part == "mapping BehaveEvents")
+        .unwrap()
 }
 
 /// The group's member of this host's name has other topics: the broker gives it back what it had, and this host nothing. Of two other hosts
@@ -214,7 +283,10 @@ async fn a_mapping_that_gets_nothing_joins_as_another() {
     let registry = Registry::default();
     stage.limits.parts = registry.clone();
     let (group, own) = (stage.mapping.group.clone(), stage.mapping.topics[0].clone());
-    let name = format!("{}\n{}\n{group}\n{own}", stage.limits.host_id, stage.mapping.id);
+    let name = format!(
+        "{}\n{}\n{group}\n{own}",
+        stage.limits.host_id, stage.mapping.id
+    );
     let name = format!("usher-{}", hex::encode(&Sha256::digest(name)[..8]));
     let other = stage.another_topic(1).await;
     let earlier: BaseConsumer = ClientConfig::new()
@@ -229,7 +301,10 @@ async fn a_mapping_that_gets_nothing_joins_as_another() {
         earlier.subscribe(&[&other]).unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         while earlier.assignment().unwrap().count() == 0 {
-            assert!(Instant::now() < deadline, "the earlier member gets its partition");
+            assert!(
+                Instant::now() < deadline,
+                "the earlier member gets its partition"
+            );
             let _ = earlier.poll(Duration::from_millis(100));
         }
     })
@@ -240,9 +315,19 @@ async fn a_mapping_that_gets_nothing_joins_as_another() {
     stage.eventually_seen(3).await;
     let said = part(&registry).problem;
     running.drain().await;
-    assert!(said.is_some_and(|why| why.contains("to no member")), "it says so");
-    let owned: usize = hosts.iter().map(|host| host.handle.status().partitions.len()).sum();
-    assert_eq!((owned, parts.map(|registry| part(&registry).restarts)), (1, [0, 0]), "a host without partitions may be well");
+    assert!(
+        said.is_some_and(|why| why.contains("to no member")),
+        "it says so"
+    );
+    let owned: usize = hosts
+        .iter()
+        .map(|host| host.handle.status().partitions.len())
+        .sum();
+    assert_eq!(
+        (owned, parts.map(|registry| part(&registry).restarts)),
+        (1, [0, 0]),
+        "a host without partitions may be well"
+    );
     for host in hosts {
         host.drain().await;
     }

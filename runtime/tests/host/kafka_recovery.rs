@@ -20,7 +20,11 @@ impl Stage {
 
 /// The mapping's entry.
 fn part(registry: &Registry) -> PartStatus {
-    registry.status(Instant::now()).into_iter().find(|part| part.part == "mapping BehaveEvents").unwrap()
+    registry
+        .status(Instant::now())
+        .into_iter()
+        .find(|part| part.part == "mapping BehaveEvents")
+        .unwrap()
 }
 
 fn owns(running: &Running) -> usize {
@@ -32,17 +36,32 @@ async fn a_fenced_mapping_rejoins() {
     let mut stage = Stage::new(2).await;
     let registry = Registry::default();
     let first = stage.start_registered(&registry);
-    eventually("it owns both partitions", async || (owns(&first) == 2).then_some(())).await;
+    eventually("it owns both partitions", async || {
+        (owns(&first) == 2).then_some(())
+    })
+    .await;
     // the same member of the group once more
     let second = stage.start_registered(&Registry::default());
     let health = || serde_json::to_value(first.handle.status()).unwrap()["health"].clone();
-    let stuck = eventually("its source is stuck", async || Some(health()).filter(|health| health["state"] == "stuck")).await;
-    assert!(stuck["reason"].as_str().unwrap().contains("same identity"), "{stuck}");
+    let stuck = eventually("its source is stuck", async || {
+        Some(health()).filter(|health| health["state"] == "stuck")
+    })
+    .await;
+    assert!(
+        stuck["reason"].as_str().unwrap().contains("same identity"),
+        "{stuck}"
+    );
     let problem = eventually("the first was fenced", async || part(&registry).problem).await;
     assert!(problem.contains("same identity"), "{problem}");
-    eventually("its source is well again", async || (health()["state"] == "ok").then_some(())).await;
+    eventually("its source is well again", async || {
+        (health()["state"] == "ok").then_some(())
+    })
+    .await;
     assert!(health()["last_error"]["error"].is_string());
-    eventually("they share the partitions", async || (owns(&first) == 1 && owns(&second) == 1).then_some(())).await;
+    eventually("they share the partitions", async || {
+        (owns(&first) == 1 && owns(&second) == 1).then_some(())
+    })
+    .await;
     stage.produce(0, &values(0..5)).await;
     stage.produce(1, &values(0..5)).await;
     stage.eventually_seen(10).await;
@@ -51,7 +70,10 @@ async fn a_fenced_mapping_rejoins() {
     stage.produce(1, &values(5..10)).await;
     stage.eventually_seen(20).await;
     first.drain().await;
-    assert_eq!((stage.committed(0).await, stage.committed(1).await), (Some(10), Some(10)));
+    assert_eq!(
+        (stage.committed(0).await, stage.committed(1).await),
+        (Some(10), Some(10))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,11 +82,19 @@ async fn a_panic_of_the_polling_thread_loses_nothing() {
     let registry = Registry::panicking(["polling BehaveEvents".to_owned()]);
     let running = stage.start_registered(&registry);
     stage.produce(0, &values(0..10)).await;
-    let restarted = eventually("it started again", async || Some(part(&registry)).filter(|part| part.restarts == 1)).await;
-    assert_eq!(restarted.problem.as_deref(), Some("its polling thread panicked"));
+    let restarted = eventually("it started again", async || {
+        Some(part(&registry)).filter(|part| part.restarts == 1)
+    })
+    .await;
+    assert_eq!(
+        restarted.problem.as_deref(),
+        Some("its polling thread panicked")
+    );
     stage.produce(0, &values(10..20)).await;
-    eventually("every record is done", async || (running.handle.status().partitions.first()?.position == Some(20)).then_some(()))
-        .await;
+    eventually("every record is done", async || {
+        (running.handle.status().partitions.first()?.position == Some(20)).then_some(())
+    })
+    .await;
     running.drain().await;
     let mut offsets: Vec<i64> = stage.seen().iter().map(|seen| seen.1).collect();
     offsets.dedup();
@@ -88,7 +118,8 @@ async fn a_broker_that_is_killed_stops_no_mapping() {
         }
         sent += per_round;
         eventually("what was sent is seen", async || {
-            let seen: std::collections::BTreeSet<(i32, i64)> = stage.seen().iter().map(|seen| (seen.0, seen.1)).collect();
+            let seen: std::collections::BTreeSet<(i32, i64)> =
+                stage.seen().iter().map(|seen| (seen.0, seen.1)).collect();
             (seen.len() == sent).then_some(())
         })
         .await;
@@ -121,27 +152,48 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
         .set("linger.ms", "500")
         .create()
         .unwrap();
-    let values: Vec<String> = (0..50).map(|n| format!("value {n} {:032x}", rand::random::<u128>())).collect();
+    let values: Vec<String> = (0..50)
+        .map(|n| format!("value {n} {:032x}", rand::random::<u128>()))
+        .collect();
     let sends = values.iter().map(|value| {
-        let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0]).partition(0).payload(value);
+        let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0])
+            .partition(0)
+            .payload(value);
         producer.send(record, Duration::from_secs(30))
     });
     for sent in futures::future::join_all(sends).await {
         sent.unwrap();
     }
     kafka.stop();
-    kafka.log_files(&stage.mapping.topics[0], 0).iter().for_each(|file| damage(file));
+    kafka
+        .log_files(&stage.mapping.topics[0], 0)
+        .iter()
+        .for_each(|file| damage(file));
     kafka.start_again();
 
     let control = free_address();
     let folder = project(&template(&stage));
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let mut usher = std::process::Command::new(env!("CARGO_BIN_EXE_usher"));
-    usher.args(["up", "--control", &control.to_string()]).current_dir(folder.path()).env_remove("RUST_LOG");
-    let _host = Killed(usher.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
-    let named = format!("{}-0 from offset 0 on cannot be read", stage.mapping.topics[0]);
+    usher
+        .args(["up", "--control", &control.to_string()])
+        .current_dir(folder.path())
+        .env_remove("RUST_LOG");
+    let _host = Killed(
+        usher
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap(),
+    );
+    let named = format!(
+        "{}-0 from offset 0 on cannot be read",
+        stage.mapping.topics[0]
+    );
     eventually("/health names the partition", async || {
-        let answer = reqwest::get(format!("http://{control}/health")).await.ok()?;
+        let answer = reqwest::get(format!("http://{control}/health"))
+            .await
+            .ok()?;
         (answer.status() == 503 && answer.text().await.ok()?.contains(&named)).then_some(())
     })
     .await;
@@ -155,14 +207,38 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
 
     // an operator passes over the batch
     stage.produce(0, &["behind the batch".to_owned()]).await;
-    let seek = ["offsets", "seek", "Behave.Records", "--partition", "0", "--to", "50", "--apply", "--control"];
+    let seek = [
+        "offsets",
+        "seek",
+        "Behave.Records",
+        "--partition",
+        "0",
+        "--to",
+        "50",
+        "--apply",
+        "--control",
+    ];
     let mut usher = std::process::Command::new(env!("CARGO_BIN_EXE_usher"));
-    let output = usher.args(seek).arg(control.to_string()).current_dir(folder.path()).env_remove("RUST_LOG").output().unwrap();
+    let output = usher
+        .args(seek)
+        .arg(control.to_string())
+        .current_dir(folder.path())
+        .env_remove("RUST_LOG")
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{output:?}");
     let passed = (0, 50, "behind the batch".to_owned());
-    eventually("the partition is read again", async || stage.seen().contains(&passed).then_some(())).await;
+    eventually("the partition is read again", async || {
+        stage.seen().contains(&passed).then_some(())
+    })
+    .await;
     eventually("/health is well", async || {
-        (reqwest::get(format!("http://{control}/health")).await.ok()?.status() == 200).then_some(())
+        (reqwest::get(format!("http://{control}/health"))
+            .await
+            .ok()?
+            .status()
+            == 200)
+            .then_some(())
     })
     .await;
 }

@@ -18,7 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What a template with these access configurations resolves to; secrets by name and content.
 fn resolved(servers: &str, access: &[&str], secrets: &[(&str, serde_json::Value)]) -> Security {
     let folder = TempDir::new().unwrap();
-    let list: Vec<String> = access.iter().map(|kind| format!("{{Type: {kind}, URI: 'arn:{kind}'}}")).collect();
+    let list: Vec<String> = access
+        .iter()
+        .map(|kind| format!("{{Type: {kind}, URI: 'arn:{kind}'}}"))
+        .collect();
     let event = format!(
         "Events: {{E: {{Type: SelfManagedKafka, Properties: {{Topics: [t], KafkaBootstrapServers: ['{servers}'], SourceAccessConfigurations: [{}]}}}}}}",
         list.join(", ")
@@ -28,29 +31,43 @@ fn resolved(servers: &str, access: &[&str], secrets: &[(&str, serde_json::Value)
         std::fs::write(folder.path().join(kind), content.to_string()).unwrap();
         settings.extend(["'arn:", kind, "' = '", kind, "'\n"]);
     }
-    for (name, text) in [("template.yaml", function(&event)), ("usher.toml", settings)] {
+    for (name, text) in [
+        ("template.yaml", function(&event)),
+        ("usher.toml", settings),
+    ] {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
     std::fs::create_dir(folder.path().join("worker")).unwrap();
-    std::fs::write(folder.path().join("worker/Cargo.toml"), "[package]\nname = 'worker'\n").unwrap();
+    std::fs::write(
+        folder.path().join("worker/Cargo.toml"),
+        "[package]\nname = 'worker'\n",
+    )
+    .unwrap();
     let file = folder.path().join("template.yaml");
     let app = template::load(&file, &Project::load(&file, &Arguments::default()).unwrap()).unwrap();
     for (_, content) in secrets {
         let printed = format!("{:?} {:?}", app.kafka, app.warnings);
         for hidden in ["password", "privateKey"] {
-            assert!(content[hidden].as_str().is_none_or(|text| !printed.contains(text)), "{hidden} is printed");
+            assert!(
+                content[hidden]
+                    .as_str()
+                    .is_none_or(|text| !printed.contains(text)),
+                "{hidden} is printed"
+            );
         }
     }
     app.kafka[0].security.clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn records_come_through_every_login_and_through_client_certificates_and_wrong_ones_are_named() {
+async fn records_come_through_every_login_and_through_client_certificates_and_wrong_ones_are_named()
+{
     let kafka = OwnKafka::secured();
     let [login_brokers, mutual_brokers] = kafka.secured_brokers();
     let ca = json!({ "certificate": kafka.pem("ca.pem") });
     let login = |password: &str| json!({ "username": "alice", "password": password });
-    let own = json!({ "certificate": kafka.pem("alice.pem"), "privateKey": kafka.pem("alice.key") });
+    let own =
+        json!({ "certificate": kafka.pem("alice.pem"), "privateKey": kafka.pem("alice.key") });
     let authority = "SERVER_ROOT_CA_CERTIFICATE";
 
     let mut stage = Stage::at(kafka.brokers(), 1).await;
@@ -61,7 +78,11 @@ async fn records_come_through_every_login_and_through_client_certificates_and_wr
         ("BASIC_AUTH", &login_brokers, login("alice-secret")),
         ("CLIENT_CERTIFICATE_TLS_AUTH", &mutual_brokers, own.clone()),
     ] {
-        stage.mapping.security = resolved(brokers, &[kind, authority], &[(kind, secret), (authority, ca.clone())]);
+        stage.mapping.security = resolved(
+            brokers,
+            &[kind, authority],
+            &[(kind, secret), (authority, ca.clone())],
+        );
         stage.mapping.bootstrap_servers.clone_from(brokers);
         stage.produce(0, &values(so_far..so_far + 3)).await;
         so_far += 3;
@@ -74,17 +95,39 @@ async fn records_come_through_every_login_and_through_client_certificates_and_wr
     let (scram, mutual) = ("SASL_SCRAM_512_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH");
     let ask = async |brokers: &String, security: Security| {
         let brokers = brokers.clone();
-        tokio::task::spawn_blocking(move || reach(&brokers, &security, &[], PATIENCE)).await.unwrap().unwrap_err()
+        tokio::task::spawn_blocking(move || reach(&brokers, &security, &[], PATIENCE))
+            .await
+            .unwrap()
+            .unwrap_err()
     };
-    let wrong = resolved(&login_brokers, &[scram, authority], &[(scram, login("guess")), (authority, ca.clone())]);
+    let wrong = resolved(
+        &login_brokers,
+        &[scram, authority],
+        &[(scram, login("guess")), (authority, ca.clone())],
+    );
     let said = ask(&login_brokers, wrong).await;
-    assert!(said.contains("does not accept the login") && !said.contains("guess"), "{said}");
+    assert!(
+        said.contains("does not accept the login") && !said.contains("guess"),
+        "{said}"
+    );
     let stranger = json!({ "certificate": kafka.pem("alice.pem") });
-    let wrong = resolved(&login_brokers, &[scram, authority], &[(scram, login("alice-secret")), (authority, stranger)]);
+    let wrong = resolved(
+        &login_brokers,
+        &[scram, authority],
+        &[(scram, login("alice-secret")), (authority, stranger)],
+    );
     let said = ask(&login_brokers, wrong).await;
-    assert!(said.contains("do not trust each other") && said.contains(authority), "{said}");
-    let mismatched = json!({ "certificate": kafka.pem("alice.pem"), "privateKey": kafka.pem("broker.key") });
-    let wrong = resolved(&mutual_brokers, &[mutual, authority], &[(mutual, mismatched), (authority, ca)]);
+    assert!(
+        said.contains("do not trust each other") && said.contains(authority),
+        "{said}"
+    );
+    let mismatched =
+        json!({ "certificate": kafka.pem("alice.pem"), "privateKey": kafka.pem("broker.key") });
+    let wrong = resolved(
+        &mutual_brokers,
+        &[mutual, authority],
+        &[(mutual, mismatched), (authority, ca)],
+    );
     let said = ask(&mutual_brokers, wrong).await;
     assert!(said.contains("usher.toml names"), "{said}");
 }

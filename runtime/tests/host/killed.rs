@@ -77,35 +77,73 @@ Resources:
             stage.mapping.bootstrap_servers,
             stage.mapping.group,
         );
-        Self { stage, queue, folder: project(&template), invoke: free_address() }
+        Self {
+            stage,
+            queue,
+            folder: project(&template),
+            invoke: free_address(),
+        }
     }
 
     fn up(&self) -> Child {
         let (control, invoke) = (free_address().to_string(), self.invoke.to_string());
-        let arguments = ["up", "--control", &control, "--listen", &invoke, "--sqs-endpoint", &endpoint()];
-        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let arguments = [
+            "up",
+            "--control",
+            &control,
+            "--listen",
+            &invoke,
+            "--sqs-endpoint",
+            &endpoint(),
+        ];
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
         let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-        usher.args(arguments).current_dir(self.folder.path()).env_remove("RUST_LOG");
-        usher.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+        usher
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_remove("RUST_LOG");
+        usher
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap()
     }
 
     /// Sends to all three until told to stop.
     async fn load(&self, stop: &AtomicBool) -> Sent {
         let mut sent = Sent::default();
         let queue = format!("{}/000000000000/{}", endpoint(), self.queue);
-        let (servers, topic) = (&self.stage.mapping.bootstrap_servers, &self.stage.mapping.topics[0]);
-        let producer: FutureProducer =
-            ClientConfig::new().set("bootstrap.servers", servers).set("linger.ms", "1").create().unwrap();
+        let (servers, topic) = (
+            &self.stage.mapping.bootstrap_servers,
+            &self.stage.mapping.topics[0],
+        );
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", servers)
+            .set("linger.ms", "1")
+            .create()
+            .unwrap();
         let (sqs, http) = (client(&endpoint()), reqwest::Client::new());
-        let function = format!("http://{}/2015-03-31/functions/Behave/invocations", self.invoke);
+        let function = format!(
+            "http://{}/2015-03-31/functions/Behave/invocations",
+            self.invoke
+        );
         for round in 0.. {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            let values: Vec<String> = (sent.records..sent.records + AT_ONCE).map(|value| value.to_string()).collect();
-            let all = (0..PARTITIONS).flat_map(|partition| values.iter().map(move |value| (partition, value)));
+            let values: Vec<String> = (sent.records..sent.records + AT_ONCE)
+                .map(|value| value.to_string())
+                .collect();
+            let all = (0..PARTITIONS)
+                .flat_map(|partition| values.iter().map(move |value| (partition, value)));
             let sends = all.map(|(partition, value)| {
-                let record: FutureRecord<'_, (), String> = FutureRecord::to(topic).partition(partition).payload(value);
+                let record: FutureRecord<'_, (), String> =
+                    FutureRecord::to(topic).partition(partition).payload(value);
                 producer.send(record, Duration::from_secs(30))
             });
             for taken in futures::future::join_all(sends).await {
@@ -114,12 +152,24 @@ Resources:
             sent.records += AT_ONCE;
             // the host makes its queue when it first starts
             let message = format!("message-{round}");
-            if sqs.send_message().queue_url(&queue).message_body(&message).send().await.is_ok() {
+            if sqs
+                .send_message()
+                .queue_url(&queue)
+                .message_body(&message)
+                .send()
+                .await
+                .is_ok()
+            {
                 sent.messages.insert(message);
             }
             let event = format!("event-{round}");
             let body = serde_json::json!({ "do": "record", "text": &event }).to_string();
-            let asked = http.post(&function).header("X-Amz-Invocation-Type", "Event").body(body).send().await;
+            let asked = http
+                .post(&function)
+                .header("X-Amz-Invocation-Type", "Event")
+                .body(body)
+                .send()
+                .await;
             if asked.is_ok_and(|answer| answer.status() == StatusCode::ACCEPTED) {
                 sent.events.insert(event);
             }
@@ -129,7 +179,8 @@ Resources:
     }
 
     fn seen(&self) -> Seen {
-        let text = std::fs::read_to_string(self.stage.folder.path().join("seen")).unwrap_or_default();
+        let text =
+            std::fs::read_to_string(self.stage.folder.path().join("seen")).unwrap_or_default();
         let mut seen = Seen::default();
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
@@ -138,9 +189,14 @@ Resources:
                 [partition, offset, value] => {
                     let partition = partition.rsplit_once('-').unwrap().1.parse().unwrap();
                     assert_eq!(offset, value, "a partition's values count its records");
-                    seen.records.entry(partition).or_default().push(offset.parse().unwrap());
+                    seen.records
+                        .entry(partition)
+                        .or_default()
+                        .push(offset.parse().unwrap());
                 }
-                [_id, _receives, _batch, "done", message] => _ = seen.messages.insert(message.to_owned()),
+                [_id, _receives, _batch, "done", message] => {
+                    _ = seen.messages.insert(message.to_owned())
+                }
                 _ => panic!("the function wrote {line:?}"),
             }
         }
@@ -167,11 +223,15 @@ impl Seen {
 }
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+    std::env::var(name).ok().map(|text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is no number"))
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_what_was_not_committed() {
+async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_what_was_not_committed()
+ {
     let kills = number("KILLS").unwrap_or(10);
     let seed = number("KILL_SEED").unwrap_or_else(rand::random);
     let mut moments = StdRng::seed_from_u64(seed);
@@ -186,38 +246,64 @@ async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_
     for _ in 0..kills {
         let mut host = world.up();
         sleep(moments.random_range(Duration::ZERO..LONGEST)).await;
-        assert!(host.try_wait().unwrap().is_none(), "KILL_SEED={seed}: the host ended by itself");
+        assert!(
+            host.try_wait().unwrap().is_none(),
+            "KILL_SEED={seed}: the host ended by itself"
+        );
         host.kill().unwrap();
         host.wait().unwrap();
         let seen = world.seen();
         for partition in 0..PARTITIONS {
             let handled = seen.records.get(&partition).map_or(0, Vec::len);
-            reads_from.push((partition, handled, world.stage.committed(partition).await.unwrap_or(0)));
+            reads_from.push((
+                partition,
+                handled,
+                world.stage.committed(partition).await.unwrap_or(0),
+            ));
         }
     }
     let mut host = world.up();
     stop.store(true, Ordering::Relaxed);
     let sent = load.await.unwrap();
-    eventually(&format!("KILL_SEED={seed}: everything that was accepted is done"), async || {
-        world.seen().has_all(&sent).then_some(())
-    })
+    eventually(
+        &format!("KILL_SEED={seed}: everything that was accepted is done"),
+        async || world.seen().has_all(&sent).then_some(()),
+    )
     .await;
     host.kill().unwrap();
     host.wait().unwrap();
 
-    assert!(!sent.messages.is_empty() && !sent.events.is_empty(), "KILL_SEED={seed}: the load reached the host");
+    assert!(
+        !sent.messages.is_empty() && !sent.events.is_empty(),
+        "KILL_SEED={seed}: the load reached the host"
+    );
     for (partition, offsets) in world.seen().records {
         for (_, handled, committed) in reads_from.iter().filter(|(of, _, _)| *of == partition) {
-            let repeated = offsets[*handled..].iter().find(|offset| *offset < committed);
-            assert_eq!(repeated, None, "KILL_SEED={seed}: partition {partition} was committed up to {committed}");
+            let repeated = offsets[*handled..]
+                .iter()
+                .find(|offset| *offset < committed);
+            assert_eq!(
+                repeated, None,
+                "KILL_SEED={seed}: partition {partition} was committed up to {committed}"
+            );
         }
         let (mut next, mut back) = (0, 0);
         for offset in offsets {
-            assert!(offset <= next, "KILL_SEED={seed}: partition {partition} went from {} to {offset}", next - 1);
+            assert!(
+                offset <= next,
+                "KILL_SEED={seed}: partition {partition} went from {} to {offset}",
+                next - 1
+            );
             back += u64::from(offset < next);
             next = offset + 1;
         }
-        assert!(back <= kills, "KILL_SEED={seed}: partition {partition} was read again {back} times after {kills} kills");
-        assert_eq!(next, sent.records, "KILL_SEED={seed}: partition {partition}");
+        assert!(
+            back <= kills,
+            "KILL_SEED={seed}: partition {partition} was read again {back} times after {kills} kills"
+        );
+        assert_eq!(
+            next, sent.records,
+            "KILL_SEED={seed}: partition {partition}"
+        );
     }
 }

@@ -19,12 +19,17 @@ async fn transaction_markers_and_aborted_records_are_no_lag() {
     // two records and a marker
     let all_read = async |end: i64| {
         let partition = eventually("all is read", async || {
-            let partition = host.json("/_usher/status").await["mappings"][0]["partitions"][0].clone();
-            (partition["lag"] == 0 && partition["end"] == end && partition["position"] == end).then_some(partition)
+            let partition =
+                host.json("/_usher/status").await["mappings"][0]["partitions"][0].clone();
+            (partition["lag"] == 0 && partition["end"] == end && partition["position"] == end)
+                .then_some(partition)
         })
         .await;
         assert_eq!(partition["health"]["state"], "ok", "{partition}");
-        eventually("it is committed", async || (stage.committed(0).await == Some(end)).then_some(())).await;
+        eventually("it is committed", async || {
+            (stage.committed(0).await == Some(end)).then_some(())
+        })
+        .await;
     };
     all_read(3).await;
     producer.begin_transaction().unwrap();
@@ -32,8 +37,14 @@ async fn transaction_markers_and_aborted_records_are_no_lag() {
     block_in_place(|| producer.abort_transaction(PATIENCE)).unwrap();
     all_read(7).await;
     assert!(!host.seen().contains("three"), "aborted");
-    let labels = format!("{{mapping=\"Worker.Orders\",topic=\"{}\",partition=\"0\"}}", stage.mapping.topics[0]);
-    assert_eq!(host.metric(&format!("usher_kafka_lag{labels}")).await, Some(0.0));
+    let labels = format!(
+        "{{mapping=\"Worker.Orders\",topic=\"{}\",partition=\"0\"}}",
+        stage.mapping.topics[0]
+    );
+    assert_eq!(
+        host.metric(&format!("usher_kafka_lag{labels}")).await,
+        Some(0.0)
+    );
     stage.produce(0, &["six".to_owned()]).await;
     host.eventually_seen("six").await;
     all_read(8).await;
@@ -45,18 +56,32 @@ async fn offsets_list_counts_no_transaction_markers() {
     let mut host = Host::of(&stage, &[]);
     stage.produce(0, &["one".to_owned()]).await;
     host.up().await;
-    eventually("all is done", async || (stage.committed(0).await == Some(1)).then_some(())).await;
+    eventually("all is done", async || {
+        (stage.committed(0).await == Some(1)).then_some(())
+    })
+    .await;
     drop(host);
     let host = Host::of(&stage, &[]);
     let producer = transaction(&stage);
     send(&producer, &stage, &["two", "three"]).await;
     block_in_place(|| producer.abort_transaction(PATIENCE)).unwrap();
     let lag = |listed: &str| {
-        let row = listed.lines().find(|line| line.contains(&format!("{}-0", stage.mapping.topics[0]))).unwrap().to_owned();
-        row.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>()
+        let row = listed
+            .lines()
+            .find(|line| line.contains(&format!("{}-0", stage.mapping.topics[0])))
+            .unwrap()
+            .to_owned();
+        row.split_whitespace()
+            .skip(1)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let listed = host.said(&["offsets", "list"]);
-    assert_eq!(lag(&listed), ["1", "0", "4", "0"], "committed, start, end, lag: {listed}");
+    assert_eq!(
+        lag(&listed),
+        ["1", "0", "4", "0"],
+        "committed, start, end, lag: {listed}"
+    );
     stage.produce(0, &["four".to_owned()]).await;
     let listed = host.said(&["offsets", "list"]);
     assert_eq!(lag(&listed), ["1", "0", "5", "1"], "{listed}");
@@ -66,13 +91,16 @@ async fn offsets_list_counts_no_transaction_markers() {
 async fn a_partition_that_is_full_shows_all_of_its_lag() {
     let stage = Stage::new(1).await;
     let mut host = Host::of(&stage, &[]);
-    let large: Vec<String> = (0..3_000).map(|n| format!("{n} {}", "x".repeat(3_000))).collect();
+    let large: Vec<String> = (0..3_000)
+        .map(|n| format!("{n} {}", "x".repeat(3_000)))
+        .collect();
     stage.produce(0, &["always-fail".to_owned()]).await;
     stage.produce(0, &large).await;
     host.up().await;
     let lag = async |lag: i64| {
         eventually("the lag is the log's", async || {
-            let partition = host.json("/_usher/status").await["mappings"][0]["partitions"][0].clone();
+            let partition =
+                host.json("/_usher/status").await["mappings"][0]["partitions"][0].clone();
             (partition["lag"] == lag && partition["position"] == 0).then_some(())
         })
         .await;

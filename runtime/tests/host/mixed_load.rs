@@ -75,7 +75,11 @@ impl World {
         let stage = Stage::new(PARTITIONS).await;
         let second = stage.another_topic(1).await;
         let destination = topic(&stage, "max.message.bytes", DESTINATION_LIMIT).await;
-        let (servers, topic, group) = (&stage.mapping.bootstrap_servers, &stage.mapping.topics[0], &stage.mapping.group);
+        let (servers, topic, group) = (
+            &stage.mapping.bootstrap_servers,
+            &stage.mapping.topics[0],
+            &stage.mapping.group,
+        );
         let seen = stage.folder.path().join("seen");
         let template = format!(
             "\
@@ -110,14 +114,30 @@ Resources:
             seen.display(),
         );
         let folder = project(&template);
-        Self { stage, second, destination, folder, control: free_address().to_string() }
+        Self {
+            stage,
+            second,
+            destination,
+            folder,
+            control: free_address().to_string(),
+        }
     }
 
     fn up(&self) -> Killed {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-        usher.args(["up", "--control", &self.control]).current_dir(self.folder.path()).env_remove("RUST_LOG");
-        Killed(usher.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap())
+        usher
+            .args(["up", "--control", &self.control])
+            .current_dir(self.folder.path())
+            .env_remove("RUST_LOG");
+        Killed(
+            usher
+                .stdin(Stdio::null())
+                .stdout(log.try_clone().unwrap())
+                .stderr(log)
+                .spawn()
+                .unwrap(),
+        )
     }
 
     fn topic(&self) -> &str {
@@ -126,26 +146,36 @@ Resources:
 
     fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.stage.mapping.bootstrap_servers).set("linger.ms", "1");
+        config
+            .set("bootstrap.servers", &self.stage.mapping.bootstrap_servers)
+            .set("linger.ms", "1");
         config
     }
 
     /// Values that the function processed.
     fn handled(&self) -> BTreeSet<String> {
-        let text = std::fs::read_to_string(self.stage.folder.path().join("seen")).unwrap_or_default();
-        text.lines().map(|line| line.splitn(3, ' ').nth(2).unwrap().to_owned()).collect()
+        let text =
+            std::fs::read_to_string(self.stage.folder.path().join("seen")).unwrap_or_default();
+        text.lines()
+            .map(|line| line.splitn(3, ' ').nth(2).unwrap().to_owned())
+            .collect()
     }
 
     /// Everything in the destination once both kinds of failure records are there: (whole, without payload).
     async fn failure_records(&self, sent: &Sent) -> (BTreeSet<Position>, BTreeSet<Position>) {
-        let consumer: StreamConsumer =
-            self.client().set("group.id", crate::kafka::random()).set("auto.offset.reset", "earliest").create().unwrap();
+        let consumer: StreamConsumer = self
+            .client()
+            .set("group.id", crate::kafka::random())
+            .set("auto.offset.reset", "earliest")
+            .create()
+            .unwrap();
         consumer.subscribe(&[&self.destination]).unwrap();
         let (mut whole, mut reduced) = (BTreeSet::new(), BTreeSet::new());
         while whole.len() < sent.failing.len() || reduced.len() < sent.oversize.len() {
             let next = tokio::time::timeout(Duration::from_secs(60), consumer.recv()).await;
             let Ok(message) = next else {
-                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+                let log =
+                    std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
                 let (failing, oversize) = (sent.failing.len(), sent.oversize.len());
                 panic!(
                     "the destination has {} of {failing} and {} of {oversize}; the host's log:\n{log}",
@@ -156,7 +186,12 @@ Resources:
             let message = message.unwrap();
             let record: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
             if let Some(records) = record["payload"]["records"].as_object() {
-                whole.extend(records.values().flat_map(|records| records.as_array().unwrap()).map(position));
+                whole.extend(
+                    records
+                        .values()
+                        .flat_map(|records| records.as_array().unwrap())
+                        .map(position),
+                );
             } else {
                 reduced.insert(position(&record["payloadOmitted"]));
             }
@@ -167,7 +202,11 @@ Resources:
 
 /// Where a record stood, as the event and the failure record name it.
 fn position(of: &Value) -> Position {
-    let number = |name: &str| of[name].as_i64().or_else(|| of[name].as_str()?.parse().ok());
+    let number = |name: &str| {
+        of[name]
+            .as_i64()
+            .or_else(|| of[name].as_str()?.parse().ok())
+    };
     let both = number("partition").zip(number("offset"));
     let (partition, offset) = both.unwrap_or_else(|| panic!("{of} names partition and offset"));
     (partition as i32, offset)
@@ -189,33 +228,54 @@ struct Load<'a> {
 
 impl<'a> Load<'a> {
     fn new(world: &'a World) -> Self {
-        let transactional: FutureProducer = world.client().set("transactional.id", world.topic()).create().unwrap();
+        let transactional: FutureProducer = world
+            .client()
+            .set("transactional.id", world.topic())
+            .create()
+            .unwrap();
         transactional.init_transactions(SECONDS).unwrap();
         Self {
             world,
             plain: world.client().create().unwrap(),
-            zstd: world.client().set("compression.type", "zstd").create().unwrap(),
+            zstd: world
+                .client()
+                .set("compression.type", "zstd")
+                .create()
+                .unwrap(),
             transactional,
             admin: world.client().create().unwrap(),
-            oversize: format!("always-partial {}", STANDARD.encode(rand::random_iter().take(OVERSIZE).collect::<Vec<u8>>())),
+            oversize: format!(
+                "always-partial {}",
+                STANDARD.encode(rand::random_iter().take(OVERSIZE).collect::<Vec<u8>>())
+            ),
             fencings: Vec::new(),
             sent: Sent::default(),
         }
     }
 
-    async fn send(producer: &FutureProducer, topic: &str, partition: i32, values: &[String]) -> Vec<Position> {
+    async fn send(
+        producer: &FutureProducer,
+        topic: &str,
+        partition: i32,
+        values: &[String],
+    ) -> Vec<Position> {
         let sends = values.iter().map(|value| {
-            let record: FutureRecord<'_, (), String> = FutureRecord::to(topic).partition(partition).payload(value);
+            let record: FutureRecord<'_, (), String> =
+                FutureRecord::to(topic).partition(partition).payload(value);
             producer.send(record, SECONDS)
         });
         let sent = futures::future::join_all(sends).await;
-        sent.into_iter().map(|sent| sent.map(|sent| (sent.partition, sent.offset)).unwrap()).collect()
+        sent.into_iter()
+            .map(|sent| sent.map(|sent| (sent.partition, sent.offset)).unwrap())
+            .collect()
     }
 
     async fn round(&mut self, round: usize) {
         let (topic, partition) = (self.world.topic(), (round % PARTITIONS as usize) as i32);
         for partition in 0..PARTITIONS {
-            let values: Vec<String> = (0..GOOD).map(|n| format!("good {partition} {round} {n}")).collect();
+            let values: Vec<String> = (0..GOOD)
+                .map(|n| format!("good {partition} {round} {n}"))
+                .collect();
             Self::send(&self.plain, topic, partition, &values).await;
             self.sent.good.extend(values);
         }
@@ -227,12 +287,27 @@ impl<'a> Load<'a> {
         self.sent.good.insert(odd);
 
         let compressed = format!("zstd {round} {}", "x".repeat(2_000));
-        Self::send(&self.zstd, topic, partition, std::slice::from_ref(&compressed)).await;
+        Self::send(
+            &self.zstd,
+            topic,
+            partition,
+            std::slice::from_ref(&compressed),
+        )
+        .await;
         self.sent.good.insert(compressed);
 
-        for (commits, value) in [(true, format!("committed {round}")), (false, format!("aborted {round}"))] {
+        for (commits, value) in [
+            (true, format!("committed {round}")),
+            (false, format!("aborted {round}")),
+        ] {
             self.transactional.begin_transaction().unwrap();
-            Self::send(&self.transactional, topic, partition, std::slice::from_ref(&value)).await;
+            Self::send(
+                &self.transactional,
+                topic,
+                partition,
+                std::slice::from_ref(&value),
+            )
+            .await;
             if commits {
                 block_in_place(|| self.transactional.commit_transaction(SECONDS)).unwrap();
                 self.sent.good.insert(value);
@@ -242,24 +317,45 @@ impl<'a> Load<'a> {
             }
         }
 
-        let failing = Self::send(&self.plain, topic, partition, &["always-partial".to_owned()]).await;
+        let failing = Self::send(
+            &self.plain,
+            topic,
+            partition,
+            &["always-partial".to_owned()],
+        )
+        .await;
         self.sent.failing.extend(failing);
-        self.sent.oversize.extend(Self::send(&self.plain, topic, partition, std::slice::from_ref(&self.oversize)).await);
+        self.sent.oversize.extend(
+            Self::send(
+                &self.plain,
+                topic,
+                partition,
+                std::slice::from_ref(&self.oversize),
+            )
+            .await,
+        );
 
         let second = &self.world.second;
         let (deleted, kept) = (format!("deleted {round}"), format!("kept {round}"));
         let end = Self::send(&self.plain, second, 0, std::slice::from_ref(&deleted)).await[0].1 + 1;
         self.sent.deleted.insert(deleted);
         let mut before = TopicPartitionList::new();
-        before.add_partition_offset(second, 0, Offset::Offset(end)).unwrap();
-        self.admin.delete_records(&before, &AdminOptions::new()).await.unwrap();
+        before
+            .add_partition_offset(second, 0, Offset::Offset(end))
+            .unwrap();
+        self.admin
+            .delete_records(&before, &AdminOptions::new())
+            .await
+            .unwrap();
         Self::send(&self.plain, second, 0, std::slice::from_ref(&kept)).await;
         self.sent.good.insert(kept);
 
         if round % FENCING == FIRST_FENCING {
             let (config, group) = (self.world.client(), self.world.stage.mapping.group.clone());
             let topic = topic.to_owned();
-            self.fencings.push(tokio::task::spawn_blocking(move || fence(config, &group, &topic)));
+            self.fencings.push(tokio::task::spawn_blocking(move || {
+                fence(config, &group, &topic)
+            }));
         }
     }
 }
@@ -269,13 +365,23 @@ impl<'a> Load<'a> {
 fn fence(mut config: ClientConfig, group: &str, topic: &str) -> bool {
     let probe: BaseConsumer = config.create().unwrap();
     let groups = probe.fetch_group_list(Some(group), SECONDS).unwrap();
-    let mut members = groups.groups().iter().flat_map(rdkafka::groups::GroupInfo::members);
-    let Some(member) = members.next() else { return false };
+    let mut members = groups
+        .groups()
+        .iter()
+        .flat_map(rdkafka::groups::GroupInfo::members);
+    let Some(member) = members.next() else {
+        return false;
+    };
     // Kafka names a static member by its instance and a UUID
     let instance = &member.id()[..member.id().len() - 37];
-    config.set("group.id", group).set("group.instance.id", instance).set("enable.auto.commit", "false");
+    config
+        .set("group.id", group)
+        .set("group.instance.id", instance)
+        .set("enable.auto.commit", "false");
     // a static member keeps its partitions until its session ends: the shortest that the broker accepts
-    config.set("partition.assignment.strategy", "cooperative-sticky").set("session.timeout.ms", "6000");
+    config
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", "6000");
     let intruder: BaseConsumer = config.create().unwrap();
     intruder.subscribe(&[topic]).unwrap();
     let until = std::time::Instant::now() + Duration::from_secs(20);
@@ -287,10 +393,16 @@ fn fence(mut config: ClientConfig, group: &str, topic: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counts_agree_under_a_mixed_load_of_bad_input() {
-    let seconds = std::env::var("MIXED_SECONDS").map_or(10, |text| text.parse().expect("MIXED_SECONDS is a number"));
+    let seconds = std::env::var("MIXED_SECONDS")
+        .map_or(10, |text| text.parse().expect("MIXED_SECONDS is a number"));
     let world = World::new().await;
     let mut host = world.up();
-    eventually("the host answers", async || reqwest::get(format!("http://{}/health", world.control)).await.ok()).await;
+    eventually("the host answers", async || {
+        reqwest::get(format!("http://{}/health", world.control))
+            .await
+            .ok()
+    })
+    .await;
 
     let mut load = Load::new(&world);
     let end = Instant::now() + Duration::from_secs(seconds);
@@ -311,9 +423,18 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
         handled = eventually("further records are handled", more).await;
     }
     let (whole, reduced) = world.failure_records(&sent).await;
-    assert!(host.0.try_wait().unwrap().is_none(), "the host that was started still runs");
-    let fenced = fencings.iter().filter(|fenced| *fenced.as_ref().unwrap()).count();
-    assert!(fenced > 0, "a second member took the partitions over, and the mapping came back");
+    assert!(
+        host.0.try_wait().unwrap().is_none(),
+        "the host that was started still runs"
+    );
+    let fenced = fencings
+        .iter()
+        .filter(|fenced| *fenced.as_ref().unwrap())
+        .count();
+    assert!(
+        fenced > 0,
+        "a second member took the partitions over, and the mapping came back"
+    );
     println!(
         "in {seconds} s: {} good records handled, {} aborted ones kept out, {} failing in the destination, {} of them without \
          payload, {} of {} read before their deletion, fenced {} times",
@@ -326,7 +447,14 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
         fenced,
     );
 
-    let more: Vec<_> = handled.difference(&sent.good).filter(|value| !sent.deleted.contains(*value)).collect();
+    let more: Vec<_> = handled
+        .difference(&sent.good)
+        .filter(|value| !sent.deleted.contains(*value))
+        .collect();
     assert_eq!(more, Vec::<&String>::new(), "nothing else was handled");
-    assert_eq!((whole, reduced), (sent.failing, sent.oversize), "the destination has each failing record");
+    assert_eq!(
+        (whole, reduced),
+        (sent.failing, sent.oversize),
+        "the destination has each failing record"
+    );
 }

@@ -13,7 +13,10 @@ async fn metrics_count_what_functions_do_and_carry_what_they_print() {
     application.send(&application.queue, "hello").await;
     let text = eventually("all of it is counted", async || {
         let text = application.metrics().await;
-        let queue = format!("usher_sqs_deleted_total{{mapping=\"Behave.Jobs\",queue=\"{}\"}} 1\n", application.queue);
+        let queue = format!(
+            "usher_sqs_deleted_total{{mapping=\"Behave.Jobs\",queue=\"{}\"}} 1\n",
+            application.queue
+        );
         let parts = [
             queue.as_str(),
             "usher_function_errors_total{function=\"Behave\"} ",
@@ -25,7 +28,10 @@ async fn metrics_count_what_functions_do_and_carry_what_they_print() {
         (failed && parts.iter().all(|part| text.contains(part))).then_some(text)
     })
     .await;
-    let errors = text.lines().find_map(|line| line.strip_prefix("usher_function_errors_total{function=\"Behave\"} ")).unwrap();
+    let errors = text
+        .lines()
+        .find_map(|line| line.strip_prefix("usher_function_errors_total{function=\"Behave\"} "))
+        .unwrap();
     assert_ne!(errors, "0");
     let activity = application.get("/_usher/activity").await;
     assert_eq!(activity["failures"][0]["error"]["message"], HOSTILE);
@@ -37,29 +43,79 @@ async fn only_this_machine_is_answered_and_only_with_the_token_is_anything_chang
     let mut application = Application::new();
     application.up().await;
     let client = reqwest::Client::new();
-    for (header, value) in [("Host", "evil.example"), ("Origin", "http://evil.example"), ("Origin", "null")] {
+    for (header, value) in [
+        ("Host", "evil.example"),
+        ("Origin", "http://evil.example"),
+        ("Origin", "null"),
+    ] {
         for path in ["/_usher/", "/_usher/status", "/_usher/token", "/metrics"] {
-            let answer = client.get(application.url(path)).header(header, value).send().await.unwrap();
+            let answer = client
+                .get(application.url(path))
+                .header(header, value)
+                .send()
+                .await
+                .unwrap();
             assert_eq!(answer.status(), 403, "{path} {header}: {value}");
         }
     }
     let change = json!({ "target": "Behave", "setting": "concurrency", "value": "2" });
-    let token = application.get("/_usher/token").await["token"].as_str().unwrap().to_owned();
+    let token = application.get("/_usher/token").await["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     for wrong in ["", "0", &token[1..], &format!("{token}0")] {
-        assert_eq!(application.change(&[("x-usher-token", wrong)], &change).await.0, 403, "{wrong:?}");
+        assert_eq!(
+            application
+                .change(&[("x-usher-token", wrong)], &change)
+                .await
+                .0,
+            403,
+            "{wrong:?}"
+        );
     }
-    let foreign = application.change(&[("x-usher-token", &token), ("origin", "http://evil.example")], &change).await;
+    let foreign = application
+        .change(
+            &[("x-usher-token", &token), ("origin", "http://evil.example")],
+            &change,
+        )
+        .await;
     assert_eq!(foreign.0, 403);
-    for array in [json!(["Behave", "concurrency", "2"]), json!([change]), json!([])] {
-        assert_eq!(application.change(&[("x-usher-token", &token)], &array).await.0, 400, "{array}");
+    for array in [
+        json!(["Behave", "concurrency", "2"]),
+        json!([change]),
+        json!([]),
+    ] {
+        assert_eq!(
+            application
+                .change(&[("x-usher-token", &token)], &array)
+                .await
+                .0,
+            400,
+            "{array}"
+        );
     }
-    assert_eq!(application.get("/_usher/settings").await["changes"], json!([]));
-    let (status, answer) = application.change(&[("x-usher-token", &token)], &change).await;
+    assert_eq!(
+        application.get("/_usher/settings").await["changes"],
+        json!([])
+    );
+    let (status, answer) = application
+        .change(&[("x-usher-token", &token)], &change)
+        .await;
     assert_eq!((status, &answer["change"]["new"]), (200, &json!(2)));
 
-    let page = client.get(application.url("/_usher/")).send().await.unwrap();
-    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
-    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let page = client
+        .get(application.url("/_usher/"))
+        .send()
+        .await
+        .unwrap();
+    let policy = page.headers()["content-security-policy"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
     assert_eq!(page.headers()["x-content-type-options"], "nosniff");
 }
 
@@ -67,9 +123,16 @@ async fn only_this_machine_is_answered_and_only_with_the_token_is_anything_chang
 async fn metrics_stay_valid_whatever_functions_print() {
     let mut application = Application::new();
     application.up().await;
-    let metrics = ["Foo", "Foo_count", "foo", "Foo Sum", "Ä"].map(|name| json!({ "Name": name, "Unit": "a\"b\n" }));
-    let directive = |dimensions| json!({ "Namespace": "Shop", "Dimensions": [dimensions], "Metrics": metrics });
-    for dimensions in [json!(["Env", "env"]), json!(["Env"]), json!(["env"]), json!(["__name__", "le", "1-2"])] {
+    let metrics = ["Foo", "Foo_count", "foo", "Foo Sum", "Ä"]
+        .map(|name| json!({ "Name": name, "Unit": "a\"b\n" }));
+    let directive =
+        |dimensions| json!({ "Namespace": "Shop", "Dimensions": [dimensions], "Metrics": metrics });
+    for dimensions in [
+        json!(["Env", "env"]),
+        json!(["Env"]),
+        json!(["env"]),
+        json!(["__name__", "le", "1-2"]),
+    ] {
         let mut line = json!({ "_aws": { "CloudWatchMetrics": [directive(dimensions)] } });
         let values = [
             ("Foo", json!(1)),
@@ -78,7 +141,8 @@ async fn metrics_stay_valid_whatever_functions_print() {
             ("Foo Sum", json!(-2)),
             ("Ä", json!(0)),
         ];
-        let texts = ["Env", "env", "__name__", "le", "1-2"].map(|name| (name, json!("x\n\"\\\u{0}")));
+        let texts =
+            ["Env", "env", "__name__", "le", "1-2"].map(|name| (name, json!("x\n\"\\\u{0}")));
         for (name, value) in values.into_iter().chain(texts) {
             line[name] = value;
         }
@@ -90,9 +154,24 @@ async fn metrics_stay_valid_whatever_functions_print() {
     })
     .await;
     let families = check(&text).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"));
-    let printed = families.iter().filter(|family| family.starts_with("emf_shop_") && *family != "emf_shop_sold").count();
-    assert_eq!(printed, 5, "each metric is a family of its own: {families:?}");
-    assert!(text.contains("_sum{function=\"Behave\",unit=\"a\\\"b\\n\",d_env=") && text.contains("} +Inf\n"), "{text}");
+    let printed = families
+        .iter()
+        .filter(|family| family.starts_with("emf_shop_") && *family != "emf_shop_sold")
+        .count();
+    assert_eq!(
+        printed, 5,
+        "each metric is a family of its own: {families:?}"
+    );
+    assert!(
+        text.contains("_sum{function=\"Behave\",unit=\"a\\\"b\\n\",d_env=")
+            && text.contains("} +Inf\n"),
+        "{text}"
+    );
     let log = application.log();
-    assert_eq!(log.matches("the metric Foo_count of Shop is emf_shop_foo_count_").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("the metric Foo_count of Shop is emf_shop_foo_count_")
+            .count(),
+        1,
+        "{log}"
+    );
 }

@@ -15,7 +15,8 @@ use crate::support::{add_function, eventually};
 
 /// The function fails with this as its message: it must be shown as text, and run nowhere.
 pub(crate) const HOSTILE: &str = "<script>document.title=1</script><img src=x onerror=alert(1)>";
-const FAIL: &str = r#"{"do": "fail", "message": "<script>document.title=1</script><img src=x onerror=alert(1)>"}"#;
+const FAIL: &str =
+    r#"{"do": "fail", "message": "<script>document.title=1</script><img src=x onerror=alert(1)>"}"#;
 /// The function prints this.
 const METRIC: &str = r#"{"_aws":{"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"]],"Metrics":[{"Name":"Sold"}]}]},"Env":"test","Sold":2}"#;
 
@@ -61,7 +62,12 @@ Resources:
         );
         std::fs::write(folder.path().join("template.yaml"), template).unwrap();
         add_function(folder.path());
-        let application = Self { folder, control, queue, host: None };
+        let application = Self {
+            folder,
+            control,
+            queue,
+            host: None,
+        };
         application.settings("");
         application
     }
@@ -78,7 +84,10 @@ Resources:
 
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
-        command.current_dir(self.folder.path()).stdin(Stdio::null()).env_remove("RUST_LOG");
+        command
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .env_remove("RUST_LOG");
         command
     }
 
@@ -112,7 +121,11 @@ Resources:
     /// Standard output of a command that must succeed.
     pub(crate) fn said(&self, arguments: &[&str]) -> String {
         let output = self.usher(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -127,31 +140,65 @@ Resources:
     /// Starts the host and waits until it answers.
     pub(crate) async fn up(&mut self) {
         let log = std::fs::File::create(self.path().join("log")).unwrap();
-        let host = self.command().arg("up").stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let host = self
+            .command()
+            .arg("up")
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         self.host = Some(host);
-        eventually("the host answers", async || reqwest::get(self.url("/health")).await.ok().map(drop)).await;
+        eventually("the host answers", async || {
+            reqwest::get(self.url("/health")).await.ok().map(drop)
+        })
+        .await;
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        reqwest::get(self.url(path)).await.unwrap().json().await.unwrap()
+        reqwest::get(self.url(path))
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn metrics(&self) -> String {
-        reqwest::get(self.url("/metrics")).await.unwrap().text().await.unwrap()
+        reqwest::get(self.url("/metrics"))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
     }
 
     /// A change over HTTP, with these headers on top of its own.
-    pub(crate) async fn change(&self, headers: &[(&'static str, &str)], change: &Value) -> (u16, Value) {
-        let headers: HeaderMap =
-            headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap())).collect();
-        let request = reqwest::Client::new().post(self.url("/_usher/settings")).headers(headers).json(change);
+    pub(crate) async fn change(
+        &self,
+        headers: &[(&'static str, &str)],
+        change: &Value,
+    ) -> (u16, Value) {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()))
+            .collect();
+        let request = reqwest::Client::new()
+            .post(self.url("/_usher/settings"))
+            .headers(headers)
+            .json(change);
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
     pub(crate) async fn send(&self, queue: &str, body: &str) {
         let url = format!("{}/000000000000/{queue}", endpoint());
-        client(&endpoint()).send_message().queue_url(url).message_body(body).send().await.unwrap();
+        client(&endpoint())
+            .send_message()
+            .queue_url(url)
+            .message_body(body)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Messages in its queue, hidden ones included.

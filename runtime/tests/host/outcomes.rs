@@ -8,10 +8,15 @@ use usher::invocation::{Invoke as _, Outcome, Request};
 
 use crate::kafka::Stage;
 use crate::sqs_stage;
-use crate::support::{application, eventually, executables, function, invoke, options, pool, request};
+use crate::support::{
+    application, eventually, executables, function, invoke, options, pool, request,
+};
 
 /// How the host words the ends of processes that it killed itself.
-const HOSTS_WORDS: [&str; 2] = ["signal: killed (the host shut down)", "signal: killed (a fault of the host)"];
+const HOSTS_WORDS: [&str; 2] = [
+    "signal: killed (the host shut down)",
+    "signal: killed (a fault of the host)",
+];
 
 fn failing() -> [String; 2] {
     HOSTS_WORDS.map(|words| format!("fail-with:{words}"))
@@ -27,7 +32,14 @@ async fn kafka_retries_are_counted_whatever_the_message() {
     let seen = stage.eventually_seen(1).await;
     let status = running.handle.status();
     running.drain().await;
-    assert_eq!((seen[0].2.as_str(), status.records_discarded, status.failed_batches), ("good", 2, 6));
+    assert_eq!(
+        (
+            seen[0].2.as_str(),
+            status.records_discarded,
+            status.failed_batches
+        ),
+        ("good", 2, 6)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -36,7 +48,10 @@ async fn sqs_failures_are_left_whatever_the_message() {
     stage.mapping.batch_size = 1;
     stage.send(&failing()).await;
     let running = stage.start();
-    eventually("both failed", async || (running.handle.status().failed == 2).then_some(())).await;
+    eventually("both failed", async || {
+        (running.handle.status().failed == 2).then_some(())
+    })
+    .await;
     assert_eq!(running.handle.status().released, 0);
     running.drain().await;
 }
@@ -46,27 +61,46 @@ async fn sqs_failures_are_left_whatever_the_message() {
 async fn an_event_whose_instance_starts_is_not_throttled() {
     let pool = pool(function(&[("START_MS", "1500")]));
     let soon = Instant::now() + Duration::from_millis(100);
-    let event = Request { start_by: Some(soon), ..request(&json!({ "do": "echo" })) };
+    let event = Request {
+        start_by: Some(soon),
+        ..request(&json!({ "do": "echo" }))
+    };
     let response = pool.invoke(event, true).await.unwrap();
-    assert!(matches!(response.outcome, Outcome::Answer(_)) && Instant::now() > soon, "{response:?}");
+    assert!(
+        matches!(response.outcome, Outcome::Answer(_)) && Instant::now() > soon,
+        "{response:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_host_interrupts_an_invocation() {
-    let options = PoolOptions { drain: Duration::ZERO, ..options().0 };
+    let options = PoolOptions {
+        drain: Duration::ZERO,
+        ..options().0
+    };
     let pool = Pool::new(&application(function(&[])), &executables(), &options);
     for words in HOSTS_WORDS {
         let response = invoke(&pool, json!({ "do": "fail", "message": words })).await;
-        assert!(matches!(&response.outcome, Outcome::Error(error) if error.message == words), "{response:?}");
+        assert!(
+            matches!(&response.outcome, Outcome::Error(error) if error.message == words),
+            "{response:?}"
+        );
     }
     let running = tokio::spawn({
         let pool = pool.clone();
         async move { invoke(&pool, json!({ "do": "hang" })).await }
     });
     eventually("it runs", async || {
-        pool.stats().functions[0].instances.iter().any(|instance| !instance.in_flight.is_empty()).then_some(())
+        pool.stats().functions[0]
+            .instances
+            .iter()
+            .any(|instance| !instance.in_flight.is_empty())
+            .then_some(())
     })
     .await;
     pool.shutdown().await;
-    assert!(matches!(running.await.unwrap().outcome, Outcome::Interrupted(_)));
+    assert!(matches!(
+        running.await.unwrap().outcome,
+        Outcome::Interrupted(_)
+    ));
 }

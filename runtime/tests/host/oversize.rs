@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -19,14 +21,22 @@ use crate::support::eventually;
 const TWO_MEGABYTES: usize = 2_000_000;
 
 fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
-    ClientConfig::new().set("bootstrap.servers", &stage.mapping.bootstrap_servers).create().unwrap()
+    ClientConfig::new()
+        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .create()
+        .unwrap()
 }
 
 /// A topic of one partition with this setting.
 pub(crate) async fn topic(stage: &Stage, name: &str, value: &str) -> String {
     let topic = format!("host-{}", random());
     let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1)).set(name, value);
-    admin(stage).create_topics(&[new], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    admin(stage)
+        .create_topics(&[new], &AdminOptions::new())
+        .await
+        .unwrap()[0]
+        .as_ref()
+        .unwrap();
     topic
 }
 
@@ -41,7 +51,10 @@ async fn produce(stage: &Stage, topic: &str, key: Option<&str>, value: &str) {
     if let Some(key) = key {
         record = record.key(key);
     }
-    producer.send(record, Duration::from_secs(30)).await.unwrap();
+    producer
+        .send(record, Duration::from_secs(30))
+        .await
+        .unwrap();
 }
 
 /// A stage whose mapping gives records up at once, to this topic.
@@ -55,7 +68,11 @@ async fn failing_to(destination: &str, value: &str) -> (Stage, String) {
 }
 
 fn application(stage: &Stage) -> model::Application {
-    model::Application { kafka: vec![stage.mapping.clone()], functions: BTreeMap::new(), ..model::Application::default() }
+    model::Application {
+        kafka: vec![stage.mapping.clone()],
+        functions: BTreeMap::new(),
+        ..model::Application::default()
+    }
 }
 
 fn document(message: &impl Message) -> Value {
@@ -74,15 +91,30 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
     produce(&stage, &source, None, "fine").await;
     let running = stage.start();
     let found = stage.eventually_in(&letters, 2).await;
-    eventually("all is committed", async || (stage.committed(0).await == Some(3)).then_some(())).await;
+    eventually("all is committed", async || {
+        (stage.committed(0).await == Some(3)).then_some(())
+    })
+    .await;
     let status = running.handle.status();
     running.drain().await;
-    assert_eq!((status.failure_records_reduced, status.records_lost, status.problem), (1, 0, None));
-    assert!(document(&found[0])["payload"].is_object(), "what fits is whole");
+    assert_eq!(
+        (
+            status.failure_records_reduced,
+            status.records_lost,
+            status.problem
+        ),
+        (1, 0, None)
+    );
+    assert!(
+        document(&found[0])["payload"].is_object(),
+        "what fits is whole"
+    );
     let reduced = document(&found[1]);
-    let place =
-        json!({ "reason": "TooLargeForDestination", "topic": source, "partition": 0, "offset": "1", "valueSize": large.len() });
-    assert_eq!((reduced.get("payload"), &reduced["payloadOmitted"]), (None, &place));
+    let place = json!({ "reason": "TooLargeForDestination", "topic": source, "partition": 0, "offset": "1", "valueSize": large.len() });
+    assert_eq!(
+        (reduced.get("payload"), &reduced["payloadOmitted"]),
+        (None, &place)
+    );
     assert_eq!(found[1].key(), Some(&b"buyer 7"[..]));
 
     let app = application(&stage);
@@ -90,7 +122,10 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
     let replayed = parked::replay(&app, &place, 10, None).await.unwrap();
     assert_eq!((replayed.letters, &replayed.stayed), (2, &Vec::new()));
     let back = stage.eventually_in(&source, 5).await;
-    assert_eq!((back[3].payload(), back[4].payload()), (Some(&b"always-fail small"[..]), Some(large.as_bytes())));
+    assert_eq!(
+        (back[3].payload(), back[4].payload()),
+        (Some(&b"always-fail small"[..]), Some(large.as_bytes()))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,7 +137,10 @@ async fn a_record_without_key_reaches_a_compacted_topic() {
     }
     let running = stage.start();
     let found = stage.eventually_in(&letters, 1).await;
-    eventually("all is committed", async || (stage.committed(0).await == Some(2)).then_some(())).await;
+    eventually("all is committed", async || {
+        (stage.committed(0).await == Some(2)).then_some(())
+    })
+    .await;
     running.drain().await;
     assert_eq!(found[0].key(), Some(format!("{source}-0-0").as_bytes()));
     assert!(document(&found[0])["payload"].is_object());
@@ -116,10 +154,17 @@ async fn a_failure_record_that_fits_no_form_blocks_nothing() {
         produce(&stage, &source, Some("key"), value).await;
     }
     let running = stage.start();
-    eventually("all is committed", async || (stage.committed(0).await == Some(2)).then_some(())).await;
+    eventually("all is committed", async || {
+        (stage.committed(0).await == Some(2)).then_some(())
+    })
+    .await;
     let status = running.handle.status();
     running.drain().await;
-    assert_eq!((status.records_lost, status.problem), (1, None), "counted, and an alarm in the log and in /health");
+    assert_eq!(
+        (status.records_lost, status.problem),
+        (1, None),
+        "counted, and an alarm in the log and in /health"
+    );
     assert_eq!(stage.seen().len(), 1);
 }
 
@@ -143,19 +188,40 @@ async fn one_oversize_dead_letter_keeps_no_other_back() {
     let count = async || parked::counted(&app, &Ok(Vec::new())).await[0].count;
     for (back, stays) in [(2, 1), (0, 1)] {
         let replayed = parked::replay(&app, &place, 10, None).await.unwrap();
-        assert_eq!((replayed.letters, replayed.stayed.len(), count().await), (back, 1, stays));
-        assert!(replayed.stayed[0].starts_with("0-1: ") && replayed.stayed[0].contains("max.message.bytes"), "{replayed:?}");
+        assert_eq!(
+            (replayed.letters, replayed.stayed.len(), count().await),
+            (back, 1, stays)
+        );
+        assert!(
+            replayed.stayed[0].starts_with("0-1: ")
+                && replayed.stayed[0].contains("max.message.bytes"),
+            "{replayed:?}"
+        );
     }
-    assert_eq!(parked::peek(&app, &place, 10).await.unwrap()[0].id, "0-1", "what stays is shown");
-    let larger = AlterConfig::new(ResourceSpecifier::Topic(&original)).set("max.message.bytes", "5000000");
-    admin(&source).alter_configs(&[larger], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    assert_eq!(
+        parked::peek(&app, &place, 10).await.unwrap()[0].id,
+        "0-1",
+        "what stays is shown"
+    );
+    let larger =
+        AlterConfig::new(ResourceSpecifier::Topic(&original)).set("max.message.bytes", "5000000");
+    admin(&source)
+        .alter_configs(&[larger], &AdminOptions::new())
+        .await
+        .unwrap()[0]
+        .as_ref()
+        .unwrap();
     eventually("the topic takes it", async || {
         let replayed = parked::replay(&app, &place, 10, None).await.unwrap();
         (replayed.letters == 1 && replayed.stayed.is_empty()).then_some(())
     })
     .await;
     assert_eq!(count().await, 0);
-    let values: Vec<usize> =
-        source.eventually_in(&original, 3).await.iter().map(|message| message.payload().unwrap().len()).collect();
+    let values: Vec<usize> = source
+        .eventually_in(&original, 3)
+        .await
+        .iter()
+        .map(|message| message.payload().unwrap().len())
+        .collect();
     assert_eq!(values, [6, 5, large.len()]);
 }

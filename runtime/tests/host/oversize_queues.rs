@@ -29,32 +29,49 @@ const TOO_LONG: &str = r#"{"__type":"com.amazonaws.sqs#InvalidParameterValue","m
 /// A server whose queues have a smaller `MaximumMessageSize`, which the test server does not know: it passes all else on.
 async fn smaller(server: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (here, server) = (format!("http://{}", listener.local_addr().unwrap()), server.to_owned());
+    let (here, server) = (
+        format!("http://{}", listener.local_addr().unwrap()),
+        server.to_owned(),
+    );
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let server = server.clone();
             let service = service_fn(move |request| pass_on(server.clone(), request));
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service),
+            );
         }
     });
     here
 }
 
-async fn pass_on(server: String, request: http::Request<Incoming>) -> Result<http::Response<Full<Bytes>>, Infallible> {
+async fn pass_on(
+    server: String,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<Full<Bytes>>, Infallible> {
     let (mut head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     if body.len() > LIMIT {
-        return Ok(http::Response::builder().status(400).body(Full::from(TOO_LONG)).unwrap());
+        return Ok(http::Response::builder()
+            .status(400)
+            .body(Full::from(TOO_LONG))
+            .unwrap());
     }
     head.headers.remove(HOST);
     head.headers.remove(CONTENT_LENGTH);
-    let passed = reqwest::Client::new().request(head.method, format!("{server}{}", head.uri)).headers(head.headers).body(body);
+    let passed = reqwest::Client::new()
+        .request(head.method, format!("{server}{}", head.uri))
+        .headers(head.headers)
+        .body(body);
     let answer = passed.send().await.unwrap();
     let mut response = http::Response::builder().status(answer.status());
     if let Some(kind) = answer.headers().get(CONTENT_TYPE) {
         response = response.header(CONTENT_TYPE, kind);
     }
-    Ok(response.body(Full::from(answer.bytes().await.unwrap())).unwrap())
+    Ok(response
+        .body(Full::from(answer.bytes().await.unwrap()))
+        .unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,35 +104,76 @@ Resources:
     let host = usher_up(project.path(), &["--listen", &invoke.to_string()]);
     let url = format!("http://{invoke}/2015-03-31/functions/Behave/invocations");
     let send = async |event: Value| {
-        let request = reqwest::Client::new().post(&url).header("X-Amz-Invocation-Type", "Event").body(event.to_string());
+        let request = reqwest::Client::new()
+            .post(&url)
+            .header("X-Amz-Invocation-Type", "Event")
+            .body(event.to_string());
         Some(request.send().await.ok()?.status().as_u16()).filter(|status| *status == 202)
     };
-    eventually("the large event is accepted", async || send(json!({ "do": "fail", "x": "x".repeat(LARGE) })).await).await;
+    eventually("the large event is accepted", async || {
+        send(json!({ "do": "fail", "x": "x".repeat(LARGE) })).await
+    })
+    .await;
     // a character that no message may hold
-    eventually("the odd event is accepted", async || send(json!({ "do": "fail", "x": "\u{ffff}" })).await).await;
+    eventually("the odd event is accepted", async || {
+        send(json!({ "do": "fail", "x": "\u{ffff}" })).await
+    })
+    .await;
 
     let sqs = Sqs::at(&server.endpoint());
     let count = async |name: &str| sqs.count(&format!("{queue}-{name}")).await.ok();
-    eventually("both have left a record", async || count("given-up").await.filter(|count| *count == 2)).await;
-    eventually("what fits is in the dead-letter queue", async || count("dead").await.filter(|count| *count == 1)).await;
-    let metrics = format!("http://{control}/metrics");
-    eventually("the rest is counted as lost, and nothing waits", async || {
-        let text = reqwest::get(&metrics).await.ok()?.text().await.ok()?;
-        let lost = text.contains("usher_events_lost_total{function=\"Behave\"} 1\n");
-        (lost && text.contains("usher_events_delivering{function=\"Behave\"} 0\n")).then_some(())
+    eventually("both have left a record", async || {
+        count("given-up").await.filter(|count| *count == 2)
     })
     .await;
-    let health: Value = reqwest::get(format!("http://{control}/health")).await.unwrap().json().await.unwrap();
-    assert_eq!((&health["status"], &health["alarms"][0]["of"]), (&json!("ok"), &json!("Behave")), "{health}");
+    eventually("what fits is in the dead-letter queue", async || {
+        count("dead").await.filter(|count| *count == 1)
+    })
+    .await;
+    let metrics = format!("http://{control}/metrics");
+    eventually(
+        "the rest is counted as lost, and nothing waits",
+        async || {
+            let text = reqwest::get(&metrics).await.ok()?.text().await.ok()?;
+            let lost = text.contains("usher_events_lost_total{function=\"Behave\"} 1\n");
+            (lost && text.contains("usher_events_delivering{function=\"Behave\"} 0\n"))
+                .then_some(())
+        },
+    )
+    .await;
+    let health: Value = reqwest::get(format!("http://{control}/health"))
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        (&health["status"], &health["alarms"][0]["of"]),
+        (&json!("ok"), &json!("Behave")),
+        "{health}"
+    );
 
     let url = format!("{}/000000000000/{queue}-given-up", server.endpoint());
-    let received = client(&server.endpoint()).receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap();
+    let received = client(&server.endpoint())
+        .receive_message()
+        .queue_url(url)
+        .max_number_of_messages(10)
+        .send()
+        .await
+        .unwrap();
     let mut events: Vec<Value> = received
         .messages()
         .iter()
-        .map(|message| serde_json::from_str::<Value>(message.body().unwrap()).unwrap()["requestPayload"]["x"].clone())
+        .map(|message| {
+            serde_json::from_str::<Value>(message.body().unwrap()).unwrap()["requestPayload"]["x"]
+                .clone()
+        })
         .collect();
     events.sort_by_key(Value::is_null);
-    assert_eq!(events, [json!("\u{ffff}"), Value::Null], "the large one goes without its event");
+    assert_eq!(
+        events,
+        [json!("\u{ffff}"), Value::Null],
+        "the large one goes without its event"
+    );
     drop(host);
 }

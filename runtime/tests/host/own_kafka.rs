@@ -31,7 +31,12 @@ impl OwnKafka {
 
     fn with(secured: Option<[u16; 2]>) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let kafka = Self { data, port: free_address().port(), controller: free_address().port(), secured };
+        let kafka = Self {
+            data,
+            port: free_address().port(),
+            controller: free_address().port(),
+            secured,
+        };
         kafka.script("start");
         kafka
     }
@@ -42,7 +47,9 @@ impl OwnKafka {
 
     /// Servers that ask for a login, and those that ask for a certificate.
     pub(crate) fn secured_brokers(&self) -> [String; 2] {
-        self.secured.unwrap().map(|port| format!("127.0.0.1:{port}"))
+        self.secured
+            .unwrap()
+            .map(|port| format!("127.0.0.1:{port}"))
     }
 
     /// A file of its certificates.
@@ -60,7 +67,10 @@ impl OwnKafka {
     pub(crate) fn start_again(&self) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while let Err(why) = self.run("start") {
-            assert!(why.contains("is in use") && Instant::now() < deadline, "{why}");
+            assert!(
+                why.contains("is in use") && Instant::now() < deadline,
+                "{why}"
+            );
         }
     }
 
@@ -69,16 +79,25 @@ impl OwnKafka {
         let file = std::fs::read_to_string(self.data.path().join("run/kafka.pid")).unwrap();
         let pid = Pid::from_raw(file.split(' ').next().unwrap().parse().unwrap());
         kill(pid, Signal::SIGKILL).unwrap();
-        while std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+        while std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|stat| !stat.contains(") Z "))
+        {
             std::thread::yield_now();
         }
     }
 
     /// The files of a partition's log.
     pub(crate) fn log_files(&self, topic: &str, partition: i32) -> Vec<PathBuf> {
-        let folder = self.data.path().join(format!("kafka/log/{topic}-{partition}"));
-        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect()
+        let folder = self
+            .data
+            .path()
+            .join(format!("kafka/log/{topic}-{partition}"));
+        let files = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        files
+            .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+            .collect()
     }
 
     fn script(&self, command: &str) {
@@ -88,7 +107,10 @@ impl OwnKafka {
     fn run(&self, command: &str) -> Result<(), String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/servers");
         let mut command_line = Command::new(script);
-        for (name, port) in ["KAFKA_SASL_PORT", "KAFKA_MTLS_PORT"].into_iter().zip(self.secured.into_iter().flatten()) {
+        for (name, port) in ["KAFKA_SASL_PORT", "KAFKA_MTLS_PORT"]
+            .into_iter()
+            .zip(self.secured.into_iter().flatten())
+        {
             command_line.env(name, port.to_string());
         }
         let output = command_line
@@ -102,7 +124,10 @@ impl OwnKafka {
         if output.status.success() {
             return Ok(());
         }
-        Err(format!("scripts/servers {command} kafka: {}", String::from_utf8_lossy(&output.stderr)))
+        Err(format!(
+            "scripts/servers {command} kafka: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ))
     }
 }
 

@@ -43,8 +43,10 @@ async fn the_page_counts_failures_as_the_status_does() {
     application.up().await;
     // beside the schedule that fails: events whose retries share their request id
     for n in 0..3 {
-        let accepted =
-            application.invoke_with(&json!({ "do": "fail", "message": format!("order {n} is missing") }), &["--async"]);
+        let accepted = application.invoke_with(
+            &json!({ "do": "fail", "message": format!("order {n} is missing") }),
+            &["--async"],
+        );
         assert!(accepted.status.success(), "{accepted:?}");
     }
     let page = application.url("/_usher/");
@@ -55,17 +57,26 @@ async fn the_page_counts_failures_as_the_status_does() {
         browser.wait_for(&COUNTS.replace("AT_LEAST", "9"));
         let elements = browser.value("document.querySelectorAll('#failures *').length");
         // to be looked at for longer: there are about 3 failures a second
-        let most = std::env::var("USHER_PAGE_FAILURES").ok().and_then(|most| most.parse().ok()).unwrap_or(15);
+        let most = std::env::var("USHER_PAGE_FAILURES")
+            .ok()
+            .and_then(|most| most.parse().ok())
+            .unwrap_or(15);
         for at_least in (15..=most).step_by(50) {
             browser.wait_for(&COUNTS.replace("AT_LEAST", &at_least.to_string()));
         }
-        assert_eq!(browser.value("document.querySelectorAll('#failures *').length"), elements, "the list does not grow");
+        assert_eq!(
+            browser.value("document.querySelectorAll('#failures *').length"),
+            elements,
+            "the list does not grow"
+        );
         browser.picture_to("page-failures.png");
         browser
     })
     .await;
     eventually("an event is lost", async || {
-        application.get("/_usher/status").await["events"][0]["lost"].as_u64().filter(|lost| *lost > 0)
+        application.get("/_usher/status").await["events"][0]["lost"]
+            .as_u64()
+            .filter(|lost| *lost > 0)
     })
     .await;
     application.kill();
@@ -182,7 +193,9 @@ const POISONED: &str = "(async () => {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poison_record_in_front_is_red() {
     let stage = Stage::new(1).await;
-    stage.produce(0, &[vec!["always-fail".to_owned()], values(0..20)].concat()).await;
+    stage
+        .produce(0, &[vec!["always-fail".to_owned()], values(0..20)].concat())
+        .await;
     let template = format!(
         "Transform: AWS::Serverless-2016-10-31\nResources:\n  Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      \
          Runtime: provided.al2023\n      CodeUri: built\n      Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
@@ -194,14 +207,21 @@ async fn a_poison_record_in_front_is_red() {
         stage.mapping.group,
     );
     let (folder, control) = (project(&template), free_address());
-    let host = usher_up(folder.path(), &["--listen", "127.0.0.1:0", "--control", &control.to_string()]);
+    let host = usher_up(
+        folder.path(),
+        &["--listen", "127.0.0.1:0", "--control", &control.to_string()],
+    );
     let page = format!("http://{control}/_usher/");
-    eventually("the page is served", async || reqwest::get(&page).await.ok().map(drop)).await;
+    eventually("the page is served", async || {
+        reqwest::get(&page).await.ok().map(drop)
+    })
+    .await;
     blocking(move || {
         let mut browser = Browser::open();
         browser.look(1280, 900, "light");
         browser.visit(&page);
-        browser.wait_for("document.querySelector('#sources .card .pill')?.className === 'pill bad'");
+        browser
+            .wait_for("document.querySelector('#sources .card .pill')?.className === 'pill bad'");
         browser.wait_for(POISONED);
         browser.picture_to("page-poison.png");
     })

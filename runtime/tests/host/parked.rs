@@ -21,26 +21,48 @@ async fn a_dead_letter_of_a_queue_is_listed_shown_and_brought_back() {
     let dead = format!("{}-dead", application.queue);
     eventually("the message is dead", async || {
         let listed = application.said(&["parked", "list"]);
-        listed.contains(&format!(" 1  from queue {}", application.queue)).then_some(())
+        listed
+            .contains(&format!(" 1  from queue {}", application.queue))
+            .then_some(())
     })
     .await;
     let shown = application.said(&["parked", "show", &dead]);
-    for part in [body.as_str(), "maxReceiveCount", &format!("back to queue {}", application.queue)] {
+    for part in [
+        body.as_str(),
+        "maxReceiveCount",
+        &format!("back to queue {}", application.queue),
+    ] {
         assert!(shown.contains(part), "{part} is missing from {shown}");
     }
-    assert!(application.said(&["parked", "replay", &dead, "--dry-run"]).contains("nothing was changed"));
+    assert!(
+        application
+            .said(&["parked", "replay", &dead, "--dry-run"])
+            .contains("nothing was changed")
+    );
     assert!(!application.seen().contains("done"));
     let said = application.said(&["parked", "replay", &dead]);
     assert!(said.contains("1 letters are back"), "{said}");
-    eventually("the function is done with it", async || application.seen().contains(&format!("done {body}")).then_some(())).await;
+    eventually("the function is done with it", async || {
+        application
+            .seen()
+            .contains(&format!("done {body}"))
+            .then_some(())
+    })
+    .await;
     assert!(application.said(&["parked", "list"]).contains(" 0  from"));
     let wrong = application.usher(&["parked", "show", "nowhere"]);
-    assert!(String::from_utf8_lossy(&wrong.stderr).contains(&dead), "the places are named");
+    assert!(
+        String::from_utf8_lossy(&wrong.stderr).contains(&dead),
+        "the places are named"
+    );
 }
 
 /// An application with one mapping of this stage's topic that fails to this destination.
 fn failing_to(stage: &kafka::Stage, destination: Destination) -> model::Application {
-    let mapping = model::KafkaMapping { on_failure: Some(destination), ..stage.mapping.clone() };
+    let mapping = model::KafkaMapping {
+        on_failure: Some(destination),
+        ..stage.mapping.clone()
+    };
     model::Application {
         kafka: vec![mapping],
         sqs_endpoint: Some(sqs_stage::endpoint()),
@@ -57,7 +79,8 @@ async fn records_that_a_letter_only_names_are_read_again_and_written_to_the_end_
     let name = queues.mapping.queue_name().to_owned();
     let app = failing_to(&stage, Destination::Sqs(queues.mapping.queue_arn.clone()));
     let letter = |first: i64, last: i64| {
-        let info = json!({ "firstRecordOffset": first.to_string(), "lastRecordOffset": last.to_string() });
+        let info =
+            json!({ "firstRecordOffset": first.to_string(), "lastRecordOffset": last.to_string() });
         let topic = format!("{}-1", stage.mapping.topics[0]);
         json!({ "requestContext": { "condition": "RetryAttemptsExhausted" }, "KafkaBatchInfo": { "recordsInfo": { topic: info } } })
     };
@@ -67,16 +90,35 @@ async fn records_that_a_letter_only_names_are_read_again_and_written_to_the_end_
     assert_eq!(parked::counted(&app, &Ok(Vec::new())).await[0].count, 2);
     let seen = parked::peek(&app, &place, 10).await.unwrap();
     assert!(
-        seen.iter().any(|letter| letter.reason == "RetryAttemptsExhausted" && letter.back_to.ends_with("1 offsets 1 to 2")),
+        seen.iter()
+            .any(|letter| letter.reason == "RetryAttemptsExhausted"
+                && letter.back_to.ends_with("1 offsets 1 to 2")),
         "{seen:?}"
     );
     let replayed = parked::replay(&app, &place, 10, None).await.unwrap();
-    assert_eq!((replayed.letters, replayed.records, replayed.stayed.len()), (1, 2, 1), "{replayed:?}");
-    assert!(replayed.stayed[0].contains("those records are gone"), "{replayed:?}");
-    assert_eq!(queues.left().await, (1, 0), "what cannot be brought back stays, and can be seen");
+    assert_eq!(
+        (replayed.letters, replayed.records, replayed.stayed.len()),
+        (1, 2, 1),
+        "{replayed:?}"
+    );
+    assert!(
+        replayed.stayed[0].contains("those records are gone"),
+        "{replayed:?}"
+    );
+    assert_eq!(
+        queues.left().await,
+        (1, 0),
+        "what cannot be brought back stays, and can be seen"
+    );
     let running = stage.start();
     let records = stage.eventually_seen(6).await;
-    assert_eq!(records[4..].iter().map(|(_, _, value)| value.as_str()).collect::<Vec<_>>(), ["value 1", "value 2"]);
+    assert_eq!(
+        records[4..]
+            .iter()
+            .map(|(_, _, value)| value.as_str())
+            .collect::<Vec<_>>(),
+        ["value 1", "value 2"]
+    );
     running.drain().await;
 }
 
@@ -88,22 +130,41 @@ async fn letters_of_a_topic_come_back_once_in_order_and_within_the_limit() {
         use base64::Engine as _;
         let value = base64::engine::general_purpose::STANDARD.encode(value);
         let topic = &source.mapping.topics[0];
-        let record = json!({ "topic": topic, "partition": 0, "offset": 1, "value": value, "headers": [] });
+        let record =
+            json!({ "topic": topic, "partition": 0, "offset": 1, "value": value, "headers": [] });
         json!({ "requestContext": { "condition": "RetriesExhausted" }, "payload": { "records": { format!("{topic}-0"): [record] } } }).to_string()
     };
     dead.produce(0, &["a", "b", "c"].map(wrapped)).await;
-    let app = failing_to(&source, Destination::KafkaTopic(dead.mapping.topics[0].clone()));
+    let app = failing_to(
+        &source,
+        Destination::KafkaTopic(dead.mapping.topics[0].clone()),
+    );
     let place = parked::places(&app).remove(0);
     let seen = parked::peek(&app, &place, 10).await.unwrap();
-    assert_eq!((seen.len(), seen[0].body.as_str(), seen[0].reason.as_str()), (3, "a", "RetriesExhausted"));
+    assert_eq!(
+        (seen.len(), seen[0].body.as_str(), seen[0].reason.as_str()),
+        (3, "a", "RetriesExhausted")
+    );
     for (limit, left) in [(2, 1), (10, 0), (10, 0)] {
         let before = parked::counted(&app, &Ok(Vec::new())).await[0].count;
-        let expected = Replayed { letters: before - left, records: before - left, stayed: Vec::new() };
-        assert_eq!(parked::replay(&app, &place, limit, None).await.unwrap(), expected);
+        let expected = Replayed {
+            letters: before - left,
+            records: before - left,
+            stayed: Vec::new(),
+        };
+        assert_eq!(
+            parked::replay(&app, &place, limit, None).await.unwrap(),
+            expected
+        );
         assert_eq!(parked::counted(&app, &Ok(Vec::new())).await[0].count, left);
     }
     let running = source.start();
-    let values: Vec<String> = source.eventually_seen(3).await.into_iter().map(|(_, _, value)| value).collect();
+    let values: Vec<String> = source
+        .eventually_seen(3)
+        .await
+        .into_iter()
+        .map(|(_, _, value)| value)
+        .collect();
     assert_eq!(values, ["a", "b", "c"]);
     running.drain().await;
 }
@@ -114,14 +175,23 @@ const REQUEST_ID: usize = 36;
 /// `usher` with these arguments in this project, and what it printed, whether or not it succeeded.
 fn usher(project: &std::path::Path, arguments: &[&str]) -> String {
     let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-    let output = usher.args(arguments).current_dir(project).stdin(Stdio::null()).env_remove("RUST_LOG").output().unwrap();
+    let output = usher
+        .args(arguments)
+        .current_dir(project)
+        .stdin(Stdio::null())
+        .env_remove("RUST_LOG")
+        .output()
+        .unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_were_given_up_are_shown_and_handed_to_their_function_again() {
     let project = tempfile::tempdir().unwrap();
-    let (queue, seen) = (format!("host-{}", kafka::random()), project.path().join("seen"));
+    let (queue, seen) = (
+        format!("host-{}", kafka::random()),
+        project.path().join("seen"),
+    );
     let template = format!(
         "\
 Transform: AWS::Serverless-2016-10-31
@@ -142,7 +212,11 @@ Resources:
         seen.display()
     );
     std::fs::write(project.path().join("template.yaml"), template).unwrap();
-    std::fs::write(project.path().join("usher.toml"), format!("[endpoints]\nsqs = '{}'\n", sqs_stage::endpoint())).unwrap();
+    std::fs::write(
+        project.path().join("usher.toml"),
+        format!("[endpoints]\nsqs = '{}'\n", sqs_stage::endpoint()),
+    )
+    .unwrap();
     add_function(project.path());
     let body = format!("fail-once:{}", project.path().join("marker").display());
     let event = json!({ "Records": [{ "messageId": "m", "body": body, "attributes": { "ApproximateReceiveCount": "1" } }] });
@@ -161,10 +235,16 @@ Resources:
     drop(host);
     for place in &places {
         let shown = usher(project.path(), &["parked", "show", place]);
-        assert!(shown.contains("back to function Behave, as an event") && shown.contains(&body), "{shown}");
+        assert!(
+            shown.contains("back to function Behave, as an event") && shown.contains(&body),
+            "{shown}"
+        );
     }
     let refused = usher(project.path(), &["parked", "replay", &places[0]]);
-    assert!(refused.contains("0 letters are back") && refused.contains("usher up"), "{refused}");
+    assert!(
+        refused.contains("0 letters are back") && refused.contains("usher up"),
+        "{refused}"
+    );
 
     let host = up();
     std::fs::remove_file(project.path().join("marker")).unwrap();
@@ -176,7 +256,9 @@ Resources:
     .await;
     for place in &places {
         eventually("the letters are back", async || {
-            usher(project.path(), &["parked", "replay", place]).contains("2 letters are back at their source").then_some(())
+            usher(project.path(), &["parked", "replay", place])
+                .contains("2 letters are back at their source")
+                .then_some(())
         })
         .await;
     }
@@ -192,25 +274,58 @@ Resources:
 async fn an_entry_that_a_stream_set_aside_is_shown_and_comes_back_as_it_was() {
     let port = std::env::var("CACHE_PORT").unwrap_or_else(|_| "16380".into());
     let url = std::env::var("CACHE_URL").unwrap_or_else(|_| format!("redis://127.0.0.1:{port}"));
-    let mut redis = redis::Client::open(url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut redis = redis::Client::open(url.as_str())
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
     let stream = format!("host-{}:{{jobs}}", kafka::random());
     let dead = format!("{stream}-dead");
-    let aside: [&[u8]; 8] =
-        [b"dead:id", b"5-0", b"dead:group", b"workers", b"dead:deliveries", b"3", b"dead:reason", b"no number"];
+    let aside: [&[u8]; 8] = [
+        b"dead:id",
+        b"5-0",
+        b"dead:group",
+        b"workers",
+        b"dead:deliveries",
+        b"3",
+        b"dead:reason",
+        b"no number",
+    ];
     let own: [&[u8]; 4] = [b"id", b"7", b"\xff", b"\xff\x00"];
     let packed = [&[0x92][..], &[0xa2], b"id", &[0xa1], b"8"].concat();
     // those that stay stand first
-    let letters: [Vec<&[u8]>; 4] =
-        [aside.to_vec(), vec![b"id", b"9"], [&aside[..], &own[..]].concat(), [&aside[..], &[b"dead:packed", &packed]].concat()];
+    let letters: [Vec<&[u8]>; 4] = [
+        aside.to_vec(),
+        vec![b"id", b"9"],
+        [&aside[..], &own[..]].concat(),
+        [&aside[..], &[b"dead:packed", &packed]].concat(),
+    ];
     for letter in &letters {
-        redis::cmd("XADD").arg(&dead).arg("*").arg(letter).query_async::<()>(&mut redis).await.unwrap();
+        redis::cmd("XADD")
+            .arg(&dead)
+            .arg("*")
+            .arg(letter)
+            .query_async::<()>(&mut redis)
+            .await
+            .unwrap();
     }
     let project = tempfile::tempdir().unwrap();
-    std::fs::write(project.path().join("template.yaml"), "Transform: AWS::Serverless-2016-10-31\nResources: {}\n").unwrap();
-    std::fs::write(project.path().join("usher.toml"), format!("[endpoints]\nredis = '{url}'\n")).unwrap();
+    std::fs::write(
+        project.path().join("template.yaml"),
+        "Transform: AWS::Serverless-2016-10-31\nResources: {}\n",
+    )
+    .unwrap();
+    std::fs::write(
+        project.path().join("usher.toml"),
+        format!("[endpoints]\nredis = '{url}'\n"),
+    )
+    .unwrap();
     let listed = usher(project.path(), &["parked", "list"]);
     assert!(
-        listed.lines().any(|line| line.starts_with(&dead) && line.ends_with(&format!(" 4  from stream {stream}"))),
+        listed
+            .lines()
+            .any(|line| line.starts_with(&dead)
+                && line.ends_with(&format!(" 4  from stream {stream}"))),
         "{listed}"
     );
     let shown = usher(project.path(), &["parked", "show", &dead]);
@@ -222,17 +337,40 @@ async fn an_entry_that_a_stream_set_aside_is_shown_and_comes_back_as_it_was() {
     ] {
         assert!(shown.contains(part), "{part} is missing from {shown}");
     }
-    assert!(usher(project.path(), &["parked", "replay", &dead, "--dry-run"]).contains("nothing was changed"));
+    assert!(
+        usher(project.path(), &["parked", "replay", &dead, "--dry-run"])
+            .contains("nothing was changed")
+    );
     for left in [1, 0] {
         let replayed = usher(project.path(), &["parked", "replay", &dead, "--limit", "1"]);
-        assert!(replayed.contains("1 letters are back at their source (1 records), 2 stay"), "{left} left: {replayed}");
+        assert!(
+            replayed.contains("1 letters are back at their source (1 records), 2 stay"),
+            "{left} left: {replayed}"
+        );
     }
-    let back: Vec<(String, Vec<Vec<u8>>)> =
-        redis::cmd("XRANGE").arg(&stream).arg("-").arg("+").query_async(&mut redis).await.unwrap();
+    let back: Vec<(String, Vec<Vec<u8>>)> = redis::cmd("XRANGE")
+        .arg(&stream)
+        .arg("-")
+        .arg("+")
+        .query_async(&mut redis)
+        .await
+        .unwrap();
     let fields: Vec<&[Vec<u8>]> = back.iter().map(|(_, fields)| &fields[..]).collect();
-    assert_eq!(fields, [&own.map(<[u8]>::to_vec)[..], &[b"id".to_vec(), b"8".to_vec()]]);
-    assert!(
-        usher(project.path(), &["parked", "replay", &dead]).contains("0 letters are back at their source (0 records), 2 stay")
+    assert_eq!(
+        fields,
+        [
+            &own.map(<[u8]>::to_vec)[..],
+            &[b"id".to_vec(), b"8".to_vec()]
+        ]
     );
-    redis::cmd("DEL").arg(&dead).arg(&stream).query_async::<()>(&mut redis).await.unwrap();
+    assert!(
+        usher(project.path(), &["parked", "replay", &dead])
+            .contains("0 letters are back at their source (0 records), 2 stay")
+    );
+    redis::cmd("DEL")
+        .arg(&dead)
+        .arg(&stream)
+        .query_async::<()>(&mut redis)
+        .await
+        .unwrap();
 }

@@ -20,14 +20,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Appends one record without a key to a partition, with `acks=all`. Returns its offset. `servers`: the partition's leader first.
 ///
 /// Blocks until the broker has answered.
-pub(crate) fn produce(servers: &str, topic: &str, partition: i32, value: &[u8], headers: &[Header<'_>]) -> i64 {
+pub(crate) fn produce(
+    servers: &str,
+    topic: &str,
+    partition: i32,
+    value: &[u8],
+    headers: &[Header<'_>],
+) -> i64 {
     let request = request(topic, partition, &batch(&record(Some(value), headers)));
     let deadline = Instant::now() + PATIENCE;
     loop {
         let (error, offset) = send(servers.split(',').next().unwrap(), &request);
         match error {
             0 => return offset,
-            error if NOT_YET.contains(&error) && Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+            error if NOT_YET.contains(&error) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(50))
+            }
             error => panic!("{topic}-{partition} at {servers}: Kafka's error code {error}"),
         }
     }
@@ -46,7 +54,10 @@ fn send(server: &str, request: &[u8]) -> (i16, i64) {
     let name = usize::from(u16::from_be_bytes(answer[8..10].try_into().unwrap()));
     let at = 10 + name + 4 + 4;
     let error = i16::from_be_bytes(answer[at..at + 2].try_into().unwrap());
-    (error, i64::from_be_bytes(answer[at + 2..at + 10].try_into().unwrap()))
+    (
+        error,
+        i64::from_be_bytes(answer[at + 2..at + 10].try_into().unwrap()),
+    )
 }
 
 fn request(topic: &str, partition: i32, batch: &[u8]) -> Vec<u8> {
@@ -68,7 +79,10 @@ fn request(topic: &str, partition: i32, batch: &[u8]) -> Vec<u8> {
 
 /// A record batch of this one record.
 fn batch(record: &[u8]) -> Vec<u8> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_millis() as i64;
     let mut checked = Vec::new();
     checked.extend(0_i16.to_be_bytes()); // attributes: not compressed, time of creation
     checked.extend(0_i32.to_be_bytes()); // last offset, less the first
@@ -139,7 +153,11 @@ fn crc32c(bytes: &[u8]) -> u32 {
     for byte in bytes {
         crc ^= u32::from(*byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                crc >> 1 ^ 0x82f6_3b78
+            } else {
+                crc >> 1
+            };
         }
     }
     !crc

@@ -6,10 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use usher::invocation::{ConcurrencyLimit, FunctionError, Outcome, Rejected, Response};
-use usher::mapping::{Action, Finish, Input, Machine, Millis, Offset, Partition, Reason, Record, Settings, Slice, verdict};
+use usher::mapping::{
+    Action, Finish, Input, Machine, Millis, Offset, Partition, Reason, Record, Settings, Slice,
+    verdict,
+};
 use usher::sqs::mapping as queue;
 
-const P: Partition = Partition { topic: 0, number: 0 };
+const P: Partition = Partition {
+    topic: 0,
+    number: 0,
+};
 
 /// What goes wrong: record 2 of four is the cause, where one is.
 const FAILURES: [&str; 12] = [
@@ -39,7 +45,9 @@ const COLUMNS: [&str; 8] = [
 ];
 
 fn settings(column: &str) -> (Settings, bool) {
-    let retries = column.split_once("retries ").and_then(|(_, number)| number.parse().ok());
+    let retries = column
+        .split_once("retries ")
+        .and_then(|(_, number)| number.parse().ok());
     let settings = Settings {
         batch_size: 4,
         window: Duration::ZERO,
@@ -62,14 +70,25 @@ fn settings(column: &str) -> (Settings, bool) {
 /// What an invocation that carries record 2 ends with.
 fn result(failure: &str) -> Result<Response, Rejected> {
     let outcome = match failure {
-        "malformed response" => Outcome::Answer(Bytes::from_static(br#"{"batchItemFailures":[{"itemIdentifier":""}]}"#)),
-        "partial response: 2 failed" => {
-            Outcome::Answer(Bytes::from_static(br#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":2}}]}"#))
-        }
+        "malformed response" => Outcome::Answer(Bytes::from_static(
+            br#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+        )),
+        "partial response: 2 failed" => Outcome::Answer(Bytes::from_static(
+            br#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":2}}]}"#,
+        )),
         "throttled three times" => {
-            return Err(Rejected::Throttled(ConcurrencyLimit { function: "F".into(), limit: 1, reserved: true }));
+            return Err(Rejected::Throttled(ConcurrencyLimit {
+                function: "F".into(),
+                limit: 1,
+                reserved: true,
+            }));
         }
-        "no process three times" => return Err(Rejected::NoCapacity { function: "F".into(), why: "open files".into() }),
+        "no process three times" => {
+            return Err(Rejected::NoCapacity {
+                function: "F".into(),
+                why: "open files".into(),
+            });
+        }
         other => {
             let error_type = match other {
                 "timeout" => "Sandbox.Timedout",
@@ -77,10 +96,17 @@ fn result(failure: &str) -> Result<Response, Rejected> {
                 "response too large" => "Function.ResponseSizeTooLarge",
                 _ => "Unhandled",
             };
-            Outcome::Error(FunctionError { error_type: error_type.into(), message: String::new(), body: Bytes::new() })
+            Outcome::Error(FunctionError {
+                error_type: error_type.into(),
+                message: String::new(),
+                body: Bytes::new(),
+            })
         }
     };
-    Ok(Response { request_id: "r".into(), outcome })
+    Ok(Response {
+        request_id: "r".into(),
+        outcome,
+    })
 }
 
 /// A partition, its log, and whatever goes wrong around them.
@@ -105,8 +131,18 @@ impl Run<'_> {
     }
 
     fn read_from(&mut self, offset: Offset) {
-        let time = if self.failure == "record too old" { self.now - 61_000 } else { self.now };
-        let records: Vec<Record> = (offset..4).map(|offset| Record { offset, size: 10, time }).collect();
+        let time = if self.failure == "record too old" {
+            self.now - 61_000
+        } else {
+            self.now
+        };
+        let records: Vec<Record> = (offset..4)
+            .map(|offset| Record {
+                offset,
+                size: 10,
+                time,
+            })
+            .collect();
         self.step(Input::Assigned(&[P]));
         self.step(Input::Records(P, &records));
     }
@@ -129,15 +165,24 @@ impl Run<'_> {
                     self.read_from(self.committed);
                     return self.step(Input::Finished(id, Finish::Answered(Vec::new())));
                 }
-                let harmless = ["record too old", "revoked in flight", "broker gone at the commit"].contains(&self.failure)
+                let harmless = [
+                    "record too old",
+                    "revoked in flight",
+                    "broker gone at the commit",
+                ]
+                .contains(&self.failure)
                     || !(slice.first..=slice.last).contains(&2)
                     || (self.failure.ends_with(" three times") && !self.trouble(self.failure, 3));
                 let answer = if harmless {
-                    Ok(Response { request_id: "r".into(), outcome: Outcome::Answer(Bytes::from_static(b"{}")) })
+                    Ok(Response {
+                        request_id: "r".into(),
+                        outcome: Outcome::Answer(Bytes::from_static(b"{}")),
+                    })
                 } else {
                     result(self.failure)
                 };
-                let (finish, _) = verdict(&answer, self.report, |name| (name == "t-0").then_some(P));
+                let (finish, _) =
+                    verdict(&answer, self.report, |name| (name == "t-0").then_some(P));
                 let how = match finish {
                     Finish::Answered(ref failures) if failures.is_empty() => "ok",
                     Finish::NotInvoked => "not run",
@@ -155,12 +200,23 @@ impl Run<'_> {
                 self.committed = offset;
                 self.said.push(format!("commit {offset}"));
             }
-            Action::Discard(slice, reason) => self.said.push(format!("{} discarded ({})", span(&slice), why(reason))),
+            Action::Discard(slice, reason) => {
+                self.said
+                    .push(format!("{} discarded ({})", span(&slice), why(reason)))
+            }
             Action::SendToDestination(slice, reason) => {
                 let taken = !self.trouble("destination down twice", 2);
                 let to = self.column.split(',').next().unwrap_or_default();
-                let how = if taken { String::new() } else { ": not taken".to_owned() };
-                self.said.push(format!("{} to the {to} ({}){how}", span(&slice), why(reason)));
+                let how = if taken {
+                    String::new()
+                } else {
+                    ": not taken".to_owned()
+                };
+                self.said.push(format!(
+                    "{} to the {to} ({}){how}",
+                    span(&slice),
+                    why(reason)
+                ));
                 self.step(Input::Delivered(P, taken));
             }
             Action::Alarm(_) | Action::Release(..) | Action::Pause(_) | Action::Resume(_) => {}
@@ -169,7 +225,11 @@ impl Run<'_> {
 }
 
 fn span(slice: &Slice) -> String {
-    if slice.first == slice.last { slice.first.to_string() } else { format!("{}-{}", slice.first, slice.last) }
+    if slice.first == slice.last {
+        slice.first.to_string()
+    } else {
+        format!("{}-{}", slice.first, slice.last)
+    }
 }
 
 fn why(reason: Reason) -> &'static str {
@@ -255,41 +315,76 @@ fn queue_cell(failure: &str, column: &str) -> String {
     let mut machine = queue::Machine::new(settings);
     let mut out = Vec::new();
     machine.step(0, queue::Input::Tick, &mut out);
-    let queue::Action::Receive { id, .. } = out.remove(0) else { panic!("{out:?}") };
-    let group = |key: u64| column.starts_with("FIFO").then(|| if key == 1 { "b".into() } else { "a".into() });
-    let messages = (0..4).map(|key| queue::Message { key, size: 10, group: group(key) }).collect();
+    let queue::Action::Receive { id, .. } = out.remove(0) else {
+        panic!("{out:?}")
+    };
+    let group = |key: u64| {
+        column
+            .starts_with("FIFO")
+            .then(|| if key == 1 { "b".into() } else { "a".into() })
+    };
+    let messages = (0..4)
+        .map(|key| queue::Message {
+            key,
+            size: 10,
+            group: group(key),
+        })
+        .collect();
     machine.step(0, queue::Input::Received(id, messages), &mut out);
-    let queue::Action::Invoke { id, .. } = out.remove(0) else { panic!("{out:?}") };
+    let queue::Action::Invoke { id, .. } = out.remove(0) else {
+        panic!("{out:?}")
+    };
     out.clear();
     let answer = match failure {
         "malformed response" => r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
         "partial response: 2 failed" => r#"{"batchItemFailures":[{"itemIdentifier":"2"}]}"#,
         _ => "{}",
     };
-    let read = queue::failures(answer.as_bytes(), |id| id.parse::<u64>().is_ok_and(|key| key < 4));
+    let read = queue::failures(answer.as_bytes(), |id| {
+        id.parse::<u64>().is_ok_and(|key| key < 4)
+    });
     let finish = match (failure, read) {
         ("throttled", _) => queue::Finish::NotInvoked,
         (failure, _) if failure.starts_with("function error") => queue::Finish::Failed,
         (_, _) if !report => queue::Finish::Answered(Vec::new()),
-        (_, Ok(failed)) => queue::Finish::Answered(failed.iter().filter_map(|id| id.parse().ok()).collect()),
+        (_, Ok(failed)) => {
+            queue::Finish::Answered(failed.iter().filter_map(|id| id.parse().ok()).collect())
+        }
         (_, Err(_)) => queue::Finish::Failed,
     };
     if failure == "drained meanwhile" {
         machine.step(0, queue::Input::Drain, &mut out);
     }
     machine.step(0, queue::Input::Finished(id, finish), &mut out);
-    let keys = |keys: &[u64]| keys.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
+    let keys = |keys: &[u64]| {
+        keys.iter()
+            .map(u64::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     let said = out.iter().filter_map(|action| match action {
         queue::Action::Delete(done) => Some(format!("{} deleted", keys(done))),
-        queue::Action::Leave(left) => Some(format!("{} left to visibility and redrive", keys(left))),
+        queue::Action::Leave(left) => {
+            Some(format!("{} left to visibility and redrive", keys(left)))
+        }
         queue::Action::Release(back) => Some(format!("{} visible again at once", keys(back))),
-        queue::Action::Receive { .. } | queue::Action::Invoke { .. } | queue::Action::Extend(_) => None,
+        queue::Action::Receive { .. } | queue::Action::Invoke { .. } | queue::Action::Extend(_) => {
+            None
+        }
     });
     said.collect::<Vec<_>>().join("; ")
 }
 
-fn table(corner: &str, columns: &[&str], rows: &[&str], cell: impl Fn(&str, &str) -> String) -> Vec<String> {
-    let mut lines = vec![format!("| {corner} | {} |", columns.join(" | ")), format!("|{}", "---|".repeat(columns.len() + 1))];
+fn table(
+    corner: &str,
+    columns: &[&str],
+    rows: &[&str],
+    cell: impl Fn(&str, &str) -> String,
+) -> Vec<String> {
+    let mut lines = vec![
+        format!("| {corner} | {} |", columns.join(" | ")),
+        format!("|{}", "---|".repeat(columns.len() + 1)),
+    ];
     for row in rows {
         let cells: Vec<String> = columns.iter().map(|column| cell(row, column)).collect();
         lines.push(format!("| {row} | {} |", cells.join(" | ")));
@@ -299,13 +394,23 @@ fn table(corner: &str, columns: &[&str], rows: &[&str], cell: impl Fn(&str, &str
 
 fn compare(derived: &[String]) {
     let page = include_str!("../../../docs/conformance.md");
-    let missing: Vec<&String> = derived.iter().filter(|line| !page.lines().any(|known| known == **line)).collect();
-    let known: Vec<&str> = page.lines().filter(|line| missing.iter().any(|new| first(line) == first(new))).collect();
+    let missing: Vec<&String> = derived
+        .iter()
+        .filter(|line| !page.lines().any(|known| known == **line))
+        .collect();
+    let known: Vec<&str> = page
+        .lines()
+        .filter(|line| missing.iter().any(|new| first(line) == first(new)))
+        .collect();
     assert!(
         missing.is_empty(),
         "docs/conformance.md does not say what the machine does.\n--- the page\n{}\n+++ the machine\n{}\n\nThe whole table:\n{}\n",
         known.join("\n"),
-        missing.iter().map(|line| line.as_str()).collect::<Vec<_>>().join("\n"),
+        missing
+            .iter()
+            .map(|line| line.as_str())
+            .collect::<Vec<_>>()
+            .join("\n"),
         derived.join("\n")
     );
 }

@@ -48,28 +48,71 @@ impl Host {
         let project = project(TEMPLATE);
         let (control, http, invoke) = (free_address(), free_address(), free_address());
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("ulimit {limit}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_usher"), "up"]);
-        shell.args(["--control", &control.to_string(), "--http", &http.to_string(), "--listen", &invoke.to_string()]);
-        shell.current_dir(project.path()).stdin(Stdio::null()).stdout(Stdio::null());
-        let host = Self { process: Killed(shell.spawn().unwrap()), _project: project, control, http, invoke };
+        shell.args([
+            "-c",
+            &format!("ulimit {limit}; exec \"$0\" \"$@\""),
+            env!("CARGO_BIN_EXE_usher"),
+            "up",
+        ]);
+        shell.args([
+            "--control",
+            &control.to_string(),
+            "--http",
+            &http.to_string(),
+            "--listen",
+            &invoke.to_string(),
+        ]);
+        shell
+            .current_dir(project.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        let host = Self {
+            process: Killed(shell.spawn().unwrap()),
+            _project: project,
+            control,
+            http,
+            invoke,
+        };
         eventually("the host serves", async || host.status().await).await;
         host
     }
 
     async fn status(&self) -> Option<Value> {
-        reqwest::get(format!("http://{}/_usher/status", self.control)).await.ok()?.json().await.ok()
+        reqwest::get(format!("http://{}/_usher/status", self.control))
+            .await
+            .ok()?
+            .json()
+            .await
+            .ok()
     }
 
     /// One request to the HTTP API, over a connection of its own.
     async fn post(&self) -> Option<StatusCode> {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().ok()?;
-        Some(client.post(format!("http://{}/", self.http)).body("hello").send().await.ok()?.status())
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(10))
+            .build()
+            .ok()?;
+        Some(
+            client
+                .post(format!("http://{}/", self.http))
+                .body("hello")
+                .send()
+                .await
+                .ok()?
+                .status(),
+        )
     }
 
     /// Hands over an event that nobody waits for.
     async fn send(&self, event: &Value) -> StatusCode {
-        let url = format!("http://{}/2015-03-31/functions/Behave/invocations", self.invoke);
-        let request = reqwest::Client::new().post(url).header("X-Amz-Invocation-Type", "Event").body(event.to_string());
+        let url = format!(
+            "http://{}/2015-03-31/functions/Behave/invocations",
+            self.invoke
+        );
+        let request = reqwest::Client::new()
+            .post(url)
+            .header("X-Amz-Invocation-Type", "Event")
+            .body(event.to_string());
         request.send().await.unwrap().status()
     }
 
@@ -77,12 +120,22 @@ impl Host {
     async fn until_run(&self, events: u64) {
         let status = eventually("all events have ended", async || {
             let status = self.status().await?;
-            let open =
-                ["waiting", "running", "delivering"].iter().map(|stage| status["events"][0][stage].as_u64()).sum::<Option<u64>>();
-            (open? == 0 && status["functions"][0]["invocations"].as_u64()? >= events).then_some(status)
+            let open = ["waiting", "running", "delivering"]
+                .iter()
+                .map(|stage| status["events"][0][stage].as_u64())
+                .sum::<Option<u64>>();
+            (open? == 0 && status["functions"][0]["invocations"].as_u64()? >= events)
+                .then_some(status)
         })
         .await;
-        assert_eq!((&status["functions"][0]["errors"], &status["events"][0]["lost"]), (&json!(0), &json!(0)), "{status}");
+        assert_eq!(
+            (
+                &status["functions"][0]["errors"],
+                &status["events"][0]["lost"]
+            ),
+            (&json!(0), &json!(0)),
+            "{status}"
+        );
     }
 }
 
@@ -101,17 +154,31 @@ async fn idle_connections_never_stop_the_host() {
     }
     assert_eq!(host.post().await, Some(StatusCode::OK));
     for _ in 0..3 {
-        assert_eq!(host.send(&json!({ "do": "echo" })).await, StatusCode::ACCEPTED);
+        assert_eq!(
+            host.send(&json!({ "do": "echo" })).await,
+            StatusCode::ACCEPTED
+        );
     }
     host.until_run(4).await;
-    let metrics = reqwest::get(format!("http://{}/metrics", host.control)).await.unwrap().text().await.unwrap();
+    let metrics = reqwest::get(format!("http://{}/metrics", host.control))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     let value = |name: &str| {
-        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {metrics}"));
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_else(|| panic!("{name}: {metrics}"));
         line.trim().parse::<u64>().unwrap()
     };
     for ports in ["API", "control"] {
         let labels = format!("{{ports=\"{ports}\"}}");
-        assert!(value(&format!("usher_connections{labels}")) <= value(&format!("usher_connections_limit{labels}")));
+        assert!(
+            value(&format!("usher_connections{labels}"))
+                <= value(&format!("usher_connections_limit{labels}"))
+        );
         assert!(value(&format!("usher_connections_closed_total{labels}")) > 0);
     }
     assert!(host.process.0.try_wait().unwrap().is_none());
@@ -122,7 +189,10 @@ async fn idle_connections_never_stop_the_host() {
 async fn a_host_without_open_files_loses_no_event() {
     let host = Host::start("-n 64").await;
     for _ in 0..24 {
-        assert_eq!(host.send(&json!({ "do": "sleep", "ms": 400 })).await, StatusCode::ACCEPTED);
+        assert_eq!(
+            host.send(&json!({ "do": "sleep", "ms": 400 })).await,
+            StatusCode::ACCEPTED
+        );
     }
     host.until_run(24).await;
 }
@@ -146,7 +216,12 @@ async fn stalled_uploads_take_bounded_memory() {
     assert_eq!(host.post().await, Some(StatusCode::OK));
     let status = host.status().await.unwrap();
     let memory = status["memory_bytes"].as_u64().unwrap();
-    assert!(memory < 300_000_000, "{memory} bytes for {} stalled uploads: {}", stalled.len(), status["connections"]);
+    assert!(
+        memory < 300_000_000,
+        "{memory} bytes for {} stalled uploads: {}",
+        stalled.len(),
+        status["connections"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -156,19 +231,44 @@ async fn functions_keep_the_limit_the_host_began_with() {
     let status = host.status().await.unwrap();
     let limits = |pid: &Value| std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
     let soft = |limits: String| {
-        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).map(str::to_owned);
-        line.and_then(|line| line.split_whitespace().next().map(|soft| soft.parse::<u64>().unwrap())).unwrap()
+        let line = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"))
+            .map(str::to_owned);
+        line.and_then(|line| {
+            line.split_whitespace()
+                .next()
+                .map(|soft| soft.parse::<u64>().unwrap())
+        })
+        .unwrap()
     };
-    assert_eq!(soft(limits(&status["functions"][0]["instances"][0]["pid"])), 500);
+    assert_eq!(
+        soft(limits(&status["functions"][0]["instances"][0]["pid"])),
+        500
+    );
     assert!(soft(limits(&status["pid"])) > 500);
 }
 
 /// Two functions, for which there is room for one process.
 fn narrow() -> Arc<Pool> {
     let mut app = application(function(&[]));
-    app.functions.insert("Other".into(), Function { id: "Other".into(), ..function(&[]) });
+    app.functions.insert(
+        "Other".into(),
+        Function {
+            id: "Other".into(),
+            ..function(&[])
+        },
+    );
     let executables = ["Behave", "Other"].map(|id| (id.to_owned(), behave()));
-    Pool::new(&app, &executables.into(), &PoolOptions { processes: 1, drain: Duration::ZERO, ..PoolOptions::default() })
+    Pool::new(
+        &app,
+        &executables.into(),
+        &PoolOptions {
+            processes: 1,
+            drain: Duration::ZERO,
+            ..PoolOptions::default()
+        },
+    )
 }
 
 fn event(function: &str, event: &Value) -> Request {
@@ -179,10 +279,21 @@ fn event(function: &str, event: &Value) -> Request {
 async fn an_idle_process_makes_room_for_another_function() {
     let pool = narrow();
     for function in ["Behave", "Other", "Behave"] {
-        let response = pool.invoke(event(function, &json!({ "do": "echo", "text": function })), true).await.unwrap();
+        let response = pool
+            .invoke(
+                event(function, &json!({ "do": "echo", "text": function })),
+                true,
+            )
+            .await
+            .unwrap();
         assert_eq!(answer(&response)["event"]["text"], function);
     }
-    let processes: usize = pool.stats().functions.iter().map(|function| function.instances.len()).sum();
+    let processes: usize = pool
+        .stats()
+        .functions
+        .iter()
+        .map(|function| function.instances.len())
+        .sum();
     assert_eq!(processes, 1);
     pool.shutdown().await;
 }
@@ -192,16 +303,42 @@ async fn without_room_an_event_stays_with_its_caller() {
     let pool = narrow();
     let hanging = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.invoke(event("Behave", &json!({ "do": "hang" })), true).await }
+        async move {
+            pool.invoke(event("Behave", &json!({ "do": "hang" })), true)
+                .await
+        }
     });
     eventually("it is at work", async || {
-        pool.stats().functions.iter().any(|function| function.instances.iter().any(|one| !one.in_flight.is_empty())).then_some(())
+        pool.stats()
+            .functions
+            .iter()
+            .any(|function| {
+                function
+                    .instances
+                    .iter()
+                    .any(|one| !one.in_flight.is_empty())
+            })
+            .then_some(())
     })
     .await;
-    let refused = pool.invoke(event("Other", &json!({ "do": "echo" })), true).await.unwrap_err();
-    assert!(matches!(&refused, Rejected::NoCapacity { function, .. } if function == "Other"), "{refused}");
-    let other = pool.stats().functions.into_iter().find(|function| function.function == "Other").unwrap();
-    assert_eq!((other.errors, other.throttles, other.instances.len()), (0, 1, 0));
+    let refused = pool
+        .invoke(event("Other", &json!({ "do": "echo" })), true)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&refused, Rejected::NoCapacity { function, .. } if function == "Other"),
+        "{refused}"
+    );
+    let other = pool
+        .stats()
+        .functions
+        .into_iter()
+        .find(|function| function.function == "Other")
+        .unwrap();
+    assert_eq!(
+        (other.errors, other.throttles, other.instances.len()),
+        (0, 1, 0)
+    );
     hanging.abort();
     pool.shutdown().await;
 }
@@ -213,17 +350,42 @@ async fn a_failed_start_of_the_machines_is_no_function_error() {
     let executable = folder.path().join("bootstrap");
     std::fs::copy(behave(), &executable).unwrap();
     std::fs::set_permissions(&executable, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let writing = std::fs::File::options().append(true).open(&executable).unwrap();
-    let pool = Pool::new(&application(function(&[])), &[("Behave".to_owned(), executable)].into(), &PoolOptions::default());
-    let refused = pool.invoke(event("Behave", &json!({ "do": "echo" })), true).await.unwrap_err();
+    let writing = std::fs::File::options()
+        .append(true)
+        .open(&executable)
+        .unwrap();
+    let pool = Pool::new(
+        &application(function(&[])),
+        &[("Behave".to_owned(), executable)].into(),
+        &PoolOptions::default(),
+    );
+    let refused = pool
+        .invoke(event("Behave", &json!({ "do": "echo" })), true)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, Rejected::NoCapacity { .. }), "{refused}");
     drop(writing);
-    eventually("the file can be run", async || pool.invoke(event("Behave", &json!({ "do": "echo" })), true).await.ok()).await;
+    eventually("the file can be run", async || {
+        pool.invoke(event("Behave", &json!({ "do": "echo" })), true)
+            .await
+            .ok()
+    })
+    .await;
     pool.shutdown().await;
 
     // what is wrong with the file itself stays the function's own error
     let nowhere = Path::new("/nowhere/bootstrap").to_owned();
-    let pool = Pool::new(&application(function(&[])), &[("Behave".to_owned(), nowhere)].into(), &PoolOptions::default());
-    let failed = pool.invoke(event("Behave", &json!({ "do": "echo" })), true).await.unwrap();
-    assert!(crate::support::error(&failed).0 == "Runtime.InvalidEntrypoint", "{failed:?}");
+    let pool = Pool::new(
+        &application(function(&[])),
+        &[("Behave".to_owned(), nowhere)].into(),
+        &PoolOptions::default(),
+    );
+    let failed = pool
+        .invoke(event("Behave", &json!({ "do": "echo" })), true)
+        .await
+        .unwrap();
+    assert!(
+        crate::support::error(&failed).0 == "Runtime.InvalidEntrypoint",
+        "{failed:?}"
+    );
 }

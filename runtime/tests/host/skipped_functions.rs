@@ -36,16 +36,39 @@ const OTHERS: &str = "  Script:
 fn functions_of_other_runtimes_are_listed_and_left_out() {
     let native = "EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: Lambda, Destination: !GetAtt Script.Arn}}}\n\
                   Events: {All: {Type: HttpApi, Properties: {Path: '/{proxy+}', Method: any}}}";
-    let app = good(&(function(native) + OTHERS), &format!("stack = 's'\n{ENDPOINT}"));
+    let app = good(
+        &(function(native) + OTHERS),
+        &format!("stack = 's'\n{ENDPOINT}"),
+    );
     assert_eq!(app.functions.keys().collect::<Vec<_>>(), ["Worker"]);
-    let skipped: Vec<_> = app.skipped.iter().map(|(id, of)| (id.as_str(), of.name.as_str(), of.runtime.as_str())).collect();
-    assert_eq!(skipped, [("Picture", "s-Picture", "image"), ("Script", "script", "python3.13")]);
+    let skipped: Vec<_> = app
+        .skipped
+        .iter()
+        .map(|(id, of)| (id.as_str(), of.name.as_str(), of.runtime.as_str()))
+        .collect();
+    assert_eq!(
+        skipped,
+        [
+            ("Picture", "s-Picture", "image"),
+            ("Script", "script", "python3.13")
+        ]
+    );
     assert!(app.sqs.is_empty() && app.kafka.is_empty() && app.schedules.is_empty());
     assert_eq!(app.queues.len(), 1, "the queue is there for others");
     // Without its route the greedy one would get its requests.
-    let [api, guarded] = &app.apis[..] else { panic!("{:?}", app.apis) };
-    assert_eq!((guarded.id.as_str(), guarded.routes.len()), ("Guarded", 1), "a guard that only others need is not asked for");
-    let mut routes: Vec<_> = api.routes.iter().map(|route| (route.path.as_str(), route.function.as_str())).collect();
+    let [api, guarded] = &app.apis[..] else {
+        panic!("{:?}", app.apis)
+    };
+    assert_eq!(
+        (guarded.id.as_str(), guarded.routes.len()),
+        ("Guarded", 1),
+        "a guard that only others need is not asked for"
+    );
+    let mut routes: Vec<_> = api
+        .routes
+        .iter()
+        .map(|route| (route.path.as_str(), route.function.as_str()))
+        .collect();
     routes.sort_unstable();
     assert_eq!(routes, [("/script", "Script"), ("/{proxy+}", "Worker")]);
     let said = warnings(&app);
@@ -62,7 +85,14 @@ fn functions_of_other_runtimes_are_listed_and_left_out() {
 
 fn host(folder: &Path, arguments: &[&str]) -> Child {
     let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-    usher.arg("up").args(arguments).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    usher
+        .arg("up")
+        .args(arguments)
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,10 +127,23 @@ Resources:
         format!("region = 'eu-central-1'\n[endpoints]\nsqs = '{}'\n[settings.'Script.Jobs']\nbatch-size = 5\n", endpoint()),
     )
     .unwrap();
-    let (listen_text, control_text, http_text) = (listen.to_string(), control.to_string(), http.to_string());
-    let _host = Killed(host(folder.path(), &["--listen", &listen_text, "--control", &control_text, "--http", &http_text]));
+    let (listen_text, control_text, http_text) =
+        (listen.to_string(), control.to_string(), http.to_string());
+    let _host = Killed(host(
+        folder.path(),
+        &[
+            "--listen",
+            &listen_text,
+            "--control",
+            &control_text,
+            "--http",
+            &http_text,
+        ],
+    ));
     let status = eventually("the host is ready", async || {
-        let answer = reqwest::get(format!("http://{control}/_usher/status")).await.ok()?;
+        let answer = reqwest::get(format!("http://{control}/_usher/status"))
+            .await
+            .ok()?;
         answer.json::<Value>().await.ok()
     })
     .await;
@@ -108,37 +151,88 @@ Resources:
     assert_eq!(status["skipped"][0]["runtime"], "nodejs22.x");
 
     let sqs = client(&endpoint());
-    let url = sqs.get_queue_url().queue_name(&queue).send().await.unwrap().queue_url.unwrap();
-    sqs.send_message().queue_url(&url).message_body("kept").send().await.unwrap();
+    let url = sqs
+        .get_queue_url()
+        .queue_name(&queue)
+        .send()
+        .await
+        .unwrap()
+        .queue_url
+        .unwrap();
+    sqs.send_message()
+        .queue_url(&url)
+        .message_body("kept")
+        .send()
+        .await
+        .unwrap();
 
     let invoke = async |name: &str, query: &str| {
         let url = format!("http://{listen}/2015-03-31/functions/{name}/invocations{query}");
-        let answer = reqwest::Client::new().post(url).body(json!({ "do": "environment" }).to_string()).send().await.unwrap();
-        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        let answer = reqwest::Client::new()
+            .post(url)
+            .body(json!({ "do": "environment" }).to_string())
+            .send()
+            .await
+            .unwrap();
+        (
+            answer.status().as_u16(),
+            answer.json::<Value>().await.unwrap(),
+        )
     };
-    for (name, query) in [("Behave:live", ""), ("Behave:1", ""), ("Behave:$LATEST", ""), ("Behave", "?Qualifier=live")] {
+    for (name, query) in [
+        ("Behave:live", ""),
+        ("Behave:1", ""),
+        ("Behave:$LATEST", ""),
+        ("Behave", "?Qualifier=live"),
+    ] {
         let (status, environment) = invoke(name, query).await;
         assert_eq!(status, 200, "{name}: {environment}");
         assert_eq!(
-            (&environment["AWS_REGION"], &environment["AWS_DEFAULT_REGION"]),
+            (
+                &environment["AWS_REGION"],
+                &environment["AWS_DEFAULT_REGION"]
+            ),
             (&json!("eu-central-1"), &json!("eu-central-1"))
         );
     }
     let (status, unknown) = invoke("Behave", "?Qualifier=beta").await;
     assert_eq!(status, 404, "{unknown}");
-    assert!(unknown["Message"].as_str().unwrap().contains(":eu-central-1:"), "{unknown}");
+    assert!(
+        unknown["Message"]
+            .as_str()
+            .unwrap()
+            .contains(":eu-central-1:"),
+        "{unknown}"
+    );
     let (status, refused) = invoke("script", "").await;
     assert_eq!(status, 502, "{refused}");
-    assert!(refused["Message"].as_str().unwrap().contains("nodejs22.x"), "{refused}");
+    assert!(
+        refused["Message"].as_str().unwrap().contains("nodejs22.x"),
+        "{refused}"
+    );
     let page = reqwest::get(format!("http://{http}/script")).await.unwrap();
     assert_eq!(page.status(), 500, "its route is not another function's");
 
     // The native function has answered several times since: a poller would have taken the message by now.
-    let count = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::All).send().await.unwrap();
+    let count = sqs
+        .get_queue_attributes()
+        .queue_url(&url)
+        .attribute_names(QueueAttributeName::All)
+        .send()
+        .await
+        .unwrap();
     let count = count.attributes.unwrap();
     assert_eq!(count[&QueueAttributeName::ApproximateNumberOfMessages], "1");
-    assert_eq!(count[&QueueAttributeName::ApproximateNumberOfMessagesNotVisible], "0");
-    let status: Value = reqwest::get(format!("http://{control}/_usher/status")).await.unwrap().json().await.unwrap();
+    assert_eq!(
+        count[&QueueAttributeName::ApproximateNumberOfMessagesNotVisible],
+        "0"
+    );
+    let status: Value = reqwest::get(format!("http://{control}/_usher/status"))
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(status["queues"], json!([]), "nothing polls it");
 }
 
@@ -155,7 +249,14 @@ fn usher_invoke_says_why_a_function_does_not_run() {
     let output = output.unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(2), "{said}");
-    let shown = Command::new(env!("CARGO_BIN_EXE_usher")).arg("template").current_dir(folder.path()).output().unwrap();
+    let shown = Command::new(env!("CARGO_BIN_EXE_usher"))
+        .arg("template")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(shown.contains("function Script") && shown.contains("not run: runtime ruby3.4"), "{shown}");
+    assert!(
+        shown.contains("function Script") && shown.contains("not run: runtime ruby3.4"),
+        "{shown}"
+    );
 }

@@ -29,8 +29,20 @@ const PARKED: &str = "usher parked list";
 const DOCTOR: &str = "usher doctor";
 
 /// The commands that the tests below run.
-const COMMANDS: [&str; 12] =
-    [SETTINGS, RESUME, RESUME_PARTITION, LIST, CONCURRENCY, BATCH_SIZE, PAUSE_PARTITION, PAUSE_QUEUE, SKIP, SEEK, PARKED, DOCTOR];
+const COMMANDS: [&str; 12] = [
+    SETTINGS,
+    RESUME,
+    RESUME_PARTITION,
+    LIST,
+    CONCURRENCY,
+    BATCH_SIZE,
+    PAUSE_PARTITION,
+    PAUSE_QUEUE,
+    SKIP,
+    SEEK,
+    PARKED,
+    DOCTOR,
+];
 
 /// Runs a command of the page, which must succeed: with the names of the host's application instead of the project's own.
 fn run(host: &Host, command: &str) -> String {
@@ -46,13 +58,28 @@ fn run(host: &Host, command: &str) -> String {
 
 #[test]
 fn every_command_of_the_page_is_run() {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md")).unwrap();
-    let (_, section) = page.split_once("\n## Something is stuck\n").expect("the page has the section");
+    let page = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md"),
+    )
+    .unwrap();
+    let (_, section) = page
+        .split_once("\n## Something is stuck\n")
+        .expect("the page has the section");
     let (section, _) = section.split_once("\n## ").unwrap();
-    let written: BTreeSet<&str> = section.split('`').skip(1).step_by(2).filter(|code| code.starts_with("usher ")).collect();
+    let written: BTreeSet<&str> = section
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|code| code.starts_with("usher "))
+        .collect();
     assert_eq!(written, BTreeSet::from(COMMANDS));
-    for state in ["ok", "paused", "behind", "failing", "stuck", "missing", "away"] {
-        assert!(section.contains(&format!("\n| `{state}`")), "{state} has no row");
+    for state in [
+        "ok", "paused", "behind", "failing", "stuck", "missing", "away",
+    ] {
+        assert!(
+            section.contains(&format!("\n| `{state}`")),
+            "{state} has no row"
+        );
     }
 }
 
@@ -60,7 +87,9 @@ fn every_command_of_the_page_is_run() {
 async fn a_failing_partition_is_held_back_then_passed() {
     let stage = Stage::new(1).await;
     let mut host = Host::of(&stage, &[]);
-    stage.produce(0, &["always-fail", "two"].map(str::to_owned)).await;
+    stage
+        .produce(0, &["always-fail", "two"].map(str::to_owned))
+        .await;
     host.up().await;
     host.eventually_unwell("mappings", "failing").await;
     assert!(run(&host, LIST).contains(&stage.mapping.topics[0]));
@@ -81,24 +110,34 @@ async fn a_source_that_is_behind_gets_more_at_one_time() {
     let mut host = Host::of(&stage, &["BatchSize: 1"]);
     // records of a minute ago; the first hangs until the function's time is up, and the others wait
     let marker = host.path().join("marker");
-    let producer: FutureProducer =
-        ClientConfig::new().set("bootstrap.servers", &stage.mapping.bootstrap_servers).create().unwrap();
+    let producer: FutureProducer = ClientConfig::new()
+        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .create()
+        .unwrap();
     let hangs = format!("hang-once:{}", marker.display());
     let minute_ago = jiff::Timestamp::now().as_millisecond() - 60_000;
     for value in std::iter::once(hangs).chain(values(0..50)) {
-        let record: FutureRecord<'_, (), String> =
-            FutureRecord::to(&stage.mapping.topics[0]).partition(0).payload(&value).timestamp(minute_ago);
+        let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0])
+            .partition(0)
+            .payload(&value)
+            .timestamp(minute_ago);
         producer.send(record, PATIENCE).await.unwrap();
     }
     host.up().await;
     let source = host.eventually("mappings", "behind").await;
     assert_eq!(host.health().await.0, 200, "{source}");
-    assert!(source["health"]["oldest_waiting_ms"].as_i64().unwrap() >= 60_000, "{source}");
+    assert!(
+        source["health"]["oldest_waiting_ms"].as_i64().unwrap() >= 60_000,
+        "{source}"
+    );
     run(&host, LIST);
     run(&host, CONCURRENCY);
     run(&host, BATCH_SIZE);
     let settings = run(&host, SETTINGS);
-    assert!(settings.contains("concurrency") && settings.contains("500"), "{settings}");
+    assert!(
+        settings.contains("concurrency") && settings.contains("500"),
+        "{settings}"
+    );
     host.eventually_well("mappings").await;
     host.eventually_seen("value 49").await;
 }
@@ -111,7 +150,13 @@ async fn a_paused_source_is_resumed() {
     host.said(&["pause", "Worker.Orders"]);
     stage.produce(0, &["one".to_owned()]).await;
     let source = host.eventually("mappings", "paused").await;
-    assert!(source["health"]["reason"].as_str().unwrap().contains("usher resume"), "{source}");
+    assert!(
+        source["health"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("usher resume"),
+        "{source}"
+    );
     run(&host, SETTINGS);
     run(&host, RESUME);
     host.eventually_seen("one").await;
@@ -128,23 +173,37 @@ async fn a_batch_that_cannot_be_read_is_passed() {
         .set("linger.ms", "500")
         .create()
         .unwrap();
-    let values: Vec<String> = (0..50).map(|n| format!("value {n} {:032x}", rand::random::<u128>())).collect();
+    let values: Vec<String> = (0..50)
+        .map(|n| format!("value {n} {:032x}", rand::random::<u128>()))
+        .collect();
     let sends = values.iter().map(|value| {
-        let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0]).partition(0).payload(value);
+        let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0])
+            .partition(0)
+            .payload(value);
         producer.send(record, PATIENCE)
     });
     for sent in futures::future::join_all(sends).await {
         sent.unwrap();
     }
     kafka.stop();
-    kafka.log_files(&stage.mapping.topics[0], 0).iter().for_each(|file| damage(file));
+    kafka
+        .log_files(&stage.mapping.topics[0], 0)
+        .iter()
+        .for_each(|file| damage(file));
     kafka.start_again();
     let mut host = Host::of(&stage, &[]);
     host.up().await;
     let source = host.eventually_unwell("mappings", "stuck").await;
-    assert!(source["health"]["reason"].as_str().unwrap().contains("cannot be read"), "{source}");
+    assert!(
+        source["health"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("cannot be read"),
+        "{source}"
+    );
     eventually("its lag is known", async || {
-        (host.json("/_usher/status").await["mappings"][0]["partitions"][0]["lag"] == 50).then_some(())
+        (host.json("/_usher/status").await["mappings"][0]["partitions"][0]["lag"] == 50)
+            .then_some(())
     })
     .await;
     run(&host, LIST);
@@ -180,12 +239,21 @@ async fn a_failing_queue_is_paused_and_its_dead_letters_are_listed() {
       VisibilityTimeout: 3
       RedrivePolicy: {{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 7}}"
     );
-    let events =
-        "        Jobs: {Type: SQS, Properties: {Queue: !GetAtt Work.Arn, FunctionResponseTypes: [ReportBatchItemFailures]}}";
-    let mut host = Host::with(events, &resources, &format!("[endpoints]\nsqs = '{}'", endpoint()));
+    let events = "        Jobs: {Type: SQS, Properties: {Queue: !GetAtt Work.Arn, FunctionResponseTypes: [ReportBatchItemFailures]}}";
+    let mut host = Host::with(
+        events,
+        &resources,
+        &format!("[endpoints]\nsqs = '{}'", endpoint()),
+    );
     host.up().await;
     let url = format!("{}/000000000000/{queue}", endpoint());
-    crate::sqs_stage::client(&endpoint()).send_message().queue_url(&url).message_body("always-partial").send().await.unwrap();
+    crate::sqs_stage::client(&endpoint())
+        .send_message()
+        .queue_url(&url)
+        .message_body("always-partial")
+        .send()
+        .await
+        .unwrap();
     host.eventually_unwell("queues", "failing").await;
     run(&host, PAUSE_QUEUE);
     host.eventually("queues", "paused").await;
@@ -194,7 +262,11 @@ async fn a_failing_queue_is_paused_and_its_dead_letters_are_listed() {
     let listed = tokio::time::timeout(Duration::from_mins(1), async {
         loop {
             let listed = run(&host, PARKED);
-            let line = listed.lines().find(|line| line.contains(&format!("{queue}-dead"))).unwrap().to_owned();
+            let line = listed
+                .lines()
+                .find(|line| line.contains(&format!("{queue}-dead")))
+                .unwrap()
+                .to_owned();
             if line.split_whitespace().any(|word| word == "1") {
                 return line;
             }
@@ -203,5 +275,8 @@ async fn a_failing_queue_is_paused_and_its_dead_letters_are_listed() {
     listed.await.expect("the message is set aside");
     host.eventually_well("queues").await;
     let status: Value = host.json("/_usher/status").await;
-    assert!(status["queues"][0]["health"]["last_error"]["error"].is_string(), "{status}");
+    assert!(
+        status["queues"][0]["health"]["last_error"]["error"].is_string(),
+        "{status}"
+    );
 }

@@ -22,7 +22,10 @@ async fn a_deleted_topic_is_missing_until_created_again() {
     delete_topic(&stage, topic).await;
     let source = host.eventually_unwell("mappings", "missing").await;
     let reason = source["health"]["reason"].as_str().unwrap();
-    assert!(reason.contains(topic.as_str()) && reason.contains("Create"), "{reason}");
+    assert!(
+        reason.contains(topic.as_str()) && reason.contains("Create"),
+        "{reason}"
+    );
     assert_eq!(host.metric(UP).await, Some(0.0));
     create_topic(&stage, topic).await;
     host.eventually_well("mappings").await;
@@ -42,13 +45,23 @@ async fn an_open_transaction_makes_a_source_stuck() {
     let source = host.eventually_unwell("mappings", "stuck").await;
     let partition = &source["partitions"][0];
     let reason = source["health"]["reason"].as_str().unwrap();
-    assert!(reason.contains("open transaction begins at offset 1"), "{reason}");
+    assert!(
+        reason.contains("open transaction begins at offset 1"),
+        "{reason}"
+    );
     assert_eq!(
-        (&partition["lag"], &partition["stable_end"], &partition["end"]),
+        (
+            &partition["lag"],
+            &partition["stable_end"],
+            &partition["end"]
+        ),
         (&0.into(), &1.into(), &3.into()),
         "{partition}"
     );
-    assert!(source["health"]["oldest_waiting_ms"].as_i64().unwrap() >= 20_000, "{source}");
+    assert!(
+        source["health"]["oldest_waiting_ms"].as_i64().unwrap() >= 20_000,
+        "{source}"
+    );
     block_in_place(|| producer.commit_transaction(PATIENCE)).unwrap();
     host.eventually_seen("after").await;
     host.eventually_well("mappings").await;
@@ -58,17 +71,44 @@ async fn an_open_transaction_makes_a_source_stuck() {
 async fn a_function_that_always_fails_makes_a_source_failing() {
     let stage = Stage::new(2).await;
     let mut host = Host::of(&stage, &[]);
-    stage.produce(0, &["always-fail", "two", "three"].map(str::to_owned)).await;
+    stage
+        .produce(0, &["always-fail", "two", "three"].map(str::to_owned))
+        .await;
     stage.produce(1, &["other".to_owned()]).await;
     host.up().await;
     let source = host.eventually_unwell("mappings", "failing").await;
-    assert!(source["health"]["last_error"]["error"].as_str().unwrap().contains("as told"), "{source}");
+    assert!(
+        source["health"]["last_error"]["error"]
+            .as_str()
+            .unwrap()
+            .contains("as told"),
+        "{source}"
+    );
     let [failing, other] = [&source["partitions"][0], &source["partitions"][1]];
-    assert_eq!((&failing["position"], &failing["lag"]), (&0.into(), &3.into()), "{failing}");
-    assert_eq!((&other["health"]["state"], &other["lag"]), (&"ok".into(), &0.into()), "{other}");
-    let labels = format!("{{mapping=\"Worker.Orders\",topic=\"{}\",partition=\"0\"}}", stage.mapping.topics[0]);
-    assert_eq!(host.metric(&format!("usher_kafka_lag{labels}")).await, Some(3.0));
-    assert!(host.metric(&format!("usher_kafka_lag_seconds{labels}")).await.unwrap() >= 5.0);
+    assert_eq!(
+        (&failing["position"], &failing["lag"]),
+        (&0.into(), &3.into()),
+        "{failing}"
+    );
+    assert_eq!(
+        (&other["health"]["state"], &other["lag"]),
+        (&"ok".into(), &0.into()),
+        "{other}"
+    );
+    let labels = format!(
+        "{{mapping=\"Worker.Orders\",topic=\"{}\",partition=\"0\"}}",
+        stage.mapping.topics[0]
+    );
+    assert_eq!(
+        host.metric(&format!("usher_kafka_lag{labels}")).await,
+        Some(3.0)
+    );
+    assert!(
+        host.metric(&format!("usher_kafka_lag_seconds{labels}"))
+            .await
+            .unwrap()
+            >= 5.0
+    );
     host.said(&["pause", "Worker.Orders"]);
     host.eventually("mappings", "paused").await;
     assert_eq!(host.health().await.0, 200, "an operator paused it");
@@ -80,14 +120,18 @@ async fn a_function_that_always_fails_makes_a_source_failing() {
 async fn a_destination_that_takes_nothing_makes_a_source_stuck() {
     let stage = Stage::new(1).await;
     let dead = format!("host-{}", random());
-    let destination = format!("DestinationConfig: {{OnFailure: {{Type: Kafka, Destination: 'kafka://{dead}'}}}}");
+    let destination =
+        format!("DestinationConfig: {{OnFailure: {{Type: Kafka, Destination: 'kafka://{dead}'}}}}");
     let mut host = Host::of(&stage, &[&destination, "MaximumRetryAttempts: 0"]);
     create_topic(&stage, &dead).await;
     host.up().await;
     delete_topic(&stage, &dead).await;
     stage.produce(0, &["always-fail".to_owned()]).await;
     let source = host.eventually_unwell("mappings", "stuck").await;
-    assert!(source["health"]["reason"].as_str().unwrap().contains(&dead), "{source}");
+    assert!(
+        source["health"]["reason"].as_str().unwrap().contains(&dead),
+        "{source}"
+    );
     create_topic(&stage, &dead).await;
     host.eventually_well("mappings").await;
 }
@@ -95,12 +139,28 @@ async fn a_destination_that_takes_nothing_makes_a_source_stuck() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_that_may_not_run_makes_a_source_stuck() {
     let stage = Stage::new(1).await;
-    let mut host = Host::of(&stage, &["BatchSize: 10\n      ReservedConcurrentExecutions: 0"]);
+    let mut host = Host::of(
+        &stage,
+        &["BatchSize: 10\n      ReservedConcurrentExecutions: 0"],
+    );
     stage.produce(0, &values(0..1)).await;
     host.up().await;
     let source = host.eventually_unwell("mappings", "stuck").await;
-    assert!(source["health"]["reason"].as_str().unwrap().contains("does not begin"), "{source}");
-    assert_eq!((&source["partitions"][0]["position"], &source["partitions"][0]["lag"]), (&0.into(), &1.into()), "{source}");
+    assert!(
+        source["health"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("does not begin"),
+        "{source}"
+    );
+    assert_eq!(
+        (
+            &source["partitions"][0]["position"],
+            &source["partitions"][0]["lag"]
+        ),
+        (&0.into(), &1.into()),
+        "{source}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,8 +180,16 @@ async fn a_broker_that_is_gone_makes_a_source_away() {
 
 /// A host whose function reads a queue that its template does not make, as `Worker.Jobs`.
 async fn reading_a_queue(queue: &str) -> Host {
-    client(&endpoint()).create_queue().queue_name(queue).send().await.unwrap();
-    let events = format!("        Jobs: {{Type: SQS, Properties: {{Queue: '{}'}}}}", arn(queue));
+    client(&endpoint())
+        .create_queue()
+        .queue_name(queue)
+        .send()
+        .await
+        .unwrap();
+    let events = format!(
+        "        Jobs: {{Type: SQS, Properties: {{Queue: '{}'}}}}",
+        arn(queue)
+    );
     let mut host = Host::with(&events, "", &format!("[endpoints]\nsqs = '{}'", endpoint()));
     host.up().await;
     host
@@ -135,7 +203,13 @@ async fn a_deleted_queue_is_missing_until_created_again() {
     host.eventually_well("queues").await;
     sqs.delete_queue().queue_url(&url).send().await.unwrap();
     let source = host.eventually_unwell("queues", "missing").await;
-    assert!(source["health"]["reason"].as_str().unwrap().contains(&queue), "{source}");
+    assert!(
+        source["health"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains(&queue),
+        "{source}"
+    );
     sqs.create_queue().queue_name(&queue).send().await.unwrap();
     host.eventually_well("queues").await;
 }
@@ -150,7 +224,12 @@ async fn a_queue_whose_messages_all_fail_is_failing() {
     for _ in 0..4 {
         // the marker cannot be written, so the function fails
         let body = format!("fail-once:{}", marker.display());
-        sqs.send_message().queue_url(&url).message_body(body).send().await.unwrap();
+        sqs.send_message()
+            .queue_url(&url)
+            .message_body(body)
+            .send()
+            .await
+            .unwrap();
         eventually("the batch failed", async || {
             let seen = host.json("/_usher/status").await["queues"][0]["failed"].as_u64()?;
             (seen > 0).then_some(())
@@ -158,7 +237,10 @@ async fn a_queue_whose_messages_all_fail_is_failing() {
         .await;
     }
     let source = host.eventually_unwell("queues", "failing").await;
-    assert!(source["health"]["last_error"]["error"].is_string(), "{source}");
+    assert!(
+        source["health"]["last_error"]["error"].is_string(),
+        "{source}"
+    );
     assert!(source["waiting"].as_u64().unwrap() > 0, "{source}");
 }
 
@@ -173,15 +255,30 @@ async fn asynchronous_events_that_always_fail_are_failing() {
          EventInvokeConfig: {{DestinationConfig: {{OnFailure: {{Type: SQS, Destination: '{}'}}}}}}",
         arn(&queue)
     );
-    let settings = format!("[schedules]\n'Worker.Tick' = 'rate(1 second)'\n[endpoints]\nsqs = '{}'", endpoint());
+    let settings = format!(
+        "[schedules]\n'Worker.Tick' = 'rate(1 second)'\n[endpoints]\nsqs = '{}'",
+        endpoint()
+    );
     let mut host = Host::with(&events, "", &settings);
     host.up().await;
     let source = host.eventually_unwell("events", "failing").await;
-    assert!(source["health"]["last_error"]["error"].as_str().unwrap().contains("as told"), "{source}");
+    assert!(
+        source["health"]["last_error"]["error"]
+            .as_str()
+            .unwrap()
+            .contains("as told"),
+        "{source}"
+    );
     let url = format!("{}/000000000000/{queue}", endpoint());
     sqs.delete_queue().queue_url(&url).send().await.unwrap();
     let source = host.eventually_unwell("events", "stuck").await;
-    assert!(source["health"]["reason"].as_str().unwrap().contains(&queue), "{source}");
+    assert!(
+        source["health"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains(&queue),
+        "{source}"
+    );
     sqs.create_queue().queue_name(&queue).send().await.unwrap();
     host.eventually("events", "failing").await;
 }

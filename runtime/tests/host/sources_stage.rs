@@ -45,24 +45,46 @@ Resources:
 "
         );
         let folder = project("");
-        let template = template.replace("RECORD_TO: seen", &format!("RECORD_TO: '{}'", folder.path().join("seen").display()));
+        let template = template.replace(
+            "RECORD_TO: seen",
+            &format!("RECORD_TO: '{}'", folder.path().join("seen").display()),
+        );
         std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-        std::fs::write(folder.path().join("usher.toml"), format!("control = '{control}'\n{settings}\n")).unwrap();
-        Self { folder, control, process: None }
+        std::fs::write(
+            folder.path().join("usher.toml"),
+            format!("control = '{control}'\n{settings}\n"),
+        )
+        .unwrap();
+        Self {
+            folder,
+            control,
+            process: None,
+        }
     }
 
     /// A host whose function reads the stage's topic as `Worker.Orders`. `more`: properties of the event.
     pub(crate) fn of(stage: &Stage, more: &[&str]) -> Self {
-        let mut lines =
-            vec!["        Orders:".to_owned(), "          Type: SelfManagedKafka".to_owned(), "          Properties:".to_owned()];
+        let mut lines = vec![
+            "        Orders:".to_owned(),
+            "          Type: SelfManagedKafka".to_owned(),
+            "          Properties:".to_owned(),
+        ];
         let properties = [
             format!("Topics: [{}]", stage.mapping.topics[0]),
-            format!("KafkaBootstrapServers: ['{}']", stage.mapping.bootstrap_servers),
+            format!(
+                "KafkaBootstrapServers: ['{}']",
+                stage.mapping.bootstrap_servers
+            ),
             format!("ConsumerGroupId: {}", stage.mapping.group),
             "StartingPosition: TRIM_HORIZON".to_owned(),
         ];
         let more = more.iter().map(|property| (*property).to_owned());
-        lines.extend(properties.into_iter().chain(more).map(|property| format!("            {property}")));
+        lines.extend(
+            properties
+                .into_iter()
+                .chain(more)
+                .map(|property| format!("            {property}")),
+        );
         Self::with(&lines.join("\n"), "", "")
     }
 
@@ -72,7 +94,10 @@ Resources:
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-        usher.args(arguments).current_dir(self.path()).env_remove("RUST_LOG");
+        usher
+            .args(arguments)
+            .current_dir(self.path())
+            .env_remove("RUST_LOG");
         usher
     }
 
@@ -91,8 +116,17 @@ Resources:
     pub(crate) async fn up(&mut self) {
         let log = std::fs::File::create(self.path().join("log")).unwrap();
         let mut usher = self.command(&["up", "--listen", "127.0.0.1:0"]);
-        self.process = Some(Killed(usher.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()));
-        eventually("the host answers", async || reqwest::get(self.url("/health")).await.ok().map(drop)).await;
+        self.process = Some(Killed(
+            usher
+                .stdout(log.try_clone().unwrap())
+                .stderr(log)
+                .spawn()
+                .unwrap(),
+        ));
+        eventually("the host answers", async || {
+            reqwest::get(self.url("/health")).await.ok().map(drop)
+        })
+        .await;
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -100,11 +134,21 @@ Resources:
     }
 
     pub(crate) async fn json(&self, path: &str) -> Value {
-        reqwest::get(self.url(path)).await.unwrap().json().await.unwrap()
+        reqwest::get(self.url(path))
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn metrics(&self) -> String {
-        reqwest::get(self.url("/metrics")).await.unwrap().text().await.unwrap()
+        reqwest::get(self.url("/metrics"))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
     }
 
     /// The status code of `/health`, and what it says.
@@ -115,7 +159,10 @@ Resources:
 
     /// The value of a metric's sample.
     pub(crate) async fn metric(&self, sample: &str) -> Option<f64> {
-        self.metrics().await.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok())
+        self.metrics()
+            .await
+            .lines()
+            .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// The first source of this kind in the status (`mappings`, `queues`, `events`), once it is in this state.
@@ -127,7 +174,11 @@ Resources:
                 return source;
             }
             let log = || std::fs::read_to_string(self.path().join("log")).unwrap_or_default();
-            assert!(std::time::Instant::now() < deadline, "never {state}: {source:#}\n{}", log());
+            assert!(
+                std::time::Instant::now() < deadline,
+                "never {state}: {source:#}\n{}",
+                log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -137,14 +188,20 @@ Resources:
         let source = self.eventually(kind, state).await;
         let (status, health) = self.health().await;
         assert_eq!(status, 503, "{health}");
-        let states: Vec<&Value> = health["problems"].as_array().unwrap().iter().map(|problem| &problem["state"]).collect();
+        let states: Vec<&Value> = health["problems"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|problem| &problem["state"])
+            .collect();
         assert!(states.contains(&&Value::from(state)), "{health}");
         let (kind, name) = match kind {
             "mappings" => ("kafka", source["mapping"].as_str().unwrap()),
             "queues" => ("sqs", source["mapping"].as_str().unwrap()),
             _ => ("events", source["function"].as_str().unwrap()),
         };
-        let sample = format!("usher_source_state{{kind=\"{kind}\",source=\"{name}\",state=\"{state}\"}}");
+        let sample =
+            format!("usher_source_state{{kind=\"{kind}\",source=\"{name}\",state=\"{state}\"}}");
         assert_eq!(self.metric(&sample).await, Some(1.0), "{sample}");
         source
     }
@@ -152,7 +209,10 @@ Resources:
     /// The source is well, and so is the host.
     pub(crate) async fn eventually_well(&self, kind: &str) -> Value {
         let source = self.eventually(kind, "ok").await;
-        eventually("/health is well", async || (self.health().await.0 == 200).then_some(())).await;
+        eventually("/health is well", async || {
+            (self.health().await.0 == 200).then_some(())
+        })
+        .await;
         source
     }
 
@@ -162,26 +222,42 @@ Resources:
     }
 
     pub(crate) async fn eventually_seen(&self, text: &str) {
-        eventually("the function saw it", async || self.seen().contains(text).then_some(())).await;
+        eventually("the function saw it", async || {
+            self.seen().contains(text).then_some(())
+        })
+        .await;
     }
 }
 
 /// A client that manages topics.
 pub(crate) fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
-    ClientConfig::new().set("bootstrap.servers", &stage.mapping.bootstrap_servers).create().unwrap()
+    ClientConfig::new()
+        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .create()
+        .unwrap()
 }
 
 pub(crate) async fn create_topic(stage: &Stage, topic: &str) {
     let admin = admin(stage);
     eventually("the topic is there", async || {
         let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
-        admin.create_topics(&[new], &AdminOptions::new()).await.ok()?.remove(0).ok()
+        admin
+            .create_topics(&[new], &AdminOptions::new())
+            .await
+            .ok()?
+            .remove(0)
+            .ok()
     })
     .await;
 }
 
 pub(crate) async fn delete_topic(stage: &Stage, topic: &str) {
-    admin(stage).delete_topics(&[topic], &AdminOptions::new()).await.unwrap().remove(0).unwrap();
+    admin(stage)
+        .delete_topics(&[topic], &AdminOptions::new())
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
 }
 
 /// A producer with a transaction open; its broker would abort it after ten minutes.
@@ -200,7 +276,9 @@ pub(crate) fn transaction(stage: &Stage) -> FutureProducer {
 /// Sends these values to partition 0 of the stage's topic.
 pub(crate) async fn send(producer: &FutureProducer, stage: &Stage, values: &[&str]) {
     for value in values {
-        let record: FutureRecord<'_, (), str> = FutureRecord::to(&stage.mapping.topics[0]).partition(0).payload(*value);
+        let record: FutureRecord<'_, (), str> = FutureRecord::to(&stage.mapping.topics[0])
+            .partition(0)
+            .payload(*value);
         producer.send(record, PATIENCE).await.unwrap();
     }
 }

@@ -31,7 +31,11 @@ async fn every_message_reaches_the_function_once_and_is_deleted() {
     let mut expected = bodies(0..60);
     expected.sort();
     assert_eq!(found, expected);
-    assert!(seen.iter().all(|seen| seen.receives == 1 && seen.batch <= 10), "{seen:?}");
+    assert!(
+        seen.iter()
+            .all(|seen| seen.receives == 1 && seen.batch <= 10),
+        "{seen:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,10 +43,18 @@ async fn a_message_looks_as_lambda_hands_it_over() {
     use aws_sdk_sqs::types::MessageAttributeValue;
     let stage = Stage::new().await;
     let running = stage.start();
-    let attribute = MessageAttributeValue::builder().data_type("String").string_value("00-ab").build().unwrap();
+    let attribute = MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value("00-ab")
+        .build()
+        .unwrap();
     let queue = stage.mapping.queue_name();
-    let sent =
-        stage.client.send_message().queue_url(stage.url(queue)).message_body("dump").message_attributes("traceparent", attribute);
+    let sent = stage
+        .client
+        .send_message()
+        .queue_url(stage.url(queue))
+        .message_body("dump")
+        .message_attributes("traceparent", attribute);
     let sent = sent.send().await.unwrap();
     let seen = stage.eventually_done(1).await;
     running.drain().await;
@@ -56,7 +68,12 @@ async fn a_message_looks_as_lambda_hands_it_over() {
         "eventSource": "aws:sqs", "eventSourceARN": arn(queue), "awsRegion": "us-east-1",
     });
     assert_eq!(record, fixed);
-    for name in ["ApproximateReceiveCount", "SentTimestamp", "SenderId", "ApproximateFirstReceiveTimestamp"] {
+    for name in [
+        "ApproximateReceiveCount",
+        "SentTimestamp",
+        "SenderId",
+        "ApproximateFirstReceiveTimestamp",
+    ] {
         assert!(record["attributes"][name].is_string(), "{name}: {record}");
     }
 }
@@ -74,7 +91,15 @@ async fn of_a_batch_that_fails_in_part_only_the_failures_come_again() {
     let status = running.handle.status();
     running.drain().await;
     for seen in seen.iter().filter(|seen| seen.done) {
-        assert_eq!(seen.receives, if seen.body.starts_with("partial") { 2 } else { 1 }, "{seen:?}");
+        assert_eq!(
+            seen.receives,
+            if seen.body.starts_with("partial") {
+                2
+            } else {
+                1
+            },
+            "{seen:?}"
+        );
     }
     assert_eq!((seen.len(), status.received, status.failed), (12, 12, 2));
 }
@@ -85,11 +110,20 @@ async fn a_message_that_always_fails_ends_in_the_dead_letter_queue() {
     stage.send(&["always-partial", "good"]).await;
     let running = stage.start();
     let dead = stage.queues[1].name.clone();
-    let found = eventually("the message is among the dead letters", async || stage.receive(&dead, 1).await.pop()).await;
+    let found = eventually("the message is among the dead letters", async || {
+        stage.receive(&dead, 1).await.pop()
+    })
+    .await;
     running.drain().await;
     assert_eq!(found.body(), Some("always-partial"));
     let seen = stage.seen();
-    assert_eq!(seen.iter().filter(|seen| seen.body == "always-partial").count(), 2, "{seen:?}");
+    assert_eq!(
+        seen.iter()
+            .filter(|seen| seen.body == "always-partial")
+            .count(),
+        2,
+        "{seen:?}"
+    );
     assert_eq!(seen.iter().filter(|seen| seen.done).count(), 1, "{seen:?}");
     assert_eq!(stage.left().await, (0, 0));
 }
@@ -104,12 +138,21 @@ async fn a_function_error_or_a_crash_brings_the_whole_batch_again() {
     let running = stage.start();
     eventually("all are done", async || {
         let seen = stage.seen();
-        all.iter().all(|body| seen.iter().any(|seen| seen.body == *body)).then_some(())
+        all.iter()
+            .all(|body| seen.iter().any(|seen| seen.body == *body))
+            .then_some(())
     })
     .await;
     stage.eventually_empty().await;
     running.drain().await;
-    assert!(stage.seen().iter().any(|seen| seen.body == "message 5" && seen.receives == 3), "{:?}", stage.seen());
+    assert!(
+        stage
+            .seen()
+            .iter()
+            .any(|seen| seen.body == "message 5" && seen.receives == 3),
+        "{:?}",
+        stage.seen()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,14 +169,26 @@ async fn without_partial_responses_an_answer_is_a_success_whatever_it_says() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_that_no_filter_wants_are_deleted_and_no_function_sees_them() {
     let mut stage = Stage::new().await;
-    let patterns = [r#"{"body": {"kind": ["order"]}}"#, r#"{"body": [{"prefix": "plain"}]}"#];
+    let patterns = [
+        r#"{"body": {"kind": ["order"]}}"#,
+        r#"{"body": [{"prefix": "plain"}]}"#,
+    ];
     stage.mapping.filters = Some(Filters::new("body", &patterns).unwrap());
-    stage.send(&[r#"{"kind":"order"}"#, r#"{"kind":"other"}"#, "plain text", "other text"]).await;
+    stage
+        .send(&[
+            r#"{"kind":"order"}"#,
+            r#"{"kind":"other"}"#,
+            "plain text",
+            "other text",
+        ])
+        .await;
     let running = stage.start();
     stage.eventually_done(2).await;
     stage.eventually_empty().await;
-    let status =
-        eventually("the status says so", async || Some(running.handle.status()).filter(|status| status.deleted == 4)).await;
+    let status = eventually("the status says so", async || {
+        Some(running.handle.status()).filter(|status| status.deleted == 4)
+    })
+    .await;
     running.drain().await;
     let mut seen: Vec<String> = stage.seen().into_iter().map(|seen| seen.body).collect();
     seen.sort();
@@ -169,31 +224,55 @@ async fn maximum_concurrency_is_reached_and_never_exceeded() {
     let running = stage.start();
     let seen = stage.eventually_done(12).await;
     running.drain().await;
-    let most = seen.iter().map(|seen| seen.body.parse::<usize>().unwrap()).max();
+    let most = seen
+        .iter()
+        .map(|seen| seen.body.parse::<usize>().unwrap())
+        .max();
     assert_eq!(most, Some(2), "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_function_leaves_its_messages_in_the_queue() {
     let mut stage = Stage::new().await;
-    stage.function(|function| function.concurrency = Some(1)).await;
+    stage
+        .function(|function| function.concurrency = Some(1))
+        .await;
     let pool = stage.pool.clone();
-    let hog = tokio::spawn(async move { pool.invoke(request(&json!({ "do": "hang" })), true).await });
+    let hog =
+        tokio::spawn(async move { pool.invoke(request(&json!({ "do": "hang" })), true).await });
     eventually("the only instance is taken", async || {
-        stage.pool.stats().functions[0].instances.iter().any(|instance| instance.state == InstanceState::Busy).then_some(())
+        stage.pool.stats().functions[0]
+            .instances
+            .iter()
+            .any(|instance| instance.state == InstanceState::Busy)
+            .then_some(())
     })
     .await;
-    let event = Request { start_by: Some(Instant::now()), ..request(&json!({ "do": "spawn" })) };
-    assert!(matches!(stage.pool.invoke(event, true).await.unwrap_err(), Rejected::Throttled(_)));
+    let event = Request {
+        start_by: Some(Instant::now()),
+        ..request(&json!({ "do": "spawn" }))
+    };
+    assert!(matches!(
+        stage.pool.invoke(event, true).await.unwrap_err(),
+        Rejected::Throttled(_)
+    ));
     stage.send(&["patient"]).await;
     let running = stage.start();
     let reason = eventually("it is said", async || running.handle.status().health.reason).await;
     assert!(reason.contains("busy with other events"), "{reason}");
     running.drain().await;
-    assert!(stage.seen().is_empty(), "neither the message nor the event was seen");
+    assert!(
+        stage.seen().is_empty(),
+        "neither the message nor the event was seen"
+    );
     drop(hog);
-    let left = stage.receive(stage.mapping.queue_name(), 1).await.pop().expect("it is visible");
-    let receives = left.attributes().unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount].clone();
+    let left = stage
+        .receive(stage.mapping.queue_name(), 1)
+        .await
+        .pop()
+        .expect("it is visible");
+    let receives =
+        left.attributes().unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount].clone();
     assert_eq!(receives, "1", "by this test alone");
 }
 
@@ -201,9 +280,12 @@ async fn a_busy_function_leaves_its_messages_in_the_queue() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_start_loses_no_message() {
     let mut stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(1)).await;
-    stage.queues[0].attributes.insert("VisibilityTimeout".into(), "6".into());
+    stage.queues[0]
+        .attributes
+        .insert("VisibilityTimeout".into(), "6".into());
     sqs::ensure(&stage.sqs, &stage.queues).await.unwrap();
-    (stage.limits.visibility, stage.limits.timeout) = (Duration::from_secs(6), Duration::from_secs(3));
+    (stage.limits.visibility, stage.limits.timeout) =
+        (Duration::from_secs(6), Duration::from_secs(3));
     stage.pool = slow_to_start(&stage, "4000");
     stage.send(&["patient"]).await;
     let running = stage.start();
@@ -211,8 +293,18 @@ async fn a_slow_start_loses_no_message() {
     stage.eventually_empty().await;
     let status = running.handle.status();
     running.drain().await;
-    assert_eq!((seen.len(), seen[0].receives, status.released, status.failed), (1, 1, 0, 0), "{seen:?}");
-    assert!(stage.receive(&stage.queues[1].name.clone(), 1).await.is_empty(), "no dead letter");
+    assert_eq!(
+        (seen.len(), seen[0].receives, status.released, status.failed),
+        (1, 1, 0, 0),
+        "{seen:?}"
+    );
+    assert!(
+        stage
+            .receive(&stage.queues[1].name.clone(), 1)
+            .await
+            .is_empty(),
+        "no dead letter"
+    );
 }
 
 /// An instance takes longer to start than the queue hides a message for.
@@ -235,7 +327,10 @@ async fn a_drain_invokes_what_was_received() {
     stage.pool = slow_to_start(&stage, "4000");
     stage.send(&["received"]).await;
     let running = stage.start();
-    eventually("it is received", async || (running.handle.status().received == 1).then_some(())).await;
+    eventually("it is received", async || {
+        (running.handle.status().received == 1).then_some(())
+    })
+    .await;
     running.drain().await;
     assert_eq!((stage.seen().len(), stage.left().await), (1, (0, 0)));
 }
@@ -257,12 +352,18 @@ async fn a_drain_finishes_what_is_in_flight_and_leaves_nothing_hidden_behind() {
     }
     stage.send(&[format!("busy:{folder}")]).await;
     let running = stage.start();
-    eventually("it is at the function", async || (running.handle.status().in_flight == 1).then_some(())).await;
+    eventually("it is at the function", async || {
+        (running.handle.status().in_flight == 1).then_some(())
+    })
+    .await;
     let drained = tokio::spawn(running.drain());
     // the other, which the one in flight waits for
     std::fs::write(stage.folder.path().join("been/other"), "").unwrap();
     drained.await.unwrap();
-    assert_eq!((stage.eventually_done(1).await.len(), stage.left().await), (1, (0, 0)));
+    assert_eq!(
+        (stage.eventually_done(1).await.len(), stage.left().await),
+        (1, (0, 0))
+    );
     stage.send(&["later"]).await;
     let found = stage.receive(stage.mapping.queue_name(), 2).await;
     assert_eq!(found.len(), 1, "no request of the drained host takes it");
@@ -271,16 +372,28 @@ async fn a_drain_finishes_what_is_in_flight_and_leaves_nothing_hidden_behind() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fifo_queue_keeps_the_order_of_each_group() {
     let stage = Stage::fifo().await;
-    let all: Vec<(Option<&str>, String)> =
-        (0..60).map(|n| (Some(["a", "b", "c"][n % 3]), format!("{} {n}", ["a", "b", "c"][n % 3]))).collect();
+    let all: Vec<(Option<&str>, String)> = (0..60)
+        .map(|n| {
+            (
+                Some(["a", "b", "c"][n % 3]),
+                format!("{} {n}", ["a", "b", "c"][n % 3]),
+            )
+        })
+        .collect();
     stage.send_grouped(&all).await;
     let running = stage.start();
     let seen = stage.eventually_done(60).await;
     stage.eventually_empty().await;
     running.drain().await;
     for group in ["a", "b", "c"] {
-        let numbers: Vec<usize> = seen.iter().filter_map(|seen| seen.body.strip_prefix(group)?.trim().parse().ok()).collect();
-        assert!(numbers.len() == 20 && numbers.is_sorted(), "{group}: {numbers:?}");
+        let numbers: Vec<usize> = seen
+            .iter()
+            .filter_map(|seen| seen.body.strip_prefix(group)?.trim().parse().ok())
+            .collect();
+        assert!(
+            numbers.len() == 20 && numbers.is_sorted(),
+            "{group}: {numbers:?}"
+        );
     }
 }
 
@@ -288,20 +401,42 @@ async fn a_fifo_queue_keeps_the_order_of_each_group() {
 async fn in_a_fifo_batch_nothing_of_a_group_is_done_before_what_failed_ahead_of_it() {
     let stage = Stage::fifo().await;
     let failing = format!("partial-once:{}", stage.marker("one"));
-    let all = [("a", "a 0".to_owned()), ("a", failing.clone()), ("b", "b 0".to_owned()), ("a", "a 2".to_owned())];
-    stage.send_grouped(&all.map(|(group, body)| (Some(group), body))).await;
+    let all = [
+        ("a", "a 0".to_owned()),
+        ("a", failing.clone()),
+        ("b", "b 0".to_owned()),
+        ("a", "a 2".to_owned()),
+    ];
+    stage
+        .send_grouped(&all.map(|(group, body)| (Some(group), body)))
+        .await;
     let running = stage.start();
     eventually("the failed one is done", async || {
-        stage.seen().iter().any(|seen| seen.done && seen.body == failing).then_some(())
+        stage
+            .seen()
+            .iter()
+            .any(|seen| seen.done && seen.body == failing)
+            .then_some(())
     })
     .await;
     stage.eventually_empty().await;
     running.drain().await;
     let seen = stage.seen();
-    let last = |body: &str| seen.iter().rposition(|seen| seen.done && seen.body == body).unwrap();
-    assert!(last("a 0") < last(&failing) && last(&failing) < last("a 2"), "{seen:?}");
+    let last = |body: &str| {
+        seen.iter()
+            .rposition(|seen| seen.done && seen.body == body)
+            .unwrap()
+    };
+    assert!(
+        last("a 0") < last(&failing) && last(&failing) < last("a 2"),
+        "{seen:?}"
+    );
     for body in ["a 0", "b 0"] {
-        assert_eq!(seen.iter().filter(|seen| seen.body == body).count(), 1, "{seen:?}");
+        assert_eq!(
+            seen.iter().filter(|seen| seen.body == body).count(),
+            1,
+            "{seen:?}"
+        );
     }
 }
 
@@ -310,16 +445,27 @@ async fn queues_are_made_in_any_order_and_follow_the_template_when_it_changes() 
     let stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(3)).await;
     let [own, dead] = [0, 1].map(|at| stage.queues[at].name.clone());
     sqs::ensure(&stage.sqs, &stage.queues).await.unwrap();
-    let policy: Value = serde_json::from_str(&stage.attributes(&own).await["RedrivePolicy"]).unwrap();
+    let policy: Value =
+        serde_json::from_str(&stage.attributes(&own).await["RedrivePolicy"]).unwrap();
     assert_eq!(
-        (policy["deadLetterTargetArn"].as_str(), policy["maxReceiveCount"].to_string()),
+        (
+            policy["deadLetterTargetArn"].as_str(),
+            policy["maxReceiveCount"].to_string()
+        ),
         (Some(arn(&dead).as_str()), "3".into())
     );
     // this server never takes a redrive policy away: the rest follows all the same
     let mut changed = queue(&own, None);
-    changed.attributes.insert("VisibilityTimeout".into(), "77".into());
-    sqs::ensure(&stage.sqs, &[changed, queue(&dead, None)]).await.unwrap();
-    assert_eq!(stage.sqs.visibility(&own).await, Ok(Duration::from_secs(77)));
+    changed
+        .attributes
+        .insert("VisibilityTimeout".into(), "77".into());
+    sqs::ensure(&stage.sqs, &[changed, queue(&dead, None)])
+        .await
+        .unwrap();
+    assert_eq!(
+        stage.sqs.visibility(&own).await,
+        Ok(Duration::from_secs(77))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -329,9 +475,20 @@ async fn a_queue_that_the_server_lost_is_made_again_and_read() {
     stage.send(&["before"]).await;
     stage.eventually_done(1).await;
     stage.eventually_empty().await;
-    stage.client.delete_queue().queue_url(stage.url(stage.mapping.queue_name())).send().await.unwrap();
+    stage
+        .client
+        .delete_queue()
+        .queue_url(stage.url(stage.mapping.queue_name()))
+        .send()
+        .await
+        .unwrap();
     eventually("the queue is there again", async || {
-        stage.sqs.exists(stage.mapping.queue_name()).await.ok().filter(|there| *there)
+        stage
+            .sqs
+            .exists(stage.mapping.queue_name())
+            .await
+            .ok()
+            .filter(|there| *there)
     })
     .await;
     stage.send(&["after"]).await;

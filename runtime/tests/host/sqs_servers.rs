@@ -11,7 +11,9 @@ use usher::up;
 
 use crate::kafka::{free_address, random, recording};
 use crate::sqs_stage::{Stage, arn, endpoint, queue};
-use crate::support::{self, add_function, application, claimed, eventually, executables, options, usher_up};
+use crate::support::{
+    self, add_function, application, claimed, eventually, executables, options, usher_up,
+};
 
 /// A project whose function reads the queue of a stage.
 pub(crate) fn project(stage: &Stage) -> TempDir {
@@ -36,12 +38,17 @@ async fn a_killed_host_loses_nothing() {
     all[3] = format!("hang-once:{}", stage.marker("three"));
     stage.send(&all).await;
     let host = usher_up(folder.path(), &["--sqs-endpoint", &stage.endpoint]);
-    eventually("a message is being worked on", async || Path::new(&stage.marker("three")).exists().then_some(())).await;
+    eventually("a message is being worked on", async || {
+        Path::new(&stage.marker("three")).exists().then_some(())
+    })
+    .await;
     drop(host);
     let host = usher_up(folder.path(), &["--sqs-endpoint", &stage.endpoint]);
     eventually("every message is done", async || {
         let seen = stage.seen();
-        all.iter().all(|body| seen.iter().any(|seen| seen.done && seen.body == *body)).then_some(())
+        all.iter()
+            .all(|body| seen.iter().any(|seen| seen.done && seen.body == *body))
+            .then_some(())
     })
     .await;
     stage.eventually_empty().await;
@@ -66,7 +73,11 @@ impl OwnServer {
     }
 
     fn with(limits: &'static str) -> Self {
-        let server = Self { data: tempfile::tempdir().unwrap(), port: free_address().port(), limits };
+        let server = Self {
+            data: tempfile::tempdir().unwrap(),
+            port: free_address().port(),
+            limits,
+        };
         server.script("start");
         server
     }
@@ -85,7 +96,11 @@ impl OwnServer {
             .env_remove("USHER_SERVERS")
             .output()
             .unwrap();
-        assert!(output.status.success(), "scripts/servers {command} sqs: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "scripts/servers {command} sqs: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
@@ -104,7 +119,10 @@ async fn a_server_that_goes_away_is_waited_for_and_nothing_is_lost() {
     stage.eventually_done(2).await;
     stage.eventually_empty().await;
     server.script("stop");
-    eventually("the status says so", async || running.handle.status().problem).await;
+    eventually("the status says so", async || {
+        running.handle.status().problem
+    })
+    .await;
     server.script("start");
     stage.send(&["three", "four"]).await;
     stage.eventually_done(4).await;
@@ -119,13 +137,28 @@ async fn up_makes_the_queues_reads_them_and_shows_how_far_it_is() {
     let name = format!("host-{}", random());
     let mut app = application(recording(&stage.folder));
     app.queues.push(queue(&name, None));
-    app.sqs.push(usher::model::SqsMapping { queue_arn: arn(&name), ..stage.mapping.clone() });
+    app.sqs.push(usher::model::SqsMapping {
+        queue_arn: arn(&name),
+        ..stage.mapping.clone()
+    });
     app.sqs_endpoint = Some(endpoint());
     let control = free_address();
     let (stop, stopped) = oneshot::channel::<()>();
-    let host = tokio::spawn(up::run(app, up_options(Some(control)), async move { drop(stopped.await) }));
-    eventually("the queue is made", async || stage.sqs.exists(&name).await.ok().filter(|there| *there)).await;
-    stage.client.send_message().queue_url(stage.url(&name)).message_body("hello").send().await.unwrap();
+    let host = tokio::spawn(up::run(app, up_options(Some(control)), async move {
+        drop(stopped.await)
+    }));
+    eventually("the queue is made", async || {
+        stage.sqs.exists(&name).await.ok().filter(|there| *there)
+    })
+    .await;
+    stage
+        .client
+        .send_message()
+        .queue_url(stage.url(&name))
+        .message_body("hello")
+        .send()
+        .await
+        .unwrap();
     let url = format!("http://{control}/_usher/status");
     let status: Value = eventually("the status shows that all is done", async || {
         let status: Value = reqwest::get(&url).await.ok()?.json().await.ok()?;
@@ -147,21 +180,42 @@ async fn a_server_or_a_queue_that_is_missing_at_the_start_is_named() {
         app.sqs.push(stage.mapping.clone());
         app.sqs_endpoint = Some(endpoint());
         change(&mut app);
-        up::run(app, up_options(None), std::future::pending()).await.unwrap_err().to_string()
+        up::run(app, up_options(None), std::future::pending())
+            .await
+            .unwrap_err()
+            .to_string()
     };
     let nowhere = format!("http://{}", free_address());
     let said = start(&|app| app.sqs_endpoint = Some(nowhere.clone())).await;
-    assert!(said.contains(&format!("SQS at {nowhere} does not answer")) && said.contains("[endpoints]"), "{said}");
+    assert!(
+        said.contains(&format!("SQS at {nowhere} does not answer")) && said.contains("[endpoints]"),
+        "{said}"
+    );
     let said = start(&|app| {
         app.sqs[0].queue_arn = arn("nobody-made-this");
         app.sqs[0].function = "Nobody".into();
-        app.queues.push(queue("host-never", Some(usher::model::Redrive { target: arn("nor-this"), max_receives: 2 })));
+        app.queues.push(queue(
+            "host-never",
+            Some(usher::model::Redrive {
+                target: arn("nor-this"),
+                max_receives: 2,
+            }),
+        ));
     })
     .await;
-    for part in ["no queue nobody-made-this", "no queue nor-this", "dead-letter queue of host-never", "no function Nobody"] {
+    for part in [
+        "no queue nobody-made-this",
+        "no queue nor-this",
+        "dead-letter queue of host-never",
+        "no function Nobody",
+    ] {
         assert!(said.contains(part), "{part} is missing from {said}");
     }
-    assert_eq!(stage.sqs.exists("host-never").await, Ok(false), "nothing is made in part");
+    assert_eq!(
+        stage.sqs.exists("host-never").await,
+        Ok(false),
+        "nothing is made in part"
+    );
 }
 
 #[test]
@@ -173,19 +227,35 @@ fn invoke_needs_no_server_and_tells_the_function_where_it_would_be() {
            Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
              Environment: {Variables: {QUEUE_URL: !Ref Messages}}\n";
     std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-    std::fs::write(folder.path().join("usher.toml"), "stack = 's'\n[endpoints]\nsqs = 'http://127.0.0.1:1'\n").unwrap();
+    std::fs::write(
+        folder.path().join("usher.toml"),
+        "stack = 's'\n[endpoints]\nsqs = 'http://127.0.0.1:1'\n",
+    )
+    .unwrap();
     std::fs::write(folder.path().join("event.json"), r#"{"do": "environment"}"#).unwrap();
     add_function(folder.path());
     let usher = |arguments: &[&str]| {
-        Command::new(env!("CARGO_BIN_EXE_usher")).args(arguments).current_dir(folder.path()).output().unwrap()
+        Command::new(env!("CARGO_BIN_EXE_usher"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
     };
     let output = usher(&["invoke", "Behave", "-e", "event.json"]);
-    let environment: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    assert_eq!(environment["QUEUE_URL"], "http://127.0.0.1:1/000000000000/s-Messages");
+    let environment: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!(
+        environment["QUEUE_URL"],
+        "http://127.0.0.1:1/000000000000/s-Messages"
+    );
     assert_eq!(environment["AWS_ENDPOINT_URL_SQS"], "http://127.0.0.1:1");
     assert_eq!(environment["AWS_ACCESS_KEY_ID"], "local");
     let shown = String::from_utf8(usher(&["template"]).stdout).unwrap();
-    for part in ["SQS at http://127.0.0.1:1", "queue Messages (s-Messages)", "VisibilityTimeout 30"] {
+    for part in [
+        "SQS at http://127.0.0.1:1",
+        "queue Messages (s-Messages)",
+        "VisibilityTimeout 30",
+    ] {
         assert!(shown.contains(part), "{part} is missing from {shown}");
     }
 }

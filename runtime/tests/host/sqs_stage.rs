@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region};
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    Message, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
+};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -64,11 +66,25 @@ impl Running {
 
 pub(crate) fn queue(name: &str, redrive: Option<Redrive>) -> Queue {
     let fifo = usher::model::sqs::is_fifo(name);
-    let mut attributes = BTreeMap::from([("VisibilityTimeout".to_owned(), VISIBILITY.as_secs().to_string())]);
+    let mut attributes = BTreeMap::from([(
+        "VisibilityTimeout".to_owned(),
+        VISIBILITY.as_secs().to_string(),
+    )]);
     if fifo {
-        attributes.extend(["FifoQueue", "ContentBasedDeduplication"].map(|name| (name.to_owned(), "true".to_owned())));
+        attributes.extend(
+            ["FifoQueue", "ContentBasedDeduplication"]
+                .map(|name| (name.to_owned(), "true".to_owned())),
+        );
     }
-    Queue { id: name.into(), name: name.into(), arn: arn(name), fifo, visibility: VISIBILITY, attributes, redrive }
+    Queue {
+        id: name.into(),
+        name: name.into(),
+        arn: arn(name),
+        fifo,
+        visibility: VISIBILITY,
+        attributes,
+        redrive,
+    }
 }
 
 pub(crate) fn arn(name: &str) -> String {
@@ -97,11 +113,16 @@ impl Stage {
     pub(crate) async fn with(endpoint: String, suffix: &str, receives: Option<u32>) -> Self {
         let name = format!("host-{}", random());
         let (own, dead) = (format!("{name}{suffix}"), format!("{name}-dead{suffix}"));
-        let redrive = receives.map(|max_receives| Redrive { target: arn(&dead), max_receives });
+        let redrive = receives.map(|max_receives| Redrive {
+            target: arn(&dead),
+            max_receives,
+        });
         let mut queues = vec![queue(&own, redrive.clone())];
         queues.extend(redrive.map(|_| queue(&dead, None)));
         let sqs = Sqs::at(&endpoint);
-        sqs::ensure(&sqs, &queues).await.expect("SQS answers: start it with `scripts/servers start sqs`");
+        sqs::ensure(&sqs, &queues)
+            .await
+            .expect("SQS answers: start it with `scripts/servers start sqs`");
         let mapping = SqsMapping {
             id: "BehaveMessages".into(),
             function: "Behave".into(),
@@ -124,7 +145,16 @@ impl Stage {
         };
         // warm: what a cold start takes on a busy machine is not the subject
         invoke(&pool, json!({ "do": "echo" })).await;
-        Self { client: client(&endpoint), endpoint, sqs, queues, mapping, folder, pool, limits }
+        Self {
+            client: client(&endpoint),
+            endpoint,
+            sqs,
+            queues,
+            mapping,
+            folder,
+            pool,
+            limits,
+        }
     }
 
     /// As `new`, with other settings of the function.
@@ -138,7 +168,14 @@ impl Stage {
     pub(crate) fn start(&self) -> Running {
         let (stop, stopping) = watch::channel(false);
         let queues = self.queues.clone().into();
-        let handle = sqs::start(self.mapping.clone(), &self.limits, self.sqs.clone(), queues, self.pool.clone(), stopping);
+        let handle = sqs::start(
+            self.mapping.clone(),
+            &self.limits,
+            self.sqs.clone(),
+            queues,
+            self.pool.clone(),
+            stopping,
+        );
         Running { handle, stop }
     }
 
@@ -147,7 +184,8 @@ impl Stage {
     }
 
     pub(crate) async fn send(&self, bodies: &[impl ToString]) {
-        let bodies: Vec<(Option<&str>, String)> = bodies.iter().map(|body| (None, body.to_string())).collect();
+        let bodies: Vec<(Option<&str>, String)> =
+            bodies.iter().map(|body| (None, body.to_string())).collect();
         self.send_grouped(&bodies).await;
     }
 
@@ -155,11 +193,23 @@ impl Stage {
     pub(crate) async fn send_grouped(&self, bodies: &[(Option<&str>, String)]) {
         for chunk in bodies.chunks(10) {
             let entries = chunk.iter().enumerate().map(|(at, (group, body))| {
-                let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(body);
-                entry.set_message_group_id(group.map(str::to_owned)).build().unwrap()
+                let entry = SendMessageBatchRequestEntry::builder()
+                    .id(at.to_string())
+                    .message_body(body);
+                entry
+                    .set_message_group_id(group.map(str::to_owned))
+                    .build()
+                    .unwrap()
             });
-            let request = self.client.send_message_batch().queue_url(self.url(self.mapping.queue_name()));
-            let sent = request.set_entries(Some(entries.collect())).send().await.unwrap();
+            let request = self
+                .client
+                .send_message_batch()
+                .queue_url(self.url(self.mapping.queue_name()));
+            let sent = request
+                .set_entries(Some(entries.collect()))
+                .send()
+                .await
+                .unwrap();
             assert!(sent.failed().is_empty(), "{sent:?}");
         }
     }
@@ -179,23 +229,48 @@ impl Stage {
 
     /// Deletes a message of the mapping's queue.
     pub(crate) async fn delete(&self, message: &Message) {
-        let request = self.client.delete_message().queue_url(self.url(self.mapping.queue_name()));
-        request.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+        let request = self
+            .client
+            .delete_message()
+            .queue_url(self.url(self.mapping.queue_name()));
+        request
+            .receipt_handle(message.receipt_handle().unwrap())
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Messages in the mapping's queue: visible and hidden.
     pub(crate) async fn left(&self) -> (usize, usize) {
-        let names = [QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible];
-        let request = self.client.get_queue_attributes().queue_url(self.url(self.mapping.queue_name()));
-        let answer = request.set_attribute_names(Some(names.to_vec())).send().await.unwrap();
-        let [visible, hidden] = names.map(|name| answer.attributes().unwrap()[&name].parse().unwrap());
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let request = self
+            .client
+            .get_queue_attributes()
+            .queue_url(self.url(self.mapping.queue_name()));
+        let answer = request
+            .set_attribute_names(Some(names.to_vec()))
+            .send()
+            .await
+            .unwrap();
+        let [visible, hidden] =
+            names.map(|name| answer.attributes().unwrap()[&name].parse().unwrap());
         (visible, hidden)
     }
 
     pub(crate) async fn attributes(&self, queue: &str) -> BTreeMap<String, String> {
-        let request = self.client.get_queue_attributes().queue_url(self.url(queue)).attribute_names(QueueAttributeName::All);
+        let request = self
+            .client
+            .get_queue_attributes()
+            .queue_url(self.url(queue))
+            .attribute_names(QueueAttributeName::All);
         let attributes = request.send().await.unwrap().attributes.unwrap();
-        attributes.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect()
+        attributes
+            .into_iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value))
+            .collect()
     }
 
     /// What the function saw, in the order it did.
@@ -223,7 +298,10 @@ impl Stage {
     }
 
     pub(crate) async fn eventually_empty(&self) {
-        eventually("the queue is empty", async || (self.left().await == (0, 0)).then_some(())).await;
+        eventually("the queue is empty", async || {
+            (self.left().await == (0, 0)).then_some(())
+        })
+        .await;
     }
 
     pub(crate) fn marker(&self, name: &str) -> String {

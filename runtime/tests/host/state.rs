@@ -33,14 +33,26 @@ struct Host {
 impl Host {
     fn start(project: &TempDir, arguments: &[&str]) -> Self {
         let control = free_address().to_string();
-        let process = usher_up(project.path(), &[&["--control", &control], arguments].concat());
-        Self { process, status: format!("http://{control}/_usher/status") }
+        let process = usher_up(
+            project.path(),
+            &[&["--control", &control], arguments].concat(),
+        );
+        Self {
+            process,
+            status: format!("http://{control}/_usher/status"),
+        }
     }
 
     /// The partitions that it owns, if it answers.
     async fn owns(&self) -> Option<BTreeSet<i64>> {
         let status: Value = reqwest::get(&self.status).await.ok()?.json().await.ok()?;
-        Some(status["mappings"][0]["partitions"].as_array()?.iter().filter_map(|one| one["partition"].as_i64()).collect())
+        Some(
+            status["mappings"][0]["partitions"]
+                .as_array()?
+                .iter()
+                .filter_map(|one| one["partition"].as_i64())
+                .collect(),
+        )
     }
 
     fn runs(&mut self) -> bool {
@@ -52,7 +64,10 @@ impl Host {
 async fn two_folders_are_two_members_of_a_group() {
     let stage = Stage::new(2).await;
     let project = reader(&stage);
-    let (mut first, mut second) = (Host::start(&project, &["--state", "one"]), Host::start(&project, &["--state", "two"]));
+    let (mut first, mut second) = (
+        Host::start(&project, &["--state", "one"]),
+        Host::start(&project, &["--state", "two"]),
+    );
     // the broker fences a member when another one of its identity joins, which ends its share of the partitions
     eventually("each owns one partition", async || {
         let (one, other) = (first.owns().await?, second.owns().await?);
@@ -67,7 +82,10 @@ async fn a_second_host_leaves_the_first_alone() {
     let stage = Stage::new(2).await;
     let project = reader(&stage);
     let mut first = Host::start(&project, &[]);
-    eventually("the first owns all", async || first.owns().await.filter(|owned| owned.len() == 2)).await;
+    eventually("the first owns all", async || {
+        first.owns().await.filter(|owned| owned.len() == 2)
+    })
+    .await;
     // by another path to the same folder, and with ports of its own
     let link = project.path().join("link");
     std::os::unix::fs::symlink(project.path().join(".aws-sam"), &link).unwrap();
@@ -76,7 +94,13 @@ async fn a_second_host_leaves_the_first_alone() {
     let refused = second.current_dir(project.path()).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2), "{said}");
-    assert!(said.contains(&format!("another usher runs this project (process {})", first.process.0.id())), "{said}");
+    assert!(
+        said.contains(&format!(
+            "another usher runs this project (process {})",
+            first.process.0.id()
+        )),
+        "{said}"
+    );
     assert!(first.runs());
     assert_eq!(first.owns().await.map(|owned| owned.len()), Some(2));
 }

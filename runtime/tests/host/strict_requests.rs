@@ -46,15 +46,27 @@ const UNCLEAR: [&str; 7] = [
 async fn an_api_refuses_requests_without_one_host() {
     let server = serve_with(api(vec![route("GET /", "Echo")]), None).await;
     for head in UNCLEAR {
-        let answer = raw(address(&server), &format!("{head}\r\nGET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+        let answer = raw(
+            address(&server),
+            &format!("{head}\r\nGET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+        );
         assert_eq!(status(&answer), "400", "{head:?}");
-        assert_eq!(answer.matches("\r\n\r\n").count(), 1, "the connection ends with the refusal: {answer}");
+        assert_eq!(
+            answer.matches("\r\n\r\n").count(),
+            1,
+            "the connection ends with the refusal: {answer}"
+        );
     }
-    let answer =
-        raw(address(&server), "GET http://shop.example:80/?a=b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let answer = raw(
+        address(&server),
+        "GET http://shop.example:80/?a=b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
     let event: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     let event = &event["event"];
-    assert_eq!((&event["rawPath"], &event["rawQueryString"]), (&json!("/"), &json!("a=b")));
+    assert_eq!(
+        (&event["rawPath"], &event["rawQueryString"]),
+        (&json!("/"), &json!("a=b"))
+    );
     assert_eq!(event["requestContext"]["domainName"], "shop.example");
     assert_eq!(event["headers"]["host"], "shop.example:80");
 }
@@ -64,22 +76,54 @@ async fn the_control_port_takes_no_request_with_two_readings() {
     let mut application = Application::new();
     application.up().await;
     for head in UNCLEAR {
-        assert_eq!(status(&raw(application.control, &format!("{head}\r\n"))), "400", "{head:?}");
+        assert_eq!(
+            status(&raw(application.control, &format!("{head}\r\n"))),
+            "400",
+            "{head:?}"
+        );
     }
     let foreign = "GET http://evil.example/_usher/token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     assert_eq!(status(&raw(application.control, foreign)), "403");
 
     let client = Client::new();
-    let ask = async |method: Method, path: &str| client.request(method, application.url(path)).send().await.unwrap();
-    for path in ["/health", "/health/live", "/metrics", "/_usher/", "/_usher/status", "/_usher/settings"] {
+    let ask = async |method: Method, path: &str| {
+        client
+            .request(method, application.url(path))
+            .send()
+            .await
+            .unwrap()
+    };
+    for path in [
+        "/health",
+        "/health/live",
+        "/metrics",
+        "/_usher/",
+        "/_usher/status",
+        "/_usher/settings",
+    ] {
         let (shown, head) = (ask(Method::GET, path).await, ask(Method::HEAD, path).await);
-        assert_eq!((shown.status(), head.status()), (StatusCode::OK, StatusCode::OK), "{path}");
-        assert_eq!(shown.headers()["content-type"], head.headers()["content-type"], "{path}");
+        assert_eq!(
+            (shown.status(), head.status()),
+            (StatusCode::OK, StatusCode::OK),
+            "{path}"
+        );
+        assert_eq!(
+            shown.headers()["content-type"],
+            head.headers()["content-type"],
+            "{path}"
+        );
         assert!(head.headers().contains_key("content-length"), "{path}");
         assert!(head.bytes().await.unwrap().is_empty(), "{path}");
     }
-    for (path, allowed) in [("/health", "GET, HEAD, OPTIONS"), ("/_usher/settings", "GET, HEAD, OPTIONS, POST")] {
-        for (method, status) in [(Method::DELETE, 405), (Method::PUT, 405), (Method::OPTIONS, 204)] {
+    for (path, allowed) in [
+        ("/health", "GET, HEAD, OPTIONS"),
+        ("/_usher/settings", "GET, HEAD, OPTIONS, POST"),
+    ] {
+        for (method, status) in [
+            (Method::DELETE, 405),
+            (Method::PUT, 405),
+            (Method::OPTIONS, 204),
+        ] {
             let answer = ask(method.clone(), path).await;
             assert_eq!(
                 (answer.status().as_u16(), &answer.headers()["allow"]),
@@ -89,25 +133,53 @@ async fn the_control_port_takes_no_request_with_two_readings() {
         }
     }
     let answer = ask(Method::GET, "/_usher/offsets").await;
-    assert_eq!((answer.status().as_u16(), &answer.headers()["allow"]), (405, &"OPTIONS, POST".parse().unwrap()));
-    assert_eq!(ask(Method::POST, "/health").await.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(ask(Method::POST, "/nowhere").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["allow"]),
+        (405, &"OPTIONS, POST".parse().unwrap())
+    );
+    assert_eq!(
+        ask(Method::POST, "/health").await.status(),
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+    assert_eq!(
+        ask(Method::POST, "/nowhere").await.status(),
+        StatusCode::NOT_FOUND
+    );
 
-    for path in ["/_usher/status?function=Behave", "/metrics?name=x", "/health?source=Jobs", "/_usher/activity?limit=1"] {
+    for path in [
+        "/_usher/status?function=Behave",
+        "/metrics?name=x",
+        "/health?source=Jobs",
+        "/_usher/activity?limit=1",
+    ] {
         let answer = ask(Method::GET, path).await;
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
-        let said = answer.json::<Value>().await.unwrap()["message"].as_str().unwrap().to_owned();
+        let said = answer.json::<Value>().await.unwrap()["message"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert!(said.contains("takes no query parameters"), "{said}");
     }
 }
 
 #[tokio::test]
 async fn a_route_takes_no_more_than_its_limit() {
-    let limit = |burst| Throttle { rate_milli: 1, burst };
-    let mut api = api(vec![route("GET /few", "Echo"), route("GET /none", "Echo"), route("$default", "Echo")]);
+    let limit = |burst| Throttle {
+        rate_milli: 1,
+        burst,
+    };
+    let mut api = api(vec![
+        route("GET /few", "Echo"),
+        route("GET /none", "Echo"),
+        route("$default", "Echo"),
+    ]);
     api.throttling.default = Some(limit(3));
     api.throttling.routes.insert("GET /none".into(), limit(0));
-    let mut rest = Api { kind: ApiKind::Rest(RestApi::default()), stage: "Prod".into(), ..api.clone() };
+    let mut rest = Api {
+        kind: ApiKind::Rest(RestApi::default()),
+        stage: "Prod".into(),
+        ..api.clone()
+    };
     rest.routes.truncate(2);
     for api in [api, rest] {
         let rest = matches!(api.kind, ApiKind::Rest(_));
@@ -121,19 +193,30 @@ async fn a_route_takes_no_more_than_its_limit() {
             assert_eq!(refused.headers().contains_key("x-amzn-errortype"), rest);
             assert_eq!(
                 message(refused).await,
-                (StatusCode::TOO_MANY_REQUESTS, json!({"message": "Too Many Requests"})),
+                (
+                    StatusCode::TOO_MANY_REQUESTS,
+                    json!({"message": "Too Many Requests"})
+                ),
                 "{path}"
             );
         }
         if !rest {
-            assert_eq!(ask("/other").await.status(), StatusCode::OK, "each route has a bucket of its own");
+            assert_eq!(
+                ask("/other").await.status(),
+                StatusCode::OK,
+                "each route has a bucket of its own"
+            );
         }
     }
 }
 
 /// A token with this header and these claims as they are written, signed by the known key.
 fn signed(header: &str, claims: &str) -> String {
-    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let message = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(claims)
+    );
     let key = EncodingKey::from_rsa_pem(KNOWN.as_bytes()).unwrap();
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::RS256).unwrap();
     format!("{message}.{signature}")
@@ -141,8 +224,15 @@ fn signed(header: &str, claims: &str) -> String {
 
 #[tokio::test]
 async fn a_token_with_two_readings_stays_out() {
-    let server = serve_with(guarded(), Some(KeySet::parse(&jwks(&[("k1", KNOWN)])).unwrap())).await;
-    let (header, good) = (r#"{"alg":"RS256","kid":"k1"}"#, claims(&json!({})).to_string());
+    let server = serve_with(
+        guarded(),
+        Some(KeySet::parse(&jwks(&[("k1", KNOWN)])).unwrap()),
+    )
+    .await;
+    let (header, good) = (
+        r#"{"alg":"RS256","kid":"k1"}"#,
+        claims(&json!({})).to_string(),
+    );
     let answer = async |token: &str| get(&server, "/mine", Some(token)).await.status();
     assert_eq!(answer(&signed(header, &good)).await, StatusCode::OK);
     for header in [
@@ -157,7 +247,11 @@ async fn a_token_with_two_readings_stays_out() {
         r#"{"alg":"RS256","kid":"k1","typ":7}"#,
         r#"{"alg":"RS256"}"#,
     ] {
-        assert_eq!(answer(&signed(header, &good)).await, StatusCode::UNAUTHORIZED, "{header}");
+        assert_eq!(
+            answer(&signed(header, &good)).await,
+            StatusCode::UNAUTHORIZED,
+            "{header}"
+        );
     }
     for change in [
         json!({"sub": null}),
@@ -171,23 +265,49 @@ async fn a_token_with_two_readings_stays_out() {
         json!({"nbf": null}),
         json!({"scp": {"a": 1}}),
     ] {
-        assert_eq!(answer(&signed(header, &claims(&change).to_string())).await, StatusCode::UNAUTHORIZED, "{change}");
+        assert_eq!(
+            answer(&signed(header, &claims(&change).to_string())).await,
+            StatusCode::UNAUTHORIZED,
+            "{change}"
+        );
     }
     let twice = good.replacen('{', r#"{"sub":"mallory","#, 1);
-    assert_eq!(answer(&signed(header, &twice)).await, StatusCode::UNAUTHORIZED, "{twice}");
+    assert_eq!(
+        answer(&signed(header, &twice)).await,
+        StatusCode::UNAUTHORIZED,
+        "{twice}"
+    );
     let huge = good.replace("4000000000", "1e999");
-    assert_eq!(answer(&signed(header, &huge)).await, StatusCode::UNAUTHORIZED, "{huge}");
-    for fits in [json!({"exp": 4_000_000_000.5}), json!({"aud": ["other", "app"]})] {
-        assert_eq!(answer(&signed(header, &claims(&fits).to_string())).await, StatusCode::OK, "{fits}");
+    assert_eq!(
+        answer(&signed(header, &huge)).await,
+        StatusCode::UNAUTHORIZED,
+        "{huge}"
+    );
+    for fits in [
+        json!({"exp": 4_000_000_000.5}),
+        json!({"aud": ["other", "app"]}),
+    ] {
+        assert_eq!(
+            answer(&signed(header, &claims(&fits).to_string())).await,
+            StatusCode::OK,
+            "{fits}"
+        );
     }
     let token = signed(header, &good);
-    let two = Client::new().get(format!("{}/mine", server.url)).header("authorization", &token).header("authorization", &token);
+    let two = Client::new()
+        .get(format!("{}/mine", server.url))
+        .header("authorization", &token)
+        .header("authorization", &token);
     assert_eq!(two.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
 async fn scopes_of_either_claim_open_a_route() {
-    let server = serve_with(guarded(), Some(KeySet::parse(&jwks(&[("k1", KNOWN)])).unwrap())).await;
+    let server = serve_with(
+        guarded(),
+        Some(KeySet::parse(&jwks(&[("k1", KNOWN)])).unwrap()),
+    )
+    .await;
     let header = r#"{"alg":"RS256","kid":"k1"}"#;
     for (scopes, expected) in [
         (json!({"scope": "read write"}), 200),
@@ -197,6 +317,10 @@ async fn scopes_of_either_claim_open_a_route() {
         (json!({"scope": "read", "scp": ["write"]}), 403),
     ] {
         let token = signed(header, &claims(&scopes).to_string());
-        assert_eq!(get(&server, "/write", Some(&token)).await.status().as_u16(), expected, "{scopes}");
+        assert_eq!(
+            get(&server, "/write", Some(&token)).await.status().as_u16(),
+            expected,
+            "{scopes}"
+        );
     }
 }

@@ -43,7 +43,10 @@ async fn a_panic_in_each_part_stops_no_other() {
     std::fs::write(&settings, "").unwrap();
     let parts = Registry::panicking(PARTS.map(str::to_owned));
     let options = up::Options {
-        pool: PoolOptions { parts, ..options().0 },
+        pool: PoolOptions {
+            parts,
+            ..options().0
+        },
         executables: executables(),
         http: BTreeMap::from([("Api".to_owned(), http)]),
         settings: Some((settings, Vec::new())),
@@ -53,33 +56,67 @@ async fn a_panic_in_each_part_stops_no_other() {
     let host = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));
 
     let status = eventually("each part has started again", async || {
-        let status: Value = reqwest::get(format!("http://{control}/_usher/status")).await.ok()?.json().await.ok()?;
+        let status: Value = reqwest::get(format!("http://{control}/_usher/status"))
+            .await
+            .ok()?
+            .json()
+            .await
+            .ok()?;
         let again = |part: &Value| part["restarts"].as_u64() >= Some(1);
         let parts = status["parts"].as_array()?;
-        PARTS.iter().all(|name| parts.iter().any(|part| part["part"] == *name && again(part))).then(|| status.clone())
+        PARTS
+            .iter()
+            .all(|name| {
+                parts
+                    .iter()
+                    .any(|part| part["part"] == *name && again(part))
+            })
+            .then(|| status.clone())
     })
     .await;
-    assert_eq!(status["parts"].as_array().unwrap().len(), PARTS.len(), "{status}");
-    let metrics = reqwest::get(format!("http://{control}/metrics")).await.unwrap().text().await.unwrap();
+    assert_eq!(
+        status["parts"].as_array().unwrap().len(),
+        PARTS.len(),
+        "{status}"
+    );
+    let metrics = reqwest::get(format!("http://{control}/metrics"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     for name in PARTS {
         let sample = format!("usher_part_restarts_total{{part=\"{name}\"}} ");
-        assert!(metrics.contains(&sample) && !metrics.contains(&format!("{sample}0\n")), "{name}: {metrics}");
+        assert!(
+            metrics.contains(&sample) && !metrics.contains(&format!("{sample}0\n")),
+            "{name}: {metrics}"
+        );
     }
 
     // everything works
     stage.produce(0, &values(0..10)).await;
     queue.send(&["message"]).await;
     let seen = || std::fs::read_to_string(stage.folder.path().join("seen")).unwrap_or_default();
-    eventually("records, messages and schedules reach the function", async || {
-        let (all, count) = (seen(), |what: &str| seen().lines().filter(|line| line.contains(what)).count());
-        let done = count("value ") == 10 && all.contains("done message") && count("tick") >= 5;
-        done.then_some(())
-    })
+    eventually(
+        "records, messages and schedules reach the function",
+        async || {
+            let (all, count) = (seen(), |what: &str| {
+                seen().lines().filter(|line| line.contains(what)).count()
+            });
+            let done = count("value ") == 10 && all.contains("done message") && count("tick") >= 5;
+            done.then_some(())
+        },
+    )
     .await;
     let answer = reqwest::get(format!("http://{http}/")).await.unwrap();
     assert_eq!(answer.status(), 200);
     eventually("/health is well again", async || {
-        (reqwest::get(format!("http://{control}/health")).await.ok()?.status() == 200).then_some(())
+        (reqwest::get(format!("http://{control}/health"))
+            .await
+            .ok()?
+            .status()
+            == 200)
+            .then_some(())
     })
     .await;
     stop.send(()).unwrap();
@@ -108,17 +145,32 @@ async fn a_part_that_ended_is_named_by_health() {
     let mut app = application(crate::kafka::recording(&stage.folder));
     app.schedules.push(every_second());
     let parts = Registry::panicking(["schedule Behave.Tick".to_owned()]);
-    let options = up::Options { pool: PoolOptions { parts, ..options().0 }, ..up_options(control) };
+    let options = up::Options {
+        pool: PoolOptions {
+            parts,
+            ..options().0
+        },
+        ..up_options(control)
+    };
     let (stop, stopped) = oneshot::channel::<()>();
     let host = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));
     let health: Value = eventually("/health is not well", async || {
-        let answer = reqwest::get(format!("http://{control}/health")).await.ok()?;
-        if answer.status() == 503 { answer.json().await.ok() } else { None }
+        let answer = reqwest::get(format!("http://{control}/health"))
+            .await
+            .ok()?;
+        if answer.status() == 503 {
+            answer.json().await.ok()
+        } else {
+            None
+        }
     })
     .await;
     let problem = &health["problems"][0];
     assert_eq!(problem["part"], "schedule Behave.Tick", "{health}");
-    assert!(problem["problem"].as_str().unwrap().contains("on purpose"), "{health}");
+    assert!(
+        problem["problem"].as_str().unwrap().contains("on purpose"),
+        "{health}"
+    );
     stop.send(()).unwrap();
     host.await.unwrap().unwrap();
 }

@@ -16,9 +16,15 @@ use usher::state::StateFolder;
 
 /// The executable of `examples/behave.rs`, built beside this test.
 pub(crate) fn behave() -> PathBuf {
-    let folder = Path::new(env!("CARGO_BIN_EXE_usher")).parent().expect("a binary lies in a folder");
+    let folder = Path::new(env!("CARGO_BIN_EXE_usher"))
+        .parent()
+        .expect("a binary lies in a folder");
     let path = folder.join("examples/behave");
-    assert!(path.is_file(), "{} is missing: cargo test builds it, `--test host` alone does not", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: cargo test builds it, `--test host` alone does not",
+        path.display()
+    );
     path
 }
 
@@ -49,13 +55,20 @@ pub(crate) fn function(environment: &[(&str, &str)]) -> Function {
         timeout: Duration::from_secs(30),
         memory_mb: 128,
         concurrency: None,
-        environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        environment: environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect(),
         logging: Logging::default(),
     }
 }
 
 pub(crate) fn application(function: Function) -> Application {
-    Application { stack: "stack".into(), functions: BTreeMap::from([(function.id.clone(), function)]), ..Application::default() }
+    Application {
+        stack: "stack".into(),
+        functions: BTreeMap::from([(function.id.clone(), function)]),
+        ..Application::default()
+    }
 }
 
 pub(crate) fn executables() -> BTreeMap<String, PathBuf> {
@@ -94,7 +107,10 @@ impl Printed {
 
 pub(crate) fn options() -> (PoolOptions, Printed) {
     let printed = Printed::default();
-    let options = PoolOptions { logs: Logs::to(printed.clone()), ..PoolOptions::default() };
+    let options = PoolOptions {
+        logs: Logs::to(printed.clone()),
+        ..PoolOptions::default()
+    };
     (options, printed)
 }
 
@@ -108,7 +124,9 @@ pub(crate) fn request(event: &serde_json::Value) -> Request {
 
 /// Invokes, waiting for a slot.
 pub(crate) async fn invoke(pool: &Pool, event: serde_json::Value) -> Response {
-    pool.invoke(request(&event), true).await.expect("the invocation is accepted")
+    pool.invoke(request(&event), true)
+        .await
+        .expect("the invocation is accepted")
 }
 
 /// The answer, which must be one.
@@ -123,12 +141,17 @@ pub(crate) fn answer(response: &Response) -> serde_json::Value {
 pub(crate) fn error(response: &Response) -> (String, String) {
     match &response.outcome {
         Outcome::Answer(body) => panic!("expected an error: {body:?}"),
-        Outcome::Error(error) | Outcome::Interrupted(error) => (error.error_type.clone(), error.message.clone()),
+        Outcome::Error(error) | Outcome::Interrupted(error) => {
+            (error.error_type.clone(), error.message.clone())
+        }
     }
 }
 
 /// Asks again until there is an answer, at most 60 s.
-pub(crate) async fn eventually<T: Debug>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T: Debug>(
+    what: &str,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         if let Some(found) = look().await {
@@ -147,7 +170,15 @@ pub(crate) fn is_running(pid: u64) -> bool {
 /// `usher up` with these arguments in this project.
 pub(crate) fn usher_up(project: &Path, arguments: &[&str]) -> Killed {
     let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-    Killed(usher.arg("up").args(arguments).current_dir(project).stdout(Stdio::null()).spawn().unwrap())
+    Killed(
+        usher
+            .arg("up")
+            .args(arguments)
+            .current_dir(project)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap(),
+    )
 }
 
 /// A process that is killed with the test, if it is not over by then.

@@ -5,11 +5,15 @@ use usher::model::{Api, ApiKind, RestApi, Throttle};
 use crate::template::{complaints, function, good, warnings};
 
 fn api_events(properties: &str) -> String {
-    function(&format!("Events:\n  E: {{Type: Api, Properties: {properties}}}"))
+    function(&format!(
+        "Events:\n  E: {{Type: Api, Properties: {properties}}}"
+    ))
 }
 
 fn rest(api: &Api) -> &RestApi {
-    let ApiKind::Rest(rest) = &api.kind else { panic!("{api:?}") };
+    let ApiKind::Rest(rest) = &api.kind else {
+        panic!("{api:?}")
+    };
     rest
 }
 
@@ -18,9 +22,24 @@ fn api_events_go_to_the_implicit_rest_api_with_the_globals() {
     let text = api_events("{Path: '/a/{proxy+}', Method: any}")
         + "Globals: {Api: {Cors: \"'*'\", BinaryMediaTypes: [image~1png], Variables: {Colour: blue}}}\n";
     let app = good(&text, "");
-    let [api] = &app.apis[..] else { panic!("{:?}", app.apis) };
-    assert_eq!((api.id.as_str(), api.stage.as_str(), api.base_path().as_str()), ("ServerlessRestApi", "Prod", "/Prod"));
-    assert_eq!((api.routes[0].method.as_str(), api.routes[0].timeout.as_secs()), ("ANY", 29));
+    let [api] = &app.apis[..] else {
+        panic!("{:?}", app.apis)
+    };
+    assert_eq!(
+        (
+            api.id.as_str(),
+            api.stage.as_str(),
+            api.base_path().as_str()
+        ),
+        ("ServerlessRestApi", "Prod", "/Prod")
+    );
+    assert_eq!(
+        (
+            api.routes[0].method.as_str(),
+            api.routes[0].timeout.as_secs()
+        ),
+        ("ANY", 29)
+    );
     assert_eq!(rest(api).binary_media_types, ["image/png"]);
     assert_eq!(rest(api).preflight.as_ref().unwrap().origin, "*");
     assert_eq!(api.variables["Colour"], "blue");
@@ -28,14 +47,22 @@ fn api_events_go_to_the_implicit_rest_api_with_the_globals() {
 
 #[test]
 fn an_api_of_the_template_gives_stage_and_cors() {
-    let text = api_events("{Path: /a, Method: get, RestApiId: !Ref Shop, Auth: {Authorizer: NONE}}")
-        + "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: !Ref Stage\n      Cors: {AllowOrigin: \"'https://a.test'\", AllowMethods: \"'GET'\", AllowHeaders: \"'X-A'\", MaxAge: \"'60'\", AllowCredentials: true}\n\
+    let text = api_events(
+        "{Path: /a, Method: get, RestApiId: !Ref Shop, Auth: {Authorizer: NONE}}",
+    ) + "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: !Ref Stage\n      Cors: {AllowOrigin: \"'https://a.test'\", AllowMethods: \"'GET'\", AllowHeaders: \"'X-A'\", MaxAge: \"'60'\", AllowCredentials: true}\n\
            Parameters: {Stage: {Type: String, Default: live}}\n";
     let app = good(&text, "");
-    assert_eq!((app.apis[0].id.as_str(), app.apis[0].stage.as_str()), ("Shop", "live"));
+    assert_eq!(
+        (app.apis[0].id.as_str(), app.apis[0].stage.as_str()),
+        ("Shop", "live")
+    );
     let mock = rest(&app.apis[0]).preflight.clone().unwrap();
     assert_eq!(
-        (mock.methods.as_deref(), mock.headers.as_deref(), mock.max_age.as_deref()),
+        (
+            mock.methods.as_deref(),
+            mock.headers.as_deref(),
+            mock.max_age.as_deref()
+        ),
         (Some("GET"), Some("X-A"), Some("60"))
     );
     assert!(mock.credentials);
@@ -45,44 +72,80 @@ fn an_api_of_the_template_gives_stage_and_cors() {
 fn whatever_guards_a_rest_route_is_refused_with_its_line() {
     let guarded = |auth: &str| {
         api_events("{Path: /a, Method: get, RestApiId: !Ref Shop}")
-            + &format!("  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: live\n      Auth: {auth}\n")
+            + &format!(
+                "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: live\n      Auth: {auth}\n"
+            )
     };
     for (auth, words) in [
         ("{DefaultAuthorizer: AWS_IAM}", "authorizer AWS_IAM"),
-        ("{DefaultAuthorizer: Mine, Authorizers: {Mine: {FunctionArn: x}}}", "authorizer Mine"),
+        (
+            "{DefaultAuthorizer: Mine, Authorizers: {Mine: {FunctionArn: x}}}",
+            "authorizer Mine",
+        ),
         ("{ApiKeyRequired: true}", "API keys"),
         ("{UsagePlan: {CreateUsagePlan: PER_API}}", "usage plans"),
-        ("{ResourcePolicy: {IpRangeWhitelist: [1.2.3.4]}}", "ResourcePolicy"),
+        (
+            "{ResourcePolicy: {IpRangeWhitelist: [1.2.3.4]}}",
+            "ResourcePolicy",
+        ),
     ] {
         let found = complaints(&guarded(auth), "");
-        assert!(matches!(&found[..], [(15, text)] if text.contains(words)), "{auth}: {found:?}");
+        assert!(
+            matches!(&found[..], [(15, text)] if text.contains(words)),
+            "{auth}: {found:?}"
+        );
     }
     for auth in ["{Authorizer: AWS_IAM}", "{ApiKeyRequired: true}"] {
-        let found = complaints(&api_events(&format!("{{Path: /a, Method: get, Auth: {auth}}}")), "");
-        assert!(matches!(&found[..], [(10, text)] if text.contains("stand open")), "{auth}: {found:?}");
+        let found = complaints(
+            &api_events(&format!("{{Path: /a, Method: get, Auth: {auth}}}")),
+            "",
+        );
+        assert!(
+            matches!(&found[..], [(10, text)] if text.contains("stand open")),
+            "{auth}: {found:?}"
+        );
     }
     good(
-        &guarded("{DefaultAuthorizer: !If [Cloud, AWS_IAM, !Ref AWS::NoValue]}")
-            .replace("Resources:", "Conditions: {Cloud: !Equals [a, b]}\nResources:"),
+        &guarded("{DefaultAuthorizer: !If [Cloud, AWS_IAM, !Ref AWS::NoValue]}").replace(
+            "Resources:",
+            "Conditions: {Cloud: !Equals [a, b]}\nResources:",
+        ),
         "",
     );
 }
 
 #[test]
 fn a_function_url_gets_an_address_of_its_own() {
-    let app = good(&function("FunctionUrlConfig: {AuthType: NONE, Cors: {AllowOrigins: ['*']}}"), "");
-    let [api] = &app.apis[..] else { panic!("{:?}", app.apis) };
-    assert_eq!((api.id.as_str(), &api.kind, api.routes[0].path.as_str()), ("WorkerUrl", &ApiKind::FunctionUrl, "$default"));
+    let app = good(
+        &function("FunctionUrlConfig: {AuthType: NONE, Cors: {AllowOrigins: ['*']}}"),
+        "",
+    );
+    let [api] = &app.apis[..] else {
+        panic!("{:?}", app.apis)
+    };
+    assert_eq!(
+        (api.id.as_str(), &api.kind, api.routes[0].path.as_str()),
+        ("WorkerUrl", &ApiKind::FunctionUrl, "$default")
+    );
     assert_eq!(api.cors.as_ref().unwrap().origins, ["*"]);
     for (config, words) in [
         ("{AuthType: AWS_IAM}", "would stand open"),
         ("{}", "has no AuthType"),
-        ("{AuthType: NONE, InvokeMode: FAST}", "BUFFERED or RESPONSE_STREAM"),
+        (
+            "{AuthType: NONE, InvokeMode: FAST}",
+            "BUFFERED or RESPONSE_STREAM",
+        ),
     ] {
         let found = complaints(&function(&format!("FunctionUrlConfig: {config}")), "");
-        assert!(matches!(&found[..], [(9, text)] if text.contains(words)), "{config}: {found:?}");
+        assert!(
+            matches!(&found[..], [(9, text)] if text.contains(words)),
+            "{config}: {found:?}"
+        );
     }
-    let streaming = good(&function("FunctionUrlConfig: {AuthType: NONE, InvokeMode: RESPONSE_STREAM}"), "");
+    let streaming = good(
+        &function("FunctionUrlConfig: {AuthType: NONE, InvokeMode: RESPONSE_STREAM}"),
+        "",
+    );
     assert!(streaming.apis.is_empty() && warnings(&streaming).contains("not streamed"));
 }
 
@@ -100,23 +163,41 @@ fn an_http_api_made_in_one_piece_sends_everything_to_its_target() {
     ] {
         let app = good(&quick(target), "");
         let route = &app.apis[0].routes[0];
-        assert_eq!((app.apis[0].id.as_str(), route.path.as_str(), route.function.as_str()), ("Quick", "$default", "Worker"));
+        assert_eq!(
+            (
+                app.apis[0].id.as_str(),
+                route.path.as_str(),
+                route.function.as_str()
+            ),
+            ("Quick", "$default", "Worker")
+        );
     }
     let elsewhere = good(&quick("https://backend.example"), "");
-    assert!(elsewhere.apis.is_empty() && warnings(&elsewhere).contains("no function of this template"));
+    assert!(
+        elsewhere.apis.is_empty() && warnings(&elsewhere).contains("no function of this template")
+    );
 }
 
 #[test]
 fn an_event_of_an_api_that_is_not_served_is_left_out() {
-    let text = api_events("{Path: /a, Method: get, RestApiId: !Ref Raw}") + "  Raw: {Type: 'AWS::ApiGateway::RestApi'}\n";
+    let text = api_events("{Path: /a, Method: get, RestApiId: !Ref Raw}")
+        + "  Raw: {Type: 'AWS::ApiGateway::RestApi'}\n";
     let app = good(&text, "");
-    assert!(app.apis.is_empty() && warnings(&app).contains("`usher invoke Worker`"), "{}", warnings(&app));
+    assert!(
+        app.apis.is_empty() && warnings(&app).contains("`usher invoke Worker`"),
+        "{}",
+        warnings(&app)
+    );
 }
 
 #[test]
 fn limits_of_routes_are_read_where_templates_write_them() {
     let limits = |app: &usher::model::Application| -> Vec<(String, Option<Throttle>)> {
-        app.apis[0].routes.iter().map(|route| (route.key(), app.apis[0].throttling.of(route))).collect()
+        app.apis[0]
+            .routes
+            .iter()
+            .map(|route| (route.key(), app.apis[0].throttling.of(route)))
+            .collect()
     };
     let limit = |rate_milli, burst| Some(Throttle { rate_milli, burst });
     let http = |events: &str| {
@@ -129,14 +210,27 @@ fn limits_of_routes_are_read_where_templates_write_them() {
         + shop
         + "      DefaultRouteSettings: {DetailedMetricsEnabled: true, ThrottlingRateLimit: !Ref Rate, ThrottlingBurstLimit: 3}\n\
            Parameters: {Rate: {Type: Number, Default: 0.5}}\n";
-    let expected = [("GET /a".to_owned(), limit(500, 3)), ("GET /b".to_owned(), limit(10_000_000, 7))];
+    let expected = [
+        ("GET /a".to_owned(), limit(500, 3)),
+        ("GET /b".to_owned(), limit(10_000_000, 7)),
+    ];
     assert_eq!(limits(&good(&text, "")), expected);
     let text = http("")
         + shop
         + "      RouteSettings:\n        GET /b: {ThrottlingRateLimit: 2}\n        GET /c: {ThrottlingRateLimit: 2}\n";
     let app = good(&text, "");
-    assert_eq!(limits(&app), [("GET /a".to_owned(), None), ("GET /b".to_owned(), limit(2_000, 5_000))]);
-    assert!(warnings(&app).contains("there is no route GET /c"), "{}", warnings(&app));
+    assert_eq!(
+        limits(&app),
+        [
+            ("GET /a".to_owned(), None),
+            ("GET /b".to_owned(), limit(2_000, 5_000))
+        ]
+    );
+    assert!(
+        warnings(&app).contains("there is no route GET /c"),
+        "{}",
+        warnings(&app)
+    );
 
     let rest = |settings: &str| {
         api_events("{Path: '/a/{id}', Method: get, RestApiId: !Ref Shop}")
@@ -144,10 +238,17 @@ fn limits_of_routes_are_read_where_templates_write_them() {
                 "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: live\n      MethodSettings: {settings}\n"
             )
     };
-    let all = "{HttpMethod: '*', ResourcePath: '/*', ThrottlingRateLimit: 10, ThrottlingBurstLimit: 20}";
+    let all =
+        "{HttpMethod: '*', ResourcePath: '/*', ThrottlingRateLimit: 10, ThrottlingBurstLimit: 20}";
     let one = "{HttpMethod: GET, ResourcePath: '/~1a~1{id}', ThrottlingRateLimit: 1, ThrottlingBurstLimit: 2}";
-    assert_eq!(limits(&good(&rest(&format!("[{all}]")), "")), [("GET /a/{id}".to_owned(), limit(10_000, 20))]);
-    assert_eq!(limits(&good(&rest(&format!("[{all}, {one}]")), "")), [("GET /a/{id}".to_owned(), limit(1_000, 2))]);
+    assert_eq!(
+        limits(&good(&rest(&format!("[{all}]")), "")),
+        [("GET /a/{id}".to_owned(), limit(10_000, 20))]
+    );
+    assert_eq!(
+        limits(&good(&rest(&format!("[{all}, {one}]")), "")),
+        [("GET /a/{id}".to_owned(), limit(1_000, 2))]
+    );
     for wrong in [
         "{}",
         "[7]",
@@ -165,23 +266,42 @@ fn limits_of_routes_are_read_where_templates_write_them() {
 fn what_changes_answers_and_is_not_applied_is_warned_of() {
     let rest = |more: &str| {
         api_events("{Path: /a, Method: get, RestApiId: !Ref Shop}")
-            + &format!("  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: live\n      {more}\n")
+            + &format!(
+                "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: live\n      {more}\n"
+            )
     };
     for (property, value) in [
         ("GatewayResponses", "{DEFAULT_4XX: {StatusCode: 418}}"),
         ("MinimumCompressionSize", "0"),
         ("CacheClusterEnabled", "true"),
         ("Policy", "{Statement: []}"),
-        ("MethodSettings", "[{HttpMethod: '*', ResourcePath: '/*', CachingEnabled: true}]"),
+        (
+            "MethodSettings",
+            "[{HttpMethod: '*', ResourcePath: '/*', CachingEnabled: true}]",
+        ),
     ] {
         let app = good(&rest(&format!("{property}: {value}")), "");
-        assert!(warnings(&app).contains(":15: "), "{property}: {}", warnings(&app));
+        assert!(
+            warnings(&app).contains(":15: "),
+            "{property}: {}",
+            warnings(&app)
+        );
     }
-    for property in ["DurableConfig: {ExecutionTimeout: 60}", "TenancyConfig: {TenantIsolationMode: PER_TENANT}"] {
+    for property in [
+        "DurableConfig: {ExecutionTimeout: 60}",
+        "TenancyConfig: {TenantIsolationMode: PER_TENANT}",
+    ] {
         let app = good(&function(property), "");
-        assert!(warnings(&app).contains("is not applied"), "{property}: {}", warnings(&app));
+        assert!(
+            warnings(&app).contains("is not applied"),
+            "{property}: {}",
+            warnings(&app)
+        );
     }
-    for nothing in ["CacheClusterEnabled: false", "MinimumCompressionSize: !Ref AWS::NoValue"] {
+    for nothing in [
+        "CacheClusterEnabled: false",
+        "MinimumCompressionSize: !Ref AWS::NoValue",
+    ] {
         assert_eq!(warnings(&good(&rest(nothing), "")), "", "{nothing}");
     }
 }

@@ -9,12 +9,29 @@ use std::process::Command;
 
 /// The picture, and the warnings from the file's name on.
 fn drawn(folder: &Path) -> (String, String) {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_usher")).args(["template"]).current_dir(folder).env_remove("RUST_LOG").output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_usher"))
+        .args(["template"])
+        .current_dir(folder)
+        .env_remove("RUST_LOG")
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}: {said}", folder.display());
-    let warnings = said.lines().filter_map(|line| Some(format!("{}\n", &line[line.find("template.yaml:")?..]))).collect();
-    (String::from_utf8(output.stdout).unwrap().replace(&folder.display().to_string(), "{folder}"), warnings)
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}: {said}",
+        folder.display()
+    );
+    let warnings = said
+        .lines()
+        .filter_map(|line| Some(format!("{}\n", &line[line.find("template.yaml:")?..])))
+        .collect();
+    (
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .replace(&folder.display().to_string(), "{folder}"),
+        warnings,
+    )
 }
 
 #[test]
@@ -28,7 +45,10 @@ fn templates_of_the_wild_resolve_and_say_what_is_left_out() {
         for (file, got) in [("expected.txt", picture), ("warnings.txt", warnings)] {
             let expected = fs::read_to_string(folder.join(file)).unwrap_or_default();
             if got != expected {
-                wrong.push(format!("\n--- {}/{file}\n{got}--- expected\n{expected}", folder.display()));
+                wrong.push(format!(
+                    "\n--- {}/{file}\n{got}--- expected\n{expected}",
+                    folder.display()
+                ));
             }
         }
         count += 1;

@@ -17,7 +17,12 @@ fn assert_plain(what: &str, text: &str) {
             || ('\u{2066}'..='\u{2069}').contains(&c)
     };
     assert!(!text.contains(acts), "{what}: {text:?}");
-    assert!(!text.lines().any(|line| line.starts_with("2026-01-01T00:00:00.000000Z")), "{what}: {text}");
+    assert!(
+        !text
+            .lines()
+            .any(|line| line.starts_with("2026-01-01T00:00:00.000000Z")),
+        "{what}: {text}"
+    );
 }
 
 fn both(output: &std::process::Output) -> String {
@@ -32,21 +37,35 @@ async fn hostile_errors_and_output_stay_on_their_line() {
     assert_eq!(failed.status.code(), Some(1));
     let said = String::from_utf8(failed.stderr).unwrap();
     assert_plain("usher invoke", &said);
-    assert!(said.contains("oops\\n2026") && said.contains("\\u001b[2J\\u009b31m\\u202e"), "{said}");
+    assert!(
+        said.contains("oops\\n2026") && said.contains("\\u001b[2J\\u009b31m\\u202e"),
+        "{said}"
+    );
 
-    let accepted = application.invoke_with(&json!({ "do": "fail", "message": HOSTILE }), &["--async"]);
+    let accepted =
+        application.invoke_with(&json!({ "do": "fail", "message": HOSTILE }), &["--async"]);
     assert!(accepted.status.success(), "{accepted:?}");
-    let printed = application.invoke_with(&json!({ "do": "print", "line": format!("printed {HOSTILE}") }), &["--log"]);
+    let printed = application.invoke_with(
+        &json!({ "do": "print", "line": format!("printed {HOSTILE}") }),
+        &["--log"],
+    );
     let log = eventually("the host has logged the failure", async || {
         let log = application.log();
-        (log.contains("an asynchronous event failed: oops") && log.contains("| printed oops")).then_some(log)
+        (log.contains("an asynchronous event failed: oops") && log.contains("| printed oops"))
+            .then_some(log)
     })
     .await;
     assert_plain("usher up", &log);
     assert!(printed.status.success());
     assert!(both(&printed).contains("printed oops"), "{printed:?}");
-    assert!(!both(&printed).contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{printed:?}");
-    let alone = application.invoke_with(&json!({ "do": "print", "line": "\u{1b}]0;title\u{7}" }), &["--alone"]);
+    assert!(
+        !both(&printed).contains(['\u{1b}', '\u{9b}', '\u{202e}']),
+        "{printed:?}"
+    );
+    let alone = application.invoke_with(
+        &json!({ "do": "print", "line": "\u{1b}]0;title\u{7}" }),
+        &["--alone"],
+    );
     assert_plain("usher invoke --alone", &both(&alone));
 }
 
@@ -54,12 +73,32 @@ async fn hostile_errors_and_output_stay_on_their_line() {
 async fn hostile_names_and_letters_are_shown_as_text() {
     let port = std::env::var("CACHE_PORT").unwrap_or_else(|_| "16380".into());
     let url = std::env::var("CACHE_URL").unwrap_or_else(|_| format!("redis://127.0.0.1:{port}"));
-    let mut redis = redis::Client::open(url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut redis = redis::Client::open(url.as_str())
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
     let name = format!("host-{}", random());
     let dead = format!("{name}{HOSTILE}-dead");
-    let letter: [&str; 10] =
-        ["dead:id", "5-0", "dead:group", HOSTILE, "dead:deliveries", "3", "dead:reason", HOSTILE, HOSTILE, HOSTILE];
-    redis::cmd("XADD").arg(&dead).arg("*").arg(&letter).query_async::<()>(&mut redis).await.unwrap();
+    let letter: [&str; 10] = [
+        "dead:id",
+        "5-0",
+        "dead:group",
+        HOSTILE,
+        "dead:deliveries",
+        "3",
+        "dead:reason",
+        HOSTILE,
+        HOSTILE,
+        HOSTILE,
+    ];
+    redis::cmd("XADD")
+        .arg(&dead)
+        .arg("*")
+        .arg(&letter)
+        .query_async::<()>(&mut redis)
+        .await
+        .unwrap();
     let application = Application::new();
     application.settings(&format!("redis = '{url}'"));
     let commands: [&[&str]; 4] = [
@@ -69,7 +108,11 @@ async fn hostile_names_and_letters_are_shown_as_text() {
         &["parked", "show", "nowhere"],
     ];
     let said = commands.map(|arguments| both(&application.usher(arguments)));
-    redis::cmd("DEL").arg(&dead).query_async::<()>(&mut redis).await.unwrap();
+    redis::cmd("DEL")
+        .arg(&dead)
+        .query_async::<()>(&mut redis)
+        .await
+        .unwrap();
     for (said, arguments) in said.iter().zip(commands) {
         assert_plain(arguments[1], said);
         assert!(said.contains("\\u001b[2J"), "{arguments:?}: {said}");

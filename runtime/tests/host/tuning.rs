@@ -15,12 +15,24 @@ use crate::support::eventually;
 use crate::{kafka, support};
 
 fn tune(running: &kafka::Running, paused: bool) {
-    let settings = SourceSettings { batch_size: 50, window: Duration::ZERO, concurrency: 4, paused, ..SourceSettings::default() };
+    let settings = SourceSettings {
+        batch_size: 50,
+        window: Duration::ZERO,
+        concurrency: 4,
+        paused,
+        ..SourceSettings::default()
+    };
     running.handle.tuner().send(Some(settings)).unwrap();
 }
 
 fn held(running: &kafka::Running) -> usize {
-    running.handle.status().partitions.iter().map(|partition| partition.held).sum()
+    running
+        .handle
+        .status()
+        .partitions
+        .iter()
+        .map(|partition| partition.held)
+        .sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,17 +44,30 @@ async fn a_paused_source_reads_nothing_until_it_goes_on() {
     eventually("the last request for messages is over", async || {
         application.send(&application.queue, "early").await;
         let status = application.get("/_usher/status").await;
-        ["receives", "in_flight", "held"].iter().all(|what| status["queues"][0][what] == 0).then_some(())
+        ["receives", "in_flight", "held"]
+            .iter()
+            .all(|what| status["queues"][0][what] == 0)
+            .then_some(())
     })
     .await;
     let before = application.left().await;
     application.send(&application.queue, "late").await;
-    eventually("the message waits in its queue", async || (application.left().await == before + 1).then_some(())).await;
+    eventually("the message waits in its queue", async || {
+        (application.left().await == before + 1).then_some(())
+    })
+    .await;
     assert!(!application.seen().contains("late"));
     application.said(&["resume", "Behave.Jobs"]);
-    eventually("the function sees it", async || application.seen().contains("late").then_some(())).await;
+    eventually("the function sees it", async || {
+        application.seen().contains("late").then_some(())
+    })
+    .await;
     let told = application.said(&["settings"]);
-    assert!(told.contains("Behave.Jobs paused: false -> true") && told.contains("Behave.Jobs paused: true -> false"), "{told}");
+    assert!(
+        told.contains("Behave.Jobs paused: false -> true")
+            && told.contains("Behave.Jobs paused: true -> false"),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,9 +78,15 @@ async fn usher_toml_is_followed_and_what_is_wrong_in_it_changes_nothing() {
     let limit = async || application.get("/_usher/status").await["functions"][0]["limit"].as_u64();
     assert_eq!(limit().await, Some(3));
     application.settings("[settings.Behave]\nconcurrency = 5\n[settings.Behave.Jobs]\nbatching-window = 1\nbatch-size = 500");
-    eventually("the file is followed", async || (limit().await == Some(5)).then_some(())).await;
+    eventually("the file is followed", async || {
+        (limit().await == Some(5)).then_some(())
+    })
+    .await;
     let told = application.said(&["settings"]);
-    assert!(told.contains("batch-size: 10 -> 500  (usher.toml)"), "{told}");
+    assert!(
+        told.contains("batch-size: 10 -> 500  (usher.toml)"),
+        "{told}"
+    );
     application.settings("[settings.Behave]\nconcurrency = 0\n[settings.Behave.Jobs]\nbatching-window = 1\nbatch-size = 400");
     let told = eventually("the sound part is followed", async || {
         let told = application.said(&["settings"]);
@@ -66,7 +97,10 @@ async fn usher_toml_is_followed_and_what_is_wrong_in_it_changes_nothing() {
     let log = std::fs::read_to_string(application.path().join("log")).unwrap();
     assert!(log.contains("from 1 to 1000"), "the refusal is told: {log}");
     application.settings("");
-    eventually("what is gone goes back", async || (limit().await == Some(16)).then_some(())).await;
+    eventually("what is gone goes back", async || {
+        (limit().await == Some(16)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,21 +111,33 @@ async fn a_wrong_change_says_why_and_so_does_a_host_that_is_not_there() {
     assert!(String::from_utf8_lossy(&alone.stderr).contains("no host answers"));
     application.up().await;
     for (arguments, words) in [
-        (&["set", "Behav", "concurrency=3"][..], "Did you mean Behave?"),
+        (
+            &["set", "Behav", "concurrency=3"][..],
+            "Did you mean Behave?",
+        ),
         (&["set", "Behave", "concurrency=0"], "from 1 to 1000"),
-        (&["set", "Behave.Jobs", "batch-size=500"], "Set batching-window first"),
+        (
+            &["set", "Behave.Jobs", "batch-size=500"],
+            "Set batching-window first",
+        ),
         (&["set", "log=[x"], "such as info or debug"),
         (&["pause", "Behave"], "has no setting paused"),
     ] {
         let output = application.usher(arguments);
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-        assert!(message.contains(words), "{arguments:?}: {words} is missing from {message}");
+        assert!(
+            message.contains(words),
+            "{arguments:?}: {words} is missing from {message}"
+        );
     }
     assert!(!application.said(&["settings"]).contains("changes"));
     application.said(&["set", "log=debug"]);
     eventually("more is logged", async || {
-        std::fs::read_to_string(application.path().join("log")).unwrap().contains("DEBUG").then_some(())
+        std::fs::read_to_string(application.path().join("log"))
+            .unwrap()
+            .contains("DEBUG")
+            .then_some(())
     })
     .await;
 }
@@ -105,7 +151,10 @@ async fn a_paused_kafka_mapping_keeps_its_partitions_and_goes_on_where_it_was() 
     tune(&running, true);
     stage.produce(0, &kafka::values(5..10)).await;
     // what is held shows that it still polls; nothing of it is invoked
-    support::eventually("the records are held", async || (held(&running) == 5).then_some(())).await;
+    support::eventually("the records are held", async || {
+        (held(&running) == 5).then_some(())
+    })
+    .await;
     assert_eq!(stage.eventually_seen(5).await.len(), 5);
     tune(&running, false);
     stage.eventually_seen(10).await;
@@ -149,13 +198,27 @@ async fn a_mapping_paused_while_its_function_is_busy_asks_for_nothing() {
     let waiting = busy.waiting.clone();
     let (stop, stopping) = watch::channel(false);
     let queues = stage.queues.clone().into();
-    let handle = sqs::start(stage.mapping.clone(), &stage.limits, stage.sqs.clone(), queues, busy, stopping);
+    let handle = sqs::start(
+        stage.mapping.clone(),
+        &stage.limits,
+        stage.sqs.clone(),
+        queues,
+        busy,
+        stopping,
+    );
     let callers = async |count: usize| {
-        eventually("so many requests wait for the function", async || (waiting.load(Ordering::SeqCst) == count).then_some(()))
-            .await;
+        eventually("so many requests wait for the function", async || {
+            (waiting.load(Ordering::SeqCst) == count).then_some(())
+        })
+        .await;
     };
     let pause = |paused: bool| {
-        let settings = SourceSettings { batch_size: 10, concurrency: 4, paused, ..SourceSettings::default() };
+        let settings = SourceSettings {
+            batch_size: 10,
+            concurrency: 4,
+            paused,
+            ..SourceSettings::default()
+        };
         handle.tuner().send(Some(settings)).unwrap();
     };
     callers(1).await;

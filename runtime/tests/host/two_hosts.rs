@@ -36,13 +36,23 @@ impl Host {
         let folder = project(&template);
         let control = free_address().to_string();
         let process = usher_up(folder.path(), &["--control", &control]);
-        Self { _process: process, status: format!("http://{control}/_usher/status"), _folder: folder }
+        Self {
+            _process: process,
+            status: format!("http://{control}/_usher/status"),
+            _folder: folder,
+        }
     }
 
     /// The partitions that it owns, if it answers.
     async fn owns(&self) -> Option<BTreeSet<i64>> {
         let status: Value = reqwest::get(&self.status).await.ok()?.json().await.ok()?;
-        Some(status["mappings"][0]["partitions"].as_array()?.iter().filter_map(|one| one["partition"].as_i64()).collect())
+        Some(
+            status["mappings"][0]["partitions"]
+                .as_array()?
+                .iter()
+                .filter_map(|one| one["partition"].as_i64())
+                .collect(),
+        )
     }
 }
 
@@ -59,17 +69,36 @@ async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_
     for partition in 0..4 {
         let mut all = values(0..60);
         if owned.contains(&i64::from(partition)) {
-            all[20] = format!("hang-once:{}", stage.folder.path().join(format!("hang-{partition}")).display());
+            all[20] = format!(
+                "hang-once:{}",
+                stage
+                    .folder
+                    .path()
+                    .join(format!("hang-{partition}"))
+                    .display()
+            );
         }
         stage.produce(partition, &all).await;
         sent.insert(partition, all);
     }
     eventually("the first hangs in both of its partitions", async || {
-        owned.iter().all(|partition| stage.folder.path().join(format!("hang-{partition}")).exists()).then_some(())
+        owned
+            .iter()
+            .all(|partition| {
+                stage
+                    .folder
+                    .path()
+                    .join(format!("hang-{partition}"))
+                    .exists()
+            })
+            .then_some(())
     })
     .await;
     drop(first);
-    eventually("the other owns all", async || second.owns().await.filter(|owned| owned.len() == 4)).await;
+    eventually("the other owns all", async || {
+        second.owns().await.filter(|owned| owned.len() == 4)
+    })
+    .await;
     eventually("every record is done", async || {
         let seen: BTreeSet<(i32, i64)> = stage.seen().iter().map(|seen| (seen.0, seen.1)).collect();
         (seen.len() == 240).then_some(())
@@ -78,7 +107,10 @@ async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_
     for (partition, all) in sent {
         let mut first_time = BTreeSet::new();
         let mine = stage.seen().into_iter().filter(|seen| seen.0 == partition);
-        let order: Vec<(i64, String)> = mine.map(|seen| (seen.1, seen.2)).filter(|seen| first_time.insert(seen.0)).collect();
+        let order: Vec<(i64, String)> = mine
+            .map(|seen| (seen.1, seen.2))
+            .filter(|seen| first_time.insert(seen.0))
+            .collect();
         let expected: Vec<(i64, String)> = (0..).zip(all).collect();
         assert_eq!(order, expected, "partition {partition}");
     }
@@ -91,12 +123,19 @@ async fn of_two_hosts_with_one_queue_either_may_be_killed_and_every_message_is_h
     let mut all: Vec<String> = (0..60).map(|n| format!("message {n}")).collect();
     all[7] = format!("hang-once:{}", stage.marker("seven"));
     stage.send(&all).await;
-    let [first, second] = folders.each_ref().map(|folder| usher_up(folder.path(), &["--sqs-endpoint", &stage.endpoint]));
-    eventually("a message is being worked on", async || Path::new(&stage.marker("seven")).exists().then_some(())).await;
+    let [first, second] = folders
+        .each_ref()
+        .map(|folder| usher_up(folder.path(), &["--sqs-endpoint", &stage.endpoint]));
+    eventually("a message is being worked on", async || {
+        Path::new(&stage.marker("seven")).exists().then_some(())
+    })
+    .await;
     drop(first);
     eventually("every message is done", async || {
         let seen = stage.seen();
-        all.iter().all(|body| seen.iter().any(|seen| seen.done && seen.body == *body)).then_some(())
+        all.iter()
+            .all(|body| seen.iter().any(|seen| seen.done && seen.body == *body))
+            .then_some(())
     })
     .await;
     stage.eventually_empty().await;

@@ -15,7 +15,9 @@ async fn up_serves_its_status_and_drains_when_told() {
     app.kafka.push(stage.mapping.clone());
     let control = free_address();
     let (stop, stopped) = oneshot::channel::<()>();
-    let host = tokio::spawn(up::run(app, up_options(control), async move { drop(stopped.await) }));
+    let host = tokio::spawn(up::run(app, up_options(control), async move {
+        drop(stopped.await)
+    }));
     let url = format!("http://{control}/_usher/status");
     let status: serde_json::Value = eventually("the status shows that all is done", async || {
         let status: serde_json::Value = reqwest::get(&url).await.ok()?.json().await.ok()?;
@@ -23,10 +25,23 @@ async fn up_serves_its_status_and_drains_when_told() {
     })
     .await;
     assert_eq!(status["functions"][0]["function"], "Behave");
-    assert!(status["functions"][0]["instances"][0]["pid"].is_u64(), "{status}");
+    assert!(
+        status["functions"][0]["instances"][0]["pid"].is_u64(),
+        "{status}"
+    );
     let partitions = status["mappings"][0]["partitions"].as_array().unwrap();
-    assert!(partitions.iter().any(|p| p["partition"] == 1 && p["position"] == 25), "{status}");
-    let foreign = reqwest::Client::new().get(&url).header("Origin", "http://evil.example").send().await.unwrap();
+    assert!(
+        partitions
+            .iter()
+            .any(|p| p["partition"] == 1 && p["position"] == 25),
+        "{status}"
+    );
+    let foreign = reqwest::Client::new()
+        .get(&url)
+        .header("Origin", "http://evil.example")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(foreign.status(), 403);
     stop.send(()).unwrap();
     host.await.unwrap().unwrap();
@@ -38,16 +53,32 @@ async fn everything_that_is_missing_at_the_start_is_named_in_one_message() {
     let stage = Stage::new(1).await;
     let mut app = application(recording(&stage.folder));
     let nowhere = free_address();
-    app.kafka.push(KafkaMapping { bootstrap_servers: nowhere.to_string(), ..stage.mapping.clone() });
-    app.kafka.push(KafkaMapping { id: "Other".into(), function: "Nobody".into(), ..stage.mapping.clone() });
-    let options = up::Options { executables: [].into(), ..up_options(free_address()) };
-    let message = up::run(app, options, std::future::pending()).await.unwrap_err().to_string();
+    app.kafka.push(KafkaMapping {
+        bootstrap_servers: nowhere.to_string(),
+        ..stage.mapping.clone()
+    });
+    app.kafka.push(KafkaMapping {
+        id: "Other".into(),
+        function: "Nobody".into(),
+        ..stage.mapping.clone()
+    });
+    let options = up::Options {
+        executables: [].into(),
+        ..up_options(free_address())
+    };
+    let message = up::run(app, options, std::future::pending())
+        .await
+        .unwrap_err()
+        .to_string();
     for part in [
         format!("Kafka at {nowhere} does not answer"),
         "there is no function Nobody".into(),
         "function Behave has no executable".into(),
     ] {
-        assert!(message.contains(&part), "{part:?} is missing from: {message}");
+        assert!(
+            message.contains(&part),
+            "{part:?} is missing from: {message}"
+        );
     }
 }
 

@@ -15,22 +15,48 @@ fn write(folder: &Path, name: &str, text: &str) {
 fn workspace(functions: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    write(path, "Cargo.toml", "[workspace]\nmembers = ['crates/*']\nresolver = '3'\n");
+    write(
+        path,
+        "Cargo.toml",
+        "[workspace]\nmembers = ['crates/*']\nresolver = '3'\n",
+    );
     for name in ["api", "jobs"] {
         let manifest = format!(
             "[package]\nname = '{name}'\nversion = '0.1.0'\nedition = '2024'\n[[bin]]\nname = 'bootstrap'\npath = 'src/main.rs'\n"
         );
-        let second = if name == "jobs" { "[[bin]]\nname = 'nightly'\npath = 'src/nightly.rs'\n" } else { "" };
-        write(path, &format!("crates/{name}/Cargo.toml"), &(manifest + second));
-        write(path, &format!("crates/{name}/src/main.rs"), &format!("fn main() {{ println!(\"I am {name}\") }}\n"));
+        let second = if name == "jobs" {
+            "[[bin]]\nname = 'nightly'\npath = 'src/nightly.rs'\n"
+        } else {
+            ""
+        };
+        write(
+            path,
+            &format!("crates/{name}/Cargo.toml"),
+            &(manifest + second),
+        );
+        write(
+            path,
+            &format!("crates/{name}/src/main.rs"),
+            &format!("fn main() {{ println!(\"I am {name}\") }}\n"),
+        );
     }
-    write(path, "crates/jobs/src/nightly.rs", "fn main() { println!(\"I am nightly\") }\n");
-    write(path, "template.yaml", &format!("Transform: AWS::Serverless-2016-10-31\nResources:\n{functions}"));
+    write(
+        path,
+        "crates/jobs/src/nightly.rs",
+        "fn main() { println!(\"I am nightly\") }\n",
+    );
+    write(
+        path,
+        "template.yaml",
+        &format!("Transform: AWS::Serverless-2016-10-31\nResources:\n{functions}"),
+    );
     folder
 }
 
 fn function(id: &str, uri: &str, binary: Option<&str>) -> String {
-    let binary = binary.map(|name| format!(", BuildProperties: {{Binary: {name}}}")).unwrap_or_default();
+    let binary = binary
+        .map(|name| format!(", BuildProperties: {{Binary: {name}}}"))
+        .unwrap_or_default();
     format!(
         "  {id}: {{Type: 'AWS::Serverless::Function', Metadata: {{BuildMethod: rust-cargolambda{binary}}}, Properties: {{Runtime: \
          provided.al2023, CodeUri: {uri}}}}}\n"
@@ -43,12 +69,32 @@ fn built(folder: &Path, ids: &[&str]) -> Vec<String> {
     use usher::project::{Arguments, Project};
     let template = folder.join("template.yaml");
     let project = Project::load(&template, &Arguments::default()).unwrap();
-    let app = usher::template::load(&template, &project).unwrap_or_else(|found| panic!("{found:?}"));
-    let binaries = build::build(&app, &Options { profile: Some("dev".into()), ..Options::default() }).unwrap();
-    let former = build::build(&app, &Options { profile: Some("dev".into()), no_build: true, ..Options::default() }).unwrap();
+    let app =
+        usher::template::load(&template, &project).unwrap_or_else(|found| panic!("{found:?}"));
+    let binaries = build::build(
+        &app,
+        &Options {
+            profile: Some("dev".into()),
+            ..Options::default()
+        },
+    )
+    .unwrap();
+    let former = build::build(
+        &app,
+        &Options {
+            profile: Some("dev".into()),
+            no_build: true,
+            ..Options::default()
+        },
+    )
+    .unwrap();
     assert_eq!(binaries, former, "--no-build finds what the build left");
-    let printed = ids.iter().map(|id| Command::new(&binaries[*id]).output().unwrap().stdout);
-    printed.map(|bytes| String::from_utf8(bytes).unwrap().trim().to_owned()).collect()
+    let printed = ids
+        .iter()
+        .map(|id| Command::new(&binaries[*id]).output().unwrap().stdout);
+    printed
+        .map(|bytes| String::from_utf8(bytes).unwrap().trim().to_owned())
+        .collect()
 }
 
 #[test]
@@ -58,9 +104,15 @@ fn each_function_gets_the_binary_of_its_package() {
             + &function("Jobs", "crates/jobs", Some("bootstrap"))
             + &function("Nightly", ".", Some("nightly"))),
     );
-    assert_eq!(built(folder.path(), &["Api", "Jobs", "Nightly"]), ["I am api", "I am jobs", "I am nightly"]);
+    assert_eq!(
+        built(folder.path(), &["Api", "Jobs", "Nightly"]),
+        ["I am api", "I am jobs", "I am nightly"]
+    );
     // A later build overwrites cargo's own place, not what was put aside.
-    assert_eq!(built(folder.path(), &["Jobs", "Api"]), ["I am jobs", "I am api"]);
+    assert_eq!(
+        built(folder.path(), &["Jobs", "Api"]),
+        ["I am jobs", "I am api"]
+    );
 }
 
 #[test]
@@ -71,7 +123,11 @@ fn the_only_binary_of_a_workspace_needs_no_name() {
 }
 
 fn up(folder: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_usher")).args(["invoke", "Api", "-e", "event.json"]).current_dir(folder).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_usher"))
+        .args(["invoke", "Api", "-e", "event.json"])
+        .current_dir(folder)
+        .output()
+        .unwrap()
 }
 
 #[test]
@@ -80,6 +136,12 @@ fn an_ambiguous_binary_is_refused_with_the_choices() {
     write(folder.path(), "event.json", "{}");
     let output = up(folder.path());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && said.contains("bootstrap (api), bootstrap (jobs)"), "{said}");
-    assert!(said.contains("Write the folder of the package as CodeUri"), "{said}");
+    assert!(
+        !output.status.success() && said.contains("bootstrap (api), bootstrap (jobs)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("Write the folder of the package as CodeUri"),
+        "{said}"
+    );
 }

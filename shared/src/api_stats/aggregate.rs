@@ -1,8 +1,10 @@
 //! The sums of one cell.
 
 /// Upper bounds of the histogram's buckets, microseconds, inclusive. The last bucket, behind them, is open.
-pub const BUCKET_BOUNDS_US: [u64; BUCKETS - 1] =
-    [1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000];
+pub const BUCKET_BOUNDS_US: [u64; BUCKETS - 1] = [
+    1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000,
+    5_000_000, 10_000_000,
+];
 
 /// Number of buckets.
 pub const BUCKETS: usize = 14;
@@ -25,7 +27,12 @@ impl Aggregate {
     pub fn of(duration_us: u64) -> Self {
         let mut buckets = [0; BUCKETS];
         buckets[BUCKET_BOUNDS_US.partition_point(|bound| *bound < duration_us)] = 1;
-        Self { calls: 1, duration_us, max_us: duration_us, buckets }
+        Self {
+            calls: 1,
+            duration_us,
+            max_us: duration_us,
+            buckets,
+        }
     }
 
     /// Adds others to these.

@@ -29,7 +29,10 @@ impl Minute {
 /// before. A sender's clock that is wrong puts nothing into minutes that are over for good, or that nobody will ever live to delete.
 pub fn counted_at_ms(call: &ApiCall, appended_ms: Option<i64>) -> i64 {
     match appended_ms {
-        Some(appended) => call.at_ms.clamp(appended.saturating_sub(MAX_LATE_MS), appended).clamp(0, ApiCall::MAX_AT_MS),
+        Some(appended) => call
+            .at_ms
+            .clamp(appended.saturating_sub(MAX_LATE_MS), appended)
+            .clamp(0, ApiCall::MAX_AT_MS),
         None => call.at_ms,
     }
 }
@@ -58,7 +61,11 @@ pub struct RollUp {
 impl RollUp {
     /// Nothing added yet.
     pub const fn new(caps: Caps) -> Self {
-        Self { caps, names: BTreeMap::new(), cells: BTreeMap::new() }
+        Self {
+            caps,
+            names: BTreeMap::new(),
+            cells: BTreeMap::new(),
+        }
     }
 
     /// Tells which routes and clients a minute has already, from earlier batches.
@@ -72,8 +79,16 @@ impl RollUp {
         let (routes, clients) = self.names.entry(minute).or_default();
         let route = routes.admit(&call.route_key(), self.caps.routes);
         let client = clients.admit(call.client.as_str(), self.caps.clients);
-        let cell = Cell { minute, route, status: call.status, client };
-        self.cells.entry(cell).or_default().add(&Aggregate::of(call.duration_us));
+        let cell = Cell {
+            minute,
+            route,
+            status: call.status,
+            client,
+        };
+        self.cells
+            .entry(cell)
+            .or_default()
+            .add(&Aggregate::of(call.duration_us));
     }
 
     /// The sums, ascending by cell.

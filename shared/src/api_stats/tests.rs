@@ -45,10 +45,18 @@ fn in_batches<'a>(batches: impl IntoIterator<Item = &'a [ApiCall]>, caps: Caps) 
     let mut stored = Sums::new();
     for batch in batches {
         let mut roll_up = RollUp::new(caps);
-        let minutes: BTreeSet<Minute> = batch.iter().map(|call| Minute::of_ms(call.at_ms)).collect();
+        let minutes: BTreeSet<Minute> =
+            batch.iter().map(|call| Minute::of_ms(call.at_ms)).collect();
         for minute in minutes {
-            let of =
-                |name: fn(&Cell) -> &String| Labels::new(stored.keys().filter(|cell| cell.minute == minute).map(name).cloned());
+            let of = |name: fn(&Cell) -> &String| {
+                Labels::new(
+                    stored
+                        .keys()
+                        .filter(|cell| cell.minute == minute)
+                        .map(name)
+                        .cloned(),
+                )
+            };
             roll_up.know(minute, of(|cell| &cell.route), of(|cell| &cell.client));
         }
         for call in batch {
@@ -72,13 +80,22 @@ fn total(sums: &Sums) -> Aggregate {
 fn by_minute_and_status(sums: &Sums) -> BTreeMap<(Minute, u16), Aggregate> {
     let mut nameless = BTreeMap::new();
     for (cell, one) in sums {
-        nameless.entry((cell.minute, cell.status)).or_insert_with(Aggregate::default).add(one);
+        nameless
+            .entry((cell.minute, cell.status))
+            .or_insert_with(Aggregate::default)
+            .add(one);
     }
     nameless
 }
 
-const WIDE: Caps = Caps { routes: 6, clients: 6 };
-const NARROW: Caps = Caps { routes: 2, clients: 3 };
+const WIDE: Caps = Caps {
+    routes: 6,
+    clients: 6,
+};
+const NARROW: Caps = Caps {
+    routes: 2,
+    clients: 3,
+};
 
 proptest! {
     #[test]
@@ -139,8 +156,14 @@ proptest! {
 #[test]
 fn a_bound_belongs_to_its_bucket_and_what_is_beyond_all_to_the_last() {
     let bucket = |duration| Aggregate::of(duration).buckets.iter().position(|n| *n == 1);
-    assert_eq!((bucket(0), bucket(1_000), bucket(1_001)), (Some(0), Some(0), Some(1)));
-    assert_eq!((bucket(10_000_000), bucket(10_000_001)), (Some(12), Some(13)));
+    assert_eq!(
+        (bucket(0), bucket(1_000), bucket(1_001)),
+        (Some(0), Some(0), Some(1))
+    );
+    assert_eq!(
+        (bucket(10_000_000), bucket(10_000_001)),
+        (Some(12), Some(13))
+    );
     assert_eq!(Aggregate::default().percentile_us(500), 0);
     assert_eq!(Aggregate::default().mean_us(), 0);
 }

@@ -32,10 +32,16 @@ impl Announcer {
     }
 
     /// Adds an entry, with the trace that led to it. At least once: after an error it may stand there all the same.
-    pub async fn tell(&self, change: ProgramChanged, trace: Option<&str>) -> Result<(), AnnounceError> {
+    pub async fn tell(
+        &self,
+        change: ProgramChanged,
+        trace: Option<&str>,
+    ) -> Result<(), AnnounceError> {
         let fields = change.fields();
         let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
-        let fields: Vec<_> = fields.chain(trace.map(|trace| (TRACE_FIELD, trace))).collect();
+        let fields: Vec<_> = fields
+            .chain(trace.map(|trace| (TRACE_FIELD, trace)))
+            .collect();
         match self.0.publish(&fields).await? {
             Published::At(id) => {
                 tracing::debug!(program = %change.id, version = %change.version, %id, "told");

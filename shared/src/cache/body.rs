@@ -65,7 +65,12 @@ pub(super) fn decode(text: &str) -> Result<Program, BadBody> {
     let body: Body = strict_json::from_str(text)?;
     let category = |part: Part| {
         let layout = Layout::new(part.first_seat, part.rows, part.row_len)?;
-        Ok::<_, BadValue>(Category { no: part.no, name: part.name, layout, price: part.price_cents })
+        Ok::<_, BadValue>(Category {
+            no: part.no,
+            name: part.name,
+            layout,
+            price: part.price_cents,
+        })
     };
     Ok(Program {
         id: body.id,
@@ -75,7 +80,11 @@ pub(super) fn decode(text: &str) -> Result<Program, BadBody> {
         status: body.status.parse()?,
         pay_window_ms: body.pay_window_ms,
         user_limit: body.user_limit,
-        categories: body.categories.into_iter().map(category).collect::<Result<_, _>>()?,
+        categories: body
+            .categories
+            .into_iter()
+            .map(category)
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -85,9 +94,17 @@ mod tests {
     use crate::sale::{NewCategory, NewProgram};
 
     fn program() -> Program {
-        let category = |name: &str, price| NewCategory { name: name.into(), rows: 3, row_len: 5, price };
+        let category = |name: &str, price| NewCategory {
+            name: name.into(),
+            rows: 3,
+            row_len: 5,
+            price,
+        };
         let price = |cents| Cents::new(cents).expect("in bounds");
-        let categories = vec![category("Stalls \"A\"", price(6_500)), category("Balcony", price(0))];
+        let categories = vec![
+            category("Stalls \"A\"", price(6_500)),
+            category("Balcony", price(0)),
+        ];
         let new = NewProgram::new("Winter – ☃".into(), categories, 900_000, 6).expect("valid");
         let id = ProgramId::new(17).expect("in bounds");
         new.stored(id, Shard::new(63).expect("in bounds"))
@@ -102,10 +119,18 @@ mod tests {
     #[test]
     fn a_body_of_a_newer_function_is_read_and_a_damaged_one_is_not() {
         let text = encode(&program());
-        assert_eq!(decode(&text.replacen('{', r#"{"venue":"hall","#, 1)).ok(), Some(program()));
-        for damaged in
-            ["", "{}", "null", &text[..30], &text.replace("\"rows\":3", "\"rows\":0"), &text.replace("on_sale", "gone")]
-        {
+        assert_eq!(
+            decode(&text.replacen('{', r#"{"venue":"hall","#, 1)).ok(),
+            Some(program())
+        );
+        for damaged in [
+            "",
+            "{}",
+            "null",
+            &text[..30],
+            &text.replace("\"rows\":3", "\"rows\":0"),
+            &text.replace("on_sale", "gone"),
+        ] {
             assert!(decode(damaged).is_err(), "{damaged}");
         }
     }

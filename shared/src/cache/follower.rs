@@ -36,14 +36,22 @@ pub async fn follow(local: Arc<Local>, link: Link, names: Names, stream: String,
         loop {
             let began = Moment::now();
             // One who may have slept looks at once, and waits only when that was answered.
-            let wait = if local.is_fresh() { block } else { Duration::ZERO };
+            let wait = if local.is_fresh() {
+                block
+            } else {
+                Duration::ZERO
+            };
             match reader.next(wait).await {
                 Ok(Heard::Entries(entries)) => {
                     outage.end();
                     hear(&local, &entries, began);
                 }
                 Ok(Heard::Gap(gap)) => {
-                    tracing::warn!(stream, ?gap, "changes may have been missed: everything kept in memory is forgotten");
+                    tracing::warn!(
+                        stream,
+                        ?gap,
+                        "changes may have been missed: everything kept in memory is forgotten"
+                    );
                     outage.end();
                     local.begin(began);
                 }
@@ -58,7 +66,10 @@ pub async fn follow(local: Arc<Local>, link: Link, names: Names, stream: String,
 }
 
 fn hear(local: &Local, entries: &[Entry], began: Moment) {
-    let changes: Result<Vec<_>, _> = entries.iter().map(|entry| ProgramChanged::read(|name| entry.text(name))).collect();
+    let changes: Result<Vec<_>, _> = entries
+        .iter()
+        .map(|entry| ProgramChanged::read(|name| entry.text(name)))
+        .collect();
     match changes {
         // All that was published before `began` is known only when no more is left.
         Ok(changes) if entries.len() < BroadcastReader::MOST => local.hear(changes, began),

@@ -17,8 +17,13 @@ impl Moment {
     /// Now.
     pub fn now() -> Self {
         static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { ticking: BEGAN.elapsed(), wall }
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            ticking: BEGAN.elapsed(),
+            wall,
+        }
     }
 
     /// A moment given by both clocks, each since an origin of its own.

@@ -21,7 +21,10 @@ pub trait Truth: Send + Sync {
     type Error: Clone + Send + Sync + 'static;
 
     /// The program as it is committed now; nothing if there is none.
-    fn program(&self, id: ProgramId) -> impl Future<Output = Result<Option<Program>, Self::Error>> + Send;
+    fn program(
+        &self,
+        id: ProgramId,
+    ) -> impl Future<Output = Result<Option<Program>, Self::Error>> + Send;
 }
 
 impl<T: Truth> Truth for Arc<T> {
@@ -78,8 +81,17 @@ struct Loaded<E> {
 impl<T: Truth> ProgramCache<T> {
     /// Over a truth and a shared cache. `hearing` says whether a [`super::follow`] runs for it.
     pub fn new(truth: T, shared: SharedCache, hearing: Hearing, keep: Keep) -> Self {
-        let memory = Cache::builder().max_capacity(keep.entries).time_to_live(keep.ttl).build();
-        Self { truth, shared, local: Arc::new(Local::new(hearing)), memory, keep }
+        let memory = Cache::builder()
+            .max_capacity(keep.entries)
+            .time_to_live(keep.ttl)
+            .build();
+        Self {
+            truth,
+            shared,
+            local: Arc::new(Local::new(hearing)),
+            memory,
+            keep,
+        }
     }
 
     /// What this process knows, for its follower.
@@ -97,7 +109,10 @@ impl<T: Truth> ProgramCache<T> {
         let asked = Moment::now();
         loop {
             let entry = self.memory.entry(id);
-            let loaded = entry.or_insert_with_if(self.load(id), |kept| !self.answers(id, kept, asked)).await.into_value();
+            let loaded = entry
+                .or_insert_with_if(self.load(id), |kept| !self.answers(id, kept, asked))
+                .await
+                .into_value();
             // Joined, a loading may have begun before this was asked: then another is joined, or begun.
             if self.answers(id, &loaded, asked) {
                 return loaded.found;
@@ -109,7 +124,10 @@ impl<T: Truth> ProgramCache<T> {
     pub async fn find_true(&self, id: ProgramId) -> Result<Found, T::Error> {
         let found = self.truth.program(id).await?.map(Arc::new);
         if let Some(program) = &found {
-            self.local.raise(ProgramChanged { id, version: program.version });
+            self.local.raise(ProgramChanged {
+                id,
+                version: program.version,
+            });
         }
         Ok(found)
     }
@@ -136,7 +154,9 @@ impl<T: Truth> ProgramCache<T> {
             Ok(None) => self.keep.absent_ttl.min(self.keep.ttl),
             Err(_) => return false,
         };
-        self.local.rules().may_serve(id, &loaded.stamp, ttl, Moment::now())
+        self.local
+            .rules()
+            .may_serve(id, &loaded.stamp, ttl, Moment::now())
     }
 
     /// From the shared cache or from the truth; again, if news of a change overtook it.
@@ -154,7 +174,12 @@ impl<T: Truth> ProgramCache<T> {
         }
     }
 
-    async fn load_once(&self, id: ProgramId, ticket: Ticket, past_the_cache: bool) -> Loaded<T::Error> {
+    async fn load_once(
+        &self,
+        id: ProgramId,
+        ticket: Ticket,
+        past_the_cache: bool,
+    ) -> Loaded<T::Error> {
         let mut lease = None;
         if !past_the_cache {
             match self.shared.get(id, rand::random()).await {
@@ -172,7 +197,11 @@ impl<T: Truth> ProgramCache<T> {
     }
 
     async fn put(&self, id: ProgramId, lease: &Lease, program: Option<&Program>) {
-        let ttl = if program.is_some() { self.keep.shared_ttl } else { self.keep.absent_ttl };
+        let ttl = if program.is_some() {
+            self.keep.shared_ttl
+        } else {
+            self.keep.absent_ttl
+        };
         match self.shared.put(id, lease, program, ttl).await {
             Ok(outcome) => tracing::debug!(program = %id, ?outcome, "kept for others"),
             Err(error) => tracing::debug!(program = %id, %error, "not kept for others"),
@@ -182,7 +211,14 @@ impl<T: Truth> ProgramCache<T> {
 
 impl<E> Loaded<E> {
     fn new(found: Result<Found, E>, ticket: Ticket) -> Self {
-        let version = found.as_ref().ok().and_then(Option::as_ref).map(|program| program.version);
-        Self { found, stamp: Stamp { version, ticket } }
+        let version = found
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .map(|program| program.version);
+        Self {
+            found,
+            stamp: Stamp { version, ticket },
+        }
     }
 }

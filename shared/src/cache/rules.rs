@@ -59,7 +59,12 @@ impl Rules {
             Hearing::Follows { .. } => 0,
             Hearing::Deaf => 1,
         };
-        Self { hearing, epoch, floors: HashMap::new(), heard: None }
+        Self {
+            hearing,
+            epoch,
+            floors: HashMap::new(),
+            heard: None,
+        }
     }
 
     /// The reader's position is fixed, or fixed anew after a gap, by a read that began at `at`: what was kept before counts no more.
@@ -97,7 +102,10 @@ impl Rules {
 
     /// To be taken before a loading.
     pub fn ticket(&self, now: Moment) -> Ticket {
-        Ticket { began: now, epoch: self.epoch }
+        Ticket {
+            began: now,
+            epoch: self.epoch,
+        }
     }
 
     /// Whether a version is older than what was heard of.
@@ -111,7 +119,10 @@ impl Rules {
             Hearing::Follows { .. } => self.epoch != 0 && self.is_fresh(now),
             Hearing::Deaf => true,
         };
-        complete && stamp.ticket.epoch == self.epoch && now.is_within(ttl, stamp.ticket.began) && !self.is_gone(id, stamp.version)
+        complete
+            && stamp.ticket.epoch == self.epoch
+            && now.is_within(ttl, stamp.ticket.began)
+            && !self.is_gone(id, stamp.version)
     }
 
     /// Whether everything published until a moment ago is known.

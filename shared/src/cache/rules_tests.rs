@@ -12,7 +12,10 @@ const FRESH_FOR: Duration = Duration::from_secs(2);
 const TTL: Duration = Duration::from_secs(60);
 
 fn at(ms: u64) -> Moment {
-    Moment::new(Duration::from_millis(ms), Duration::from_millis(1_000_000 + ms))
+    Moment::new(
+        Duration::from_millis(ms),
+        Duration::from_millis(1_000_000 + ms),
+    )
 }
 
 fn program() -> ProgramId {
@@ -24,15 +27,23 @@ fn version(n: i64) -> Option<ProgramVersion> {
 }
 
 fn changed(n: i64) -> ProgramChanged {
-    ProgramChanged { id: program(), version: version(n).expect("in bounds") }
+    ProgramChanged {
+        id: program(),
+        version: version(n).expect("in bounds"),
+    }
 }
 
 fn following() -> Rules {
-    Rules::new(Hearing::Follows { fresh_for: FRESH_FOR })
+    Rules::new(Hearing::Follows {
+        fresh_for: FRESH_FOR,
+    })
 }
 
 fn loaded(n: i64, ticket: Ticket) -> Stamp {
-    Stamp { version: version(n), ticket }
+    Stamp {
+        version: version(n),
+        ticket,
+    }
 }
 
 fn serves(rules: &Rules, stamp: &Stamp, now: u64) -> bool {
@@ -113,7 +124,10 @@ fn more_floors_than_can_be_remembered_cost_what_is_kept_and_never_the_truth() {
     let ticket = rules.ticket(at(1));
     rules.raise(changed(2));
     for id in 1_000..12_000 {
-        rules.raise(ProgramChanged { id: ProgramId::new(id).expect("in bounds"), version: ProgramVersion::FIRST });
+        rules.raise(ProgramChanged {
+            id: ProgramId::new(id).expect("in bounds"),
+            version: ProgramVersion::FIRST,
+        });
     }
     assert!(!serves(&rules, &loaded(1, ticket), 2));
 }

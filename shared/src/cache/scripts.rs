@@ -30,7 +30,11 @@ mod tests {
     fn a_floor_rises_also_under_memory_pressure() {
         for script in ALL {
             let first = script.source().lines().next().unwrap_or_default();
-            let wanted = if script.name() == "cache/raise" { "#!lua flags=allow-oom" } else { "#!lua" };
+            let wanted = if script.name() == "cache/raise" {
+                "#!lua flags=allow-oom"
+            } else {
+                "#!lua"
+            };
             assert_eq!(first, wanted, "{}", script.name());
         }
     }

@@ -41,11 +41,21 @@ impl ProgramStreams {
         let bounds = match Bounds::new(keep?, most?) {
             Ok(bounds) => Some(bounds),
             Err(e) => {
-                reader.refuse("PROGRAM_STREAM_KEEP, PROGRAM_STREAM_MOST", "contradict each other", e.rule);
+                reader.refuse(
+                    "PROGRAM_STREAM_KEEP, PROGRAM_STREAM_MOST",
+                    "contradict each other",
+                    e.rule,
+                );
                 None
             }
         };
-        Some(Self { redis: redis?, timeout: timeout?, changed: changed?, evicted: evicted?, bounds: bounds? })
+        Some(Self {
+            redis: redis?,
+            timeout: timeout?,
+            changed: changed?,
+            evicted: evicted?,
+            bounds: bounds?,
+        })
     }
 
     /// A connection to the Redis of caches and streams; made when first used.
@@ -79,7 +89,8 @@ impl CacheSettings {
     /// Reads all of them; nothing if some are wrong, which the reader then knows.
     pub fn read(reader: &Reader) -> Option<Self> {
         let streams = ProgramStreams::read(reader);
-        let shared_ttl = reader.milliseconds_or("PROGRAM_CACHE_SHARED_TTL_MS", 100..=86_400_000, 60_000);
+        let shared_ttl =
+            reader.milliseconds_or("PROGRAM_CACHE_SHARED_TTL_MS", 100..=86_400_000, 60_000);
         let absent_ttl = reader.milliseconds_or("PROGRAM_CACHE_ABSENT_TTL_MS", 1..=60_000, 1_000);
         let entries = reader.integer_or("PROGRAM_CACHE_ENTRIES", 1..=1_000_000, 1_000);
         let fresh_for = reader.milliseconds_or("PROGRAM_CACHE_FRESH_MS", 200..=60_000, 2_000);
@@ -87,23 +98,41 @@ impl CacheSettings {
             "true" => fresh_for.map(|fresh_for| Hearing::Follows { fresh_for }),
             "false" => Some(Hearing::Deaf),
             other => {
-                reader.refuse("PROGRAM_CACHE_READER", format_args!("is {other:?}"), "true or false");
+                reader.refuse(
+                    "PROGRAM_CACHE_READER",
+                    format_args!("is {other:?}"),
+                    "true or false",
+                );
                 None
             }
         };
         // Nobody tells a deaf process of a change, so its memory must be short.
-        let most = if hearing == Some(Hearing::Deaf) { DEAF_TTL_MS } else { 3_600_000 };
+        let most = if hearing == Some(Hearing::Deaf) {
+            DEAF_TTL_MS
+        } else {
+            3_600_000
+        };
         let ttl = reader.milliseconds_or("PROGRAM_CACHE_TTL_MS", 1..=most, DEAF_TTL_MS);
         Some(Self {
             streams: streams?,
-            keep: Keep { entries: entries?, ttl: ttl?, shared_ttl: shared_ttl?, absent_ttl: absent_ttl? },
+            keep: Keep {
+                entries: entries?,
+                ttl: ttl?,
+                shared_ttl: shared_ttl?,
+                absent_ttl: absent_ttl?,
+            },
             hearing: hearing?,
         })
     }
 
     /// The caches over a truth. Nothing connects before its first use, and no follower runs yet: [`super::follow`].
     pub fn open<T: Truth>(&self, truth: T, link: Link, names: &Names) -> ProgramCache<T> {
-        ProgramCache::new(truth, SharedCache::new(link, names.clone()), self.hearing, self.keep)
+        ProgramCache::new(
+            truth,
+            SharedCache::new(link, names.clone()),
+            self.hearing,
+            self.keep,
+        )
     }
 
     /// How long one read of the follower waits: several fit into the time for which one counts as recent. Nothing if none is to run.

@@ -65,13 +65,19 @@ pub struct Raised {
 impl SharedCache {
     /// Over a connection to the cache Redis.
     pub fn new(link: Link, names: Names) -> Self {
-        Self { link, names, rest: Arc::default() }
+        Self {
+            link,
+            names,
+            rest: Arc::default(),
+        }
     }
 
     /// Looks for a program. `token`: random bits, for a lease of one's own.
     pub async fn get(&self, id: ProgramId, token: u128) -> Result<Looked, LinkError> {
         self.rest.check()?;
-        let call = Call::new(&scripts::GET, &self.key(id)).arg(format!("{token:032x}")).arg(LEASE_MS);
+        let call = Call::new(&scripts::GET, &self.key(id))
+            .arg(format!("{token:032x}"))
+            .arg(LEASE_MS);
         let mut reply = self.rest.note(self.link.run(call).await)?;
         match reply.word()?.as_str() {
             "MISS" => Ok(Looked::Miss(Lease(reply.word()?))),
@@ -81,7 +87,9 @@ impl SharedCache {
                     return Ok(Looked::Hit(None));
                 }
                 match body::decode(&text) {
-                    Ok(program) if program.id == id && program.version.get() == version => Ok(Looked::Hit(Some(program))),
+                    Ok(program) if program.id == id && program.version.get() == version => {
+                        Ok(Looked::Hit(Some(program)))
+                    }
                     Ok(other) => {
                         tracing::error!(program = %id, kept = %other.id, version, "the cache holds another program than it says");
                         Ok(Looked::Unreadable)
@@ -97,7 +105,13 @@ impl SharedCache {
     }
 
     /// Keeps what was loaded after a miss, a program or that there is none, for `ttl` at most.
-    pub async fn put(&self, id: ProgramId, lease: &Lease, program: Option<&Program>, ttl: Duration) -> Result<Put, LinkError> {
+    pub async fn put(
+        &self,
+        id: ProgramId,
+        lease: &Lease,
+        program: Option<&Program>,
+        ttl: Duration,
+    ) -> Result<Put, LinkError> {
         self.rest.check()?;
         let version = program.map_or(0, |program| program.version.get());
         let call = Call::new(&scripts::PUT, &self.key(id))
@@ -118,7 +132,10 @@ impl SharedCache {
     pub async fn raise(&self, change: ProgramChanged) -> Result<Raised, LinkError> {
         let call = Call::new(&scripts::RAISE, &self.key(change.id)).arg(change.version.get());
         let mut reply = self.link.run(call).await?;
-        Ok(Raised { rose: reply.parse::<u8>()? == 1, dropped: reply.parse::<u8>()? == 1 })
+        Ok(Raised {
+            rose: reply.parse::<u8>()? == 1,
+            dropped: reply.parse::<u8>()? == 1,
+        })
     }
 
     fn key(&self, id: ProgramId) -> String {
@@ -137,7 +154,9 @@ impl Rest {
     fn check(&self) -> Result<(), LinkError> {
         let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
         match since {
-            Some(since) if since.elapsed() < PAUSE => Err(LinkError::Unavailable("it did not answer a moment ago".into())),
+            Some(since) if since.elapsed() < PAUSE => Err(LinkError::Unavailable(
+                "it did not answer a moment ago".into(),
+            )),
             _ => Ok(()),
         }
     }
@@ -150,7 +169,9 @@ impl Rest {
             Some(error) if !self.told.swap(true, Ordering::Relaxed) => {
                 tracing::warn!(%error, "the cache is away; programs are read from Postgres");
             }
-            None if self.told.swap(false, Ordering::Relaxed) => tracing::info!("the cache answers again"),
+            None if self.told.swap(false, Ordering::Relaxed) => {
+                tracing::info!("the cache answers again")
+            }
             _ => {}
         }
         result

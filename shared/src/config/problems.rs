@@ -20,7 +20,11 @@ pub struct Problems(Vec<Problem>);
 impl Problems {
     /// At least one problem, else nothing.
     pub fn new(problems: Vec<Problem>) -> Option<Self> {
-        if problems.is_empty() { None } else { Some(Self(problems)) }
+        if problems.is_empty() {
+            None
+        } else {
+            Some(Self(problems))
+        }
     }
 
     /// The problems, in the order they were found.
@@ -32,9 +36,17 @@ impl Problems {
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.0.len();
-        write!(f, "{n} setting{} of the environment cannot be used:", if n == 1 { "" } else { "s" })?;
+        write!(
+            f,
+            "{n} setting{} of the environment cannot be used:",
+            if n == 1 { "" } else { "s" }
+        )?;
         for p in &self.0 {
-            write!(f, "\n  {} {}; it must be {}", p.variable, p.wrong, p.allowed)?;
+            write!(
+                f,
+                "\n  {} {}; it must be {}",
+                p.variable, p.wrong, p.allowed
+            )?;
         }
         Ok(())
     }

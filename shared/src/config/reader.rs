@@ -26,8 +26,15 @@ pub struct Reader {
 impl Reader {
     /// Over given variables.
     pub fn new<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Self {
-        let vars = vars.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        Self { vars, unreadable: BTreeSet::new(), problems: RefCell::default() }
+        let vars = vars
+            .into_iter()
+            .map(|(k, v)| (k.into(), v.into()))
+            .collect();
+        Self {
+            vars,
+            unreadable: BTreeSet::new(),
+            problems: RefCell::default(),
+        }
     }
 
     /// Over the environment of this process: the only I/O of this room.
@@ -40,7 +47,10 @@ impl Reader {
     pub fn of_os(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut reader = Self::new::<String, String>([]);
         // No setting has a name that is not UTF-8.
-        for (name, value) in vars.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))) {
+        for (name, value) in vars
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        {
             match value.into_string() {
                 Ok(value) => {
                     reader.vars.insert(name, value);
@@ -59,13 +69,19 @@ impl Reader {
     pub fn finish<T>(&self, make: impl FnOnce() -> Option<T>) -> Result<T, Problems> {
         match Problems::new(self.problems.borrow().clone()) {
             Some(problems) => Err(problems),
-            None => Ok(make().unwrap_or_else(|| unreachable!("a reader without problems has answered every question"))),
+            None => Ok(make().unwrap_or_else(|| {
+                unreachable!("a reader without problems has answered every question")
+            })),
         }
     }
 
     /// Notes a problem of the caller's own, e.g. of two variables that contradict each other.
     pub fn refuse(&self, variable: &str, wrong: impl Display, allowed: impl Display) {
-        let problem = Problem { variable: variable.to_owned(), wrong: wrong.to_string(), allowed: allowed.to_string() };
+        let problem = Problem {
+            variable: variable.to_owned(),
+            wrong: wrong.to_string(),
+            allowed: allowed.to_string(),
+        };
         self.problems.borrow_mut().push(problem);
     }
 
@@ -74,7 +90,11 @@ impl Reader {
         if self.unreadable.contains(variable) {
             self.refuse_once(variable, "is not UTF-8", "text in UTF-8");
         }
-        self.vars.get(variable).map(|v| v.trim()).filter(|v| !v.is_empty()).map(str::to_owned)
+        self.vars
+            .get(variable)
+            .map(|v| v.trim())
+            .filter(|v| !v.is_empty())
+            .map(str::to_owned)
     }
 
     /// A text that must be there. `allowed` says what it is for, should it be missing.
@@ -88,14 +108,22 @@ impl Reader {
 
     /// A variable may be read by several methods.
     fn refuse_once(&self, variable: &str, wrong: &str, allowed: &str) {
-        if self.problems.borrow().iter().all(|problem| problem.variable != variable) {
+        if self
+            .problems
+            .borrow()
+            .iter()
+            .all(|problem| problem.variable != variable)
+        {
             self.refuse(variable, wrong, allowed);
         }
     }
 
     /// A text, else the default.
     pub fn text_or(&self, variable: &str, default: &str) -> Option<String> {
-        Some(self.optional_text(variable).unwrap_or_else(|| default.to_owned()))
+        Some(
+            self.optional_text(variable)
+                .unwrap_or_else(|| default.to_owned()),
+        )
     }
 
     /// A secret of at least `min_bytes`, never printed.
@@ -110,15 +138,29 @@ impl Reader {
     }
 
     /// Secrets of one use, each of at least `min_bytes`: the first must be there, the others may be missing.
-    pub fn secrets(&self, variable: &str, others: &[&str], min_bytes: usize) -> Option<Vec<Secret>> {
-        let others = others.iter().filter(|other| self.optional_text(other).is_some());
+    pub fn secrets(
+        &self,
+        variable: &str,
+        others: &[&str],
+        min_bytes: usize,
+    ) -> Option<Vec<Secret>> {
+        let others = others
+            .iter()
+            .filter(|other| self.optional_text(other).is_some());
         // All are read before any is missed, so that every problem is noted.
-        let secrets: Vec<_> = std::iter::once(&variable).chain(others).map(|name| self.secret(name, min_bytes)).collect();
+        let secrets: Vec<_> = std::iter::once(&variable)
+            .chain(others)
+            .map(|name| self.secret(name, min_bytes))
+            .collect();
         secrets.into_iter().collect()
     }
 
     /// A whole number in bounds.
-    pub fn integer<T: FromStr + Display + PartialOrd>(&self, variable: &str, range: RangeInclusive<T>) -> Option<T> {
+    pub fn integer<T: FromStr + Display + PartialOrd>(
+        &self,
+        variable: &str,
+        range: RangeInclusive<T>,
+    ) -> Option<T> {
         let allowed = format!("a whole number from {} to {}", range.start(), range.end());
         let text = self.text(variable, &allowed)?;
         match text.parse() {
@@ -137,7 +179,11 @@ impl Reader {
         range: RangeInclusive<T>,
         default: T,
     ) -> Option<T> {
-        if self.optional_text(variable).is_none() { Some(default) } else { self.integer(variable, range) }
+        if self.optional_text(variable).is_none() {
+            Some(default)
+        } else {
+            self.integer(variable, range)
+        }
     }
 
     /// A switch, `true` or `false`, else the default.
@@ -154,13 +200,25 @@ impl Reader {
     }
 
     /// A time in whole milliseconds, else the default (milliseconds too).
-    pub fn milliseconds_or(&self, variable: &str, range: RangeInclusive<u64>, default: u64) -> Option<Duration> {
-        self.integer_or(variable, range, default).map(Duration::from_millis)
+    pub fn milliseconds_or(
+        &self,
+        variable: &str,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Option<Duration> {
+        self.integer_or(variable, range, default)
+            .map(Duration::from_millis)
     }
 
     /// A time in whole seconds, else the default (seconds too).
-    pub fn seconds_or(&self, variable: &str, range: RangeInclusive<u64>, default: u64) -> Option<Duration> {
-        self.integer_or(variable, range, default).map(Duration::from_secs)
+    pub fn seconds_or(
+        &self,
+        variable: &str,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Option<Duration> {
+        self.integer_or(variable, range, default)
+            .map(Duration::from_secs)
     }
 
     /// The address of a server, with one of these schemes. A wrong one is not printed: it may hold a password.
@@ -170,7 +228,11 @@ impl Reader {
         let text = self.text(variable, &allowed)?;
         let url = Url::new(text, schemes);
         if url.is_none() {
-            self.refuse(variable, "is no such address (not shown, it may hold a password)", allowed);
+            self.refuse(
+                variable,
+                "is no such address (not shown, it may hold a password)",
+                allowed,
+            );
         }
         url
     }
@@ -185,10 +247,22 @@ impl Reader {
         self.url_without_tls(variable, &["postgres", "postgresql"], tls_of_postgres)
     }
 
-    fn url_without_tls(&self, variable: &str, schemes: &[&str], tls: impl Fn(&str) -> Option<&str>) -> Option<Url> {
+    fn url_without_tls(
+        &self,
+        variable: &str,
+        schemes: &[&str],
+        tls: impl Fn(&str) -> Option<&str>,
+    ) -> Option<Url> {
         if let Some(asks) = self.optional_text(variable).as_deref().and_then(tls) {
-            let allowed = format!("an address like {}://host..., of a TLS tunnel if need be", schemes[0]);
-            self.refuse(variable, format_args!("asks for TLS ({asks}), which is not built in"), allowed);
+            let allowed = format!(
+                "an address like {}://host..., of a TLS tunnel if need be",
+                schemes[0]
+            );
+            self.refuse(
+                variable,
+                format_args!("asks for TLS ({asks}), which is not built in"),
+                allowed,
+            );
             return None;
         }
         self.url(variable, schemes)
@@ -199,7 +273,9 @@ impl Reader {
         const ALLOWED: &str = "host:port, several separated by commas";
         let text = self.text(variable, ALLOWED)?;
         let is_broker = |b: &str| {
-            b.trim().rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0))
+            b.trim().rsplit_once(':').is_some_and(|(host, port)| {
+                !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0)
+            })
         };
         if !text.split(',').all(is_broker) {
             self.refuse(variable, format_args!("is {text:?}"), ALLOWED);
@@ -211,7 +287,8 @@ impl Reader {
     /// The environment prefix, from `ENV_PREFIX`.
     pub fn names(&self) -> Option<Names> {
         const VARIABLE: &str = "ENV_PREFIX";
-        const ALLOWED: &str = "1 to 31 of a-z, 0-9 and '-', starting with a letter and not ending with '-'";
+        const ALLOWED: &str =
+            "1 to 31 of a-z, 0-9 and '-', starting with a letter and not ending with '-'";
         let text = self.text(VARIABLE, ALLOWED)?;
         let names = Names::new(&text).ok();
         if names.is_none() {

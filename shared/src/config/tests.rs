@@ -11,7 +11,10 @@ fn empty() -> Reader {
 }
 
 fn problems(reader: &Reader) -> String {
-    reader.finish(|| Some(())).expect_err("problems").to_string()
+    reader
+        .finish(|| Some(()))
+        .expect_err("problems")
+        .to_string()
 }
 
 #[test]
@@ -32,23 +35,44 @@ fn good_settings_are_read_with_their_defaults() {
     let topic = reader.text_or("ORDERS_TOPIC", "order-create");
     let secret = reader.secret("PAYMENT_WEBHOOK_SECRET", 16);
     reader.finish(|| Some(())).expect("no problem");
-    assert_eq!(names.map(|n| n.prefix().to_owned()).as_deref(), Some("demo"));
-    assert_eq!(url.as_ref().map(Url::as_str), Some("redis://127.0.0.1:16379"));
+    assert_eq!(
+        names.map(|n| n.prefix().to_owned()).as_deref(),
+        Some("demo")
+    );
+    assert_eq!(
+        url.as_ref().map(Url::as_str),
+        Some("redis://127.0.0.1:16379")
+    );
     assert_eq!(brokers.as_deref(), Some("a:9092, b:9092"));
-    assert_eq!((window, lease), (Some(Duration::from_secs(20)), Some(Duration::from_secs(5))));
+    assert_eq!(
+        (window, lease),
+        (Some(Duration::from_secs(20)), Some(Duration::from_secs(5)))
+    );
     assert_eq!(topic.as_deref(), Some("order-create"));
-    assert_eq!(secret.as_ref().map(Secret::expose), Some("0123456789abcdef"));
+    assert_eq!(
+        secret.as_ref().map(Secret::expose),
+        Some("0123456789abcdef")
+    );
 }
 
 #[test]
 fn every_problem_is_named_at_once_with_what_is_allowed() {
-    let reader = Reader::new([("ENV_PREFIX", "Demo"), ("CLAIM_LIMIT", "many"), ("LEASE_MS", "5"), ("KAFKA_BROKERS", "broker")]);
+    let reader = Reader::new([
+        ("ENV_PREFIX", "Demo"),
+        ("CLAIM_LIMIT", "many"),
+        ("LEASE_MS", "5"),
+        ("KAFKA_BROKERS", "broker"),
+    ]);
     let _ = reader.names();
     let _ = reader.integer_or("CLAIM_LIMIT", 1..=1_000_u32, 100);
     let _ = reader.milliseconds_or("LEASE_MS", 100..=60_000, 5_000);
     let _ = reader.postgres_url("DATABASE_URL");
     let _ = reader.brokers("KAFKA_BROKERS");
-    reader.refuse("PUBLISH_WINDOW_MS", "is longer than the pay window", "at most PAY_WINDOW_SECONDS");
+    reader.refuse(
+        "PUBLISH_WINDOW_MS",
+        "is longer than the pay window",
+        "at most PAY_WINDOW_SECONDS",
+    );
     assert_eq!(
         problems(&reader),
         "6 settings of the environment cannot be used:\n\
@@ -67,14 +91,26 @@ fn an_error_returned_from_main_reads_the_same() {
     let _ = reader.names();
     let error = reader.finish(|| Some(())).expect_err("a problem");
     assert_eq!(format!("{error:?}"), error.to_string());
-    assert_eq!(error.iter().map(|p| p.variable.as_str()).collect::<Vec<_>>(), ["ENV_PREFIX"]);
+    assert_eq!(
+        error
+            .iter()
+            .map(|p| p.variable.as_str())
+            .collect::<Vec<_>>(),
+        ["ENV_PREFIX"]
+    );
 }
 
 #[test]
 fn a_switch_is_on_or_off_and_nothing_between() {
     let reader = Reader::new([("A", "true"), ("B", "false"), ("C", "yes")]);
-    assert_eq!([reader.switch_or("A", false), reader.switch_or("B", true)], [Some(true), Some(false)]);
-    assert_eq!([reader.switch_or("D", true), reader.switch_or("C", true)], [Some(true), None]);
+    assert_eq!(
+        [reader.switch_or("A", false), reader.switch_or("B", true)],
+        [Some(true), Some(false)]
+    );
+    assert_eq!(
+        [reader.switch_or("D", true), reader.switch_or("C", true)],
+        [Some(true), None]
+    );
     assert!(problems(&reader).contains("C is \"yes\"; it must be true or false"));
 }
 
@@ -101,7 +137,12 @@ fn a_value_that_is_no_text_is_a_problem() {
     let _ = reader.secrets("E", &["A"], 1);
     let text = problems(&reader);
     assert_eq!(text.lines().count(), 1 + names.len(), "{text}");
-    assert!(names.iter().all(|name| text.contains(&format!("{name} is not UTF-8"))), "{text}");
+    assert!(
+        names
+            .iter()
+            .all(|name| text.contains(&format!("{name} is not UTF-8"))),
+        "{text}"
+    );
 }
 
 #[test]
@@ -109,11 +150,17 @@ fn the_next_secret_may_be_missing_but_not_short() {
     let secrets = |next: &str| {
         let reader = Reader::new([("NOW", "0123456789abcdef"), ("NEXT", next)]);
         let secrets = reader.secrets("NOW", &["NEXT"], 16);
-        reader.finish(|| secrets).map(|secrets| secrets.len()).map_err(|problems| problems.to_string())
+        reader
+            .finish(|| secrets)
+            .map(|secrets| secrets.len())
+            .map_err(|problems| problems.to_string())
     };
     assert_eq!(secrets(""), Ok(1));
     assert_eq!(secrets("0123456789abcdeF"), Ok(2));
-    assert!(secrets("hunter2").is_err_and(|text| text.contains("NEXT is too short") && !text.contains("hunter2")));
+    assert!(
+        secrets("hunter2")
+            .is_err_and(|text| text.contains("NEXT is too short") && !text.contains("hunter2"))
+    );
 }
 
 #[test]
@@ -128,16 +175,29 @@ fn wrong_addresses_are_refused_without_being_printed() {
         let reader = Reader::new([("DATABASE_URL", bad)]);
         assert_eq!(reader.url("DATABASE_URL", &["postgres"]), None, "{bad}");
         let text = problems(&reader);
-        assert!(text.contains("DATABASE_URL") && !text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("DATABASE_URL") && !text.contains("hunter2"),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn an_address_prints_its_place_and_nothing_else() {
-    let shown = |text: &str| Url::new(text, &["postgres"]).expect("an address").to_string();
-    assert_eq!(shown("postgres://usher:hunter2@127.0.0.1:15432/usher?sslkey=x"), "postgres://127.0.0.1:15432/usher");
+    let shown = |text: &str| {
+        Url::new(text, &["postgres"])
+            .expect("an address")
+            .to_string()
+    };
+    assert_eq!(
+        shown("postgres://usher:hunter2@127.0.0.1:15432/usher?sslkey=x"),
+        "postgres://127.0.0.1:15432/usher"
+    );
     assert_eq!(shown("postgres://host"), "postgres://host");
-    assert_eq!(shown("postgres://usher:hun/ter2@host/usher"), "postgres://[not shown]");
+    assert_eq!(
+        shown("postgres://usher:hun/ter2@host/usher"),
+        "postgres://[not shown]"
+    );
 }
 
 #[test]
@@ -145,7 +205,10 @@ fn a_short_secret_is_refused_without_being_printed() {
     let reader = Reader::new([("PAYMENT_WEBHOOK_SECRET", "hunter2")]);
     assert_eq!(reader.secret("PAYMENT_WEBHOOK_SECRET", 16), None);
     let text = problems(&reader);
-    assert!(text.contains("too short") && !text.contains("hunter2"), "{text}");
+    assert!(
+        text.contains("too short") && !text.contains("hunter2"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -182,18 +245,34 @@ proptest! {
 #[test]
 fn addresses_that_ask_for_tls_are_refused() {
     let refused = |postgres: &str| {
-        let reader = Reader::new([("DATABASE_URL", postgres), ("REDIS_CACHE_URL", "rediss://user:hush@cache:6380")]);
+        let reader = Reader::new([
+            ("DATABASE_URL", postgres),
+            ("REDIS_CACHE_URL", "rediss://user:hush@cache:6380"),
+        ]);
         assert!(reader.redis_url("REDIS_CACHE_URL").is_none());
         let _ = reader.postgres_url("DATABASE_URL");
         let problems = problems(&reader);
-        assert!(problems.contains("REDIS_CACHE_URL asks for TLS (rediss://), which is not built in"), "{problems}");
+        assert!(
+            problems.contains("REDIS_CACHE_URL asks for TLS (rediss://), which is not built in"),
+            "{problems}"
+        );
         assert!(!problems.contains("hush"), "{problems}");
         problems.contains("DATABASE_URL asks for TLS (")
     };
-    for asks in ["sslmode=require", "a=b&sslmode=verify-full", "sslrootcert=/x.pem", "ssl=true", "channel_binding=require"] {
+    for asks in [
+        "sslmode=require",
+        "a=b&sslmode=verify-full",
+        "sslrootcert=/x.pem",
+        "ssl=true",
+        "channel_binding=require",
+    ] {
         assert!(refused(&format!("postgres://u:hush@db/x?{asks}")), "{asks}");
     }
-    for plain in ["postgres://u:hush@db/x", "postgres://u:hush@db/x?sslmode=disable", "postgres://u:hush@db/x?sslmode=Prefer"] {
+    for plain in [
+        "postgres://u:hush@db/x",
+        "postgres://u:hush@db/x?sslmode=disable",
+        "postgres://u:hush@db/x?sslmode=Prefer",
+    ] {
         assert!(!refused(plain), "{plain}");
     }
 }

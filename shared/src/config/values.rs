@@ -35,8 +35,13 @@ impl Url {
         let (scheme, rest) = url.0.split_once("://")?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let host = authority.rsplit('@').next().unwrap_or_default();
-        let readable = !host.is_empty() && !host.starts_with(':') && !url.0.contains(char::is_whitespace);
-        if schemes.contains(&scheme) && readable { Some(url) } else { None }
+        let readable =
+            !host.is_empty() && !host.starts_with(':') && !url.0.contains(char::is_whitespace);
+        if schemes.contains(&scheme) && readable {
+            Some(url)
+        } else {
+            None
+        }
     }
 
     /// The whole address, password and all, for the driver that connects.
@@ -54,9 +59,13 @@ pub(super) fn tls_of_redis(url: &str) -> Option<&str> {
 /// The name of the parameter by which an address of Postgres asks for TLS. With certificates but without a mode the driver would go on in plain text.
 pub(super) fn tls_of_postgres(url: &str) -> Option<&str> {
     let (_, parameters) = url.split_once('?')?;
-    let parameters = parameters.split(['&', '#']).map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+    let parameters = parameters
+        .split(['&', '#'])
+        .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
     let asks = |&(name, value): &(&str, &str)| {
-        let plain = ["disable", "allow", "prefer"].iter().any(|mode| value.eq_ignore_ascii_case(mode));
+        let plain = ["disable", "allow", "prefer"]
+            .iter()
+            .any(|mode| value.eq_ignore_ascii_case(mode));
         match name {
             "sslmode" | "ssl-mode" | "channel_binding" => !plain,
             name => name.starts_with("ssl") || name == "requiressl",

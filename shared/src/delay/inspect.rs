@@ -12,48 +12,114 @@ pub type OnShard<T> = (Shard, T);
 
 impl DelayQueue {
     /// Entries put aside, the oldest first: at most `limit` (up to 500) after the first `skip`.
-    pub async fn parked(&self, shard: Shard, skip: u64, limit: u32) -> Result<Vec<Parked>, LinkError> {
-        read_parked(&mut self.link.run(self.call(&scripts::PARKED, shard).arg(skip).arg(limit)).await?)
+    pub async fn parked(
+        &self,
+        shard: Shard,
+        skip: u64,
+        limit: u32,
+    ) -> Result<Vec<Parked>, LinkError> {
+        read_parked(
+            &mut self
+                .link
+                .run(self.call(&scripts::PARKED, shard).arg(skip).arg(limit))
+                .await?,
+        )
     }
 
     /// Everything put aside under an id, the oldest first, up to 500: an id may be put aside more than once.
     pub async fn parked_of(&self, shard: Shard, id: &str) -> Result<Vec<Parked>, LinkError> {
-        read_parked(&mut self.link.run(self.call(&scripts::PARKED, shard).arg(0).arg(500).arg(id)).await?)
+        read_parked(
+            &mut self
+                .link
+                .run(self.call(&scripts::PARKED, shard).arg(0).arg(500).arg(id))
+                .await?,
+        )
     }
 
     /// The oldest entries put aside on all these shards, at most `limit` (up to 500), in one round trip.
-    pub async fn all_parked(&self, shards: &[Shard], limit: u32) -> Result<Vec<OnShard<Parked>>, LinkError> {
-        let calls = shards.iter().map(|shard| self.call(&scripts::PARKED, *shard).arg(0).arg(limit));
+    pub async fn all_parked(
+        &self,
+        shards: &[Shard],
+        limit: u32,
+    ) -> Result<Vec<OnShard<Parked>>, LinkError> {
+        let calls = shards
+            .iter()
+            .map(|shard| self.call(&scripts::PARKED, *shard).arg(0).arg(limit));
         let replies = self.link.run_all(calls.collect()).await?;
-        merged(shards, replies, limit, read_parked, |parked| parked.parked_ms)
+        merged(shards, replies, limit, read_parked, |parked| {
+            parked.parked_ms
+        })
     }
 
     /// Entries that wait or are leased, the earliest due first: at most `limit` (up to 500) after the first `skip`.
-    pub async fn pending(&self, shard: Shard, skip: u64, limit: u32) -> Result<Vec<Pending>, LinkError> {
-        read_pending(&mut self.link.run(self.call(&scripts::PENDING, shard).arg(skip).arg(limit)).await?)
+    pub async fn pending(
+        &self,
+        shard: Shard,
+        skip: u64,
+        limit: u32,
+    ) -> Result<Vec<Pending>, LinkError> {
+        read_pending(
+            &mut self
+                .link
+                .run(self.call(&scripts::PENDING, shard).arg(skip).arg(limit))
+                .await?,
+        )
     }
 
     /// The entries of all these shards that are due first, at most `limit` (up to 500), in one round trip.
-    pub async fn all_pending(&self, shards: &[Shard], limit: u32) -> Result<Vec<OnShard<Pending>>, LinkError> {
-        let calls = shards.iter().map(|shard| self.call(&scripts::PENDING, *shard).arg(0).arg(limit));
+    pub async fn all_pending(
+        &self,
+        shards: &[Shard],
+        limit: u32,
+    ) -> Result<Vec<OnShard<Pending>>, LinkError> {
+        let calls = shards
+            .iter()
+            .map(|shard| self.call(&scripts::PENDING, *shard).arg(0).arg(limit));
         let replies = self.link.run_all(calls.collect()).await?;
-        merged(shards, replies, limit, read_pending, |pending| pending.entry.due_ms)
+        merged(shards, replies, limit, read_pending, |pending| {
+            pending.entry.due_ms
+        })
     }
 
     /// Lets an entry that was put aside wait again, its attempts forgotten. Where several of its id were put aside,
     /// [`DelayQueue::replay_marked`] says which.
     pub async fn replay(&self, shard: Shard, id: &str, due: Due) -> Result<Replayed, LinkError> {
-        replayed(&mut self.link.run(self.call(&scripts::REPLAY, shard).arg(id).arg("*").arg(due)).await?)
+        replayed(
+            &mut self
+                .link
+                .run(self.call(&scripts::REPLAY, shard).arg(id).arg("*").arg(due))
+                .await?,
+        )
     }
 
     /// The same for the one with this mark ([`Parked::mark`]).
-    pub async fn replay_marked(&self, shard: Shard, id: &str, mark: &str, due: Due) -> Result<Replayed, LinkError> {
-        replayed(&mut self.link.run(self.call(&scripts::REPLAY, shard).arg(id).arg(mark).arg(due)).await?)
+    pub async fn replay_marked(
+        &self,
+        shard: Shard,
+        id: &str,
+        mark: &str,
+        due: Due,
+    ) -> Result<Replayed, LinkError> {
+        replayed(
+            &mut self
+                .link
+                .run(
+                    self.call(&scripts::REPLAY, shard)
+                        .arg(id)
+                        .arg(mark)
+                        .arg(due),
+                )
+                .await?,
+        )
     }
 
     /// Removes an entry that was put aside, for ever. Answers whether there was one of this id and mark.
     pub async fn drop_parked(&self, shard: Shard, id: &str, mark: &str) -> Result<bool, LinkError> {
-        let call = self.call(&scripts::REPLAY, shard).arg(id).arg(mark).arg("drop");
+        let call = self
+            .call(&scripts::REPLAY, shard)
+            .arg(id)
+            .arg(mark)
+            .arg("drop");
         Ok(replayed(&mut self.link.run(call).await?)? == Replayed::Done)
     }
 }
@@ -61,8 +127,16 @@ impl DelayQueue {
 fn read_parked(reply: &mut Reply) -> Result<Vec<Parked>, LinkError> {
     let mut parked = Vec::with_capacity(reply.left() / 6);
     while let Some(id) = reply.next_word()? {
-        let (mark, body, attempts, reason) = (reply.word()?, reply.word()?, reply.parse()?, reply.word()?);
-        parked.push(Parked { id, mark, body, attempts, reason, parked_ms: reply.parse()? });
+        let (mark, body, attempts, reason) =
+            (reply.word()?, reply.word()?, reply.parse()?, reply.word()?);
+        parked.push(Parked {
+            id,
+            mark,
+            body,
+            attempts,
+            reason,
+            parked_ms: reply.parse()?,
+        });
     }
     Ok(parked)
 }
@@ -71,7 +145,15 @@ fn read_pending(reply: &mut Reply) -> Result<Vec<Pending>, LinkError> {
     let mut pending = Vec::with_capacity(reply.left() / 5);
     while let Some(id) = reply.next_word()? {
         let (body, due_ms, attempts) = (reply.word()?, reply.parse()?, reply.parse()?);
-        pending.push(Pending { id, entry: Entry { body, due_ms, attempts, leased: reply.word()? == "1" } });
+        pending.push(Pending {
+            id,
+            entry: Entry {
+                body,
+                due_ms,
+                attempts,
+                leased: reply.word()? == "1",
+            },
+        });
     }
     Ok(pending)
 }

@@ -32,6 +32,7 @@ pub use queue::DelayQueue;
 pub(crate) use scripts::FRAGMENTS;
 pub use shard::shard_of;
 pub use types::{
-    Claim, Claimed, Due, Entry, Fenced, MAX_BODY_BYTES, MAX_PARKED, NewEntry, Parked, Pending, Replayed, Scheduled, Stats,
+    Claim, Claimed, Due, Entry, Fenced, MAX_BODY_BYTES, MAX_PARKED, NewEntry, Parked, Pending,
+    Replayed, Scheduled, Stats,
 };
 pub use worker::{Handle, Job, Tally, Worker, WorkerSettings};

@@ -21,17 +21,29 @@ pub struct DelayQueue {
 impl DelayQueue {
     /// A queue by name: 1 to 40 of `a-z 0-9 -`. It needs no creating.
     pub fn new(link: Link, names: Names, queue: &str) -> Result<Self, BadValue> {
-        let allowed = queue.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let allowed = queue
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if queue.is_empty() || queue.len() > 40 || !allowed {
-            return Err(BadValue { what: "queue name", rule: "1 to 40 of a-z, 0-9 and '-'" });
+            return Err(BadValue {
+                what: "queue name",
+                rule: "1 to 40 of a-z, 0-9 and '-'",
+            });
         }
-        Ok(Self { link, names, queue: queue.to_owned() })
+        Ok(Self {
+            link,
+            names,
+            queue: queue.to_owned(),
+        })
     }
 
     /// The same queue over another connection.
     #[must_use]
     pub fn over(&self, link: Link) -> Self {
-        Self { link, ..self.clone() }
+        Self {
+            link,
+            ..self.clone()
+        }
     }
 
     /// Its name.
@@ -40,9 +52,19 @@ impl DelayQueue {
     }
 
     /// Keeps an entry until it is due. Its id: 1 to 200 visible ASCII characters; its body at most [`MAX_BODY_BYTES`].
-    pub async fn schedule(&self, shard: Shard, id: &str, body: &str, due: Due) -> Result<Scheduled, LinkError> {
+    pub async fn schedule(
+        &self,
+        shard: Shard,
+        id: &str,
+        body: &str,
+        due: Due,
+    ) -> Result<Scheduled, LinkError> {
         check(id, body)?;
-        let call = self.call(&scripts::SCHEDULE, shard).arg(id).arg(body).arg(due);
+        let call = self
+            .call(&scripts::SCHEDULE, shard)
+            .arg(id)
+            .arg(body)
+            .arg(due);
         scheduled(&mut self.link.run(call).await?)
     }
 
@@ -59,7 +81,14 @@ impl DelayQueue {
             call.push(body);
             call.push(due);
         };
-        self.by_shard(&scripts::SCHEDULE, entries.len(), |n| entries[n].shard, each, scheduled).await
+        self.by_shard(
+            &scripts::SCHEDULE,
+            entries.len(),
+            |n| entries[n].shard,
+            each,
+            scheduled,
+        )
+        .await
     }
 
     /// Gives an entry another due time; whoever holds a lease on it has lost it. Answers whether there is such an entry.
@@ -76,12 +105,20 @@ impl DelayQueue {
 
     /// Shows an entry.
     pub async fn peek(&self, shard: Shard, id: &str) -> Result<Option<Entry>, LinkError> {
-        let mut reply = self.link.run(self.call(&scripts::PEEK, shard).arg(id)).await?;
+        let mut reply = self
+            .link
+            .run(self.call(&scripts::PEEK, shard).arg(id))
+            .await?;
         if reply.left() == 0 {
             return Ok(None);
         }
         let (body, due_ms, attempts) = (reply.word()?, reply.parse()?, reply.parse()?);
-        Ok(Some(Entry { body, due_ms, attempts, leased: reply.parse::<u8>()? == 1 }))
+        Ok(Some(Entry {
+            body,
+            due_ms,
+            attempts,
+            leased: reply.parse::<u8>()? == 1,
+        }))
     }
 
     /// Which of these ids have an entry, waiting or leased, in one round trip. Answers in the order asked.
@@ -104,7 +141,10 @@ impl DelayQueue {
 
     /// Counts many shards together, in one round trip.
     pub async fn totals(&self, shards: &[Shard]) -> Result<Stats, LinkError> {
-        let calls = shards.iter().map(|shard| self.call(&scripts::STATS, *shard)).collect();
+        let calls = shards
+            .iter()
+            .map(|shard| self.call(&scripts::STATS, *shard))
+            .collect();
         let mut all = Stats::default();
         for reply in self.link.run_all(calls).await? {
             let one = stats(&mut reply?)?;
@@ -128,7 +168,8 @@ impl DelayQueue {
 
     /// One of the queue's keys on a shard.
     pub(super) fn key(&self, shard: Shard, part: &str) -> String {
-        self.names.shard_key(shard, format_args!("delay:{}:{part}", self.queue))
+        self.names
+            .shard_key(shard, format_args!("delay:{}:{part}", self.queue))
     }
 
     /// Where the queue's scripts publish that something is due earlier than all before it (`lua/entry.lua` derives the same name).
@@ -147,8 +188,10 @@ impl DelayQueue {
     ) -> Result<Vec<T>, LinkError> {
         let mut order: Vec<usize> = (0..entries).collect();
         order.sort_by_key(|n| shard_of(*n));
-        let batches: Vec<&[usize]> =
-            order.chunk_by(|a, b| shard_of(*a) == shard_of(*b)).flat_map(|shard| shard.chunks(BATCH)).collect();
+        let batches: Vec<&[usize]> = order
+            .chunk_by(|a, b| shard_of(*a) == shard_of(*b))
+            .flat_map(|shard| shard.chunks(BATCH))
+            .collect();
         let calls = batches.iter().map(|batch| {
             let mut call = self.call(script, shard_of(batch[0]));
             batch.iter().for_each(|n| add(&mut call, *n));
@@ -168,7 +211,11 @@ impl DelayQueue {
 }
 
 fn scheduled(reply: &mut Reply) -> Result<Scheduled, LinkError> {
-    Ok(if reply.parse::<u8>()? == 1 { Scheduled::New } else { Scheduled::Existing })
+    Ok(if reply.parse::<u8>()? == 1 {
+        Scheduled::New
+    } else {
+        Scheduled::Existing
+    })
 }
 
 fn stats(reply: &mut Reply) -> Result<Stats, LinkError> {
@@ -176,12 +223,19 @@ fn stats(reply: &mut Reply) -> Result<Stats, LinkError> {
     let (waiting, leased, parked) = (reply.parse()?, reply.parse()?, reply.parse()?);
     let first: Option<u64> = reply.parse_some()?;
     let oldest_overdue_ms = first.and_then(|due| now_ms.checked_sub(due));
-    Ok(Stats { waiting, leased, parked, oldest_overdue_ms })
+    Ok(Stats {
+        waiting,
+        leased,
+        parked,
+        oldest_overdue_ms,
+    })
 }
 
 fn check(id: &str, body: &str) -> Result<(), LinkError> {
     if id.is_empty() || id.len() > 200 || !id.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(LinkError::Protocol(format!("the id {id:?} of a delay entry must be 1 to 200 visible ASCII characters")));
+        return Err(LinkError::Protocol(format!(
+            "the id {id:?} of a delay entry must be 1 to 200 visible ASCII characters"
+        )));
     }
     if body.len() > MAX_BODY_BYTES {
         return Err(LinkError::Protocol(format!(

@@ -48,7 +48,9 @@ mod tests {
             let first = script.source().lines().next().unwrap_or_default();
             match script.name() {
                 "delay/schedule" => assert_eq!(first, "#!lua"),
-                "delay/peek" | "delay/stats" | "delay/parked" | "delay/pending" => assert_eq!(first, "#!lua flags=no-writes"),
+                "delay/peek" | "delay/stats" | "delay/parked" | "delay/pending" => {
+                    assert_eq!(first, "#!lua flags=no-writes")
+                }
                 name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
             }
         }

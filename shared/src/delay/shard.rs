@@ -19,7 +19,11 @@ mod tests {
     #[test]
     fn the_shard_of_an_id_never_changes() {
         // First bytes by sha256sum: e3, 9c and 99.
-        for (id, shard) in [("", 0xe3 % 64), ("table-4", 0x9c % 64), ("coupon:SPRING-2027", 0x99 % 64)] {
+        for (id, shard) in [
+            ("", 0xe3 % 64),
+            ("table-4", 0x9c % 64),
+            ("coupon:SPRING-2027", 0x99 % 64),
+        ] {
             assert_eq!(shard_of(id).get(), shard, "{id:?}");
         }
     }
@@ -30,6 +34,9 @@ mod tests {
         for n in 0..64_000 {
             counts[usize::from(shard_of(&format!("entry-{n}")).get())] += 1;
         }
-        assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| (800..1200).contains(count)),
+            "{counts:?}"
+        );
     }
 }

@@ -59,22 +59,39 @@ impl Gate {
         chunk: u32,
         releases: &[Release],
     ) -> Result<Audit, LinkError> {
-        let mut call = Call::new(&scripts::AUDIT, &self.head_key(program)).arg(category.get()).arg(chunk);
+        let mut call = Call::new(&scripts::AUDIT, &self.head_key(program))
+            .arg(category.get())
+            .arg(chunk);
         for release in releases {
             call.push(release.seat.get());
-            call.push(release.owner.map_or_else(String::new, |(order, nonce)| format!("{order}:{nonce}")));
+            call.push(
+                release
+                    .owner
+                    .map_or_else(String::new, |(order, nonce)| format!("{order}:{nonce}")),
+            );
         }
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
             "OK" => {
-                let (taken_again, recounted, freed) = (reply.parse()?, reply.parse()?, reply.parse()?);
+                let (taken_again, recounted, freed) =
+                    (reply.parse()?, reply.parse()?, reply.parse()?);
                 let unowned = parse_seats(&reply.word()?)?;
                 let mut taken = Vec::with_capacity(reply.left() / 2);
                 while let Some(seat) = reply.next_word()? {
                     let (order, nonce) = parse_owner(&reply.word()?)?;
-                    taken.extend(parse_seats(&seat)?.into_iter().map(|seat| Taken { seat, order, nonce }));
+                    taken.extend(parse_seats(&seat)?.into_iter().map(|seat| Taken {
+                        seat,
+                        order,
+                        nonce,
+                    }));
                 }
-                Ok(Audit::Done(AuditedChunk { taken_again, recounted, freed, unowned, taken }))
+                Ok(Audit::Done(AuditedChunk {
+                    taken_again,
+                    recounted,
+                    freed,
+                    unowned,
+                    taken,
+                }))
             }
             "CLOSED" => Ok(Audit::Closed),
             "NOSEAT" => Ok(Audit::NoSuchChunk),
@@ -85,13 +102,18 @@ impl Gate {
 
     /// The seats of a program's reservations in flight, found by the timeout entries of its shard. Reads all entries of the shard: only
     /// for what should never be needed.
-    pub async fn reserved_seats(&self, program: ProgramRef) -> Result<HashSet<SeatIndex>, LinkError> {
+    pub async fn reserved_seats(
+        &self,
+        program: ProgramRef,
+    ) -> Result<HashSet<SeatIndex>, LinkError> {
         let jobs = self.timeouts().jobs_key(program.shard);
         let (mut seats, mut from) = (HashSet::new(), 0_u64);
         loop {
             let mut scan = cmd("HSCAN");
             scan.arg(&jobs).arg(from).arg("COUNT").arg(1000);
-            let Some(mut reply) = self.link.read("reserved_seats", vec![scan]).await?.pop() else { break };
+            let Some(mut reply) = self.link.read("reserved_seats", vec![scan]).await?.pop() else {
+                break;
+            };
             from = reply.parse()?;
             let (mut pairs, mut reads) = (reply.nested()?, Vec::new());
             while let Some(order) = pairs.next_word()? {
@@ -100,7 +122,11 @@ impl Gate {
                     continue;
                 }
                 let mut read = cmd("HMGET");
-                read.arg(self.names.shard_key(program.shard, format_args!("resv:{order}"))).arg(&["program", "seats"]);
+                read.arg(
+                    self.names
+                        .shard_key(program.shard, format_args!("resv:{order}")),
+                )
+                .arg(&["program", "seats"]);
                 reads.push(read);
             }
             for mut reservation in self.link.read("reserved_seats", reads).await? {

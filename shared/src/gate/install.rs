@@ -21,12 +21,21 @@ const MERGE_BATCH: usize = 500;
 impl Gate {
     /// Claims the right to begin a filling from nothing. Whatever the caller reads from Kafka after this, and before it begins, covers
     /// all that the gate may have lost.
-    pub async fn install_claim(&self, program: ProgramRef, loader: &Epoch, lease_ms: u64) -> Result<Claim, LinkError> {
-        let call = Call::new(&scripts::INSTALL_CLAIM, &self.head_key(program)).arg(&loader.0).arg(lease_ms);
+    pub async fn install_claim(
+        &self,
+        program: ProgramRef,
+        loader: &Epoch,
+        lease_ms: u64,
+    ) -> Result<Claim, LinkError> {
+        let call = Call::new(&scripts::INSTALL_CLAIM, &self.head_key(program))
+            .arg(&loader.0)
+            .arg(lease_ms);
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
             "GRANTED" => Ok(Claim::Granted(Grant(reply.word()?))),
-            "BUSY" => Ok(Claim::Busy { lease_left_ms: reply.parse()? }),
+            "BUSY" => Ok(Claim::Busy {
+                lease_left_ms: reply.parse()?,
+            }),
             other => Err(reply.odd(other)),
         }
     }
@@ -50,8 +59,13 @@ impl Gate {
         }
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
-            "MINE" => Ok(Install::Mine { ends: reply.word()?, position: reply.word()? }),
-            "BUSY" => Ok(Install::Busy { lease_left_ms: reply.parse()? }),
+            "MINE" => Ok(Install::Mine {
+                ends: reply.word()?,
+                position: reply.word()?,
+            }),
+            "BUSY" => Ok(Install::Busy {
+                lease_left_ms: reply.parse()?,
+            }),
             "OPEN" => Ok(Install::AlreadyOpen),
             "ENDS" => Ok(Install::EndsNeeded),
             "LOST" => Ok(Install::GrantLost),
@@ -68,8 +82,15 @@ impl Gate {
         lease_ms: u64,
         position: Option<&str>,
     ) -> Result<bool, LinkError> {
-        let call = Call::new(&scripts::INSTALL_RENEW, &self.head_key(program)).arg(&loader.0).arg(lease_ms);
-        Ok(self.link.run(call.arg(position.unwrap_or_default())).await?.parse::<u8>()? == 1)
+        let call = Call::new(&scripts::INSTALL_RENEW, &self.head_key(program))
+            .arg(&loader.0)
+            .arg(lease_ms);
+        Ok(self
+            .link
+            .run(call.arg(position.unwrap_or_default()))
+            .await?
+            .parse::<u8>()?
+            == 1)
     }
 
     /// Adds live orders of Postgres to a filling, and renews its lease. May be repeated. Orders whose seats lie side by side cost least.
@@ -81,9 +102,15 @@ impl Gate {
         orders: &[LiveOrder],
     ) -> Result<Merged, LinkError> {
         let (mut displaced, mut outside) = (Vec::new(), Vec::new());
-        let batches: Vec<&[LiveOrder]> = if orders.is_empty() { vec![&[]] } else { orders.chunks(MERGE_BATCH).collect() };
+        let batches: Vec<&[LiveOrder]> = if orders.is_empty() {
+            vec![&[]]
+        } else {
+            orders.chunks(MERGE_BATCH).collect()
+        };
         for batch in batches {
-            let mut call = Call::new(&scripts::INSTALL_MERGE, &self.head_key(program)).arg(&loader.0).arg(lease_ms);
+            let mut call = Call::new(&scripts::INSTALL_MERGE, &self.head_key(program))
+                .arg(&loader.0)
+                .arg(lease_ms);
             for order in batch {
                 call.push(order.order.to_string());
                 call.push(order.nonce.to_string());
@@ -99,7 +126,11 @@ impl Gate {
                 other => return Err(reply.odd(other)),
             }
             for number in reply.word()?.split(',').filter(|number| !number.is_empty()) {
-                outside.push(number.parse().map_err(|e| reply.odd(&format!("{number:?}: {e}")))?);
+                outside.push(
+                    number
+                        .parse()
+                        .map_err(|e| reply.odd(&format!("{number:?}: {e}")))?,
+                );
             }
             while let Some(owner) = reply.next_word()? {
                 displaced.push(parse_owner(&owner)?);
@@ -117,7 +148,9 @@ impl Gate {
         keys: &[NamedOrder],
     ) -> Result<bool, LinkError> {
         for batch in keys.chunks(MERGE_BATCH) {
-            let mut call = Call::new(&scripts::INSTALL_KEYS, &self.head_key(program)).arg(&loader.0).arg(lease_ms);
+            let mut call = Call::new(&scripts::INSTALL_KEYS, &self.head_key(program))
+                .arg(&loader.0)
+                .arg(lease_ms);
             for named in batch {
                 call.push(named.user.as_str());
                 call.push(named.key.as_str());
@@ -134,7 +167,11 @@ impl Gate {
     }
 
     /// Opens the gate, if the filling is still the caller's and the server the same. Answers whether it is open by this filling.
-    pub async fn install_open(&self, program: ProgramRef, loader: &Epoch) -> Result<bool, LinkError> {
+    pub async fn install_open(
+        &self,
+        program: ProgramRef,
+        loader: &Epoch,
+    ) -> Result<bool, LinkError> {
         let call = Call::new(&scripts::INSTALL_OPEN, &self.head_key(program)).arg(&loader.0);
         Ok(self.link.run(call).await?.parse::<u8>()? == 1)
     }
@@ -149,7 +186,10 @@ impl Gate {
             command.arg(self.names.shard_key(*shard, "filling"));
             command
         };
-        let replies = self.link.read("fillings", shards.iter().map(members).collect()).await?;
+        let replies = self
+            .link
+            .read("fillings", shards.iter().map(members).collect())
+            .await?;
         let mut programs = Vec::new();
         for (shard, mut reply) in shards.into_iter().zip(replies) {
             while let Some(id) = reply.next_word()? {
@@ -164,5 +204,9 @@ impl Gate {
 /// `first:rows:row_len:chunk_rows:chunks`, as the header keeps it.
 fn layout_text(layout: Layout) -> String {
     let (first, rows, row_len) = (layout.first(), layout.rows(), layout.row_len());
-    format!("{first}:{rows}:{row_len}:{}:{}", layout.chunk_rows(), layout.chunks())
+    format!(
+        "{first}:{rows}:{row_len}:{}:{}",
+        layout.chunk_rows(),
+        layout.chunks()
+    )
 }

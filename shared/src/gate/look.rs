@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use redis::cmd;
 
 use crate::link::{Call, LinkError, Reply};
-use crate::message::{CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId};
+use crate::message::{
+    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
+};
 use crate::sale::Category;
 
 use super::filling::InstallState;
@@ -70,7 +72,9 @@ pub struct TakenPage {
 impl Gate {
     /// The reservation of an order, whatever its nonce.
     pub async fn reservation(&self, order: OrderNumber) -> Result<Option<Reservation>, LinkError> {
-        let key = self.names.shard_key(order.shard(), format_args!("resv:{order}"));
+        let key = self
+            .names
+            .shard_key(order.shard(), format_args!("resv:{order}"));
         let fields = [
             "nonce",
             "program",
@@ -89,14 +93,19 @@ impl Gate {
         let mut command = cmd("HMGET");
         command.arg(key).arg(&fields);
         let mut replies = self.link.read("reservation", vec![command]).await?;
-        let Some(mut reply) = replies.pop() else { return Ok(None) };
-        let Some(nonce) = reply.parse_some()? else { return Ok(None) };
+        let Some(mut reply) = replies.pop() else {
+            return Ok(None);
+        };
+        let Some(nonce) = reply.parse_some()? else {
+            return Ok(None);
+        };
         let (program, user) = (reply.parse()?, reply.word()?);
         let (category, seats): (u16, _) = (reply.parse()?, parse_seats(&reply.word()?)?);
         let (unit_price, key): (i64, String) = (reply.parse()?, reply.word()?);
         let (attempt, state) = (reply.parse()?, ResvState::read(&mut reply)?);
         let message = reply.word()?;
-        let damaged = |e| LinkError::Protocol(format!("the reservation of order {order} is damaged: {e}"));
+        let damaged =
+            |e| LinkError::Protocol(format!("the reservation of order {order} is damaged: {e}"));
         Ok(Some(Reservation {
             nonce,
             program,
@@ -104,7 +113,11 @@ impl Gate {
             category: CategoryNo::new(category).map_err(damaged)?,
             seats,
             unit_price: Cents::new(unit_price).map_err(damaged)?,
-            key: if key.is_empty() { None } else { Some(IdempotencyKey::new(key).map_err(damaged)?) },
+            key: if key.is_empty() {
+                None
+            } else {
+                Some(IdempotencyKey::new(key).map_err(damaged)?)
+            },
             attempt,
             state,
             message,
@@ -117,13 +130,20 @@ impl Gate {
     }
 
     /// What is free; nothing if the program is not in the gate.
-    pub async fn availability(&self, program: ProgramRef) -> Result<Option<Availability>, LinkError> {
+    pub async fn availability(
+        &self,
+        program: ProgramRef,
+    ) -> Result<Option<Availability>, LinkError> {
         let (state, fields) = self.head(program).await?;
         if state == InstallState::Absent {
             return Ok(None);
         }
         let count = |(name, value): (&String, &String)| {
-            let no = name.strip_prefix("free:")?.parse().ok().and_then(|no| CategoryNo::new(no).ok())?;
+            let no = name
+                .strip_prefix("free:")?
+                .parse()
+                .ok()
+                .and_then(|no| CategoryNo::new(no).ok())?;
             Some((no, value.parse().ok()?))
         };
         let mut free: Vec<(CategoryNo, u32)> = fields.iter().filter_map(count).collect();
@@ -132,21 +152,36 @@ impl Gate {
     }
 
     /// The seats of a category, a byte a seat (`0` free, `1` taken, `2` blocked), row by row; nothing if it is not in the gate.
-    pub async fn seat_map(&self, program: ProgramRef, category: &Category) -> Result<Option<Vec<Vec<u8>>>, LinkError> {
+    pub async fn seat_map(
+        &self,
+        program: ProgramRef,
+        category: &Category,
+    ) -> Result<Option<Vec<Vec<u8>>>, LinkError> {
         let mut command = cmd("MGET");
         for chunk in 0..category.layout.chunks() {
             command.arg(self.program_key(program, format_args!("seats:{}:{chunk}", category.no)));
         }
         let mut replies = self.link.read("seat_map", vec![command]).await?;
-        Ok(replies.pop().and_then(|mut reply| map::rows(category.layout, || reply.bytes())))
+        Ok(replies
+            .pop()
+            .and_then(|mut reply| map::rows(category.layout, || reply.bytes())))
     }
 
     /// A page of the taken seats: from the beginning with `from` 0, then from where the last page said.
     pub async fn taken(&self, program: ProgramRef, from: u64) -> Result<TakenPage, LinkError> {
         let mut command = cmd("HSCAN");
-        command.arg(self.program_key(program, "owner")).arg(from).arg("COUNT").arg(1000);
+        command
+            .arg(self.program_key(program, "owner"))
+            .arg(from)
+            .arg("COUNT")
+            .arg(1000);
         let mut replies = self.link.read("taken", vec![command]).await?;
-        let Some(mut reply) = replies.pop() else { return Ok(TakenPage { taken: Vec::new(), next: None }) };
+        let Some(mut reply) = replies.pop() else {
+            return Ok(TakenPage {
+                taken: Vec::new(),
+                next: None,
+            });
+        };
         let next: u64 = reply.parse()?;
         let mut pairs = reply.nested()?;
         let mut taken = Vec::with_capacity(pairs.left() / 2);
@@ -155,11 +190,20 @@ impl Gate {
             let seat = parse_seats(&seat)?;
             taken.extend(seat.into_iter().map(|seat| Taken { seat, order, nonce }));
         }
-        Ok(TakenPage { taken, next: (next != 0).then_some(next) })
+        Ok(TakenPage {
+            taken,
+            next: (next != 0).then_some(next),
+        })
     }
 
-    async fn head(&self, program: ProgramRef) -> Result<(InstallState, HashMap<String, String>), LinkError> {
-        let mut reply = self.link.run(Call::new(&scripts::LOOK, &self.head_key(program))).await?;
+    async fn head(
+        &self,
+        program: ProgramRef,
+    ) -> Result<(InstallState, HashMap<String, String>), LinkError> {
+        let mut reply = self
+            .link
+            .run(Call::new(&scripts::LOOK, &self.head_key(program)))
+            .await?;
         let (now_ms, replid): (u64, String) = (reply.parse()?, reply.word()?);
         let fields = pairs(&mut reply)?;
         let field = |name: &str| fields.get(name).map_or("", String::as_str);
@@ -169,7 +213,10 @@ impl Gate {
             "open" => InstallState::Open,
             _ => InstallState::Loading {
                 ends: field("ends").to_owned(),
-                lease_left_ms: field("lease").parse::<u64>().unwrap_or(0).saturating_sub(now_ms),
+                lease_left_ms: field("lease")
+                    .parse::<u64>()
+                    .unwrap_or(0)
+                    .saturating_sub(now_ms),
             },
         };
         Ok((state, fields))

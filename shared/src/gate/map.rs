@@ -3,7 +3,10 @@
 use crate::sale::Layout;
 
 /// Cuts chunks, asked for one after another, into rows. Nothing if one is missing or of another length than the layout says.
-pub(super) fn rows(layout: Layout, mut chunk: impl FnMut() -> Option<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
+pub(super) fn rows(
+    layout: Layout,
+    mut chunk: impl FnMut() -> Option<Vec<u8>>,
+) -> Option<Vec<Vec<u8>>> {
     let mut rows = Vec::with_capacity(layout.rows() as usize);
     for n in 0..layout.chunks() {
         let bytes = chunk().filter(|bytes| bytes.len() == layout.chunk_seats(n) as usize)?;

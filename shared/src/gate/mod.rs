@@ -39,7 +39,9 @@ mod waiting;
 
 pub use crate::link::LinkError as GateError;
 pub use audit::{Audit, AuditedChunk, Release};
-pub use filling::{Claim, Epoch, Grant, Install, InstallState, LiveOrder, Merged, NamedOrder, Start};
+pub use filling::{
+    Claim, Epoch, Grant, Install, InstallState, LiveOrder, Merged, NamedOrder, Start,
+};
 pub use look::{Availability, Reservation, Taken, TakenPage};
 pub use orders::{Abandon, Accepted, Settle, SettleTo, Settled};
 pub use reserve::{Reserve, Reserved};

@@ -132,7 +132,11 @@ impl Gate {
             None => (String::new(), String::new()),
         };
         let (to, due, forget) = match settle.to {
-            SettleTo::Live { due_in_ms } => ("live", due_in_ms.map(|ms| ms.to_string()).unwrap_or_default(), false),
+            SettleTo::Live { due_in_ms } => (
+                "live",
+                due_in_ms.map(|ms| ms.to_string()).unwrap_or_default(),
+                false,
+            ),
             SettleTo::Gone { forget_key } => ("gone", String::new(), forget_key),
         };
         let call = Call::new(&scripts::SETTLE, &self.head_key(settle.at.program))

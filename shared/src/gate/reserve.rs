@@ -107,7 +107,10 @@ impl Gate {
     pub async fn reserve(&self, wish: &Reserve) -> Result<Reserved, LinkError> {
         if wish.order.shard() != wish.program.shard {
             let (number, program) = (wish.order.shard(), wish.program.shard);
-            return Err(LinkError::Protocol(format!("order {} is of shard {number}, its program of {program}", wish.order)));
+            return Err(LinkError::Protocol(format!(
+                "order {} is of shard {number}, its program of {program}",
+                wish.order
+            )));
         }
         let (mode, wanted) = match &wish.want {
             Want::Seats { seats, .. } => ("seats", seat_list(seats)),
@@ -166,12 +169,26 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
         "HELD" => {
             let (order, nonce) = parse_owner(&reply.word()?)?;
             let (seats, message) = (parse_seats(&reply.word()?)?, reply.word()?);
-            Reserved::Held { order, nonce, seats, message, attempt: reply.parse()? }
+            Reserved::Held {
+                order,
+                nonce,
+                seats,
+                message,
+                attempt: reply.parse()?,
+            }
         }
         "AGAIN" => {
             let (order, nonce) = parse_owner(&reply.word()?)?;
-            let (seats, message, attempt) = (parse_seats(&reply.word()?)?, reply.word()?, reply.parse()?);
-            Reserved::Again { order, nonce, state: ResvState::read(reply)?, seats, message, attempt }
+            let (seats, message, attempt) =
+                (parse_seats(&reply.word()?)?, reply.word()?, reply.parse()?);
+            Reserved::Again {
+                order,
+                nonce,
+                state: ResvState::read(reply)?,
+                seats,
+                message,
+                attempt,
+            }
         }
         "ENDED" => {
             let (order, nonce) = parse_owner(&reply.word()?)?;
@@ -179,10 +196,14 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
         }
         "KEYREUSED" => Reserved::KeyReused,
         "SOLDOUT" => Reserved::SoldOut,
-        "NOTADJACENT" => Reserved::NotAdjacent { free: reply.parse()? },
+        "NOTADJACENT" => Reserved::NotAdjacent {
+            free: reply.parse()?,
+        },
         "TAKEN" => Reserved::SeatsTaken(parse_seats(&reply.word()?)?),
         "NOSEAT" => Reserved::NoSuchSeat,
-        "LIMIT" => Reserved::LimitReached { have: reply.parse()? },
+        "LIMIT" => Reserved::LimitReached {
+            have: reply.parse()?,
+        },
         "LOADING" => Reserved::Loading,
         "REBUILD" => Reserved::Rebuild,
         "INUSE" => Reserved::NumberInUse,

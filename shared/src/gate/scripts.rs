@@ -58,7 +58,9 @@ mod tests {
             let first = script.source().lines().next().unwrap_or_default();
             match script.name() {
                 "gate/install_renew" => assert_eq!(first, "#!lua flags=allow-oom"),
-                name if matches!(name, "gate/reserve" | "gate/wait_begin") || name.starts_with("gate/install_") => {
+                name if matches!(name, "gate/reserve" | "gate/wait_begin")
+                    || name.starts_with("gate/install_") =>
+                {
                     assert_eq!(first, "#!lua", "{name}");
                 }
                 "gate/look" => assert_eq!(first, "#!lua flags=no-writes"),

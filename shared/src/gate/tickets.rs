@@ -60,9 +60,18 @@ impl Gate {
     pub async fn buyers(&self, from: u64) -> Result<BuyerPage, LinkError> {
         let mut scan = cmd("SCAN");
         let pattern = format!("{}:{{s??}}:program:*:user:*", self.names.prefix());
-        scan.arg(from).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN).arg("TYPE").arg("hash");
+        scan.arg(from)
+            .arg("MATCH")
+            .arg(pattern)
+            .arg("COUNT")
+            .arg(SCAN)
+            .arg("TYPE")
+            .arg("hash");
         let Some(mut reply) = self.link.read("buyers", vec![scan]).await?.pop() else {
-            return Ok(BuyerPage { buyers: Vec::new(), next: 0 });
+            return Ok(BuyerPage {
+                buyers: Vec::new(),
+                next: 0,
+            });
         };
         let next = reply.parse()?;
         let (mut keys, mut found, mut reads) = (reply.nested()?, Vec::new(), Vec::new());
@@ -75,12 +84,19 @@ impl Gate {
             }
         }
         let mut buyers = Vec::with_capacity(found.len());
-        for ((program, user), mut fields) in found.into_iter().zip(self.link.read("buyers", reads).await?) {
+        for ((program, user), mut fields) in found
+            .into_iter()
+            .zip(self.link.read("buyers", reads).await?)
+        {
             let mut counts = Vec::with_capacity(fields.left() / 2);
             while let Some(order) = fields.next_word()? {
                 counts.push((order, fields.word()?));
             }
-            buyers.push(BuyerTickets { program, user, counts });
+            buyers.push(BuyerTickets {
+                program,
+                user,
+                counts,
+            });
         }
         Ok(BuyerPage { buyers, next })
     }
@@ -93,16 +109,28 @@ impl Gate {
     ) -> Result<Vec<Option<String>>, LinkError> {
         let read = |(user, order): &(&UserId, OrderNumber)| {
             let mut read = cmd("HGET");
-            read.arg(self.program_key(program, format_args!("user:{user}"))).arg(order.to_string());
+            read.arg(self.program_key(program, format_args!("user:{user}")))
+                .arg(order.to_string());
             read
         };
-        let replies = self.link.read("tickets", orders.iter().map(read).collect()).await?;
-        replies.into_iter().map(|mut reply| Ok(reply.next_word()?.filter(|count| !count.is_empty()))).collect()
+        let replies = self
+            .link
+            .read("tickets", orders.iter().map(read).collect())
+            .await?;
+        replies
+            .into_iter()
+            .map(|mut reply| Ok(reply.next_word()?.filter(|count| !count.is_empty())))
+            .collect()
     }
 
     /// Makes counts of a buyer agree with what Postgres says and with the reservations in flight. Answers how many it changed; one that
     /// is not as it was seen stays.
-    pub async fn mend_tickets(&self, program: ProgramRef, user: &UserId, counts: &[TicketCount]) -> Result<u32, LinkError> {
+    pub async fn mend_tickets(
+        &self,
+        program: ProgramRef,
+        user: &UserId,
+        counts: &[TicketCount],
+    ) -> Result<u32, LinkError> {
         let mut call = Call::new(&scripts::TICKETS, &self.head_key(program)).arg(user.as_str());
         for count in counts {
             call.push(&count.order);
@@ -133,9 +161,17 @@ mod tests {
 
     #[test]
     fn a_buyers_key_tells_program_and_buyer() {
-        let (program, user) = parse_key("demo", "demo:{s07}:program:71:user:a:user:b").expect("a key of a buyer");
-        assert_eq!((program.id.get(), program.shard.get(), user.as_str()), (71, 7, "a:user:b"));
-        let others = ["demo:{s07}:program:71:owner", "demo:{s64}:program:71:user:a", "test:{s07}:program:71:user:a"];
+        let (program, user) =
+            parse_key("demo", "demo:{s07}:program:71:user:a:user:b").expect("a key of a buyer");
+        assert_eq!(
+            (program.id.get(), program.shard.get(), user.as_str()),
+            (71, 7, "a:user:b")
+        );
+        let others = [
+            "demo:{s07}:program:71:owner",
+            "demo:{s64}:program:71:user:a",
+            "test:{s07}:program:71:user:a",
+        ];
         for other in others {
             assert_eq!(parse_key("demo", other), None, "{other}");
         }

@@ -20,7 +20,10 @@ pub struct ProgramRef {
 
 impl From<&Program> for ProgramRef {
     fn from(program: &Program) -> Self {
-        Self { id: program.id, shard: program.shard }
+        Self {
+            id: program.id,
+            shard: program.shard,
+        }
     }
 }
 
@@ -47,7 +50,10 @@ pub struct TimeoutJob {
 impl TimeoutJob {
     /// The text that is kept. The scripts compare it, so it is written in one way only.
     pub fn body(&self) -> String {
-        format!(r#"{{"program":"{}","nonce":"{}"}}"#, self.program, self.nonce)
+        format!(
+            r#"{{"program":"{}","nonce":"{}"}}"#,
+            self.program, self.nonce
+        )
     }
 
     /// Reads a claimed entry's body.
@@ -80,14 +86,20 @@ impl ResvState {
     /// Four words: state, partition, offset, appended.
     pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
         let state = reply.word()?;
-        let (partition, offset, appended) = (reply.parse_some()?, reply.parse_some()?, reply.parse_some()?);
+        let (partition, offset, appended) = (
+            reply.parse_some()?,
+            reply.parse_some()?,
+            reply.parse_some()?,
+        );
         match (state.as_str(), partition, offset, appended) {
             ("held", ..) => Ok(Self::Held),
             ("abandoning", ..) => Ok(Self::Abandoning),
             ("stored", ..) => Ok(Self::Stored),
-            ("accepted", Some(partition), Some(offset), Some(appended_ms)) => {
-                Ok(Self::Accepted { partition, offset, appended_ms })
-            }
+            ("accepted", Some(partition), Some(offset), Some(appended_ms)) => Ok(Self::Accepted {
+                partition,
+                offset,
+                appended_ms,
+            }),
             _ => Err(reply.odd(&format!("a reservation in state {state:?}"))),
         }
     }
@@ -107,13 +119,19 @@ pub(super) fn seat_list(seats: &[SeatIndex]) -> String {
 
 pub(super) fn parse_seats(text: &str) -> Result<Vec<SeatIndex>, LinkError> {
     let one = |word: &str| word.parse().ok().and_then(|n| SeatIndex::new(n).ok());
-    let seats: Option<Vec<SeatIndex>> = text.split(',').filter(|word| !word.is_empty()).map(one).collect();
+    let seats: Option<Vec<SeatIndex>> = text
+        .split(',')
+        .filter(|word| !word.is_empty())
+        .map(one)
+        .collect();
     seats.ok_or_else(|| LinkError::Protocol(format!("the gate holds a seat list {text:?}")))
 }
 
 /// `order:nonce`, as owners are written.
 pub(super) fn parse_owner(text: &str) -> Result<(OrderNumber, Nonce), LinkError> {
-    let parts = text.split_once(':').and_then(|(order, nonce)| Some((order.parse().ok()?, nonce.parse().ok()?)));
+    let parts = text
+        .split_once(':')
+        .and_then(|(order, nonce)| Some((order.parse().ok()?, nonce.parse().ok()?)));
     parts.ok_or_else(|| LinkError::Protocol(format!("the gate holds an owner {text:?}")))
 }
 
@@ -123,8 +141,14 @@ mod tests {
 
     #[test]
     fn a_timeout_job_reads_back_and_has_one_spelling() {
-        let job = TimeoutJob { program: ProgramId::new(17).expect("valid"), nonce: Nonce::new([0xab; 16]) };
-        assert_eq!(job.body(), format!(r#"{{"program":"17","nonce":"{}"}}"#, "ab".repeat(16)));
+        let job = TimeoutJob {
+            program: ProgramId::new(17).expect("valid"),
+            nonce: Nonce::new([0xab; 16]),
+        };
+        assert_eq!(
+            job.body(),
+            format!(r#"{{"program":"17","nonce":"{}"}}"#, "ab".repeat(16))
+        );
         assert_eq!(TimeoutJob::parse(&job.body()).expect("reads"), job);
     }
 

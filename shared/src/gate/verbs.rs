@@ -37,7 +37,11 @@ impl Gate {
     ///
     /// `response_timeout` bounds every verb: past it the answer is [`LinkError::Unavailable`].
     pub fn connect(url: &str, names: Names, response_timeout: Duration) -> Result<Self, LinkError> {
-        Ok(Self { link: Link::open(url, response_timeout)?, names, clock: Arc::default() })
+        Ok(Self {
+            link: Link::open(url, response_timeout)?,
+            names,
+            clock: Arc::default(),
+        })
     }
 
     /// The connection, for what else lives on this Redis.
@@ -68,10 +72,16 @@ impl Gate {
         let before = local_ms(SystemTime::now());
         let mut replies = self.link.read("time", vec![cmd("TIME")]).await?;
         let (ticking, wall) = (Instant::now(), SystemTime::now());
-        let mut reply = replies.pop().ok_or_else(|| LinkError::Protocol("no answer to TIME".into()))?;
+        let mut reply = replies
+            .pop()
+            .ok_or_else(|| LinkError::Protocol("no answer to TIME".into()))?;
         let (seconds, micros): (u64, u64) = (reply.parse()?, reply.parse()?);
         let clock = GateClock::observed(before, seconds * 1000 + micros / 1000, local_ms(wall));
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(Reading { clock, ticking, wall });
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(Reading {
+            clock,
+            ticking,
+            wall,
+        });
         Ok(clock.now_ms(local_ms(wall)))
     }
 
@@ -81,10 +91,13 @@ impl Gate {
     }
 
     pub(super) fn program_key(&self, program: ProgramRef, rest: impl fmt::Display) -> String {
-        self.names.shard_key(program.shard, format_args!("program:{}:{rest}", program.id))
+        self.names
+            .shard_key(program.shard, format_args!("program:{}:{rest}", program.id))
     }
 }
 
 fn local_ms(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }

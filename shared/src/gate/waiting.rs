@@ -22,8 +22,16 @@ pub enum WaitBegun {
 
 impl Gate {
     /// Asks for one of `places`, for at most `time`. `who`: random, by which the place is given back.
-    pub async fn wait_begin(&self, who: u64, time: Duration, places: u32) -> Result<WaitBegun, LinkError> {
-        let call = Call::new(&scripts::WAIT_BEGIN, &self.waiting_key()).arg(word(who)).arg(ms(time)).arg(places);
+    pub async fn wait_begin(
+        &self,
+        who: u64,
+        time: Duration,
+        places: u32,
+    ) -> Result<WaitBegun, LinkError> {
+        let call = Call::new(&scripts::WAIT_BEGIN, &self.waiting_key())
+            .arg(word(who))
+            .arg(ms(time))
+            .arg(places);
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
             "YES" => Ok(WaitBegun::Yes),
@@ -35,7 +43,14 @@ impl Gate {
 
     /// Gives a place back. `lagging`: orders were found not to be stored; no request waits for so long. Zero: nothing of the kind.
     pub async fn wait_end(&self, who: u64, lagging: Duration) -> Result<(), LinkError> {
-        self.link.run(Call::new(&scripts::WAIT_END, &self.waiting_key()).arg(word(who)).arg(ms(lagging))).await.map(drop)
+        self.link
+            .run(
+                Call::new(&scripts::WAIT_END, &self.waiting_key())
+                    .arg(word(who))
+                    .arg(ms(lagging)),
+            )
+            .await
+            .map(drop)
     }
 
     /// One key for the environment, on the first shard: places are counted over all programs.

@@ -35,7 +35,15 @@ pub(super) fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, BadConten
 
 /// Whether JSON text holds a NUL, bare or escaped. `\\u0000` is a backslash followed by `u0000`, not a NUL.
 fn has_nul(json: &str) -> bool {
-    let escaped = |at: usize| json.as_bytes()[..at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0;
+    let escaped = |at: usize| {
+        json.as_bytes()[..at]
+            .iter()
+            .rev()
+            .take_while(|b| **b == b'\\')
+            .count()
+            % 2
+            == 0
+    };
     json.contains('\0') || json.match_indices("\\u0000").any(|(at, _)| escaped(at))
 }
 
@@ -46,7 +54,10 @@ mod tests {
     use super::*;
 
     fn refused<T: DeserializeOwned>(array: &str) {
-        let text = parse_json::<T>(array).err().map(|error| error.to_string()).unwrap_or_default();
+        let text = parse_json::<T>(array)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
         assert!(text.contains("invalid type: sequence"), "{array}: {text}");
     }
 

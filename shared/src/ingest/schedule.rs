@@ -21,8 +21,13 @@ impl<'de> Deserialize<'de> for Tick {
         let event = Value::deserialize(deserializer)?;
         // an array has no members, so nothing is read from its items
         let text = |name| event.get(name).and_then(Value::as_str);
-        let at_ms = text("time").and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(jiff::Timestamp::as_millisecond);
-        Ok(Self { at_ms, id: text("id").map(str::to_owned) })
+        let at_ms = text("time")
+            .and_then(|t| t.parse::<jiff::Timestamp>().ok())
+            .map(jiff::Timestamp::as_millisecond);
+        Ok(Self {
+            at_ms,
+            id: text("id").map(str::to_owned),
+        })
     }
 }
 
@@ -38,20 +43,37 @@ mod tests {
     fn the_tick_of_a_rule_carries_its_scheduled_time() {
         let tick = tick(include_str!("fixtures/rule.json"));
         assert_eq!(tick.at_ms, Some(1_795_372_200_000));
-        assert_eq!(tick.id.as_deref(), Some("53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa"));
+        assert_eq!(
+            tick.id.as_deref(),
+            Some("53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa")
+        );
     }
 
     #[test]
     fn the_tick_of_scheduler_whose_detail_is_text_carries_its_scheduled_time() {
         let tick = tick(include_str!("fixtures/scheduler.json"));
         assert_eq!(tick.at_ms, Some(1_795_372_200_000));
-        assert_eq!(tick.id.as_deref(), Some("a1b2c3d4-0000-4000-8000-000000000000"));
+        assert_eq!(
+            tick.id.as_deref(),
+            Some("a1b2c3d4-0000-4000-8000-000000000000")
+        );
     }
 
     #[test]
     fn an_input_of_its_own_is_a_tick_without_a_time() {
-        assert_eq!(tick(include_str!("fixtures/custom-input.json")), Tick::default());
-        for bare in ["null", "{}", "[1, {}]", r#"["2026-11-22T18:30:00Z", "an id"]"#, "\"go\"", "17", r#"{"time": "tomorrow"}"#] {
+        assert_eq!(
+            tick(include_str!("fixtures/custom-input.json")),
+            Tick::default()
+        );
+        for bare in [
+            "null",
+            "{}",
+            "[1, {}]",
+            r#"["2026-11-22T18:30:00Z", "an id"]"#,
+            "\"go\"",
+            "17",
+            r#"{"time": "tomorrow"}"#,
+        ] {
             assert_eq!(tick(bare), Tick::default(), "{bare}");
         }
     }

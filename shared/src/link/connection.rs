@@ -27,7 +27,9 @@ pub struct Link {
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link").field("response_timeout", &self.response_timeout).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("response_timeout", &self.response_timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -38,9 +40,15 @@ impl Link {
     pub fn open(url: &str, response_timeout: Duration) -> Result<Self, LinkError> {
         let client = address::client(url)?;
         // The bound of each exchange is ours: after it the connection is given up, which the library would not do.
-        let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(Some(response_timeout));
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_connection_timeout(Some(response_timeout));
         let connection = Arc::new(SharedConnection::new(client.clone(), config));
-        Ok(Self { client, connection, response_timeout })
+        Ok(Self {
+            client,
+            connection,
+            response_timeout,
+        })
     }
 
     /// A connection of its own to the same Redis, for reads that wait there.
@@ -51,22 +59,35 @@ impl Link {
     /// Runs one script.
     pub(crate) async fn run(&self, call: Call) -> Result<Reply, LinkError> {
         let mut replies = self.run_all(vec![call]).await?;
-        replies.pop().unwrap_or_else(|| Err(LinkError::Protocol("no answer to a call".into())))
+        replies
+            .pop()
+            .unwrap_or_else(|| Err(LinkError::Protocol("no answer to a call".into())))
     }
 
     /// Runs many scripts in one round trip. They are independent: one that fails does not stop the others.
     ///
     /// The outer error says that nothing is known of any of them.
-    pub(crate) async fn run_all(&self, calls: Vec<Call>) -> Result<Vec<Result<Reply, LinkError>>, LinkError> {
+    pub(crate) async fn run_all(
+        &self,
+        calls: Vec<Call>,
+    ) -> Result<Vec<Result<Reply, LinkError>>, LinkError> {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
         let values = self.run_loading(&calls).await?;
-        Ok(values.into_iter().zip(calls).map(|(value, call)| Reply::new(call.script().name(), value)).collect())
+        Ok(values
+            .into_iter()
+            .zip(calls)
+            .map(|(value, call)| Reply::new(call.script().name(), value))
+            .collect())
     }
 
     /// Runs plain commands, which must be fit to be repeated, in one round trip; the first that fails fails all.
-    pub(crate) async fn read(&self, what: &'static str, commands: Vec<Cmd>) -> Result<Vec<Reply>, LinkError> {
+    pub(crate) async fn read(
+        &self,
+        what: &'static str,
+        commands: Vec<Cmd>,
+    ) -> Result<Vec<Reply>, LinkError> {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
@@ -74,8 +95,13 @@ impl Link {
         for command in commands {
             pipeline.add_command(command);
         }
-        let values = self.exchange(&pipeline, Instant::now() + self.response_timeout).await?;
-        values.into_iter().map(|value| Reply::new(what, value)).collect()
+        let values = self
+            .exchange(&pipeline, Instant::now() + self.response_timeout)
+            .await?;
+        values
+            .into_iter()
+            .map(|value| Reply::new(what, value))
+            .collect()
     }
 
     /// For connections of another kind.
@@ -105,7 +131,9 @@ impl Link {
             pipeline.add_command(call.command().clone());
         }
         let mut values = self.exchange(&pipeline, deadline).await?;
-        let missed: Vec<usize> = (0..values.len()).filter(|n| is_noscript(&values[*n])).collect();
+        let missed: Vec<usize> = (0..values.len())
+            .filter(|n| is_noscript(&values[*n]))
+            .collect();
         if missed.is_empty() {
             return Ok(values);
         }
@@ -115,7 +143,10 @@ impl Link {
             again.add_command(calls[*n].command().clone());
         }
         let repeated = self.exchange(&again, deadline).await?;
-        for (n, value) in missed.into_iter().zip(repeated.into_iter().skip(1).step_by(2)) {
+        for (n, value) in missed
+            .into_iter()
+            .zip(repeated.into_iter().skip(1).step_by(2))
+        {
             values[n] = value;
         }
         Ok(values)
@@ -123,7 +154,11 @@ impl Link {
 
     /// One round trip. A connection that turns out to be dead, silent, or to lead to a server of no use is replaced; the commands are
     /// repeated on the new one unless some of them were carried out, or may still be.
-    async fn exchange(&self, pipeline: &Pipeline, deadline: Instant) -> Result<Vec<Value>, LinkError> {
+    async fn exchange(
+        &self,
+        pipeline: &Pipeline,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, LinkError> {
         let mut attempt = 1;
         loop {
             let connection = self.connection.latest();
@@ -143,7 +178,10 @@ impl Link {
                     (Some(error), is_unfit_error(error) || error.is_io_error())
                 }
                 Ok(Err(_)) => (None, false),
-                Ok(Ok(values)) => (refusal(values).map(|error| error as &dyn Display), values.iter().all(is_unfit_value)),
+                Ok(Ok(values)) => (
+                    refusal(values).map(|error| error as &dyn Display),
+                    values.iter().all(is_unfit_value),
+                ),
             };
             match reason {
                 Some(reason) => self.replace(connection.number(), reason),

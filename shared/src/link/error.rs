@@ -35,7 +35,10 @@ impl From<RedisError> for LinkError {
             error.kind(),
             ErrorKind::Io
                 | ErrorKind::Server(
-                    ServerErrorKind::TryAgain | ServerErrorKind::NoScript | ServerErrorKind::Moved | ServerErrorKind::Ask,
+                    ServerErrorKind::TryAgain
+                        | ServerErrorKind::NoScript
+                        | ServerErrorKind::Moved
+                        | ServerErrorKind::Ask,
                 )
         );
         match error.code() {

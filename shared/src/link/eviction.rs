@@ -60,11 +60,18 @@ impl Keeps {
 impl Link {
     /// What the server may remove, and the name of its policy.
     pub async fn eviction(&self) -> Result<(Eviction, String), LinkError> {
-        let mut replies = self.read("INFO", vec![cmd("INFO").arg("memory").to_owned()]).await?;
-        let mut reply = replies.pop().ok_or_else(|| LinkError::Protocol("no answer to INFO".into()))?;
+        let mut replies = self
+            .read("INFO", vec![cmd("INFO").arg("memory").to_owned()])
+            .await?;
+        let mut reply = replies
+            .pop()
+            .ok_or_else(|| LinkError::Protocol("no answer to INFO".into()))?;
         let text = reply.word()?;
-        let policy = text.lines().find_map(|line| line.strip_prefix("maxmemory_policy:"));
-        let policy = policy.ok_or_else(|| LinkError::Protocol("INFO does not say maxmemory_policy".into()))?;
+        let policy = text
+            .lines()
+            .find_map(|line| line.strip_prefix("maxmemory_policy:"));
+        let policy = policy
+            .ok_or_else(|| LinkError::Protocol("INFO does not say maxmemory_policy".into()))?;
         Ok((Eviction::of(policy), policy.to_owned()))
     }
 
@@ -108,7 +115,11 @@ mod tests {
     fn a_gate_bears_no_eviction_and_a_cache_only_of_what_expires() {
         let fits = |keeps: Keeps, policy| Eviction::of(policy) <= keeps.bears();
         for keeps in [Keeps::Gate, Keeps::Cache] {
-            assert!(fits(keeps, "noeviction") && fits(keeps, keeps.wanted()) && !fits(keeps, "allkeys-lru"));
+            assert!(
+                fits(keeps, "noeviction")
+                    && fits(keeps, keeps.wanted())
+                    && !fits(keeps, "allkeys-lru")
+            );
             assert!(!fits(keeps, "a policy of tomorrow"));
         }
         assert!(fits(Keeps::Cache, "volatile-ttl") && !fits(Keeps::Gate, "volatile-ttl"));

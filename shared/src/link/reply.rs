@@ -22,7 +22,10 @@ impl Reply {
             Value::Nil => Vec::new(),
             single => vec![single],
         };
-        Ok(Self { from, words: words.into_iter() })
+        Ok(Self {
+            from,
+            words: words.into_iter(),
+        })
     }
 
     /// The next word; nothing at the end.
@@ -55,7 +58,8 @@ impl Reply {
         T::Err: Display,
     {
         let word = self.word()?;
-        word.parse().map_err(|e| self.odd(&format!("{word:?}: {e}")))
+        word.parse()
+            .map_err(|e| self.odd(&format!("{word:?}: {e}")))
     }
 
     /// The next word parsed; nothing where it is empty.
@@ -67,7 +71,9 @@ impl Reply {
         if word.is_empty() {
             return Ok(None);
         }
-        word.parse().map(Some).map_err(|e| self.odd(&format!("{word:?}: {e}")))
+        word.parse()
+            .map(Some)
+            .map_err(|e| self.odd(&format!("{word:?}: {e}")))
     }
 
     /// The next word as it is: bytes of a seat map, or nothing where the key does not exist.
@@ -88,7 +94,10 @@ impl Reply {
 
     /// The next list within the list; nothing at the end.
     pub(crate) fn next_nested(&mut self) -> Result<Option<Self>, LinkError> {
-        self.words.next().map(|value| Self::new(self.from, value)).transpose()
+        self.words
+            .next()
+            .map(|value| Self::new(self.from, value))
+            .transpose()
     }
 
     /// How many words are left.

@@ -20,7 +20,9 @@ impl Script {
             match line.strip_prefix("--@include ") {
                 Some(wanted) => {
                     let found = fragments.iter().find(|(name, _)| *name == wanted);
-                    let (_, text) = found.unwrap_or_else(|| panic!("script {name} includes an unknown fragment {wanted}"));
+                    let (_, text) = found.unwrap_or_else(|| {
+                        panic!("script {name} includes an unknown fragment {wanted}")
+                    });
                     source.push_str(text);
                 }
                 None => source.push_str(line),

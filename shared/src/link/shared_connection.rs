@@ -28,9 +28,16 @@ impl Generation {
     fn new(number: u64, begun: Instant, client: Client, config: AsyncConnectionConfig) -> Self {
         let connecting = async move {
             sleep_until(begun).await;
-            client.get_multiplexed_async_connection_with_config(&config).await
+            client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await
         };
-        Self { number, begun, connecting: connecting.boxed().shared(), proven: Arc::default() }
+        Self {
+            number,
+            begun,
+            connecting: connecting.boxed().shared(),
+            proven: Arc::default(),
+        }
     }
 
     /// Which connection of its link this is, counted from 0.
@@ -39,9 +46,14 @@ impl Generation {
     }
 
     /// One round trip; the first user connects. The outer error is that of the attempt to connect, which all users share.
-    pub(super) async fn exchange(&self, pipeline: &Pipeline) -> RedisResult<RedisResult<Vec<Value>>> {
+    pub(super) async fn exchange(
+        &self,
+        pipeline: &Pipeline,
+    ) -> RedisResult<RedisResult<Vec<Value>>> {
         let mut connection = self.connecting.clone().await?;
-        Ok(connection.req_packed_commands(pipeline, 0, pipeline.len()).await)
+        Ok(connection
+            .req_packed_commands(pipeline, 0, pipeline.len())
+            .await)
     }
 
     /// An answer has come that speaks for the server.
@@ -62,7 +74,12 @@ impl SharedConnection {
     /// Nothing connects before the first exchange.
     pub(super) fn new(client: Client, config: AsyncConnectionConfig) -> Self {
         let first = Generation::new(0, Instant::now(), client.clone(), config.clone());
-        Self { client, config, latest: Mutex::new(first), numbers: watch::Sender::new(0) }
+        Self {
+            client,
+            config,
+            latest: Mutex::new(first),
+            numbers: watch::Sender::new(0),
+        }
     }
 
     /// The connection to use now.

@@ -54,8 +54,16 @@ impl Link {
             Ok::<_, LinkError>(channel)
         };
         let response_timeout = self.response_timeout();
-        let subscribed = timeout(response_timeout, subscribed).await.map_err(|_| LinkError::silent(response_timeout))??;
+        let subscribed = timeout(response_timeout, subscribed)
+            .await
+            .map_err(|_| LinkError::silent(response_timeout))??;
         let (sink, messages) = subscribed.split();
-        Ok(Subscription { sink, messages, left, response_timeout, ping_at: Instant::now() + PING_EVERY })
+        Ok(Subscription {
+            sink,
+            messages,
+            left,
+            response_timeout,
+            ping_at: Instant::now() + PING_EVERY,
+        })
     }
 }

@@ -4,14 +4,24 @@ use redis::{RedisError, ServerError, Value};
 
 /// Codes of a server that is no primary, is not ready, or has changed its role. The address may lead to another server by now; the
 /// connection never will.
-const CODES: [&str; 6] = ["READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED", "CLUSTERDOWN", "NOREPLICAS"];
+const CODES: [&str; 6] = [
+    "READONLY",
+    "LOADING",
+    "MASTERDOWN",
+    "UNBLOCKED",
+    "CLUSTERDOWN",
+    "NOREPLICAS",
+];
 
 /// What Redis 7.0 answers a blocked reader with `UNBLOCKED` when its stream is deleted. The server is well.
 const STREAM_GONE: &str = "no longer exists";
 
 /// Whether a blocked read ended because its stream was deleted; with the same code Redis ends it when the server becomes a replica.
 pub(crate) fn stream_is_gone(error: &ServerError) -> bool {
-    error.code() == "UNBLOCKED" && error.details().is_some_and(|detail| detail.contains(STREAM_GONE))
+    error.code() == "UNBLOCKED"
+        && error
+            .details()
+            .is_some_and(|detail| detail.contains(STREAM_GONE))
 }
 
 /// Whether an error of the server asks for another connection.
@@ -21,7 +31,9 @@ pub(super) fn is_unfit(code: &str, detail: Option<&str>) -> bool {
         return !detail.contains(STREAM_GONE);
     }
     // Redis before 7.0 wraps what a command within a script answered: `ERR Error running script ...: -READONLY You can't ...`.
-    let inner = detail.split_ascii_whitespace().filter_map(|word| word.strip_prefix('-'));
+    let inner = detail
+        .split_ascii_whitespace()
+        .filter_map(|word| word.strip_prefix('-'));
     code == "ERR" && inner.into_iter().any(|word| CODES.contains(&word))
 }
 
@@ -40,7 +52,9 @@ pub(super) fn refusal(values: &[Value]) -> Option<&ServerError> {
 
 /// Whether the server's error, as the library reports it, asks for another connection.
 pub(super) fn is_unfit_error(error: &RedisError) -> bool {
-    error.code().is_some_and(|code| is_unfit(code, error.detail()))
+    error
+        .code()
+        .is_some_and(|code| is_unfit(code, error.detail()))
 }
 
 #[cfg(test)]
@@ -52,10 +66,19 @@ mod tests {
         for (code, detail) in [
             ("READONLY", "You can't write against a read only replica."),
             ("LOADING", "Redis is loading the dataset in memory"),
-            ("MASTERDOWN", "Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
-            ("UNBLOCKED", "force unblock from blocking operation, instance state changed (master -> replica?)"),
+            (
+                "MASTERDOWN",
+                "Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            ),
+            (
+                "UNBLOCKED",
+                "force unblock from blocking operation, instance state changed (master -> replica?)",
+            ),
             ("NOREPLICAS", "Not enough good replicas to write."),
-            ("ERR", "Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You can't write"),
+            (
+                "ERR",
+                "Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You can't write",
+            ),
         ] {
             assert!(is_unfit(code, Some(detail)), "{code} {detail}");
         }

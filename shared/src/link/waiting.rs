@@ -22,7 +22,10 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(super) fn new(link: Link) -> Self {
-        Self { link, connection: None }
+        Self {
+            link,
+            connection: None,
+        }
     }
 
     /// Runs a command that the server may hold for `block`, and a script right behind it in the same round trip.
@@ -36,11 +39,19 @@ impl Waiting {
     ) -> Result<(Value, Option<Reply>), LinkError> {
         let most = block + self.link.response_timeout();
         let number = *self.link.numbers().borrow();
-        let kept = self.connection.take().filter(|(_, made_at)| *made_at == number);
+        let kept = self
+            .connection
+            .take()
+            .filter(|(_, made_at)| *made_at == number);
         let work = async {
             let mut open = match kept {
                 Some((open, _)) => open,
-                None => self.link.client().get_multiplexed_async_connection_with_config(&self.config()).await?,
+                None => {
+                    self.link
+                        .client()
+                        .get_multiplexed_async_connection_with_config(&self.config())
+                        .await?
+                }
             };
             let mut pipeline = Pipeline::with_capacity(2);
             pipeline.add_command(command);
@@ -50,7 +61,9 @@ impl Waiting {
             let mut values = exchange(&mut open, &pipeline).await?;
             if let (Some(call), true) = (&then, values.last().is_some_and(is_noscript)) {
                 let mut again = Pipeline::with_capacity(2);
-                again.add_command(call.script().load_command()).add_command(call.command().clone());
+                again
+                    .add_command(call.script().load_command())
+                    .add_command(call.command().clone());
                 let answer = exchange(&mut open, &again).await?.pop();
                 values.pop();
                 values.extend(answer);
@@ -68,11 +81,15 @@ impl Waiting {
             None => self.connection = Some((open, number)),
         }
         let mut values = values.into_iter();
-        let first = values.next().ok_or_else(|| LinkError::Protocol("no answer to a command".into()))?;
+        let first = values
+            .next()
+            .ok_or_else(|| LinkError::Protocol("no answer to a command".into()))?;
         let reply = match then {
             None => None,
             Some(call) => {
-                let value = values.next().ok_or_else(|| LinkError::Protocol("no answer to a call".into()))?;
+                let value = values
+                    .next()
+                    .ok_or_else(|| LinkError::Protocol("no answer to a call".into()))?;
                 Some(Reply::new(call.script().name(), value)?)
             }
         };
@@ -81,10 +98,17 @@ impl Waiting {
 
     fn config(&self) -> AsyncConnectionConfig {
         // The bound of each read is ours: only we know how long it may wait.
-        AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(Some(self.link.response_timeout()))
+        AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_connection_timeout(Some(self.link.response_timeout()))
     }
 }
 
-async fn exchange(connection: &mut MultiplexedConnection, pipeline: &Pipeline) -> Result<Vec<Value>, LinkError> {
-    Ok(connection.req_packed_commands(pipeline, 0, pipeline.len()).await?)
+async fn exchange(
+    connection: &mut MultiplexedConnection,
+    pipeline: &Pipeline,
+) -> Result<Vec<Value>, LinkError> {
+    Ok(connection
+        .req_packed_commands(pipeline, 0, pipeline.len())
+        .await?)
 }

@@ -5,7 +5,9 @@ use core::net::IpAddr; // the address alone: core knows no sockets
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::values::{BadValue, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId, UserId};
+use super::values::{
+    BadValue, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId, UserId,
+};
 
 /// Sent by storefront to `{env}-api-call`, without a key. Schema version 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -121,8 +123,36 @@ impl TryFrom<Wire> for ApiCall {
     type Error = InvalidCall;
 
     fn try_from(w: Wire) -> Result<Self, InvalidCall> {
-        let Wire { v, id, at_ms, method, route, url, status, duration_us, client, user, ip, trace, instance } = w;
-        let call = Self { v, id, at_ms, method, route, url, status, duration_us, client, user, ip, trace, instance };
+        let Wire {
+            v,
+            id,
+            at_ms,
+            method,
+            route,
+            url,
+            status,
+            duration_us,
+            client,
+            user,
+            ip,
+            trace,
+            instance,
+        } = w;
+        let call = Self {
+            v,
+            id,
+            at_ms,
+            method,
+            route,
+            url,
+            status,
+            duration_us,
+            client,
+            user,
+            ip,
+            trace,
+            instance,
+        };
         call.check()?;
         Ok(call)
     }

@@ -75,7 +75,10 @@ fn out_of_bounds() -> Vec<(Value, bool)> {
         (with("status", json!(600)), true),
         (with("status", json!("200")), true),
         (with("duration_us", json!(-1)), true),
-        (with("duration_us", json!(ApiCall::MAX_DURATION_US + 1)), true),
+        (
+            with("duration_us", json!(ApiCall::MAX_DURATION_US + 1)),
+            true,
+        ),
         (with("client", json!("Chrome")), true),
         (with("client", json!("c".repeat(33))), true),
         (with("user", json!("a b")), true),
@@ -86,7 +89,18 @@ fn out_of_bounds() -> Vec<(Value, bool)> {
         (json!([]), true),
         (json!("text"), true),
     ];
-    for required in ["v", "id", "at_ms", "method", "route", "url", "status", "duration_us", "client", "instance"] {
+    for required in [
+        "v",
+        "id",
+        "at_ms",
+        "method",
+        "route",
+        "url",
+        "status",
+        "duration_us",
+        "client",
+        "instance",
+    ] {
         let mut call = sample();
         call.as_object_mut().expect("an object").remove(required);
         cases.push((call, true));
@@ -129,7 +143,10 @@ fn what_is_not_ascii_is_percent_encoded_and_never_cut_in_half() {
     assert_eq!(CallUrl::fit("/a b?ü").as_str(), "/a%20b?%C3%BC");
     assert_eq!(CallUrl::fit("").as_str(), "/");
     let long = format!("{}ü", "a".repeat(CallUrl::MAX_LEN - 4));
-    assert_eq!(CallUrl::fit(&long).as_str(), format!("{}%C3", "a".repeat(CallUrl::MAX_LEN - 4)));
+    assert_eq!(
+        CallUrl::fit(&long).as_str(),
+        format!("{}%C3", "a".repeat(CallUrl::MAX_LEN - 4))
+    );
 }
 
 #[test]
@@ -151,7 +168,11 @@ fn the_schema_refuses_what_decoding_refuses_as_far_as_a_schema_can() {
 
 #[test]
 fn a_refusal_says_what_is_wrong() {
-    let refused = |field, value| decode(&with(field, value)).expect_err("refused").to_string();
+    let refused = |field, value| {
+        decode(&with(field, value))
+            .expect_err("refused")
+            .to_string()
+    };
     assert!(refused("v", json!(9)).contains("version 9 is not known"));
     assert!(refused("status", json!(600)).contains("100 to 599"));
     assert!(refused("client", json!("Chrome")).contains("a-z"));

@@ -22,7 +22,10 @@ pub struct Barrier {
 impl Barrier {
     /// A barrier of this version.
     pub const fn new(token: Nonce) -> Self {
-        Self { v: 1, barrier: token }
+        Self {
+            v: 1,
+            barrier: token,
+        }
     }
 
     /// The record's value.
@@ -33,7 +36,9 @@ impl Barrier {
     /// Reads the value of a record. Nothing if it is no barrier, or one of a version that this program does not read. Unknown
     /// fields are tolerated.
     pub fn read(value: &[u8]) -> Option<Self> {
-        strict_json::from_slice::<Self>(value).ok().filter(|barrier| barrier.v == 1)
+        strict_json::from_slice::<Self>(value)
+            .ok()
+            .filter(|barrier| barrier.v == 1)
     }
 }
 
@@ -61,7 +66,10 @@ mod tests {
         ] {
             assert_eq!(Barrier::read(other.as_bytes()), None, "{other}");
         }
-        assert!(Barrier::read(format!(r#"{{"v":1,"barrier":"{token}","more":0}}"#).as_bytes()).is_some());
+        assert!(
+            Barrier::read(format!(r#"{{"v":1,"barrier":"{token}","more":0}}"#).as_bytes())
+                .is_some()
+        );
     }
 
     #[test]

@@ -21,23 +21,43 @@ impl CallClient {
     /// `none` without one, `other` where it names nothing.
     pub fn of_user_agent(agent: Option<&str>) -> Self {
         let agent = agent.map_or("", str::trim);
-        let kind = if agent.is_empty() { "none".to_owned() } else { kind(agent) };
+        let kind = if agent.is_empty() {
+            "none".to_owned()
+        } else {
+            kind(agent)
+        };
         Self::new(kind).unwrap_or_else(|_| unreachable!("made of what a client may be made of"))
     }
 }
 
 fn kind(agent: &str) -> String {
     let lower = agent.to_ascii_lowercase();
-    if ["bot", "crawler", "spider"].iter().any(|word| lower.contains(word)) {
+    if ["bot", "crawler", "spider"]
+        .iter()
+        .any(|word| lower.contains(word))
+    {
         return "bot".to_owned();
     }
     if let Some((_, browser)) = BROWSERS.iter().find(|(mark, _)| agent.contains(mark)) {
         return (*browser).to_owned();
     }
-    let product = lower.split(['/', ' ', '(', ';', ',']).next().unwrap_or_default();
-    let fits = |b: u8| if b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_') { char::from(b) } else { '-' };
+    let product = lower
+        .split(['/', ' ', '(', ';', ','])
+        .next()
+        .unwrap_or_default();
+    let fits = |b: u8| {
+        if b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_') {
+            char::from(b)
+        } else {
+            '-'
+        }
+    };
     let product: String = product.bytes().take(MAX_LEN).map(fits).collect();
-    if product.trim_matches('-').is_empty() { "other".to_owned() } else { product }
+    if product.trim_matches('-').is_empty() {
+        "other".to_owned()
+    } else {
+        product
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +75,10 @@ mod tests {
             (Some("python-requests/2.32"), "python-requests"),
             (Some(chrome), "chrome"),
             (Some(&*format!("{chrome} Edg/142.0")), "edge"),
-            (Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"), "firefox"),
+            (
+                Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"),
+                "firefox",
+            ),
             (Some("Mozilla/5.0 (compatible; Examplebot/2.1)"), "bot"),
             (Some("Mozilla/4.0 (compatible; MSIE 6.0)"), "browser"),
             (Some("***"), "other"),

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::values::{
-    BadValue, BodyHash, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
+    BadValue, BodyHash, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber,
+    ProgramId, SeatIndex, UserId,
 };
 
 /// Sent by storefront to `{env}-order-create`, keyed by the order number. Schema version 1.

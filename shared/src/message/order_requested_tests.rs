@@ -68,8 +68,14 @@ fn out_of_bounds() -> Vec<(Value, bool)> {
         (with("order", json!("007")), true),
         (with("order", json!("9223372036854775808")), false),
         (with("order", json!(17)), true),
-        (with("nonce", json!("000102030405060708090a0b0c0d0e0")), true),
-        (with("nonce", json!("000102030405060708090A0B0C0D0E0F")), true),
+        (
+            with("nonce", json!("000102030405060708090a0b0c0d0e0")),
+            true,
+        ),
+        (
+            with("nonce", json!("000102030405060708090A0B0C0D0E0F")),
+            true,
+        ),
         (with("user", json!("")), true),
         (with("user", json!("a b")), true),
         (with("user", json!("a\u{0}b")), true),
@@ -101,9 +107,18 @@ fn out_of_bounds() -> Vec<(Value, bool)> {
         (json!([]), true),
         (Value::Null, true),
     ];
-    for required in
-        ["v", "order", "nonce", "user", "program", "category", "seats", "unit_price_cents", "amount_cents", "pay_by_ms"]
-    {
+    for required in [
+        "v",
+        "order",
+        "nonce",
+        "user",
+        "program",
+        "category",
+        "seats",
+        "unit_price_cents",
+        "amount_cents",
+        "pay_by_ms",
+    ] {
         let mut message = sample();
         message.as_object_mut().expect("an object").remove(required);
         cases.push((message, true));
@@ -170,7 +185,12 @@ proptest! {
 #[test]
 fn a_number_before_its_epoch_or_beyond_its_bits_is_refused() {
     let shard = Shard::new(0).expect("in bounds");
-    for ms in [0, OrderNumber::EPOCH_MS, OrderNumber::EPOCH_MS + (1 << 41), u64::MAX] {
+    for ms in [
+        0,
+        OrderNumber::EPOCH_MS,
+        OrderNumber::EPOCH_MS + (1 << 41),
+        u64::MAX,
+    ] {
         assert!(OrderNumber::compose(ms, shard, 1).is_err(), "{ms}");
     }
 }
@@ -194,7 +214,11 @@ fn the_schema_refuses_what_decoding_refuses_as_far_as_a_schema_can() {
 
 #[test]
 fn a_refusal_says_what_is_wrong() {
-    let refused = |field, value| decode(&with(field, value)).expect_err("refused").to_string();
+    let refused = |field, value| {
+        decode(&with(field, value))
+            .expect_err("refused")
+            .to_string()
+    };
     assert!(refused("v", json!(9)).contains("version 9 is not known"));
     assert!(refused("seats", json!([5, 4])).contains("ascending"));
     assert!(refused("amount_cents", json!(1)).contains("unit price times the number of seats"));

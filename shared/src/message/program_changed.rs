@@ -33,13 +33,20 @@ impl ProgramChanged {
 
     /// The fields of its entry.
     pub fn fields(&self) -> [(&'static str, String); 2] {
-        [(Self::ID, self.id.to_string()), (Self::VERSION, self.version.to_string())]
+        [
+            (Self::ID, self.id.to_string()),
+            (Self::VERSION, self.version.to_string()),
+        ]
     }
 
     /// Reads it from the fields of an entry, by a way to look one up. Fields it does not know are a newer sender's: tolerated.
     pub fn read<'a>(field: impl Fn(&str) -> Option<&'a str>) -> Result<Self, BadChange> {
-        let id = field(Self::ID).ok_or(BadChange::Missing(Self::ID))?.parse()?;
-        let version = field(Self::VERSION).ok_or(BadChange::Missing(Self::VERSION))?.parse()?;
+        let id = field(Self::ID)
+            .ok_or(BadChange::Missing(Self::ID))?
+            .parse()?;
+        let version = field(Self::VERSION)
+            .ok_or(BadChange::Missing(Self::VERSION))?
+            .parse()?;
         Ok(Self { id, version })
     }
 }
@@ -51,7 +58,12 @@ mod tests {
     use super::*;
 
     fn read(fields: &[(&str, &str)]) -> Result<ProgramChanged, BadChange> {
-        ProgramChanged::read(|name| fields.iter().find(|(n, _)| *n == name).map(|(_, value)| *value))
+        ProgramChanged::read(|name| {
+            fields
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| *value)
+        })
     }
 
     proptest! {
@@ -76,8 +88,19 @@ mod tests {
     fn what_is_no_change_is_told_by_its_field() {
         assert_eq!(read(&[("version", "1")]), Err(BadChange::Missing("id")));
         assert_eq!(read(&[("id", "1")]), Err(BadChange::Missing("version")));
-        for bad in ["", "0", "-1", "01", "1.0", " 1", "9007199254740992", "99999999999999999999"] {
-            let error = read(&[("id", "1"), ("version", bad)]).expect_err("refused").to_string();
+        for bad in [
+            "",
+            "0",
+            "-1",
+            "01",
+            "1.0",
+            " 1",
+            "9007199254740992",
+            "99999999999999999999",
+        ] {
+            let error = read(&[("id", "1"), ("version", bad)])
+                .expect_err("refused")
+                .to_string();
             assert!(error.contains("version"), "{bad:?}: {error}");
         }
         assert!(read(&[("id", "1"), ("version", "2"), ("who", "promoter")]).is_ok());

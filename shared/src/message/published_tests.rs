@@ -17,7 +17,9 @@ pub(super) fn validator<T: JsonSchema>() -> jsonschema::Validator {
 
 /// Fails unless `docs/schema/{file}` is the schema of `T`. With `USHER_BLESS=1` it is written first.
 pub(super) fn assert_current<T: JsonSchema>(file: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/schema")
+        .join(file);
     let current = serde_json::to_string_pretty(&schema::<T>()).expect("encodes") + "\n";
     if std::env::var_os("USHER_BLESS").is_some() {
         std::fs::write(&path, &current).expect("the schema can be written");

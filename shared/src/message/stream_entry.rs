@@ -28,7 +28,9 @@ impl StreamEntry {
     pub fn to_body(&self) -> Result<String, serde_json::Error> {
         let body = serde_json::to_string(self)?;
         if body.contains(['\u{fffe}', '\u{ffff}']) {
-            return Ok(body.replace('\u{fffe}', r"\ufffe").replace('\u{ffff}', r"\uffff"));
+            return Ok(body
+                .replace('\u{fffe}', r"\ufffe")
+                .replace('\u{ffff}', r"\uffff"));
         }
         Ok(body)
     }

@@ -28,9 +28,15 @@ proptest! {
 #[test]
 fn unknown_fields_are_tolerated_and_missing_ones_are_not() {
     let read = |text: &str| serde_json::from_str::<StreamEntry>(text);
-    let entry = read(r#"{"stream":"s","id":"1-0","fields":{"a":"b"},"later":true}"#).expect("decodes");
+    let entry =
+        read(r#"{"stream":"s","id":"1-0","fields":{"a":"b"},"later":true}"#).expect("decodes");
     assert_eq!((entry.field("a"), entry.field("b")), (Some("b"), None));
-    for bad in [r#"{"stream":"s","id":"1-0"}"#, r#"{"stream":"s","id":"1-0","fields":{"a":1}}"#, "[]", "null"] {
+    for bad in [
+        r#"{"stream":"s","id":"1-0"}"#,
+        r#"{"stream":"s","id":"1-0","fields":{"a":1}}"#,
+        "[]",
+        "null",
+    ] {
         assert!(read(bad).is_err(), "{bad}");
     }
 }

@@ -13,17 +13,28 @@ const PAGE: u32 = 2_000;
 
 impl Filling<'_> {
     /// One page of the orders that have ended. Live ones are named with their seats.
-    pub(super) async fn restore_keys(&self, after: Option<OrderNumber>) -> Result<Step, RefillError> {
+    pub(super) async fn restore_keys(
+        &self,
+        after: Option<OrderNumber>,
+    ) -> Result<Step, RefillError> {
         // Orders that are older than any key are passed over at once.
         let ttl_ms = key_ttl_ms(self.program.pay_window_ms);
         let oldest = self.gate.now_ms().await?.saturating_sub(ttl_ms);
         let oldest = OrderNumber::compose(oldest, Shard::FIRST, 0).ok();
-        let page = self.lease.during(self.store.named_ended(self.program.id, after.max(oldest), PAGE)).await?;
+        let page = self
+            .lease
+            .during(
+                self.store
+                    .named_ended(self.program.id, after.max(oldest), PAGE),
+            )
+            .await?;
         if !self.name(&page).await? {
             return Ok(Step::Stale);
         }
         let last = page.last().filter(|_| page.len() == PAGE as usize);
-        Ok(Step::To(last.map_or(Position::Done, |row| Position::Keys(Some(row.number)))))
+        Ok(Step::To(last.map_or(Position::Done, |row| {
+            Position::Keys(Some(row.number))
+        })))
     }
 
     /// Gives the gate these keys, as far as their time is not over. Answers whether the filling is still this loader's.
@@ -33,20 +44,34 @@ impl Filling<'_> {
         }
         let now_ms = self.gate.now_ms().await?;
         let ttl_ms = key_ttl_ms(self.program.pay_window_ms);
-        let named: Vec<NamedOrder> = rows.iter().filter_map(|row| named(row, now_ms, ttl_ms)).collect();
-        Ok(self.gate.install_keys(self.at, self.lease.loader, LEASE_MS, &named).await?)
+        let named: Vec<NamedOrder> = rows
+            .iter()
+            .filter_map(|row| named(row, now_ms, ttl_ms))
+            .collect();
+        Ok(self
+            .gate
+            .install_keys(self.at, self.lease.loader, LEASE_MS, &named)
+            .await?)
     }
 }
 
 /// Nothing where the key is over: it is kept from when the order was made, as by reserve. Pure.
 fn named(row: &NamedRow, now_ms: u64, ttl_ms: u64) -> Option<NamedOrder> {
-    let left_ms = row.number.made_at_ms().saturating_add(ttl_ms).checked_sub(now_ms).filter(|ms| *ms > 0)?;
+    let left_ms = row
+        .number
+        .made_at_ms()
+        .saturating_add(ttl_ms)
+        .checked_sub(now_ms)
+        .filter(|ms| *ms > 0)?;
     Some(NamedOrder {
         user: row.user.clone(),
         key: row.key.clone(),
         order: row.number,
         nonce: row.nonce,
-        body_hash: row.body_hash.map(|hash| hash.to_string()).unwrap_or_default(),
+        body_hash: row
+            .body_hash
+            .map(|hash| hash.to_string())
+            .unwrap_or_default(),
         ttl_ms: left_ms.min(ttl_ms),
     })
 }

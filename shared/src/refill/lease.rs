@@ -21,7 +21,10 @@ pub(super) struct Lease<'a> {
 impl Lease<'_> {
     /// Waits for a reading of Postgres, and renews the lease as long as that takes. A lease that is lost meanwhile shows in what the
     /// loader writes next.
-    pub(super) async fn during<T>(&self, reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, RefillError> {
+    pub(super) async fn during<T>(
+        &self,
+        reading: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, RefillError> {
         let mut reading = pin!(reading);
         loop {
             tokio::select! {
@@ -35,12 +38,17 @@ impl Lease<'_> {
 
     /// Renews the lease and notes the position. Answers whether the filling is still this loader's.
     pub(super) async fn note(&self, position: &Position) -> Result<bool, RefillError> {
-        Ok(self.gate.install_renew(self.at, self.loader, LEASE_MS, Some(&position.to_string())).await?)
+        Ok(self
+            .gate
+            .install_renew(self.at, self.loader, LEASE_MS, Some(&position.to_string()))
+            .await?)
     }
 
     /// Another loader may continue at once.
     pub(super) async fn give_back(&self) -> Result<(), RefillError> {
-        self.gate.install_renew(self.at, self.loader, 1, None).await?;
+        self.gate
+            .install_renew(self.at, self.loader, 1, None)
+            .await?;
         Ok(())
     }
 }

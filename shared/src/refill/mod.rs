@@ -83,7 +83,13 @@ pub async fn fill(
     late: &(dyn Fn() -> bool + Sync),
 ) -> Result<Filled, RefillError> {
     let at = ProgramRef::from(program);
-    let filling = Filling { gate, store, program, at, lease: Lease { gate, at, loader } };
+    let filling = Filling {
+        gate,
+        store,
+        program,
+        at,
+        lease: Lease { gate, at, loader },
+    };
     let mut position = Position::read(position).unwrap_or_else(|| {
         tracing::error!(alarm = "filling_position_unreadable", program = %program.id, position, "the filling begins from the first seat");
         Position::FIRST
@@ -95,7 +101,9 @@ pub async fn fill(
             Position::Keys(after) => filling.restore_keys(after).await?,
             Position::Done => break,
         };
-        let Step::To(next) = step else { return Ok(Filled::Unfinished) };
+        let Step::To(next) = step else {
+            return Ok(Filled::Unfinished);
+        };
         if !filling.lease.note(&next).await? {
             return Ok(Filled::Unfinished);
         }

@@ -56,14 +56,29 @@ mod tests {
 
     #[test]
     fn a_position_reads_back_and_another_text_is_none() {
-        let (seat, number) = (SeatIndex::new(199_999).ok(), OrderNumber::new(i64::MAX).ok());
-        let seats = [Position::Kept(u64::MAX), Position::Seats(None), Position::Seats(seat)];
+        let (seat, number) = (
+            SeatIndex::new(199_999).ok(),
+            OrderNumber::new(i64::MAX).ok(),
+        );
+        let seats = [
+            Position::Kept(u64::MAX),
+            Position::Seats(None),
+            Position::Seats(seat),
+        ];
         let keys = [Position::Keys(None), Position::Keys(number), Position::Done];
         for position in seats.into_iter().chain(keys) {
             assert_eq!(Position::read(&position.to_string()), Some(position));
         }
         assert_eq!(Position::read(""), Some(Position::FIRST));
-        for text in ["kept", "kept:", "seats:x", "seats:1000000", "keys:0", "done:", "later:1"] {
+        for text in [
+            "kept",
+            "kept:",
+            "seats:x",
+            "seats:1000000",
+            "keys:0",
+            "done:",
+            "later:1",
+        ] {
             assert_eq!(Position::read(text), None, "{text}");
         }
     }

@@ -14,24 +14,36 @@ const PAGE: u32 = 2_000;
 impl Filling<'_> {
     /// One page.
     pub(super) async fn merge_seats(&self, after: Option<SeatIndex>) -> Result<Step, RefillError> {
-        let page = self.lease.during(self.store.live_orders(self.program.id, after, PAGE)).await?;
+        let page = self
+            .lease
+            .during(self.store.live_orders(self.program.id, after, PAGE))
+            .await?;
         let orders: Vec<LiveOrder> = page.orders.iter().filter_map(live).collect();
         if !orders.is_empty() {
-            match self.gate.install_merge(self.at, self.lease.loader, LEASE_MS, &orders).await? {
+            match self
+                .gate
+                .install_merge(self.at, self.lease.loader, LEASE_MS, &orders)
+                .await?
+            {
                 Merged::Stale => return Ok(Step::Stale),
                 Merged::Done { displaced, outside } => {
                     if !outside.is_empty() {
                         let program = self.program.id;
                         tracing::error!(alarm = "order_outside_map", %program, ?outside, "stored orders have seats that the program does not");
                     }
-                    self.reconcile_displaced(displaced.into_iter().map(|(order, _)| order).collect()).await?;
+                    self.reconcile_displaced(
+                        displaced.into_iter().map(|(order, _)| order).collect(),
+                    )
+                    .await?;
                 }
             }
         }
         if !self.name(&page.named).await? {
             return Ok(Step::Stale);
         }
-        Ok(Step::To(page.next.map_or(Position::Keys(None), |last| Position::Seats(Some(last)))))
+        Ok(Step::To(page.next.map_or(Position::Keys(None), |last| {
+            Position::Seats(Some(last))
+        })))
     }
 
     /// Orders that lost a seat to one that Postgres gave it to: settled by their rows, before the position moves past them.
@@ -41,7 +53,9 @@ impl Filling<'_> {
         }
         tracing::warn!(program = %self.program.id, orders = displaced.len(), "orders lost their seats to stored ones");
         let rows = self.lease.during(self.store.orders(&displaced)).await?;
-        self.lease.during(reconcile(self.gate, self.store, &rows)).await?;
+        self.lease
+            .during(reconcile(self.gate, self.store, &rows))
+            .await?;
         Ok(())
     }
 }
@@ -54,6 +68,7 @@ fn live(row: &OrderRow) -> Option<LiveOrder> {
         user: row.user.clone()?,
         category: row.category?,
         seats: row.seats.clone(),
-        due_in_ms: (row.status == Status::Unpaid).then(|| row.remaining_ms.unwrap_or(0).max(0) as u64),
+        due_in_ms: (row.status == Status::Unpaid)
+            .then(|| row.remaining_ms.unwrap_or(0).max(0) as u64),
     })
 }

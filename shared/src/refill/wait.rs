@@ -27,20 +27,31 @@ impl Barriers {
 
     /// Whether order-create has passed all of them, so that every order accepted before is a row (or never will be).
     pub fn are_passed(&self, progress: &[Progress]) -> bool {
-        self.0.keys().all(|partition| self.is_passed(*partition, progress))
+        self.0
+            .keys()
+            .all(|partition| self.is_passed(*partition, progress))
     }
 
     /// Whether order-create has passed the barrier of a partition. One without a barrier holds nothing to wait for.
     pub fn is_passed(&self, partition: i32, progress: &[Progress]) -> bool {
-        let Some(BarrierPlace(behind, appended_ms)) = self.0.get(&partition) else { return true };
-        let passed = |p: &Progress| p.next_offset >= *behind && p.appended_ms.is_some_and(|ms| ms >= *appended_ms);
-        progress.iter().any(|p| p.partition == partition && passed(p))
+        let Some(BarrierPlace(behind, appended_ms)) = self.0.get(&partition) else {
+            return true;
+        };
+        let passed = |p: &Progress| {
+            p.next_offset >= *behind && p.appended_ms.is_some_and(|ms| ms >= *appended_ms)
+        };
+        progress
+            .iter()
+            .any(|p| p.partition == partition && passed(p))
     }
 }
 
 impl fmt::Display for Barriers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&serde_json::to_string(&self.0).unwrap_or_else(|_| unreachable!("a map of numbers is JSON")))
+        f.write_str(
+            &serde_json::to_string(&self.0)
+                .unwrap_or_else(|_| unreachable!("a map of numbers is JSON")),
+        )
     }
 }
 
@@ -55,7 +66,12 @@ mod tests {
     use super::*;
 
     fn at(partition: i32, next_offset: i64, appended_ms: i64) -> Progress {
-        Progress { partition, incarnation: 1, next_offset, appended_ms: Some(appended_ms) }
+        Progress {
+            partition,
+            incarnation: 1,
+            next_offset,
+            appended_ms: Some(appended_ms),
+        }
     }
 
     #[test]
@@ -74,13 +90,22 @@ mod tests {
     fn progress_of_an_earlier_topic_passes_nothing() {
         let barriers = r#"{"0":[5,100]}"#;
         assert!(!has_passed(barriers, &[at(0, 1_000, 99)]));
-        assert!(!has_passed(barriers, &[Progress { appended_ms: None, ..at(0, 1_000, 0) }]));
+        assert!(!has_passed(
+            barriers,
+            &[Progress {
+                appended_ms: None,
+                ..at(0, 1_000, 0)
+            }]
+        ));
         assert!(has_passed(barriers, &[at(0, 5, 101)]));
     }
 
     #[test]
     fn barriers_read_back() {
-        let barriers = Barriers(BTreeMap::from([(0, BarrierPlace(5, 100)), (3, BarrierPlace(1, 99))]));
+        let barriers = Barriers(BTreeMap::from([
+            (0, BarrierPlace(5, 100)),
+            (3, BarrierPlace(1, 99)),
+        ]));
         assert_eq!(Barriers::read(&barriers.to_string()), Some(barriers));
     }
 }

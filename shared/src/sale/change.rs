@@ -1,6 +1,8 @@
 //! What may change of a stored program: what buyers are told and asked for, never where seats are.
 
-use super::program::{BadProgram, check_category_name, check_pay_window, check_title, check_user_limit};
+use super::program::{
+    BadProgram, check_category_name, check_pay_window, check_title, check_user_limit,
+};
 use crate::message::{CategoryNo, Cents};
 
 /// What is to change of one category. Its seats stay where they are: sold tickets name them by index.
@@ -39,13 +41,22 @@ impl ProgramChange {
             return Err(BadProgram::CategoryTwice(twice[0].no));
         }
         for category in &categories {
-            category.name.as_deref().map_or(Ok(()), |name| check_category_name(usize::from(category.no.get()), name))?;
+            category.name.as_deref().map_or(Ok(()), |name| {
+                check_category_name(usize::from(category.no.get()), name)
+            })?;
         }
-        let in_a_category = categories.iter().any(|c| c.name.is_some() || c.price.is_some());
+        let in_a_category = categories
+            .iter()
+            .any(|c| c.name.is_some() || c.price.is_some());
         if title.is_none() && pay_window_ms.is_none() && user_limit.is_none() && !in_a_category {
             return Err(BadProgram::NothingToChange);
         }
-        Ok(Self { title, pay_window_ms, user_limit, categories })
+        Ok(Self {
+            title,
+            pay_window_ms,
+            user_limit,
+            categories,
+        })
     }
 
     /// The new title.
@@ -84,19 +95,49 @@ mod tests {
     #[test]
     fn a_change_holds_the_same_bounds_as_a_new_program() {
         let new = ProgramChange::new;
-        assert_eq!(new(Some("\u{7}".into()), None, None, vec![]), Err(BadProgram::Title));
-        assert_eq!(new(None, Some(999), None, vec![]), Err(BadProgram::PayWindow));
+        assert_eq!(
+            new(Some("\u{7}".into()), None, None, vec![]),
+            Err(BadProgram::Title)
+        );
+        assert_eq!(
+            new(None, Some(999), None, vec![]),
+            Err(BadProgram::PayWindow)
+        );
         assert_eq!(new(None, None, Some(0), vec![]), Err(BadProgram::UserLimit));
-        assert_eq!(new(None, None, None, vec![category(3, Some(""), None)]), Err(BadProgram::CategoryName(3)));
-        assert!(new(Some("Later".into()), Some(1_000), Some(1_000), vec![category(0, Some("Stalls"), Some(0))]).is_ok());
+        assert_eq!(
+            new(None, None, None, vec![category(3, Some(""), None)]),
+            Err(BadProgram::CategoryName(3))
+        );
+        assert!(
+            new(
+                Some("Later".into()),
+                Some(1_000),
+                Some(1_000),
+                vec![category(0, Some("Stalls"), Some(0))]
+            )
+            .is_ok()
+        );
     }
 
     #[test]
     fn a_change_of_nothing_is_refused_and_so_is_a_category_named_twice() {
-        assert_eq!(ProgramChange::new(None, None, None, vec![]), Err(BadProgram::NothingToChange));
-        assert_eq!(ProgramChange::new(None, None, None, vec![category(0, None, None)]), Err(BadProgram::NothingToChange));
-        let twice = vec![category(1, None, Some(5)), category(0, None, Some(5)), category(1, Some("x"), None)];
+        assert_eq!(
+            ProgramChange::new(None, None, None, vec![]),
+            Err(BadProgram::NothingToChange)
+        );
+        assert_eq!(
+            ProgramChange::new(None, None, None, vec![category(0, None, None)]),
+            Err(BadProgram::NothingToChange)
+        );
+        let twice = vec![
+            category(1, None, Some(5)),
+            category(0, None, Some(5)),
+            category(1, Some("x"), None),
+        ];
         let no = CategoryNo::new(1).expect("in bounds");
-        assert_eq!(ProgramChange::new(None, None, None, twice), Err(BadProgram::CategoryTwice(no)));
+        assert_eq!(
+            ProgramChange::new(None, None, None, twice),
+            Err(BadProgram::CategoryTwice(no))
+        );
     }
 }

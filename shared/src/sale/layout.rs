@@ -33,14 +33,24 @@ impl Layout {
     /// Rows 1 to 10,000 of 1 to 500 seats, all of whose indexes exist.
     pub fn new(first: SeatIndex, rows: u32, row_len: u32) -> Result<Self, BadValue> {
         if !(1..=MAX_ROWS).contains(&rows) {
-            return Err(BadValue { what: "rows", rule: "1 to 10000" });
+            return Err(BadValue {
+                what: "rows",
+                rule: "1 to 10000",
+            });
         }
         if !(1..=MAX_ROW_LEN).contains(&row_len) {
-            return Err(BadValue { what: "seats per row", rule: "1 to 500" });
+            return Err(BadValue {
+                what: "seats per row",
+                rule: "1 to 500",
+            });
         }
         // Cannot overflow: 10^6 + 10^4 * 500.
         SeatIndex::new(first.get() + rows * row_len - 1)?;
-        Ok(Self { first, rows, row_len })
+        Ok(Self {
+            first,
+            rows,
+            row_len,
+        })
     }
 
     /// Index of the first seat.
@@ -77,14 +87,22 @@ impl Layout {
     /// Seats of a chunk; 0 for a chunk that does not exist.
     pub fn chunk_seats(self, chunk: u32) -> u32 {
         let per_chunk = self.chunk_rows() * self.row_len;
-        self.seats().saturating_sub(chunk.saturating_mul(per_chunk)).min(per_chunk)
+        self.seats()
+            .saturating_sub(chunk.saturating_mul(per_chunk))
+            .min(per_chunk)
     }
 
     /// Where a seat is kept; nothing if it is not of this category.
     pub fn place(self, seat: SeatIndex) -> Option<Place> {
-        let nth = seat.get().checked_sub(self.first.get()).filter(|n| *n < self.seats())?;
+        let nth = seat
+            .get()
+            .checked_sub(self.first.get())
+            .filter(|n| *n < self.seats())?;
         let per_chunk = self.chunk_rows() * self.row_len;
-        Some(Place { chunk: nth / per_chunk, offset: nth % per_chunk })
+        Some(Place {
+            chunk: nth / per_chunk,
+            offset: nth % per_chunk,
+        })
     }
 
     /// The seat kept at a place; nothing if there is none.

@@ -23,7 +23,10 @@ mod tests;
 
 pub use change::{CategoryChange, ProgramChange};
 pub use layout::{CHUNK_SEATS, Layout, MAX_ROW_LEN, MAX_ROWS, Place};
-pub use program::{BadProgram, Category, MAX_CATEGORIES, MAX_SEATS_PER_PROGRAM, NewCategory, NewProgram, Program, ProgramStatus};
+pub use program::{
+    BadProgram, Category, MAX_CATEGORIES, MAX_SEATS_PER_PROGRAM, NewCategory, NewProgram, Program,
+    ProgramStatus,
+};
 pub use status::{Status, UnknownStatus};
 pub use times::{GateClock, Windows, WindowsError, key_ttl_ms, stored_pay_by};
 pub use want::{Quote, Refusal, Want, quote, within_limit};

@@ -43,7 +43,10 @@ impl FromStr for ProgramStatus {
         match s {
             "on_sale" => Ok(Self::OnSale),
             "stopped" => Ok(Self::Stopped),
-            _ => Err(BadValue { what: "program status", rule: "on_sale or stopped" }),
+            _ => Err(BadValue {
+                what: "program status",
+                rule: "on_sale or stopped",
+            }),
         }
     }
 }
@@ -86,7 +89,9 @@ impl Program {
     /// The shard a program gets unless it is given another: spreads consecutive identities evenly.
     pub fn usual_shard(id: ProgramId) -> Shard {
         let n = id.get().rem_euclid(i64::from(Shard::COUNT)) as u8;
-        Shard::all().nth(usize::from(n)).unwrap_or_else(|| unreachable!("{n} is below the number of shards"))
+        Shard::all()
+            .nth(usize::from(n))
+            .unwrap_or_else(|| unreachable!("{n} is below the number of shards"))
     }
 
     /// A category by its number.
@@ -96,7 +101,9 @@ impl Program {
 
     /// The category of a seat, and where in it the gate keeps the seat.
     pub fn place(&self, seat: SeatIndex) -> Option<(CategoryNo, Place)> {
-        self.categories.iter().find_map(|c| Some((c.no, c.layout.place(seat)?)))
+        self.categories
+            .iter()
+            .find_map(|c| Some((c.no, c.layout.place(seat)?)))
     }
 }
 
@@ -156,14 +163,22 @@ pub enum BadProgram {
 
 impl NewProgram {
     /// Checks everything and numbers categories and seats in the order given.
-    pub fn new(title: String, categories: Vec<NewCategory>, pay_window_ms: i64, user_limit: u32) -> Result<Self, BadProgram> {
+    pub fn new(
+        title: String,
+        categories: Vec<NewCategory>,
+        pay_window_ms: i64,
+        user_limit: u32,
+    ) -> Result<Self, BadProgram> {
         check_title(&title)?;
         if categories.is_empty() || categories.len() > MAX_CATEGORIES {
             return Err(BadProgram::Categories);
         }
         check_pay_window(pay_window_ms)?;
         check_user_limit(user_limit)?;
-        let seats: u64 = categories.iter().map(|c| u64::from(c.rows) * u64::from(c.row_len)).fold(0, u64::saturating_add);
+        let seats: u64 = categories
+            .iter()
+            .map(|c| u64::from(c.rows) * u64::from(c.row_len))
+            .fold(0, u64::saturating_add);
         if seats > u64::from(MAX_SEATS_PER_PROGRAM) {
             return Err(BadProgram::Seats(seats));
         }
@@ -171,13 +186,24 @@ impl NewProgram {
         let mut numbered = Vec::with_capacity(categories.len());
         for (n, c) in categories.into_iter().enumerate() {
             check_category_name(n, &c.name)?;
-            let layout = SeatIndex::new(first).and_then(|first| Layout::new(first, c.rows, c.row_len));
+            let layout =
+                SeatIndex::new(first).and_then(|first| Layout::new(first, c.rows, c.row_len));
             let layout = layout.map_err(|e| BadProgram::Layout(n, e))?;
             let no = CategoryNo::new(n as u16).map_err(|_| BadProgram::Categories)?;
             first += layout.seats();
-            numbered.push(Category { no, name: c.name, layout, price: c.price });
+            numbered.push(Category {
+                no,
+                name: c.name,
+                layout,
+                price: c.price,
+            });
         }
-        Ok(Self { title, pay_window_ms, user_limit, categories: numbered })
+        Ok(Self {
+            title,
+            pay_window_ms,
+            user_limit,
+            categories: numbered,
+        })
     }
 
     /// What buyers will call it.
@@ -202,26 +228,56 @@ impl NewProgram {
 
     /// The program as it is once stored under an identity: version 1, on sale.
     pub fn stored(self, id: ProgramId, shard: Shard) -> Program {
-        let Self { title, pay_window_ms, user_limit, categories } = self;
+        let Self {
+            title,
+            pay_window_ms,
+            user_limit,
+            categories,
+        } = self;
         let (version, status) = (ProgramVersion::FIRST, ProgramStatus::OnSale);
-        Program { id, shard, title, version, status, pay_window_ms, user_limit, categories }
+        Program {
+            id,
+            shard,
+            title,
+            version,
+            status,
+            pay_window_ms,
+            user_limit,
+            categories,
+        }
     }
 }
 
 pub(super) fn check_title(title: &str) -> Result<(), BadProgram> {
-    if printable(title, 200) { Ok(()) } else { Err(BadProgram::Title) }
+    if printable(title, 200) {
+        Ok(())
+    } else {
+        Err(BadProgram::Title)
+    }
 }
 
 pub(super) fn check_category_name(category: usize, name: &str) -> Result<(), BadProgram> {
-    if printable(name, 100) { Ok(()) } else { Err(BadProgram::CategoryName(category)) }
+    if printable(name, 100) {
+        Ok(())
+    } else {
+        Err(BadProgram::CategoryName(category))
+    }
 }
 
 pub(super) fn check_pay_window(ms: i64) -> Result<(), BadProgram> {
-    if (1_000..=86_400_000).contains(&ms) { Ok(()) } else { Err(BadProgram::PayWindow) }
+    if (1_000..=86_400_000).contains(&ms) {
+        Ok(())
+    } else {
+        Err(BadProgram::PayWindow)
+    }
 }
 
 pub(super) fn check_user_limit(tickets: u32) -> Result<(), BadProgram> {
-    if (1..=1000).contains(&tickets) { Ok(()) } else { Err(BadProgram::UserLimit) }
+    if (1..=1000).contains(&tickets) {
+        Ok(())
+    } else {
+        Err(BadProgram::UserLimit)
+    }
 }
 
 /// 1 to `max` characters, none of them a control character (so no NUL, which Postgres cannot hold).

@@ -34,13 +34,23 @@ pub enum Status {
 
 /// A text that names no status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no status of an order; one of unpaid, paid, refunding, refunded, cancelled, closed, rejected, void")]
+#[error(
+    "{0:?} is no status of an order; one of unpaid, paid, refunding, refunded, cancelled, closed, rejected, void"
+)]
 pub struct UnknownStatus(pub String);
 
 impl Status {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Unpaid, Self::Paid, Self::Refunding, Self::Refunded, Self::Cancelled, Self::Closed, Self::Rejected, Self::Void];
+    pub const ALL: [Self; 8] = [
+        Self::Unpaid,
+        Self::Paid,
+        Self::Refunding,
+        Self::Refunded,
+        Self::Cancelled,
+        Self::Closed,
+        Self::Rejected,
+        Self::Void,
+    ];
 
     /// As Postgres and the API write it.
     pub const fn as_str(self) -> &'static str {
@@ -92,6 +102,9 @@ impl FromStr for Status {
     type Err = UnknownStatus;
 
     fn from_str(s: &str) -> Result<Self, UnknownStatus> {
-        Self::ALL.into_iter().find(|status| status.as_str() == s).ok_or_else(|| UnknownStatus(s.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == s)
+            .ok_or_else(|| UnknownStatus(s.to_owned()))
     }
 }

@@ -21,14 +21,22 @@ prop_compose! {
 }
 
 fn new_category(rows: u32, row_len: u32, price: i64) -> NewCategory {
-    NewCategory { name: "Stalls".to_owned(), rows, row_len, price: Cents::new(price).expect("in bounds") }
+    NewCategory {
+        name: "Stalls".to_owned(),
+        rows,
+        row_len,
+        price: Cents::new(price).expect("in bounds"),
+    }
 }
 
 /// Two categories: 10 rows of 12 at 2500, 4 rows of 3 at 900. At most 6 tickets a buyer.
 fn program() -> Program {
     let categories = vec![new_category(10, 12, 2500), new_category(4, 3, 900)];
     let new = NewProgram::new("A play".to_owned(), categories, 900_000, 6).expect("in bounds");
-    new.stored(ProgramId::new(65).expect("in bounds"), Shard::new(1).expect("in bounds"))
+    new.stored(
+        ProgramId::new(65).expect("in bounds"),
+        Shard::new(1).expect("in bounds"),
+    )
 }
 
 proptest! {
@@ -135,42 +143,91 @@ proptest! {
 
 #[test]
 fn layouts_beyond_their_bounds_are_refused() {
-    for (first, rows, row_len) in
-        [(0, 0, 1), (0, 1, 0), (0, MAX_ROWS + 1, 1), (0, 1, MAX_ROW_LEN + 1), (999_999, 1, 2), (0, u32::MAX, u32::MAX)]
-    {
-        assert!(Layout::new(seat(first), rows, row_len).is_err(), "{first} {rows} {row_len}");
+    for (first, rows, row_len) in [
+        (0, 0, 1),
+        (0, 1, 0),
+        (0, MAX_ROWS + 1, 1),
+        (0, 1, MAX_ROW_LEN + 1),
+        (999_999, 1, 2),
+        (0, u32::MAX, u32::MAX),
+    ] {
+        assert!(
+            Layout::new(seat(first), rows, row_len).is_err(),
+            "{first} {rows} {row_len}"
+        );
     }
     assert!(Layout::new(seat(999_999), 1, 1).is_ok());
 }
 
 #[test]
 fn programs_beyond_their_bounds_are_refused_with_what_is_wrong() {
-    let new = |title: &str, categories, window, limit| NewProgram::new(title.to_owned(), categories, window, limit).err();
+    let new = |title: &str, categories, window, limit| {
+        NewProgram::new(title.to_owned(), categories, window, limit).err()
+    };
     let one = || vec![new_category(1, 1, 1)];
     assert_eq!(new("A play", one(), 1_000, 1), None);
     for title in ["", "  ", "a\u{0}b", &"t".repeat(201)] {
-        assert_eq!(new(title, one(), 1_000, 1), Some(BadProgram::Title), "{title:?}");
+        assert_eq!(
+            new(title, one(), 1_000, 1),
+            Some(BadProgram::Title),
+            "{title:?}"
+        );
     }
-    assert_eq!(new("A play", vec![], 1_000, 1), Some(BadProgram::Categories));
-    assert_eq!(new("A play", vec![new_category(1, 1, 1); 101], 1_000, 1), Some(BadProgram::Categories));
+    assert_eq!(
+        new("A play", vec![], 1_000, 1),
+        Some(BadProgram::Categories)
+    );
+    assert_eq!(
+        new("A play", vec![new_category(1, 1, 1); 101], 1_000, 1),
+        Some(BadProgram::Categories)
+    );
     assert_eq!(new("A play", one(), 999, 1), Some(BadProgram::PayWindow));
-    assert_eq!(new("A play", one(), 86_400_001, 1), Some(BadProgram::PayWindow));
+    assert_eq!(
+        new("A play", one(), 86_400_001, 1),
+        Some(BadProgram::PayWindow)
+    );
     assert_eq!(new("A play", one(), 1_000, 0), Some(BadProgram::UserLimit));
     let huge = vec![new_category(400, 500, 1), new_category(1, 1, 1)];
-    assert_eq!(new("A play", huge, 1_000, 1), Some(BadProgram::Seats(200_001)));
-    let unnamed = NewCategory { name: String::new(), ..new_category(1, 1, 1) };
-    assert_eq!(new("A play", vec![new_category(1, 1, 1), unnamed], 1_000, 1), Some(BadProgram::CategoryName(1)));
-    let message = new("A play", vec![new_category(1, 501, 1)], 1_000, 1).expect("refused").to_string();
+    assert_eq!(
+        new("A play", huge, 1_000, 1),
+        Some(BadProgram::Seats(200_001))
+    );
+    let unnamed = NewCategory {
+        name: String::new(),
+        ..new_category(1, 1, 1)
+    };
+    assert_eq!(
+        new("A play", vec![new_category(1, 1, 1), unnamed], 1_000, 1),
+        Some(BadProgram::CategoryName(1))
+    );
+    let message = new("A play", vec![new_category(1, 501, 1)], 1_000, 1)
+        .expect("refused")
+        .to_string();
     assert_eq!(message, "category 0: seats per row must be 1 to 500");
 }
 
 #[test]
 fn a_seat_belongs_to_one_category_of_its_program() {
     let program = program();
-    assert_eq!(program.place(seat(119)).map(|(c, _)| c), Some(category_no(0)));
-    assert_eq!(program.place(seat(120)), Some((category_no(1), Place { chunk: 0, offset: 0 })));
+    assert_eq!(
+        program.place(seat(119)).map(|(c, _)| c),
+        Some(category_no(0))
+    );
+    assert_eq!(
+        program.place(seat(120)),
+        Some((
+            category_no(1),
+            Place {
+                chunk: 0,
+                offset: 0
+            }
+        ))
+    );
     assert_eq!(program.place(seat(132)), None);
-    assert_eq!(Program::usual_shard(program.id), Shard::new(1).expect("in bounds"));
+    assert_eq!(
+        Program::usual_shard(program.id),
+        Shard::new(1).expect("in bounds")
+    );
 }
 
 #[test]
@@ -178,10 +235,16 @@ fn a_program_refuses_what_it_does_not_sell() {
     let mut program = program();
     let best = |no, count| Want::best(category_no(no), count).expect("in bounds");
     let seats = |no, n| Want::seats(category_no(no), vec![seat(n)]).expect("in bounds");
-    assert_eq!(quote(&program, &best(2, 1)), Err(Refusal::NoSuchCategory(category_no(2))));
+    assert_eq!(
+        quote(&program, &best(2, 1)),
+        Err(Refusal::NoSuchCategory(category_no(2)))
+    );
     assert_eq!(quote(&program, &best(0, 7)), Err(Refusal::OverLimit(6)));
     assert_eq!(quote(&program, &best(1, 4)), Err(Refusal::RowTooShort(3)));
-    assert_eq!(quote(&program, &seats(0, 120)), Err(Refusal::NoSuchSeat(seat(120), category_no(0))));
+    assert_eq!(
+        quote(&program, &seats(0, 120)),
+        Err(Refusal::NoSuchSeat(seat(120), category_no(0)))
+    );
     program.status = ProgramStatus::Stopped;
     assert_eq!(quote(&program, &best(0, 1)), Err(Refusal::SaleStopped));
     for count in [0, 21, u32::MAX] {
@@ -192,14 +255,34 @@ fn a_program_refuses_what_it_does_not_sell() {
 #[test]
 fn only_the_drawn_ways_lead_from_state_to_state() {
     use Status::{Cancelled, Closed, Paid, Refunded, Refunding, Unpaid};
-    let drawn = [(Unpaid, Paid), (Unpaid, Cancelled), (Unpaid, Closed), (Paid, Refunding), (Refunding, Refunded)];
+    let drawn = [
+        (Unpaid, Paid),
+        (Unpaid, Cancelled),
+        (Unpaid, Closed),
+        (Paid, Refunding),
+        (Refunding, Refunded),
+    ];
     for from in Status::ALL {
         for to in Status::ALL {
-            assert_eq!(from.may_become(to), drawn.contains(&(from, to)), "{from} -> {to}");
-            assert!(!from.may_become(to) || from.is_live(), "only an order that holds seats changes: {from} -> {to}");
-            assert!(!(from.may_become(to) && !from.is_live() && to.is_live()), "an ended order never lives again");
+            assert_eq!(
+                from.may_become(to),
+                drawn.contains(&(from, to)),
+                "{from} -> {to}"
+            );
+            assert!(
+                !from.may_become(to) || from.is_live(),
+                "only an order that holds seats changes: {from} -> {to}"
+            );
+            assert!(
+                !(from.may_become(to) && !from.is_live() && to.is_live()),
+                "an ended order never lives again"
+            );
         }
-        assert_eq!(from.is_final(), !from.is_live(), "{from}: what holds seats must still be able to let them go");
+        assert_eq!(
+            from.is_final(),
+            !from.is_live(),
+            "{from}: what holds seats must still be able to let them go"
+        );
         assert_eq!(from.as_str().parse(), Ok(from));
     }
     assert!("Paid".parse::<Status>().is_err());

@@ -23,7 +23,9 @@ pub const fn key_ttl_ms(pay_window_ms: i64) -> u64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WindowsError {
     /// A reservation could be abandoned while its storefront still waits for the broker.
-    #[error("the delivery timeout ({delivery_ms} ms) must be shorter than the publish window ({publish_ms} ms)")]
+    #[error(
+        "the delivery timeout ({delivery_ms} ms) must be shorter than the publish window ({publish_ms} ms)"
+    )]
     Delivery {
         /// As given.
         delivery_ms: u64,
@@ -31,7 +33,9 @@ pub enum WindowsError {
         publish_ms: u64,
     },
     /// A reservation would be held for longer than its buyer may pay.
-    #[error("the publish window ({publish_ms} ms) must not be longer than the pay window ({pay_ms} ms)")]
+    #[error(
+        "the publish window ({publish_ms} ms) must not be longer than the pay window ({pay_ms} ms)"
+    )]
     Publish {
         /// As given.
         publish_ms: u64,
@@ -39,7 +43,9 @@ pub enum WindowsError {
         pay_ms: u64,
     },
     /// Every order would be given more time than was promised.
-    #[error("the minimum pay window ({min_pay_ms} ms) must not be longer than the pay window ({pay_ms} ms)")]
+    #[error(
+        "the minimum pay window ({min_pay_ms} ms) must not be longer than the pay window ({pay_ms} ms)"
+    )]
     MinPay {
         /// As given.
         min_pay_ms: u64,
@@ -51,9 +57,17 @@ pub enum WindowsError {
 impl Windows {
     /// The same times, if they agree with each other.
     pub const fn checked(self) -> Result<Self, WindowsError> {
-        let Self { pay_ms, min_pay_ms, publish_ms, delivery_ms } = self;
+        let Self {
+            pay_ms,
+            min_pay_ms,
+            publish_ms,
+            delivery_ms,
+        } = self;
         if delivery_ms >= publish_ms {
-            return Err(WindowsError::Delivery { delivery_ms, publish_ms });
+            return Err(WindowsError::Delivery {
+                delivery_ms,
+                publish_ms,
+            });
         }
         if publish_ms > pay_ms {
             return Err(WindowsError::Publish { publish_ms, pay_ms });
@@ -70,7 +84,11 @@ impl Windows {
 /// A backlog in Kafka so costs no buyer the order.
 pub const fn stored_pay_by(promised_ms: i64, now_ms: i64, min_pay_ms: u64) -> i64 {
     let least = now_ms.saturating_add_unsigned(min_pay_ms);
-    if promised_ms > least { promised_ms } else { least }
+    if promised_ms > least {
+        promised_ms
+    } else {
+        least
+    }
 }
 
 /// The gate's clock, as seen from this process: order numbers are made by Redis' time, so that they agree across storefronts.
@@ -83,7 +101,9 @@ impl GateClock {
     /// From one exchange: local time before asking, the gate's answer, local time after. Off by at most half the exchange.
     pub const fn observed(before_ms: u64, gate_ms: u64, after_ms: u64) -> Self {
         let middle = before_ms.midpoint(after_ms);
-        Self { offset_ms: (gate_ms as i64).wrapping_sub(middle as i64) }
+        Self {
+            offset_ms: (gate_ms as i64).wrapping_sub(middle as i64),
+        }
     }
 
     /// The gate's time when the local clock says `local_ms`.

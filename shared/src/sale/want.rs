@@ -28,7 +28,10 @@ impl Want {
         seats.sort_unstable();
         let repeats = seats.windows(2).any(|w| w[0] == w[1]);
         if seats.is_empty() || seats.len() > MAX_SEATS_PER_ORDER || repeats {
-            return Err(BadValue { what: "seats", rule: "1 to 20, each named once" });
+            return Err(BadValue {
+                what: "seats",
+                rule: "1 to 20, each named once",
+            });
         }
         Ok(Self::Seats { category, seats })
     }
@@ -36,7 +39,10 @@ impl Want {
     /// The best `count` adjacent seats: 1 to 20.
     pub fn best(category: CategoryNo, count: u32) -> Result<Self, BadValue> {
         if count == 0 || count as usize > MAX_SEATS_PER_ORDER {
-            return Err(BadValue { what: "count", rule: "1 to 20" });
+            return Err(BadValue {
+                what: "count",
+                rule: "1 to 20",
+            });
         }
         Ok(Self::Best { category, count })
     }
@@ -110,7 +116,10 @@ pub fn quote(program: &Program, want: &Want) -> Result<Quote, Refusal> {
     if !within_limit(0, want.tickets(), program.user_limit) {
         return Err(Refusal::OverLimit(program.user_limit));
     }
-    Ok(Quote { unit_price: category.price, amount: category.price.times(want.tickets() as usize)? })
+    Ok(Quote {
+        unit_price: category.price,
+        amount: category.price.times(want.tickets() as usize)?,
+    })
 }
 
 /// The limit rule: a buyer who has `have` live tickets may take `want` more.

@@ -14,8 +14,14 @@ pub enum SqsError {
 }
 
 /// Codes that pass by themselves.
-const PASSING: [&str; 6] =
-    ["RequestThrottled", "Throttling", "ThrottlingException", "KmsThrottled", "ServiceUnavailable", "InternalError"];
+const PASSING: [&str; 6] = [
+    "RequestThrottled",
+    "Throttling",
+    "ThrottlingException",
+    "KmsThrottled",
+    "ServiceUnavailable",
+    "InternalError",
+];
 
 impl SqsError {
     pub(super) fn of<E>(error: &SdkError<E>) -> Self
@@ -26,8 +32,12 @@ impl SqsError {
             (Some(code), message) => format!("{code}: {}", message.unwrap_or("no further word")),
             (None, _) => DisplayErrorContext(error).to_string(),
         };
-        let by_the_server = error.raw_response().is_some_and(|response| response.status().is_server_error());
-        let passing = error.code().is_some_and(|code| PASSING.iter().any(|passing| code.ends_with(passing)));
+        let by_the_server = error
+            .raw_response()
+            .is_some_and(|response| response.status().is_server_error());
+        let passing = error
+            .code()
+            .is_some_and(|code| PASSING.iter().any(|passing| code.ends_with(passing)));
         match error {
             SdkError::ConstructionFailure(_) => Self::Refused(text),
             SdkError::ServiceError(_) if !by_the_server && !passing => Self::Refused(text),

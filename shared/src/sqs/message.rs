@@ -46,14 +46,19 @@ impl Fifo {
 impl NewMessage {
     /// Its size as SQS counts: the body, and of each attribute name, type and value.
     pub fn size(&self) -> usize {
-        let attribute = |(name, value): &(String, String)| name.len() + ATTRIBUTE_TYPE.len() + value.len();
+        let attribute =
+            |(name, value): &(String, String)| name.len() + ATTRIBUTE_TYPE.len() + value.len();
         self.body.len() + self.attributes.iter().map(attribute).sum::<usize>()
     }
 
     /// Its size, if a request can carry it.
     pub fn checked_size(&self) -> Result<usize, TooLarge> {
         let size = self.size();
-        if size <= MAX_BYTES { Ok(size) } else { Err(TooLarge { size }) }
+        if size <= MAX_BYTES {
+            Ok(size)
+        } else {
+            Err(TooLarge { size })
+        }
     }
 }
 

@@ -37,7 +37,11 @@ impl Queue {
         // One repetition, for a connection that died of idleness; what fails twice is the caller's to try again.
         let config = aws_config::defaults(BehaviorVersion::latest())
             .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50)))
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(2)
+                    .with_initial_backoff(Duration::from_millis(50)),
+            )
             .load()
             .await;
         Self::new(Client::new(&config), url)
@@ -45,7 +49,10 @@ impl Queue {
 
     /// The queue of a URL, over a client of one's own.
     pub fn new(client: Client, url: &str) -> Self {
-        Self { client, url: url.to_owned() }
+        Self {
+            client,
+            url: url.to_owned(),
+        }
     }
 
     /// Sends messages in one request: at most [`MAX_BATCH`](super::MAX_BATCH) and [`MAX_BYTES`](super::MAX_BYTES), as
@@ -56,15 +63,33 @@ impl Queue {
         let mut all = Vec::with_capacity(messages.len());
         let mut parts = crate::worker::Bisect::new(messages.len());
         while let Some(part) = parts.next() {
-            let entries = messages[part.clone()].iter().enumerate().map(|(n, message)| entry(n, message));
-            let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|e| SqsError::Refused(e.to_string()))?;
-            let sent = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send().await;
+            let entries = messages[part.clone()]
+                .iter()
+                .enumerate()
+                .map(|(n, message)| entry(n, message));
+            let entries = entries
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|e| SqsError::Refused(e.to_string()))?;
+            let sent = self
+                .client
+                .send_message_batch()
+                .queue_url(&self.url)
+                .set_entries(Some(entries))
+                .send()
+                .await;
             match sent {
                 Ok(output) => all.extend(read(&output, part.len())),
-                Err(error) if error.code().is_some_and(|code| BLAMES_A_MESSAGE.iter().any(|blame| code.ends_with(blame))) => {
+                Err(error)
+                    if error.code().is_some_and(|code| {
+                        BLAMES_A_MESSAGE.iter().any(|blame| code.ends_with(blame))
+                    }) =>
+                {
                     if !parts.split(&part) {
                         let reason = SqsError::of(&error).to_string();
-                        all.push(Sent::Refused { by_its_fault: true, reason });
+                        all.push(Sent::Refused {
+                            by_its_fault: true,
+                            reason,
+                        });
                     }
                 }
                 Err(error) => return Err(SqsError::of(&error)),
@@ -76,20 +101,30 @@ impl Queue {
 
 /// A message under its number in the request, which is how the answer names it.
 fn entry(n: usize, message: &NewMessage) -> Result<SendMessageBatchRequestEntry, BuildError> {
-    let mut entry = SendMessageBatchRequestEntry::builder().id(n.to_string()).message_body(&message.body);
+    let mut entry = SendMessageBatchRequestEntry::builder()
+        .id(n.to_string())
+        .message_body(&message.body);
     for (name, value) in &message.attributes {
-        let value = MessageAttributeValue::builder().data_type(ATTRIBUTE_TYPE).string_value(value).build()?;
+        let value = MessageAttributeValue::builder()
+            .data_type(ATTRIBUTE_TYPE)
+            .string_value(value)
+            .build()?;
         entry = entry.message_attributes(name, value);
     }
     if let Some(fifo) = &message.fifo {
-        entry = entry.message_group_id(&fifo.group).message_deduplication_id(&fifo.deduplication);
+        entry = entry
+            .message_group_id(&fifo.group)
+            .message_deduplication_id(&fifo.deduplication);
     }
     entry.build()
 }
 
 /// What SQS said of each message. One that it did not speak of may be sent again.
 fn read(output: &SendMessageBatchOutput, asked: usize) -> Vec<Sent> {
-    let unspoken = || Sent::Refused { by_its_fault: false, reason: "SQS said nothing of it".to_owned() };
+    let unspoken = || Sent::Refused {
+        by_its_fault: false,
+        reason: "SQS said nothing of it".to_owned(),
+    };
     let mut all: Vec<Sent> = (0..asked).map(|_| unspoken()).collect();
     let place = |id: &str| id.parse::<usize>().ok().filter(|n| *n < asked);
     for accepted in output.successful() {
@@ -99,8 +134,15 @@ fn read(output: &SendMessageBatchOutput, asked: usize) -> Vec<Sent> {
     }
     for refused in output.failed() {
         if let Some(n) = place(refused.id()) {
-            let reason = format!("{}: {}", refused.code(), refused.message().unwrap_or("no further word"));
-            all[n] = Sent::Refused { by_its_fault: refused.sender_fault(), reason };
+            let reason = format!(
+                "{}: {}",
+                refused.code(),
+                refused.message().unwrap_or("no further word")
+            );
+            all[n] = Sent::Refused {
+                by_its_fault: refused.sender_fault(),
+                reason,
+            };
         }
     }
     all

@@ -30,17 +30,31 @@ pub struct BarrierWait {
 
 impl Store {
     /// Requests a barrier for orders that are known to be accepted. An order that waits already requests nothing more.
-    pub async fn request_barriers(&self, topic: &str, waits: &[BarrierWait]) -> Result<(), StoreError> {
+    pub async fn request_barriers(
+        &self,
+        topic: &str,
+        waits: &[BarrierWait],
+    ) -> Result<(), StoreError> {
         if waits.is_empty() {
             return Ok(());
         }
         let numbers: Vec<i64> = waits.iter().map(|wait| wait.number.get()).collect();
-        let nonces: Vec<Vec<u8>> = waits.iter().map(|wait| wait.nonce.bytes().to_vec()).collect();
+        let nonces: Vec<Vec<u8>> = waits
+            .iter()
+            .map(|wait| wait.nonce.bytes().to_vec())
+            .collect();
         let partitions: Vec<i32> = waits.iter().map(|wait| wait.partition).collect();
         let mut repeat = Repeat::default();
         loop {
-            let query = sqlx::query(include_str!("sql/barrier_request.sql")).bind(topic).bind(&numbers).bind(&nonces);
-            let result = query.bind(&partitions).execute(&self.pool).await.map_err(StoreError::from);
+            let query = sqlx::query(include_str!("sql/barrier_request.sql"))
+                .bind(topic)
+                .bind(&numbers)
+                .bind(&nonces);
+            let result = query
+                .bind(&partitions)
+                .execute(&self.pool)
+                .await
+                .map_err(StoreError::from);
             if !repeat.again(&result) {
                 return result.map(drop);
             }
@@ -49,40 +63,77 @@ impl Store {
 
     /// The partitions in which the caller is to append a barrier with this token now: no other process is to.
     pub async fn claim_barriers(&self, topic: &str, token: Nonce) -> Result<Vec<i32>, StoreError> {
-        let query = sqlx::query_scalar(include_str!("sql/barrier_claim.sql")).bind(topic).bind(token.bytes().to_vec());
+        let query = sqlx::query_scalar(include_str!("sql/barrier_claim.sql"))
+            .bind(topic)
+            .bind(token.bytes().to_vec());
         Ok(query.fetch_all(&self.pool).await?)
     }
 
     /// Nothing can stand before the barrier with this token: the topic has no such partition any more.
-    pub async fn pass_barrier(&self, topic: &str, partition: i32, token: Nonce) -> Result<(), StoreError> {
+    pub async fn pass_barrier(
+        &self,
+        topic: &str,
+        partition: i32,
+        token: Nonce,
+    ) -> Result<(), StoreError> {
         pass(&self.pool, &[(topic, partition, token)]).await
     }
 
     /// Which of these orders have a barrier behind them that create has passed. One of them that has no row *afterwards* is lost.
-    pub async fn behind_barriers(&self, numbers: &[OrderNumber]) -> Result<HashSet<(OrderNumber, Nonce)>, StoreError> {
+    pub async fn behind_barriers(
+        &self,
+        numbers: &[OrderNumber],
+    ) -> Result<HashSet<(OrderNumber, Nonce)>, StoreError> {
         let numbers: Vec<i64> = numbers.iter().map(|number| number.get()).collect();
-        let rows = sqlx::query(include_str!("sql/barrier_passed.sql")).bind(numbers).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(include_str!("sql/barrier_passed.sql"))
+            .bind(numbers)
+            .fetch_all(&self.pool)
+            .await?;
         let read = |row: &sqlx::postgres::PgRow| {
-            Ok((bounded(OrderNumber::new(row.try_get("order_number")?))?, nonce(row.try_get("nonce")?)?))
+            Ok((
+                bounded(OrderNumber::new(row.try_get("order_number")?))?,
+                nonce(row.try_get("nonce")?)?,
+            ))
         };
         rows.iter().map(read).collect()
     }
 
     /// Forgets orders that have a row meanwhile. Returns how many.
     pub async fn forget_barrier_waits(&self) -> Result<u64, StoreError> {
-        Ok(sqlx::query(include_str!("sql/barrier_forget.sql")).execute(&self.pool).await?.rows_affected())
+        Ok(sqlx::query(include_str!("sql/barrier_forget.sql"))
+            .execute(&self.pool)
+            .await?
+            .rows_affected())
     }
 }
 
 /// Notes that barriers (topic, partition, token) are passed.
-pub(super) async fn pass(executor: impl PgExecutor<'_>, barriers: &[(&str, i32, Nonce)]) -> Result<(), StoreError> {
+pub(super) async fn pass(
+    executor: impl PgExecutor<'_>,
+    barriers: &[(&str, i32, Nonce)],
+) -> Result<(), StoreError> {
     if barriers.is_empty() {
         return Ok(());
     }
     sqlx::query(include_str!("sql/barrier_pass.sql"))
-        .bind(barriers.iter().map(|(topic, ..)| *topic).collect::<Vec<_>>())
-        .bind(barriers.iter().map(|(_, partition, _)| *partition).collect::<Vec<_>>())
-        .bind(barriers.iter().map(|(.., token)| token.bytes().to_vec()).collect::<Vec<_>>())
+        .bind(
+            barriers
+                .iter()
+                .map(|(topic, ..)| *topic)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            barriers
+                .iter()
+                .map(|(_, partition, _)| *partition)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            barriers
+                .iter()
+                .map(|(.., token)| token.bytes().to_vec())
+                .collect::<Vec<_>>(),
+        )
         .execute(executor)
         .await?;
     Ok(())

@@ -26,7 +26,9 @@ impl Store {
             if let Some(row) = self.cancel_repeated(number, user).await? {
                 return Ok(Cancel::Cancelled(row));
             }
-            let Some(row) = self.order(number).await? else { return Ok(Cancel::NoRow) };
+            let Some(row) = self.order(number).await? else {
+                return Ok(Cancel::NoRow);
+            };
             if row.user.as_ref() != Some(user) {
                 return Ok(Cancel::NotYours);
             }
@@ -36,7 +38,11 @@ impl Store {
         }
     }
 
-    async fn cancel_repeated(&self, number: OrderNumber, user: &UserId) -> Result<Option<OrderRow>, StoreError> {
+    async fn cancel_repeated(
+        &self,
+        number: OrderNumber,
+        user: &UserId,
+    ) -> Result<Option<OrderRow>, StoreError> {
         let mut repeat = Repeat::default();
         loop {
             let result = self.cancel_once(number, user).await;
@@ -46,8 +52,19 @@ impl Store {
         }
     }
 
-    async fn cancel_once(&self, number: OrderNumber, user: &UserId) -> Result<Option<OrderRow>, StoreError> {
-        let query = sqlx::query(include_str!("sql/cancel.sql")).bind(number.get()).bind(user.as_str());
-        query.fetch_optional(&self.pool).await?.as_ref().map(OrderRow::read).transpose()
+    async fn cancel_once(
+        &self,
+        number: OrderNumber,
+        user: &UserId,
+    ) -> Result<Option<OrderRow>, StoreError> {
+        let query = sqlx::query(include_str!("sql/cancel.sql"))
+            .bind(number.get())
+            .bind(user.as_str());
+        query
+            .fetch_optional(&self.pool)
+            .await?
+            .as_ref()
+            .map(OrderRow::read)
+            .transpose()
     }
 }

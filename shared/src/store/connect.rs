@@ -35,24 +35,40 @@ impl Store {
     pub fn connect(url: &str, names: &Names, connections: u32) -> Result<Self, StoreError> {
         let schema = names.schema();
         let options: PgConnectOptions = url.parse().map_err(unreadable)?;
-        if matches!(options.get_ssl_mode(), PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull) {
-            let message = "the database URL, or PGSSLMODE, asks for TLS (sslmode), which is not built in".to_owned();
+        if matches!(
+            options.get_ssl_mode(),
+            PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+        ) {
+            let message =
+                "the database URL, or PGSSLMODE, asks for TLS (sslmode), which is not built in"
+                    .to_owned();
             let hint = "; leave sslmode out, and give the address of a TLS tunnel if need be";
-            return Err(StoreError { class: ErrorClass::Unknown, sqlstate: None, message, hint });
+            return Err(StoreError {
+                class: ErrorClass::Unknown,
+                sqlstate: None,
+                message,
+                hint,
+            });
         }
         let options = options
             .application_name(names.prefix())
             .options(SESSION)
             .options([("search_path", schema.as_str())])
             .disable_statement_logging();
-        Ok(Self { pool: Pool::new(options, connections, LIMIT), schema })
+        Ok(Self {
+            pool: Pool::new(options, connections, LIMIT),
+            schema,
+        })
     }
 
     /// The same store for a caller that cannot wait as long as Postgres may work: a connection on which nothing is answered for `limit`
     /// is closed, and the statement is answered with [`ErrorClass::Unavailable`]. More than `lock_timeout`, which is 5 s.
     #[must_use]
     pub fn answering_within(self, limit: Duration) -> Self {
-        Self { pool: self.pool.within(limit), ..self }
+        Self {
+            pool: self.pool.within(limit),
+            ..self
+        }
     }
 
     /// Ends all connections, after those in use are given back.

@@ -20,7 +20,12 @@ pub struct Dealt<'a> {
 impl StoredBatch<'_> {
     /// What became of the records.
     pub fn dealt(&self) -> Dealt<'_> {
-        Dealt { parked: &self.parked, recreated: &self.recreated, gaps: &self.gaps, unfinished: self.unfinished.as_ref() }
+        Dealt {
+            parked: &self.parked,
+            recreated: &self.recreated,
+            gaps: &self.gaps,
+            unfinished: self.unfinished.as_ref(),
+        }
     }
 }
 
@@ -46,7 +51,9 @@ impl Dealt<'_> {
 
     /// How many records come again because other transactions were in the way, of `records` in all.
     pub fn contended(&self, records: usize) -> u64 {
-        self.unfinished.filter(|rest| rest.error.class.is_contention()).map_or(0, |rest| (records - rest.from) as u64)
+        self.unfinished
+            .filter(|rest| rest.error.class.is_contention())
+            .map_or(0, |rest| (records - rest.from) as u64)
     }
 
     /// Tells of what somebody should look at.
@@ -58,9 +65,21 @@ impl Dealt<'_> {
             }
         }
         for (topic, partition) in self.recreated {
-            tracing::error!(alarm = "topic_recreated", topic, partition, "offsets started again: the topic was created anew");
+            tracing::error!(
+                alarm = "topic_recreated",
+                topic,
+                partition,
+                "offsets started again: the topic was created anew"
+            );
         }
-        for Gap { topic, partition, from, until, .. } in self.gaps {
+        for Gap {
+            topic,
+            partition,
+            from,
+            until,
+            ..
+        } in self.gaps
+        {
             tracing::error!(
                 alarm = "progress_gap",
                 topic,
@@ -74,7 +93,8 @@ impl Dealt<'_> {
             let records = batch.len() - rest.from;
             let class = rest.error.class;
             // A deadlock that repeats is contention as well, although each one alone is tried again at once.
-            if class.is_contention() || class.next_step() == (NextStep::RetryLater { alarm: false }) {
+            if class.is_contention() || class.next_step() == (NextStep::RetryLater { alarm: false })
+            {
                 tracing::warn!(error = %rest.error, records, contention = class.is_contention(), "to be delivered again");
             } else {
                 tracing::error!(alarm = "store_failed", error = %rest.error, records, "to be delivered again");

@@ -19,7 +19,12 @@ pub struct StoreError {
 impl StoreError {
     /// A row that breaks an invariant of this schema.
     pub(super) fn corrupt(message: impl Into<String>) -> Self {
-        Self { class: ErrorClass::Unknown, sqlstate: None, message: message.into(), hint: "" }
+        Self {
+            class: ErrorClass::Unknown,
+            sqlstate: None,
+            message: message.into(),
+            hint: "",
+        }
     }
 }
 
@@ -28,7 +33,12 @@ impl From<sqlx::Error> for StoreError {
         let (class, sqlstate) = match &e {
             sqlx::Error::Database(db) => {
                 let code = db.code().map(std::borrow::Cow::into_owned);
-                (code.as_deref().map_or(ErrorClass::Unknown, |code| ErrorClass::of_sqlstate(Some(code))), code)
+                (
+                    code.as_deref().map_or(ErrorClass::Unknown, |code| {
+                        ErrorClass::of_sqlstate(Some(code))
+                    }),
+                    code,
+                )
             }
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -39,9 +49,15 @@ impl From<sqlx::Error> for StoreError {
             _ => (ErrorClass::Unknown, None),
         };
         let hint = match (class, sqlstate.as_deref()) {
-            (_, Some("42P01" | "42703" | "42883" | "3F000")) => "; run the Migrate function against this environment",
-            (_, Some("28P01" | "28000" | "3D000")) => "; check user, password and database in DATABASE_URL",
-            (ErrorClass::Unavailable, None) => "; is Postgres running at the address in DATABASE_URL?",
+            (_, Some("42P01" | "42703" | "42883" | "3F000")) => {
+                "; run the Migrate function against this environment"
+            }
+            (_, Some("28P01" | "28000" | "3D000")) => {
+                "; check user, password and database in DATABASE_URL"
+            }
+            (ErrorClass::Unavailable, None) => {
+                "; is Postgres running at the address in DATABASE_URL?"
+            }
             _ => "",
         };
         let message = match &e {
@@ -49,6 +65,11 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::PoolTimedOut => "no connection in time".to_owned(),
             other => other.to_string(),
         };
-        Self { class, sqlstate, message, hint }
+        Self {
+            class,
+            sqlstate,
+            message,
+            hint,
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use super::repeat::Repeat;
 use super::{OrderRow, Store, StoreError};
-use crate::message::{CategoryNo, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId};
+use crate::message::{
+    CategoryNo, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
+};
 
 /// An order that is never to be. What is known of it is kept, for those who settle it later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +62,10 @@ impl Store {
         }
         match self.order(fence.number).await? {
             Some(row) => Ok(Fenced::Existing(row)),
-            None => Err(StoreError::corrupt(format!("order {} was there and is not: rows are never deleted", fence.number))),
+            None => Err(StoreError::corrupt(format!(
+                "order {} was there and is not: rows are never deleted",
+                fence.number
+            ))),
         }
     }
 
@@ -71,9 +76,20 @@ impl Store {
             .bind(fence.user.as_ref().map(UserId::as_str))
             .bind(fence.program.map(ProgramId::get))
             .bind(fence.category.map(|c| c.get() as i16))
-            .bind(fence.seats.iter().map(|s| s.get() as i32).collect::<Vec<_>>())
+            .bind(
+                fence
+                    .seats
+                    .iter()
+                    .map(|s| s.get() as i32)
+                    .collect::<Vec<_>>(),
+            )
             .bind(fence.key.as_ref().map(IdempotencyKey::as_str))
             .bind(fence.reason);
-        query.fetch_optional(&self.pool).await?.as_ref().map(OrderRow::read).transpose()
+        query
+            .fetch_optional(&self.pool)
+            .await?
+            .as_ref()
+            .map(OrderRow::read)
+            .transpose()
     }
 }

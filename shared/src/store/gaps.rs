@@ -51,7 +51,12 @@ pub struct GapRow {
 
 impl Store {
     /// Gaps, newest first, from below `before` on.
-    pub async fn gaps(&self, open_only: bool, before: Option<i64>, limit: u32) -> Result<Vec<GapRow>, StoreError> {
+    pub async fn gaps(
+        &self,
+        open_only: bool,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<GapRow>, StoreError> {
         let rows = sqlx::query(include_str!("sql/gaps_list.sql"))
             .bind(open_only)
             .bind(before.unwrap_or(i64::MAX))
@@ -63,7 +68,10 @@ impl Store {
 
     /// Closes a gap that is not to be replayed. Whether it was open.
     pub async fn close_gap(&self, id: i64, by: &UserId, why: &str) -> Result<bool, StoreError> {
-        let query = sqlx::query(include_str!("sql/gaps_close.sql")).bind(id).bind(by.as_str()).bind(why);
+        let query = sqlx::query(include_str!("sql/gaps_close.sql"))
+            .bind(id)
+            .bind(by.as_str())
+            .bind(why);
         Ok(query.execute(&self.pool).await?.rows_affected() > 0)
     }
 }
@@ -94,7 +102,10 @@ pub(super) async fn add(connection: &mut PgConnection, gaps: &[Gap]) -> Result<(
 }
 
 /// Ranges that were delivered again, below the mark of their partition: gaps that they cover are replayed.
-pub(super) async fn replayed(connection: &mut PgConnection, ranges: &[Gap]) -> Result<(), StoreError> {
+pub(super) async fn replayed(
+    connection: &mut PgConnection,
+    ranges: &[Gap],
+) -> Result<(), StoreError> {
     write(connection, include_str!("sql/gaps_replayed.sql"), ranges).await
 }
 
@@ -102,32 +113,61 @@ pub(super) async fn replayed(connection: &mut PgConnection, ranges: &[Gap]) -> R
 pub(super) type Missing = HashMap<(String, i32), Vec<Range<i64>>>;
 
 /// What of the open gaps of these partitions has not been replayed yet, ascending.
-pub(super) async fn missing(connection: &mut PgConnection, of: &[Gap]) -> Result<Missing, StoreError> {
+pub(super) async fn missing(
+    connection: &mut PgConnection,
+    of: &[Gap],
+) -> Result<Missing, StoreError> {
     let mut missing = Missing::new();
     if of.is_empty() {
         return Ok(missing);
     }
     let rows = sqlx::query(include_str!("sql/gaps_missing.sql"))
-        .bind(of.iter().map(|range| range.topic.as_str()).collect::<Vec<_>>())
+        .bind(
+            of.iter()
+                .map(|range| range.topic.as_str())
+                .collect::<Vec<_>>(),
+        )
         .bind(of.iter().map(|range| range.partition).collect::<Vec<_>>())
         .bind(of.iter().map(|range| range.incarnation).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     for row in rows {
         let offsets = row.try_get("replayed_until")?..row.try_get("until_offset")?;
-        missing.entry((row.try_get("topic")?, row.try_get("partition")?)).or_default().push(offsets);
+        missing
+            .entry((row.try_get("topic")?, row.try_get("partition")?))
+            .or_default()
+            .push(offsets);
     }
     Ok(missing)
 }
 
-async fn write(connection: &mut PgConnection, sql: &'static str, ranges: &[Gap]) -> Result<(), StoreError> {
+async fn write(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    ranges: &[Gap],
+) -> Result<(), StoreError> {
     if ranges.is_empty() {
         return Ok(());
     }
     sqlx::query(sql)
-        .bind(ranges.iter().map(|range| range.topic.as_str()).collect::<Vec<_>>())
-        .bind(ranges.iter().map(|range| range.partition).collect::<Vec<_>>())
-        .bind(ranges.iter().map(|range| range.incarnation).collect::<Vec<_>>())
+        .bind(
+            ranges
+                .iter()
+                .map(|range| range.topic.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            ranges
+                .iter()
+                .map(|range| range.partition)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            ranges
+                .iter()
+                .map(|range| range.incarnation)
+                .collect::<Vec<_>>(),
+        )
         .bind(ranges.iter().map(|range| range.from).collect::<Vec<_>>())
         .bind(ranges.iter().map(|range| range.until).collect::<Vec<_>>())
         .execute(connection)

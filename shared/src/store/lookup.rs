@@ -63,26 +63,50 @@ impl Store {
     }
 
     /// Those of the orders that have changed since these versions, as they are now, ascending by number.
-    pub async fn newer_orders(&self, known: &[(OrderNumber, i64)]) -> Result<Vec<OrderRow>, StoreError> {
+    pub async fn newer_orders(
+        &self,
+        known: &[(OrderNumber, i64)],
+    ) -> Result<Vec<OrderRow>, StoreError> {
         if known.is_empty() {
             return Ok(Vec::new());
         }
-        let (numbers, versions): (Vec<_>, Vec<_>) = known.iter().map(|(number, version)| (number.get(), *version)).unzip();
-        let query = sqlx::query(include_str!("sql/orders_newer.sql")).bind(numbers).bind(versions);
+        let (numbers, versions): (Vec<_>, Vec<_>) = known
+            .iter()
+            .map(|(number, version)| (number.get(), *version))
+            .unzip();
+        let query = sqlx::query(include_str!("sql/orders_newer.sql"))
+            .bind(numbers)
+            .bind(versions);
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
     /// A buyer's orders, newest first, from below `before` on.
-    pub async fn orders_of(&self, user: &UserId, before: Option<OrderNumber>, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
+    pub async fn orders_of(
+        &self,
+        user: &UserId,
+        before: Option<OrderNumber>,
+        limit: u32,
+    ) -> Result<Vec<OrderRow>, StoreError> {
         let before = before.map_or(i64::MAX, OrderNumber::get);
-        let query = sqlx::query(include_str!("sql/orders_of_user.sql")).bind(user.as_str()).bind(before).bind(i64::from(limit));
+        let query = sqlx::query(include_str!("sql/orders_of_user.sql"))
+            .bind(user.as_str())
+            .bind(before)
+            .bind(i64::from(limit));
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
     /// The orders that hold seats of a program, by their first seats: of at most `seats` taken seats above `after`.
-    pub async fn live_orders(&self, program: ProgramId, after: Option<SeatIndex>, seats: u32) -> Result<LiveOrders, StoreError> {
+    pub async fn live_orders(
+        &self,
+        program: ProgramId,
+        after: Option<SeatIndex>,
+        seats: u32,
+    ) -> Result<LiveOrders, StoreError> {
         let after = after.map_or(-1, |seat| seat.get() as i32);
-        let query = sqlx::query(include_str!("sql/orders_live.sql")).bind(program.get()).bind(after).bind(i64::from(seats));
+        let query = sqlx::query(include_str!("sql/orders_live.sql"))
+            .bind(program.get())
+            .bind(after)
+            .bind(i64::from(seats));
         let rows = query.fetch_all(&self.pool).await?;
         let mut orders = Vec::with_capacity(rows.len());
         let mut named = Vec::new();
@@ -95,12 +119,19 @@ impl Store {
         let full = rows.last().filter(|_| rows.len() == seats as usize);
         let last = full.map(|row| row.try_get::<i32, _>("seat")).transpose()?;
         let next = bounded(last.map(|seat| SeatIndex::new(seat as u32)).transpose())?;
-        Ok(LiveOrders { orders, named, next })
+        Ok(LiveOrders {
+            orders,
+            named,
+            next,
+        })
     }
 
     /// How far create has come, ascending by partition. A partition nothing was read from has no entry.
     pub async fn progress(&self, topic: &str) -> Result<Vec<Progress>, StoreError> {
-        let rows = sqlx::query(include_str!("sql/progress.sql")).bind(topic).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(include_str!("sql/progress.sql"))
+            .bind(topic)
+            .fetch_all(&self.pool)
+            .await?;
         let read = |row: &sqlx::postgres::PgRow| {
             Ok(Progress {
                 partition: row.try_get("partition")?,
@@ -114,7 +145,9 @@ impl Store {
 
     /// Numbers to watch.
     pub async fn counts(&self) -> Result<Counts, StoreError> {
-        let row = sqlx::query(include_str!("sql/counts.sql")).fetch_one(&self.pool).await?;
+        let row = sqlx::query(include_str!("sql/counts.sql"))
+            .fetch_one(&self.pool)
+            .await?;
         Ok(Counts {
             overdue: row.try_get("overdue")?,
             dirty: row.try_get("dirty")?,

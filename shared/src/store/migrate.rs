@@ -14,14 +14,46 @@ const LIMIT: Duration = Duration::from_mins(11);
 
 /// All migrations, in order: never changed once released, only added to.
 const MIGRATIONS: [Migration; 8] = [
-    Migration { version: 1, name: "sale", sql: include_str!("migrations/0001_sale.sql") },
-    Migration { version: 2, name: "outbox", sql: include_str!("migrations/0002_outbox.sql") },
-    Migration { version: 3, name: "api_calls", sql: include_str!("migrations/0003_api_calls.sql") },
-    Migration { version: 4, name: "parked", sql: include_str!("migrations/0004_parked.sql") },
-    Migration { version: 5, name: "barriers", sql: include_str!("migrations/0005_barriers.sql") },
-    Migration { version: 6, name: "named_orders", sql: include_str!("migrations/0006_named_orders.sql") },
-    Migration { version: 7, name: "payments", sql: include_str!("migrations/0007_payments.sql") },
-    Migration { version: 8, name: "sweep", sql: include_str!("migrations/0008_sweep.sql") },
+    Migration {
+        version: 1,
+        name: "sale",
+        sql: include_str!("migrations/0001_sale.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "outbox",
+        sql: include_str!("migrations/0002_outbox.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "api_calls",
+        sql: include_str!("migrations/0003_api_calls.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "parked",
+        sql: include_str!("migrations/0004_parked.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "barriers",
+        sql: include_str!("migrations/0005_barriers.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "named_orders",
+        sql: include_str!("migrations/0006_named_orders.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "payments",
+        sql: include_str!("migrations/0007_payments.sql"),
+    },
+    Migration {
+        version: 8,
+        name: "sweep",
+        sql: include_str!("migrations/0008_sweep.sql"),
+    },
 ];
 
 struct Migration {
@@ -55,20 +87,31 @@ impl Store {
         // Building an index on a large table takes its time, and so does another deployment's run.
         tx.execute("SET LOCAL statement_timeout = '10min'").await?;
         tx.execute("SET LOCAL lock_timeout = '2min'").await?;
-        sqlx::query(include_str!("sql/migrate_lock.sql")).bind(&self.schema).execute(&mut *tx).await?;
+        sqlx::query(include_str!("sql/migrate_lock.sql"))
+            .bind(&self.schema)
+            .execute(&mut *tx)
+            .await?;
         // The schema's name was made by `naming` from a checked prefix: letters, digits and underscores.
-        tx.execute(AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", self.schema))).await?;
+        tx.execute(AssertSqlSafe(format!(
+            "CREATE SCHEMA IF NOT EXISTS {}",
+            self.schema
+        )))
+        .await?;
         tx.execute(include_str!("sql/migrate_table.sql")).await?;
         let known = applied(&mut tx).await?;
         let mut done = Vec::new();
         let newest = MIGRATIONS.last().map_or(0, |last| last.version);
-        let strange = |version: &i32| *version <= newest && MIGRATIONS.iter().all(|m| m.version != *version);
+        let strange =
+            |version: &i32| *version <= newest && MIGRATIONS.iter().all(|m| m.version != *version);
         if let Some((version, _)) = known.iter().find(|(version, _)| strange(version)) {
             return Err(self.foreign(*version));
         }
         for migration in &MIGRATIONS {
             // By version, not by place: versions may be released in another order than they were numbered.
-            match known.iter().find(|(version, _)| *version == migration.version) {
+            match known
+                .iter()
+                .find(|(version, _)| *version == migration.version)
+            {
                 Some((_, hash)) if hash[..] == migration.hash() => {}
                 Some((version, _)) => return Err(self.foreign(*version)),
                 None => {
@@ -85,22 +128,35 @@ impl Store {
         }
         tx.commit().await?;
         // A schema that is ahead of this program is fine: migrations only add.
-        let version = known.iter().map(|(version, _)| *version).chain(MIGRATIONS.iter().map(|m| m.version)).max();
-        Ok(Migrated { schema: self.schema.clone(), applied: done, version: version.unwrap_or_default() })
+        let version = known
+            .iter()
+            .map(|(version, _)| *version)
+            .chain(MIGRATIONS.iter().map(|m| m.version))
+            .max();
+        Ok(Migrated {
+            schema: self.schema.clone(),
+            applied: done,
+            version: version.unwrap_or_default(),
+        })
     }
 
     fn foreign(&self, version: i32) -> StoreError {
         StoreError {
             class: ErrorClass::Unknown,
             sqlstate: None,
-            message: format!("migration {version} of schema {} is not the one this program carries", self.schema),
+            message: format!(
+                "migration {version} of schema {} is not the one this program carries",
+                self.schema
+            ),
             hint: "; an applied migration must never be edited: restore its text and add a new one",
         }
     }
 }
 
 async fn applied(connection: &mut PgConnection) -> Result<Vec<(i32, Vec<u8>)>, StoreError> {
-    Ok(sqlx::query_as(include_str!("sql/migrate_applied.sql")).fetch_all(connection).await?)
+    Ok(sqlx::query_as(include_str!("sql/migrate_applied.sql"))
+        .fetch_all(connection)
+        .await?)
 }
 
 #[cfg(test)]

@@ -57,7 +57,9 @@ mod repeat;
 mod row;
 mod sweep;
 
-pub use api_calls::{CallFilter, CallPlace, CallRow, CollectedBatch, Forgotten, GroupBy, GroupSums, SumFilter};
+pub use api_calls::{
+    CallFilter, CallPlace, CallRow, CollectedBatch, Forgotten, GroupBy, GroupSums, SumFilter,
+};
 pub use arrival::Arrival;
 pub use barriers::BarrierWait;
 pub use cancel::Cancel;
@@ -71,7 +73,8 @@ pub use lookup::{Counts, LiveOrders, Progress};
 pub use migrate::Migrated;
 pub use named::NamedRow;
 pub use parked::{
-    Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt, ReplayBegun, ReplayEnd, ToReplay,
+    Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt,
+    ReplayBegun, ReplayEnd, ToReplay,
 };
 pub use parts::Unfinished;
 pub use payment_book::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refund, Refunded};

@@ -25,7 +25,9 @@ pub struct NamedRow {
 impl NamedRow {
     /// Nothing where the row has no key.
     pub(super) fn read(row: &PgRow) -> Result<Option<Self>, StoreError> {
-        let Some(key) = row.try_get::<Option<String>, _>("idempotency_key")? else { return Ok(None) };
+        let Some(key) = row.try_get::<Option<String>, _>("idempotency_key")? else {
+            return Ok(None);
+        };
         let hash: Option<&[u8]> = row.try_get("idempotency_hash")?;
         let hash = hash.map(|bytes| bytes.try_into().map(BodyHash::new));
         Ok(Some(Self {
@@ -33,7 +35,9 @@ impl NamedRow {
             nonce: nonce(row.try_get("nonce")?)?,
             user: bounded(UserId::new(row.try_get::<String, _>("user_id")?))?,
             key: bounded(IdempotencyKey::new(key))?,
-            body_hash: hash.transpose().map_err(|_| StoreError::corrupt("a stored body hash is not 32 bytes"))?,
+            body_hash: hash
+                .transpose()
+                .map_err(|_| StoreError::corrupt("a stored body hash is not 32 bytes"))?,
         }))
     }
 }
@@ -47,10 +51,15 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<NamedRow>, StoreError> {
         let after = after.map_or(0, OrderNumber::get);
-        let query =
-            sqlx::query(include_str!("sql/orders_named_ended.sql")).bind(program.get()).bind(after).bind(i64::from(limit));
+        let query = sqlx::query(include_str!("sql/orders_named_ended.sql"))
+            .bind(program.get())
+            .bind(after)
+            .bind(i64::from(limit));
         let rows = query.fetch_all(&self.pool).await?;
-        let named = rows.iter().map(NamedRow::read).collect::<Result<Vec<_>, _>>()?;
+        let named = rows
+            .iter()
+            .map(NamedRow::read)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(named.into_iter().flatten().collect())
     }
 }

@@ -18,7 +18,9 @@ const KEPT_MS: i64 = 24 * 3600 * 1000;
 impl Store {
     /// Up to `limit` changes that were committed at least five seconds ago and not published since, oldest first.
     pub async fn unpublished(&self, limit: u32) -> Result<Vec<ProgramChanged>, StoreError> {
-        let query = sqlx::query(include_str!("sql/outbox_unpublished.sql")).bind(LEFT_AFTER_MS).bind(i64::from(limit));
+        let query = sqlx::query(include_str!("sql/outbox_unpublished.sql"))
+            .bind(LEFT_AFTER_MS)
+            .bind(i64::from(limit));
         let rows = query.fetch_all(&self.pool).await?;
         let read = |row: &sqlx::postgres::PgRow| {
             Ok(ProgramChanged {
@@ -31,21 +33,30 @@ impl Store {
 
     /// These changes stand in the stream. Returns how many were not known to before.
     pub async fn published(&self, changes: &[ProgramChanged]) -> Result<u64, StoreError> {
-        let (programs, versions): (Vec<_>, Vec<_>) = changes.iter().map(|c| (c.id.get(), c.version.get())).unzip();
-        let query = sqlx::query(include_str!("sql/outbox_published.sql")).bind(programs).bind(versions);
+        let (programs, versions): (Vec<_>, Vec<_>) = changes
+            .iter()
+            .map(|c| (c.id.get(), c.version.get()))
+            .unzip();
+        let query = sqlx::query(include_str!("sql/outbox_published.sql"))
+            .bind(programs)
+            .bind(versions);
         Ok(query.execute(&self.pool).await?.rows_affected())
     }
 
     /// Forgets up to `limit` changes published more than a day ago.
     pub async fn forget_published(&self, limit: u32) -> Result<u64, StoreError> {
-        let query = sqlx::query(include_str!("sql/outbox_forget.sql")).bind(KEPT_MS).bind(i64::from(limit));
+        let query = sqlx::query(include_str!("sql/outbox_forget.sql"))
+            .bind(KEPT_MS)
+            .bind(i64::from(limit));
         Ok(query.execute(&self.pool).await?.rows_affected())
     }
 }
 
 /// Notes a change in the transaction that makes it.
 pub(super) async fn note(tx: &mut PgConnection, change: ProgramChanged) -> Result<(), StoreError> {
-    let query = sqlx::query(include_str!("sql/outbox_add.sql")).bind(change.id.get()).bind(change.version.get());
+    let query = sqlx::query(include_str!("sql/outbox_add.sql"))
+        .bind(change.id.get())
+        .bind(change.version.get());
     query.execute(tx).await?;
     Ok(())
 }

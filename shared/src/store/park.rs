@@ -24,7 +24,12 @@ pub(super) async fn park<M>(
         .bind(of().map(hash).collect::<Vec<_>>())
         .bind(of().map(|a| a.key).collect::<Vec<_>>())
         .bind(of().map(|a| a.value).collect::<Vec<_>>())
-        .bind(records.iter().map(|(_, reason)| reason.as_str()).collect::<Vec<_>>())
+        .bind(
+            records
+                .iter()
+                .map(|(_, reason)| reason.as_str())
+                .collect::<Vec<_>>(),
+        )
         .execute(connection)
         .await?;
     Ok(())

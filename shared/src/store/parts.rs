@@ -30,7 +30,12 @@ pub(super) struct Parts {
 impl Parts {
     /// A batch of `len` records.
     pub(super) fn new(len: usize) -> Self {
-        Self { bisect: Bisect::new(len), again: None, refused: BTreeMap::new(), unfinished: None }
+        Self {
+            bisect: Bisect::new(len),
+            again: None,
+            refused: BTreeMap::new(),
+            unfinished: None,
+        }
     }
 
     /// The part to try next; nothing once all is done, or nothing more can be.
@@ -53,11 +58,19 @@ impl Parts {
             return;
         }
         // One record that Postgres will never take: from now on it counts as unreadable. Once; parking itself may fail as well.
-        if step == NextStep::Bisect && self.refused.insert(part.start, Reason::new(&error)).is_none() {
+        if step == NextStep::Bisect
+            && self
+                .refused
+                .insert(part.start, Reason::new(&error))
+                .is_none()
+        {
             self.again = Some(part);
             return;
         }
-        self.unfinished = Some(Unfinished { error, from: part.start });
+        self.unfinished = Some(Unfinished {
+            error,
+            from: part.start,
+        });
     }
 
     /// What was left, if anything was.
@@ -72,7 +85,12 @@ mod tests {
     use crate::worker::ErrorClass;
 
     fn error(class: ErrorClass) -> StoreError {
-        StoreError { class, sqlstate: None, message: "as told".into(), hint: "" }
+        StoreError {
+            class,
+            sqlstate: None,
+            message: "as told".into(),
+            hint: "",
+        }
     }
 
     /// Tries all parts; `fails` says which records fail a part and how. Gives what was committed, left to right, and the end.
@@ -90,7 +108,9 @@ mod tests {
 
     #[test]
     fn the_one_record_that_will_not_go_is_refused_and_all_others_are_committed_in_order() {
-        let (committed, parts) = run(9, |at, refused| (at == 5 && !refused).then_some(ErrorClass::Data));
+        let (committed, parts) = run(9, |at, refused| {
+            (at == 5 && !refused).then_some(ErrorClass::Data)
+        });
         assert_eq!(committed, (0..9).collect::<Vec<_>>());
         assert_eq!(parts.refused().keys().copied().collect::<Vec<_>>(), [5]);
         assert_eq!(parts.unfinished(), None);
@@ -99,7 +119,11 @@ mod tests {
     #[test]
     fn nothing_behind_what_must_wait_is_tried() {
         let (committed, parts) = run(9, |at, _| (at == 3).then_some(ErrorClass::Unavailable));
-        assert_eq!(committed, Vec::<usize>::new(), "the part that held it was the whole batch");
+        assert_eq!(
+            committed,
+            Vec::<usize>::new(),
+            "the part that held it was the whole batch"
+        );
         assert_eq!(parts.unfinished().map(|rest| rest.from), Some(0));
         let (committed, parts) = run(8, |at, _| (at == 3).then_some(ErrorClass::Cancelled));
         assert_eq!(committed, [0, 1, 2]);

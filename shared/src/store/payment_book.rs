@@ -18,7 +18,14 @@ pub struct PaymentId(i64);
 impl PaymentId {
     /// From its number, 1 or more.
     pub fn new(n: i64) -> Result<Self, BadValue> {
-        if n > 0 { Ok(Self(n)) } else { Err(BadValue { what: "payment id", rule: "1 to 9223372036854775807 in decimal digits" }) }
+        if n > 0 {
+            Ok(Self(n))
+        } else {
+            Err(BadValue {
+                what: "payment id",
+                rule: "1 to 9223372036854775807 in decimal digits",
+            })
+        }
     }
 
     /// For Postgres' BIGINT.
@@ -59,7 +66,13 @@ pub enum PaymentState {
 
 impl PaymentState {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Applied, Self::Unmatched, Self::ToRefund, Self::AmountDiffers, Self::Refunded];
+    pub const ALL: [Self; 5] = [
+        Self::Applied,
+        Self::Unmatched,
+        Self::ToRefund,
+        Self::AmountDiffers,
+        Self::Refunded,
+    ];
 
     /// The word in Postgres and in JSON.
     pub const fn as_str(self) -> &'static str {
@@ -78,7 +91,13 @@ impl FromStr for PaymentState {
 
     fn from_str(s: &str) -> Result<Self, BadValue> {
         const RULE: &str = "applied, unmatched, to_refund, amount_differs or refunded";
-        Self::ALL.into_iter().find(|state| state.as_str() == s).ok_or(BadValue { what: "payment state", rule: RULE })
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == s)
+            .ok_or(BadValue {
+                what: "payment state",
+                rule: RULE,
+            })
     }
 }
 
@@ -160,25 +179,43 @@ impl Store {
     /// One recorded payment.
     pub async fn payment(&self, id: PaymentId) -> Result<Option<PaymentRow>, StoreError> {
         let query = sqlx::query(include_str!("sql/payment_show.sql")).bind(id.get());
-        query.fetch_optional(&self.pool).await?.as_ref().map(read).transpose()
+        query
+            .fetch_optional(&self.pool)
+            .await?
+            .as_ref()
+            .map(read)
+            .transpose()
     }
 
     /// Records that the money of a payment went back.
-    pub async fn refunded(&self, id: PaymentId, by: &UserId, note: &str) -> Result<Refunded, StoreError> {
+    pub async fn refunded(
+        &self,
+        id: PaymentId,
+        by: &UserId,
+        note: &str,
+    ) -> Result<Refunded, StoreError> {
         let (mut repeat, mut rounds) = (Repeat::default(), Rounds::default());
         loop {
-            let query = sqlx::query(include_str!("sql/payment_refunded.sql")).bind(id.get()).bind(by.as_str()).bind(note);
+            let query = sqlx::query(include_str!("sql/payment_refunded.sql"))
+                .bind(id.get())
+                .bind(by.as_str())
+                .bind(note);
             let result = query.execute(&self.pool).await.map_err(StoreError::from);
             if repeat.again(&result) {
                 continue;
             }
             result?;
-            let Some(row) = self.payment(id).await? else { return Ok(Refunded::Missing) };
+            let Some(row) = self.payment(id).await? else {
+                return Ok(Refunded::Missing);
+            };
             if row.state == PaymentState::Refunded {
                 return Ok(Refunded::Yes(row));
             }
             // Its order has ended since the UPDATE looked.
-            if !rounds.again(matches!(row.state, PaymentState::ToRefund | PaymentState::AmountDiffers)) {
+            if !rounds.again(matches!(
+                row.state,
+                PaymentState::ToRefund | PaymentState::AmountDiffers
+            )) {
                 return Ok(Refunded::NotDue(row));
             }
         }
@@ -206,7 +243,8 @@ fn read(row: &PgRow) -> Result<PaymentRow, StoreError> {
         state: bounded(row.try_get::<&str, _>("status")?.parse())?,
         reused: row.try_get("reused")?,
         received_ms: row.try_get("received_ms")?,
-        for_order: bounded(order_status.map(str::parse::<Status>).transpose())?.map(|status| (status, order_amount)),
+        for_order: bounded(order_status.map(str::parse::<Status>).transpose())?
+            .map(|status| (status, order_amount)),
         refund,
     })
 }

@@ -82,19 +82,32 @@ impl Store {
                 continue;
             }
             let known = !new && !matches!(result, PaymentResult::ReferenceReused { .. });
-            return Ok(Paid { result: if known { PaymentResult::Duplicate } else { result }, row });
+            return Ok(Paid {
+                result: if known {
+                    PaymentResult::Duplicate
+                } else {
+                    result
+                },
+                row,
+            });
         }
     }
 
     /// Records a payment and lets it meet its order, in one transaction. Whether this call made its row.
     async fn record(&self, payment: &Payment) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let first = bind(include_str!("sql/payment_record.sql"), payment).execute(&mut *tx).await?;
+        let first = bind(include_str!("sql/payment_record.sql"), payment)
+            .execute(&mut *tx)
+            .await?;
         let new = if first.rows_affected() > 0 {
             apply(&mut tx, &[payment.order.get()]).await?;
             true
         } else {
-            bind(include_str!("sql/payment_reused.sql"), payment).execute(&mut *tx).await?.rows_affected() > 0
+            bind(include_str!("sql/payment_reused.sql"), payment)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
+                > 0
         };
         tx.commit().await?;
         Ok(new)
@@ -102,11 +115,17 @@ impl Store {
 
     /// What became of a recorded payment. `new`: its row was made by this call.
     async fn outcome(&self, payment: &Payment, new: bool) -> Result<PaymentResult, StoreError> {
-        let row = bind(include_str!("sql/payment_status.sql"), payment).fetch_one(&self.pool).await?;
+        let row = bind(include_str!("sql/payment_status.sql"), payment)
+            .fetch_one(&self.pool)
+            .await?;
         let first_order = bounded(OrderNumber::new(row.try_get("first_order")?))?;
         let first_amount = bounded(Cents::new(row.try_get("first_amount")?))?;
         if (first_order, first_amount) != (payment.order, payment.amount) {
-            return Ok(PaymentResult::ReferenceReused { new, first_order, first_amount });
+            return Ok(PaymentResult::ReferenceReused {
+                new,
+                first_order,
+                first_amount,
+            });
         }
         Ok(match row.try_get::<&str, _>("status")? {
             "applied" => PaymentResult::Applied,
@@ -119,7 +138,10 @@ impl Store {
 
     /// Lets orders and payments that were stored at the same moment find each other. To be called after the commit that stored either side.
     /// Returns the orders that became paid by it.
-    pub async fn match_payments(&self, numbers: &[OrderNumber]) -> Result<Vec<OrderRow>, StoreError> {
+    pub async fn match_payments(
+        &self,
+        numbers: &[OrderNumber],
+    ) -> Result<Vec<OrderRow>, StoreError> {
         let numbers: Vec<_> = numbers.iter().map(|number| number.get()).collect();
         let mut repeat = Repeat::default();
         loop {
@@ -138,13 +160,25 @@ impl Store {
 
 /// A statement whose arguments are reference, order and amount.
 fn bind<'q>(sql: &'static str, payment: &'q Payment) -> Query<'q, Postgres, PgArguments> {
-    sqlx::query(sql).bind(&payment.reference).bind(payment.order.get()).bind(payment.amount.get())
+    sqlx::query(sql)
+        .bind(&payment.reference)
+        .bind(payment.order.get())
+        .bind(payment.amount.get())
 }
 
 /// Orders that can be paid are; then what waits without hope is marked to go back. Each in a statement of its own, so that the second sees
 /// what others committed while the first waited for locks.
-async fn apply(connection: &mut PgConnection, numbers: &[i64]) -> Result<Vec<OrderRow>, StoreError> {
-    let paid = sqlx::query(include_str!("sql/payments_apply.sql")).bind(numbers).fetch_all(&mut *connection).await?;
-    sqlx::query(include_str!("sql/payments_refund.sql")).bind(numbers).execute(&mut *connection).await?;
+async fn apply(
+    connection: &mut PgConnection,
+    numbers: &[i64],
+) -> Result<Vec<OrderRow>, StoreError> {
+    let paid = sqlx::query(include_str!("sql/payments_apply.sql"))
+        .bind(numbers)
+        .fetch_all(&mut *connection)
+        .await?;
+    sqlx::query(include_str!("sql/payments_refund.sql"))
+        .bind(numbers)
+        .execute(&mut *connection)
+        .await?;
     OrderRow::read_all(&paid)
 }

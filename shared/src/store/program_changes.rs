@@ -53,7 +53,12 @@ impl Store {
         }
     }
 
-    async fn update_once(&self, id: ProgramId, expected: ProgramVersion, change: &ProgramChange) -> Result<Changed, StoreError> {
+    async fn update_once(
+        &self,
+        id: ProgramId,
+        expected: ProgramVersion,
+        change: &ProgramChange,
+    ) -> Result<Changed, StoreError> {
         let mut tx = self.pool.begin().await?;
         let version: Option<i64> = sqlx::query_scalar(include_str!("sql/program_update.sql"))
             .bind(id.get())
@@ -81,7 +86,11 @@ impl Store {
     }
 
     /// Stops the sale (no new orders; those that exist run their course) or resumes it.
-    pub async fn switch_sale(&self, id: ProgramId, to: ProgramStatus) -> Result<Switched, StoreError> {
+    pub async fn switch_sale(
+        &self,
+        id: ProgramId,
+        to: ProgramStatus,
+    ) -> Result<Switched, StoreError> {
         let (mut repeat, mut rounds) = (Repeat::default(), Rounds::default());
         loop {
             let result = self.switch_once(id, to).await;
@@ -90,7 +99,9 @@ impl Store {
             }
             let switched = result?;
             // The sale was as wanted when the UPDATE looked, and has been switched back since.
-            if !rounds.again(matches!(&switched, Switched::Already(program) if program.status != to)) {
+            if !rounds
+                .again(matches!(&switched, Switched::Already(program) if program.status != to))
+            {
                 return Ok(switched);
             }
         }
@@ -98,10 +109,14 @@ impl Store {
 
     async fn switch_once(&self, id: ProgramId, to: ProgramStatus) -> Result<Switched, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let query = sqlx::query_scalar(include_str!("sql/program_status.sql")).bind(id.get()).bind(to.as_str());
+        let query = sqlx::query_scalar(include_str!("sql/program_status.sql"))
+            .bind(id.get())
+            .bind(to.as_str());
         let version: Option<i64> = query.fetch_optional(&mut *tx).await?;
         let Some(version) = version else {
-            return Ok(programs::read(&mut *tx, id).await?.map_or(Switched::NoSuchProgram, Switched::Already));
+            return Ok(programs::read(&mut *tx, id)
+                .await?
+                .map_or(Switched::NoSuchProgram, Switched::Already));
         };
         let program = noted(&mut tx, id, version).await?;
         tx.commit().await?;
@@ -123,10 +138,18 @@ async fn update_categories(
         .bind(id.get())
         .bind(wanted.iter().map(|c| c.no.get() as i16).collect::<Vec<_>>())
         .bind(wanted.iter().map(|c| c.name.as_deref()).collect::<Vec<_>>())
-        .bind(wanted.iter().map(|c| c.price.map(crate::message::Cents::get)).collect::<Vec<_>>())
+        .bind(
+            wanted
+                .iter()
+                .map(|c| c.price.map(crate::message::Cents::get))
+                .collect::<Vec<_>>(),
+        )
         .fetch_all(tx)
         .await?;
-    Ok(wanted.iter().map(|c| c.no).find(|no| !changed.contains(&(no.get() as i16))))
+    Ok(wanted
+        .iter()
+        .map(|c| c.no)
+        .find(|no| !changed.contains(&(no.get() as i16))))
 }
 
 /// Notes the change in the outbox and reads the program as it is by it.

@@ -5,19 +5,29 @@ use sqlx::{PgExecutor, Row};
 
 use super::row::bounded;
 use super::{Store, StoreError, outbox};
-use crate::message::{CategoryNo, Cents, ProgramChanged, ProgramId, ProgramVersion, SeatIndex, Shard};
+use crate::message::{
+    CategoryNo, Cents, ProgramChanged, ProgramId, ProgramVersion, SeatIndex, Shard,
+};
 use crate::sale::{Category, Layout, NewProgram, Program};
 
 impl Store {
     /// Stores a new program. `shard`: where the gate keeps it, [`Program::usual_shard`] if nothing is said.
-    pub async fn create_program(&self, new: NewProgram, shard: Option<Shard>) -> Result<Program, StoreError> {
+    pub async fn create_program(
+        &self,
+        new: NewProgram,
+        shard: Option<Shard>,
+    ) -> Result<Program, StoreError> {
         let program = self.identify_program(new, shard).await?;
         self.add_program(&program).await?;
         Ok(program)
     }
 
     /// Gives a new program its identity and its shard, as in [`Store::create_program`], and stores nothing.
-    pub async fn identify_program(&self, new: NewProgram, shard: Option<Shard>) -> Result<Program, StoreError> {
+    pub async fn identify_program(
+        &self,
+        new: NewProgram,
+        shard: Option<Shard>,
+    ) -> Result<Program, StoreError> {
         let query = sqlx::query_scalar(include_str!("sql/program_identity.sql"));
         let id: i64 = query.fetch_one(&self.pool).await?;
         let id = bounded(ProgramId::new(id))?;
@@ -36,24 +46,54 @@ impl Store {
             .bind(program.user_limit as i32)
             .execute(&mut *tx)
             .await?;
-        let column = |of: fn(&Category) -> i32| program.categories.iter().map(of).collect::<Vec<_>>();
+        let column =
+            |of: fn(&Category) -> i32| program.categories.iter().map(of).collect::<Vec<_>>();
         sqlx::query(include_str!("sql/program_categories.sql"))
             .bind(program.id.get())
-            .bind(program.categories.iter().map(|c| c.no.get() as i16).collect::<Vec<_>>())
-            .bind(program.categories.iter().map(|c| c.name.as_str()).collect::<Vec<_>>())
+            .bind(
+                program
+                    .categories
+                    .iter()
+                    .map(|c| c.no.get() as i16)
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                program
+                    .categories
+                    .iter()
+                    .map(|c| c.name.as_str())
+                    .collect::<Vec<_>>(),
+            )
             .bind(column(|c| c.layout.first().get() as i32))
             .bind(column(|c| c.layout.rows() as i32))
             .bind(column(|c| c.layout.row_len() as i32))
-            .bind(program.categories.iter().map(|c| c.price.get()).collect::<Vec<_>>())
+            .bind(
+                program
+                    .categories
+                    .iter()
+                    .map(|c| c.price.get())
+                    .collect::<Vec<_>>(),
+            )
             .execute(&mut *tx)
             .await?;
-        outbox::note(&mut tx, ProgramChanged { id: program.id, version: program.version }).await?;
+        outbox::note(
+            &mut tx,
+            ProgramChanged {
+                id: program.id,
+                version: program.version,
+            },
+        )
+        .await?;
         tx.commit().await?;
         Ok(())
     }
 
     /// Programs and where the gate keeps them, ascending by identity, from above `after` on.
-    pub async fn programs_after(&self, after: Option<ProgramId>, limit: u32) -> Result<Vec<(ProgramId, Shard)>, StoreError> {
+    pub async fn programs_after(
+        &self,
+        after: Option<ProgramId>,
+        limit: u32,
+    ) -> Result<Vec<(ProgramId, Shard)>, StoreError> {
         let rows = sqlx::query(include_str!("sql/programs_after.sql"))
             .bind(after.map_or(0, ProgramId::get))
             .bind(i64::from(limit))
@@ -61,14 +101,18 @@ impl Store {
             .await?;
         let read = |row: &PgRow| {
             let shard = row.try_get::<i16, _>("shard")? as u8;
-            Ok((bounded(ProgramId::new(row.try_get("id")?))?, bounded(Shard::new(shard))?))
+            Ok((
+                bounded(ProgramId::new(row.try_get("id")?))?,
+                bounded(Shard::new(shard))?,
+            ))
         };
         rows.iter().map(read).collect()
     }
 
     /// The programs that the gate keeps in a shard, ascending.
     pub async fn programs_of_shard(&self, shard: Shard) -> Result<Vec<ProgramId>, StoreError> {
-        let query = sqlx::query_scalar(include_str!("sql/programs_of_shard.sql")).bind(i16::from(shard.get()));
+        let query = sqlx::query_scalar(include_str!("sql/programs_of_shard.sql"))
+            .bind(i16::from(shard.get()));
         let ids: Vec<i64> = query.fetch_all(&self.pool).await?;
         bounded(ids.into_iter().map(ProgramId::new).collect())
     }
@@ -80,9 +124,17 @@ impl Store {
 }
 
 /// One statement, so that program and categories are of one version.
-pub(super) async fn read(connection: impl PgExecutor<'_>, id: ProgramId) -> Result<Option<Program>, StoreError> {
-    let rows = sqlx::query(include_str!("sql/program.sql")).bind(id.get()).fetch_all(connection).await?;
-    let Some(first) = rows.first() else { return Ok(None) };
+pub(super) async fn read(
+    connection: impl PgExecutor<'_>,
+    id: ProgramId,
+) -> Result<Option<Program>, StoreError> {
+    let rows = sqlx::query(include_str!("sql/program.sql"))
+        .bind(id.get())
+        .fetch_all(connection)
+        .await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
     Ok(Some(Program {
         id,
         shard: bounded(Shard::new(first.try_get::<i16, _>("shard")? as u8))?,

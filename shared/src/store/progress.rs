@@ -34,7 +34,12 @@ impl<'a> Seen<'a> {
         let mut seen: BTreeMap<(&str, i32), Self> = BTreeMap::new();
         for arrival in &rest[..part.len()] {
             let of = |other: &Arrival<'a, M>| (other.topic, other.partition);
-            let first = || Self::first(arrival, before.iter().any(|earlier| of(earlier) == of(arrival)));
+            let first = || {
+                Self::first(
+                    arrival,
+                    before.iter().any(|earlier| of(earlier) == of(arrival)),
+                )
+            };
             seen.entry(of(arrival)).or_insert_with(first).add(arrival);
         }
         seen.into_values().collect()
@@ -54,7 +59,13 @@ impl<'a> Seen<'a> {
 
     fn range(&self, incarnation: i32, offsets: Range<i64>) -> Gap {
         let (topic, partition) = (self.topic.to_owned(), self.partition);
-        Gap { topic, partition, incarnation, from: offsets.start, until: offsets.end }
+        Gap {
+            topic,
+            partition,
+            incarnation,
+            from: offsets.start,
+            until: offsets.end,
+        }
     }
 
     fn add<M>(&mut self, arrival: &Arrival<'a, M>) {
@@ -82,9 +93,20 @@ pub(super) struct Advance {
 /// Within a batch a partition's records may have gaps, by compaction or transaction markers, and between two parts of one batch: a
 /// position that was lost shows only where a batch begins.
 pub(super) fn advance(mark: Option<Mark>, seen: &Seen) -> Advance {
-    let fresh = |incarnation| Mark { incarnation, next_offset: seen.next_offset, appended_ms: seen.appended_ms };
-    let first = |mark, recreated| Advance { mark, recreated, gap: None, redelivered: None };
-    let Some(mark) = mark else { return first(fresh(1), false) };
+    let fresh = |incarnation| Mark {
+        incarnation,
+        next_offset: seen.next_offset,
+        appended_ms: seen.appended_ms,
+    };
+    let first = |mark, recreated| Advance {
+        mark,
+        recreated,
+        gap: None,
+        redelivered: None,
+    };
+    let Some(mark) = mark else {
+        return first(fresh(1), false);
+    };
     let later = matches!((seen.first_appended_ms, mark.appended_ms), (Some(now), Some(before)) if now > before);
     let below = seen.first_offset < mark.next_offset;
     if below && later {
@@ -95,10 +117,16 @@ pub(super) fn advance(mark: Option<Mark>, seen: &Seen) -> Advance {
         next_offset: mark.next_offset.max(seen.next_offset),
         appended_ms: mark.appended_ms.max(seen.appended_ms),
     };
-    let gap = (seen.first_offset > mark.next_offset && !seen.continues).then_some(mark.next_offset..seen.first_offset);
+    let gap = (seen.first_offset > mark.next_offset && !seen.continues)
+        .then_some(mark.next_offset..seen.first_offset);
     let redelivered = below.then_some(seen.first_offset..seen.next_offset);
     let range = |offsets| seen.range(mark.incarnation, offsets);
-    Advance { mark: advanced, recreated: false, gap: gap.map(range), redelivered: redelivered.map(range) }
+    Advance {
+        mark: advanced,
+        recreated: false,
+        gap: gap.map(range),
+        redelivered: redelivered.map(range),
+    }
 }
 
 #[cfg(test)]
@@ -118,55 +146,130 @@ mod tests {
     }
 
     fn moved(mark: Option<Mark>, seen: &Seen) -> (Mark, bool) {
-        let Advance { mark, recreated, .. } = advance(mark, seen);
+        let Advance {
+            mark, recreated, ..
+        } = advance(mark, seen);
         (mark, recreated)
     }
 
     fn mark(incarnation: i32, next_offset: i64, appended_ms: i64) -> Mark {
-        Mark { incarnation, next_offset, appended_ms: Some(appended_ms) }
+        Mark {
+            incarnation,
+            next_offset,
+            appended_ms: Some(appended_ms),
+        }
     }
 
     #[test]
     fn the_mark_moves_forward_over_what_is_new_and_over_gaps() {
         assert_eq!(moved(None, &seen(3..7, 100)), (mark(1, 7, 100), false));
-        assert_eq!(moved(Some(mark(1, 7, 100)), &seen(7..9, 110)), (mark(1, 9, 110), false));
-        assert_eq!(moved(Some(mark(1, 7, 100)), &seen(20..21, 110)), (mark(1, 21, 110), false));
+        assert_eq!(
+            moved(Some(mark(1, 7, 100)), &seen(7..9, 110)),
+            (mark(1, 9, 110), false)
+        );
+        assert_eq!(
+            moved(Some(mark(1, 7, 100)), &seen(20..21, 110)),
+            (mark(1, 21, 110), false)
+        );
     }
 
     #[test]
     fn a_redelivery_moves_it_neither_back_nor_into_another_incarnation() {
-        assert_eq!(moved(Some(mark(2, 50, 100)), &seen(10..20, 90)), (mark(2, 50, 100), false));
-        assert_eq!(moved(Some(mark(2, 50, 100)), &seen(40..60, 100)), (mark(2, 60, 100), false));
+        assert_eq!(
+            moved(Some(mark(2, 50, 100)), &seen(10..20, 90)),
+            (mark(2, 50, 100), false)
+        );
+        assert_eq!(
+            moved(Some(mark(2, 50, 100)), &seen(40..60, 100)),
+            (mark(2, 60, 100), false)
+        );
     }
 
     #[test]
     fn an_offset_below_the_mark_appended_later_is_a_topic_created_anew() {
-        assert_eq!(moved(Some(mark(1, 50, 100)), &seen(0..5, 101)), (mark(2, 5, 101), true));
-        assert_eq!(moved(Some(mark(1, 50, 100)), &seen(0..80, 101)), (mark(2, 80, 101), true));
+        assert_eq!(
+            moved(Some(mark(1, 50, 100)), &seen(0..5, 101)),
+            (mark(2, 5, 101), true)
+        );
+        assert_eq!(
+            moved(Some(mark(1, 50, 100)), &seen(0..80, 101)),
+            (mark(2, 80, 101), true)
+        );
     }
 
     #[test]
     fn records_without_a_time_never_make_an_incarnation() {
-        let timeless = Seen { first_appended_ms: None, appended_ms: None, ..seen(0..5, 0) };
-        assert_eq!(moved(Some(mark(1, 50, 100)), &timeless), (mark(1, 50, 100), false));
+        let timeless = Seen {
+            first_appended_ms: None,
+            appended_ms: None,
+            ..seen(0..5, 0)
+        };
+        assert_eq!(
+            moved(Some(mark(1, 50, 100)), &timeless),
+            (mark(1, 50, 100), false)
+        );
     }
 
     #[test]
     fn offsets_between_the_mark_and_a_batch_are_a_gap() {
-        let gap = |from, until| Some(Gap { topic: "t".into(), partition: 0, incarnation: 2, from, until });
-        assert_eq!(advance(Some(mark(2, 7, 100)), &seen(9..12, 110)).gap, gap(7, 9));
-        for next in [seen(7..9, 110), seen(5..9, 100), Seen { continues: true, ..seen(9..12, 110) }] {
+        let gap = |from, until| {
+            Some(Gap {
+                topic: "t".into(),
+                partition: 0,
+                incarnation: 2,
+                from,
+                until,
+            })
+        };
+        assert_eq!(
+            advance(Some(mark(2, 7, 100)), &seen(9..12, 110)).gap,
+            gap(7, 9)
+        );
+        for next in [
+            seen(7..9, 110),
+            seen(5..9, 100),
+            Seen {
+                continues: true,
+                ..seen(9..12, 110)
+            },
+        ] {
             assert_eq!(advance(Some(mark(2, 7, 100)), &next).gap, None, "{next:?}");
         }
-        assert_eq!(advance(None, &seen(9..12, 110)).gap, None, "where the first batch begins is the mapping's setting");
-        assert_eq!(advance(Some(mark(1, 7, 100)), &seen(0..5, 110)).gap, None, "the topic was created again");
+        assert_eq!(
+            advance(None, &seen(9..12, 110)).gap,
+            None,
+            "where the first batch begins is the mapping's setting"
+        );
+        assert_eq!(
+            advance(Some(mark(1, 7, 100)), &seen(0..5, 110)).gap,
+            None,
+            "the topic was created again"
+        );
     }
 
     #[test]
     fn what_is_received_once_more_is_a_redelivery() {
-        let range = |from, until| Some(Gap { topic: "t".into(), partition: 0, incarnation: 1, from, until });
-        assert_eq!(advance(Some(mark(1, 50, 100)), &seen(10..20, 90)).redelivered, range(10, 20));
-        assert_eq!(advance(Some(mark(1, 50, 100)), &seen(50..60, 110)).redelivered, None);
-        assert_eq!(advance(Some(mark(1, 50, 100)), &seen(0..60, 110)).redelivered, None, "the topic was created again");
+        let range = |from, until| {
+            Some(Gap {
+                topic: "t".into(),
+                partition: 0,
+                incarnation: 1,
+                from,
+                until,
+            })
+        };
+        assert_eq!(
+            advance(Some(mark(1, 50, 100)), &seen(10..20, 90)).redelivered,
+            range(10, 20)
+        );
+        assert_eq!(
+            advance(Some(mark(1, 50, 100)), &seen(50..60, 110)).redelivered,
+            None
+        );
+        assert_eq!(
+            advance(Some(mark(1, 50, 100)), &seen(0..60, 110)).redelivered,
+            None,
+            "the topic was created again"
+        );
     }
 }

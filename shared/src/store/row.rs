@@ -4,7 +4,9 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::StoreError;
-use crate::message::{CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId};
+use crate::message::{
+    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
+};
 use crate::sale::Status;
 
 /// An order as Postgres holds it. What is optional is missing from a void fence only, unless said otherwise.
@@ -62,11 +64,24 @@ impl OrderRow {
             nonce: nonce(row.try_get("nonce")?)?,
             user: bounded(text("user_id")?.map(UserId::new).transpose())?,
             program: bounded(number("program")?.map(ProgramId::new).transpose())?,
-            category: bounded(row.try_get::<Option<i16>, _>("category")?.map(|n| CategoryNo::new(n as u16)).transpose())?,
-            seats: bounded(seats.into_iter().map(|seat| SeatIndex::new(seat as u32)).collect())?,
+            category: bounded(
+                row.try_get::<Option<i16>, _>("category")?
+                    .map(|n| CategoryNo::new(n as u16))
+                    .transpose(),
+            )?,
+            seats: bounded(
+                seats
+                    .into_iter()
+                    .map(|seat| SeatIndex::new(seat as u32))
+                    .collect(),
+            )?,
             unit_price: bounded(number("unit_price_cents")?.map(Cents::new).transpose())?,
             amount: bounded(number("amount_cents")?.map(Cents::new).transpose())?,
-            idempotency_key: bounded(text("idempotency_key")?.map(IdempotencyKey::new).transpose())?,
+            idempotency_key: bounded(
+                text("idempotency_key")?
+                    .map(IdempotencyKey::new)
+                    .transpose(),
+            )?,
             status: bounded(row.try_get::<&str, _>("status")?.parse())?,
             reason: text("reason")?,
             duplicate_of: bounded(number("duplicate_of")?.map(OrderNumber::new).transpose())?,
@@ -85,5 +100,8 @@ impl OrderRow {
 
 /// Sixteen bytes, as the schema demands.
 pub(super) fn nonce(bytes: &[u8]) -> Result<Nonce, StoreError> {
-    bytes.try_into().map(Nonce::new).map_err(|_| StoreError::corrupt("a stored nonce is not 16 bytes"))
+    bytes
+        .try_into()
+        .map(Nonce::new)
+        .map_err(|_| StoreError::corrupt("a stored nonce is not 16 bytes"))
 }

@@ -20,10 +20,16 @@ impl Store {
 
     /// Up to `limit` orders whose last change the gate may not know, ascending by number from above `after` on: to be settled by what the
     /// row says, then [`Store::clear_dirty`]. Batches that create left unsettled for more than ten seconds are counted in.
-    pub async fn dirty(&self, after: Option<OrderNumber>, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
+    pub async fn dirty(
+        &self,
+        after: Option<OrderNumber>,
+        limit: u32,
+    ) -> Result<Vec<OrderRow>, StoreError> {
         let mut repeat = Repeat::default();
         loop {
-            let query = sqlx::query(include_str!("sql/unsettled_adopt.sql")).bind(ADOPT_AFTER_MS).bind(ADOPT_MOST);
+            let query = sqlx::query(include_str!("sql/unsettled_adopt.sql"))
+                .bind(ADOPT_AFTER_MS)
+                .bind(ADOPT_MOST);
             let result = query.execute(&self.pool).await.map_err(StoreError::from);
             if !repeat.again(&result) {
                 result?;
@@ -31,16 +37,23 @@ impl Store {
             }
         }
         let after = after.map_or(0, OrderNumber::get);
-        let query = sqlx::query(include_str!("sql/orders_dirty.sql")).bind(after).bind(i64::from(limit));
+        let query = sqlx::query(include_str!("sql/orders_dirty.sql"))
+            .bind(after)
+            .bind(i64::from(limit));
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
     /// The gate knows these versions of these orders. An order changed since stays dirty. Returns how many became clean.
     pub async fn clear_dirty(&self, settled: &[(OrderNumber, i64)]) -> Result<u64, StoreError> {
-        let (numbers, versions): (Vec<_>, Vec<_>) = settled.iter().map(|(number, version)| (number.get(), *version)).unzip();
+        let (numbers, versions): (Vec<_>, Vec<_>) = settled
+            .iter()
+            .map(|(number, version)| (number.get(), *version))
+            .unzip();
         let mut repeat = Repeat::default();
         loop {
-            let query = sqlx::query(include_str!("sql/dirty_clear.sql")).bind(&numbers).bind(&versions);
+            let query = sqlx::query(include_str!("sql/dirty_clear.sql"))
+                .bind(&numbers)
+                .bind(&versions);
             let result = query.execute(&self.pool).await.map_err(StoreError::from);
             if !repeat.again(&result) {
                 return Ok(result?.rows_affected());
@@ -49,11 +62,17 @@ impl Store {
     }
 
     /// The gate knows all orders of a batch but these, which become dirty one by one.
-    pub async fn clear_batch(&self, batch: UnsettledBatch, failed: &[OrderNumber]) -> Result<(), StoreError> {
+    pub async fn clear_batch(
+        &self,
+        batch: UnsettledBatch,
+        failed: &[OrderNumber],
+    ) -> Result<(), StoreError> {
         let failed: Vec<_> = failed.iter().map(|number| number.get()).collect();
         let mut repeat = Repeat::default();
         loop {
-            let query = sqlx::query(include_str!("sql/unsettled_clear.sql")).bind(batch.0).bind(&failed);
+            let query = sqlx::query(include_str!("sql/unsettled_clear.sql"))
+                .bind(batch.0)
+                .bind(&failed);
             let result = query.execute(&self.pool).await.map_err(StoreError::from);
             if !repeat.again(&result) {
                 return result.map(|_| ());
@@ -62,7 +81,12 @@ impl Store {
     }
 
     /// The orders that hold seats of a program from `first` to `last`.
-    pub async fn holders(&self, program: ProgramId, first: SeatIndex, last: SeatIndex) -> Result<Vec<OrderNumber>, StoreError> {
+    pub async fn holders(
+        &self,
+        program: ProgramId,
+        first: SeatIndex,
+        last: SeatIndex,
+    ) -> Result<Vec<OrderNumber>, StoreError> {
         let query = sqlx::query_scalar(include_str!("sql/seats_held.sql"))
             .bind(program.get())
             .bind(first.get() as i32)
@@ -79,16 +103,24 @@ impl Store {
 
     /// Notes where a round of the sweep goes on, for the next process that sweeps.
     pub async fn note_sweep_position(&self, round: &str, position: &str) -> Result<(), StoreError> {
-        sqlx::query(include_str!("sql/sweep_position_note.sql")).bind(round).bind(position).execute(&self.pool).await?;
+        sqlx::query(include_str!("sql/sweep_position_note.sql"))
+            .bind(round)
+            .bind(position)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
     /// Looks for payments that wait for an order which is stored meanwhile, up to `limit` of them, oldest first. Returns the orders that
     /// became paid by it.
     pub async fn sweep_payments(&self, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
-        let query = sqlx::query_scalar(include_str!("sql/payments_matchable.sql")).bind(i64::from(limit));
+        let query =
+            sqlx::query_scalar(include_str!("sql/payments_matchable.sql")).bind(i64::from(limit));
         let numbers: Vec<i64> = query.fetch_one(&self.pool).await?;
-        let numbers = numbers.into_iter().map(OrderNumber::new).collect::<Result<Vec<_>, _>>();
+        let numbers = numbers
+            .into_iter()
+            .map(OrderNumber::new)
+            .collect::<Result<Vec<_>, _>>();
         self.match_payments(&bounded(numbers)?).await
     }
 }

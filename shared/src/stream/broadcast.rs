@@ -67,7 +67,13 @@ impl BroadcastReader {
     pub async fn open(link: Link, names: &Names, stream: &str) -> Result<Self, LinkError> {
         let (waiting, key) = (link.waiting(), names.stream(stream));
         let position = Position::resolve(&link, &key).await?;
-        Ok(Self { link, waiting, key, position, gap: None })
+        Ok(Self {
+            link,
+            waiting,
+            key,
+            position,
+            gap: None,
+        })
     }
 
     /// The next entries, or word of a gap. Waits at most `block` for something to come.
@@ -86,12 +92,17 @@ impl BroadcastReader {
         }
         self.position = Position::resolve(&self.link, &self.key).await?;
         // Only now: had the lines above failed, the gap would still have to be told.
-        Ok(self.gap.take().map_or(Heard::Entries(Vec::new()), Heard::Gap))
+        Ok(self
+            .gap
+            .take()
+            .map_or(Heard::Entries(Vec::new()), Heard::Gap))
     }
 
     async fn look(&mut self, block: Duration) -> Result<Look, LinkError> {
         let wake = wake(&self.key, self.position.id, block);
-        let call = Call::new(&scripts::BROADCAST_LOOK, &self.key).arg(self.position.id).arg(BATCH);
+        let call = Call::new(&scripts::BROADCAST_LOOK, &self.key)
+            .arg(self.position.id)
+            .arg(BATCH);
         // What woke us is read again by the script, in one step with what tells whether it is all.
         let (woken, reply) = self.waiting.run(wake, block, Some(call)).await?;
         woken.extract_error()?;
@@ -103,7 +114,11 @@ impl BroadcastReader {
 impl Position {
     async fn resolve(link: &Link, key: &str) -> Result<Self, LinkError> {
         let mut reply = link.run(Call::new(&scripts::BROADCAST_OPEN, key)).await?;
-        Ok(Self { replid: reply.word()?, id: reply.parse()?, added: reply.parse()? })
+        Ok(Self {
+            replid: reply.word()?,
+            id: reply.parse()?,
+            added: reply.parse()?,
+        })
     }
 
     /// The position after what was seen; or the gap, if that was not everything.
@@ -116,7 +131,9 @@ impl Position {
         if look.replid != self.replid {
             return Err(Gap::ServerChanged);
         }
-        let Some(state) = &look.state else { return Err(Gap::Deleted) };
+        let Some(state) = &look.state else {
+            return Err(Gap::Deleted);
+        };
         if state.last < self.id {
             return Err(Gap::WentBack);
         }
@@ -132,7 +149,11 @@ impl Position {
             return Err(Gap::Missed);
         }
         let id = look.entries.last().map_or(self.id, |entry| entry.id);
-        Ok(Self { replid: self.replid.clone(), id, added })
+        Ok(Self {
+            replid: self.replid.clone(),
+            id,
+            added,
+        })
     }
 }
 
@@ -157,14 +178,28 @@ impl Look {
     fn read(reply: &mut Reply) -> Result<Self, LinkError> {
         let replid = reply.word()?;
         if reply.left() == 0 {
-            return Ok(Self { replid, state: None, entries: Vec::new() });
+            return Ok(Self {
+                replid,
+                state: None,
+                entries: Vec::new(),
+            });
         }
         let (last, added, held) = (reply.parse()?, reply.parse()?, reply.parse()?);
-        let state = State { last, added, held, first: reply.parse()?, deleted: reply.parse()? };
+        let state = State {
+            last,
+            added,
+            held,
+            first: reply.parse()?,
+            deleted: reply.parse()?,
+        };
         let mut entries = Vec::with_capacity(reply.left() / 2);
         while reply.left() > 0 {
             entries.push(Entry::read(reply)?);
         }
-        Ok(Self { replid, state: Some(state), entries })
+        Ok(Self {
+            replid,
+            state: Some(state),
+            entries,
+        })
     }
 }

@@ -29,9 +29,15 @@ impl FromStr for EntryId {
     fn from_str(text: &str) -> Result<Self, BadValue> {
         let parse = || {
             let (ms, seq) = text.split_once('-')?;
-            Some(Self { ms: ms.parse().ok()?, seq: seq.parse().ok()? })
+            Some(Self {
+                ms: ms.parse().ok()?,
+                seq: seq.parse().ok()?,
+            })
         };
-        parse().ok_or(BadValue { what: "entry id", rule: "milliseconds, '-', number" })
+        parse().ok_or(BadValue {
+            what: "entry id",
+            rule: "milliseconds, '-', number",
+        })
     }
 }
 
@@ -81,7 +87,15 @@ mod tests {
         let id = |text: &str| text.parse::<EntryId>().expect("an id");
         assert!(id("9-10") > id("9-9") && id("10-0") > id("9-18446744073709551615"));
         assert_eq!(id("1795371222316-3").to_string(), "1795371222316-3");
-        for bad in ["", "5", "5-", "-5", "a-1", "1-1-1", "18446744073709551616-0"] {
+        for bad in [
+            "",
+            "5",
+            "5-",
+            "-5",
+            "a-1",
+            "1-1-1",
+            "18446744073709551616-0",
+        ] {
             assert!(bad.parse::<EntryId>().is_err(), "{bad:?} was taken");
         }
     }
@@ -89,8 +103,18 @@ mod tests {
     #[test]
     fn a_field_is_found_by_its_name_unless_it_is_no_text() {
         let field = |name: &str, value: &[u8]| (name.as_bytes().to_vec(), value.to_vec());
-        let fields = vec![field("id", b"17"), field("raw", b"\xff"), field("id", b"18")];
-        let entry = Entry { id: EntryId::default(), fields };
-        assert_eq!((entry.text("id"), entry.text("raw"), entry.text("none")), (Some("17"), None, None));
+        let fields = vec![
+            field("id", b"17"),
+            field("raw", b"\xff"),
+            field("id", b"18"),
+        ];
+        let entry = Entry {
+            id: EntryId::default(),
+            fields,
+        };
+        assert_eq!(
+            (entry.text("id"), entry.text("raw"), entry.text("none")),
+            (Some("17"), None, None)
+        );
     }
 }

@@ -13,7 +13,11 @@ use super::entry::{Entry, EntryId};
 use super::scripts;
 
 /// Between attempts to read from a Redis that is away.
-const BACKOFF: Backoff = Backoff { base: Duration::from_millis(50), cap: Duration::from_secs(2), max_attempts: None };
+const BACKOFF: Backoff = Backoff {
+    base: Duration::from_millis(50),
+    cap: Duration::from_secs(2),
+    max_attempts: None,
+};
 /// How long a consumer that waits in order looks away while another consumer has a batch under way.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
@@ -86,7 +90,14 @@ enum Read {
 
 impl GroupReader {
     /// A consumer under a name that no other uses. Group and stream are made at the first read.
-    pub fn open(link: Link, names: &Names, stream: &str, group: &str, consumer: &str, settings: GroupSettings) -> Self {
+    pub fn open(
+        link: Link,
+        names: &Names,
+        stream: &str,
+        group: &str,
+        consumer: &str,
+        settings: GroupSettings,
+    ) -> Self {
         Self {
             waiting: link.waiting(),
             link,
@@ -142,7 +153,11 @@ impl GroupReader {
                 return Ok(entries);
             }
         }
-        let read = if self.settings.ordered { self.read_in_order(block).await? } else { self.read_new(block).await? };
+        let read = if self.settings.ordered {
+            self.read_in_order(block).await?
+        } else {
+            self.read_new(block).await?
+        };
         match read {
             Read::Entries(entries) => return Ok(entries),
             Read::Busy => tokio::time::sleep(BUSY_PAUSE.min(block)).await,
@@ -153,8 +168,18 @@ impl GroupReader {
 
     /// Takes over what other consumers have held too long. Normally [`Self::read`] does it, several times within the idle time.
     pub async fn take_over(&mut self) -> Result<Vec<Delivery>, LinkError> {
-        let GroupSettings { batch, idle, max_deliveries, forget, .. } = &self.settings;
-        let call = self.call(&scripts::GROUP_TAKE_OVER).arg(idle.as_millis() as u64).arg(*batch).arg(*max_deliveries);
+        let GroupSettings {
+            batch,
+            idle,
+            max_deliveries,
+            forget,
+            ..
+        } = &self.settings;
+        let call = self
+            .call(&scripts::GROUP_TAKE_OVER)
+            .arg(idle.as_millis() as u64)
+            .arg(*batch)
+            .arg(*max_deliveries);
         let call = call.arg(self.take_over_from).arg(forget.as_millis() as u64);
         let mut reply = self.link.run(call).await?;
         if reply.left() == 0 {
@@ -167,7 +192,10 @@ impl GroupReader {
         let mut entries = Vec::with_capacity(reply.left() / 3);
         while reply.left() > 0 {
             let deliveries = reply.parse()?;
-            entries.push(Delivery { entry: Entry::read(&mut reply)?, deliveries });
+            entries.push(Delivery {
+                entry: Entry::read(&mut reply)?,
+                deliveries,
+            });
         }
         if entries.is_empty() && self.take_over_from == EntryId::default() {
             // Seen to the end: several looks within the idle time find a dead consumer's entries soon after they are due.
@@ -208,8 +236,18 @@ impl GroupReader {
 
     async fn read_new(&mut self, block: Duration) -> Result<Read, LinkError> {
         let mut command = cmd("XREADGROUP");
-        command.arg("GROUP").arg(&self.group).arg(&self.consumer).arg("COUNT").arg(self.settings.batch);
-        command.arg("BLOCK").arg(wait_ms(block)).arg("STREAMS").arg(&self.key).arg(">");
+        command
+            .arg("GROUP")
+            .arg(&self.group)
+            .arg(&self.consumer)
+            .arg("COUNT")
+            .arg(self.settings.batch);
+        command
+            .arg("BLOCK")
+            .arg(wait_ms(block))
+            .arg("STREAMS")
+            .arg(&self.key)
+            .arg(">");
         let (value, _) = self.waiting.run(command, block, None).await?;
         if let Value::ServerError(error) = &value
             && (error.code() == "NOGROUP" || stream_is_gone(error))
@@ -222,7 +260,10 @@ impl GroupReader {
             let _its_key = stream.bytes();
             let mut list = stream.nested()?;
             while let Some(mut entry) = list.next_nested()? {
-                entries.push(Delivery { entry: Entry::read(&mut entry)?, deliveries: 1 });
+                entries.push(Delivery {
+                    entry: Entry::read(&mut entry)?,
+                    deliveries: 1,
+                });
             }
         }
         Ok(Read::Entries(entries))
@@ -252,7 +293,10 @@ impl GroupReader {
             Some("NEW") => {
                 let mut entries = Vec::with_capacity(reply.left() / 2);
                 while reply.left() > 0 {
-                    entries.push(Delivery { entry: Entry::read(&mut reply)?, deliveries: 1 });
+                    entries.push(Delivery {
+                        entry: Entry::read(&mut reply)?,
+                        deliveries: 1,
+                    });
                 }
                 Ok(Read::Entries(entries))
             }
@@ -261,14 +305,23 @@ impl GroupReader {
     }
 
     pub(super) fn call(&self, script: &'static crate::link::Script) -> Call {
-        Call::new(script, &self.key).arg(&self.group).arg(&self.consumer)
+        Call::new(script, &self.key)
+            .arg(&self.group)
+            .arg(&self.consumer)
     }
 }
 
 /// A read that only waits: until there is an entry behind `id`.
 pub(super) fn wake(key: &str, id: EntryId, block: Duration) -> Cmd {
     let mut command = cmd("XREAD");
-    command.arg("COUNT").arg(1).arg("BLOCK").arg(wait_ms(block)).arg("STREAMS").arg(key).arg(id);
+    command
+        .arg("COUNT")
+        .arg(1)
+        .arg("BLOCK")
+        .arg(wait_ms(block))
+        .arg("STREAMS")
+        .arg(key)
+        .arg(id);
     command
 }
 

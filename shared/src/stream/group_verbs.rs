@@ -31,7 +31,10 @@ impl GroupReader {
         let mut command = cmd("XACK");
         command.arg(&self.key).arg(&self.group).arg(ids);
         let mut replies = self.link.read("XACK", vec![command]).await?;
-        replies.pop().ok_or_else(|| LinkError::Protocol("no answer to XACK".into()))?.parse()
+        replies
+            .pop()
+            .ok_or_else(|| LinkError::Protocol("no answer to XACK".into()))?
+            .parse()
     }
 
     /// Sets entries aside that nobody can handle, each with the reason, for a person to look at: into `{stream}-dead`, and
@@ -61,7 +64,9 @@ impl GroupReader {
     /// Leaves the group. What is still held is given back: others may take it over at once, and this delivery does not count.
     /// Answers how many entries that were.
     pub async fn leave(&self) -> Result<u64, LinkError> {
-        let call = self.call(&scripts::GROUP_LEAVE).arg(self.settings.idle.as_millis() as u64);
+        let call = self
+            .call(&scripts::GROUP_LEAVE)
+            .arg(self.settings.idle.as_millis() as u64);
         self.link.run(call).await?.parse()
     }
 
@@ -69,7 +74,11 @@ impl GroupReader {
     pub async fn state(&self) -> Result<GroupState, LinkError> {
         let mut reply = self.link.run(self.call(&scripts::GROUP_STATE)).await?;
         let (pending, lag) = (reply.parse()?, reply.parse_some()?);
-        Ok(GroupState { pending, lag, oldest_pending: reply.parse_some()?.map(Duration::from_millis) })
+        Ok(GroupState {
+            pending,
+            lag,
+            oldest_pending: reply.parse_some()?.map(Duration::from_millis),
+        })
     }
 
     async fn flags(&self, call: Call, asked: usize) -> Result<Vec<bool>, LinkError> {

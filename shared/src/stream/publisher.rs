@@ -21,7 +21,10 @@ impl Bounds {
         if most >= keep.saturating_add(200) && most <= 1 << 50 {
             Ok(Self { keep, most })
         } else {
-            Err(BadValue { what: "bounds of a stream", rule: "the most entries at least 200 above those kept" })
+            Err(BadValue {
+                what: "bounds of a stream",
+                rule: "the most entries at least 200 above those kept",
+            })
         }
     }
 }
@@ -53,14 +56,20 @@ pub struct Publisher {
 impl Publisher {
     /// To the stream of a name. It needs no creating.
     pub fn new(link: Link, names: &Names, stream: &str, bounds: Bounds) -> Self {
-        Self { link, key: names.stream(stream), bounds }
+        Self {
+            link,
+            key: names.stream(stream),
+            bounds,
+        }
     }
 
     /// Adds an entry of these fields, at least one. At least once: where an answer is lost it may be added twice.
     ///
     /// A full stream raises the alarm `stream_full`.
     pub async fn publish(&self, fields: &[(&str, &str)]) -> Result<Published, LinkError> {
-        let mut call = Call::new(&scripts::PUBLISH, &self.key).arg(self.bounds.keep).arg(self.bounds.most);
+        let mut call = Call::new(&scripts::PUBLISH, &self.key)
+            .arg(self.bounds.keep)
+            .arg(self.bounds.most);
         for (name, value) in fields {
             call.push(*name);
             call.push(*value);

@@ -4,8 +4,11 @@ use std::sync::LazyLock;
 
 use crate::link::{self, Script};
 
-const FRAGMENTS: [(&str, &str); 3] =
-    [("stream/ids", include_str!("lua/ids.lua")), ("stream/group", include_str!("lua/group.lua")), link::SERVER_FRAGMENT];
+const FRAGMENTS: [(&str, &str); 3] = [
+    ("stream/ids", include_str!("lua/ids.lua")),
+    ("stream/group", include_str!("lua/group.lua")),
+    link::SERVER_FRAGMENT,
+];
 
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {
@@ -39,7 +42,9 @@ mod tests {
         for script in ALL {
             let first = script.source().lines().next().unwrap_or_default();
             match script.name() {
-                "stream/broadcast_look" | "stream/group_state" => assert_eq!(first, "#!lua flags=no-writes"),
+                "stream/broadcast_look" | "stream/group_state" => {
+                    assert_eq!(first, "#!lua flags=no-writes")
+                }
                 name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
             }
         }

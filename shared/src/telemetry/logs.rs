@@ -21,7 +21,8 @@ fn filter(reader: &Reader) -> EnvFilter {
     for variable in ["RUST_LOG", "LOG_LEVEL"] {
         if let Some(text) = reader.optional_text(variable) {
             return EnvFilter::try_new(&text).unwrap_or_else(|_| {
-                let allowed = "error, warn, info, debug, trace or off, or a list such as info,shared=debug";
+                let allowed =
+                    "error, warn, info, debug, trace or off, or a list such as info,shared=debug";
                 reader.refuse(variable, format_args!("is {text:?}"), allowed);
                 EnvFilter::new("info")
             });
@@ -56,7 +57,10 @@ mod tests {
 
     impl Write for Lines {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().expect("no writer panics").extend_from_slice(bytes);
+            self.0
+                .lock()
+                .expect("no writer panics")
+                .extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -71,7 +75,9 @@ mod tests {
         tracing::subscriber::with_default(subscriber(filter, move || writer.clone()), events);
         let bytes = lines.0.lock().expect("no writer panics").clone();
         let text = String::from_utf8(bytes).expect("UTF-8");
-        text.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+            .collect()
     }
 
     #[test]
@@ -85,15 +91,24 @@ mod tests {
         assert_eq!(line["level"], "INFO");
         assert_eq!(line["message"], "order stored");
         assert_eq!(line["target"], "shared::telemetry::logs::tests");
-        assert_eq!((&line["order"], &line["program"], &line["trace"]), (&"17".into(), &4.into(), &"00-ab".into()));
-        assert!(line["timestamp"].as_str().is_some_and(|t| t.ends_with('Z')), "{line}");
+        assert_eq!(
+            (&line["order"], &line["program"], &line["trace"]),
+            (&"17".into(), &4.into(), &"00-ab".into())
+        );
+        assert!(
+            line["timestamp"].as_str().is_some_and(|t| t.ends_with('Z')),
+            "{line}"
+        );
     }
 
     #[test]
     fn rust_log_wins_over_log_level() {
         let reader = Reader::new([("RUST_LOG", "error"), ("LOG_LEVEL", "trace")]);
         assert_eq!(filter(&reader).to_string(), "error");
-        assert_eq!(filter(&Reader::new([("LOG_LEVEL", "debug")])).to_string(), "debug");
+        assert_eq!(
+            filter(&Reader::new([("LOG_LEVEL", "debug")])).to_string(),
+            "debug"
+        );
         assert_eq!(filter(&Reader::new::<&str, &str>([])).to_string(), "info");
     }
 
@@ -102,7 +117,13 @@ mod tests {
         let reader = Reader::new([("RUST_LOG", "shared=loud")]);
         let _ = filter(&reader);
         let _ = reader.names();
-        let problems = reader.finish(|| Some(())).expect_err("two problems").to_string();
-        assert!(problems.contains("RUST_LOG") && problems.contains("ENV_PREFIX"), "{problems}");
+        let problems = reader
+            .finish(|| Some(()))
+            .expect_err("two problems")
+            .to_string();
+        assert!(
+            problems.contains("RUST_LOG") && problems.contains("ENV_PREFIX"),
+            "{problems}"
+        );
     }
 }

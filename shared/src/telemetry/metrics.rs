@@ -20,7 +20,10 @@ impl MetricLine {
     /// An empty line of an environment.
     pub fn new(names: &Names) -> Self {
         let members = Map::from_iter([("EnvPrefix".to_owned(), names.prefix().into())]);
-        Self { declared: Vec::new(), members }
+        Self {
+            declared: Vec::new(),
+            members,
+        }
     }
 
     /// Adds a count.
@@ -44,7 +47,11 @@ impl MetricLine {
 
     fn metric(mut self, name: &'static str, unit: &'static str, value: Number) -> Self {
         // A name given twice is declared once, with its last value.
-        if self.members.insert(name.to_owned(), Value::Number(value)).is_none() {
+        if self
+            .members
+            .insert(name.to_owned(), Value::Number(value))
+            .is_none()
+        {
             self.declared.push(json!({ "Name": name, "Unit": unit }));
         }
         self
@@ -54,7 +61,10 @@ impl MetricLine {
     pub fn render(&self, at_ms: u64) -> String {
         let mut line = self.members.clone();
         let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["EnvPrefix"]], "Metrics": self.declared });
-        line.insert("_aws".to_owned(), json!({ "Timestamp": at_ms, "CloudWatchMetrics": [directive] }));
+        line.insert(
+            "_aws".to_owned(),
+            json!({ "Timestamp": at_ms, "CloudWatchMetrics": [directive] }),
+        );
         Value::Object(line).to_string()
     }
 
@@ -67,7 +77,9 @@ impl MetricLine {
         if self.declared.is_empty() {
             return;
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let line = self.render(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)) + "\n";
         // Nobody can be told that standard output is gone.
         let _ = std::io::stdout().lock().write_all(line.as_bytes());
@@ -81,7 +93,10 @@ mod tests {
     #[test]
     fn a_line_declares_each_metric_it_carries_under_the_environment() {
         let names = Names::new("demo").expect("valid");
-        let line = MetricLine::new(&names).count("OrdersStored", 3).milliseconds("BatchTime", 1.5).field("topic", "demo-a");
+        let line = MetricLine::new(&names)
+            .count("OrdersStored", 3)
+            .milliseconds("BatchTime", 1.5)
+            .field("topic", "demo-a");
         let line: Value = serde_json::from_str(&line.render(1_700_000_000_000)).expect("JSON");
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(line["_aws"]["Timestamp"], 1_700_000_000_000_u64);
@@ -89,17 +104,39 @@ mod tests {
         assert_eq!(directive["Dimensions"], json!([["EnvPrefix"]]));
         assert_eq!(line["EnvPrefix"], "demo");
         assert_eq!(line["topic"], "demo-a");
-        let units: Vec<_> = directive["Metrics"].as_array().expect("a list").iter().map(|m| (&m["Name"], &m["Unit"])).collect();
-        assert_eq!(units, [(&"OrdersStored".into(), &"Count".into()), (&"BatchTime".into(), &"Milliseconds".into())]);
-        assert_eq!((&line["OrdersStored"], &line["BatchTime"]), (&3.into(), &1.5.into()));
+        let units: Vec<_> = directive["Metrics"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|m| (&m["Name"], &m["Unit"]))
+            .collect();
+        assert_eq!(
+            units,
+            [
+                (&"OrdersStored".into(), &"Count".into()),
+                (&"BatchTime".into(), &"Milliseconds".into())
+            ]
+        );
+        assert_eq!(
+            (&line["OrdersStored"], &line["BatchTime"]),
+            (&3.into(), &1.5.into())
+        );
     }
 
     #[test]
     fn a_metric_given_twice_is_declared_once_and_what_is_no_number_not_at_all() {
         let names = Names::new("demo").expect("valid");
-        let line = MetricLine::new(&names).count("Parked", 1).count("Parked", 2).milliseconds("Lag", f64::NAN);
+        let line = MetricLine::new(&names)
+            .count("Parked", 1)
+            .count("Parked", 2)
+            .milliseconds("Lag", f64::NAN);
         let line: Value = serde_json::from_str(&line.render(0)).expect("JSON");
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().map(Vec::len), Some(1));
+        assert_eq!(
+            line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+                .as_array()
+                .map(Vec::len),
+            Some(1)
+        );
         assert_eq!(line["Parked"], 2);
         assert!(line.get("Lag").is_none());
     }

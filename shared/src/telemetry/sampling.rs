@@ -42,12 +42,18 @@ impl Sampler {
     /// random bits.
     pub fn place(self, traceparent: Option<&str>, random_trace: u128, random_span: u64) -> Place {
         let parent = traceparent.and_then(|text| text.parse::<TraceContext>().ok());
-        let context = parent.map_or_else(|| TraceContext::begin(random_trace, random_span), |parent| parent.child(random_span));
+        let context = parent.map_or_else(
+            || TraceContext::begin(random_trace, random_span),
+            |parent| parent.child(random_span),
+        );
         let kept = match parent {
             Some(parent) if self.by_parent => parent.is_sampled(),
             _ => self.keeps(context.trace()),
         };
-        Place { context: context.with_sampled(kept), parent }
+        Place {
+            context: context.with_sampled(kept),
+            parent,
+        }
     }
 
     const fn keeps(self, trace: u128) -> bool {
@@ -61,7 +67,11 @@ fn share(reader: &Reader) -> Option<u64> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..=1.0).contains(&share) => Some((share * WHOLE as f64) as u64),
         _ => {
-            reader.refuse(ARGUMENT, format_args!("is {text:?}"), "a share from 0 to 1, such as 0.1");
+            reader.refuse(
+                ARGUMENT,
+                format_args!("is {text:?}"),
+                "a share from 0 to 1, such as 0.1",
+            );
             None
         }
     }
@@ -87,17 +97,36 @@ mod tests {
         let sampler = sampler(&[]);
         let place = sampler.place(Some(CALLER), 1, 7);
         assert_eq!(place.parent.map(|p| p.to_string()).as_deref(), Some(CALLER));
-        assert_eq!(place.context.to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000007-01");
+        assert_eq!(
+            place.context.to_string(),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000007-01"
+        );
         assert!(!sampler.place(Some(NOT_KEPT), 1, 7).context.is_sampled());
         for bad in [None, Some("none")] {
-            assert_eq!(sampler.place(bad, 5, 7), Place { context: TraceContext::begin(5, 7), parent: None });
+            assert_eq!(
+                sampler.place(bad, 5, 7),
+                Place {
+                    context: TraceContext::begin(5, 7),
+                    parent: None
+                }
+            );
         }
     }
 
     #[test]
     fn a_sampler_of_its_own_mind_does_not_ask_the_caller() {
-        assert!(sampler(&[(SAMPLER, "always_on")]).place(Some(NOT_KEPT), 1, 7).context.is_sampled());
-        assert!(!sampler(&[(SAMPLER, "always_off")]).place(Some(CALLER), 1, 7).context.is_sampled());
+        assert!(
+            sampler(&[(SAMPLER, "always_on")])
+                .place(Some(NOT_KEPT), 1, 7)
+                .context
+                .is_sampled()
+        );
+        assert!(
+            !sampler(&[(SAMPLER, "always_off")])
+                .place(Some(CALLER), 1, 7)
+                .context
+                .is_sampled()
+        );
         let off = sampler(&[(SAMPLER, "parentbased_always_off")]);
         assert!(off.place(Some(CALLER), 1, 7).context.is_sampled());
         assert!(!off.place(None, 1, 7).context.is_sampled());
@@ -107,7 +136,11 @@ mod tests {
     fn what_is_no_sampler_and_no_share_is_reported_with_the_other_problems() {
         let reader = Reader::new([(SAMPLER, "jaeger_remote")]);
         assert_eq!(Sampler::read(&reader), None);
-        assert!(reader.finish(|| Some(())).is_err_and(|e| e.to_string().contains("parentbased_")));
+        assert!(
+            reader
+                .finish(|| Some(()))
+                .is_err_and(|e| e.to_string().contains("parentbased_"))
+        );
         for bad in ["2", "-0.1", "NaN", "some"] {
             let reader = Reader::new([(SAMPLER, "traceidratio"), (ARGUMENT, bad)]);
             assert_eq!(Sampler::read(&reader), None, "{bad}");

@@ -82,8 +82,21 @@ pub struct Span {
 
 impl Span {
     /// A span of which nothing more is known.
-    pub fn new(place: Place, kind: Kind, name: impl Into<Cow<'static, str>>, took: (SystemTime, SystemTime)) -> Self {
-        Self { place, kind, name: name.into(), took, attributes: Vec::new(), link: None, error: None }
+    pub fn new(
+        place: Place,
+        kind: Kind,
+        name: impl Into<Cow<'static, str>>,
+        took: (SystemTime, SystemTime),
+    ) -> Self {
+        Self {
+            place,
+            kind,
+            name: name.into(),
+            took,
+            attributes: Vec::new(),
+            link: None,
+            error: None,
+        }
     }
 
     /// The same with one more attribute.
@@ -105,11 +118,18 @@ impl Span {
     /// The same, failed: `kind` is a word for programs, `why` a sentence for people.
     #[must_use]
     pub fn failed(self, kind: impl Into<Value>, why: impl Into<String>) -> Self {
-        Self { error: Some(why.into()), ..self }.with(super::attributes::ERROR_TYPE, kind)
+        Self {
+            error: Some(why.into()),
+            ..self
+        }
+        .with(super::attributes::ERROR_TYPE, kind)
     }
 
     /// The value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&Value> {
-        self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+        self.attributes
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
     }
 }

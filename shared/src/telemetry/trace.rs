@@ -16,13 +16,20 @@ pub struct TraceContext {
 impl TraceContext {
     /// Begins a trace from random bits. Neither identity may be zero, so a zero becomes one.
     pub const fn begin(trace: u128, span: u64) -> Self {
-        Self { trace: if trace == 0 { 1 } else { trace }, span: if span == 0 { 1 } else { span }, sampled: true }
+        Self {
+            trace: if trace == 0 { 1 } else { trace },
+            span: if span == 0 { 1 } else { span },
+            sampled: true,
+        }
     }
 
     /// The same trace with a span of its own, from random bits.
     #[must_use]
     pub const fn child(self, span: u64) -> Self {
-        Self { span: if span == 0 { 1 } else { span }, ..self }
+        Self {
+            span: if span == 0 { 1 } else { span },
+            ..self
+        }
     }
 
     /// The trace's identity.
@@ -47,7 +54,11 @@ impl TraceContext {
     }
 
     /// The caller's trace if it sent a valid one, else a new one; the span is new either way. An invalid header is never an error.
-    pub fn continue_or_begin(traceparent: Option<&str>, random_trace: u128, random_span: u64) -> Self {
+    pub fn continue_or_begin(
+        traceparent: Option<&str>,
+        random_trace: u128,
+        random_span: u64,
+    ) -> Self {
         match traceparent.and_then(|text| text.parse::<Self>().ok()) {
             Some(parent) => parent.child(random_span),
             None => Self::begin(random_trace, random_span),
@@ -63,7 +74,13 @@ impl TraceContext {
 /// As the `traceparent` header.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace, self.span, u8::from(self.sampled))
+        write!(
+            f,
+            "00-{:032x}-{:016x}-{:02x}",
+            self.trace,
+            self.span,
+            u8::from(self.sampled)
+        )
     }
 }
 
@@ -72,8 +89,10 @@ impl FromStr for TraceContext {
 
     /// Reads version 00, and of later versions the part that version 00 knows, as the standard asks.
     fn from_str(text: &str) -> Result<Self, BadValue> {
-        parse(text)
-            .ok_or(BadValue { what: "traceparent", rule: "00-, 32 hex digits, -, 16 hex digits, -, 2 hex digits; not all zero" })
+        parse(text).ok_or(BadValue {
+            what: "traceparent",
+            rule: "00-, 32 hex digits, -, 16 hex digits, -, 2 hex digits; not all zero",
+        })
     }
 }
 
@@ -89,7 +108,11 @@ fn parse(text: &str) -> Option<TraceContext> {
     if version == 0xff || (version == 0 && more) || trace == 0 || span == 0 {
         return None;
     }
-    Some(TraceContext { trace, span: span as u64, sampled: flags & 1 == 1 })
+    Some(TraceContext {
+        trace,
+        span: span as u64,
+        sampled: flags & 1 == 1,
+    })
 }
 
 #[cfg(test)]
@@ -116,13 +139,20 @@ mod tests {
     #[test]
     fn the_standards_sample_keeps_its_trace_under_a_new_span() {
         let child = TraceContext::continue_or_begin(Some(SAMPLE), 7, 0xab);
-        assert_eq!(child.to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00000000000000ab-01");
+        assert_eq!(
+            child.to_string(),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00000000000000ab-01"
+        );
         assert_eq!(child.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
     }
 
     #[test]
     fn a_later_version_is_read_as_far_as_it_is_known() {
-        assert!(format!("cc{}-what-else", &SAMPLE[2..]).parse::<TraceContext>().is_ok());
+        assert!(
+            format!("cc{}-what-else", &SAMPLE[2..])
+                .parse::<TraceContext>()
+                .is_ok()
+        );
     }
 
     #[test]
@@ -134,10 +164,16 @@ mod tests {
             &format!("ff{}", &SAMPLE[2..]),
             &format!("{SAMPLE}-more"),
             &SAMPLE.replace("00f067aa0ba902b7", "0000000000000000"),
-            &SAMPLE.replace("4bf92f3577b34da6a3ce929d0e0e4736", "00000000000000000000000000000000"),
+            &SAMPLE.replace(
+                "4bf92f3577b34da6a3ce929d0e0e4736",
+                "00000000000000000000000000000000",
+            ),
         ] {
             assert!(bad.parse::<TraceContext>().is_err(), "{bad:?} was taken");
-            assert_eq!(TraceContext::continue_or_begin(Some(bad), 7, 8), TraceContext::begin(7, 8));
+            assert_eq!(
+                TraceContext::continue_or_begin(Some(bad), 7, 8),
+                TraceContext::begin(7, 8)
+            );
         }
     }
 }

@@ -26,6 +26,8 @@ impl Backoff {
         let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
         let ceiling = self.base.saturating_mul(factor).min(self.cap);
         let nanos = (ceiling.as_nanos() * u128::from(random)) >> 64;
-        Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+        Some(Duration::from_nanos(
+            u64::try_from(nanos).unwrap_or(u64::MAX),
+        ))
     }
 }

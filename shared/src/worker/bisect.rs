@@ -29,7 +29,9 @@ impl Bisect {
     /// A batch of `len` records, tried whole at first.
     pub fn new(len: usize) -> Self {
         let whole = 0..len;
-        Self { stack: if len == 0 { vec![] } else { vec![whole] } }
+        Self {
+            stack: if len == 0 { vec![] } else { vec![whole] },
+        }
     }
 
     /// Puts a part that failed back as two halves, the left one next. False for a single record: that is the one.

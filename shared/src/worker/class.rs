@@ -37,7 +37,9 @@ pub enum NextStep {
 impl ErrorClass {
     /// By SQLSTATE; an error of the connection itself has none.
     pub fn of_sqlstate(state: Option<&str>) -> Self {
-        let Some(state) = state else { return Self::Unavailable };
+        let Some(state) = state else {
+            return Self::Unavailable;
+        };
         match (state, state.get(..2)) {
             ("40001" | "40P01", _) => Self::Conflict,
             ("55P03" | "25P03" | "25P04", _) => Self::Busy,

@@ -70,13 +70,20 @@ impl Source for kafka::Batch {
     fn failures(&self, failed: impl Iterator<Item = usize>) -> Failures {
         let mut lowest: BTreeMap<(&str, i32), i64> = BTreeMap::new();
         for record in failed.filter_map(|index| self.get(index)) {
-            let at = lowest.entry((record.topic, record.partition)).or_insert(record.offset);
+            let at = lowest
+                .entry((record.topic, record.partition))
+                .or_insert(record.offset);
             *at = record.offset.min(*at);
         }
         let item = |((topic, partition), offset)| ItemFailure {
-            at: ItemIdentifier { partition: format!("{topic}-{partition}"), offset },
+            at: ItemIdentifier {
+                partition: format!("{topic}-{partition}"),
+                offset,
+            },
         };
-        Failures { items: lowest.into_iter().map(item).collect() }
+        Failures {
+            items: lowest.into_iter().map(item).collect(),
+        }
     }
 }
 
@@ -99,7 +106,9 @@ impl Source for sqs::Batch {
             } else if !group.is_some_and(|group| stopped.contains(group)) {
                 continue;
             }
-            items.push(ItemFailure { at: message.id.clone() });
+            items.push(ItemFailure {
+                at: message.id.clone(),
+            });
         }
         Failures { items }
     }

@@ -37,7 +37,10 @@ pub struct Counts {
 impl<'a, B: Source> Ledger<'a, B> {
     /// A ledger in which every record is still open.
     pub fn new(batch: &'a B) -> Self {
-        Self { batch, states: vec![State::Open; batch.size()] }
+        Self {
+            batch,
+            states: vec![State::Open; batch.size()],
+        }
     }
 
     /// Notes the outcome of record `index`, in place of what was noted before.
@@ -86,7 +89,11 @@ impl<'a, B: Source> Ledger<'a, B> {
 
     /// The partial batch response: what may not be acknowledged.
     pub fn failures(&self) -> Failures<B::Identifier> {
-        let failed = self.states.iter().enumerate().filter(|(_, state)| !matches!(state, State::Done | State::Parked(_)));
+        let failed = self
+            .states
+            .iter()
+            .enumerate()
+            .filter(|(_, state)| !matches!(state, State::Done | State::Parked(_)));
         self.batch.failures(failed.map(|(index, _)| index))
     }
 }

@@ -12,7 +12,11 @@ impl Reason {
 
     /// Makes a text fit: control characters become spaces, what is too long is cut.
     pub fn new(text: impl fmt::Display) -> Self {
-        let mut line: String = text.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let mut line: String = text
+            .to_string()
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         if line.len() > Self::MAX_LEN {
             line.truncate(line.floor_char_boundary(Self::MAX_LEN - '…'.len_utf8()));
             line.push('…');

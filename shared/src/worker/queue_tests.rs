@@ -11,7 +11,9 @@ use crate::ingest::sqs::Batch;
 fn batch(groups: &[u8]) -> Batch {
     let record = |(n, group): (usize, &u8)| match group {
         0 => json!({ "messageId": n.to_string(), "body": "" }),
-        group => json!({ "messageId": n.to_string(), "body": "", "attributes": { "MessageGroupId": group.to_string() } }),
+        group => {
+            json!({ "messageId": n.to_string(), "body": "", "attributes": { "MessageGroupId": group.to_string() } })
+        }
     };
     let records: Vec<_> = groups.iter().enumerate().map(record).collect();
     serde_json::from_value(json!({ "Records": records })).expect("an event")
@@ -46,6 +48,16 @@ fn the_response_names_messages_as_the_event_source_mapping_expects() {
     ledger.note(2, Outcome::Park(Reason::new("poison")));
     ledger.parked(2);
     let response = serde_json::to_value(ledger.failures()).expect("encodes");
-    assert_eq!(response, json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] }));
-    assert_eq!(ledger.counts(), Counts { done: 1, parked: 1, failed: 1 });
+    assert_eq!(
+        response,
+        json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] })
+    );
+    assert_eq!(
+        ledger.counts(),
+        Counts {
+            done: 1,
+            parked: 1,
+            failed: 1
+        }
+    );
 }

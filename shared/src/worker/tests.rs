@@ -140,8 +140,14 @@ fn the_response_reads_as_the_event_source_mapping_expects() {
     let batch = batch(&[(0, 41), (0, 42), (0, 43)]);
     let ledger = play(&batch, &[Fate::Done, Fate::Retried, Fate::Done]);
     let response = serde_json::to_value(ledger.failures()).expect("encodes");
-    assert_eq!(response, json!({ "batchItemFailures": [{ "itemIdentifier": { "partition": "t-0", "offset": 42 } }] }));
-    assert_eq!(serde_json::to_value(<Failures>::default()).expect("encodes"), json!({ "batchItemFailures": [] }));
+    assert_eq!(
+        response,
+        json!({ "batchItemFailures": [{ "itemIdentifier": { "partition": "t-0", "offset": 42 } }] })
+    );
+    assert_eq!(
+        serde_json::to_value(<Failures>::default()).expect("encodes"),
+        json!({ "batchItemFailures": [] })
+    );
 }
 
 #[test]
@@ -154,7 +160,11 @@ fn only_what_was_to_be_parked_can_have_been_parked() {
 
 #[test]
 fn the_last_attempt_has_no_wait_after_it() {
-    let policy = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(9), max_attempts: Some(3) };
+    let policy = Backoff {
+        base: Duration::from_secs(1),
+        cap: Duration::from_secs(9),
+        max_attempts: Some(3),
+    };
     assert!(policy.delay(2, u64::MAX).is_some());
     assert_eq!(policy.delay(3, u64::MAX), None);
 }
@@ -178,6 +188,10 @@ fn errors_are_sorted_by_what_helps() {
         (Some(""), NextStep::RetryLater { alarm: true }),
         (Some("é"), NextStep::RetryLater { alarm: true }),
     ] {
-        assert_eq!(ErrorClass::of_sqlstate(state).next_step(), step, "{state:?}");
+        assert_eq!(
+            ErrorClass::of_sqlstate(state).next_step(),
+            step,
+            "{state:?}"
+        );
     }
 }

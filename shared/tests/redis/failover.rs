@@ -28,8 +28,14 @@ impl Pair {
     pub(crate) async fn start() -> Self {
         let (old, new) = tokio::task::block_in_place(|| (Private::start(&[]), Private::start(&[])));
         let relay = Relay::start(old.port).await;
-        let names = Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
-        Self { old, new, relay, names }
+        let names =
+            Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
+        Self {
+            old,
+            new,
+            relay,
+            names,
+        }
     }
 
     fn url(&self) -> String {
@@ -56,13 +62,26 @@ impl Pair {
 async fn a_write_leaves_a_server_that_became_a_replica() {
     let pair = Pair::start().await;
     let queue = pair.queue();
-    queue.schedule(shard_of("a"), "a", "x", LATER).await.expect("answers");
+    queue
+        .schedule(shard_of("a"), "a", "x", LATER)
+        .await
+        .expect("answers");
     pair.fail_over();
     // Refused whole, so it is repeated on the new connection, unseen by the caller.
-    queue.schedule(shard_of("b"), "b", "x", LATER).await.expect("the new server takes it");
+    queue
+        .schedule(shard_of("b"), "b", "x", LATER)
+        .await
+        .expect("the new server takes it");
     // Several scripts in one round trip: one a shard.
     let shards: Vec<_> = shared::message::Shard::all().collect();
-    assert!(queue.claim(&shards, 10, 1000).await.expect("answers").claims.is_empty());
+    assert!(
+        queue
+            .claim(&shards, 10, 1000)
+            .await
+            .expect("answers")
+            .claims
+            .is_empty()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,12 +89,19 @@ async fn a_read_leaves_a_server_that_became_a_replica() {
     let pair = Pair::start().await;
     let stage = Stage::at(&pair.new.url(), &[(1, 10)]).await;
     let gate = Gate::connect(&pair.url(), stage.names.clone(), TIMEOUT).expect("a usable address");
-    assert_eq!(gate.availability(stage.at_program()).await, Ok(None), "the old server knows no program");
+    assert_eq!(
+        gate.availability(stage.at_program()).await,
+        Ok(None),
+        "the old server knows no program"
+    );
     stage.install().await;
     pair.relay.lead_to(pair.new.port);
     // A replica without its primary shows what it has, for ever.
     tokio::task::block_in_place(|| pair.old.run(&["REPLICAOF", "127.0.0.1", "1"]));
-    assert!(matches!(gate.availability(stage.at_program()).await, Ok(Some(_))), "seen on the new server");
+    assert!(
+        matches!(gate.availability(stage.at_program()).await, Ok(Some(_))),
+        "seen on the new server"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,9 +116,15 @@ async fn a_server_that_loads_is_left_for_one_that_answers() {
         pair.relay.lead_to(refusing);
         let queue = pair.queue();
         let refused = queue.schedule(shard_of("a"), "a", "x", LATER).await;
-        assert!(matches!(refused, Err(GateError::Unavailable(_))), "{refusal}: {refused:?}");
+        assert!(
+            matches!(refused, Err(GateError::Unavailable(_))),
+            "{refusal}: {refused:?}"
+        );
         pair.relay.lead_to(pair.new.port);
-        queue.schedule(shard_of("a"), "a", "x", LATER).await.unwrap_or_else(|error| panic!("{refusal}: {error}"));
+        queue
+            .schedule(shard_of("a"), "a", "x", LATER)
+            .await
+            .unwrap_or_else(|error| panic!("{refusal}: {error}"));
     }
 }
 
@@ -105,11 +137,18 @@ async fn a_silent_connection_costs_one_response_timeout() {
     gate.ping().await.expect("answers");
     pair.relay.silence();
     let asked = Instant::now();
-    let silent = gate.reserve(&stage.wish(stage.order(), "alice", best(1))).await;
-    assert!(matches!(silent, Err(GateError::Unavailable(_))), "{silent:?}");
+    let silent = gate
+        .reserve(&stage.wish(stage.order(), "alice", best(1)))
+        .await;
+    assert!(
+        matches!(silent, Err(GateError::Unavailable(_))),
+        "{silent:?}"
+    );
     assert!(asked.elapsed() < 5 * TIMEOUT, "{:?}", asked.elapsed());
     for _ in 0..3 {
-        let held = gate.reserve(&stage.wish(stage.order(), "bob", best(1))).await;
+        let held = gate
+            .reserve(&stage.wish(stage.order(), "bob", best(1)))
+            .await;
         assert!(matches!(held, Ok(Reserved::Held { .. })), "{held:?}");
     }
 }
@@ -118,7 +157,8 @@ async fn a_silent_connection_costs_one_response_timeout() {
 async fn a_refused_login_is_tried_again() {
     let server = tokio::task::block_in_place(|| Private::start(&[]));
     let url = server.url().replace("redis://", "redis://:hush@");
-    let gate = Gate::connect(&url, Names::new("login").expect("valid"), TIMEOUT).expect("a usable address");
+    let gate = Gate::connect(&url, Names::new("login").expect("valid"), TIMEOUT)
+        .expect("a usable address");
     assert!(gate.ping().await.is_err(), "no password is set yet");
     tokio::task::block_in_place(|| server.run(&["CONFIG", "SET", "requirepass", "hush"]));
     gate.ping().await.expect("the password fits now");
@@ -127,17 +167,24 @@ async fn a_refused_login_is_tried_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_is_refused_before_anything_connects() {
     let refused = Link::open("rediss://user:hush@nowhere", TIMEOUT).map(drop);
-    let Err(GateError::Protocol(text)) = refused else { panic!("{refused:?}") };
-    assert!(text.contains("TLS (rediss://), which is not built in") && !text.contains("hush"), "{text}");
+    let Err(GateError::Protocol(text)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(
+        text.contains("TLS (rediss://), which is not built in") && !text.contains("hush"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_server_may_evict_is_known() {
     let server = tokio::task::block_in_place(|| Private::start(&[]));
     let link = Link::open(&server.url(), TIMEOUT).expect("a usable address");
-    for (policy, eviction) in
-        [("noeviction", Eviction::Nothing), ("volatile-lru", Eviction::Expiring), ("allkeys-lfu", Eviction::Anything)]
-    {
+    for (policy, eviction) in [
+        ("noeviction", Eviction::Nothing),
+        ("volatile-lru", Eviction::Expiring),
+        ("allkeys-lfu", Eviction::Anything),
+    ] {
         tokio::task::block_in_place(|| server.run(&["CONFIG", "SET", "maxmemory-policy", policy]));
         assert_eq!(link.eviction().await, Ok((eviction, policy.to_owned())));
     }

@@ -8,7 +8,12 @@ use super::stage::{ENDS, Stage, best, idem, mine, settle_to, shared_url, uid};
 const MAX_KEYS: usize = 32;
 
 async fn kept(stage: &Stage) -> Vec<String> {
-    stage.keys().await.into_iter().filter(|key| key.contains(":idem:")).collect()
+    stage
+        .keys()
+        .await
+        .into_iter()
+        .filter(|key| key.contains(":idem:"))
+        .collect()
 }
 
 async fn held(stage: &Stage, key: &str) -> OrderAt {
@@ -21,7 +26,16 @@ async fn held(stage: &Stage, key: &str) -> OrderAt {
 }
 
 async fn recall(stage: &Stage, key: &str) -> Option<Reserved> {
-    stage.gate.recall(stage.at_program(), &uid("alice"), (&idem(key), "aa"), 30_000).await.expect("answers")
+    stage
+        .gate
+        .recall(
+            stage.at_program(),
+            &uid("alice"),
+            (&idem(key), "aa"),
+            30_000,
+        )
+        .await
+        .expect("answers")
 }
 
 #[tokio::test]
@@ -31,12 +45,18 @@ async fn cancelled_orders_leave_a_bounded_number_of_keys() {
     let mut ended = Vec::new();
     for n in 0..200 {
         let at = held(&stage, &format!("key-{n}")).await;
-        stage.gate.settle(&settle_to(at, SettleTo::Gone { forget_key: false })).await.expect("answers");
+        stage
+            .gate
+            .settle(&settle_to(at, SettleTo::Gone { forget_key: false }))
+            .await
+            .expect("answers");
         ended.push(at);
     }
     let keys = kept(&stage).await;
     assert_eq!(keys.len(), MAX_KEYS);
-    let mut bytes: u64 = stage.ask(&["MEMORY", "USAGE", &stage.key("keys:17:alice")]).await;
+    let mut bytes: u64 = stage
+        .ask(&["MEMORY", "USAGE", &stage.key("keys:17:alice")])
+        .await;
     for key in &keys {
         bytes += stage.ask::<u64>(&["MEMORY", "USAGE", key]).await;
     }
@@ -44,10 +64,19 @@ async fn cancelled_orders_leave_a_bounded_number_of_keys() {
     assert!(bytes < 16 * 1024, "{bytes} bytes are kept of one buyer");
     // The youngest are still what their requests lead to; the oldest is as after its time.
     let last = ended.last().expect("some");
-    assert_eq!(recall(&stage, "key-199").await, Some(Reserved::Ended { order: last.order, nonce: last.nonce }));
+    assert_eq!(
+        recall(&stage, "key-199").await,
+        Some(Reserved::Ended {
+            order: last.order,
+            nonce: last.nonce
+        })
+    );
     assert_eq!(recall(&stage, "key-0").await, None);
     let found = recall(&stage, "live").await;
-    assert!(matches!(found, Some(Reserved::Again { order, .. }) if order == live.order), "{found:?}");
+    assert!(
+        matches!(found, Some(Reserved::Again { order, .. }) if order == live.order),
+        "{found:?}"
+    );
 }
 
 #[tokio::test]
@@ -59,12 +88,18 @@ async fn the_keys_of_live_orders_are_never_forgotten() {
         let mut wish = stage.wish(at, "alice", best(1));
         wish.user_limit = 100;
         wish.idempotency = Some((idem(&format!("live-{n}")), "aa".into()));
-        assert!(matches!(stage.gate.reserve(&wish).await, Ok(Reserved::Held { .. })));
+        assert!(matches!(
+            stage.gate.reserve(&wish).await,
+            Ok(Reserved::Held { .. })
+        ));
         live.push(at);
     }
     for (n, at) in live.iter().enumerate() {
         let found = recall(&stage, &format!("live-{n}")).await;
-        assert!(matches!(found, Some(Reserved::Again { order, .. }) if order == at.order), "{n}: {found:?}");
+        assert!(
+            matches!(found, Some(Reserved::Again { order, .. }) if order == at.order),
+            "{n}: {found:?}"
+        );
     }
 }
 
@@ -77,14 +112,33 @@ async fn a_filled_gate_keeps_the_youngest_keys() {
         .map(|n| {
             let at = stage.order();
             let (user, key) = (uid("alice"), idem(&format!("key-{n}")));
-            NamedOrder { user, key, order: at.order, nonce: at.nonce, body_hash: "aa".into(), ttl_ms: 60_000 + n }
+            NamedOrder {
+                user,
+                key,
+                order: at.order,
+                nonce: at.nonce,
+                body_hash: "aa".into(),
+                ttl_ms: 60_000 + n,
+            }
         })
         .collect();
     for page in named.chunks(90) {
-        assert_eq!(stage.gate.install_keys(stage.at_program(), &loader, 60_000, page).await, Ok(true));
+        assert_eq!(
+            stage
+                .gate
+                .install_keys(stage.at_program(), &loader, 60_000, page)
+                .await,
+            Ok(true)
+        );
     }
     assert_eq!(kept(&stage).await.len(), MAX_KEYS);
-    assert_eq!(stage.gate.install_open(stage.at_program(), &loader).await, Ok(true));
+    assert_eq!(
+        stage.gate.install_open(stage.at_program(), &loader).await,
+        Ok(true)
+    );
     assert_eq!(recall(&stage, "key-0").await, None);
-    assert!(matches!(recall(&stage, "key-199").await, Some(Reserved::Ended { .. })));
+    assert!(matches!(
+        recall(&stage, "key-199").await,
+        Some(Reserved::Ended { .. })
+    ));
 }

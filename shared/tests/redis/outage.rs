@@ -14,13 +14,17 @@ use super::stage::{Stage, best, settle_to};
 async fn a_server_that_is_away_is_unavailable_in_bounded_time_and_used_again_when_it_is_back() {
     let mut server = Private::start(&[]);
     let names = Names::new("away").expect("valid");
-    let gate = Gate::connect(&server.url(), names, Duration::from_millis(500)).expect("a usable address");
+    let gate =
+        Gate::connect(&server.url(), names, Duration::from_millis(500)).expect("a usable address");
     gate.ping().await.expect("answers");
     server.kill();
     for _ in 0..3 {
         let asked = Instant::now();
         let answer = gate.ping().await;
-        assert!(matches!(answer, Err(GateError::Unavailable(_))), "{answer:?}");
+        assert!(
+            matches!(answer, Err(GateError::Unavailable(_))),
+            "{answer:?}"
+        );
         // A generous bound: what is shown is that there is one.
         assert!(asked.elapsed() < Duration::from_secs(20));
     }
@@ -35,8 +39,16 @@ async fn a_server_that_is_away_is_unavailable_in_bounded_time_and_used_again_whe
 async fn a_gate_can_be_made_while_redis_is_away() {
     let mut server = Private::start(&[]);
     server.kill();
-    let gate = Gate::connect(&server.url(), Names::new("early").expect("valid"), Duration::from_millis(500)).expect("made");
-    assert!(matches!(gate.now_ms().await, Err(GateError::Unavailable(_))));
+    let gate = Gate::connect(
+        &server.url(),
+        Names::new("early").expect("valid"),
+        Duration::from_millis(500),
+    )
+    .expect("made");
+    assert!(matches!(
+        gate.now_ms().await,
+        Err(GateError::Unavailable(_))
+    ));
     tokio::task::block_in_place(|| server.start_again());
     let deadline = Instant::now() + Duration::from_secs(20);
     while let Err(error) = gate.now_ms().await {
@@ -46,9 +58,18 @@ async fn a_gate_can_be_made_while_redis_is_away() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_address_that_is_none_is_told_so_without_its_password() {
-    let refused = Gate::connect("http://user:hush@nowhere", Names::new("bad").expect("valid"), Duration::from_secs(1));
-    let Err(GateError::Protocol(text)) = refused else { panic!("taken for an address") };
-    assert!(text.contains("the address of Redis is not usable") && !text.contains("hush"), "{text}");
+    let refused = Gate::connect(
+        "http://user:hush@nowhere",
+        Names::new("bad").expect("valid"),
+        Duration::from_secs(1),
+    );
+    let Err(GateError::Protocol(text)) = refused else {
+        panic!("taken for an address")
+    };
+    assert!(
+        text.contains("the address of Redis is not usable") && !text.contains("hush"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -62,14 +83,20 @@ async fn scripts_that_the_server_forgot_are_loaded_again() {
         stage.held(stage.order(), "alice", best(1)).await;
         let shards: Vec<Shard> = Shard::all().collect();
         server.run(&["SCRIPT", "FLUSH"]);
-        queue.schedule(shards[round], "now", "x", Due::In(0)).await.expect("answers");
+        queue
+            .schedule(shards[round], "now", "x", Due::In(0))
+            .await
+            .expect("answers");
         server.run(&["SCRIPT", "FLUSH"]);
         let mut claimed = queue.claim(&shards, 100, 60_000).await.expect("answers");
         while claimed.claims.is_empty() {
             claimed = queue.claim(&shards, 100, 60_000).await.expect("answers");
         }
         server.run(&["SCRIPT", "FLUSH"]);
-        assert_eq!(queue.ack_many(&claimed.claims).await, Ok(vec![Fenced::Done]));
+        assert_eq!(
+            queue.ack_many(&claimed.claims).await,
+            Ok(vec![Fenced::Done])
+        );
     }
     assert_eq!(stage.free().await, 7);
 }
@@ -84,24 +111,65 @@ async fn a_full_server_takes_no_new_order_but_can_be_emptied() {
     stage.held(abandoned, "bob", best(2)).await;
     let queue = stage.gate.timeouts();
     let shard = stage.program.shard;
-    queue.schedule(shard, "early", "x", Due::In(0)).await.expect("answers");
+    queue
+        .schedule(shard, "early", "x", Due::In(0))
+        .await
+        .expect("answers");
     server.run(&["CONFIG", "SET", "maxmemory", "1"]);
     let before = stage.keys().await;
-    assert_eq!(stage.gate.reserve(&stage.wish(stage.order(), "carol", best(1))).await, Err(GateError::OutOfMemory));
-    assert_eq!(queue.schedule(shard, "more", "x", Due::In(0)).await, Err(GateError::OutOfMemory));
+    assert_eq!(
+        stage
+            .gate
+            .reserve(&stage.wish(stage.order(), "carol", best(1)))
+            .await,
+        Err(GateError::OutOfMemory)
+    );
+    assert_eq!(
+        queue.schedule(shard, "more", "x", Due::In(0)).await,
+        Err(GateError::OutOfMemory)
+    );
     assert_eq!(stage.keys().await, before);
-    assert_eq!(stage.gate.accept(accepted, 0, 0, 0, 60_000).await, Ok(Accepted::Yes));
-    assert_eq!(stage.gate.abandon(abandoned, None).await, Ok(Abandon::WasHeld));
-    let mut claimed = queue.claim(&[shard], 10, 60_000).await.expect("answers").claims;
+    assert_eq!(
+        stage.gate.accept(accepted, 0, 0, 0, 60_000).await,
+        Ok(Accepted::Yes)
+    );
+    assert_eq!(
+        stage.gate.abandon(abandoned, None).await,
+        Ok(Abandon::WasHeld)
+    );
+    let mut claimed = queue
+        .claim(&[shard], 10, 60_000)
+        .await
+        .expect("answers")
+        .claims;
     while claimed.is_empty() {
-        claimed = queue.claim(&[shard], 10, 60_000).await.expect("answers").claims;
+        claimed = queue
+            .claim(&[shard], 10, 60_000)
+            .await
+            .expect("answers")
+            .claims;
     }
     assert_eq!(queue.extend(&claimed[0], 90_000).await, Ok(Fenced::Done));
     assert_eq!(queue.ack(&claimed[0]).await, Ok(Fenced::Done));
     for at in [accepted, abandoned] {
-        let gone = stage.gate.settle(&settle_to(at, SettleTo::Gone { forget_key: true })).await;
-        assert_eq!(gone, Ok(Settled::Done { displaced: vec![], freed: 2 }));
+        let gone = stage
+            .gate
+            .settle(&settle_to(at, SettleTo::Gone { forget_key: true }))
+            .await;
+        assert_eq!(
+            gone,
+            Ok(Settled::Done {
+                displaced: vec![],
+                freed: 2
+            })
+        );
     }
     server.run(&["CONFIG", "SET", "maxmemory", "0"]);
-    assert!(matches!(stage.gate.reserve(&stage.wish(stage.order(), "carol", best(1))).await, Ok(Reserved::Held { .. })));
+    assert!(matches!(
+        stage
+            .gate
+            .reserve(&stage.wish(stage.order(), "carol", best(1)))
+            .await,
+        Ok(Reserved::Held { .. })
+    ));
 }

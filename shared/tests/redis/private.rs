@@ -16,11 +16,19 @@ pub(crate) struct Private {
 impl Private {
     /// Starts `redis-server` with further settings, e.g. `["--maxmemory", "3mb"]`, and waits until it answers.
     pub(crate) fn start(extra: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|socket| socket.local_addr())
+            .expect("a free port")
+            .port();
         let folder = TempDir::new().expect("a temporary folder");
         let extra: Vec<String> = extra.iter().map(|word| (*word).to_owned()).collect();
         let child = spawn(port, &folder, &extra);
-        let server = Self { port, folder, extra, child };
+        let server = Self {
+            port,
+            folder,
+            extra,
+            child,
+        };
         server.wait();
         server
     }
@@ -42,7 +50,9 @@ impl Private {
 
     /// Saves, ends the server, and starts it again on the same data.
     pub(crate) fn restart(&mut self) {
-        redis::cmd("SAVE").exec(&mut self.connection()).expect("saves");
+        redis::cmd("SAVE")
+            .exec(&mut self.connection())
+            .expect("saves");
         self.kill();
         self.start_again();
     }
@@ -54,26 +64,39 @@ impl Private {
     }
 
     pub(crate) fn run(&self, words: &[&str]) {
-        redis::cmd(words[0]).arg(&words[1..]).exec(&mut self.connection()).unwrap_or_else(|e| panic!("{words:?}: {e}"));
+        redis::cmd(words[0])
+            .arg(&words[1..])
+            .exec(&mut self.connection())
+            .unwrap_or_else(|e| panic!("{words:?}: {e}"));
     }
 
     /// What it answers.
     pub(crate) fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        redis::cmd(words[0]).arg(&words[1..]).query(&mut self.connection()).unwrap_or_else(|e| panic!("{words:?}: {e}"))
+        redis::cmd(words[0])
+            .arg(&words[1..])
+            .query(&mut self.connection())
+            .unwrap_or_else(|e| panic!("{words:?}: {e}"))
     }
 
     fn connection(&self) -> redis::Connection {
-        redis::Client::open(self.url()).and_then(|client| client.get_connection()).expect("connects")
+        redis::Client::open(self.url())
+            .and_then(|client| client.get_connection())
+            .expect("connects")
     }
 
     fn wait(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
         let client = redis::Client::open(self.url()).expect("an address");
         loop {
-            let pong = client.get_connection().and_then(|mut redis| redis::cmd("PING").query::<String>(&mut redis));
+            let pong = client
+                .get_connection()
+                .and_then(|mut redis| redis::cmd("PING").query::<String>(&mut redis));
             match pong {
                 Ok(_) => return,
-                Err(error) => assert!(Instant::now() < deadline, "the private redis-server does not answer: {error}"),
+                Err(error) => assert!(
+                    Instant::now() < deadline,
+                    "the private redis-server does not answer: {error}"
+                ),
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -88,7 +111,16 @@ impl Drop for Private {
 
 fn spawn(port: u16, folder: &TempDir, extra: &[String]) -> Child {
     Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args([
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ])
         .arg("--dir")
         .arg(folder.path())
         .args(extra)

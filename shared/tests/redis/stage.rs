@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
-use shared::gate::{Claim, Epoch, Gate, Grant, Install, OrderAt, ProgramRef, Reserve, Reserved, Settle, SettleTo, Start};
+use shared::gate::{
+    Claim, Epoch, Gate, Grant, Install, OrderAt, ProgramRef, Reserve, Reserved, Settle, SettleTo,
+    Start,
+};
 use shared::message::{
-    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex, Shard, UserId,
+    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex,
+    Shard, UserId,
 };
 use shared::naming::Names;
 use shared::sale::{Category, Layout, Program, ProgramStatus, Want};
@@ -45,29 +49,53 @@ impl Stage {
     pub(crate) async fn at(url: &str, halls: Halls<'_>) -> Self {
         let prefix = format!("t{:012x}", rand::random::<u64>() >> 16);
         let names = Names::new(&prefix).expect("a valid prefix");
-        let gate = Gate::connect(url, names.clone(), Duration::from_secs(5)).expect("a usable address");
+        let gate =
+            Gate::connect(url, names.clone(), Duration::from_secs(5)).expect("a usable address");
         let client = redis::Client::open(url).expect("a usable address");
         let raw = client.get_multiplexed_async_connection().await;
-        let raw = raw.unwrap_or_else(|e| panic!("no Redis at {url} ({e}): run `scripts/servers start redis`"));
+        let raw = raw.unwrap_or_else(|e| {
+            panic!("no Redis at {url} ({e}): run `scripts/servers start redis`")
+        });
         let clean = url == shared_url();
-        Self { gate, names, program: program(halls), url: url.to_owned(), raw, next: AtomicU16::new(0), clean }
+        Self {
+            gate,
+            names,
+            program: program(halls),
+            url: url.to_owned(),
+            raw,
+            next: AtomicU16::new(0),
+            clean,
+        }
     }
 
     pub(crate) async fn install(&self) {
         let loader = Epoch::new(rand::random());
         assert_eq!(self.begin(ENDS, &loader, 60_000).await, mine(""));
-        assert_eq!(self.gate.install_open(self.at_program(), &loader).await, Ok(true));
+        assert_eq!(
+            self.gate.install_open(self.at_program(), &loader).await,
+            Ok(true)
+        );
     }
 
     /// Claims the filling and begins it.
     pub(crate) async fn begin(&self, ends: &str, loader: &Epoch, lease_ms: u64) -> Install {
         let grant = self.claim(loader).await;
-        let start = Start { grant: &grant, ends };
-        self.gate.install_begin(&self.program, Some(start), loader, lease_ms).await.expect("answers")
+        let start = Start {
+            grant: &grant,
+            ends,
+        };
+        self.gate
+            .install_begin(&self.program, Some(start), loader, lease_ms)
+            .await
+            .expect("answers")
     }
 
     pub(crate) async fn claim(&self, loader: &Epoch) -> Grant {
-        match self.gate.install_claim(self.at_program(), loader, 60_000).await {
+        match self
+            .gate
+            .install_claim(self.at_program(), loader, 60_000)
+            .await
+        {
             Ok(Claim::Granted(grant)) => grant,
             other => panic!("no grant but {other:?}"),
         }
@@ -80,7 +108,11 @@ impl Stage {
     /// A new order of the program.
     pub(crate) fn order(&self) -> OrderAt {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
-        OrderAt { order: number(n), nonce: nonce(rand::random()), program: self.at_program() }
+        OrderAt {
+            order: number(n),
+            nonce: nonce(rand::random()),
+            program: self.at_program(),
+        }
     }
 
     /// A wish of `user` for an order, without a key.
@@ -120,7 +152,10 @@ impl Stage {
     pub(crate) async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = cmd(words[0]);
         command.arg(&words[1..]);
-        command.query_async(&mut self.raw.clone()).await.unwrap_or_else(|e| panic!("{words:?}: {e}"))
+        command
+            .query_async(&mut self.raw.clone())
+            .await
+            .unwrap_or_else(|e| panic!("{words:?}: {e}"))
     }
 
     pub(crate) async fn hash(&self, key: &str) -> BTreeMap<String, String> {
@@ -132,8 +167,16 @@ impl Stage {
         let mut cursor = 0_u64;
         let mut keys = Vec::new();
         loop {
-            let (next, page): (u64, Vec<String>) =
-                self.ask(&["SCAN", &cursor.to_string(), "MATCH", &format!("{}:*", self.names.prefix()), "COUNT", "10000"]).await;
+            let (next, page): (u64, Vec<String>) = self
+                .ask(&[
+                    "SCAN",
+                    &cursor.to_string(),
+                    "MATCH",
+                    &format!("{}:*", self.names.prefix()),
+                    "COUNT",
+                    "10000",
+                ])
+                .await;
             keys.extend(page);
             cursor = next;
             if cursor == 0 {
@@ -146,13 +189,23 @@ impl Stage {
 
     /// Free count of the first category by the header.
     pub(crate) async fn free(&self) -> u32 {
-        let seen = self.gate.availability(self.at_program()).await.expect("answers").expect("installed");
+        let seen = self
+            .gate
+            .availability(self.at_program())
+            .await
+            .expect("answers")
+            .expect("installed");
         seen.free[0].1
     }
 
     /// Milliseconds until the order's timeout entry is due, and whether it is leased.
     pub(crate) async fn entry(&self, at: OrderAt) -> Option<u64> {
-        let entry = self.gate.timeouts().peek(at.program.shard, &at.order.to_string()).await.expect("answers")?;
+        let entry = self
+            .gate
+            .timeouts()
+            .peek(at.program.shard, &at.order.to_string())
+            .await
+            .expect("answers")?;
         let now = self.redis_ms().await;
         Some(entry.due_ms.saturating_sub(now))
     }
@@ -170,20 +223,27 @@ impl Drop for Stage {
             return;
         }
         let pattern = format!("{}:*", self.names.prefix());
-        let cleaned = redis::Client::open(self.url.as_str()).and_then(|client| client.get_connection()).and_then(|mut redis| {
-            let mut cursor = 0_u64;
-            loop {
-                let (next, keys): (u64, Vec<String>) =
-                    cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(10_000).query(&mut redis)?;
-                if !keys.is_empty() {
-                    cmd("UNLINK").arg(keys).exec(&mut redis)?;
+        let cleaned = redis::Client::open(self.url.as_str())
+            .and_then(|client| client.get_connection())
+            .and_then(|mut redis| {
+                let mut cursor = 0_u64;
+                loop {
+                    let (next, keys): (u64, Vec<String>) = cmd("SCAN")
+                        .arg(cursor)
+                        .arg("MATCH")
+                        .arg(&pattern)
+                        .arg("COUNT")
+                        .arg(10_000)
+                        .query(&mut redis)?;
+                    if !keys.is_empty() {
+                        cmd("UNLINK").arg(keys).exec(&mut redis)?;
+                    }
+                    cursor = next;
+                    if cursor == 0 {
+                        return Ok(());
+                    }
                 }
-                cursor = next;
-                if cursor == 0 {
-                    return Ok(());
-                }
-            }
-        });
+            });
         if let Err(error) = cleaned {
             eprintln!("keys of {pattern} are left behind: {error}");
         }
@@ -192,7 +252,10 @@ impl Drop for Stage {
 
 /// A filling of one's own, from [`ENDS`] on.
 pub(crate) fn mine(position: &str) -> Install {
-    Install::Mine { ends: ENDS.into(), position: position.into() }
+    Install::Mine {
+        ends: ENDS.into(),
+        position: position.into(),
+    }
 }
 
 fn program(halls: Halls<'_>) -> Program {
@@ -202,7 +265,12 @@ fn program(halls: Halls<'_>) -> Program {
         let layout = Layout::new(seat(first), *rows, *row_len).expect("a valid layout");
         first += layout.seats();
         let no = category(no as u16);
-        categories.push(Category { no, name: format!("category {no}"), layout, price: Cents::new(4200).expect("valid") });
+        categories.push(Category {
+            no,
+            name: format!("category {no}"),
+            layout,
+            price: Cents::new(4200).expect("valid"),
+        });
     }
     Program {
         id: ProgramId::new(17).expect("valid"),
@@ -250,5 +318,11 @@ pub(crate) fn chosen(seats: &[u32]) -> Want {
 
 /// An order settled by what its reservation knows.
 pub(crate) fn settle_to(at: OrderAt, to: SettleTo) -> Settle {
-    Settle { at, user: None, key: None, seats: None, to }
+    Settle {
+        at,
+        user: None,
+        key: None,
+        seats: None,
+        to,
+    }
 }

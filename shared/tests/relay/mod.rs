@@ -27,10 +27,18 @@ impl Relay {
         let (target, silence) = (leads_to.clone(), silenced.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, target.load(Ordering::SeqCst), silence.subscribe()));
+                tokio::spawn(carry(
+                    client,
+                    target.load(Ordering::SeqCst),
+                    silence.subscribe(),
+                ));
             }
         });
-        Self { address, leads_to, silenced }
+        Self {
+            address,
+            leads_to,
+            silenced,
+        }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -49,7 +57,9 @@ impl Relay {
 }
 
 async fn carry(mut client: TcpStream, port: u16, mut silenced: watch::Receiver<()>) {
-    let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+    let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
+        return;
+    };
     tokio::select! {
         _ = copy_bidirectional(&mut client, &mut server) => {}
         _ = silenced.changed() => std::future::pending().await,

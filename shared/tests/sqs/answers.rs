@@ -23,11 +23,15 @@ async fn answering(
                 "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
                 body.len()
             );
-            socket.write_all((head + body).as_bytes()).expect("answered");
+            socket
+                .write_all((head + body).as_bytes())
+                .expect("answered");
         }
         asked
     });
-    let sent = Queue::new(client(&url), &format!("{url}/0/q")).send(messages).await;
+    let sent = Queue::new(client(&url), &format!("{url}/0/q"))
+        .send(messages)
+        .await;
     (sent, serving.join().expect("no panic"))
 }
 
@@ -37,7 +41,10 @@ fn entries(socket: &mut std::net::TcpStream) -> usize {
     loop {
         let text = String::from_utf8_lossy(&bytes).to_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .expect("a length");
             if body.len() >= length.parse().expect("a number") {
                 return body.matches("\"messagebody\"").count();
             }
@@ -49,7 +56,10 @@ fn entries(socket: &mut std::net::TcpStream) -> usize {
 }
 
 fn refused(by_its_fault: bool, reason: &str) -> Sent {
-    Sent::Refused { by_its_fault, reason: reason.to_owned() }
+    Sent::Refused {
+        by_its_fault,
+        reason: reason.to_owned(),
+    }
 }
 
 #[tokio::test]
@@ -69,26 +79,54 @@ async fn of_a_batch_taken_in_part_each_message_is_told_its_own_fate() {
 
 #[tokio::test]
 async fn a_batch_refused_for_one_of_its_messages_is_halved_until_that_one_is_found() {
-    const TOO_LONG: &str = r#"{"__type":"com.amazonaws.sqs#BatchRequestTooLong","message":"too long"}"#;
-    const ONE: &str = r#"{"Successful":[{"Id":"0","MessageId":"m","MD5OfMessageBody":"x"}],"Failed":[]}"#;
+    const TOO_LONG: &str =
+        r#"{"__type":"com.amazonaws.sqs#BatchRequestTooLong","message":"too long"}"#;
+    const ONE: &str =
+        r#"{"Successful":[{"Id":"0","MessageId":"m","MD5OfMessageBody":"x"}],"Failed":[]}"#;
     const TWO: &str = r#"{"Successful":[{"Id":"0","MessageId":"m","MD5OfMessageBody":"x"},{"Id":"1","MessageId":"m","MD5OfMessageBody":"x"}],"Failed":[]}"#;
     let messages = [message("0"), message("1"), message("2"), message("3")];
-    let (sent, asked) = answering(&[(400, TOO_LONG), (400, TOO_LONG), (200, ONE), (400, TOO_LONG), (200, TWO)], &messages).await;
+    let (sent, asked) = answering(
+        &[
+            (400, TOO_LONG),
+            (400, TOO_LONG),
+            (200, ONE),
+            (400, TOO_LONG),
+            (200, TWO),
+        ],
+        &messages,
+    )
+    .await;
     let sent = sent.expect("answered");
     assert_eq!(asked, [4, 2, 1, 1, 2]);
-    assert!(matches!(&sent[1], Sent::Refused { by_its_fault: true, reason } if reason.contains("too long")), "{sent:?}");
+    assert!(
+        matches!(&sent[1], Sent::Refused { by_its_fault: true, reason } if reason.contains("too long")),
+        "{sent:?}"
+    );
     assert_eq!([&sent[0], &sent[2], &sent[3]], [&Sent::Accepted; 3]);
 }
 
 #[tokio::test]
 async fn what_passes_by_itself_is_told_from_what_does_not() {
-    const THROTTLED: &str = r#"{"__type":"com.amazonaws.sqs#RequestThrottled","message":"slow down"}"#;
-    const DENIED: &str = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"no"}"#;
-    let send = async |answers| answering(answers, &[message("0")]).await.0.expect_err("refused");
+    const THROTTLED: &str =
+        r#"{"__type":"com.amazonaws.sqs#RequestThrottled","message":"slow down"}"#;
+    const DENIED: &str =
+        r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"no"}"#;
+    let send = async |answers| {
+        answering(answers, &[message("0")])
+            .await
+            .0
+            .expect_err("refused")
+    };
     for passing in [&[(400, THROTTLED)][..], &[(503, "")], &[(500, "{}")]] {
         let error = send(passing).await;
-        assert!(matches!(error, SqsError::Unavailable(_)), "{passing:?}: {error}");
+        assert!(
+            matches!(error, SqsError::Unavailable(_)),
+            "{passing:?}: {error}"
+        );
     }
     let error = send(&[(403, DENIED)]).await;
-    assert_eq!(error, SqsError::Refused("AccessDeniedException: no".to_owned()));
+    assert_eq!(
+        error,
+        SqsError::Refused("AccessDeniedException: no".to_owned())
+    );
 }

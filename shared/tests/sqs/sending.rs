@@ -10,16 +10,35 @@ use crate::stage::{attributes, client, endpoint, fifo, message, with};
 #[tokio::test]
 async fn a_full_batch_is_accepted_and_arrives_with_its_attributes() {
     with(false, |stage| async move {
-        let trace = ("traceparent".to_owned(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
+        let trace = (
+            "traceparent".to_owned(),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+        );
         let messages: Vec<NewMessage> = (0..MAX_BATCH)
-            .map(|n| NewMessage { attributes: vec![trace.clone()], ..message(&format!("{{\"n\":{n}}}")) })
+            .map(|n| NewMessage {
+                attributes: vec![trace.clone()],
+                ..message(&format!("{{\"n\":{n}}}"))
+            })
             .collect();
-        assert_eq!(stage.queue().send(&messages).await, Ok(vec![Sent::Accepted; MAX_BATCH]));
+        assert_eq!(
+            stage.queue().send(&messages).await,
+            Ok(vec![Sent::Accepted; MAX_BATCH])
+        );
         let received = stage.receive(MAX_BATCH).await;
-        let mut bodies: Vec<_> = received.iter().map(|m| m.body().expect("a body").to_owned()).collect();
+        let mut bodies: Vec<_> = received
+            .iter()
+            .map(|m| m.body().expect("a body").to_owned())
+            .collect();
         bodies.sort();
-        assert_eq!(bodies, messages.iter().map(|m| m.body.clone()).collect::<Vec<_>>());
-        assert!(received.iter().all(|m| attributes(m).get(&trace.0) == Some(&trace.1)));
+        assert_eq!(
+            bodies,
+            messages.iter().map(|m| m.body.clone()).collect::<Vec<_>>()
+        );
+        assert!(
+            received
+                .iter()
+                .all(|m| attributes(m).get(&trace.0) == Some(&trace.1))
+        );
     })
     .await;
 }
@@ -29,9 +48,15 @@ async fn the_largest_message_is_accepted() {
     with(false, |stage| async move {
         let attribute = ("name".to_owned(), "value".to_owned());
         let room = MAX_BYTES - "name".len() - "String".len() - "value".len();
-        let largest = NewMessage { attributes: vec![attribute], ..message(&"x".repeat(room)) };
+        let largest = NewMessage {
+            attributes: vec![attribute],
+            ..message(&"x".repeat(room))
+        };
         assert_eq!(largest.checked_size(), Ok(MAX_BYTES));
-        assert_eq!(stage.queue().send(&[largest]).await, Ok(vec![Sent::Accepted]));
+        assert_eq!(
+            stage.queue().send(&[largest]).await,
+            Ok(vec![Sent::Accepted])
+        );
         assert_eq!(stage.receive(1).await[0].body().map(str::len), Some(room));
         assert!(message(&"x".repeat(MAX_BYTES + 1)).checked_size().is_err());
     })
@@ -40,19 +65,31 @@ async fn the_largest_message_is_accepted() {
 
 #[tokio::test]
 async fn nothing_to_send_is_sent() {
-    with(false, |stage| async move { assert_eq!(stage.queue().send(&[]).await, Ok(vec![])) }).await;
+    with(false, |stage| async move {
+        assert_eq!(stage.queue().send(&[]).await, Ok(vec![]))
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn a_message_that_comes_twice_to_a_fifo_queue_is_accepted_twice_and_delivered_once_in_order() {
+async fn a_message_that_comes_twice_to_a_fifo_queue_is_accepted_twice_and_delivered_once_in_order()
+{
     with(true, |stage| async move {
         let queue = stage.queue();
         let messages = [fifo("1", "a", "d1"), fifo("2", "a", "d2")];
         for _ in 0..2 {
             assert_eq!(queue.send(&messages).await, Ok(vec![Sent::Accepted; 2]));
         }
-        assert_eq!(queue.send(&[fifo("3", "a", "d3")]).await, Ok(vec![Sent::Accepted]));
-        let bodies: Vec<_> = stage.receive(3).await.into_iter().filter_map(|m| m.body).collect();
+        assert_eq!(
+            queue.send(&[fifo("3", "a", "d3")]).await,
+            Ok(vec![Sent::Accepted])
+        );
+        let bodies: Vec<_> = stage
+            .receive(3)
+            .await
+            .into_iter()
+            .filter_map(|m| m.body)
+            .collect();
         assert_eq!(bodies, ["1", "2", "3"]);
     })
     .await;
@@ -61,15 +98,27 @@ async fn a_message_that_comes_twice_to_a_fifo_queue_is_accepted_twice_and_delive
 #[tokio::test]
 async fn a_queue_that_does_not_exist_refuses_and_says_so() {
     let url = format!("{}/000000000000/nobody-made-this", endpoint());
-    let error = Queue::new(client(&endpoint()), &url).send(&[message("x")]).await.expect_err("no queue");
-    assert!(matches!(&error, SqsError::Refused(why) if why.contains("NonExistent") || why.contains("DoesNotExist")), "{error}");
+    let error = Queue::new(client(&endpoint()), &url)
+        .send(&[message("x")])
+        .await
+        .expect_err("no queue");
+    assert!(
+        matches!(&error, SqsError::Refused(why) if why.contains("NonExistent") || why.contains("DoesNotExist")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn an_endpoint_where_nobody_listens_is_unavailable() {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
+        .port();
     let nowhere = format!("http://127.0.0.1:{port}");
-    let error = Queue::new(client(&nowhere), &format!("{nowhere}/0/q")).send(&[message("x")]).await.expect_err("nobody");
+    let error = Queue::new(client(&nowhere), &format!("{nowhere}/0/q"))
+        .send(&[message("x")])
+        .await
+        .expect_err("nobody");
     assert!(matches!(error, SqsError::Unavailable(_)), "{error}");
 }
 
@@ -78,8 +127,13 @@ async fn an_endpoint_that_never_answers_is_unavailable_in_bounded_time() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("an address"));
     let config = client(&url).config().to_builder();
-    let timeout = aws_sdk_sqs::config::timeout::TimeoutConfig::builder().operation_timeout(Duration::from_millis(200)).build();
+    let timeout = aws_sdk_sqs::config::timeout::TimeoutConfig::builder()
+        .operation_timeout(Duration::from_millis(200))
+        .build();
     let client = aws_sdk_sqs::Client::from_conf(config.timeout_config(timeout).build());
-    let error = Queue::new(client, &format!("{url}/0/q")).send(&[message("x")]).await.expect_err("silence");
+    let error = Queue::new(client, &format!("{url}/0/q"))
+        .send(&[message("x")])
+        .await
+        .expect_err("silence");
     assert!(matches!(error, SqsError::Unavailable(_)), "{error}");
 }

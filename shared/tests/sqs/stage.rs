@@ -15,7 +15,9 @@ pub(crate) fn endpoint() -> String {
 
 /// A client of an endpoint, bounded in time, which does not try again by itself.
 pub(crate) fn client(endpoint: &str) -> Client {
-    let timeout = TimeoutConfig::builder().operation_timeout(std::time::Duration::from_secs(20)).build();
+    let timeout = TimeoutConfig::builder()
+        .operation_timeout(std::time::Duration::from_secs(20))
+        .build();
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -38,16 +40,34 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     test: impl FnOnce(std::sync::Arc<Stage>) -> F + Send + 'static,
 ) {
     let client = client(&endpoint());
-    let name = format!("t{:012x}{}", rand::random::<u64>() >> 16, if fifo { ".fifo" } else { "" });
+    let name = format!(
+        "t{:012x}{}",
+        rand::random::<u64>() >> 16,
+        if fifo { ".fifo" } else { "" }
+    );
     let mut create = client.create_queue().queue_name(name);
     if fifo {
         create = create.attributes(QueueAttributeName::FifoQueue, "true");
     }
     let created = create.send().await;
-    let created = created.unwrap_or_else(|e| panic!("no SQS at {} ({e:?}): run `scripts/servers start sqs`", endpoint()));
-    let stage = std::sync::Arc::new(Stage { client, url: created.queue_url().expect("a URL").to_owned() });
+    let created = created.unwrap_or_else(|e| {
+        panic!(
+            "no SQS at {} ({e:?}): run `scripts/servers start sqs`",
+            endpoint()
+        )
+    });
+    let stage = std::sync::Arc::new(Stage {
+        client,
+        url: created.queue_url().expect("a URL").to_owned(),
+    });
     let end = tokio::spawn(test(stage.clone())).await;
-    stage.client.delete_queue().queue_url(&stage.url).send().await.expect("deleted");
+    stage
+        .client
+        .delete_queue()
+        .queue_url(&stage.url)
+        .send()
+        .await
+        .expect("deleted");
     if let Err(failure) = end {
         std::panic::resume_unwind(failure.into_panic());
     }
@@ -62,13 +82,28 @@ impl Stage {
     pub(crate) async fn receive(&self, count: usize) -> Vec<Message> {
         let mut all = Vec::new();
         while all.len() < count {
-            let receive = self.client.receive_message().queue_url(&self.url).max_number_of_messages(10).wait_time_seconds(10);
-            let received = receive.message_attribute_names("All").send().await.expect("SQS runs");
+            let receive = self
+                .client
+                .receive_message()
+                .queue_url(&self.url)
+                .max_number_of_messages(10)
+                .wait_time_seconds(10);
+            let received = receive
+                .message_attribute_names("All")
+                .send()
+                .await
+                .expect("SQS runs");
             let messages = received.messages.unwrap_or_default();
             assert!(!messages.is_empty(), "{} of {count} came", all.len());
             for message in &messages {
                 let handle = message.receipt_handle().expect("a handle");
-                self.client.delete_message().queue_url(&self.url).receipt_handle(handle).send().await.expect("deleted");
+                self.client
+                    .delete_message()
+                    .queue_url(&self.url)
+                    .receipt_handle(handle)
+                    .send()
+                    .await
+                    .expect("deleted");
             }
             all.extend(messages);
         }
@@ -78,16 +113,28 @@ impl Stage {
 }
 
 pub(crate) fn message(body: &str) -> NewMessage {
-    NewMessage { body: body.to_owned(), attributes: vec![], fifo: None }
+    NewMessage {
+        body: body.to_owned(),
+        attributes: vec![],
+        fifo: None,
+    }
 }
 
 pub(crate) fn fifo(body: &str, group: &str, deduplication: &str) -> NewMessage {
-    let fifo = Fifo { group: group.to_owned(), deduplication: deduplication.to_owned() };
-    NewMessage { fifo: Some(fifo), ..message(body) }
+    let fifo = Fifo {
+        group: group.to_owned(),
+        deduplication: deduplication.to_owned(),
+    };
+    NewMessage {
+        fifo: Some(fifo),
+        ..message(body)
+    }
 }
 
 /// Text attributes by name.
 pub(crate) fn attributes(message: &Message) -> HashMap<String, String> {
     let attributes = message.message_attributes().into_iter().flatten();
-    attributes.map(|(name, value)| (name.clone(), value.string_value().expect("text").to_owned())).collect()
+    attributes
+        .map(|(name, value)| (name.clone(), value.string_value().expect("text").to_owned()))
+        .collect()
 }

@@ -10,16 +10,26 @@ fn token(n: u8) -> Nonce {
 }
 
 fn wait(order: &OrderRequested) -> BarrierWait {
-    BarrierWait { number: order.order, nonce: order.nonce, partition: 0 }
+    BarrierWait {
+        number: order.order,
+        nonce: order.nonce,
+        partition: 0,
+    }
 }
 
 impl Environment {
     async fn request(&self, order: &OrderRequested) {
-        self.store.request_barriers(TOPIC, &[wait(order)]).await.expect("postgres");
+        self.store
+            .request_barriers(TOPIC, &[wait(order)])
+            .await
+            .expect("postgres");
     }
 
     async fn claim(&self, n: u8) -> Vec<i32> {
-        self.store.claim_barriers(TOPIC, token(n)).await.expect("postgres")
+        self.store
+            .claim_barriers(TOPIC, token(n))
+            .await
+            .expect("postgres")
     }
 
     /// Create reads a barrier.
@@ -31,7 +41,11 @@ impl Environment {
     }
 
     async fn is_behind(&self, order: &OrderRequested) -> bool {
-        let behind = self.store.behind_barriers(&[order.order]).await.expect("postgres");
+        let behind = self
+            .store
+            .behind_barriers(&[order.order])
+            .await
+            .expect("postgres");
         behind.contains(&(order.order, order.nonce))
     }
 }
@@ -45,13 +59,23 @@ async fn an_order_is_behind_a_barrier_once_create_passed_it() {
         assert_eq!(env.claim(1).await, [0]);
         assert_eq!(env.claim(2).await, Vec::<i32>::new(), "one is on its way");
         env.read(0, 9).await;
-        assert!(!env.is_behind(&lost).await, "a barrier of a filling proves nothing here");
+        assert!(
+            !env.is_behind(&lost).await,
+            "a barrier of a filling proves nothing here"
+        );
         env.read(1, 1).await;
         assert!(env.is_behind(&lost).await);
         // Another order under the same number was not accepted then.
-        let other = OrderRequested { nonce: token(5), ..lost.clone() };
+        let other = OrderRequested {
+            nonce: token(5),
+            ..lost.clone()
+        };
         assert!(!env.is_behind(&other).await);
-        assert_eq!(env.claim(3).await, Vec::<i32>::new(), "nothing more is requested");
+        assert_eq!(
+            env.claim(3).await,
+            Vec::<i32>::new(),
+            "nothing more is requested"
+        );
     })
     .await;
 }

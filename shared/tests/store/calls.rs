@@ -3,14 +3,19 @@
 use std::net::IpAddr;
 
 use shared::api_stats::Caps;
-use shared::message::{ApiCall, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, UserId};
+use shared::message::{
+    ApiCall, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, UserId,
+};
 use shared::store::{Arrival, CollectedBatch};
 use shared::worker::{ErrorClass, Reason};
 
 use crate::environment::{Environment, with};
 
 pub(crate) const CALLS: &str = "test-api-call";
-pub(crate) const CAPS: Caps = Caps { routes: 20, clients: 20 };
+pub(crate) const CAPS: Caps = Caps {
+    routes: 20,
+    clients: 20,
+};
 /// When the broker appended offset 0.
 pub(crate) const APPENDED_MS: i64 = 1_800_000_000_000;
 
@@ -34,14 +39,32 @@ pub(crate) fn call(n: i64) -> ApiCall {
     }
 }
 
-pub(crate) fn record(partition: i32, offset: i64, message: Result<ApiCall, Reason>) -> Arrival<'static, ApiCall> {
+pub(crate) fn record(
+    partition: i32,
+    offset: i64,
+    message: Result<ApiCall, Reason>,
+) -> Arrival<'static, ApiCall> {
     let appended_ms = Some(APPENDED_MS + offset);
-    Arrival { topic: CALLS, partition, offset, appended_ms, key: None, value: Some(b"value"), message }
+    Arrival {
+        topic: CALLS,
+        partition,
+        offset,
+        appended_ms,
+        key: None,
+        value: Some(b"value"),
+        message,
+    }
 }
 
 /// Calls of a partition: offset and number are the same.
-pub(crate) fn records(partition: i32, offsets: impl IntoIterator<Item = i64>) -> Vec<Arrival<'static, ApiCall>> {
-    offsets.into_iter().map(|offset| record(partition, offset, Ok(call(offset)))).collect()
+pub(crate) fn records(
+    partition: i32,
+    offsets: impl IntoIterator<Item = i64>,
+) -> Vec<Arrival<'static, ApiCall>> {
+    offsets
+        .into_iter()
+        .map(|offset| record(partition, offset, Ok(call(offset))))
+        .collect()
 }
 
 impl Environment {
@@ -53,15 +76,28 @@ impl Environment {
 
     /// Sums and rows must say the same, by any measure.
     pub(crate) async fn check_calls(&self, expected: i64) {
-        assert_eq!(self.number("SELECT count(*) FROM api_calls").await, expected, "records");
-        assert_eq!(self.number("SELECT coalesce(sum(calls), 0)::bigint FROM api_minutes").await, expected, "sums");
+        assert_eq!(
+            self.number("SELECT count(*) FROM api_calls").await,
+            expected,
+            "records"
+        );
+        assert_eq!(
+            self.number("SELECT coalesce(sum(calls), 0)::bigint FROM api_minutes")
+                .await,
+            expected,
+            "sums"
+        );
         let differ = "SELECT count(*) FROM
              (SELECT source, date_trunc('minute', at) AS minute, route, status, client, count(*)::bigint AS calls,
                      sum(duration_us)::bigint AS duration_us, max(duration_us) AS max_us FROM api_calls GROUP BY 1, 2, 3, 4, 5) r
              FULL JOIN api_minutes m USING (source, minute, route, status, client)
              WHERE (r.calls, r.duration_us, r.max_us) IS DISTINCT FROM (m.calls, m.duration_us, m.max_us)
                 OR (SELECT sum(b) FROM UNNEST(m.buckets) b) <> m.calls";
-        assert_eq!(self.number(differ).await, 0, "sums that are not those of the records");
+        assert_eq!(
+            self.number(differ).await,
+            0,
+            "sums that are not those of the records"
+        );
     }
 }
 
@@ -86,7 +122,8 @@ async fn a_record_is_added_once_however_often_it_is_delivered() {
 }
 
 #[tokio::test]
-async fn partitions_and_repetitions_at_the_same_time_neither_lose_nor_double_nor_block_each_other() {
+async fn partitions_and_repetitions_at_the_same_time_neither_lose_nor_double_nor_block_each_other()
+{
     with(|env| async move {
         const PARTITIONS: i32 = 4;
         const RECORDS: i64 = 200;
@@ -107,7 +144,10 @@ async fn partitions_and_repetitions_at_the_same_time_neither_lose_nor_double_nor
         let all = env.clone();
         deliveries.push(tokio::spawn(async move {
             for from in (0..RECORDS).step_by(13) {
-                let part: Vec<_> = (0..PARTITIONS).rev().flat_map(|p| records(p, from..(from + 13).min(RECORDS))).collect();
+                let part: Vec<_> = (0..PARTITIONS)
+                    .rev()
+                    .flat_map(|p| records(p, from..(from + 13).min(RECORDS)))
+                    .collect();
                 all.collect(&part).await;
             }
         }));
@@ -115,8 +155,17 @@ async fn partitions_and_repetitions_at_the_same_time_neither_lose_nor_double_nor
             delivery.await.expect("nobody fails");
         }
         env.check_calls(i64::from(PARTITIONS) * RECORDS).await;
-        assert_eq!(env.number("SELECT count(*) FROM api_sources").await, i64::from(PARTITIONS));
-        assert_eq!(env.number("SELECT count(*) FROM api_progress WHERE next_offset = 200 AND incarnation = 1").await, 4);
+        assert_eq!(
+            env.number("SELECT count(*) FROM api_sources").await,
+            i64::from(PARTITIONS)
+        );
+        assert_eq!(
+            env.number(
+                "SELECT count(*) FROM api_progress WHERE next_offset = 200 AND incarnation = 1"
+            )
+            .await,
+            4
+        );
     })
     .await;
 }
@@ -135,8 +184,16 @@ async fn a_topic_created_anew_is_a_new_source_and_an_alarm_and_skips_nothing() {
         // The new one repeats like any other.
         let again = env.collect(&anew).await;
         assert_eq!((again.added, again.recreated.len()), (0, 0));
-        assert_eq!(env.number("SELECT incarnation::bigint FROM api_progress").await, 2);
-        assert_eq!(env.number("SELECT count(DISTINCT source) FROM api_calls").await, 2);
+        assert_eq!(
+            env.number("SELECT incarnation::bigint FROM api_progress")
+                .await,
+            2
+        );
+        assert_eq!(
+            env.number("SELECT count(DISTINCT source) FROM api_calls")
+                .await,
+            2
+        );
         env.check_calls(70).await;
     })
     .await;
@@ -206,16 +263,36 @@ async fn a_minute_keeps_to_its_caps_over_many_batches_and_loses_no_call() {
             call.route = CallRoute::new(format!("/forged/{n}")).expect("in bounds");
             call.client = CallClient::new(format!("forged-{n}")).expect("in bounds");
         }
-        let caps = Caps { routes: 6, clients: 4 };
-        let arrivals: Vec<_> = calls.into_iter().enumerate().map(|(n, call)| record(0, n as i64, Ok(call))).collect();
+        let caps = Caps {
+            routes: 6,
+            clients: 4,
+        };
+        let arrivals: Vec<_> = calls
+            .into_iter()
+            .enumerate()
+            .map(|(n, call)| record(0, n as i64, Ok(call)))
+            .collect();
         for part in arrivals.chunks(5) {
             assert_eq!(env.store.collect_calls(part, caps).await.added, 5);
         }
-        assert_eq!(env.number("SELECT count(DISTINCT route) FROM api_minutes").await, 7);
-        assert_eq!(env.number("SELECT count(DISTINCT client) FROM api_minutes").await, 5);
-        assert_eq!(env.number("SELECT sum(calls)::bigint FROM api_minutes").await, 60);
         assert_eq!(
-            env.number("SELECT count(DISTINCT route) FROM api_calls").await,
+            env.number("SELECT count(DISTINCT route) FROM api_minutes")
+                .await,
+            7
+        );
+        assert_eq!(
+            env.number("SELECT count(DISTINCT client) FROM api_minutes")
+                .await,
+            5
+        );
+        assert_eq!(
+            env.number("SELECT sum(calls)::bigint FROM api_minutes")
+                .await,
+            60
+        );
+        assert_eq!(
+            env.number("SELECT count(DISTINCT route) FROM api_calls")
+                .await,
             60,
             "the records themselves keep their routes"
         );

@@ -14,12 +14,26 @@ const DAY_MS: i64 = 86_400_000;
 
 fn everything() -> CallFilter {
     let (from_ms, until_ms) = (APPENDED_MS - DAY_MS, APPENDED_MS + DAY_MS);
-    CallFilter { from_ms, until_ms, ip: None, route: None, url: None, status: None, user: None }
+    CallFilter {
+        from_ms,
+        until_ms,
+        ip: None,
+        route: None,
+        url: None,
+        status: None,
+        user: None,
+    }
 }
 
 fn in_all() -> SumFilter {
     let at = |ms| Minute::of_ms(ms);
-    SumFilter { from: at(APPENDED_MS - DAY_MS), until: at(APPENDED_MS + DAY_MS), route: None, status: None, client: None }
+    SumFilter {
+        from: at(APPENDED_MS - DAY_MS),
+        until: at(APPENDED_MS + DAY_MS),
+        route: None,
+        status: None,
+        client: None,
+    }
 }
 
 impl Environment {
@@ -27,7 +41,11 @@ impl Environment {
     async fn pages(&self, filter: &CallFilter, limit: u32, adding: bool) -> Vec<CallRow> {
         let (mut all, mut after): (Vec<CallRow>, Option<CallPlace>) = (Vec::new(), None);
         loop {
-            let page = self.store.search_calls(filter, after, limit).await.expect("postgres");
+            let page = self
+                .store
+                .search_calls(filter, after, limit)
+                .await
+                .expect("postgres");
             assert!(page.len() <= limit as usize);
             let Some(last) = page.last() else { return all };
             after = Some(last.place);
@@ -46,13 +64,23 @@ async fn pages_show_every_call_once_newest_first_whatever_is_added_meanwhile() {
         env.collect(&records(0, 0..60)).await;
         // The same milliseconds in another partition: ties are broken by where the record lies.
         env.collect(&records(1, 0..60)).await;
-        let before: BTreeSet<(i32, i64)> =
-            env.pages(&everything(), 1_000, false).await.iter().map(|row| (row.place.source, row.place.offset)).collect();
+        let before: BTreeSet<(i32, i64)> = env
+            .pages(&everything(), 1_000, false)
+            .await
+            .iter()
+            .map(|row| (row.place.source, row.place.offset))
+            .collect();
         assert_eq!(before.len(), 120);
         let shown = env.pages(&everything(), 7, true).await;
         let key = |row: &CallRow| (row.place.at_ms, row.place.source, row.place.offset);
-        assert!(shown.windows(2).all(|pair| key(&pair[0]) > key(&pair[1])), "newest first, nothing twice");
-        let of_before = shown.iter().filter(|row| before.contains(&(row.place.source, row.place.offset))).count();
+        assert!(
+            shown.windows(2).all(|pair| key(&pair[0]) > key(&pair[1])),
+            "newest first, nothing twice"
+        );
+        let of_before = shown
+            .iter()
+            .filter(|row| before.contains(&(row.place.source, row.place.offset)))
+            .count();
         assert_eq!(of_before, 120, "nothing left out");
     })
     .await;
@@ -73,12 +101,24 @@ async fn every_condition_finds_what_a_look_at_all_calls_finds() {
         };
         let cases: [(CallFilter, Test); 8] = [
             (everything(), |_| true),
-            (with(|f| f.ip = "192.0.2.7".parse().ok()), |c| c.ip.is_some_and(|ip| ip.to_string() == "192.0.2.7")),
-            (with(|f| f.route = Some("POST /r3".into())), |c| c.route_key() == "POST /r3"),
-            (with(|f| f.url = Some("/r1/1".to_owned()..="/r1/1\u{7f}".to_owned())), |c| c.url.as_str().starts_with("/r1/1")),
-            (with(|f| f.url = Some("/r1/1".to_owned()..="/r1/1".to_owned())), |c| c.url.as_str() == "/r1/1"),
+            (with(|f| f.ip = "192.0.2.7".parse().ok()), |c| {
+                c.ip.is_some_and(|ip| ip.to_string() == "192.0.2.7")
+            }),
+            (with(|f| f.route = Some("POST /r3".into())), |c| {
+                c.route_key() == "POST /r3"
+            }),
+            (
+                with(|f| f.url = Some("/r1/1".to_owned()..="/r1/1\u{7f}".to_owned())),
+                |c| c.url.as_str().starts_with("/r1/1"),
+            ),
+            (
+                with(|f| f.url = Some("/r1/1".to_owned()..="/r1/1".to_owned())),
+                |c| c.url.as_str() == "/r1/1",
+            ),
             (with(|f| f.status = Some(400..=599)), |c| c.status >= 400),
-            (with(|f| f.user = Some("u3".into())), |c| c.user.as_ref().is_some_and(|u| u.as_str() == "u3")),
+            (with(|f| f.user = Some("u3".into())), |c| {
+                c.user.as_ref().is_some_and(|u| u.as_str() == "u3")
+            }),
             (
                 with(|f| {
                     f.status = Some(503..=503);
@@ -87,7 +127,9 @@ async fn every_condition_finds_what_a_look_at_all_calls_finds() {
                 }),
                 |c| {
                     let at = counted_at_ms(c, None);
-                    c.status == 503 && c.route_key() == "POST /r3" && (APPENDED_MS - 60_200..APPENDED_MS - 60_000).contains(&at)
+                    c.status == 503
+                        && c.route_key() == "POST /r3"
+                        && (APPENDED_MS - 60_200..APPENDED_MS - 60_000).contains(&at)
                 },
             ),
         ];
@@ -102,8 +144,14 @@ async fn every_condition_finds_what_a_look_at_all_calls_finds() {
                     (row.id, row.place.at_ms, row.status, row.duration_us),
                     (call.id, call.at_ms, call.status, call.duration_us)
                 );
-                assert_eq!((row.route.as_str(), row.url.as_str()), (call.route_key().as_str(), call.url.as_str()));
-                assert_eq!(row.ip.as_deref(), call.ip.map(|ip| ip.to_string()).as_deref());
+                assert_eq!(
+                    (row.route.as_str(), row.url.as_str()),
+                    (call.route_key().as_str(), call.url.as_str())
+                );
+                assert_eq!(
+                    row.ip.as_deref(),
+                    call.ip.map(|ip| ip.to_string()).as_deref()
+                );
             }
         }
     })
@@ -117,7 +165,12 @@ async fn sums_are_those_of_the_calls_however_they_are_grouped() {
         env.collect(&records(1, 150..300)).await;
         let calls: Vec<ApiCall> = (0..300).map(call).collect();
         for bits in 0..16_u8 {
-            let by = GroupBy { minute: bits & 1 > 0, route: bits & 2 > 0, status: bits & 4 > 0, client: bits & 8 > 0 };
+            let by = GroupBy {
+                minute: bits & 1 > 0,
+                route: bits & 2 > 0,
+                status: bits & 4 > 0,
+                client: bits & 8 > 0,
+            };
             let mut expected: BTreeMap<_, Aggregate> = BTreeMap::new();
             for call in &calls {
                 let key = (
@@ -126,18 +179,54 @@ async fn sums_are_those_of_the_calls_however_they_are_grouped() {
                     by.status.then_some(call.status),
                     by.client.then(|| call.client.to_string()),
                 );
-                expected.entry(key).or_default().add(&Aggregate::of(call.duration_us));
+                expected
+                    .entry(key)
+                    .or_default()
+                    .add(&Aggregate::of(call.duration_us));
             }
-            let groups = env.store.sum_calls(&in_all(), by, 10_000).await.expect("postgres");
-            let found: BTreeMap<_, _> = groups.into_iter().map(|g| ((g.minute, g.route, g.status, g.client), g.sums)).collect();
+            let groups = env
+                .store
+                .sum_calls(&in_all(), by, 10_000)
+                .await
+                .expect("postgres");
+            let found: BTreeMap<_, _> = groups
+                .into_iter()
+                .map(|g| ((g.minute, g.route, g.status, g.client), g.sums))
+                .collect();
             assert_eq!(found, expected, "{by:?}");
         }
-        let filter = SumFilter { status: Some(400..=499), client: Some("c2".into()), ..in_all() };
-        let found = env.store.sum_calls(&filter, GroupBy::default(), 10).await.expect("postgres");
-        let expected = calls.iter().filter(|c| c.status == 404 && c.client.as_str() == "c2").count() as u64;
-        assert_eq!(found.iter().map(|group| group.sums.calls).collect::<Vec<_>>(), [expected]);
-        let nothing = SumFilter { route: Some("GET /nowhere".into()), ..in_all() };
-        assert_eq!(env.store.sum_calls(&nothing, GroupBy::default(), 10).await.expect("postgres"), []);
+        let filter = SumFilter {
+            status: Some(400..=499),
+            client: Some("c2".into()),
+            ..in_all()
+        };
+        let found = env
+            .store
+            .sum_calls(&filter, GroupBy::default(), 10)
+            .await
+            .expect("postgres");
+        let expected = calls
+            .iter()
+            .filter(|c| c.status == 404 && c.client.as_str() == "c2")
+            .count() as u64;
+        assert_eq!(
+            found
+                .iter()
+                .map(|group| group.sums.calls)
+                .collect::<Vec<_>>(),
+            [expected]
+        );
+        let nothing = SumFilter {
+            route: Some("GET /nowhere".into()),
+            ..in_all()
+        };
+        assert_eq!(
+            env.store
+                .sum_calls(&nothing, GroupBy::default(), 10)
+                .await
+                .expect("postgres"),
+            []
+        );
     })
     .await;
 }

@@ -15,16 +15,26 @@ fn title(text: &str) -> ProgramChange {
 }
 
 fn price(no: u16, cents: i64) -> CategoryChange {
-    CategoryChange { no: CategoryNo::new(no).expect("no"), name: None, price: Some(Cents::new(cents).expect("price")) }
+    CategoryChange {
+        no: CategoryNo::new(no).expect("no"),
+        name: None,
+        price: Some(Cents::new(cents).expect("price")),
+    }
 }
 
 fn change_of(program: &Program) -> ProgramChanged {
-    ProgramChanged { id: program.id, version: program.version }
+    ProgramChanged {
+        id: program.id,
+        version: program.version,
+    }
 }
 
 impl Environment {
     async fn update(&self, id: ProgramId, expected: i64, change: &ProgramChange) -> Changed {
-        self.store.update_program(id, version(expected), change).await.expect("postgres")
+        self.store
+            .update_program(id, version(expected), change)
+            .await
+            .expect("postgres")
     }
 
     async fn switch(&self, id: ProgramId, to: ProgramStatus) -> Switched {
@@ -33,7 +43,10 @@ impl Environment {
 
     /// All that is to be published, as if its makers had died long ago.
     async fn left(&self) -> Vec<ProgramChanged> {
-        self.run("UPDATE outbox SET created_at = created_at - interval '1 minute' WHERE NOT published").await;
+        self.run(
+            "UPDATE outbox SET created_at = created_at - interval '1 minute' WHERE NOT published",
+        )
+        .await;
         self.store.unpublished(100).await.expect("postgres")
     }
 }
@@ -42,19 +55,43 @@ impl Environment {
 async fn a_change_changes_what_it_names_and_raises_the_version() {
     with(|env| async move {
         let program = env.program().await;
-        let renamed = CategoryChange { name: Some("gallery".into()), ..price(1, 900) };
-        let change = ProgramChange::new(Some("Winter tour".into()), Some(60_000), Some(2), vec![renamed]).expect("valid");
-        let Changed::Done(changed) = env.update(program.id, 1, &change).await else { panic!("not changed") };
-        let mut expected =
-            Program { title: "Winter tour".into(), version: version(2), pay_window_ms: 60_000, user_limit: 2, ..program.clone() };
+        let renamed = CategoryChange {
+            name: Some("gallery".into()),
+            ..price(1, 900)
+        };
+        let change = ProgramChange::new(
+            Some("Winter tour".into()),
+            Some(60_000),
+            Some(2),
+            vec![renamed],
+        )
+        .expect("valid");
+        let Changed::Done(changed) = env.update(program.id, 1, &change).await else {
+            panic!("not changed")
+        };
+        let mut expected = Program {
+            title: "Winter tour".into(),
+            version: version(2),
+            pay_window_ms: 60_000,
+            user_limit: 2,
+            ..program.clone()
+        };
         expected.categories[1].name = "gallery".into();
         expected.categories[1].price = Cents::new(900).expect("price");
         assert_eq!(changed, expected, "seats stay where they are");
-        assert_eq!(env.store.program(program.id).await.expect("postgres"), Some(expected));
+        assert_eq!(
+            env.store.program(program.id).await.expect("postgres"),
+            Some(expected)
+        );
         // What is not named stays.
         let only_price = ProgramChange::new(None, None, None, vec![price(0, 1)]).expect("valid");
-        let Changed::Done(changed) = env.update(program.id, 2, &only_price).await else { panic!("not changed") };
-        assert_eq!((changed.title.as_str(), changed.version, changed.user_limit), ("Winter tour", version(3), 2));
+        let Changed::Done(changed) = env.update(program.id, 2, &only_price).await else {
+            panic!("not changed")
+        };
+        assert_eq!(
+            (changed.title.as_str(), changed.version, changed.user_limit),
+            ("Winter tour", version(3), 2)
+        );
     })
     .await;
 }
@@ -63,11 +100,20 @@ async fn a_change_changes_what_it_names_and_raises_the_version() {
 async fn a_change_made_for_another_version_changes_nothing() {
     with(|env| async move {
         let program = env.program().await;
-        assert_eq!(env.update(program.id, 2, &title("X")).await, Changed::VersionDiffers(version(1)));
-        assert_eq!(env.store.program(program.id).await.expect("postgres"), Some(program.clone()));
+        assert_eq!(
+            env.update(program.id, 2, &title("X")).await,
+            Changed::VersionDiffers(version(1))
+        );
+        assert_eq!(
+            env.store.program(program.id).await.expect("postgres"),
+            Some(program.clone())
+        );
         assert_eq!(env.left().await, [change_of(&program)]);
         let nobody = ProgramId::new(999_999).expect("id");
-        assert_eq!(env.update(nobody, 1, &title("X")).await, Changed::NoSuchProgram);
+        assert_eq!(
+            env.update(nobody, 1, &title("X")).await,
+            Changed::NoSuchProgram
+        );
     })
     .await;
 }
@@ -76,9 +122,17 @@ async fn a_change_made_for_another_version_changes_nothing() {
 async fn a_change_of_a_category_that_does_not_exist_changes_nothing_at_all() {
     with(|env| async move {
         let program = env.program().await;
-        let change = ProgramChange::new(Some("X".into()), None, None, vec![price(0, 1), price(2, 1)]).expect("valid");
-        assert_eq!(env.update(program.id, 1, &change).await, Changed::NoSuchCategory(CategoryNo::new(2).expect("no")));
-        assert_eq!(env.store.program(program.id).await.expect("postgres"), Some(program.clone()));
+        let change =
+            ProgramChange::new(Some("X".into()), None, None, vec![price(0, 1), price(2, 1)])
+                .expect("valid");
+        assert_eq!(
+            env.update(program.id, 1, &change).await,
+            Changed::NoSuchCategory(CategoryNo::new(2).expect("no"))
+        );
+        assert_eq!(
+            env.store.program(program.id).await.expect("postgres"),
+            Some(program.clone())
+        );
         assert_eq!(env.left().await, [change_of(&program)]);
     })
     .await;
@@ -91,7 +145,10 @@ async fn of_many_changes_for_one_version_exactly_one_is_made() {
         let rivals: Vec<_> = (0..12)
             .map(|n| {
                 let env = env.clone();
-                tokio::spawn(async move { env.update(program.id, 1, &title(&format!("rival {n}"))).await })
+                tokio::spawn(async move {
+                    env.update(program.id, 1, &title(&format!("rival {n}")))
+                        .await
+                })
             })
             .collect();
         let mut done = Vec::new();
@@ -102,7 +159,14 @@ async fn of_many_changes_for_one_version_exactly_one_is_made() {
             }
         }
         assert_eq!(done.len(), 1);
-        assert_eq!(env.store.program(program.id).await.expect("postgres").as_ref(), done.first());
+        assert_eq!(
+            env.store
+                .program(program.id)
+                .await
+                .expect("postgres")
+                .as_ref(),
+            done.first()
+        );
         assert_eq!(env.left().await.len(), 2, "the creation and one change");
     })
     .await;
@@ -112,13 +176,36 @@ async fn of_many_changes_for_one_version_exactly_one_is_made() {
 async fn a_sale_is_stopped_and_resumed_whatever_its_version_and_repeating_changes_nothing() {
     with(|env| async move {
         let program = env.program().await;
-        let Switched::Done(stopped) = env.switch(program.id, ProgramStatus::Stopped).await else { panic!("not stopped") };
-        assert_eq!((stopped.status, stopped.version), (ProgramStatus::Stopped, version(2)));
-        assert_eq!(env.switch(program.id, ProgramStatus::Stopped).await, Switched::Already(stopped.clone()));
-        let Switched::Done(resumed) = env.switch(program.id, ProgramStatus::OnSale).await else { panic!("not resumed") };
-        assert_eq!((resumed.status, resumed.version), (ProgramStatus::OnSale, version(3)));
-        assert_eq!(env.switch(ProgramId::new(999_999).expect("id"), ProgramStatus::Stopped).await, Switched::NoSuchProgram);
-        assert_eq!(env.left().await, [1, 2, 3].map(|n| ProgramChanged { id: program.id, version: version(n) }));
+        let Switched::Done(stopped) = env.switch(program.id, ProgramStatus::Stopped).await else {
+            panic!("not stopped")
+        };
+        assert_eq!(
+            (stopped.status, stopped.version),
+            (ProgramStatus::Stopped, version(2))
+        );
+        assert_eq!(
+            env.switch(program.id, ProgramStatus::Stopped).await,
+            Switched::Already(stopped.clone())
+        );
+        let Switched::Done(resumed) = env.switch(program.id, ProgramStatus::OnSale).await else {
+            panic!("not resumed")
+        };
+        assert_eq!(
+            (resumed.status, resumed.version),
+            (ProgramStatus::OnSale, version(3))
+        );
+        assert_eq!(
+            env.switch(ProgramId::new(999_999).expect("id"), ProgramStatus::Stopped)
+                .await,
+            Switched::NoSuchProgram
+        );
+        assert_eq!(
+            env.left().await,
+            [1, 2, 3].map(|n| ProgramChanged {
+                id: program.id,
+                version: version(n)
+            })
+        );
     })
     .await;
 }
@@ -129,8 +216,20 @@ async fn what_was_published_is_not_left_and_what_is_young_is_its_makers_business
         let program = env.program().await;
         assert_eq!(env.store.unpublished(100).await.expect("postgres"), []);
         assert_eq!(env.left().await, [change_of(&program)]);
-        assert_eq!(env.store.published(&[change_of(&program)]).await.expect("postgres"), 1);
-        assert_eq!(env.store.published(&[change_of(&program)]).await.expect("postgres"), 0);
+        assert_eq!(
+            env.store
+                .published(&[change_of(&program)])
+                .await
+                .expect("postgres"),
+            1
+        );
+        assert_eq!(
+            env.store
+                .published(&[change_of(&program)])
+                .await
+                .expect("postgres"),
+            0
+        );
         assert_eq!(env.left().await, []);
     })
     .await;
@@ -158,10 +257,20 @@ async fn a_change_that_commits_after_later_ones_were_published_is_still_found() 
 #[tokio::test]
 async fn published_changes_are_forgotten_after_a_day_and_unpublished_ones_never() {
     with(|env| async move {
-        let (old, young, left) = (env.program().await, env.program().await, env.program().await);
-        env.store.published(&[change_of(&old), change_of(&young)]).await.expect("postgres");
+        let (old, young, left) = (
+            env.program().await,
+            env.program().await,
+            env.program().await,
+        );
+        env.store
+            .published(&[change_of(&old), change_of(&young)])
+            .await
+            .expect("postgres");
         let age = "UPDATE outbox SET created_at = now() - interval '25 hours' WHERE program <> ";
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{age} {}", young.id))).execute(&env.raw).await.expect("statement");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{age} {}", young.id)))
+            .execute(&env.raw)
+            .await
+            .expect("statement");
         assert_eq!(env.store.forget_published(100).await.expect("postgres"), 1);
         assert_eq!(env.number("SELECT count(*) FROM outbox").await, 2);
         assert_eq!(env.left().await, [change_of(&left)]);

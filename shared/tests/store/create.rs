@@ -13,12 +13,24 @@ async fn an_order_is_stored_once_with_its_seats_however_often_it_is_delivered() 
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(stored.unfinished, None);
         assert_eq!(decisions(&stored), [(first.order, "Created".to_owned())]);
-        assert_eq!(stored.orders[0].row, env.row(first.order).await.at_the_moment_of(&stored.orders[0].row));
+        assert_eq!(
+            stored.orders[0].row,
+            env.row(first.order)
+                .await
+                .at_the_moment_of(&stored.orders[0].row)
+        );
 
         let again = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
-        assert_eq!(decisions(&again), [(first.order, "AlreadyThere".to_owned())]);
+        assert_eq!(
+            decisions(&again),
+            [(first.order, "AlreadyThere".to_owned())]
+        );
         assert_eq!(env.number("SELECT count(*) FROM orders").await, 1);
-        assert_eq!(env.number("SELECT count(*) FROM order_seats WHERE program = 7 AND seat IN (3, 4)").await, 2);
+        assert_eq!(
+            env.number("SELECT count(*) FROM order_seats WHERE program = 7 AND seat IN (3, 4)")
+                .await,
+            2
+        );
         assert_eq!(env.number("SELECT count(*) FROM parked").await, 0);
         env.check_invariants().await;
     })
@@ -44,7 +56,10 @@ async fn pay_by_is_what_was_promised_but_never_less_than_the_minimum_from_now() 
         let mut late = order("bob", 7, &[2]);
         late.pay_by_ms = 1;
         env.create(&[on_time.clone(), late.clone()]).await;
-        assert_eq!(env.row(on_time.order).await.pay_by_ms, Some(on_time.pay_by_ms));
+        assert_eq!(
+            env.row(on_time.order).await.pay_by_ms,
+            Some(on_time.pay_by_ms)
+        );
         let remaining = env.row(late.order).await.remaining_ms.expect("pay_by");
         assert!((1..=MIN_PAY_MS as i64).contains(&remaining), "{remaining}");
     })
@@ -59,14 +74,26 @@ async fn a_seat_of_another_order_rejects_the_order_as_a_whole_and_names_the_hold
         let late = order("bob", 7, &[4, 5, 6]);
         let arrivals = [arrival(0, 1, &late)];
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
-        let who = Holder { number: holder.order, nonce: holder.nonce };
-        assert_eq!(stored.orders[0].decision, Decision::Rejected { holders: vec![who] });
+        let who = Holder {
+            number: holder.order,
+            nonce: holder.nonce,
+        };
+        assert_eq!(
+            stored.orders[0].decision,
+            Decision::Rejected { holders: vec![who] }
+        );
         let row = env.row(late.order).await;
-        assert_eq!((row.status, row.reason.as_deref()), (Status::Rejected, Some("seats_taken")));
+        assert_eq!(
+            (row.status, row.reason.as_deref()),
+            (Status::Rejected, Some("seats_taken"))
+        );
         assert_eq!(row.seats.len(), 3, "the row still says what was asked for");
         assert_eq!(env.number("SELECT count(*) FROM order_seats").await, 1);
         // Delivered again it stays rejected, even if the seat is free by now.
-        env.store.cancel(holder.order, &holder.user).await.expect("postgres");
+        env.store
+            .cancel(holder.order, &holder.user)
+            .await
+            .expect("postgres");
         let again = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(again.orders[0].decision, Decision::AlreadyThere);
         assert_eq!(again.orders[0].row.status, Status::Rejected);
@@ -83,7 +110,13 @@ async fn within_a_batch_the_lower_number_has_the_seat() {
         let [low, high] = two;
         let arrivals = [arrival(0, 0, &high), arrival(1, 0, &low)];
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
-        assert_eq!(decisions(&stored), [(low.order, "Created".to_owned()), (high.order, "Rejected".to_owned())]);
+        assert_eq!(
+            decisions(&stored),
+            [
+                (low.order, "Created".to_owned()),
+                (high.order, "Rejected".to_owned())
+            ]
+        );
         env.check_invariants().await;
     })
     .await;
@@ -99,12 +132,30 @@ async fn another_order_under_a_stored_number_is_parked_and_changes_nothing() {
         other_nonce.order = first.order;
         let mut other_content = first.clone();
         other_content.seats = order("x", 7, &[9]).seats;
-        let arrivals = [arrival(0, 1, &other_nonce), arrival(0, 2, &other_content), arrival(0, 3, &first)];
+        let arrivals = [
+            arrival(0, 1, &other_nonce),
+            arrival(0, 2, &other_content),
+            arrival(0, 3, &first),
+        ];
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(stored.unfinished, None);
-        assert_eq!(stored.parked.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 1]);
-        assert!(stored.orders.iter().any(|o| o.decision == Decision::Conflict && o.request.nonce == other_nonce.nonce));
-        assert_eq!(env.number("SELECT count(*) FROM parked WHERE reason LIKE 'order % is stored already%'").await, 2);
+        assert_eq!(
+            stored.parked.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
+            [0, 1]
+        );
+        assert!(
+            stored
+                .orders
+                .iter()
+                .any(|o| o.decision == Decision::Conflict && o.request.nonce == other_nonce.nonce)
+        );
+        assert_eq!(
+            env.number(
+                "SELECT count(*) FROM parked WHERE reason LIKE 'order % is stored already%'"
+            )
+            .await,
+            2
+        );
         assert_eq!(env.row(first.order).await.at_the_moment_of(&before), before);
         assert_eq!(env.number("SELECT count(*) FROM order_seats").await, 1);
         env.check_invariants().await;
@@ -148,10 +199,19 @@ async fn one_request_is_one_order_unless_the_first_was_never_to_be() {
         let second = keyed(order("alice", 7, &[2]), "once");
         let arrivals = [arrival(0, 1, &second)];
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
-        let who = Holder { number: first.order, nonce: first.nonce };
-        assert_eq!(stored.orders[0].decision, Decision::Rejected { holders: vec![who] });
+        let who = Holder {
+            number: first.order,
+            nonce: first.nonce,
+        };
+        assert_eq!(
+            stored.orders[0].decision,
+            Decision::Rejected { holders: vec![who] }
+        );
         let row = env.row(second.order).await;
-        assert_eq!((row.status, row.duplicate_of), (Status::Rejected, Some(first.order)));
+        assert_eq!(
+            (row.status, row.duplicate_of),
+            (Status::Rejected, Some(first.order))
+        );
         assert_eq!(row.reason.as_deref(), Some("duplicate"));
 
         // Another user, another program, or a key whose order was given up: no duplicates.
@@ -174,7 +234,10 @@ async fn one_request_is_one_order_unless_the_first_was_never_to_be() {
 async fn a_key_whose_first_order_is_rejected_in_the_same_batch_goes_to_the_second() {
     with(|env| async move {
         env.create(&[order("holder", 7, &[1])]).await;
-        let mut two = [keyed(order("alice", 7, &[0]), "k"), keyed(order("alice", 7, &[0]), "k")];
+        let mut two = [
+            keyed(order("alice", 7, &[0]), "k"),
+            keyed(order("alice", 7, &[0]), "k"),
+        ];
         two.sort_by_key(|o| o.order);
         two[0].seats = order("x", 7, &[1]).seats;
         two[1].seats = order("x", 7, &[2]).seats;
@@ -190,7 +253,11 @@ async fn a_key_whose_first_order_is_rejected_in_the_same_batch_goes_to_the_secon
 async fn progress_moves_over_what_is_committed_and_notices_a_topic_created_anew() {
     with(|env| async move {
         let orders: Vec<_> = (0..4).map(|seat| order("alice", 7, &[seat])).collect();
-        let arrivals = [arrival(0, 5, &orders[0]), arrival(0, 9, &orders[1]), arrival(2, 0, &orders[2])];
+        let arrivals = [
+            arrival(0, 5, &orders[0]),
+            arrival(0, 9, &orders[1]),
+            arrival(2, 0, &orders[2]),
+        ];
         env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(progress(&env).await, [(0, 1, 10), (2, 1, 1)]);
         // A redelivery does not move it back.
@@ -200,14 +267,27 @@ async fn progress_moves_over_what_is_committed_and_notices_a_topic_created_anew(
         anew.appended_ms = Some(1_800_000_000_000);
         let anew = [anew];
         let stored = env.store.store_orders(&anew, MIN_PAY_MS).await;
-        assert_eq!(stored.recreated, [(crate::environment::TOPIC.to_owned(), 0)]);
+        assert_eq!(
+            stored.recreated,
+            [(crate::environment::TOPIC.to_owned(), 0)]
+        );
         assert_eq!(progress(&env).await, [(0, 2, 1), (2, 1, 1)]);
-        assert_eq!(env.status(orders[3].order).await, Status::Unpaid, "its records are stored, not skipped");
+        assert_eq!(
+            env.status(orders[3].order).await,
+            Status::Unpaid,
+            "its records are stored, not skipped"
+        );
     })
     .await;
 }
 
 async fn progress(env: &Environment) -> Vec<(i32, i32, i64)> {
-    let all = env.store.progress(crate::environment::TOPIC).await.expect("postgres");
-    all.into_iter().map(|p| (p.partition, p.incarnation, p.next_offset)).collect()
+    let all = env
+        .store
+        .progress(crate::environment::TOPIC)
+        .await
+        .expect("postgres");
+    all.into_iter()
+        .map(|p| (p.partition, p.incarnation, p.next_offset))
+        .collect()
 }

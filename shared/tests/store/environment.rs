@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use shared::message::{
-    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, ProgramId, SeatIndex, Shard, UserId,
+    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, ProgramId, SeatIndex,
+    Shard, UserId,
 };
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, Status};
@@ -16,7 +17,8 @@ pub(crate) const TOPIC: &str = "test-order-create";
 pub(crate) const MIN_PAY_MS: u64 = 60_000;
 
 pub(crate) fn database_url() -> String {
-    std::env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned())
+    std::env::var("DATABASE_URL")
+        .unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned())
 }
 
 /// One test's environment. Clones share it.
@@ -29,18 +31,31 @@ pub(crate) struct Environment {
 }
 
 /// Runs a test in a fresh, migrated schema and drops the schema, however the test ends.
-pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Environment) -> F) {
+pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
+    test: impl FnOnce(Environment) -> F,
+) {
     let names = Names::new(&format!("t-{:08x}", rand::random::<u32>())).expect("valid prefix");
     let store = Store::connect(&database_url(), &names, 16).expect("a database URL");
-    store.migrate().await.expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
+    store
+        .migrate()
+        .await
+        .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
     let options: sqlx::postgres::PgConnectOptions = database_url().parse().expect("a database URL");
     let options = options.options([("search_path", names.schema())]);
-    let raw = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect_lazy_with(options);
+    let raw = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(2)
+        .connect_lazy_with(options);
     let environment = Environment { store, raw, names };
     let end = tokio::spawn(test(environment.clone())).await;
-    let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", environment.names.schema()));
+    let drop = AssertSqlSafe(format!(
+        "DROP SCHEMA {} CASCADE",
+        environment.names.schema()
+    ));
     environment.store.disconnect().await;
-    sqlx::raw_sql(drop).execute(&environment.raw).await.expect("schema dropped");
+    sqlx::raw_sql(drop)
+        .execute(&environment.raw)
+        .await
+        .expect("schema dropped");
     if let Err(failure) = end {
         std::panic::resume_unwind(failure.into_panic());
     }
@@ -49,14 +64,22 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(test: impl FnO
 impl Environment {
     /// Stores orders as they came, one partition, offsets from 0.
     pub(crate) async fn create(&self, orders: &[OrderRequested]) -> Vec<OrderRow> {
-        let arrivals: Vec<_> = orders.iter().enumerate().map(|(at, order)| arrival(0, at as i64, order)).collect();
+        let arrivals: Vec<_> = orders
+            .iter()
+            .enumerate()
+            .map(|(at, order)| arrival(0, at as i64, order))
+            .collect();
         let stored = self.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(stored.unfinished, None);
         stored.orders.into_iter().map(|order| order.row).collect()
     }
 
     pub(crate) async fn row(&self, number: OrderNumber) -> OrderRow {
-        self.store.order(number).await.expect("postgres").expect("the order has a row")
+        self.store
+            .order(number)
+            .await
+            .expect("postgres")
+            .expect("the order has a row")
     }
 
     pub(crate) async fn status(&self, number: OrderNumber) -> Status {
@@ -65,31 +88,57 @@ impl Environment {
 
     /// A single number from a statement of the test's own.
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.raw).await.expect("a number")
+        sqlx::query_scalar(sql)
+            .fetch_one(&self.raw)
+            .await
+            .expect("a number")
     }
 
     pub(crate) async fn run(&self, sql: &'static str) {
-        sqlx::raw_sql(sql).execute(&self.raw).await.expect("statement");
+        sqlx::raw_sql(sql)
+            .execute(&self.raw)
+            .await
+            .expect("statement");
     }
 
     /// The time to pay of an order is up.
     pub(crate) async fn make_overdue(&self, number: OrderNumber) {
         let sql = "UPDATE orders SET pay_by = now() - interval '1 second' WHERE number = $1";
-        sqlx::query(sql).bind(number.get()).execute(&self.raw).await.expect("statement");
+        sqlx::query(sql)
+            .bind(number.get())
+            .execute(&self.raw)
+            .await
+            .expect("statement");
     }
 
     pub(crate) async fn program(&self) -> Program {
-        let category =
-            |name: &str| NewCategory { name: name.into(), rows: 10, row_len: 20, price: Cents::new(4_500).expect("price") };
-        let new = NewProgram::new("Autumn tour".into(), vec![category("stalls"), category("balcony")], 900_000, 6);
-        self.store.create_program(new.expect("valid"), None).await.expect("postgres")
+        let category = |name: &str| NewCategory {
+            name: name.into(),
+            rows: 10,
+            row_len: 20,
+            price: Cents::new(4_500).expect("price"),
+        };
+        let new = NewProgram::new(
+            "Autumn tour".into(),
+            vec![category("stalls"), category("balcony")],
+            900_000,
+            6,
+        );
+        self.store
+            .create_program(new.expect("valid"), None)
+            .await
+            .expect("postgres")
     }
 
     /// What must hold whatever happened.
     pub(crate) async fn check_invariants(&self) {
         let live = "('unpaid', 'paid', 'refunding')";
-        let count =
-            async |sql: String| -> i64 { sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.raw).await.expect("a number") };
+        let count = async |sql: String| -> i64 {
+            sqlx::query_scalar(AssertSqlSafe(sql))
+                .fetch_one(&self.raw)
+                .await
+                .expect("a number")
+        };
         let held_by_nobody = count(format!(
             "SELECT count(*) FROM order_seats s LEFT JOIN orders o ON o.number = s.order_number AND o.status IN {live}
              AND o.program = s.program AND s.seat = ANY (o.seats) WHERE o.number IS NULL"
@@ -99,19 +148,31 @@ impl Environment {
             "SELECT count(*) FROM orders o WHERE o.status IN {live} AND cardinality(o.seats) <>
              (SELECT count(*) FROM order_seats s WHERE s.order_number = o.number)"
         ));
-        assert_eq!(without_seats.await, 0, "live orders without all their seats");
+        assert_eq!(
+            without_seats.await,
+            0,
+            "live orders without all their seats"
+        );
         let paid_by_nothing = count(
             "SELECT count(*) FROM orders o WHERE o.status = 'paid' AND 1 <>
              (SELECT count(*) FROM payments p WHERE p.order_number = o.number AND p.status = 'applied' AND p.amount_cents = o.amount_cents)"
                 .to_owned(),
         );
-        assert_eq!(paid_by_nothing.await, 0, "paid orders without exactly one payment");
+        assert_eq!(
+            paid_by_nothing.await,
+            0,
+            "paid orders without exactly one payment"
+        );
         let applied_to_nothing = count(
             "SELECT count(*) FROM payments p LEFT JOIN orders o ON o.number = p.order_number AND o.status IN ('paid', 'refunding')
              WHERE p.status = 'applied' AND o.number IS NULL"
                 .to_owned(),
         );
-        assert_eq!(applied_to_nothing.await, 0, "payments applied to orders that are not paid");
+        assert_eq!(
+            applied_to_nothing.await,
+            0,
+            "payments applied to orders that are not paid"
+        );
         let lost = count(
             "SELECT count(*) FROM payments p JOIN orders o ON o.number = p.order_number WHERE p.status = 'unmatched'".to_owned(),
         );
@@ -129,7 +190,10 @@ pub(crate) fn order(user: &str, program: i64, seats: &[u32]) -> OrderRequested {
         user: UserId::new(user).expect("user"),
         program: ProgramId::new(program).expect("program"),
         category: CategoryNo::new(0).expect("category"),
-        seats: seats.iter().map(|seat| SeatIndex::new(*seat).expect("seat")).collect(),
+        seats: seats
+            .iter()
+            .map(|seat| SeatIndex::new(*seat).expect("seat"))
+            .collect(),
         unit_price_cents: price,
         amount_cents: price.times(seats.len()).expect("amount"),
         idempotency_key: None,
@@ -148,7 +212,12 @@ pub(crate) fn keyed(mut order: OrderRequested, key: &str) -> OrderRequested {
 
 pub(crate) fn number() -> OrderNumber {
     let since = rand::random_range(1..1_u64 << 40);
-    OrderNumber::compose(OrderNumber::EPOCH_MS + since, Shard::new(3).expect("shard"), rand::random()).expect("number")
+    OrderNumber::compose(
+        OrderNumber::EPOCH_MS + since,
+        Shard::new(3).expect("shard"),
+        rand::random(),
+    )
+    .expect("number")
 }
 
 pub(crate) fn arrival(partition: i32, offset: i64, order: &OrderRequested) -> Arrival<'static> {
@@ -165,7 +234,15 @@ pub(crate) fn arrival(partition: i32, offset: i64, order: &OrderRequested) -> Ar
 
 pub(crate) fn unreadable<'a>(offset: i64, value: Option<&'a [u8]>, reason: &str) -> Arrival<'a> {
     let appended_ms = Some(1_700_000_000_000 + offset);
-    Arrival { topic: TOPIC, partition: 0, offset, appended_ms, key: None, value, message: Err(Reason::new(reason)) }
+    Arrival {
+        topic: TOPIC,
+        partition: 0,
+        offset,
+        appended_ms,
+        key: None,
+        value,
+        message: Err(Reason::new(reason)),
+    }
 }
 
 /// The decisions, by order number, sorted.
@@ -175,7 +252,14 @@ pub(crate) fn decisions(stored: &StoredBatch<'_>) -> Vec<(OrderNumber, String)> 
         .iter()
         .map(|order| {
             let decision = format!("{:?}", order.decision);
-            (order.row.number, decision.split([' ', '{']).next().unwrap_or_default().to_owned())
+            (
+                order.row.number,
+                decision
+                    .split([' ', '{'])
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+            )
         })
         .collect();
     all.sort();

@@ -18,40 +18,61 @@ async fn behind_relay(env: &Environment, connections: u32) -> (Relay, Store) {
     env.store.disconnect().await;
     let options: PgConnectOptions = database_url().parse().expect("a database URL");
     let relay = Relay::start(options.get_port()).await;
-    let url = database_url().replace(&format!(":{}/", options.get_port()), &format!(":{}/", relay.port()));
+    let url = database_url().replace(
+        &format!(":{}/", options.get_port()),
+        &format!(":{}/", relay.port()),
+    );
     let store = Store::connect(&url, &env.names, connections).expect("a database URL");
     (relay, store)
 }
 
 async fn look(store: &Store) -> Result<(), StoreError> {
-    store.orders_of(&UserId::new("alice").expect("user"), None, 1).await.map(drop)
+    store
+        .orders_of(&UserId::new("alice").expect("user"), None, 1)
+        .await
+        .map(drop)
 }
 
 impl Environment {
     /// Nothing reads or writes orders until this ends.
     async fn orders_locked(&self) -> Transaction<'static, Postgres> {
         let mut lock = self.raw.begin().await.expect("postgres");
-        sqlx::query("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.expect("locked");
+        sqlx::query("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            .execute(&mut *lock)
+            .await
+            .expect("locked");
         lock
     }
 
     /// Waits until so many sessions of this environment are as the condition says.
     async fn until_sessions(&self, count: i64, condition: &str) {
-        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND {condition}");
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND {condition}"
+        );
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone())).bind(self.names.prefix());
+            let query =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone())).bind(self.names.prefix());
             let found: i64 = query.fetch_one(&self.raw).await.expect("a number");
             if found == count {
                 return;
             }
-            assert!(Instant::now() < deadline, "{found} sessions, not {count}: {condition}");
+            assert!(
+                Instant::now() < deadline,
+                "{found} sessions, not {count}: {condition}"
+            );
         }
     }
 
     async fn sessions(&self) -> Vec<i32> {
-        let query = sqlx::query_scalar("SELECT pid FROM pg_stat_activity WHERE application_name = $1 ORDER BY pid");
-        query.bind(self.names.prefix()).fetch_all(&self.raw).await.expect("pids")
+        let query = sqlx::query_scalar(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = $1 ORDER BY pid",
+        );
+        query
+            .bind(self.names.prefix())
+            .fetch_all(&self.raw)
+            .await
+            .expect("pids")
     }
 }
 
@@ -68,8 +89,16 @@ async fn a_statement_ends_when_postgres_falls_silent() {
         env.until_sessions(1, "wait_event_type = 'Lock'").await;
         relay.silence();
         lock.rollback().await.expect("postgres");
-        let error = busy.await.expect("no panic").expect_err("its answer is lost");
-        assert_eq!((error.class, error.sqlstate), (ErrorClass::Unavailable, None), "{}", error.message);
+        let error = busy
+            .await
+            .expect("no panic")
+            .expect_err("its answer is lost");
+        assert_eq!(
+            (error.class, error.sqlstate),
+            (ErrorClass::Unavailable, None),
+            "{}",
+            error.message
+        );
         look(&store).await.expect("on another connection");
     })
     .await;
@@ -84,7 +113,13 @@ async fn a_transaction_that_falls_silent_gives_its_place_back() {
         let one = order("alice", 7, &[1]);
         let busy = tokio::spawn({
             let (store, one) = (store.clone(), one.clone());
-            async move { store.store_orders(&[arrival(0, 0, &one)], MIN_PAY_MS).await.unfinished.map(|rest| rest.error.class) }
+            async move {
+                store
+                    .store_orders(&[arrival(0, 0, &one)], MIN_PAY_MS)
+                    .await
+                    .unfinished
+                    .map(|rest| rest.error.class)
+            }
         });
         env.until_sessions(1, "wait_event_type = 'Lock'").await;
         relay.silence();
@@ -92,7 +127,11 @@ async fn a_transaction_that_falls_silent_gives_its_place_back() {
         assert_eq!(busy.await.expect("no panic"), Some(ErrorClass::Unavailable));
         // Its locks end with its session, which Postgres itself ends; then the delivery that follows meets no trace of it.
         let deadline = Instant::now() + PATIENCE;
-        while let Some(rest) = store.store_orders(&[arrival(0, 0, &one)], MIN_PAY_MS).await.unfinished {
+        while let Some(rest) = store
+            .store_orders(&[arrival(0, 0, &one)], MIN_PAY_MS)
+            .await
+            .unfinished
+        {
             assert!(Instant::now() < deadline, "{}", rest.error);
         }
         assert_eq!(env.number("SELECT count(*) FROM orders").await, 1);
@@ -138,7 +177,11 @@ async fn idle_connections_that_fell_silent_cost_no_error() {
         for look in busy {
             look.await.expect("no panic").expect("answers");
         }
-        env.until_sessions(4, "state = 'idle' AND clock_timestamp() - state_change > interval '1.2 s'").await;
+        env.until_sessions(
+            4,
+            "state = 'idle' AND clock_timestamp() - state_change > interval '1.2 s'",
+        )
+        .await;
         relay.silence();
         for _ in 0..4 {
             look(&store).await.expect("on a new connection");
@@ -179,7 +222,13 @@ async fn an_address_that_asks_for_tls_is_refused() {
     let names = shared::naming::Names::new("tls").expect("prefix");
     for mode in ["require", "verify-ca", "verify-full"] {
         let url = format!("postgres://usher:hush@127.0.0.1:1/usher?sslmode={mode}");
-        let refused = Store::connect(&url, &names, 1).map(drop).expect_err("TLS is not built in").to_string();
-        assert!(refused.contains("asks for TLS") && !refused.contains("hush"), "{refused}");
+        let refused = Store::connect(&url, &names, 1)
+            .map(drop)
+            .expect_err("TLS is not built in")
+            .to_string();
+        assert!(
+            refused.contains("asks for TLS") && !refused.contains("hush"),
+            "{refused}"
+        );
     }
 }

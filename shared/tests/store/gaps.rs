@@ -9,36 +9,58 @@ use crate::environment::{Environment, MIN_PAY_MS, TOPIC, arrival, order, unreada
 
 impl Environment {
     async fn gaps(&self, open_only: bool) -> Vec<GapRow> {
-        self.store.gaps(open_only, None, 10).await.expect("postgres")
+        self.store
+            .gaps(open_only, None, 10)
+            .await
+            .expect("postgres")
     }
 
     /// The open gaps: first offset, how far a replay has come, offset behind the last.
     async fn open(&self) -> Vec<(i64, i64, i64)> {
-        self.gaps(true).await.into_iter().map(|row| (row.gap.from, row.replayed_until, row.gap.until)).collect()
+        self.gaps(true)
+            .await
+            .into_iter()
+            .map(|row| (row.gap.from, row.replayed_until, row.gap.until))
+            .collect()
     }
 }
 
 #[tokio::test]
 async fn an_order_lost_with_postgres_is_a_gap() {
     with(|env| async move {
-        let orders = [order("alice", 7, &[0]), order("bob", 7, &[1]), order("carol", 7, &[2])];
+        let orders = [
+            order("alice", 7, &[0]),
+            order("bob", 7, &[1]),
+            order("carol", 7, &[2]),
+        ];
         env.create(&orders[..2]).await;
         // Postgres fails over without its last transaction; the consumer group has committed offset 2.
-        env.run("DELETE FROM order_seats WHERE seat = 1; DELETE FROM orders WHERE user_id = 'bob'").await;
+        env.run("DELETE FROM order_seats WHERE seat = 1; DELETE FROM orders WHERE user_id = 'bob'")
+            .await;
         env.run("UPDATE progress SET next_offset = 1").await;
         let barrier = Barrier::new(Nonce::new([7; 16])).encode();
         let records = [unreadable(2, Some(barrier.as_bytes()), "no order")];
         let stored = env.store.store_orders(&records, MIN_PAY_MS).await;
         assert_eq!((stored.gaps.len(), stored.parked.len()), (1, 0));
         assert_eq!(env.open().await, [(1, 1, 2)]);
-        assert_eq!(env.store.progress(TOPIC).await.expect("postgres")[0].next_offset, 3, "the gate may open");
+        assert_eq!(
+            env.store.progress(TOPIC).await.expect("postgres")[0].next_offset,
+            3,
+            "the gate may open"
+        );
 
         // The operator sets the consumer group back.
-        let replay = [arrival(0, 1, &orders[1]), unreadable(2, Some(barrier.as_bytes()), "no order")];
+        let replay = [
+            arrival(0, 1, &orders[1]),
+            unreadable(2, Some(barrier.as_bytes()), "no order"),
+        ];
         env.store.store_orders(&replay, MIN_PAY_MS).await;
         assert_eq!(env.status(orders[1].order).await, Status::Unpaid);
         let gaps = env.gaps(false).await;
-        assert_eq!((gaps.len(), gaps[0].closed_why.as_deref()), (1, Some("replayed")));
+        assert_eq!(
+            (gaps.len(), gaps[0].closed_why.as_deref()),
+            (1, Some("replayed"))
+        );
         env.check_invariants().await;
     })
     .await;
@@ -65,7 +87,10 @@ async fn a_gap_closes_when_its_replay_is_past_it() {
         assert_eq!(env.open().await, [(1, 9, 10)]);
         deliver(&[10, 11, 12, 13]).await;
         assert_eq!(env.open().await, []);
-        assert_eq!(env.store.progress(TOPIC).await.expect("postgres")[0].next_offset, 14);
+        assert_eq!(
+            env.store.progress(TOPIC).await.expect("postgres")[0].next_offset,
+            14
+        );
     })
     .await;
 }
@@ -73,13 +98,20 @@ async fn a_gap_closes_when_its_replay_is_past_it() {
 #[tokio::test]
 async fn records_of_one_batch_leave_no_gap() {
     with(|env| async move {
-        let mut orders = [order("alice", 7, &[0]), order("bob", 7, &[1]), order("carol", 7, &[2])];
+        let mut orders = [
+            order("alice", 7, &[0]),
+            order("bob", 7, &[1]),
+            order("carol", 7, &[2]),
+        ];
         env.create(&orders[..1]).await;
         // No timestamp of Postgres reaches so far: the batch is cut in two. Offsets 2 to 4 are markers.
         orders[2].pay_by_ms = i64::MAX;
         let batch = [arrival(0, 1, &orders[1]), arrival(0, 5, &orders[2])];
         let stored = env.store.store_orders(&batch, MIN_PAY_MS).await;
-        assert_eq!((stored.unfinished, stored.parked.len(), stored.gaps), (None, 1, vec![]));
+        assert_eq!(
+            (stored.unfinished, stored.parked.len(), stored.gaps),
+            (None, 1, vec![])
+        );
     })
     .await;
 }
@@ -88,13 +120,21 @@ async fn records_of_one_batch_leave_no_gap() {
 async fn an_operator_closes_a_gap_once() {
     with(|env| async move {
         env.create(&[order("alice", 7, &[0])]).await;
-        env.store.store_orders(&[arrival(0, 5, &order("bob", 7, &[1]))], MIN_PAY_MS).await;
+        env.store
+            .store_orders(&[arrival(0, 5, &order("bob", 7, &[1]))], MIN_PAY_MS)
+            .await;
         let id = env.gaps(true).await[0].id;
         let who = UserId::new("operator").expect("valid");
-        assert_eq!(env.store.close_gap(id, &who, "deleted by retention").await, Ok(true));
+        assert_eq!(
+            env.store.close_gap(id, &who, "deleted by retention").await,
+            Ok(true)
+        );
         assert_eq!(env.store.close_gap(id, &who, "again").await, Ok(false));
         let row = env.gaps(false).await.remove(0);
-        assert_eq!((row.closed_by.as_deref(), row.closed_why.as_deref()), (Some("operator"), Some("deleted by retention")));
+        assert_eq!(
+            (row.closed_by.as_deref(), row.closed_why.as_deref()),
+            (Some("operator"), Some("deleted by retention"))
+        );
         assert_eq!(env.open().await, []);
     })
     .await;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use shared::message::UserId;
 use shared::sale::{ProgramChange, ProgramStatus, Status};
-use shared::store::{Cancel, Changed, CloseDecision, Discarded, PaymentResult, ReplayBegun, ReplayEnd, Switched};
+use shared::store::{
+    Cancel, Changed, CloseDecision, Discarded, PaymentResult, ReplayBegun, ReplayEnd, Switched,
+};
 
 use crate::environment::{MIN_PAY_MS, TOPIC, order, unreadable, with};
 use crate::meeting::Meeting;
@@ -35,17 +37,26 @@ async fn an_order_created_while_it_is_cancelled_is_cancelled() {
 async fn a_sale_resumed_while_it_is_stopped_is_stopped() {
     with(|env| async move {
         let program = env.program().await;
-        env.store.switch_sale(program.id, ProgramStatus::Stopped).await.expect("postgres");
+        env.store
+            .switch_sale(program.id, ProgramStatus::Stopped)
+            .await
+            .expect("postgres");
         let mut meeting = Meeting::at(&env, "programs", 1).await;
         let stop = tokio::spawn({
             let store = env.store.clone();
             async move { store.switch_sale(program.id, ProgramStatus::Stopped).await }
         });
         meeting.reached().await;
-        env.store.switch_sale(program.id, ProgramStatus::OnSale).await.expect("postgres");
+        env.store
+            .switch_sale(program.id, ProgramStatus::OnSale)
+            .await
+            .expect("postgres");
         meeting.leave().await;
         let stopped = stop.await.expect("ran").expect("postgres");
-        assert!(matches!(&stopped, Switched::Done(program) if program.status == ProgramStatus::Stopped), "{stopped:?}");
+        assert!(
+            matches!(&stopped, Switched::Done(program) if program.status == ProgramStatus::Stopped),
+            "{stopped:?}"
+        );
     })
     .await;
 }
@@ -54,18 +65,27 @@ async fn a_sale_resumed_while_it_is_stopped_is_stopped() {
 async fn a_version_committed_meanwhile_is_not_called_another() {
     with(|env| async move {
         let program = env.program().await;
-        let change = |title: &str| ProgramChange::new(Some(title.into()), None, None, vec![]).expect("valid");
-        let next = shared::message::ProgramVersion::new(program.version.get() + 1).expect("version");
+        let change = |title: &str| {
+            ProgramChange::new(Some(title.into()), None, None, vec![]).expect("valid")
+        };
+        let next =
+            shared::message::ProgramVersion::new(program.version.get() + 1).expect("version");
         let mut meeting = Meeting::at(&env, "programs", 1).await;
         let update = tokio::spawn({
             let (store, change) = (env.store.clone(), change("second"));
             async move { store.update_program(program.id, next, &change).await }
         });
         meeting.reached().await;
-        env.store.update_program(program.id, program.version, &change("first")).await.expect("postgres");
+        env.store
+            .update_program(program.id, program.version, &change("first"))
+            .await
+            .expect("postgres");
         meeting.leave().await;
         let changed = update.await.expect("ran").expect("postgres");
-        assert!(matches!(&changed, Changed::Done(program) if program.title == "second"), "{changed:?}");
+        assert!(
+            matches!(&changed, Changed::Done(program) if program.title == "second"),
+            "{changed:?}"
+        );
     })
     .await;
 }
@@ -83,7 +103,10 @@ async fn an_order_that_falls_due_meanwhile_is_closed() {
         meeting.reached().await;
         env.make_overdue(one.order).await;
         meeting.leave().await;
-        assert_eq!(close.await.expect("ran").expect("postgres")[0].decision, CloseDecision::Closed);
+        assert_eq!(
+            close.await.expect("ran").expect("postgres")[0].decision,
+            CloseDecision::Closed
+        );
         env.check_invariants().await;
     })
     .await;
@@ -103,7 +126,10 @@ async fn a_payment_whose_order_comes_meanwhile_is_applied() {
         env.create(std::slice::from_ref(&one)).await;
         meeting.leave().await;
         let paid = pay.await.expect("ran").expect("postgres");
-        assert_eq!((paid.result, paid.row.map(|row| row.status)), (PaymentResult::Applied, Some(Status::Paid)));
+        assert_eq!(
+            (paid.result, paid.row.map(|row| row.status)),
+            (PaymentResult::Applied, Some(Status::Paid))
+        );
         env.check_invariants().await;
     })
     .await;
@@ -112,11 +138,23 @@ async fn a_payment_whose_order_comes_meanwhile_is_applied() {
 #[tokio::test]
 async fn a_record_whose_replay_ends_meanwhile_is_not_busy() {
     with(|env| async move {
-        env.store.store_orders(&[unreadable(0, Some(b"a"), "not an order")], MIN_PAY_MS).await;
-        let id = env.store.parked(Some(TOPIC), None, None, 1).await.expect("postgres")[0].id;
+        env.store
+            .store_orders(&[unreadable(0, Some(b"a"), "not an order")], MIN_PAY_MS)
+            .await;
+        let id = env
+            .store
+            .parked(Some(TOPIC), None, None, 1)
+            .await
+            .expect("postgres")[0]
+            .id;
         let user = UserId::new("ann").expect("user");
         let long = Duration::from_secs(600);
-        let ReplayBegun::Yes(first) = env.store.begin_replay(id, 0, &user, long).await.expect("postgres") else {
+        let ReplayBegun::Yes(first) = env
+            .store
+            .begin_replay(id, 0, &user, long)
+            .await
+            .expect("postgres")
+        else {
             panic!("the first may")
         };
         let mut meeting = Meeting::at(&env, "parked", 1).await;
@@ -125,11 +163,23 @@ async fn a_record_whose_replay_ends_meanwhile_is_not_busy() {
             async move { store.begin_replay(id, 0, &user, long).await }
         });
         meeting.reached().await;
-        env.store.end_replay(&first, &ReplayEnd::Refused("no broker")).await.expect("postgres");
+        env.store
+            .end_replay(&first, &ReplayEnd::Refused("no broker"))
+            .await
+            .expect("postgres");
         meeting.leave().await;
-        let ReplayBegun::Yes(second) = second.await.expect("ran").expect("postgres") else { panic!("the first has ended") };
-        env.store.end_replay(&second, &ReplayEnd::Refused("no broker")).await.expect("postgres");
-        let discarded = env.store.discard(id, &user, "of no use").await.expect("postgres");
+        let ReplayBegun::Yes(second) = second.await.expect("ran").expect("postgres") else {
+            panic!("the first has ended")
+        };
+        env.store
+            .end_replay(&second, &ReplayEnd::Refused("no broker"))
+            .await
+            .expect("postgres");
+        let discarded = env
+            .store
+            .discard(id, &user, "of no use")
+            .await
+            .expect("postgres");
         assert!(matches!(discarded, Discarded::Yes(_)), "{discarded:?}");
     })
     .await;

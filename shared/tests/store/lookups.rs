@@ -11,14 +11,38 @@ async fn a_program_reads_back_as_it_was_stored() {
     with(|env| async move {
         let program = env.program().await;
         assert_eq!(program.shard, Program::usual_shard(program.id));
-        assert_eq!(env.store.program(program.id).await.expect("postgres"), Some(program));
-        let category =
-            NewCategory { name: "all".into(), rows: 1, row_len: 1, price: shared::message::Cents::new(0).expect("free") };
+        assert_eq!(
+            env.store.program(program.id).await.expect("postgres"),
+            Some(program)
+        );
+        let category = NewCategory {
+            name: "all".into(),
+            rows: 1,
+            row_len: 1,
+            price: shared::message::Cents::new(0).expect("free"),
+        };
         let new = NewProgram::new("Hot".into(), vec![category], 1_000, 1).expect("valid");
         let shard = Shard::new(63).expect("shard");
-        let hot = env.store.create_program(new, Some(shard)).await.expect("postgres");
-        assert_eq!(env.store.program(hot.id).await.expect("postgres").map(|p| p.shard), Some(shard));
-        assert_eq!(env.store.program(ProgramId::new(999_999).expect("id")).await.expect("postgres"), None);
+        let hot = env
+            .store
+            .create_program(new, Some(shard))
+            .await
+            .expect("postgres");
+        assert_eq!(
+            env.store
+                .program(hot.id)
+                .await
+                .expect("postgres")
+                .map(|p| p.shard),
+            Some(shard)
+        );
+        assert_eq!(
+            env.store
+                .program(ProgramId::new(999_999).expect("id"))
+                .await
+                .expect("postgres"),
+            None
+        );
     })
     .await;
 }
@@ -31,8 +55,16 @@ async fn a_buyer_pages_through_their_own_orders_newest_first() {
         env.create(&[order("bob", 7, &[100])]).await;
         mine.sort_by_key(|o| std::cmp::Reverse(o.order));
         let alice = UserId::new("alice").expect("user");
-        let first = env.store.orders_of(&alice, None, 3).await.expect("postgres");
-        let rest = env.store.orders_of(&alice, Some(first[2].number), 3).await.expect("postgres");
+        let first = env
+            .store
+            .orders_of(&alice, None, 3)
+            .await
+            .expect("postgres");
+        let rest = env
+            .store
+            .orders_of(&alice, Some(first[2].number), 3)
+            .await
+            .expect("postgres");
         let seen: Vec<_> = first.iter().chain(&rest).map(|row| row.number).collect();
         assert_eq!(seen, mine.iter().map(|o| o.order).collect::<Vec<_>>());
     })
@@ -43,23 +75,36 @@ async fn a_buyer_pages_through_their_own_orders_newest_first() {
 async fn live_orders_are_those_that_hold_seats() {
     with(|env| async move {
         // The seats ascend, the numbers do not.
-        let orders: Vec<_> = (0..5).map(|seat| order("alice", 7, &[2 * seat, 2 * seat + 1])).collect();
+        let orders: Vec<_> = (0..5)
+            .map(|seat| order("alice", 7, &[2 * seat, 2 * seat + 1]))
+            .collect();
         env.create(&orders).await;
         env.create(&[order("alice", 8, &[1])]).await;
-        env.store.cancel(orders[1].order, &orders[1].user).await.expect("postgres");
+        env.store
+            .cancel(orders[1].order, &orders[1].user)
+            .await
+            .expect("postgres");
         let program = ProgramId::new(7).expect("id");
         // Pages of seats, not of orders: one may begin or end within an order, which is named at its first seat.
         for page_of in [1, 3, 10] {
             let (mut seen, mut after) = (Vec::new(), None);
             loop {
-                let page = env.store.live_orders(program, after, page_of).await.expect("postgres");
+                let page = env
+                    .store
+                    .live_orders(program, after, page_of)
+                    .await
+                    .expect("postgres");
                 seen.extend(page.orders.iter().map(|row| row.number));
                 after = page.next;
                 if after.is_none() {
                     break;
                 }
             }
-            assert_eq!(seen, [0, 2, 3, 4].map(|at| orders[at].order), "{page_of} seats at a time");
+            assert_eq!(
+                seen,
+                [0, 2, 3, 4].map(|at| orders[at].order),
+                "{page_of} seats at a time"
+            );
         }
     })
     .await;
@@ -74,26 +119,61 @@ async fn orders_keep_what_their_keys_stood_for() {
             order.idempotency_hash = hash(seat as u8);
             order
         };
-        let (live, ended, closed) = (hashed(1, "a"), hashed(2, "b"), keyed(order("alice", 7, &[3]), "c"));
+        let (live, ended, closed) = (
+            hashed(1, "a"),
+            hashed(2, "b"),
+            keyed(order("alice", 7, &[3]), "c"),
+        );
         let (plain, elsewhere) = (order("alice", 7, &[4]), keyed(order("alice", 8, &[5]), "a"));
-        env.create(&[live.clone(), ended.clone(), closed.clone(), plain.clone(), elsewhere.clone()]).await;
+        env.create(&[
+            live.clone(),
+            ended.clone(),
+            closed.clone(),
+            plain.clone(),
+            elsewhere.clone(),
+        ])
+        .await;
         for order in [&ended, &plain, &elsewhere] {
-            env.store.cancel(order.order, &order.user).await.expect("postgres");
+            env.store
+                .cancel(order.order, &order.user)
+                .await
+                .expect("postgres");
         }
         env.make_overdue(closed.order).await;
-        env.store.close_due(&[(closed.order, closed.nonce)]).await.expect("postgres");
+        env.store
+            .close_due(&[(closed.order, closed.nonce)])
+            .await
+            .expect("postgres");
         // A duplicate frees its key.
         env.create(&[keyed(order("alice", 7, &[6]), "a")]).await;
 
         let program = ProgramId::new(7).expect("id");
-        let page = env.store.live_orders(program, None, 10).await.expect("postgres");
+        let page = env
+            .store
+            .live_orders(program, None, 10)
+            .await
+            .expect("postgres");
         let named = |row: &NamedRow| (row.number, row.key.as_str().to_owned(), row.body_hash);
-        assert_eq!(page.named.iter().map(named).collect::<Vec<_>>(), [(live.order, "a".to_owned(), hash(1))]);
-        let mut expected = vec![(ended.order, "b".to_owned(), hash(2)), (closed.order, "c".to_owned(), None)];
+        assert_eq!(
+            page.named.iter().map(named).collect::<Vec<_>>(),
+            [(live.order, "a".to_owned(), hash(1))]
+        );
+        let mut expected = vec![
+            (ended.order, "b".to_owned(), hash(2)),
+            (closed.order, "c".to_owned(), None),
+        ];
         expected.sort_by_key(|(number, ..)| *number);
-        let all = env.store.named_ended(program, None, 10).await.expect("postgres");
+        let all = env
+            .store
+            .named_ended(program, None, 10)
+            .await
+            .expect("postgres");
         assert_eq!(all.iter().map(named).collect::<Vec<_>>(), expected);
-        let rest = env.store.named_ended(program, Some(expected[0].0), 10).await.expect("postgres");
+        let rest = env
+            .store
+            .named_ended(program, Some(expected[0].0), 10)
+            .await
+            .expect("postgres");
         assert_eq!(rest.iter().map(named).collect::<Vec<_>>(), expected[1..]);
     })
     .await;
@@ -121,7 +201,10 @@ async fn counts_read_nothing_that_is_done_with() {
 #[tokio::test]
 async fn counts_tell_what_waits() {
     with(|env| async move {
-        assert_eq!(env.store.counts().await.expect("postgres"), Counts::default());
+        assert_eq!(
+            env.store.counts().await.expect("postgres"),
+            Counts::default()
+        );
         let orders = [order("alice", 7, &[1]), order("bob", 7, &[2])];
         env.create(&orders).await;
         env.make_overdue(orders[0].order).await;

@@ -19,9 +19,12 @@ impl Meeting {
     /// The `nth` UPDATE of `table` from now on, counted from 1, whether or not it changes a row.
     pub(crate) async fn at(env: &Environment, table: &'static str, nth: u32) -> Self {
         let lock = rand::random::<i32>();
-        let options: sqlx::postgres::PgConnectOptions = database_url().parse().expect("a database URL");
+        let options: sqlx::postgres::PgConnectOptions =
+            database_url().parse().expect("a database URL");
         let options = options.options([("search_path", env.names.schema())]);
-        let mut session = PgConnection::connect_with(&options).await.expect("Postgres runs");
+        let mut session = PgConnection::connect_with(&options)
+            .await
+            .expect("Postgres runs");
         let sql = AssertSqlSafe(format!(
             "CREATE SEQUENCE updates;
              CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -31,9 +34,16 @@ impl Meeting {
              CREATE TRIGGER meet AFTER UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION meet();
              SELECT pg_advisory_lock(10, {lock})"
         ));
-        sqlx::raw_sql(sql).execute(&mut session).await.expect("a trigger, and the lock it waits for");
+        sqlx::raw_sql(sql)
+            .execute(&mut session)
+            .await
+            .expect("a trigger, and the lock it waits for");
         let look = env.raw.acquire().await.expect("Postgres runs");
-        Self { session, look, lock }
+        Self {
+            session,
+            look,
+            lock,
+        }
     }
 
     /// Waits until the statement is held.
@@ -49,11 +59,17 @@ impl Meeting {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), held).await.expect("the statement ends at the trigger");
+        tokio::time::timeout(Duration::from_secs(20), held)
+            .await
+            .expect("the statement ends at the trigger");
     }
 
     /// Lets the statement go on.
     pub(crate) async fn leave(mut self) {
-        sqlx::query("SELECT pg_advisory_unlock(10, $1)").bind(self.lock).execute(&mut self.session).await.expect("unlocked");
+        sqlx::query("SELECT pg_advisory_unlock(10, $1)")
+            .bind(self.lock)
+            .execute(&mut self.session)
+            .await
+            .expect("unlocked");
     }
 }

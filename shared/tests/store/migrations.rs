@@ -10,8 +10,13 @@ async fn migrating_again_changes_nothing() {
     with(|env| async move {
         let again = env.store.migrate().await.expect("postgres");
         assert_eq!(again.applied, Vec::<String>::new());
-        let version = env.number("SELECT max(version)::bigint FROM migrations").await;
-        assert_eq!((again.schema, i64::from(again.version)), (env.names.schema(), version));
+        let version = env
+            .number("SELECT max(version)::bigint FROM migrations")
+            .await;
+        assert_eq!(
+            (again.schema, i64::from(again.version)),
+            (env.names.schema(), version)
+        );
     })
     .await;
 }
@@ -31,7 +36,10 @@ async fn deployments_that_migrate_at_the_same_time_apply_everything_once() {
         for run in runs {
             applied += run.await.expect("ran");
         }
-        assert_eq!(applied as i64, env.number("SELECT count(*) FROM migrations").await);
+        assert_eq!(
+            applied as i64,
+            env.number("SELECT count(*) FROM migrations").await
+        );
     })
     .await;
 }
@@ -39,9 +47,13 @@ async fn deployments_that_migrate_at_the_same_time_apply_everything_once() {
 #[tokio::test]
 async fn a_schema_whose_migration_was_edited_is_refused() {
     with(|env| async move {
-        env.run("UPDATE migrations SET hash = decode('00', 'hex')").await;
+        env.run("UPDATE migrations SET hash = decode('00', 'hex')")
+            .await;
         let error = env.store.migrate().await.expect_err("refused").to_string();
-        assert!(error.contains("migration 1") && error.contains(&env.names.schema()), "{error}");
+        assert!(
+            error.contains("migration 1") && error.contains(&env.names.schema()),
+            "{error}"
+        );
     })
     .await;
 }
@@ -50,8 +62,16 @@ async fn a_schema_whose_migration_was_edited_is_refused() {
 async fn an_environment_that_was_never_migrated_says_what_to_do() {
     with(|env| async move {
         env.run("DROP TABLE orders").await;
-        let error = env.store.order(crate::environment::number()).await.expect_err("no table").to_string();
-        assert!(error.contains("42P01") && error.contains("Migrate"), "{error}");
+        let error = env
+            .store
+            .order(crate::environment::number())
+            .await
+            .expect_err("no table")
+            .to_string();
+        assert!(
+            error.contains("42P01") && error.contains("Migrate"),
+            "{error}"
+        );
     })
     .await;
 }
@@ -64,9 +84,18 @@ async fn every_statement_fits_the_migrated_schema_and_opens_with_its_contract() 
         for entry in std::fs::read_dir(folder).expect("the statements") {
             let path = entry.expect("entry").path();
             let sql = std::fs::read_to_string(&path).expect("text");
-            assert!(sql.starts_with("-- ") && sql.contains("\n-- Arguments"), "{} does not say what it takes", path.display());
+            assert!(
+                sql.starts_with("-- ") && sql.contains("\n-- Arguments"),
+                "{} does not say what it takes",
+                path.display()
+            );
             let prepared = env.raw.prepare(AssertSqlSafe(sql).into_sql_str()).await;
-            assert!(prepared.is_ok(), "{}: {}", path.display(), prepared.err().map(|e| e.to_string()).unwrap_or_default());
+            assert!(
+                prepared.is_ok(),
+                "{}: {}",
+                path.display(),
+                prepared.err().map(|e| e.to_string()).unwrap_or_default()
+            );
             seen += 1;
         }
         assert!(seen > 30, "only {seen} statements were found");

@@ -12,7 +12,11 @@ use crate::environment::{MIN_PAY_MS, TOPIC, arrival, order, with};
 #[tokio::test]
 async fn a_server_that_is_away_is_unavailable_soon_and_the_batch_is_unfinished_from_its_start() {
     // A port that was free a moment ago: nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address").port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .expect("port")
+        .local_addr()
+        .expect("address")
+        .port();
     let url = format!("postgres://usher:usher@127.0.0.1:{port}/usher");
     let store = Store::connect(&url, &Names::new("nowhere").expect("prefix"), 2).expect("lazy");
     let began = Instant::now();
@@ -22,19 +26,27 @@ async fn a_server_that_is_away_is_unavailable_soon_and_the_batch_is_unfinished_f
     let rest = stored.unfinished.expect("unfinished");
     assert_eq!((rest.error.class, rest.from), (ErrorClass::Unavailable, 0));
     assert!(stored.orders.is_empty() && stored.parked.is_empty());
-    assert!(began.elapsed() < Duration::from_secs(30), "the wait is bounded");
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "the wait is bounded"
+    );
 }
 
 #[tokio::test]
 async fn a_connection_lost_between_uses_is_replaced_without_an_error() {
     with(|env| async move {
         let alice = UserId::new("alice").expect("user");
-        env.store.orders_of(&alice, None, 1).await.expect("postgres");
-        sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1")
-            .bind(env.names.prefix())
-            .execute(&env.raw)
+        env.store
+            .orders_of(&alice, None, 1)
             .await
-            .expect("statement");
+            .expect("postgres");
+        sqlx::query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1",
+        )
+        .bind(env.names.prefix())
+        .execute(&env.raw)
+        .await
+        .expect("statement");
         // At worst the first use finds the connection gone; from then on all is well again.
         let first = env.store.orders_of(&alice, None, 1).await;
         if let Err(error) = first {
@@ -53,12 +65,26 @@ async fn a_lock_held_too_long_is_contention_not_an_alarm() {
         let (first, second) = (order("alice", 7, &[1]), order("bob", 7, &[2]));
         env.create(std::slice::from_ref(&first)).await;
         let mut other = env.raw.begin().await.expect("postgres");
-        sqlx::query("SELECT FROM progress FOR UPDATE").execute(&mut *other).await.expect("statement");
+        sqlx::query("SELECT FROM progress FOR UPDATE")
+            .execute(&mut *other)
+            .await
+            .expect("statement");
         let arrivals = [arrival(0, 1, &second)];
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
-        let error = stored.unfinished.clone().expect("the lock is another's").error;
-        assert_eq!((error.sqlstate.as_deref(), error.class), (Some("55P03"), ErrorClass::Busy), "{error}");
-        assert_eq!(error.class.next_step(), NextStep::RetryLater { alarm: false });
+        let error = stored
+            .unfinished
+            .clone()
+            .expect("the lock is another's")
+            .error;
+        assert_eq!(
+            (error.sqlstate.as_deref(), error.class),
+            (Some("55P03"), ErrorClass::Busy),
+            "{error}"
+        );
+        assert_eq!(
+            error.class.next_step(),
+            NextStep::RetryLater { alarm: false }
+        );
         assert_eq!(stored.dealt().contended(1), 1);
         other.rollback().await.expect("ends");
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
@@ -69,7 +95,10 @@ async fn a_lock_held_too_long_is_contention_not_an_alarm() {
 
 impl crate::environment::Environment {
     /// Delivers an order until Postgres has it, as Kafka would.
-    async fn create_when_back(&self, order: &shared::message::OrderRequested) -> Vec<shared::store::OrderRow> {
+    async fn create_when_back(
+        &self,
+        order: &shared::message::OrderRequested,
+    ) -> Vec<shared::store::OrderRow> {
         let arrivals = [arrival(0, 0, order)];
         for _ in 0..20 {
             let stored = self.store.store_orders(&arrivals, MIN_PAY_MS).await;

@@ -14,16 +14,26 @@ fn user(name: &str) -> UserId {
 }
 
 async fn park(env: &Environment, values: &[&str]) -> Vec<ParkedId> {
-    let arrivals: Vec<_> =
-        values.iter().enumerate().map(|(at, value)| unreadable(at as i64, Some(value.as_bytes()), "not an order")).collect();
+    let arrivals: Vec<_> = values
+        .iter()
+        .enumerate()
+        .map(|(at, value)| unreadable(at as i64, Some(value.as_bytes()), "not an order"))
+        .collect();
     env.store.store_orders(&arrivals, MIN_PAY_MS).await;
-    let mut records = env.store.parked(Some(TOPIC), None, None, 100).await.expect("postgres");
+    let mut records = env
+        .store
+        .parked(Some(TOPIC), None, None, 100)
+        .await
+        .expect("postgres");
     records.reverse();
     records.into_iter().map(|record| record.id).collect()
 }
 
 async fn begin(env: &Environment, id: ParkedId, replays: u32) -> ReplayBegun {
-    env.store.begin_replay(id, replays, &user("ann"), LONG).await.expect("postgres")
+    env.store
+        .begin_replay(id, replays, &user("ann"), LONG)
+        .await
+        .expect("postgres")
 }
 
 async fn begun(env: &Environment, id: ParkedId, replays: u32) -> ToReplay {
@@ -33,7 +43,10 @@ async fn begun(env: &Environment, id: ParkedId, replays: u32) -> ToReplay {
     }
 }
 
-const PUBLISHED: ReplayEnd<'static> = ReplayEnd::Published { partition: 3, offset: 77 };
+const PUBLISHED: ReplayEnd<'static> = ReplayEnd::Published {
+    partition: 3,
+    offset: 77,
+};
 
 #[tokio::test]
 async fn of_many_who_replay_a_record_at_once_one_may() {
@@ -53,19 +66,46 @@ async fn of_many_who_replay_a_record_at_once_one_may() {
                 other => panic!("{other:?}"),
             }
         }
-        let [winner] = winners.as_slice() else { panic!("{} may", winners.len()) };
-        assert_eq!((winner.attempt, winner.value.as_deref(), winner.key.as_deref()), (1, Some(b"a".as_slice()), None));
+        let [winner] = winners.as_slice() else {
+            panic!("{} may", winners.len())
+        };
+        assert_eq!(
+            (
+                winner.attempt,
+                winner.value.as_deref(),
+                winner.key.as_deref()
+            ),
+            (1, Some(b"a".as_slice()), None)
+        );
         assert_eq!(env.store.end_replay(winner, &PUBLISHED).await, Ok(true));
-        assert_eq!(env.store.end_replay(winner, &ReplayEnd::Unknown("late")).await, Ok(false), "an end is noted once");
-        let shown = env.store.parked_record(id, 100, 10).await.expect("postgres").expect("kept");
-        assert_eq!((shown.record.state, shown.record.replays, shown.record.busy), (ParkedState::Replayed, 1, false));
-        assert_eq!((shown.history.len(), shown.history[0].place), (1, Some((3, 77))));
+        assert_eq!(
+            env.store
+                .end_replay(winner, &ReplayEnd::Unknown("late"))
+                .await,
+            Ok(false),
+            "an end is noted once"
+        );
+        let shown = env
+            .store
+            .parked_record(id, 100, 10)
+            .await
+            .expect("postgres")
+            .expect("kept");
+        assert_eq!(
+            (shown.record.state, shown.record.replays, shown.record.busy),
+            (ParkedState::Replayed, 1, false)
+        );
+        assert_eq!(
+            (shown.history.len(), shown.history[0].place),
+            (1, Some((3, 77)))
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_replay_whose_process_died_is_in_nobodys_way_once_its_time_is_up_and_counts_if_it_lived_after_all() {
+async fn a_replay_whose_process_died_is_in_nobodys_way_once_its_time_is_up_and_counts_if_it_lived_after_all()
+ {
     with(|env| async move {
         let id = park(&env, &["a"]).await[0];
         let slow = begun(&env, id, 0).await;
@@ -75,11 +115,27 @@ async fn a_replay_whose_process_died_is_in_nobodys_way_once_its_time_is_up_and_c
         assert_eq!(next.attempt, 2);
         // The first had only been slow. Its copy is on the topic, and the second is still at work.
         assert_eq!(env.store.end_replay(&slow, &PUBLISHED).await, Ok(true));
-        let shown = env.store.parked_record(id, 0, 10).await.expect("postgres").expect("kept");
-        assert_eq!((shown.record.state, shown.record.replays, shown.record.busy), (ParkedState::Replayed, 1, true));
+        let shown = env
+            .store
+            .parked_record(id, 0, 10)
+            .await
+            .expect("postgres")
+            .expect("kept");
+        assert_eq!(
+            (shown.record.state, shown.record.replays, shown.record.busy),
+            (ParkedState::Replayed, 1, true)
+        );
         assert_eq!(env.store.end_replay(&next, &PUBLISHED).await, Ok(true));
-        let shown = env.store.parked_record(id, 0, 10).await.expect("postgres").expect("kept");
-        assert_eq!((shown.record.replays, shown.record.busy, shown.history.len()), (2, false, 2));
+        let shown = env
+            .store
+            .parked_record(id, 0, 10)
+            .await
+            .expect("postgres")
+            .expect("kept");
+        assert_eq!(
+            (shown.record.replays, shown.record.busy, shown.history.len()),
+            (2, false, 2)
+        );
     })
     .await;
 }
@@ -108,9 +164,18 @@ async fn a_record_parked_before_this_version_has_an_identity_too() {
              SELECT 'old', 0, n, sha256(n::text::bytea), 'x', 'why' FROM generate_series(1, 5) n",
         )
         .await;
-        let page = env.store.parked(Some("old"), Some(ParkedState::Parked), None, 3).await.expect("postgres");
-        let rest = env.store.parked(Some("old"), None, page.last().map(|r| r.id), 10).await.expect("postgres");
-        let seen: std::collections::BTreeSet<_> = page.iter().chain(&rest).map(|record| record.id).collect();
+        let page = env
+            .store
+            .parked(Some("old"), Some(ParkedState::Parked), None, 3)
+            .await
+            .expect("postgres");
+        let rest = env
+            .store
+            .parked(Some("old"), None, page.last().map(|r| r.id), 10)
+            .await
+            .expect("postgres");
+        let seen: std::collections::BTreeSet<_> =
+            page.iter().chain(&rest).map(|record| record.id).collect();
         assert_eq!((page.len(), rest.len(), seen.len()), (3, 2, 5));
     })
     .await;

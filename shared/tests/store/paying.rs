@@ -8,7 +8,11 @@ use crate::create::fence_of;
 use crate::environment::{Environment, order, with};
 
 pub(crate) fn payment(reference: &str, order: &OrderRequested) -> Payment {
-    Payment { reference: reference.into(), order: order.order, amount: order.amount_cents }
+    Payment {
+        reference: reference.into(),
+        order: order.order,
+        amount: order.amount_cents,
+    }
 }
 
 /// As a payment's own transaction leaves it when it did not see the order.
@@ -32,9 +36,18 @@ async fn a_payment_pays_its_order_once_and_its_reference_counts_once() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
         env.create(std::slice::from_ref(&one)).await;
-        assert_eq!(pay(&env, &payment("a", &one)).await, (PaymentResult::Applied, Some(Status::Paid)));
-        assert_eq!(pay(&env, &payment("a", &one)).await, (PaymentResult::Duplicate, Some(Status::Paid)));
-        assert_eq!(pay(&env, &payment("b", &one)).await, (PaymentResult::ToRefund, Some(Status::Paid)));
+        assert_eq!(
+            pay(&env, &payment("a", &one)).await,
+            (PaymentResult::Applied, Some(Status::Paid))
+        );
+        assert_eq!(
+            pay(&env, &payment("a", &one)).await,
+            (PaymentResult::Duplicate, Some(Status::Paid))
+        );
+        assert_eq!(
+            pay(&env, &payment("b", &one)).await,
+            (PaymentResult::ToRefund, Some(Status::Paid))
+        );
         assert_eq!(env.row(one.order).await.version, 2, "one change");
         env.check_invariants().await;
     })
@@ -46,9 +59,18 @@ async fn a_payment_of_another_amount_is_kept_apart_and_pays_nothing() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
         env.create(std::slice::from_ref(&one)).await;
-        let less = Payment { amount: Cents::new(1).expect("amount"), ..payment("a", &one) };
-        assert_eq!(pay(&env, &less).await, (PaymentResult::AmountDiffers, Some(Status::Unpaid)));
-        assert_eq!(pay(&env, &payment("b", &one)).await, (PaymentResult::Applied, Some(Status::Paid)));
+        let less = Payment {
+            amount: Cents::new(1).expect("amount"),
+            ..payment("a", &one)
+        };
+        assert_eq!(
+            pay(&env, &less).await,
+            (PaymentResult::AmountDiffers, Some(Status::Unpaid))
+        );
+        assert_eq!(
+            pay(&env, &payment("b", &one)).await,
+            (PaymentResult::Applied, Some(Status::Paid))
+        );
         assert_eq!(env.store.counts().await.expect("postgres").to_refund, 1);
         env.check_invariants().await;
     })
@@ -60,13 +82,26 @@ async fn a_payment_revives_no_ended_order() {
     with(|env| async move {
         let [cancelled, closed, void] = [1, 2, 3].map(|seat| order("alice", 7, &[seat]));
         env.create(&[cancelled.clone(), closed.clone()]).await;
-        env.store.cancel(cancelled.order, &cancelled.user).await.expect("postgres");
+        env.store
+            .cancel(cancelled.order, &cancelled.user)
+            .await
+            .expect("postgres");
         env.make_overdue(closed.order).await;
-        env.store.close_due(&[(closed.order, closed.nonce)]).await.expect("postgres");
+        env.store
+            .close_due(&[(closed.order, closed.nonce)])
+            .await
+            .expect("postgres");
         env.store.fence(&fence_of(&void)).await.expect("postgres");
-        for (ended, status) in [(&cancelled, Status::Cancelled), (&closed, Status::Closed), (&void, Status::Void)] {
+        for (ended, status) in [
+            (&cancelled, Status::Cancelled),
+            (&closed, Status::Closed),
+            (&void, Status::Void),
+        ] {
             let reference = ended.order.to_string();
-            assert_eq!(pay(&env, &payment(&reference, ended)).await, (PaymentResult::ToRefund, Some(status)));
+            assert_eq!(
+                pay(&env, &payment(&reference, ended)).await,
+                (PaymentResult::ToRefund, Some(status))
+            );
         }
         env.check_invariants().await;
     })
@@ -79,7 +114,10 @@ async fn a_late_payment_still_counts_while_the_order_is_unpaid() {
         let one = order("alice", 7, &[1]);
         env.create(std::slice::from_ref(&one)).await;
         env.make_overdue(one.order).await;
-        assert_eq!(pay(&env, &payment("a", &one)).await, (PaymentResult::Applied, Some(Status::Paid)));
+        assert_eq!(
+            pay(&env, &payment("a", &one)).await,
+            (PaymentResult::Applied, Some(Status::Paid))
+        );
     })
     .await;
 }
@@ -88,12 +126,33 @@ async fn a_late_payment_still_counts_while_the_order_is_unpaid() {
 async fn a_payment_before_its_order_waits_and_is_applied_when_the_order_comes() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
-        assert_eq!(pay(&env, &payment("a", &one)).await, (PaymentResult::Unmatched, None));
-        assert_eq!(pay(&env, &payment("b", &one)).await, (PaymentResult::Unmatched, None));
+        assert_eq!(
+            pay(&env, &payment("a", &one)).await,
+            (PaymentResult::Unmatched, None)
+        );
+        assert_eq!(
+            pay(&env, &payment("b", &one)).await,
+            (PaymentResult::Unmatched, None)
+        );
         env.create(std::slice::from_ref(&one)).await;
-        let paid = env.store.match_payments(&[one.order]).await.expect("postgres");
-        assert_eq!(paid.iter().map(|row| (row.number, row.status)).collect::<Vec<_>>(), [(one.order, Status::Paid)]);
-        assert_eq!(env.number("SELECT count(*) FROM payments WHERE status = 'to_refund' AND reference = 'b'").await, 1);
+        let paid = env
+            .store
+            .match_payments(&[one.order])
+            .await
+            .expect("postgres");
+        assert_eq!(
+            paid.iter()
+                .map(|row| (row.number, row.status))
+                .collect::<Vec<_>>(),
+            [(one.order, Status::Paid)]
+        );
+        assert_eq!(
+            env.number(
+                "SELECT count(*) FROM payments WHERE status = 'to_refund' AND reference = 'b'"
+            )
+            .await,
+            1
+        );
         env.check_invariants().await;
     })
     .await;
@@ -103,9 +162,16 @@ async fn a_payment_before_its_order_waits_and_is_applied_when_the_order_comes() 
 async fn a_payment_that_waited_for_an_order_that_is_fenced_goes_back() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
-        assert_eq!(pay(&env, &payment("a", &one)).await.0, PaymentResult::Unmatched);
+        assert_eq!(
+            pay(&env, &payment("a", &one)).await.0,
+            PaymentResult::Unmatched
+        );
         env.store.fence(&fence_of(&one)).await.expect("postgres");
-        assert_eq!(env.number("SELECT count(*) FROM payments WHERE status = 'to_refund'").await, 1);
+        assert_eq!(
+            env.number("SELECT count(*) FROM payments WHERE status = 'to_refund'")
+                .await,
+            1
+        );
         env.check_invariants().await;
     })
     .await;
@@ -119,8 +185,18 @@ async fn the_sweep_brings_together_what_a_crash_kept_apart() {
         insert_unmatched(&env, "b", &missing).await;
         env.create(std::slice::from_ref(&stored)).await;
         let paid = env.store.sweep_payments(10).await.expect("postgres");
-        assert_eq!(paid.iter().map(|row| row.number).collect::<Vec<_>>(), [stored.order]);
-        assert_eq!(env.store.counts().await.expect("postgres").unmatched_payments, 1);
+        assert_eq!(
+            paid.iter().map(|row| row.number).collect::<Vec<_>>(),
+            [stored.order]
+        );
+        assert_eq!(
+            env.store
+                .counts()
+                .await
+                .expect("postgres")
+                .unmatched_payments,
+            1
+        );
     })
     .await;
 }

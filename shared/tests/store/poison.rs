@@ -46,15 +46,33 @@ async fn the_one_order_postgres_refuses_is_found_among_many_and_parked() {
                 order
             })
             .collect();
-        let arrivals: Vec<_> = orders.iter().enumerate().map(|(at, order)| arrival(0, at as i64, order)).collect();
+        let arrivals: Vec<_> = orders
+            .iter()
+            .enumerate()
+            .map(|(at, order)| arrival(0, at as i64, order))
+            .collect();
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(stored.unfinished, None);
-        assert_eq!(stored.parked.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 77, 78, 199]);
-        assert!(stored.parked[0].1.as_str().contains("22008"), "{}", stored.parked[0].1);
+        assert_eq!(
+            stored.parked.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
+            [0, 77, 78, 199]
+        );
+        assert!(
+            stored.parked[0].1.as_str().contains("22008"),
+            "{}",
+            stored.parked[0].1
+        );
         assert_eq!(stored.orders.len(), 196);
         assert_eq!(env.number("SELECT count(*) FROM orders").await, 196);
-        assert_eq!(env.number("SELECT count(*) FROM parked WHERE value = 'value' AND key = 'key'").await, 4);
-        assert_eq!(env.store.progress(TOPIC).await.expect("postgres")[0].next_offset, 200);
+        assert_eq!(
+            env.number("SELECT count(*) FROM parked WHERE value = 'value' AND key = 'key'")
+                .await,
+            4
+        );
+        assert_eq!(
+            env.store.progress(TOPIC).await.expect("postgres")[0].next_offset,
+            200
+        );
         env.check_invariants().await;
     })
     .await;

@@ -56,10 +56,16 @@ async fn pay_and_close_never_both_win() {
             let payment = payment(&order.order.to_string(), &order);
             let asked = [(order.order, order.nonce)];
             let (paid, closed) = tokio::join!(env.store.pay(&payment), env.store.close_due(&asked));
-            let (paid, closed) = (paid.expect("postgres").result, closed.expect("postgres")[0].decision);
+            let (paid, closed) = (
+                paid.expect("postgres").result,
+                closed.expect("postgres")[0].decision,
+            );
             match env.status(order.order).await {
                 Status::Paid => assert_eq!(paid, PaymentResult::Applied),
-                Status::Closed => assert_eq!((paid, closed), (PaymentResult::ToRefund, CloseDecision::Closed)),
+                Status::Closed => assert_eq!(
+                    (paid, closed),
+                    (PaymentResult::ToRefund, CloseDecision::Closed)
+                ),
                 other => panic!("{other}"),
             }
         })
@@ -74,12 +80,20 @@ async fn pay_and_cancel_never_both_win() {
         race(&env, |env, order| async move {
             create(&env, &order).await;
             let payment = payment(&order.order.to_string(), &order);
-            let (paid, cancelled) = tokio::join!(env.store.pay(&payment), env.store.cancel(order.order, &order.user));
+            let (paid, cancelled) = tokio::join!(
+                env.store.pay(&payment),
+                env.store.cancel(order.order, &order.user)
+            );
             let (paid, cancelled) = (paid.expect("postgres").result, cancelled.expect("postgres"));
             match env.status(order.order).await {
-                Status::Paid => assert!(paid == PaymentResult::Applied && matches!(cancelled, Cancel::AlreadyFinal(_))),
+                Status::Paid => assert!(
+                    paid == PaymentResult::Applied && matches!(cancelled, Cancel::AlreadyFinal(_))
+                ),
                 Status::Cancelled => {
-                    assert!(paid == PaymentResult::ToRefund && matches!(cancelled, Cancel::Cancelled(_)));
+                    assert!(
+                        paid == PaymentResult::ToRefund
+                            && matches!(cancelled, Cancel::Cancelled(_))
+                    );
                 }
                 other => panic!("{other}"),
             }
@@ -131,7 +145,11 @@ async fn a_payment_and_a_fence_arriving_together_never_miss_each_other() {
             assert_eq!(env.status(order.order).await, Status::Void);
         })
         .await;
-        assert_eq!(env.number("SELECT count(*) FROM payments WHERE status <> 'to_refund'").await, 0);
+        assert_eq!(
+            env.number("SELECT count(*) FROM payments WHERE status <> 'to_refund'")
+                .await,
+            0
+        );
     })
     .await;
 }
@@ -141,15 +159,19 @@ async fn overlapping_batches_stored_at_once_sell_no_seat_twice_and_none_is_stuck
     with(|env| async move {
         for round in 0..40_i64 {
             // Every lane delivers the same orders, all of which want seats of the same few rows, each batch in another order of records.
-            let orders: Vec<_> = (0..60_u32).map(|n| order("alice", 1 + round, &[n % 20, 20 + n % 7])).collect();
+            let orders: Vec<_> = (0..60_u32)
+                .map(|n| order("alice", 1 + round, &[n % 20, 20 + n % 7]))
+                .collect();
             let orders = Arc::new(orders);
             let lanes: Vec<_> = (0..4_usize)
                 .map(|lane| {
                     let (env, orders) = (env.clone(), Arc::clone(&orders));
                     tokio::spawn(async move {
                         let turned = orders.iter().cycle().skip(lane * 15).take(orders.len());
-                        let arrivals: Vec<_> =
-                            turned.enumerate().map(|(at, order)| arrival(lane as i32, at as i64, order)).collect();
+                        let arrivals: Vec<_> = turned
+                            .enumerate()
+                            .map(|(at, order)| arrival(lane as i32, at as i64, order))
+                            .collect();
                         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
                         assert_eq!(stored.unfinished, None);
                         assert_eq!(stored.parked, []);

@@ -12,8 +12,13 @@ async fn a_stored_batch_belongs_to_create_first_and_to_the_sweep_when_it_is_left
         let arrivals = [arrival(0, 0, &orders[0]), arrival(0, 1, &orders[1])];
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(stored.unsettled.len(), 1);
-        assert_eq!(env.store.dirty(None, 10).await.expect("postgres"), [], "create is still busy with them");
-        env.run("UPDATE unsettled SET created_at = now() - interval '1 minute'").await;
+        assert_eq!(
+            env.store.dirty(None, 10).await.expect("postgres"),
+            [],
+            "create is still busy with them"
+        );
+        env.run("UPDATE unsettled SET created_at = now() - interval '1 minute'")
+            .await;
         let dirty = env.store.dirty(None, 10).await.expect("postgres");
         assert_eq!(dirty.len(), 2);
         let settled: Vec<_> = dirty.iter().map(|row| (row.number, row.version)).collect();
@@ -30,8 +35,18 @@ async fn of_a_settled_batch_only_the_orders_the_gate_did_not_hear_of_stay_dirty(
         let orders = [order("alice", 7, &[1]), order("bob", 7, &[2])];
         let arrivals = [arrival(0, 0, &orders[0]), arrival(0, 1, &orders[1])];
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
-        env.store.clear_batch(stored.unsettled[0], &[orders[1].order]).await.expect("postgres");
-        let dirty: Vec<_> = env.store.dirty(None, 10).await.expect("postgres").iter().map(|row| row.number).collect();
+        env.store
+            .clear_batch(stored.unsettled[0], &[orders[1].order])
+            .await
+            .expect("postgres");
+        let dirty: Vec<_> = env
+            .store
+            .dirty(None, 10)
+            .await
+            .expect("postgres")
+            .iter()
+            .map(|row| row.number)
+            .collect();
         assert_eq!(dirty, [orders[1].order]);
         assert_eq!(env.number("SELECT count(*) FROM unsettled").await, 0);
     })
@@ -44,10 +59,28 @@ async fn an_order_changed_since_it_was_settled_stays_dirty() {
         let one = order("alice", 7, &[1]);
         env.create(std::slice::from_ref(&one)).await;
         env.store.pay(&payment("a", &one)).await.expect("postgres");
-        assert_eq!(env.store.clear_dirty(&[(one.order, 1)]).await.expect("postgres"), 0);
+        assert_eq!(
+            env.store
+                .clear_dirty(&[(one.order, 1)])
+                .await
+                .expect("postgres"),
+            0
+        );
         let dirty = env.store.dirty(None, 10).await.expect("postgres");
-        assert_eq!(dirty.iter().map(|row| (row.number, row.version)).collect::<Vec<_>>(), [(one.order, 2)]);
-        assert_eq!(env.store.clear_dirty(&[(one.order, 2)]).await.expect("postgres"), 1);
+        assert_eq!(
+            dirty
+                .iter()
+                .map(|row| (row.number, row.version))
+                .collect::<Vec<_>>(),
+            [(one.order, 2)]
+        );
+        assert_eq!(
+            env.store
+                .clear_dirty(&[(one.order, 2)])
+                .await
+                .expect("postgres"),
+            1
+        );
     })
     .await;
 }
@@ -56,14 +89,26 @@ async fn an_order_changed_since_it_was_settled_stays_dirty() {
 async fn the_sweep_closes_what_is_overdue_and_nothing_for_which_a_payment_waits() {
     with(|env| async move {
         let [overdue, early, waiting, paid] = [1, 2, 3, 4].map(|seat| order("alice", 7, &[seat]));
-        env.create(&[overdue.clone(), early.clone(), waiting.clone(), paid.clone()]).await;
+        env.create(&[
+            overdue.clone(),
+            early.clone(),
+            waiting.clone(),
+            paid.clone(),
+        ])
+        .await;
         env.store.pay(&payment("a", &paid)).await.expect("postgres");
         insert_unmatched(&env, "w", &waiting).await;
         for late in [&overdue, &waiting, &paid] {
             env.make_overdue(late.order).await;
         }
         let closed = env.store.sweep_overdue(10).await.expect("postgres");
-        assert_eq!(closed.iter().map(|row| (row.number, row.status)).collect::<Vec<_>>(), [(overdue.order, Status::Closed)]);
+        assert_eq!(
+            closed
+                .iter()
+                .map(|row| (row.number, row.status))
+                .collect::<Vec<_>>(),
+            [(overdue.order, Status::Closed)]
+        );
         assert_eq!(env.store.sweep_overdue(10).await.expect("postgres"), []);
         assert_eq!(env.number("SELECT count(*) FROM order_seats").await, 3);
     })
@@ -84,7 +129,10 @@ async fn the_sweep_waits_for_nobody() {
             .await
             .expect("statement");
         let closed = env.store.sweep_overdue(10).await.expect("postgres");
-        assert_eq!(closed.iter().map(|row| row.number).collect::<Vec<_>>(), [free.order]);
+        assert_eq!(
+            closed.iter().map(|row| row.number).collect::<Vec<_>>(),
+            [free.order]
+        );
         other.rollback().await.expect("rollback");
     })
     .await;

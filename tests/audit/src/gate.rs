@@ -55,15 +55,23 @@ pub(crate) async fn read(url: &str, env: &str, truth: &Truth) -> Result<Gate> {
     let client = redis::Client::open(url).context("--redis-url is no Redis URL")?;
     let connect = client.get_multiplexed_async_connection();
     let connection = tokio::time::timeout(Duration::from_secs(10), connect).await;
-    let mut redis = connection.context("Redis does not answer within 10 s")?.context("Redis does not answer")?;
+    let mut redis = connection
+        .context("Redis does not answer within 10 s")?
+        .context("Redis does not answer")?;
     let mut gate = Gate::default();
     for program in &truth.programs {
         let hall = hall(&mut redis, env, program).await;
-        let hall = hall.with_context(|| format!("the gate's keys of program {} cannot be read", program.id))?;
+        let hall = hall
+            .with_context(|| format!("the gate's keys of program {} cannot be read", program.id))?;
         gate.halls.insert(program.id.clone(), hall);
     }
-    for key in keys(&mut redis, env).await.context("the gate's keys cannot be listed")? {
-        other_key(&mut redis, env, &key, &mut gate).await.with_context(|| format!("key {key:?} cannot be read"))?;
+    for key in keys(&mut redis, env)
+        .await
+        .context("the gate's keys cannot be listed")?
+    {
+        other_key(&mut redis, env, &key, &mut gate)
+            .await
+            .with_context(|| format!("key {key:?} cannot be read"))?;
     }
     Ok(gate)
 }
@@ -71,7 +79,10 @@ pub(crate) async fn read(url: &str, env: &str, truth: &Truth) -> Result<Gate> {
 async fn hall(redis: &mut MultiplexedConnection, env: &str, program: &Program) -> Result<Hall> {
     let base = format!("{env}:{{s{:02}}}:program:{}", program.shard, program.id);
     let mut reads = redis::pipe();
-    reads.atomic().hgetall(format!("{base}:head")).hgetall(format!("{base}:owner"));
+    reads
+        .atomic()
+        .hgetall(format!("{base}:head"))
+        .hgetall(format!("{base}:owner"));
     for category in &program.categories {
         reads.hgetall(format!("{base}:runs:{}", category.no));
         for chunk in 0..chunks(category) {
@@ -81,14 +92,26 @@ async fn hall(redis: &mut MultiplexedConnection, env: &str, program: &Program) -
     let answers: Vec<redis::Value> = reads.query_async(redis).await?;
     let mut answers = answers.into_iter();
     let mut next = || answers.next().context("Redis answered too little");
-    let mut hall = Hall { head: redis::from_redis_value(next()?)?, ..Hall::default() };
+    let mut hall = Hall {
+        head: redis::from_redis_value(next()?)?,
+        ..Hall::default()
+    };
     let owners: HashMap<i64, String> = redis::from_redis_value(next()?)?;
     for (seat, owner) in owners {
-        let (order, nonce) = owner.split_once(':').with_context(|| format!("owner of seat {seat} reads {owner:?}"))?;
-        hall.owners.insert(seat, Owner { order: order.to_owned(), nonce: nonce.to_owned() });
+        let (order, nonce) = owner
+            .split_once(':')
+            .with_context(|| format!("owner of seat {seat} reads {owner:?}"))?;
+        hall.owners.insert(
+            seat,
+            Owner {
+                order: order.to_owned(),
+                nonce: nonce.to_owned(),
+            },
+        );
     }
     for category in &program.categories {
-        hall.runs.insert(category.no, redis::from_redis_value(next()?)?);
+        hall.runs
+            .insert(category.no, redis::from_redis_value(next()?)?);
         let mut maps = Vec::new();
         for _ in 0..chunks(category) {
             let bytes: Option<Vec<u8>> = redis::from_redis_value(next()?)?;
@@ -108,7 +131,11 @@ async fn keys(redis: &mut MultiplexedConnection, env: &str) -> Result<Vec<String
     let mut cursor = 0_u64;
     loop {
         let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(format!("{env}:{{s*")).arg("COUNT").arg(2000);
+        scan.arg(cursor)
+            .arg("MATCH")
+            .arg(format!("{env}:{{s*"))
+            .arg("COUNT")
+            .arg(2000);
         let (next, keys): (u64, Vec<String>) = scan.query_async(redis).await?;
         found.extend(keys);
         if next == 0 {
@@ -121,21 +148,37 @@ async fn keys(redis: &mut MultiplexedConnection, env: &str) -> Result<Vec<String
 }
 
 /// Keys that are not a hall's: buyers' tickets, reservations, delay entries.
-async fn other_key(redis: &mut MultiplexedConnection, env: &str, key: &str, gate: &mut Gate) -> Result<()> {
-    let Some((_, rest)) = key.strip_prefix(env).and_then(|k| k.split_once("}:")) else { return Ok(()) };
+async fn other_key(
+    redis: &mut MultiplexedConnection,
+    env: &str,
+    key: &str,
+    gate: &mut Gate,
+) -> Result<()> {
+    let Some((_, rest)) = key.strip_prefix(env).and_then(|k| k.split_once("}:")) else {
+        return Ok(());
+    };
     if let Some(order) = rest.strip_prefix("resv:") {
         let state: Option<String> = redis.hget(key, "state").await?;
         if let Some(state) = state {
-            gate.reservations.insert(order.to_owned(), Reservation { state });
+            gate.reservations
+                .insert(order.to_owned(), Reservation { state });
         }
-    } else if let Some((program, user)) = rest.strip_prefix("program:").and_then(|r| r.split_once(":user:")) {
+    } else if let Some((program, user)) = rest
+        .strip_prefix("program:")
+        .and_then(|r| r.split_once(":user:"))
+    {
         let tickets: HashMap<String, i64> = redis.hgetall(key).await?;
         for (order, n) in tickets {
-            gate.tickets.insert((program.to_owned(), user.to_owned(), order), n);
+            gate.tickets
+                .insert((program.to_owned(), user.to_owned(), order), n);
         }
-    } else if let Some(queue) = rest.strip_prefix("delay:").and_then(|r| r.strip_suffix(":due")) {
+    } else if let Some(queue) = rest
+        .strip_prefix("delay:")
+        .and_then(|r| r.strip_suffix(":due"))
+    {
         let members: Vec<String> = redis.zrange(key, 0, -1).await?;
-        gate.due.extend(members.into_iter().map(|m| format!("{queue} {m}")));
+        gate.due
+            .extend(members.into_iter().map(|m| format!("{queue} {m}")));
     }
     Ok(())
 }

@@ -19,7 +19,11 @@ pub(crate) enum Event {
     /// An answer to "order these seats".
     Order(Ordered),
     /// An answer to "show me this order".
-    Seen { order: String, http: u16, status: Option<String> },
+    Seen {
+        order: String,
+        http: u16,
+        status: Option<String>,
+    },
     /// An answer to "cancel this order".
     Cancel { order: String },
     /// An answer to a payment provider's webhook.
@@ -43,7 +47,9 @@ pub(crate) struct Ordered {
 impl Ordered {
     /// The buyer was given an order.
     pub(crate) fn accepted(&self) -> Option<&str> {
-        self.order.as_deref().filter(|_| matches!(self.http, 200..=299))
+        self.order
+            .as_deref()
+            .filter(|_| matches!(self.http, 200..=299))
     }
 
     /// The buyer was told nothing that holds: no answer, a gateway's error, or "unknown, repeat with the same key".
@@ -87,16 +93,33 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn orders(&self) -> impl Iterator<Item = &Ordered> {
-        self.events.iter().filter_map(|e| if let Event::Order(o) = e { Some(o) } else { None })
+        self.events.iter().filter_map(|e| {
+            if let Event::Order(o) = e {
+                Some(o)
+            } else {
+                None
+            }
+        })
     }
 
     pub(crate) fn payments(&self) -> impl Iterator<Item = &Paid> {
-        self.events.iter().filter_map(|e| if let Event::Pay(p) = e { Some(p) } else { None })
+        self.events
+            .iter()
+            .filter_map(|e| if let Event::Pay(p) = e { Some(p) } else { None })
     }
 
     /// Orders that a buyer asked to cancel, whatever the answer.
     pub(crate) fn cancelled(&self) -> BTreeSet<&str> {
-        self.events.iter().filter_map(|e| if let Event::Cancel { order, .. } = e { Some(order.as_str()) } else { None }).collect()
+        self.events
+            .iter()
+            .filter_map(|e| {
+                if let Event::Cancel { order, .. } = e {
+                    Some(order.as_str())
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     /// Orders of which a client was told that they are paid.
@@ -104,8 +127,14 @@ impl Log {
         self.events
             .iter()
             .filter_map(|event| match event {
-                Event::Seen { order, http: 200, status: Some(status) } if status == "paid" => Some(order.as_str()),
-                Event::Pay(p) if p.http == 200 && p.result.as_deref() == Some("applied") => Some(p.order.as_str()),
+                Event::Seen {
+                    order,
+                    http: 200,
+                    status: Some(status),
+                } if status == "paid" => Some(order.as_str()),
+                Event::Pay(p) if p.http == 200 && p.result.as_deref() == Some("applied") => {
+                    Some(p.order.as_str())
+                }
                 _ => None,
             })
             .collect()
@@ -127,16 +156,27 @@ impl Log {
 /// Reads a file, or every `*.jsonl` of a folder. A line that cannot be read is an error: a log with holes proves nothing.
 pub(crate) fn read(path: &Path) -> Result<Log> {
     let mut log = Log::default();
-    let files = files(path).with_context(|| format!("client logs {} cannot be listed", path.display()))?;
+    let files =
+        files(path).with_context(|| format!("client logs {} cannot be listed", path.display()))?;
     ensure!(!files.is_empty(), "no *.jsonl file in {}", path.display());
     for file in files {
-        let text = fs::read_to_string(&file).with_context(|| format!("client log {} cannot be read", file.display()))?;
-        for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let event = serde_json::from_str(line).with_context(|| format!("{}:{}", file.display(), i + 1))?;
+        let text = fs::read_to_string(&file)
+            .with_context(|| format!("client log {} cannot be read", file.display()))?;
+        for (i, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty())
+        {
+            let event = serde_json::from_str(line)
+                .with_context(|| format!("{}:{}", file.display(), i + 1))?;
             log.events.push(event);
         }
     }
-    ensure!(!log.events.is_empty(), "the client logs in {} are empty", path.display());
+    ensure!(
+        !log.events.is_empty(),
+        "the client logs in {} are empty",
+        path.display()
+    );
     Ok(log)
 }
 
@@ -144,7 +184,9 @@ fn files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut files: Vec<PathBuf> = fs::read_dir(path)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
+    let mut files: Vec<PathBuf> = fs::read_dir(path)?
+        .map(|entry| entry.map(|e| e.path()))
+        .collect::<Result<_, _>>()?;
     files.retain(|f| f.extension().is_some_and(|e| e == "jsonl"));
     files.sort();
     Ok(files)

@@ -31,7 +31,11 @@ struct Cli {
     #[arg(long)]
     logs: PathBuf,
     /// Postgres.
-    #[arg(long, env = "DATABASE_URL", default_value = "postgres://usher:usher@127.0.0.1:15432/usher")]
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        default_value = "postgres://usher:usher@127.0.0.1:15432/usher"
+    )]
     database_url: String,
     /// Redis gate.
     #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:16379")]
@@ -62,7 +66,11 @@ async fn main() -> ExitCode {
             } else {
                 report::table(&checks);
             }
-            if bad { ExitCode::from(1) } else { ExitCode::SUCCESS }
+            if bad {
+                ExitCode::from(1)
+            } else {
+                ExitCode::SUCCESS
+            }
         }
         Err(error) => {
             eprintln!("audit: {error:#}");
@@ -81,6 +89,15 @@ async fn look(cli: &Cli) -> Result<World> {
     let log = log::read(&cli.logs)?;
     let truth = truth::read(&cli.database_url, &cli.env).await?;
     let gate = gate::read(&cli.redis_url, &cli.env, &truth).await?;
-    let bounds = Bounds { over: cli.over, parked: cli.parked, allow_rejected: cli.allow_rejected };
-    Ok(World { log, truth, gate, bounds })
+    let bounds = Bounds {
+        over: cli.over,
+        parked: cli.parked,
+        allow_rejected: cli.allow_rejected,
+    };
+    Ok(World {
+        log,
+        truth,
+        gate,
+        bounds,
+    })
 }

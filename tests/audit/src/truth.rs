@@ -64,7 +64,10 @@ impl Order {
 
     /// Nothing more will happen to it by itself.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self.status.as_str(), "paid" | "refunded" | "cancelled" | "closed" | "rejected" | "void")
+        matches!(
+            self.status.as_str(),
+            "paid" | "refunded" | "cancelled" | "closed" | "rejected" | "void"
+        )
     }
 
     /// It came to be at all: neither fenced nor refused.
@@ -115,8 +118,15 @@ impl Truth {
     }
 
     /// The row of a payment: a reference may be several payments.
-    pub(crate) fn payment(&self, reference: &str, order: &str, amount_cents: i64) -> Option<&Payment> {
-        self.payments.iter().find(|p| p.reference == reference && p.order == order && p.amount_cents == amount_cents)
+    pub(crate) fn payment(
+        &self,
+        reference: &str,
+        order: &str,
+        amount_cents: i64,
+    ) -> Option<&Payment> {
+        self.payments.iter().find(|p| {
+            p.reference == reference && p.order == order && p.amount_cents == amount_cents
+        })
     }
 
     pub(crate) fn order_keys(&self) -> BTreeSet<&str> {
@@ -129,16 +139,28 @@ pub(crate) async fn read(url: &str, env: &str) -> Result<Truth> {
     let schema = env.replace('-', "_");
     let options: PgConnectOptions = url.parse().context("--database-url is no PostgreSQL URL")?;
     let options = options.options([("search_path", &schema)]);
-    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(10)).connect_with(options);
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options);
     let pool = pool.await.context("PostgreSQL does not answer")?;
-    let mut snapshot = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut snapshot = pool
+        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .await?;
     let truth = tables(&mut snapshot).await;
-    truth.with_context(|| format!("the tables of schema {schema:?} cannot be read; was {env:?} ever prepared?"))
+    truth.with_context(|| {
+        format!("the tables of schema {schema:?} cannot be read; was {env:?} ever prepared?")
+    })
 }
 
 async fn tables(db: &mut PgConnection) -> Result<Truth> {
     let mut programs = rows(db, include_str!("sql/programs.sql"), |r| {
-        Ok(Program { id: r.try_get("id")?, shard: r.try_get("shard")?, user_limit: r.try_get("user_limit")?, categories: vec![] })
+        Ok(Program {
+            id: r.try_get("id")?,
+            shard: r.try_get("shard")?,
+            user_limit: r.try_get("user_limit")?,
+            categories: vec![],
+        })
     })
     .await?;
     let categories = rows(db, include_str!("sql/categories.sql"), |r| {
@@ -152,7 +174,10 @@ async fn tables(db: &mut PgConnection) -> Result<Truth> {
     })
     .await?;
     for (program, category) in categories {
-        programs.iter_mut().filter(|p| p.id == program).for_each(|p| p.categories.push(category.clone()));
+        programs
+            .iter_mut()
+            .filter(|p| p.id == program)
+            .for_each(|p| p.categories.push(category.clone()));
     }
     let orders = rows(db, include_str!("sql/orders.sql"), |r| {
         Ok(Order {
@@ -170,7 +195,11 @@ async fn tables(db: &mut PgConnection) -> Result<Truth> {
     })
     .await?;
     let seats = rows(db, include_str!("sql/order_seats.sql"), |r| {
-        Ok(SeatRow { program: r.try_get("program")?, seat: r.try_get("seat")?, order: r.try_get("order_number")? })
+        Ok(SeatRow {
+            program: r.try_get("program")?,
+            seat: r.try_get("seat")?,
+            order: r.try_get("order_number")?,
+        })
     })
     .await?;
     let payments = rows(db, include_str!("sql/payments.sql"), |r| {
@@ -182,10 +211,17 @@ async fn tables(db: &mut PgConnection) -> Result<Truth> {
         })
     })
     .await?;
-    let parked =
-        rows(db, include_str!("sql/parked.sql"), |r| Ok(Parked { place: r.try_get("place")?, reason: r.try_get("reason")? }))
-            .await?;
-    let unsettled = rows(db, include_str!("sql/unsettled.sql"), |r| r.try_get("number")).await?;
+    let parked = rows(db, include_str!("sql/parked.sql"), |r| {
+        Ok(Parked {
+            place: r.try_get("place")?,
+            reason: r.try_get("reason")?,
+        })
+    })
+    .await?;
+    let unsettled = rows(db, include_str!("sql/unsettled.sql"), |r| {
+        r.try_get("number")
+    })
+    .await?;
     Ok(Truth {
         programs,
         orders: orders.into_iter().map(|o| (o.number.clone(), o)).collect(),
@@ -196,7 +232,11 @@ async fn tables(db: &mut PgConnection) -> Result<Truth> {
     })
 }
 
-async fn rows<T>(db: &mut PgConnection, sql: &'static str, read: impl Fn(PgRow) -> Result<T, sqlx::Error>) -> Result<Vec<T>> {
+async fn rows<T>(
+    db: &mut PgConnection,
+    sql: &'static str,
+    read: impl Fn(PgRow) -> Result<T, sqlx::Error>,
+) -> Result<Vec<T>> {
     let rows = sqlx::query(sql).fetch_all(db).await?;
     Ok(rows.into_iter().map(read).collect::<Result<_, _>>()?)
 }

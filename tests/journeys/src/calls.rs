@@ -25,7 +25,10 @@ impl World {
 
     /// Writes calls number `from` to `to`, each different, spread over the partitions.
     pub async fn produce_calls(&self, from: u32, to: u32) -> Result<()> {
-        let (brokers, topic) = (self.environment.servers.brokers.clone(), calls_topic(&self.environment.prefix));
+        let (brokers, topic) = (
+            self.environment.servers.brokers.clone(),
+            calls_topic(&self.environment.prefix),
+        );
         tokio::task::spawn_blocking(move || produce(&brokers, &topic, from, to)).await?
     }
 
@@ -33,23 +36,35 @@ impl World {
     pub async fn rewind_collector(&self) -> Result<()> {
         let mut offsets = TopicPartitionList::new();
         for partition in 0..PARTITIONS {
-            offsets.add_partition_offset(&calls_topic(&self.environment.prefix), partition, Offset::Offset(0))?;
+            offsets.add_partition_offset(
+                &calls_topic(&self.environment.prefix),
+                partition,
+                Offset::Offset(0),
+            )?;
         }
         let mut settings = ClientConfig::new();
-        settings.set("bootstrap.servers", &self.environment.servers.brokers).set("group.id", self.collectors_group());
+        settings
+            .set("bootstrap.servers", &self.environment.servers.brokers)
+            .set("group.id", self.collectors_group());
         let consumer: BaseConsumer = settings.set("enable.auto.commit", "false").create()?;
-        until("the group of the collector takes other offsets", async || Ok(consumer.commit(&offsets, CommitMode::Sync).ok()))
-            .await
+        until(
+            "the group of the collector takes other offsets",
+            async || Ok(consumer.commit(&offsets, CommitMode::Sync).ok()),
+        )
+        .await
     }
 
     /// Deletes the collector's group, once nobody is in it.
     pub async fn forget_collector(&self) -> Result<()> {
         let mut settings = ClientConfig::new();
-        let admin: AdminClient<DefaultClientContext> =
-            settings.set("bootstrap.servers", &self.environment.servers.brokers).create()?;
+        let admin: AdminClient<DefaultClientContext> = settings
+            .set("bootstrap.servers", &self.environment.servers.brokers)
+            .create()?;
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
         until("the group of the collector is deleted", async || {
-            let answers = admin.delete_groups(&[&self.collectors_group()], &options).await?;
+            let answers = admin
+                .delete_groups(&[&self.collectors_group()], &options)
+                .await?;
             Ok(answers.iter().all(Result::is_ok).then_some(()))
         })
         .await
@@ -67,14 +82,19 @@ impl World {
 
     /// Calls counted, and calls kept.
     pub async fn collected(&self) -> Result<(i64, i64)> {
-        let sums = self.count("SELECT coalesce(sum(calls), 0)::int8 FROM api_minutes").await?;
+        let sums = self
+            .count("SELECT coalesce(sum(calls), 0)::int8 FROM api_minutes")
+            .await?;
         Ok((sums, self.count("SELECT count(*) FROM api_calls").await?))
     }
 }
 
 fn produce(brokers: &str, topic: &str, from: u32, to: u32) -> Result<()> {
     let mut settings = ClientConfig::new();
-    settings.set("bootstrap.servers", brokers).set("acks", "all").set("enable.idempotence", "true");
+    settings
+        .set("bootstrap.servers", brokers)
+        .set("acks", "all")
+        .set("enable.idempotence", "true");
     let producer: ThreadedProducer<DefaultProducerContext> = settings.create()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
     for n in from..to {
@@ -85,7 +105,12 @@ fn produce(brokers: &str, topic: &str, from: u32, to: u32) -> Result<()> {
             "client": format!("c{}", n % 4), "ip": format!("192.0.2.{}", n % 200), "instance": "journey",
         });
         let record = BaseRecord::<str, str>::to(topic).partition(n as i32 % PARTITIONS);
-        producer.send(record.payload(&call.to_string())).map_err(|(error, _)| error).context("the producer's queue")?;
+        producer
+            .send(record.payload(&call.to_string()))
+            .map_err(|(error, _)| error)
+            .context("the producer's queue")?;
     }
-    producer.flush(PATIENCE).context("Kafka does not take what was sent")
+    producer
+        .flush(PATIENCE)
+        .context("Kafka does not take what was sent")
 }

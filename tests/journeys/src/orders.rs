@@ -16,11 +16,23 @@ const PATIENCE: Duration = Duration::from_secs(20);
 impl World {
     /// Records in the topic of orders.
     pub async fn published(&self) -> Result<i64> {
-        let (brokers, topic) = (self.environment.servers.brokers.clone(), orders_topic(&self.environment.prefix));
+        let (brokers, topic) = (
+            self.environment.servers.brokers.clone(),
+            orders_topic(&self.environment.prefix),
+        );
         tokio::task::spawn_blocking(move || {
-            let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", &brokers).create()?;
-            let end = |partition| consumer.fetch_watermarks(&topic, partition, PATIENCE).map(|(_, end)| end);
-            (0..PARTITIONS).map(end).sum::<Result<i64, _>>().context("the ends of the topic of orders")
+            let consumer: BaseConsumer = ClientConfig::new()
+                .set("bootstrap.servers", &brokers)
+                .create()?;
+            let end = |partition| {
+                consumer
+                    .fetch_watermarks(&topic, partition, PATIENCE)
+                    .map(|(_, end)| end)
+            };
+            (0..PARTITIONS)
+                .map(end)
+                .sum::<Result<i64, _>>()
+                .context("the ends of the topic of orders")
         })
         .await?
     }

@@ -14,8 +14,12 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T
     loop {
         match look().await {
             Ok(Some(seen)) => return Ok(seen),
-            Ok(None) if Instant::now() > deadline => bail!("waited {} s in vain until {what}", DEADLINE.as_secs()),
-            Err(error) if Instant::now() > deadline => return Err(error.context(format!("while waiting until {what}"))),
+            Ok(None) if Instant::now() > deadline => {
+                bail!("waited {} s in vain until {what}", DEADLINE.as_secs())
+            }
+            Err(error) if Instant::now() > deadline => {
+                return Err(error.context(format!("while waiting until {what}")));
+            }
             _ => sleep(Duration::from_millis(50)).await,
         }
     }

@@ -19,10 +19,20 @@ pub struct PrivateKafka {
 impl PrivateKafka {
     /// Starts one on free ports.
     pub fn start() -> Result<Self> {
-        let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
-        let ports = [listeners[0].local_addr()?.port(), listeners[1].local_addr()?.port()];
+        let listeners = [
+            TcpListener::bind("127.0.0.1:0")?,
+            TcpListener::bind("127.0.0.1:0")?,
+        ];
+        let ports = [
+            listeners[0].local_addr()?.port(),
+            listeners[1].local_addr()?.port(),
+        ];
         drop(listeners);
-        let kafka = Self { script: Place::find()?.file("scripts/servers"), data: TempDir::new()?, ports };
+        let kafka = Self {
+            script: Place::find()?.file("scripts/servers"),
+            data: TempDir::new()?,
+            ports,
+        };
         kafka.back()?;
         Ok(kafka)
     }
@@ -45,11 +55,21 @@ impl PrivateKafka {
     fn servers(&self, verb: &str) -> Result<()> {
         let mut script = Command::new(&self.script);
         // Its own, also where the shared servers run elsewhere.
-        script.args([verb, "kafka"]).env("USHER_DATA", self.data.path()).env_remove("USHER_SERVERS");
-        script.env("KAFKA_PORT", self.ports[0].to_string()).env("KAFKA_CONTROLLER_PORT", self.ports[1].to_string());
-        let output = script.output().with_context(|| format!("{} cannot be run", self.script.display()))?;
+        script
+            .args([verb, "kafka"])
+            .env("USHER_DATA", self.data.path())
+            .env_remove("USHER_SERVERS");
+        script
+            .env("KAFKA_PORT", self.ports[0].to_string())
+            .env("KAFKA_CONTROLLER_PORT", self.ports[1].to_string());
+        let output = script
+            .output()
+            .with_context(|| format!("{} cannot be run", self.script.display()))?;
         if !output.status.success() {
-            bail!("scripts/servers {verb} kafka: {}", String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "scripts/servers {verb} kafka: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(())
     }
@@ -58,7 +78,10 @@ impl PrivateKafka {
 impl Drop for PrivateKafka {
     fn drop(&mut self) {
         if let Err(error) = self.servers("wipe") {
-            eprintln!("the private Kafka in {} is still there: {error}", self.data.path().display());
+            eprintln!(
+                "the private Kafka in {} is still there: {error}",
+                self.data.path().display()
+            );
         }
     }
 }

@@ -81,7 +81,11 @@ impl World {
             keys: folder.path().join("keys"),
             http: free_address(([127, 0, 0, 1], 0).into())?,
             control: free_address(([127, 0, 0, 1], 0).into())?,
-            parameters: quick.into_iter().chain(settings.parameters).map(|(n, v)| (n.to_owned(), v)).collect(),
+            parameters: quick
+                .into_iter()
+                .chain(settings.parameters)
+                .map(|(n, v)| (n.to_owned(), v))
+                .collect(),
             schedules: true,
             state: folder.path().join("state"),
             log: folder.path().join("usher.log"),
@@ -91,11 +95,23 @@ impl World {
         };
         let options: PgConnectOptions = environment.servers.database_url.parse()?;
         let options = options.options([("search_path", environment.prefix.replace('-', "_"))]);
-        let db = PgPoolOptions::new().max_connections(2).connect_lazy_with(options);
+        let db = PgPoolOptions::new()
+            .max_connections(2)
+            .connect_lazy_with(options);
         let journal = Journal::create(&folder.path().join("log"))?;
-        let shop = Shop::new(&format!("http://{}", environment.http), WEBHOOK_SECRET, journal)?;
+        let shop = Shop::new(
+            &format!("http://{}", environment.http),
+            WEBHOOK_SECRET,
+            journal,
+        )?;
         let keys = Keys::at(&environment.keys)?;
-        Ok(Self { folder, environment, keys, shop, db })
+        Ok(Self {
+            folder,
+            environment,
+            keys,
+            shop,
+            db,
+        })
     }
 
     /// Starts `usher up`.
@@ -105,25 +121,53 @@ impl World {
 
     /// A buyer with a token.
     pub fn buyer(&self, user: &str) -> Result<Buyer> {
-        Ok(Buyer { user: user.to_owned(), token: self.keys.token(user, None, TOKEN)? })
+        Ok(Buyer {
+            user: user.to_owned(),
+            token: self.keys.token(user, None, TOKEN)?,
+        })
     }
 
     /// Opens a sale of one category at 1000 cents; gives the program's id.
-    pub async fn sale(&self, rows: u32, seats_per_row: u32, pay_window: Duration, limit: u32) -> Result<String> {
-        let seller = Buyer { user: "seller".to_owned(), token: self.keys.token("seller", Some("programs:write"), TOKEN)? };
+    pub async fn sale(
+        &self,
+        rows: u32,
+        seats_per_row: u32,
+        pay_window: Duration,
+        limit: u32,
+    ) -> Result<String> {
+        let seller = Buyer {
+            user: "seller".to_owned(),
+            token: self.keys.token("seller", Some("programs:write"), TOKEN)?,
+        };
         let category = json!({ "name": "All", "rows": rows, "seats_per_row": seats_per_row, "price_cents": 1000 });
         let program = json!({
             "title": "Journey", "categories": [category], "pay_window_seconds": pay_window.as_secs(), "user_limit": limit,
         });
         let answer = self.shop.open(&seller, &program).await;
-        let id = answer.text("id").with_context(|| format!("opening a sale answered {} {}", answer.http, answer.body))?;
+        let id = answer
+            .text("id")
+            .with_context(|| format!("opening a sale answered {} {}", answer.http, answer.body))?;
         Ok(id.to_owned())
     }
 
     /// Orders and expects to be accepted.
-    pub async fn order(&self, buyer: &Buyer, program: &str, want: Want, key: &str) -> Result<Placed> {
-        let answer = self.shop.order(buyer, program, 0, &want, Some(key), 0).await;
-        answer.order().with_context(|| format!("{want:?} by {} was answered {} {}", buyer.user, answer.http, answer.body))
+    pub async fn order(
+        &self,
+        buyer: &Buyer,
+        program: &str,
+        want: Want,
+        key: &str,
+    ) -> Result<Placed> {
+        let answer = self
+            .shop
+            .order(buyer, program, 0, &want, Some(key), 0)
+            .await;
+        answer.order().with_context(|| {
+            format!(
+                "{want:?} by {} was answered {} {}",
+                buyer.user, answer.http, answer.body
+            )
+        })
     }
 
     /// Waits until the buyer sees the order in this status.
@@ -137,10 +181,13 @@ impl World {
 
     /// Waits until so many seats are free.
     pub async fn until_free(&self, program: &str, free: u64) -> Result<()> {
-        until(&format!("{free} seats of program {program} are free"), async || {
-            let answer = self.shop.program(program).await;
-            Ok((answer.body["categories"][0]["free"].as_u64() == Some(free)).then_some(()))
-        })
+        until(
+            &format!("{free} seats of program {program} are free"),
+            async || {
+                let answer = self.shop.program(program).await;
+                Ok((answer.body["categories"][0]["free"].as_u64() == Some(free)).then_some(()))
+            },
+        )
         .await
     }
 
@@ -152,14 +199,19 @@ impl World {
     /// Writes a record straight to the topic of orders.
     pub async fn produce(&self, partition: i32, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         let mut settings = ClientConfig::new();
-        settings.set("bootstrap.servers", &self.environment.servers.brokers).set("message.max.bytes", "2000000");
+        settings
+            .set("bootstrap.servers", &self.environment.servers.brokers)
+            .set("message.max.bytes", "2000000");
         let producer: FutureProducer = settings.create()?;
         let topic = orders_topic(&self.environment.prefix);
         let mut record = FutureRecord::to(&topic).partition(partition).key(key);
         if let Some(value) = value {
             record = record.payload(value);
         }
-        producer.send(record, Duration::from_secs(10)).await.map_err(|(error, _)| error)?;
+        producer
+            .send(record, Duration::from_secs(10))
+            .await
+            .map_err(|(error, _)| error)?;
         Ok(())
     }
 
@@ -168,7 +220,11 @@ impl World {
         let mut last = String::new();
         let passed = until("the audit passes", async || {
             let output = self.audit(arguments)?;
-            last = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            last = format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
             Ok(output.status.success().then_some(()))
         })
         .await;
@@ -181,9 +237,19 @@ impl World {
     fn audit(&self, arguments: &[&str]) -> Result<Output> {
         let servers = &self.environment.servers;
         let mut audit = Command::new(self.environment.place.program("audit")?);
-        audit.args(["--env", &self.environment.prefix, "--database-url", &servers.database_url]);
-        audit.args(["--redis-url", &servers.redis_url]).args(arguments);
-        Ok(audit.arg("--logs").arg(self.folder.path().join("log")).output()?)
+        audit.args([
+            "--env",
+            &self.environment.prefix,
+            "--database-url",
+            &servers.database_url,
+        ]);
+        audit
+            .args(["--redis-url", &servers.redis_url])
+            .args(arguments);
+        Ok(audit
+            .arg("--logs")
+            .arg(self.folder.path().join("log"))
+            .output()?)
     }
 
     /// Invokes a function with a sample event; gives exit code and answer.
@@ -193,7 +259,12 @@ impl World {
         let answer = serde_json::from_slice(&output.stdout);
         let answer = answer.with_context(|| {
             let shown = |bytes| String::from_utf8_lossy(bytes).into_owned();
-            format!("{}: {}{}", event.display(), shown(&output.stdout), shown(&output.stderr))
+            format!(
+                "{}: {}{}",
+                event.display(),
+                shown(&output.stdout),
+                shown(&output.stderr)
+            )
         })?;
         Ok((code, answer))
     }

@@ -30,7 +30,9 @@ impl Rush {
         sleep(plan.arrives).await;
         let mut late = Vec::new();
         for (n, order) in plan.orders.iter().enumerate() {
-            let Some(placed) = self.place(&buyer, order, n, plan.impatient).await else { continue };
+            let Some(placed) = self.place(&buyer, order, n, plan.impatient).await else {
+                continue;
+            };
             self.tally.accepted(&buyer, &placed.order, &placed.status);
             if order.fate == Fate::PayLate {
                 late.push((placed, Instant::now() + self.timed_out_after));
@@ -45,7 +47,13 @@ impl Rush {
     }
 
     /// Orders until there is an answer that holds.
-    async fn place(&self, buyer: &Buyer, plan: &OrderPlan, n: usize, impatient: bool) -> Option<Placed> {
+    async fn place(
+        &self,
+        buyer: &Buyer,
+        plan: &OrderPlan,
+        n: usize,
+        impatient: bool,
+    ) -> Option<Placed> {
         let mut want = plan.want.clone();
         let mut key = format!("{}-{n}", buyer.user);
         loop {
@@ -67,10 +75,15 @@ impl Rush {
                 (409, Some("limit_reached")) => return self.no("limit reached"),
                 (0 | 429 | 500 | 502 | 503 | 504, _) => {
                     self.tally.refused(&answer);
-                    if (impatient && answer.http == 503 && answer.code().is_some()) || Instant::now() > self.patience {
+                    if (impatient && answer.http == 503 && answer.code().is_some())
+                        || Instant::now() > self.patience
+                    {
                         return self.no("gave up");
                     }
-                    sleep(Duration::from_millis(300 + 1000 * answer.retry_after.unwrap_or(0).min(2))).await;
+                    sleep(Duration::from_millis(
+                        300 + 1000 * answer.retry_after.unwrap_or(0).min(2),
+                    ))
+                    .await;
                 }
                 _ => {
                     self.tally.unexpected("order", &answer);
@@ -90,7 +103,10 @@ impl Rush {
             Clicks::Once => self.order(buyer, plan.category, want, key).await,
             Clicks::Double => {
                 self.tally.count("double click");
-                let both = tokio::join!(self.order(buyer, plan.category, want, key), self.order(buyer, plan.category, want, key));
+                let both = tokio::join!(
+                    self.order(buyer, plan.category, want, key),
+                    self.order(buyer, plan.category, want, key)
+                );
                 self.same_order(both.0, both.1)
             }
             Clicks::Again => {
@@ -117,7 +133,9 @@ impl Rush {
 
     async fn order(&self, buyer: &Buyer, category: u32, want: &Want, key: &str) -> Answer {
         let _place = self.line.acquire().await;
-        self.shop.order(buyer, &self.program, category, want, Some(key), 0).await
+        self.shop
+            .order(buyer, &self.program, category, want, Some(key), 0)
+            .await
     }
 
     async fn follow(&self, buyer: &Buyer, placed: &Placed, fate: Fate) {
@@ -127,11 +145,17 @@ impl Rush {
             Fate::Pay => self.pay(order, &reference(1), amount).await,
             Fate::PayToldTwice => {
                 let first = reference(1);
-                tokio::join!(self.pay(order, &first, amount), self.pay(order, &first, amount));
+                tokio::join!(
+                    self.pay(order, &first, amount),
+                    self.pay(order, &first, amount)
+                );
             }
             Fate::PayTwice => {
                 let (first, second) = (reference(1), reference(2));
-                tokio::join!(self.pay(order, &first, amount), self.pay(order, &second, amount));
+                tokio::join!(
+                    self.pay(order, &first, amount),
+                    self.pay(order, &second, amount)
+                );
             }
             Fate::Cancel => self.cancel(buyer, order).await,
             Fate::WalkAway => self.tally.count("walked away"),
@@ -154,7 +178,9 @@ impl Rush {
                     return self.tally.seen(order, "paid");
                 }
                 (200, Some("duplicate")) => return self.tally.count("payment told again"),
-                (200, Some("unmatched")) => return self.tally.count("payment came before its order"),
+                (200, Some("unmatched")) => {
+                    return self.tally.count("payment came before its order");
+                }
                 (200, Some("to_refund")) => return self.tally.count("payment to be refunded"),
                 (0 | 429 | 500 | 502 | 503 | 504, _) => sleep(Duration::from_millis(500)).await,
                 _ => return self.tally.unexpected("payment", &answer),

@@ -25,7 +25,8 @@ pub(crate) async fn check(shop: &Shop, operator: &Buyer, exact: bool) -> Result<
     loop {
         let collected = collected(shop, operator).await?;
         let comparison = Comparison::of(&collected, &sent);
-        if comparison.agrees(exact) && (exact || comparison.missing == 0) || Instant::now() > until {
+        if comparison.agrees(exact) && (exact || comparison.missing == 0) || Instant::now() > until
+        {
             show(&collected);
             return Ok(comparison.tell(exact));
         }
@@ -36,8 +37,15 @@ pub(crate) async fn check(shop: &Shop, operator: &Buyer, exact: bool) -> Result<
 /// Calls on record by route and status.
 async fn collected(shop: &Shop, operator: &Buyer) -> Result<BTreeMap<RouteStatus, u64>> {
     let answer = shop.statistics(operator, "by=route,status").await;
-    ensure!(answer.http == 200, "the API statistics cannot be had: {} {}", answer.http, answer.body);
-    let groups = answer.body["groups"].as_array().context("statistics have groups")?;
+    ensure!(
+        answer.http == 200,
+        "the API statistics cannot be had: {} {}",
+        answer.http,
+        answer.body
+    );
+    let groups = answer.body["groups"]
+        .as_array()
+        .context("statistics have groups")?;
     let mut sums = BTreeMap::new();
     for group in groups {
         let route = group["route"].as_str().context("a group has a route")?;
@@ -53,7 +61,10 @@ async fn collected(shop: &Shop, operator: &Buyer) -> Result<BTreeMap<RouteStatus
 fn show(collected: &BTreeMap<RouteStatus, u64>) {
     let mut routes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for ((route, status), calls) in collected {
-        routes.entry(route).or_default().push(format!("{status}: {calls}"));
+        routes
+            .entry(route)
+            .or_default()
+            .push(format!("{status}: {calls}"));
     }
     for (route, sums) in routes {
         say::line(&format!("{route:<32} {}", sums.join("  ")));
@@ -76,10 +87,19 @@ struct Comparison {
 impl Comparison {
     fn of(collected: &BTreeMap<RouteStatus, u64>, sent: &Sent) -> Self {
         let answered = sent.by_route_and_status();
-        let answered: BTreeMap<_, _> = answered.into_iter().filter(|((route, _), _)| route != ITSELF).collect();
-        let mut found = Self { uncertain: sent.uncertain(), ..Self::default() };
+        let answered: BTreeMap<_, _> = answered
+            .into_iter()
+            .filter(|((route, _), _)| route != ITSELF)
+            .collect();
+        let mut found = Self {
+            uncertain: sent.uncertain(),
+            ..Self::default()
+        };
         let of = |map: &BTreeMap<RouteStatus, u64>, key| map.get(key).copied().unwrap_or_default();
-        for key in answered.keys().chain(collected.keys().filter(|key| !answered.contains_key(key))) {
+        for key in answered
+            .keys()
+            .chain(collected.keys().filter(|key| !answered.contains_key(key)))
+        {
             let (there, here) = (of(collected, key), of(&answered, key));
             found.on_record += there;
             found.sent += here;
@@ -90,13 +110,24 @@ impl Comparison {
     }
 
     const fn agrees(self, exact: bool) -> bool {
-        if exact { self.missing == 0 && self.extra == 0 } else { self.extra <= self.uncertain }
+        if exact {
+            self.missing == 0 && self.extra == 0
+        } else {
+            self.extra <= self.uncertain
+        }
     }
 
     fn tell(self, exact: bool) -> bool {
-        let Self { on_record, sent, missing, extra, uncertain } = self;
+        let Self {
+            on_record,
+            sent,
+            missing,
+            extra,
+            uncertain,
+        } = self;
         let right = self.agrees(exact);
-        let said = format!("{on_record} calls on record, {sent} answers counted by those who asked");
+        let said =
+            format!("{on_record} calls on record, {sent} answers counted by those who asked");
         match (right, missing + extra + uncertain) {
             (true, 0) => say::done(&format!("{said}: the same, by route and status")),
             (true, _) => say::done(&format!(
@@ -104,7 +135,9 @@ impl Comparison {
                  ({uncertain} requests had none of the function's)"
             )),
             (false, _) => {
-                say::fault(&format!("{said}: {missing} are missing, {extra} too many; {uncertain} requests had no answer"));
+                say::fault(&format!(
+                    "{said}: {missing} are missing, {extra} too many; {uncertain} requests had no answer"
+                ));
             }
         }
         right
@@ -116,12 +149,20 @@ mod tests {
     use super::*;
 
     fn map(pairs: &[(&str, u16, u64)]) -> BTreeMap<RouteStatus, u64> {
-        pairs.iter().map(|(route, status, calls)| (((*route).to_owned(), *status), *calls)).collect()
+        pairs
+            .iter()
+            .map(|(route, status, calls)| (((*route).to_owned(), *status), *calls))
+            .collect()
     }
 
     #[test]
     fn one_call_too_few_or_too_many_is_noticed() {
-        let comparison = |missing, extra, uncertain| Comparison { missing, extra, uncertain, ..Comparison::default() };
+        let comparison = |missing, extra, uncertain| Comparison {
+            missing,
+            extra,
+            uncertain,
+            ..Comparison::default()
+        };
         assert!(comparison(0, 0, 0).agrees(true));
         assert!(!comparison(1, 0, 5).agrees(true));
         assert!(!comparison(0, 1, 5).agrees(true));
@@ -133,6 +174,9 @@ mod tests {
     fn both_sides_are_compared_by_route_and_status() {
         let nobody = Sent::default();
         let found = Comparison::of(&map(&[("GET /a", 200, 3), ("GET /b", 404, 1)]), &nobody);
-        assert_eq!((found.on_record, found.sent, found.missing, found.extra), (4, 0, 0, 4));
+        assert_eq!(
+            (found.on_record, found.sent, found.missing, found.extra),
+            (4, 0, 0, 4)
+        );
     }
 }

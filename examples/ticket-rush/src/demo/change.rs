@@ -45,10 +45,15 @@ struct Watch {
 
 impl Watch {
     fn note(&mut self, asked: Instant, answered: Instant, answer: &Answer) {
-        let (Some(instance), Some(version)) = (&answer.instance, answer.body["version"].as_u64()) else { return };
+        let (Some(instance), Some(version)) = (&answer.instance, answer.body["version"].as_u64())
+        else {
+            return;
+        };
         let served = self.instances.entry(instance.clone()).or_default();
         if version >= self.version {
-            served.new.get_or_insert((version, answered.duration_since(self.changed)));
+            served
+                .new
+                .get_or_insert((version, answered.duration_since(self.changed)));
             return;
         }
         let since = asked.saturating_duration_since(self.changed);
@@ -58,7 +63,10 @@ impl Watch {
     }
 
     fn renewed(&self) -> usize {
-        self.instances.values().filter(|served| served.new.is_some()).count()
+        self.instances
+            .values()
+            .filter(|served| served.new.is_some())
+            .count()
     }
 
     fn is_settled(&self, now: Instant) -> bool {
@@ -69,23 +77,41 @@ impl Watch {
 /// Changes title and a price, then watches who serves what. True if all is as it must be.
 pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool> {
     let before = rush.shop.program(&rush.program).await;
-    let version = before.body["version"].as_u64().context("the program cannot be read")?;
-    let price = before.body["categories"][2]["price_cents"].as_i64().context("the program has no balcony")?;
+    let version = before.body["version"]
+        .as_u64()
+        .context("the program cannot be read")?;
+    let price = before.body["categories"][2]["price_cents"]
+        .as_i64()
+        .context("the program has no balcony")?;
     let change = json!({
         "version": version, "title": "Winter concert, extra choir",
         "categories": [{ "no": 2, "price_cents": price + DEARER_CENTS }],
     });
     let answer = change_it(&rush.shop, seller, &rush.program, &change).await;
     let new = answer.body["version"].as_u64().filter(|new| *new > version);
-    let new = new.with_context(|| format!("the program could not be changed: {} {}", answer.http, answer.body))?;
+    let new = new.with_context(|| {
+        format!(
+            "the program could not be changed: {} {}",
+            answer.http, answer.body
+        )
+    })?;
     let now = Instant::now();
-    let watch = Arc::new(Mutex::new(Watch { changed: now, version: new, instances: BTreeMap::new(), last_old: now }));
+    let watch = Arc::new(Mutex::new(Watch {
+        changed: now,
+        version: new,
+        instances: BTreeMap::new(),
+        last_old: now,
+    }));
     say::done(&format!(
         "the program is changed during the rush: version {version} -> {new}, the balcony {DEARER_CENTS} cents dearer"
     ));
     let mut watchers = JoinSet::new();
     for _ in 0..WATCHERS {
-        watchers.spawn(look_on(rush.shop.clone(), rush.program.clone(), watch.clone()));
+        watchers.spawn(look_on(
+            rush.shop.clone(),
+            rush.program.clone(),
+            watch.clone(),
+        ));
     }
     while let Some(ended) = watchers.join_next().await {
         ended.context("a watcher")?;
@@ -129,25 +155,50 @@ async fn look_on(shop: Shop, program: String, watch: Arc<Mutex<Watch>>) {
 }
 
 fn tell(watch: &Watch) -> bool {
-    say::line(&format!("  {:<18} {:>12} {:>12} {:>14}", "INSTANCE", "SERVED", "SERVES", "AFTER"));
-    let shown = |version: Option<(u64, Duration)>| version.map_or("-".to_owned(), |(version, _)| format!("version {version}"));
+    say::line(&format!(
+        "  {:<18} {:>12} {:>12} {:>14}",
+        "INSTANCE", "SERVED", "SERVES", "AFTER"
+    ));
+    let shown = |version: Option<(u64, Duration)>| {
+        version.map_or("-".to_owned(), |(version, _)| format!("version {version}"))
+    };
     for (instance, served) in watch.instances.iter().take(6) {
-        let after = served.new.map_or("-".to_owned(), |(_, at)| format!("{} ms", at.as_millis()));
-        say::line(&format!("  {instance:<18} {:>12} {:>12} {after:>14}", shown(served.old), shown(served.new)));
+        let after = served
+            .new
+            .map_or("-".to_owned(), |(_, at)| format!("{} ms", at.as_millis()));
+        say::line(&format!(
+            "  {instance:<18} {:>12} {:>12} {after:>14}",
+            shown(served.old),
+            shown(served.new)
+        ));
     }
-    let slowest = watch.instances.values().filter_map(|served| served.old).map(|(_, at)| at.as_millis()).max();
-    let old = slowest.map_or("no old version was served after the change".to_owned(), |ms| {
-        format!("the last request that was shown the old one was sent {ms} ms after the change")
-    });
+    let slowest = watch
+        .instances
+        .values()
+        .filter_map(|served| served.old)
+        .map(|(_, at)| at.as_millis())
+        .max();
+    let old = slowest.map_or(
+        "no old version was served after the change".to_owned(),
+        |ms| {
+            format!("the last request that was shown the old one was sent {ms} ms after the change")
+        },
+    );
     let (seen, renewed) = (watch.instances.len(), watch.renewed());
-    let back = watch.instances.values().filter(|served| served.went_back).count();
+    let back = watch
+        .instances
+        .values()
+        .filter(|served| served.went_back)
+        .count();
     let behind = seen - renewed;
     let right = renewed >= INSTANCES && back == 0;
     let said = format!("{renewed} of {seen} instances seen serve the new version; {old}");
     if right {
         say::done(&said);
     } else {
-        say::fault(&format!("{said}; {back} went back, {behind} never served it; at least {INSTANCES} must"));
+        say::fault(&format!(
+            "{said}; {back} went back, {behind} never served it; at least {INSTANCES} must"
+        ));
     }
     right
 }

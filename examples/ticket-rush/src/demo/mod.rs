@@ -41,7 +41,11 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     let mut ending = Ending::listen()?;
     let stage = ending.unless(Stage::set(DELIVERY)).await?;
     let host = ending.unless(stage.environment.up()).await?;
-    say::done(&format!("usher serves http://{} (its log: {})", stage.environment.http, stage.environment.log.display()));
+    say::done(&format!(
+        "usher serves http://{} (its log: {})",
+        stage.environment.http,
+        stage.environment.log.display()
+    ));
     let result = ending.unless(tell(&options, &stage, &host.watch())).await;
     if result.is_err() && options.faults {
         // It may have ended while Kafka was stopped on purpose.
@@ -54,9 +58,19 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     say::done("usher drained and stopped");
 
     say::title("Audit: client logs against PostgreSQL and Redis");
-    let audit = async { stage.audit()?.status().await.context("the audit cannot be run") };
+    let audit = async {
+        stage
+            .audit()?
+            .status()
+            .await
+            .context("the audit cannot be run")
+    };
     let passed = ending.unless(audit).await?.success();
-    println!("\n{} s in all. Client log: {}", began.elapsed().as_secs(), stage.folder.join("clients.jsonl").display());
+    println!(
+        "\n{} s in all. Client log: {}",
+        began.elapsed().as_secs(),
+        stage.folder.join("clients.jsonl").display()
+    );
     if passed && told_right {
         say::done("The audit passed.");
         return Ok(ExitCode::SUCCESS);
@@ -70,7 +84,11 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
 }
 
 /// The chapters while `usher` runs; false if anybody was told something wrong.
-async fn tell(options: &DemoOptions, stage: &Stage, watch: &ticket_rush::host::Watch) -> Result<bool> {
+async fn tell(
+    options: &DemoOptions,
+    stage: &Stage,
+    watch: &ticket_rush::host::Watch,
+) -> Result<bool> {
     let hall = plan::Hall::of(options.seats);
     let span = Duration::from_secs(if options.faults { 24 } else { 8 });
     let (rush, probe) = stage.open(hall, PAY_WINDOW, USER_LIMIT, span).await?;
@@ -78,7 +96,11 @@ async fn tell(options: &DemoOptions, stage: &Stage, watch: &ticket_rush::host::W
     let half = Notify::new();
 
     let plans = plan::buyers(options.seed, options.buyers, hall, span);
-    say::title(&format!("The rush: {} buyers within {} s", plans.len(), span.as_secs()));
+    say::title(&format!(
+        "The rush: {} buyers within {} s",
+        plans.len(),
+        span.as_secs()
+    ));
     let bar = Bar::new("buyers served", plans.len() as u64);
     let mut buyers = JoinSet::new();
     for plan in plans {
@@ -91,7 +113,15 @@ async fn tell(options: &DemoOptions, stage: &Stage, watch: &ticket_rush::host::W
         }
         // The last two seats of the balcony: nobody else comes for them.
         let end = hall.first(2) + hall.seats_of(2);
-        faults::strike(&stage.environment.place, watch, &rush, &probe, vec![end - 2, end - 1], DELIVERY).await
+        faults::strike(
+            &stage.environment.place,
+            watch,
+            &rush,
+            &probe,
+            vec![end - 2, end - 1],
+            DELIVERY,
+        )
+        .await
     };
     let served = async {
         let mut served = 0;
@@ -118,20 +148,37 @@ async fn tell(options: &DemoOptions, stage: &Stage, watch: &ticket_rush::host::W
     summary(&rush.tally);
     let (missing, slowest) = rush.tally.refusals();
     ensure!(missing == 0, "{missing} answers 503 had no Retry-After");
-    ensure!(slowest < DELIVERY + Duration::from_secs(4), "an answer 503 took {slowest:?}; the broker has {DELIVERY:?}");
+    ensure!(
+        slowest < DELIVERY + Duration::from_secs(4),
+        "an answer 503 took {slowest:?}; the broker has {DELIVERY:?}"
+    );
     let surprises = rush.tally.surprises();
-    ensure!(surprises.is_empty(), "{} answers that no buyer should get, the first: {}", surprises.len(), surprises[0]);
+    ensure!(
+        surprises.is_empty(),
+        "{} answers that no buyer should get, the first: {}",
+        surprises.len(),
+        surprises[0]
+    );
 
-    say::title(&format!("Waiting until every order is final (unpaid ones time out after {} s)", PAY_WINDOW.as_secs()));
+    say::title(&format!(
+        "Waiting until every order is final (unpaid ones time out after {} s)",
+        PAY_WINDOW.as_secs()
+    ));
     settle::all_final(&rush, Duration::from_secs(90)).await?;
-    say::done(&format!("{} accepted orders, all final", rush.tally.orders().len()));
+    say::done(&format!(
+        "{} accepted orders, all final",
+        rush.tally.orders().len()
+    ));
     let audit = stage.audit()?; // found once, so that a missing program is told now
     drop(audit);
     settle::nothing_left(|| stage.audit_again(), Duration::from_secs(40)).await?;
     let status = watch.status().await?;
     picture::show(&status);
     if let Some(mapping) = status.mapping("OrderCreate") {
-        say::line(&format!("records done {}, batches tried again {}", mapping.records_done, mapping.failed_batches));
+        say::line(&format!(
+            "records done {}, batches tried again {}",
+            mapping.records_done, mapping.failed_batches
+        ));
     }
 
     say::title("API statistics against what was sent");
@@ -159,8 +206,12 @@ fn summary(tally: &tally::Tally) {
         "try again later",
         "gave up",
     ];
-    let counts: Vec<String> =
-        named.iter().map(|n| (n, tally.of(n))).filter(|(_, c)| *c > 0).map(|(n, c)| format!("{n} {c}")).collect();
+    let counts: Vec<String> = named
+        .iter()
+        .map(|n| (n, tally.of(n)))
+        .filter(|(_, c)| *c > 0)
+        .map(|(n, c)| format!("{n} {c}"))
+        .collect();
     for part in counts.chunks(5) {
         say::line(&part.join(" · "));
     }

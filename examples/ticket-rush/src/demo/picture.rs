@@ -7,15 +7,33 @@ use crate::say;
 /// Processes, invocations and the topic's offsets, in a few lines.
 pub(crate) fn show(status: &Status) {
     say::line(&format!("usher is process {}; functions:", status.pid));
-    say::line(&format!("  {:<14} {:>9} {:>12} {:>7}  {}", "FUNCTION", "PROCESSES", "INVOCATIONS", "ERRORS", "PROCESS IDS"));
-    for f in status.functions.iter().filter(|f| f.invocations > 0 || !f.instances.is_empty()) {
-        let mut pids: Vec<String> = f.instances.iter().filter_map(|i| i.pid).map(|p| p.to_string()).collect();
+    say::line(&format!(
+        "  {:<14} {:>9} {:>12} {:>7}  {}",
+        "FUNCTION", "PROCESSES", "INVOCATIONS", "ERRORS", "PROCESS IDS"
+    ));
+    for f in status
+        .functions
+        .iter()
+        .filter(|f| f.invocations > 0 || !f.instances.is_empty())
+    {
+        let mut pids: Vec<String> = f
+            .instances
+            .iter()
+            .filter_map(|i| i.pid)
+            .map(|p| p.to_string())
+            .collect();
         let count = pids.len();
         if count > 6 {
             pids.truncate(6);
             pids.push("...".to_owned());
         }
-        say::line(&format!("  {:<14} {count:>9} {:>12} {:>7}  {}", f.function, f.invocations, f.errors, pids.join(" ")));
+        say::line(&format!(
+            "  {:<14} {count:>9} {:>12} {:>7}  {}",
+            f.function,
+            f.invocations,
+            f.errors,
+            pids.join(" ")
+        ));
     }
     for mapping in &status.mappings {
         let topic = mapping.partitions.first().map_or("", |p| p.topic.as_str());
@@ -23,8 +41,19 @@ pub(crate) fn show(status: &Status) {
         let offsets: Vec<String> = mapping
             .partitions
             .iter()
-            .map(|p| format!("{}: {}/{}", p.partition, n(p.position), n(p.end.max(p.position))))
+            .map(|p| {
+                format!(
+                    "{}: {}/{}",
+                    p.partition,
+                    n(p.position),
+                    n(p.end.max(p.position))
+                )
+            })
             .collect();
-        say::line(&format!("topic {topic} -> {}, done/written by partition: {}", mapping.function, offsets.join("  ")));
+        say::line(&format!(
+            "topic {topic} -> {}, done/written by partition: {}",
+            mapping.function,
+            offsets.join("  ")
+        ));
     }
 }

@@ -24,7 +24,9 @@ impl Hall {
         let rows = (seats / ROW).max(5);
         let front = (rows / 20).max(1);
         let stalls = (rows - front).div_ceil(2);
-        Self { rows: [front, stalls, rows - front - stalls] }
+        Self {
+            rows: [front, stalls, rows - front - stalls],
+        }
     }
 
     /// Seats in all.
@@ -99,11 +101,15 @@ pub(crate) struct BuyerPlan {
 /// Everybody who comes within `span`.
 pub(crate) fn buyers(seed: u64, count: u32, hall: Hall, span: Duration) -> Vec<BuyerPlan> {
     let mut random = StdRng::seed_from_u64(seed);
-    (0..count).map(|n| buyer(&mut random, n, hall, span)).collect()
+    (0..count)
+        .map(|n| buyer(&mut random, n, hall, span))
+        .collect()
 }
 
 fn buyer(random: &mut StdRng, n: u32, hall: Hall, span: Duration) -> BuyerPlan {
-    let orders = (0..random.random_range(1..=4)).map(|_| order(random, hall)).collect();
+    let orders = (0..random.random_range(1..=4))
+        .map(|_| order(random, hall))
+        .collect();
     BuyerPlan {
         user: format!("buyer-{n:04}"),
         arrives: span.mul_f64(random.random_range(0.0..1.0)),
@@ -122,7 +128,10 @@ fn order(random: &mut StdRng, hall: Hall) -> OrderPlan {
     OrderPlan {
         category,
         want,
-        clicks: *pick(random, &[(6, Clicks::Once), (3, Clicks::Double), (1, Clicks::Again)]),
+        clicks: *pick(
+            random,
+            &[(6, Clicks::Once), (3, Clicks::Double), (1, Clicks::Again)],
+        ),
         fate: *pick(
             random,
             &[
@@ -167,10 +176,19 @@ mod tests {
         assert_eq!(hall.seats(), 4000);
         let span = Duration::from_secs(8);
         let plan = buyers(7, 300, hall, span);
-        assert_eq!(format!("{plan:?}"), format!("{:?}", buyers(7, 300, hall, span)));
-        assert_ne!(format!("{plan:?}"), format!("{:?}", buyers(8, 300, hall, span)));
+        assert_eq!(
+            format!("{plan:?}"),
+            format!("{:?}", buyers(7, 300, hall, span))
+        );
+        assert_ne!(
+            format!("{plan:?}"),
+            format!("{:?}", buyers(8, 300, hall, span))
+        );
         for order in plan.iter().flat_map(|b| &b.orders) {
-            let (first, end) = (hall.first(order.category), hall.first(order.category) + hall.seats_of(order.category));
+            let (first, end) = (
+                hall.first(order.category),
+                hall.first(order.category) + hall.seats_of(order.category),
+            );
             if let Want::Seats(seats) = &order.want {
                 assert!(seats.iter().all(|s| (first..end).contains(s)), "{order:?}");
             }

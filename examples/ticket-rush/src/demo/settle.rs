@@ -16,14 +16,23 @@ pub(crate) async fn all_final(rush: &Rush, within: Duration) -> Result<()> {
     let bar = Bar::new("orders in a final state", rush.tally.orders().len() as u64);
     loop {
         let orders = rush.tally.orders();
-        let open: Vec<_> = orders.iter().filter(|(_, o)| !o.is_final()).map(|(n, o)| (n.clone(), o.buyer.clone())).collect();
+        let open: Vec<_> = orders
+            .iter()
+            .filter(|(_, o)| !o.is_final())
+            .map(|(n, o)| (n.clone(), o.buyer.clone()))
+            .collect();
         bar.set((orders.len() - open.len()) as u64);
         if open.is_empty() {
             bar.finish();
             return Ok(());
         }
         if Instant::now() > deadline {
-            bail!("{} orders are not final after {} s, the first is {}", open.len(), within.as_secs(), open[0].0);
+            bail!(
+                "{} orders are not final after {} s, the first is {}",
+                open.len(),
+                within.as_secs(),
+                open[0].0
+            );
         }
         let mut looks = JoinSet::new();
         for (number, buyer) in open {
@@ -42,7 +51,10 @@ pub(crate) async fn all_final(rush: &Rush, within: Duration) -> Result<()> {
 }
 
 /// Asks the audit until it finds nothing, or time is up; the caller judges by a last audit once everything has stopped.
-pub(crate) async fn nothing_left(mut audit: impl FnMut() -> Command, within: Duration) -> Result<()> {
+pub(crate) async fn nothing_left(
+    mut audit: impl FnMut() -> Command,
+    within: Duration,
+) -> Result<()> {
     let deadline = Instant::now() + within;
     while Instant::now() < deadline {
         if audit().arg("--json").output().await?.status.success() {

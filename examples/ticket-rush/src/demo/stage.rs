@@ -60,24 +60,49 @@ impl Stage {
             ("SweepEverySeconds", 2),
             ("LeaseMs", 5000),
         ];
-        environment.parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_string())).to_vec();
+        environment.parameters = parameters
+            .map(|(name, value)| (name.to_owned(), value.to_string()))
+            .to_vec();
         let journal = Journal::create(&folder)?;
         say::title(&format!("Environment \"{}\"", environment.prefix));
         let keys = prepare(&environment, say::done).await?;
         // as late as can be: nothing holds them until the host listens
         environment.http = free_address(environment.http)?;
         environment.control = free_address(environment.control)?;
-        let shop = Shop::new(&format!("http://{}", environment.http), WEBHOOK_SECRET, journal)?;
-        Ok(Self { environment, folder, keys, shop, _claimed: (checkout, owned) })
+        let shop = Shop::new(
+            &format!("http://{}", environment.http),
+            WEBHOOK_SECRET,
+            journal,
+        )?;
+        Ok(Self {
+            environment,
+            folder,
+            keys,
+            shop,
+            _claimed: (checkout, owned),
+        })
     }
 
     /// Opens the sale; also gives a buyer who comes at a bad moment.
-    pub(crate) async fn open(&self, hall: Hall, pay_window: Duration, limit: u32, span: Duration) -> Result<(Rush, Buyer)> {
+    pub(crate) async fn open(
+        &self,
+        hall: Hall,
+        pay_window: Duration,
+        limit: u32,
+        span: Duration,
+    ) -> Result<(Rush, Buyer)> {
         say::title("The sale opens");
         let seller = self.officer("seller", "programs:write")?;
-        let answer = self.shop.open(&seller, &hall.program(pay_window, limit)).await;
+        let answer = self
+            .shop
+            .open(&seller, &hall.program(pay_window, limit))
+            .await;
         let Some(program) = answer.text("id") else {
-            bail!("the sale could not be opened: {} {}", answer.http, answer.body);
+            bail!(
+                "the sale could not be opened: {} {}",
+                answer.http,
+                answer.body
+            );
         };
         say::done(&format!(
             "program {program}: {} seats, {limit} tickets a buyer, {} s to pay",
@@ -97,12 +122,18 @@ impl Stage {
 
     /// A buyer with a token.
     pub(crate) fn buyer(&self, user: &str) -> Result<Buyer> {
-        Ok(Buyer { user: user.to_owned(), token: self.keys.token(user, None, TOKEN)? })
+        Ok(Buyer {
+            user: user.to_owned(),
+            token: self.keys.token(user, None, TOKEN)?,
+        })
     }
 
     /// Somebody whose token allows more.
     pub(crate) fn officer(&self, user: &str, scope: &str) -> Result<Buyer> {
-        Ok(Buyer { user: user.to_owned(), token: self.keys.token(user, Some(scope), TOKEN)? })
+        Ok(Buyer {
+            user: user.to_owned(),
+            token: self.keys.token(user, Some(scope), TOKEN)?,
+        })
     }
 
     /// The audit of this run, to be spawned.
@@ -115,8 +146,16 @@ impl Stage {
     pub(crate) fn audit_again(&self) -> Command {
         let environment = &self.environment;
         let mut audit = Command::new(environment.place.programs.join("audit"));
-        audit.args(["--final", "--env", &environment.prefix, "--database-url", &environment.servers.database_url]);
-        audit.args(["--redis-url", &environment.servers.redis_url, "--logs"]).arg(&self.folder);
+        audit.args([
+            "--final",
+            "--env",
+            &environment.prefix,
+            "--database-url",
+            &environment.servers.database_url,
+        ]);
+        audit
+            .args(["--redis-url", &environment.servers.redis_url, "--logs"])
+            .arg(&self.folder);
         audit
     }
 }
@@ -136,15 +175,21 @@ async fn claim(environment: &mut Environment) -> Result<Owned> {
 /// Takes earlier runs off the servers; their logs stay. The last run can so be looked at until the next one begins. One whose host
 /// lives is left alone.
 async fn forget_earlier(environment: &Environment, runs: &Path) -> Result<()> {
-    let Ok(entries) = fs::read_dir(runs) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(runs) else {
+        return Ok(());
+    };
     for entry in entries {
         let folder = entry?.path();
         let forgotten = folder.join("forgotten");
-        if let Some(prefix) =
-            folder.file_name().and_then(|n| n.to_str()).filter(|n| n.starts_with("demo-") && !forgotten.exists())
+        if let Some(prefix) = folder
+            .file_name()
+            .and_then(|n| n.to_str())
+            .filter(|n| n.starts_with("demo-") && !forgotten.exists())
         {
             if let Some(process) = host_of(&folder.join("state"))? {
-                say::line(&format!("environment {prefix} is left alone: its host still runs (process {process})"));
+                say::line(&format!(
+                    "environment {prefix} is left alone: its host still runs (process {process})"
+                ));
                 continue;
             }
             remove(&environment.servers, prefix).await?;

@@ -15,7 +15,10 @@ pub(crate) struct Accepted {
 
 impl Accepted {
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self.last_seen.as_str(), "paid" | "refunded" | "cancelled" | "closed" | "rejected" | "void")
+        matches!(
+            self.last_seen.as_str(),
+            "paid" | "refunded" | "cancelled" | "closed" | "rejected" | "void"
+        )
     }
 }
 
@@ -50,7 +53,10 @@ impl Tally {
     /// An order was accepted; counted once however often it is answered.
     pub(crate) fn accepted(&self, buyer: &Buyer, order: &str, status: &str) {
         let mut counts = self.lock();
-        let known = Accepted { buyer: buyer.clone(), last_seen: status.to_owned() };
+        let known = Accepted {
+            buyer: buyer.clone(),
+            last_seen: status.to_owned(),
+        };
         counts.accepted.entry(order.to_owned()).or_insert(known);
     }
 
@@ -85,7 +91,9 @@ impl Tally {
     /// An answer that no buyer should get.
     pub(crate) fn unexpected(&self, what: &str, answer: &Answer) {
         let mut counts = self.lock();
-        counts.unexpected.push(format!("{what}: {} {}", answer.http, answer.body));
+        counts
+            .unexpected
+            .push(format!("{what}: {} {}", answer.http, answer.body));
     }
 
     /// All of those.

@@ -7,7 +7,10 @@ use crate::stage::{call, collector, event, with};
 #[tokio::test]
 async fn calls_are_added_and_poison_between_them_is_parked() {
     with(|stage| async move {
-        let nul = String::from_utf8(call(7)).expect("text").replace("/orders/7", "/orders/\\u0000").into_bytes();
+        let nul = String::from_utf8(call(7))
+            .expect("text")
+            .replace("/orders/7", "/orders/\\u0000")
+            .into_bytes();
         let values = [
             Some(call(1)),
             Some(b"not JSON".to_vec()),
@@ -17,13 +20,35 @@ async fn calls_are_added_and_poison_between_them_is_parked() {
             None,
             Some(call(2)),
         ];
-        assert_eq!(stage.handle(&values).await, json!({"batchItemFailures": []}), "nothing is to come again");
-        assert_eq!(stage.number("SELECT sum(calls)::bigint FROM api_minutes").await, 2);
+        assert_eq!(
+            stage.handle(&values).await,
+            json!({"batchItemFailures": []}),
+            "nothing is to come again"
+        );
+        assert_eq!(
+            stage
+                .number("SELECT sum(calls)::bigint FROM api_minutes")
+                .await,
+            2
+        );
         assert_eq!(stage.number("SELECT count(*) FROM api_calls").await, 2);
-        assert_eq!(stage.number("SELECT count(*) FROM parked WHERE reason <> ''").await, 5);
+        assert_eq!(
+            stage
+                .number("SELECT count(*) FROM parked WHERE reason <> ''")
+                .await,
+            5
+        );
         // Delivered again: the same.
-        assert_eq!(stage.handle(&values).await, json!({"batchItemFailures": []}));
-        assert_eq!(stage.number("SELECT sum(calls)::bigint FROM api_minutes").await, 2);
+        assert_eq!(
+            stage.handle(&values).await,
+            json!({"batchItemFailures": []})
+        );
+        assert_eq!(
+            stage
+                .number("SELECT sum(calls)::bigint FROM api_minutes")
+                .await,
+            2
+        );
         assert_eq!(stage.number("SELECT count(*) FROM parked").await, 5);
     })
     .await;
@@ -31,8 +56,15 @@ async fn calls_are_added_and_poison_between_them_is_parked() {
 
 #[tokio::test]
 async fn a_database_that_is_away_returns_every_record_from_the_first_of_each_partition() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address").port();
-    let away = collector("nowhere", &format!("postgres://usher:usher@127.0.0.1:{port}/usher"));
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .expect("port")
+        .local_addr()
+        .expect("address")
+        .port();
+    let away = collector(
+        "nowhere",
+        &format!("postgres://usher:usher@127.0.0.1:{port}/usher"),
+    );
     let (zero, one) = ([Some(b"noise".to_vec()), Some(call(1))], [Some(call(2))]);
     let failures = away.handle(&event(&[(0, &zero), (1, &one)])).await;
     let wanted = json!({"batchItemFailures": [
@@ -48,19 +80,31 @@ async fn what_is_too_old_goes_with_the_batches_and_keeps_going_while_there_is_mo
         // Nothing is too old; this process has looked.
         stage.handle(&calls[..1]).await;
         stage.handle(&calls).await;
-        stage.run("UPDATE api_calls SET at = at - interval '30 days'").await;
+        stage
+            .run("UPDATE api_calls SET at = at - interval '30 days'")
+            .await;
         stage.handle(&calls).await;
-        assert_eq!(stage.number("SELECT count(*) FROM api_calls").await, 12, "it is not time yet");
+        assert_eq!(
+            stage.number("SELECT count(*) FROM api_calls").await,
+            12,
+            "it is not time yet"
+        );
     })
     .await;
     with(|stage| async move {
         let calls: Vec<_> = (0..12).map(|n| Some(call(n))).collect();
         stage.handle(&calls).await;
-        stage.run("UPDATE api_calls SET at = at - interval '30 days'").await;
+        stage
+            .run("UPDATE api_calls SET at = at - interval '30 days'")
+            .await;
         let fresh = stage.another();
         for left in [7, 2, 0] {
             fresh.handle(&event(&[(0, &calls)])).await;
-            assert_eq!(stage.number("SELECT count(*) FROM api_calls").await, left, "five at a time, batch by batch");
+            assert_eq!(
+                stage.number("SELECT count(*) FROM api_calls").await,
+                left,
+                "five at a time, batch by batch"
+            );
         }
     })
     .await;
@@ -71,8 +115,18 @@ async fn ten_thousand_calls_of_one_batch_are_added() {
     with(|stage| async move {
         let calls: Vec<_> = (0..10_000).map(|n| Some(call(n))).collect();
         assert_eq!(stage.handle(&calls).await, json!({"batchItemFailures": []}));
-        assert_eq!(stage.number("SELECT sum(calls)::bigint FROM api_minutes").await, 10_000);
-        assert_eq!(stage.number("SELECT count(DISTINCT url) FROM api_calls").await, 10_000);
+        assert_eq!(
+            stage
+                .number("SELECT sum(calls)::bigint FROM api_minutes")
+                .await,
+            10_000
+        );
+        assert_eq!(
+            stage
+                .number("SELECT count(DISTINCT url) FROM api_calls")
+                .await,
+            10_000
+        );
     })
     .await;
 }

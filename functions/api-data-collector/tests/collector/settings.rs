@@ -15,7 +15,9 @@ fn everything_that_is_wrong_is_named_at_once() {
         ("API_RETENTION_EVERY_SECONDS", "0"),
         ("API_RETENTION_LIMIT", "1000000"),
     ];
-    let problems = Settings::read(&Reader::new(vars)).expect_err("nothing is right").to_string();
+    let problems = Settings::read(&Reader::new(vars))
+        .expect_err("nothing is right")
+        .to_string();
     for name in vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]) {
         assert!(problems.contains(name), "{name} is not named:\n{problems}");
     }

@@ -14,12 +14,15 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 /// When the broker appended offset 0: a moment ago, so that nothing is too old to be kept; the same however often it is delivered.
 static APPENDED_MS: LazyLock<i64> = LazyLock::new(|| {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
     now.as_millis() as i64 - 60_000
 });
 
 fn database() -> String {
-    std::env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned())
+    std::env::var("DATABASE_URL")
+        .unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned())
 }
 
 pub(crate) struct Stage {
@@ -33,20 +36,35 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(test: impl FnO
     let prefix = format!("t-{:08x}", rand::random::<u32>());
     let names = Names::new(&prefix).expect("prefix");
     let store = Store::connect(&database(), &names, 1).expect("a database URL");
-    store.migrate().await.expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
+    store
+        .migrate()
+        .await
+        .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
     store.disconnect().await;
     let options: sqlx::postgres::PgConnectOptions = database().parse().expect("a database URL");
     let raw = PgPool::connect_lazy_with(options.options([("search_path", names.schema())]));
-    let end = tokio::spawn(test(Stage { collector: collector(&prefix, &database()), prefix, raw: raw.clone() })).await;
+    let end = tokio::spawn(test(Stage {
+        collector: collector(&prefix, &database()),
+        prefix,
+        raw: raw.clone(),
+    }))
+    .await;
     let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", names.schema()));
-    sqlx::raw_sql(drop).execute(&raw).await.expect("schema dropped");
+    sqlx::raw_sql(drop)
+        .execute(&raw)
+        .await
+        .expect("schema dropped");
     if let Err(failure) = end {
         std::panic::resume_unwind(failure.into_panic());
     }
 }
 
 pub(crate) fn collector(prefix: &str, database: &str) -> Collector {
-    let vars = [("ENV_PREFIX", prefix), ("DATABASE_URL", database), ("API_RETENTION_LIMIT", "5")];
+    let vars = [
+        ("ENV_PREFIX", prefix),
+        ("DATABASE_URL", database),
+        ("API_RETENTION_LIMIT", "5"),
+    ];
     Collector::open(Settings::read(&Reader::new(vars)).expect("settings")).expect("lazy")
 }
 
@@ -57,11 +75,17 @@ impl Stage {
     }
 
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.raw).await.expect("a number")
+        sqlx::query_scalar(sql)
+            .fetch_one(&self.raw)
+            .await
+            .expect("a number")
     }
 
     pub(crate) async fn run(&self, sql: &'static str) {
-        sqlx::raw_sql(sql).execute(&self.raw).await.expect("statement");
+        sqlx::raw_sql(sql)
+            .execute(&self.raw)
+            .await
+            .expect("statement");
     }
 
     /// Handles a batch; gives the partial batch response.
@@ -75,14 +99,18 @@ impl Stage {
 pub(crate) fn event(partitions: &[(i32, &[Option<Vec<u8>>])]) -> Batch {
     let records = |partition: i32, values: &[Option<Vec<u8>>]| -> Vec<Value> {
         let record = |(offset, value): (usize, &Option<Vec<u8>>)| {
-            let value = value.as_ref().map(|bytes| base64_simd::STANDARD.encode_to_string(bytes));
+            let value = value
+                .as_ref()
+                .map(|bytes| base64_simd::STANDARD.encode_to_string(bytes));
             json!({"topic": "t-api-call", "partition": partition, "offset": offset, "timestamp": *APPENDED_MS + offset as i64,
                    "timestampType": "LOG_APPEND_TIME", "key": null, "value": value, "headers": []})
         };
         values.iter().enumerate().map(record).collect()
     };
-    let partitions: serde_json::Map<_, _> =
-        partitions.iter().map(|(p, values)| (format!("t-api-call-{p}"), records(*p, values).into())).collect();
+    let partitions: serde_json::Map<_, _> = partitions
+        .iter()
+        .map(|(p, values)| (format!("t-api-call-{p}"), records(*p, values).into()))
+        .collect();
     let event = json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "localhost:9092", "records": partitions});
     serde_json::from_str(&event.to_string()).expect("a Kafka event")
 }

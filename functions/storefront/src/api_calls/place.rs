@@ -23,7 +23,9 @@ pub(super) fn read(text: &str) -> Option<CallPlace> {
         offset: i64::from_be_bytes(*offset.first_chunk::<8>()?),
     };
     // Beyond any time that a call can have, Postgres would refuse to compare.
-    (0..=shared::message::ApiCall::MAX_AT_MS).contains(&place.at_ms).then_some(place)
+    (0..=shared::message::ApiCall::MAX_AT_MS)
+        .contains(&place.at_ms)
+        .then_some(place)
 }
 
 #[cfg(test)]
@@ -32,7 +34,11 @@ mod tests {
 
     #[test]
     fn a_place_reads_back_and_anything_else_is_none() {
-        let place = CallPlace { at_ms: 1_795_000_000_123, source: 7, offset: i64::MAX };
+        let place = CallPlace {
+            at_ms: 1_795_000_000_123,
+            source: 7,
+            offset: i64::MAX,
+        };
         assert_eq!(read(&written(place)), Some(place));
         for bad in ["", "7", "zz", &"f".repeat(40), &"0".repeat(42)] {
             assert_eq!(read(bad), None, "{bad}");

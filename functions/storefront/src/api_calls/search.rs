@@ -17,7 +17,9 @@ pub async fn search(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     admit(call)?;
     if call.query.contains("after") && !(call.query.contains("from") && call.query.contains("to")) {
         // The last hour is another one by now.
-        return Err(Problem::malformed("with after, from and to must be those that the first page told"));
+        return Err(Problem::malformed(
+            "with after, from and to must be those that the first page told",
+        ));
     }
     let (from_ms, until_ms) = conditions::period(call, shop.clock.now_ms(), LONGEST_MS)?;
     let filter = CallFilter {
@@ -31,10 +33,18 @@ pub async fn search(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     };
     let limit = call.number("limit", 1, PAGE.0)?.unwrap_or(PAGE.1) as u32;
     let after = call.parameter("after")?.map(|text| {
-        place::read(text).ok_or_else(|| Problem::malformed("after must be what the page before said, as it said it"))
+        place::read(text).ok_or_else(|| {
+            Problem::malformed("after must be what the page before said, as it said it")
+        })
     });
-    let rows = shop.store.search_calls(&filter, after.transpose()?, limit).await?;
-    let next = rows.last().filter(|_| rows.len() == limit as usize).map(|row| place::written(row.place));
+    let rows = shop
+        .store
+        .search_calls(&filter, after.transpose()?, limit)
+        .await?;
+    let next = rows
+        .last()
+        .filter(|_| rows.len() == limit as usize)
+        .map(|row| place::written(row.place));
     Ok(Reply::ok(json!({
         "from": time(from_ms), "to": time(until_ms), "calls": rows.iter().map(view).collect::<Vec<_>>(), "after": next,
     })))

@@ -27,7 +27,10 @@ pub async fn statistics(shop: &Storefront, call: &Call) -> Result<Reply, Problem
     let by = by(call)?;
     let groups = shop.store.sum_calls(&filter, by, MOST_GROUPS + 1).await?;
     if groups.len() > MOST_GROUPS as usize {
-        let detail = format_args!("more than {MOST_GROUPS} groups: ask for a shorter time, or by fewer things").to_string();
+        let detail = format_args!(
+            "more than {MOST_GROUPS} groups: ask for a shorter time, or by fewer things"
+        )
+        .to_string();
         return Err(Problem::malformed(detail));
     }
     let mut total = Aggregate::default();
@@ -46,13 +49,21 @@ pub async fn statistics(shop: &Storefront, call: &Call) -> Result<Reply, Problem
 /// `by=minute,route`: any of four, in any order; none where the parameter is absent.
 fn by(call: &Call) -> Result<GroupBy, Problem> {
     let mut by = GroupBy::default();
-    for name in call.parameter("by")?.into_iter().flat_map(|names| names.split(',')) {
+    for name in call
+        .parameter("by")?
+        .into_iter()
+        .flat_map(|names| names.split(','))
+    {
         match name.trim() {
             "minute" => by.minute = true,
             "route" => by.route = true,
             "status" => by.status = true,
             "client" => by.client = true,
-            _ => return Err(Problem::malformed("by must be a list of minute, route, status and client")),
+            _ => {
+                return Err(Problem::malformed(
+                    "by must be a list of minute, route, status and client",
+                ));
+            }
         }
     }
     Ok(by)
@@ -91,10 +102,29 @@ mod tests {
 
     #[test]
     fn groups_are_asked_for_by_name_in_any_order() {
-        let by = |text: &str| by(&Call { query: [("by", text)].into_iter().collect(), ..Call::default() });
+        let by = |text: &str| {
+            by(&Call {
+                query: [("by", text)].into_iter().collect(),
+                ..Call::default()
+            })
+        };
         assert_eq!(super::by(&Call::default()), Ok(GroupBy::default()));
-        assert_eq!(by("status, minute"), Ok(GroupBy { minute: true, status: true, ..GroupBy::default() }));
-        assert_eq!(by("route,client"), Ok(GroupBy { route: true, client: true, ..GroupBy::default() }));
+        assert_eq!(
+            by("status, minute"),
+            Ok(GroupBy {
+                minute: true,
+                status: true,
+                ..GroupBy::default()
+            })
+        );
+        assert_eq!(
+            by("route,client"),
+            Ok(GroupBy {
+                route: true,
+                client: true,
+                ..GroupBy::default()
+            })
+        );
         for bad in ["url", "", "minute,", "minute,,route"] {
             assert_eq!(by(bad).map_err(|p| p.status), Err(400), "{bad:?}");
         }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
-use shared::message::{ApiCall, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId};
+use shared::message::{
+    ApiCall, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId,
+};
 use shared::telemetry::TraceContext;
 
 use crate::http::{Call, Route};
@@ -29,34 +31,48 @@ impl Caller {
     pub fn note(request: &Request, at_ms: u64) -> Self {
         let context = request.request_context_ref();
         let (ip, agent) = match context {
-            Some(RequestContext::ApiGatewayV2(context)) => {
-                (context.http.source_ip.as_deref(), context.http.user_agent.as_deref())
-            }
+            Some(RequestContext::ApiGatewayV2(context)) => (
+                context.http.source_ip.as_deref(),
+                context.http.user_agent.as_deref(),
+            ),
             _ => (None, None),
         };
         Self {
             began: Instant::now(),
             at_ms,
-            ip: ip.and_then(|ip| ip.parse::<IpAddr>().ok()).map(|ip| ip.to_canonical()),
+            ip: ip
+                .and_then(|ip| ip.parse::<IpAddr>().ok())
+                .map(|ip| ip.to_canonical()),
             client: CallClient::of_user_agent(agent),
             query: request.uri().query().map(str::to_owned),
         }
     }
 
     /// The call as it was answered.
-    pub fn answered(&self, call: &Call, status: u16, id: CallId, instance: CallInstance) -> ApiCall {
+    pub fn answered(
+        &self,
+        call: &Call,
+        status: u16,
+        id: CallId,
+        instance: CallInstance,
+    ) -> ApiCall {
         let route = Route::of(&call.method, &call.path).map_or(NO_ROUTE, |route| route.template());
         let url = match &self.query {
             Some(query) => CallUrl::fit(&format!("{}?{query}", call.path)),
             None => CallUrl::fit(&call.path),
         };
-        let trace = call.trace().and_then(|trace| trace.parse::<TraceContext>().ok());
+        let trace = call
+            .trace()
+            .and_then(|trace| trace.parse::<TraceContext>().ok());
         ApiCall {
             v: 1,
             id,
-            at_ms: i64::try_from(self.at_ms).unwrap_or(ApiCall::MAX_AT_MS).min(ApiCall::MAX_AT_MS),
+            at_ms: i64::try_from(self.at_ms)
+                .unwrap_or(ApiCall::MAX_AT_MS)
+                .min(ApiCall::MAX_AT_MS),
             method: CallMethod::new(call.method.as_str()).unwrap_or_else(|_| odd_method()),
-            route: CallRoute::new(route).unwrap_or_else(|_| unreachable!("templates are visible ASCII")),
+            route: CallRoute::new(route)
+                .unwrap_or_else(|_| unreachable!("templates are visible ASCII")),
             url,
             status,
             duration_us: micros(self.began.elapsed()),
@@ -74,5 +90,7 @@ fn odd_method() -> CallMethod {
 }
 
 fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).min(ApiCall::MAX_DURATION_US)
+    u64::try_from(duration.as_micros())
+        .unwrap_or(u64::MAX)
+        .min(ApiCall::MAX_DURATION_US)
 }

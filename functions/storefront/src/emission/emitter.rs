@@ -61,12 +61,27 @@ impl Emitter {
             .set("queue.buffering.max.messages", calls.queue.to_string())
             .set("compression.type", "lz4")
             // Whoever waits for a delivery waits for this one.
-            .set("linger.ms", if calls.flush.is_zero() { LINGER_MS } else { "0" });
+            .set(
+                "linger.ms",
+                if calls.flush.is_zero() {
+                    LINGER_MS
+                } else {
+                    "0"
+                },
+            );
         let tally = Arc::new(Tally::default());
         let producer = Mutex::new(create(&config, &tally)?);
         let instance = calls.instance.clone().unwrap_or_else(random_instance);
         let (names, topic) = (settings.names.clone(), calls.topic.clone());
-        Ok(Self { names, topic, instance, flush: calls.flush, config, tally, producer })
+        Ok(Self {
+            names,
+            topic,
+            instance,
+            flush: calls.flush,
+            config,
+            tally,
+            producer,
+        })
     }
 
     /// The process that answers, as calls name it.
@@ -87,15 +102,24 @@ impl Emitter {
     /// Sends a call, or drops it where there is no room. Never waits.
     pub fn emit(&self, call: &ApiCall) {
         let message = serde_json::to_vec(call).unwrap_or_else(|_| unreachable!("a call is JSON"));
-        let producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let producer = self
+            .producer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         self.tally.handed_over();
-        if let Err((error, _)) = producer.send(BaseRecord::<(), [u8]>::to(&self.topic).payload(&message)) {
+        if let Err((error, _)) =
+            producer.send(BaseRecord::<(), [u8]>::to(&self.topic).payload(&message))
+        {
             self.tally.ended(false);
             tracing::debug!(%error, "a call was dropped");
             self.replace_if_fatal(&producer);
         }
         if let Some(report) = self.tally.due(Instant::now()) {
-            MetricLine::new(&self.names).count("ApiCallsSent", report.delivered).count("ApiCallsDropped", report.dropped).emit();
+            MetricLine::new(&self.names)
+                .count("ApiCallsSent", report.delivered)
+                .count("ApiCallsDropped", report.dropped)
+                .emit();
         }
     }
 
@@ -106,12 +130,18 @@ impl Emitter {
 
     /// Replaces a producer that can never send again; what it still had out counts as dropped.
     fn replace_if_fatal(&self, used: &ThreadedProducer<Deliveries>) {
-        let Some((code, reason)) = used.client().fatal_error() else { return };
+        let Some((code, reason)) = used.client().fatal_error() else {
+            return;
+        };
         let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         if current.client().fatal_error().is_none() {
             return;
         }
-        tracing::warn!(?code, reason, "the producer of calls failed for good; making another");
+        tracing::warn!(
+            ?code,
+            reason,
+            "the producer of calls failed for good; making another"
+        );
         match create(&self.config, &self.tally) {
             Ok(producer) => {
                 let old = std::mem::replace(&mut *current, producer);
@@ -123,10 +153,16 @@ impl Emitter {
     }
 }
 
-fn create(config: &ClientConfig, tally: &Arc<Tally>) -> Result<Arc<ThreadedProducer<Deliveries>>, KafkaError> {
-    config.create_with_context(Deliveries(tally.clone())).map(Arc::new)
+fn create(
+    config: &ClientConfig,
+    tally: &Arc<Tally>,
+) -> Result<Arc<ThreadedProducer<Deliveries>>, KafkaError> {
+    config
+        .create_with_context(Deliveries(tally.clone()))
+        .map(Arc::new)
 }
 
 fn random_instance() -> CallInstance {
-    CallInstance::new(format!("{:016x}", rand::random::<u64>())).unwrap_or_else(|_| unreachable!("16 hex digits"))
+    CallInstance::new(format!("{:016x}", rand::random::<u64>()))
+        .unwrap_or_else(|_| unreachable!("16 hex digits"))
 }

@@ -42,7 +42,11 @@ impl Tally {
 
     /// It was delivered, or it never will be.
     pub(super) fn ended(&self, delivered: bool) {
-        let counter = if delivered { &self.delivered } else { &self.dropped };
+        let counter = if delivered {
+            &self.delivered
+        } else {
+            &self.dropped
+        };
         counter.fetch_add(1, Ordering::Relaxed);
         if delivered {
             self.in_vain.store(false, Ordering::Relaxed);
@@ -75,7 +79,10 @@ impl Tally {
 
     /// Since the process began.
     pub(super) fn counts(&self) -> Counts {
-        Counts { delivered: self.delivered.load(Ordering::Relaxed), dropped: self.dropped.load(Ordering::Relaxed) }
+        Counts {
+            delivered: self.delivered.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
+        }
     }
 
     /// Calls on their way.
@@ -87,9 +94,18 @@ impl Tally {
     pub(super) fn due(&self, now: Instant) -> Option<Counts> {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         let (counts, (last, before)) = (self.counts(), *reported);
-        let news = Counts { delivered: counts.delivered - before.delivered, dropped: counts.dropped - before.dropped };
-        let wait = if news.dropped > 0 { REPORT_DROPS_EVERY } else { REPORT_EVERY };
-        if news == Counts::default() || last.is_some_and(|last| now.saturating_duration_since(last) < wait) {
+        let news = Counts {
+            delivered: counts.delivered - before.delivered,
+            dropped: counts.dropped - before.dropped,
+        };
+        let wait = if news.dropped > 0 {
+            REPORT_DROPS_EVERY
+        } else {
+            REPORT_EVERY
+        };
+        if news == Counts::default()
+            || last.is_some_and(|last| now.saturating_duration_since(last) < wait)
+        {
             return None;
         }
         *reported = (Some(now), counts);
@@ -109,18 +125,31 @@ mod tests {
             tally.handed_over();
             tally.ended(delivered);
         }
-        assert_eq!(tally.due(began), Some(Counts { delivered: 2, dropped: 1 }));
+        assert_eq!(
+            tally.due(began),
+            Some(Counts {
+                delivered: 2,
+                dropped: 1
+            })
+        );
         tally.handed_over();
         tally.ended(true);
         assert_eq!(tally.due(began + REPORT_DROPS_EVERY), None);
         tally.handed_over();
         tally.ended(false);
-        assert_eq!(tally.due(began + REPORT_DROPS_EVERY), Some(Counts { delivered: 1, dropped: 1 }));
+        assert_eq!(
+            tally.due(began + REPORT_DROPS_EVERY),
+            Some(Counts {
+                delivered: 1,
+                dropped: 1
+            })
+        );
         assert_eq!(tally.due(began + 2 * REPORT_EVERY), None);
     }
 
     #[tokio::test]
-    async fn an_answer_waits_for_the_delivery_and_after_a_wait_in_vain_not_again_until_one_has_come() {
+    async fn an_answer_waits_for_the_delivery_and_after_a_wait_in_vain_not_again_until_one_has_come()
+     {
         // Whatever waits for so long in here hangs, and is seen to.
         const LONG: Duration = Duration::from_secs(3_600);
         let tally = Tally::default();

@@ -21,9 +21,13 @@ impl<const LIST: u8> FromStr for Cursor<LIST> {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const RULE: &str = "it must be what the page before answered, unchanged";
-        let bytes = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).map_err(|_| RULE)?;
+        let bytes = base64_simd::URL_SAFE_NO_PAD
+            .decode_to_vec(text)
+            .map_err(|_| RULE)?;
         match <[u8; 9]>::try_from(bytes) {
-            Ok([list, id @ ..]) if list == LIST && i64::from_be_bytes(id) > 0 => Ok(Self(i64::from_be_bytes(id))),
+            Ok([list, id @ ..]) if list == LIST && i64::from_be_bytes(id) > 0 => {
+                Ok(Self(i64::from_be_bytes(id)))
+            }
             _ => Err(RULE),
         }
     }
@@ -38,9 +42,20 @@ mod tests {
         for id in [1, 42, i64::MAX] {
             let cursor = Cursor::<1>(id);
             assert_eq!(cursor.to_string().parse(), Ok(cursor));
-            assert!(cursor.to_string().parse::<Cursor<2>>().is_err(), "a cursor of another list was taken");
+            assert!(
+                cursor.to_string().parse::<Cursor<2>>().is_err(),
+                "a cursor of another list was taken"
+            );
         }
-        for bad in ["", "42", "AAAAAAAAAAAA", "AQAAAAAAAAAA", "Af__________", "not base64!", &"A".repeat(1000)] {
+        for bad in [
+            "",
+            "42",
+            "AAAAAAAAAAAA",
+            "AQAAAAAAAAAA",
+            "Af__________",
+            "not base64!",
+            &"A".repeat(1000),
+        ] {
             assert!(bad.parse::<Cursor<1>>().is_err(), "{bad:?} was taken");
         }
     }

@@ -47,7 +47,11 @@ impl Fields {
 
     /// Adds one value as the request has it; a second one of the same name makes both unreadable.
     pub(super) fn add(&mut self, name: &str, value: Result<String, Unreadable>) {
-        let value = if self.contains(name) { Err(Unreadable::Repeated) } else { value };
+        let value = if self.contains(name) {
+            Err(Unreadable::Repeated)
+        } else {
+            value
+        };
         self.0.insert(name.to_owned(), value);
     }
 }

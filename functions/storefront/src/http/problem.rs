@@ -28,7 +28,14 @@ pub struct Problem {
 impl Problem {
     /// A problem without extras.
     pub fn new(status: u16, code: &'static str, title: &'static str, detail: impl Display) -> Self {
-        Self { status, code, title, detail: detail.to_string(), extras: Map::new(), retry_after: None }
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.to_string(),
+            extras: Map::new(),
+            retry_after: None,
+        }
     }
 
     /// The same with one more member.
@@ -47,7 +54,12 @@ impl Problem {
 
     /// 400: the request cannot be read.
     pub fn malformed(detail: impl Display) -> Self {
-        Self::new(400, "malformed_request", "The request cannot be read", detail)
+        Self::new(
+            400,
+            "malformed_request",
+            "The request cannot be read",
+            detail,
+        )
     }
 
     /// 401: nobody is asking.
@@ -67,7 +79,12 @@ impl Problem {
 
     /// 422: an order that can never be.
     pub fn invalid_order(detail: impl Display) -> Self {
-        Self::new(422, "invalid_order", "The order cannot be taken as it is", detail)
+        Self::new(
+            422,
+            "invalid_order",
+            "The order cannot be taken as it is",
+            detail,
+        )
     }
 
     /// 503: a server is away; nothing is held that does not end by itself.
@@ -89,17 +106,24 @@ impl Problem {
 
     /// 503: nobody knows yet. The same key leads to the same order.
     pub fn unknown(order: impl Display) -> Self {
-        let detail =
-            "it is not known yet whether the order was taken; repeat the request with the same Idempotency-Key, or look it up";
-        Self::new(503, "unknown_repeat_with_same_key", "The outcome is not known yet", detail)
-            .with("order", order.to_string())
-            .retry_after(2)
+        let detail = "it is not known yet whether the order was taken; repeat the request with the same Idempotency-Key, or look it up";
+        Self::new(
+            503,
+            "unknown_repeat_with_same_key",
+            "The outcome is not known yet",
+            detail,
+        )
+        .with("order", order.to_string())
+        .retry_after(2)
     }
 
     /// The JSON document.
     pub fn body(&self) -> Value {
         let mut body = Map::new();
-        body.insert("type".into(), format!("urn:ticket-sale:problem:{}", self.code).into());
+        body.insert(
+            "type".into(),
+            format!("urn:ticket-sale:problem:{}", self.code).into(),
+        );
         body.insert("title".into(), self.title.into());
         body.insert("status".into(), self.status.into());
         body.insert("detail".into(), self.detail.clone().into());
@@ -147,8 +171,10 @@ mod tests {
 
     #[test]
     fn a_problem_has_the_members_of_rfc_9457_and_extras_cannot_replace_them() {
-        let body =
-            Problem::new(409, "seats_taken", "Taken", "seats 1 and 2").with("seats", vec![1, 2]).with("status", 200).body();
+        let body = Problem::new(409, "seats_taken", "Taken", "seats 1 and 2")
+            .with("seats", vec![1, 2])
+            .with("status", 200)
+            .body();
         assert_eq!(
             body,
             json!({
@@ -160,7 +186,12 @@ mod tests {
 
     #[test]
     fn whoever_is_told_to_come_back_is_told_when() {
-        for problem in [Problem::unavailable(""), Problem::loading(), Problem::publish_failed(), Problem::unknown(7)] {
+        for problem in [
+            Problem::unavailable(""),
+            Problem::loading(),
+            Problem::publish_failed(),
+            Problem::unknown(7),
+        ] {
             assert_eq!(problem.status, 503);
             assert!(problem.retry_after.is_some_and(|s| s > 0), "{problem:?}");
         }

@@ -23,12 +23,22 @@ pub struct Reply {
 impl Reply {
     /// 200 with a body.
     pub fn ok(body: Value) -> Self {
-        Self { status: 200, location: None, retry_after: None, body }
+        Self {
+            status: 200,
+            location: None,
+            retry_after: None,
+            body,
+        }
     }
 
     /// Another status, with the place of the thing.
     pub fn at(status: u16, location: String, body: Value) -> Self {
-        Self { status, location: Some(location), retry_after: None, body }
+        Self {
+            status,
+            location: Some(location),
+            retry_after: None,
+            body,
+        }
     }
 
     /// The same with a time to look at it, in seconds.
@@ -41,14 +51,33 @@ impl Reply {
     /// The response of either.
     pub fn response(result: Result<Self, Problem>) -> Response<Body> {
         let allowed = match &result {
-            Err(problem) if problem.status == 405 => problem.extras.get("allowed").and_then(Value::as_str).map(str::to_owned),
+            Err(problem) if problem.status == 405 => problem
+                .extras
+                .get("allowed")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             _ => None,
         };
         let (status, kind, location, retry_after, body) = match result {
-            Ok(reply) => (reply.status, "application/json", reply.location, reply.retry_after, reply.body),
-            Err(problem) => (problem.status, "application/problem+json", None, problem.retry_after, problem.body()),
+            Ok(reply) => (
+                reply.status,
+                "application/json",
+                reply.location,
+                reply.retry_after,
+                reply.body,
+            ),
+            Err(problem) => (
+                problem.status,
+                "application/problem+json",
+                None,
+                problem.retry_after,
+                problem.body(),
+            ),
         };
-        let mut response = Response::builder().status(status).header(CONTENT_TYPE, kind).header(CACHE_CONTROL, "no-store");
+        let mut response = Response::builder()
+            .status(status)
+            .header(CONTENT_TYPE, kind)
+            .header(CACHE_CONTROL, "no-store");
         if let Some(location) = location {
             response = response.header(LOCATION, location);
         }
@@ -60,6 +89,8 @@ impl Reply {
             response = response.header(ALLOW, allowed);
         }
         // Cannot fail: statuses are constants, locations are made of digits.
-        response.body(Body::Text(body.to_string())).unwrap_or_else(|_| Response::new(Body::Empty))
+        response
+            .body(Body::Text(body.to_string()))
+            .unwrap_or_else(|_| Response::new(Body::Empty))
     }
 }

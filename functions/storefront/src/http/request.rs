@@ -49,20 +49,40 @@ impl Call {
     /// Takes a request apart.
     pub fn read(request: Request) -> Self {
         let claims = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(context)) => {
-                context.authorizer.as_ref().and_then(|a| a.jwt.as_ref()).map(|jwt| jwt.claims.clone()).unwrap_or_default()
-            }
+            Some(RequestContext::ApiGatewayV2(context)) => context
+                .authorizer
+                .as_ref()
+                .and_then(|a| a.jwt.as_ref())
+                .map(|jwt| jwt.claims.clone())
+                .unwrap_or_default(),
             _ => HashMap::new(),
         };
         let mut query = Fields::default();
-        for (name, value) in request.query_string_parameters_ref().into_iter().flat_map(|query| query.iter()) {
+        for (name, value) in request
+            .query_string_parameters_ref()
+            .into_iter()
+            .flat_map(|query| query.iter())
+        {
             // What the event's decoder puts in place of bytes that are not UTF-8. No parameter takes that character.
             let readable = !value.contains(char::REPLACEMENT_CHARACTER);
-            query.add(name, if readable { Ok(value.to_owned()) } else { Err(Unreadable::NotUtf8) });
+            query.add(
+                name,
+                if readable {
+                    Ok(value.to_owned())
+                } else {
+                    Err(Unreadable::NotUtf8)
+                },
+            );
         }
         let mut headers = Fields::default();
         for (name, value) in request.headers() {
-            headers.add(name.as_str(), value.to_str().map(str::to_owned).map_err(|_| Unreadable::NotAscii));
+            headers.add(
+                name.as_str(),
+                value
+                    .to_str()
+                    .map(str::to_owned)
+                    .map_err(|_| Unreadable::NotAscii),
+            );
         }
         Self {
             method: request.method().as_str().to_owned(),
@@ -82,33 +102,57 @@ impl Call {
     /// The body as JSON of a shape.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.body.len() > MAX_BODY_BYTES {
-            let detail = format!("the body has {} bytes; at most {MAX_BODY_BYTES} are taken", self.body.len());
-            return Err(Problem::new(413, "too_large", "The body is too large", detail));
+            let detail = format!(
+                "the body has {} bytes; at most {MAX_BODY_BYTES} are taken",
+                self.body.len()
+            );
+            return Err(Problem::new(
+                413,
+                "too_large",
+                "The body is too large",
+                detail,
+            ));
         }
         if self.body.is_empty() {
             return Err(Problem::malformed("the body is empty; JSON is expected"));
         }
-        strict_json::from_slice(&self.body).map_err(|e| Problem::malformed(format_args!("the body cannot be used: {e}")))
+        strict_json::from_slice(&self.body)
+            .map_err(|e| Problem::malformed(format_args!("the body cannot be used: {e}")))
     }
 
     /// A header by its name in lower case; nothing where the request has none.
     pub fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
-        self.headers.get(name).map_err(|why| Problem::malformed(format_args!("header {name} {why}")))
+        self.headers
+            .get(name)
+            .map_err(|why| Problem::malformed(format_args!("header {name} {why}")))
     }
 
     /// Refuses a query parameter that is not one of `known`: an answer without a condition that the caller wrote answers another
     /// request.
     pub fn only(&self, known: &[&str]) -> Result<(), Problem> {
-        let Some(name) = self.query.names().find(|name| !known.contains(name)) else { return Ok(()) };
+        let Some(name) = self.query.names().find(|name| !known.contains(name)) else {
+            return Ok(());
+        };
         let name: String = name.chars().take(MAX_SHOWN_NAME).collect();
-        let there_are = if known.is_empty() { "it takes none".to_owned() } else { format!("there are {}", known.join(", ")) };
-        let detail = format!("{} {} has no query parameter {name:?}; {there_are}", self.method, self.path);
-        Err(Problem::malformed(detail).with("parameter", name).with("parameters", known.to_vec()))
+        let there_are = if known.is_empty() {
+            "it takes none".to_owned()
+        } else {
+            format!("there are {}", known.join(", "))
+        };
+        let detail = format!(
+            "{} {} has no query parameter {name:?}; {there_are}",
+            self.method, self.path
+        );
+        Err(Problem::malformed(detail)
+            .with("parameter", name)
+            .with("parameters", known.to_vec()))
     }
 
     /// A query parameter; nothing where the request has none.
     pub fn parameter(&self, name: &str) -> Result<Option<&str>, Problem> {
-        self.query.get(name).map_err(|why| Problem::malformed(format_args!("query parameter {name} {why}")))
+        self.query
+            .get(name)
+            .map_err(|why| Problem::malformed(format_args!("query parameter {name} {why}")))
     }
 
     /// A query parameter of a kind.
@@ -120,20 +164,27 @@ impl Call {
     /// Header `Idempotency-Key`.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
         let key = self.header("idempotency-key")?.map(IdempotencyKey::new);
-        key.transpose().map_err(|e| Problem::malformed(format_args!("header idempotency-key: {e}")))
+        key.transpose()
+            .map_err(|e| Problem::malformed(format_args!("header idempotency-key: {e}")))
     }
 
     /// Query parameter `wait`, seconds.
     pub fn wait(&self) -> Result<Duration, Problem> {
-        Ok(Duration::from_secs(self.number("wait", 0, MAX_WAIT.as_secs())?.unwrap_or(0)))
+        Ok(Duration::from_secs(
+            self.number("wait", 0, MAX_WAIT.as_secs())?.unwrap_or(0),
+        ))
     }
 
     /// A whole number in the query.
     pub fn number(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>, Problem> {
-        let Some(text) = self.parameter(name)? else { return Ok(None) };
+        let Some(text) = self.parameter(name)? else {
+            return Ok(None);
+        };
         match text.parse() {
             Ok(n) if (least..=most).contains(&n) => Ok(Some(n)),
-            _ => Err(Problem::malformed(format_args!("{name} must be a whole number from {least} to {most}"))),
+            _ => Err(Problem::malformed(format_args!(
+                "{name} must be a whole number from {least} to {most}"
+            ))),
         }
     }
 
@@ -141,13 +192,16 @@ impl Call {
     /// processing model of W3C Trace Context demands.
     pub fn traceparent(&self) -> Option<&str> {
         let trace = self.headers.get("traceparent").ok()??;
-        let usable = !trace.is_empty() && trace.len() <= 128 && trace.bytes().all(|b| b.is_ascii_graphic());
+        let usable =
+            !trace.is_empty() && trace.len() <= 128 && trace.bytes().all(|b| b.is_ascii_graphic());
         usable.then_some(trace)
     }
 
     /// The traceparent of what this request causes: its own span's, else what the caller sent.
     pub fn trace(&self) -> Option<String> {
-        self.span.map(|span| span.to_string()).or_else(|| self.traceparent().map(str::to_owned))
+        self.span
+            .map(|span| span.to_string())
+            .or_else(|| self.traceparent().map(str::to_owned))
     }
 }
 
@@ -156,7 +210,10 @@ mod tests {
     use super::*;
 
     fn with_query(name: &str, value: &str) -> Call {
-        Call { query: [(name, value)].into_iter().collect(), ..Call::default() }
+        Call {
+            query: [(name, value)].into_iter().collect(),
+            ..Call::default()
+        }
     }
 
     #[test]
@@ -164,27 +221,51 @@ mod tests {
         assert_eq!(Call::default().wait(), Ok(Duration::ZERO));
         assert_eq!(with_query("wait", "20").wait(), Ok(MAX_WAIT));
         for bad in ["21", "-1", "soon", "", "1.5"] {
-            assert_eq!(with_query("wait", bad).wait().map_err(|p| p.status), Err(400), "{bad}");
+            assert_eq!(
+                with_query("wait", bad).wait().map_err(|p| p.status),
+                Err(400),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn an_unknown_parameter_is_named_with_those_that_exist() {
         assert_eq!(with_query("limit", "1").only(&["after", "limit"]), Ok(()));
-        let refused = with_query("Limit", "1").only(&["after", "limit"]).expect_err("names differ by case");
+        let refused = with_query("Limit", "1")
+            .only(&["after", "limit"])
+            .expect_err("names differ by case");
         assert_eq!((refused.status, refused.code), (400, "malformed_request"));
-        assert!(refused.detail.contains("\"Limit\"; there are after, limit"), "{}", refused.detail);
-        let refused = with_query(&"x".repeat(1000), "1").only(&[]).expect_err("none is taken");
-        assert!(refused.detail.len() < 120 && refused.detail.ends_with("it takes none"), "{}", refused.detail);
+        assert!(
+            refused.detail.contains("\"Limit\"; there are after, limit"),
+            "{}",
+            refused.detail
+        );
+        let refused = with_query(&"x".repeat(1000), "1")
+            .only(&[])
+            .expect_err("none is taken");
+        assert!(
+            refused.detail.len() < 120 && refused.detail.ends_with("it takes none"),
+            "{}",
+            refused.detail
+        );
     }
 
     #[test]
     fn a_body_that_cannot_be_used_says_why() {
-        let call = |body: &[u8]| Call { body: body.to_vec(), ..Call::default() };
+        let call = |body: &[u8]| Call {
+            body: body.to_vec(),
+            ..Call::default()
+        };
         let read = |body: &[u8]| call(body).json::<u8>().map_err(|p| (p.status, p.detail));
         assert_eq!(read(b"7"), Ok(7));
         assert_eq!(read(b"").map_err(|e| e.0), Err(400));
-        assert_eq!(read(&vec![b' '; MAX_BODY_BYTES + 1]).map_err(|e| e.0), Err(413));
-        assert!(read(b"\"seven\"").is_err_and(|(status, why)| status == 400 && why.contains("seven")));
+        assert_eq!(
+            read(&vec![b' '; MAX_BODY_BYTES + 1]).map_err(|e| e.0),
+            Err(413)
+        );
+        assert!(
+            read(b"\"seven\"").is_err_and(|(status, why)| status == 400 && why.contains("seven"))
+        );
     }
 }

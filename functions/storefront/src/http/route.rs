@@ -55,7 +55,9 @@ impl Route {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         let (route, allowed) = match parts.as_slice() {
             ["programs"] => (Self::CreateProgram, "POST"),
-            ["programs", id] if method == "PATCH" => (Self::UpdateProgram((*id).to_owned()), "PATCH"),
+            ["programs", id] if method == "PATCH" => {
+                (Self::UpdateProgram((*id).to_owned()), "PATCH")
+            }
             ["programs", id] => (Self::Program((*id).to_owned()), "GET"),
             ["programs", id, "stop"] => (Self::StopSale((*id).to_owned()), "POST"),
             ["programs", id, "resume"] => (Self::ResumeSale((*id).to_owned()), "POST"),
@@ -75,7 +77,12 @@ impl Route {
             ["parked", id, "discard"] => (Self::DiscardParked((*id).to_owned()), "POST"),
             ["gaps"] => (Self::Gaps, "GET"),
             ["gaps", id, "close"] => (Self::CloseGap((*id).to_owned()), "POST"),
-            _ => return Err(Problem::not_found("no_such_route", format_args!("there is nothing at {path}"))),
+            _ => {
+                return Err(Problem::not_found(
+                    "no_such_route",
+                    format_args!("there is nothing at {path}"),
+                ));
+            }
         };
         if method == allowed {
             return Ok(route);
@@ -86,7 +93,10 @@ impl Route {
             _ => allowed,
         };
         let detail = format_args!("{path} takes {allowed}, not {method}").to_string();
-        Err(Problem::new(405, "method_not_allowed", "Method not allowed", detail).with("allowed", allowed))
+        Err(
+            Problem::new(405, "method_not_allowed", "Method not allowed", detail)
+                .with("allowed", allowed),
+        )
     }
 
     /// The query parameters that it takes, each of which its handler reads. Nothing where any are taken: the payment provider chooses the
@@ -98,7 +108,9 @@ impl Route {
             Self::CreateOrder(_) => &["wait"],
             Self::Orders => &["before", "limit"],
             Self::Payments => &["after", "limit", "order", "reference", "state"],
-            Self::ApiCalls => &["after", "from", "ip", "limit", "route", "status", "to", "url", "user"],
+            Self::ApiCalls => &[
+                "after", "from", "ip", "limit", "route", "status", "to", "url", "user",
+            ],
             Self::ApiStatistics => &["by", "client", "from", "route", "status", "to"],
             Self::ParkedList => &["after", "limit", "state", "topic"],
             Self::Gaps => &["after", "closed", "limit"],
@@ -150,31 +162,78 @@ mod tests {
     #[test]
     fn every_route_of_the_template_is_found_and_nothing_else() {
         assert_eq!(Route::of("POST", "/programs"), Ok(Route::CreateProgram));
-        assert_eq!(Route::of("GET", "/programs/7"), Ok(Route::Program("7".into())));
-        assert_eq!(Route::of("PATCH", "/programs/7"), Ok(Route::UpdateProgram("7".into())));
-        assert_eq!(Route::of("POST", "/programs/7/stop"), Ok(Route::StopSale("7".into())));
-        assert_eq!(Route::of("POST", "/programs/7/resume"), Ok(Route::ResumeSale("7".into())));
-        assert_eq!(Route::of("GET", "/programs/7/seats"), Ok(Route::Seats("7".into())));
-        assert_eq!(Route::of("POST", "/programs/7/orders"), Ok(Route::CreateOrder("7".into())));
+        assert_eq!(
+            Route::of("GET", "/programs/7"),
+            Ok(Route::Program("7".into()))
+        );
+        assert_eq!(
+            Route::of("PATCH", "/programs/7"),
+            Ok(Route::UpdateProgram("7".into()))
+        );
+        assert_eq!(
+            Route::of("POST", "/programs/7/stop"),
+            Ok(Route::StopSale("7".into()))
+        );
+        assert_eq!(
+            Route::of("POST", "/programs/7/resume"),
+            Ok(Route::ResumeSale("7".into()))
+        );
+        assert_eq!(
+            Route::of("GET", "/programs/7/seats"),
+            Ok(Route::Seats("7".into()))
+        );
+        assert_eq!(
+            Route::of("POST", "/programs/7/orders"),
+            Ok(Route::CreateOrder("7".into()))
+        );
         assert_eq!(Route::of("GET", "/orders"), Ok(Route::Orders));
         assert_eq!(Route::of("GET", "/orders/9"), Ok(Route::Order("9".into())));
-        assert_eq!(Route::of("POST", "/orders/9/cancel"), Ok(Route::CancelOrder("9".into())));
+        assert_eq!(
+            Route::of("POST", "/orders/9/cancel"),
+            Ok(Route::CancelOrder("9".into()))
+        );
         assert_eq!(Route::of("POST", "/payments"), Ok(Route::Payment));
         assert_eq!(Route::of("GET", "/payments"), Ok(Route::Payments));
-        assert_eq!(Route::of("POST", "/payments/3/refunded"), Ok(Route::RefundedPayment("3".into())));
+        assert_eq!(
+            Route::of("POST", "/payments/3/refunded"),
+            Ok(Route::RefundedPayment("3".into()))
+        );
         assert_eq!(Route::of("GET", "/api-calls"), Ok(Route::ApiCalls));
-        assert_eq!(Route::of("GET", "/api-calls/statistics"), Ok(Route::ApiStatistics));
+        assert_eq!(
+            Route::of("GET", "/api-calls/statistics"),
+            Ok(Route::ApiStatistics)
+        );
         assert_eq!(Route::of("GET", "/parked"), Ok(Route::ParkedList));
         assert_eq!(Route::of("GET", "/parked/3"), Ok(Route::Parked("3".into())));
-        assert_eq!(Route::of("POST", "/parked/3/replay"), Ok(Route::ReplayParked("3".into())));
-        assert_eq!(Route::of("POST", "/parked/3/discard"), Ok(Route::DiscardParked("3".into())));
+        assert_eq!(
+            Route::of("POST", "/parked/3/replay"),
+            Ok(Route::ReplayParked("3".into()))
+        );
+        assert_eq!(
+            Route::of("POST", "/parked/3/discard"),
+            Ok(Route::DiscardParked("3".into()))
+        );
         assert_eq!(Route::of("GET", "/gaps"), Ok(Route::Gaps));
-        assert_eq!(Route::of("POST", "/gaps/3/close"), Ok(Route::CloseGap("3".into())));
+        assert_eq!(
+            Route::of("POST", "/gaps/3/close"),
+            Ok(Route::CloseGap("3".into()))
+        );
         assert_eq!(Route::of("GET", "/").map_err(|p| p.status), Err(404));
-        assert_eq!(Route::of("GET", "/programs/7/orders/1").map_err(|p| p.status), Err(404));
-        for (path, allowed) in [("/programs/7", "GET, PATCH"), ("/payments", "GET, POST"), ("/orders/9", "GET")] {
+        assert_eq!(
+            Route::of("GET", "/programs/7/orders/1").map_err(|p| p.status),
+            Err(404)
+        );
+        for (path, allowed) in [
+            ("/programs/7", "GET, PATCH"),
+            ("/payments", "GET, POST"),
+            ("/orders/9", "GET"),
+        ] {
             let refused = Route::of("DELETE", path).expect_err("no such method");
-            assert_eq!((refused.status, refused.extras["allowed"].as_str()), (405, Some(allowed)), "{path}");
+            assert_eq!(
+                (refused.status, refused.extras["allowed"].as_str()),
+                (405, Some(allowed)),
+                "{path}"
+            );
         }
     }
 
@@ -199,7 +258,10 @@ mod tests {
             ("GET", "/gaps"),
             ("POST", "/gaps/{id}/close"),
         ] {
-            assert_eq!(Route::of(method, path).map(|route| route.template()), Ok(path));
+            assert_eq!(
+                Route::of(method, path).map(|route| route.template()),
+                Ok(path)
+            );
         }
     }
 }

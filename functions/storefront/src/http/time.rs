@@ -10,9 +10,13 @@ pub(crate) fn time(ms: i64) -> String {
 impl Call {
     /// A time in the query, milliseconds since 1970.
     pub fn time(&self, name: &str) -> Result<Option<i64>, Problem> {
-        let Some(text) = self.parameter(name)? else { return Ok(None) };
+        let Some(text) = self.parameter(name)? else {
+            return Ok(None);
+        };
         let time: jiff::Timestamp = text.parse().map_err(|_| {
-            Problem::malformed(format_args!("{name} must be a time such as 2026-11-24T18:00:00Z (a + is written %2B)"))
+            Problem::malformed(format_args!(
+                "{name} must be a time such as 2026-11-24T18:00:00Z (a + is written %2B)"
+            ))
         })?;
         Ok(Some(time.as_millisecond()))
     }

@@ -17,7 +17,11 @@ pub(crate) fn client_config(brokers: &str, security: &KafkaSecurity, client: &st
         .set("topic.metadata.refresh.sparse", "true");
     match security {
         KafkaSecurity::Plaintext => {}
-        KafkaSecurity::SaslSsl { mechanism, username, password } => {
+        KafkaSecurity::SaslSsl {
+            mechanism,
+            username,
+            password,
+        } => {
             config
                 .set("security.protocol", "sasl_ssl")
                 .set("sasl.mechanisms", mechanism)

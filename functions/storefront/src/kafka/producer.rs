@@ -46,33 +46,56 @@ impl ClientContext for Watch {
 
 impl KafkaOrders {
     /// Prepares a producer; nothing connects before it is used or a background thread gets to it. Fails only on unusable settings.
-    pub fn open(brokers: &str, security: &KafkaSecurity, topic: &str, delivery: Duration) -> Result<Self, KafkaError> {
+    pub fn open(
+        brokers: &str,
+        security: &KafkaSecurity,
+        topic: &str,
+        delivery: Duration,
+    ) -> Result<Self, KafkaError> {
         let mut config = client_config(brokers, security, "storefront");
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("delivery.timeout.ms", delivery.as_millis().to_string())
-            .set("request.timeout.ms", delivery.as_millis().min(5_000).to_string())
+            .set(
+                "request.timeout.ms",
+                delivery.as_millis().min(5_000).to_string(),
+            )
             // A buyer waits for each message; gathering more of them is worth a moment only.
             .set("linger.ms", "1")
             // What a topic took once may come back to it: the broker's limit counts, not this one.
             .set("message.max.bytes", "16000000");
         let circuit = Arc::new(Circuit::default());
         let producer = Mutex::new(create(&config, &circuit)?);
-        Ok(Self { config, topic: topic.to_owned(), delivery, circuit, producer })
+        Ok(Self {
+            config,
+            topic: topic.to_owned(),
+            delivery,
+            circuit,
+            producer,
+        })
     }
 
     fn producer(&self) -> FutureProducer<Watch> {
-        self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.producer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Replaces a producer that can never send again.
     fn replace_if_fatal(&self, used: &FutureProducer<Watch>) {
-        let Some((code, reason)) = used.client().fatal_error() else { return };
+        let Some((code, reason)) = used.client().fatal_error() else {
+            return;
+        };
         let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         // Another request may have replaced it already: the current one is then another, and sound.
         if current.client().fatal_error().is_some() {
-            tracing::error!(?code, reason, "kafka producer failed for good; making another");
+            tracing::error!(
+                ?code,
+                reason,
+                "kafka producer failed for good; making another"
+            );
             match create(&self.config, &self.circuit) {
                 Ok(producer) => *current = producer,
                 Err(error) => tracing::error!(%error, "no new kafka producer"),
@@ -95,7 +118,13 @@ impl KafkaOrders {
     /// Sends one record and waits for its end, within the delivery timeout.
     ///
     /// Without a partition the key decides which one takes it.
-    async fn send(&self, topic: &str, partition: Option<i32>, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
+    async fn send(
+        &self,
+        topic: &str,
+        partition: Option<i32>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Published {
         let producer = self.producer();
         let mut record = FutureRecord::<[u8], [u8]>::to(topic);
         record.partition = partition;
@@ -112,19 +141,28 @@ impl KafkaOrders {
             Ok(Ok(Ok(delivery))) => {
                 self.circuit.close();
                 match (delivery.offset, delivery.timestamp.to_millis()) {
-                    (offset, Some(appended_ms)) if offset >= 0 => {
-                        Published::Acknowledged { partition: delivery.partition, offset, appended_ms }
-                    }
+                    (offset, Some(appended_ms)) if offset >= 0 => Published::Acknowledged {
+                        partition: delivery.partition,
+                        offset,
+                        appended_ms,
+                    },
                     // The broker has it, but not where: the end of the partition is behind it for certain.
                     (_, appended_ms) => {
                         let partition = delivery.partition;
                         let topic = topic.to_owned();
-                        let end =
-                            self.ask(move |producer, _| producer.client().fetch_watermarks(&topic, partition, OFFSETS)).await;
+                        let end = self
+                            .ask(move |producer, _| {
+                                producer
+                                    .client()
+                                    .fetch_watermarks(&topic, partition, OFFSETS)
+                            })
+                            .await;
                         match end {
-                            Ok((_, offset)) => {
-                                Published::Acknowledged { partition, offset, appended_ms: appended_ms.unwrap_or(0) }
-                            }
+                            Ok((_, offset)) => Published::Acknowledged {
+                                partition,
+                                offset,
+                                appended_ms: appended_ms.unwrap_or(0),
+                            },
                             Err(error) => Published::Unknown(error),
                         }
                     }
@@ -146,7 +184,10 @@ impl KafkaOrders {
     }
 }
 
-fn create(config: &ClientConfig, circuit: &Arc<Circuit>) -> Result<FutureProducer<Watch>, KafkaError> {
+fn create(
+    config: &ClientConfig,
+    circuit: &Arc<Circuit>,
+) -> Result<FutureProducer<Watch>, KafkaError> {
     config.create_with_context(Watch(circuit.clone()))
 }
 
@@ -156,14 +197,28 @@ impl PublishOrders for KafkaOrders {
         if !self.circuit.is_open() {
             return Ok(());
         }
-        let Some(_probe) = self.circuit.probe() else { return Err("the brokers do not answer".to_owned()) };
-        self.ask(|producer, topic| producer.client().fetch_metadata(Some(topic), PROBE).map(drop)).await?;
+        let Some(_probe) = self.circuit.probe() else {
+            return Err("the brokers do not answer".to_owned());
+        };
+        self.ask(|producer, topic| {
+            producer
+                .client()
+                .fetch_metadata(Some(topic), PROBE)
+                .map(drop)
+        })
+        .await?;
         self.circuit.close();
         Ok(())
     }
 
     async fn publish(&self, order: OrderNumber, message: &str) -> Published {
-        self.send(&self.topic, None, Some(order.to_string().as_bytes()), Some(message.as_bytes())).await
+        self.send(
+            &self.topic,
+            None,
+            Some(order.to_string().as_bytes()),
+            Some(message.as_bytes()),
+        )
+        .await
     }
 
     async fn put_back(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
@@ -171,19 +226,36 @@ impl PublishOrders for KafkaOrders {
     }
 
     async fn append_barrier(&self, partition: i32, barrier: &Barrier) -> Published {
-        self.send(&self.topic, Some(partition), None, Some(barrier.encode().as_bytes())).await
+        self.send(
+            &self.topic,
+            Some(partition),
+            None,
+            Some(barrier.encode().as_bytes()),
+        )
+        .await
     }
 
     async fn logs(&self) -> Result<Logs, String> {
         self.ask(|producer, topic| {
             let client = producer.client();
             let metadata = client.fetch_metadata(Some(topic), Timeout::After(OFFSETS))?;
-            let partitions = metadata.topics().first().map(rdkafka::metadata::MetadataTopic::partitions).unwrap_or_default();
+            let partitions = metadata
+                .topics()
+                .first()
+                .map(rdkafka::metadata::MetadataTopic::partitions)
+                .unwrap_or_default();
             if partitions.is_empty() {
                 return Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition));
             }
-            let log = |partition| client.fetch_watermarks(topic, partition, OFFSETS).map(|(low, high)| low..high);
-            partitions.iter().map(|p| Ok((p.id(), log(p.id())?))).collect()
+            let log = |partition| {
+                client
+                    .fetch_watermarks(topic, partition, OFFSETS)
+                    .map(|(low, high)| low..high)
+            };
+            partitions
+                .iter()
+                .map(|p| Ok((p.id(), log(p.id())?)))
+                .collect()
         })
         .await
     }

@@ -21,10 +21,15 @@ pub(super) async fn find(shop: &Storefront, number: OrderNumber) -> Result<Order
         if shop.gate.install_state(ProgramRef { id, shard }).await? == InstallState::Open {
             continue;
         }
-        let Some(program) = shop.store.program(id).await? else { continue };
+        let Some(program) = shop.store.program(id).await? else {
+            continue;
+        };
         if rebuild::carry_on(shop, &program).await? == Progress::Loading {
             return Err(Problem::loading());
         }
     }
-    shop.store.order(number).await?.ok_or_else(|| missing(number))
+    shop.store
+        .order(number)
+        .await?
+        .ok_or_else(|| missing(number))
 }

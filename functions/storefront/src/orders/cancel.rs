@@ -27,8 +27,12 @@ pub async fn cancel(shop: &Storefront, number: &str, call: &Call) -> Result<Repl
             Ok(Reply::ok(view::row(&row)))
         }
         Cancel::AlreadyFinal(row) => {
-            let detail = format!("the order is {} and cannot be cancelled any more", row.status);
-            Err(Problem::new(409, "already_final", "Too late", detail).with("status", row.status.as_str()))
+            let detail = format!(
+                "the order is {} and cannot be cancelled any more",
+                row.status
+            );
+            Err(Problem::new(409, "already_final", "Too late", detail)
+                .with("status", row.status.as_str()))
         }
         Cancel::NotYours | Cancel::NoRow => Err(missing(number)),
     }
@@ -42,10 +46,19 @@ fn is_cancelled(row: &OrderRow) -> bool {
 /// Ends an order that is on its way: the fence keeps it from ever being stored. Where create has been quicker, there is a row to
 /// cancel: the fence finds it, or the gate has settled it, and its message or the whole reservation is gone.
 async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<Cancel, Problem> {
-    let reservation = shop.gate.reservation(number).await?.filter(|r| r.user == *user);
-    let request = reservation.as_ref().and_then(|r| strict_json::from_str::<OrderRequested>(&r.message).ok());
+    let reservation = shop
+        .gate
+        .reservation(number)
+        .await?
+        .filter(|r| r.user == *user);
+    let request = reservation
+        .as_ref()
+        .and_then(|r| strict_json::from_str::<OrderRequested>(&r.message).ok());
     if let Some(request) = request
-        && let Fenced::New(row) = shop.store.fence(&publish::fence_of(&request, "cancelled")).await?
+        && let Fenced::New(row) = shop
+            .store
+            .fence(&publish::fence_of(&request, "cancelled"))
+            .await?
     {
         return Ok(Cancel::Cancelled(row));
     }

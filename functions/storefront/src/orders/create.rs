@@ -32,7 +32,9 @@ impl Wanted {
         match (self.seats, self.count) {
             (Some(seats), None) => Ok(Want::seats(self.category, seats)?),
             (None, Some(count)) => Ok(Want::best(self.category, count)?),
-            _ => Err(Problem::invalid_order("say either which seats, or how many (count)")),
+            _ => Err(Problem::invalid_order(
+                "say either which seats, or how many (count)",
+            )),
         }
     }
 }
@@ -54,9 +56,21 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
         Problem::unavailable("orders cannot be taken at the moment; try again")
     })?;
     let idempotency = key.map(|key| (key, body_hash(&want)));
-    let sending = call.span.map(|request| Sending { request, own: Tracer::child(request) });
-    let trace = sending.map(|sending| sending.own.to_string()).or_else(|| call.trace());
-    let wish = Wish { program, user, want, offer, idempotency, trace };
+    let sending = call.span.map(|request| Sending {
+        request,
+        own: Tracer::child(request),
+    });
+    let trace = sending
+        .map(|sending| sending.own.to_string())
+        .or_else(|| call.trace());
+    let wish = Wish {
+        program,
+        user,
+        want,
+        offer,
+        idempotency,
+        trace,
+    };
     for _ in 0..ROUNDS {
         // Only an end that an earlier request came to makes room for a new order here: one publish a request, or a buyer would wait
         // for several.
@@ -66,17 +80,23 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
             Reservation::Held(held) => (false, publish::publish(shop, &held, sending).await?),
             Reservation::Abandoning(held) => (true, publish::fence(shop, &held).await?),
             Reservation::Accepted(held) => (true, Standing::Accepted(held.request)),
-            Reservation::Stored { order, nonce } => (true, lookup::stored(shop, order, nonce).await?),
+            Reservation::Stored { order, nonce } => {
+                (true, lookup::stored(shop, order, nonce).await?)
+            }
         };
         let standing = match standing {
             // An earlier request may have ended as a void row that the gate did not keep: publishing again does not revive it.
-            Standing::Accepted(request) => waiting::wait(shop, request, wait, earlier || repeated).await,
+            Standing::Accepted(request) => {
+                waiting::wait(shop, request, wait, earlier || repeated).await
+            }
             stored @ Standing::Row(_) => stored,
         };
         match standing {
             Standing::Accepted(request) => return Ok(view::accepted(&request)),
             // The former order of this key came to nothing, and its key was forgotten with it.
-            Standing::Row(row) if row.status == Status::Void && earlier => super::settle(shop, &row).await,
+            Standing::Row(row) if row.status == Status::Void && earlier => {
+                super::settle(shop, &row).await
+            }
             Standing::Row(row) if row.status == Status::Void => {
                 super::settle(shop, &row).await;
                 return Err(Problem::publish_failed());
@@ -84,14 +104,24 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
             Standing::Row(row) => return view::placed(&row),
         }
     }
-    Err(Problem::unavailable("the order could not be taken; try again"))
+    Err(Problem::unavailable(
+        "the order could not be taken; try again",
+    ))
 }
 
 /// What the wish costs, by the version that the buyer was shown where one is named; or why a new order cannot be.
 fn offer(program: &Program, want: &Want, shown: Option<ProgramVersion>) -> Result<Quote, Problem> {
     if shown.is_some_and(|shown| shown != program.version) {
-        let detail = format!("the program has changed: look at version {} and order by that", program.version);
-        let problem = Problem::new(409, "program_changed", "The program is not what you were shown", detail);
+        let detail = format!(
+            "the program has changed: look at version {} and order by that",
+            program.version
+        );
+        let problem = Problem::new(
+            409,
+            "program_changed",
+            "The program is not what you were shown",
+            detail,
+        );
         return Err(problem.with("version", program.version.get()));
     }
     quote(program, want).map_err(|why| refused(&why))
@@ -116,11 +146,14 @@ fn refused(why: &Refusal) -> Problem {
     match why {
         Refusal::SaleStopped => Problem::new(409, "sale_stopped", "The sale has stopped", why),
         Refusal::OverLimit(limit) => {
-            Problem::new(409, "limit_reached", "Too many tickets for one buyer", why).with("have", 0).with("limit", *limit)
+            Problem::new(409, "limit_reached", "Too many tickets for one buyer", why)
+                .with("have", 0)
+                .with("limit", *limit)
         }
-        Refusal::NoSuchCategory(_) | Refusal::NoSuchSeat(..) | Refusal::RowTooShort(_) | Refusal::Amount(_) => {
-            Problem::invalid_order(why)
-        }
+        Refusal::NoSuchCategory(_)
+        | Refusal::NoSuchSeat(..)
+        | Refusal::RowTooShort(_)
+        | Refusal::Amount(_) => Problem::invalid_order(why),
     }
 }
 
@@ -129,7 +162,9 @@ mod tests {
     use super::*;
 
     fn wanted(json: &str) -> Result<Want, Problem> {
-        serde_json::from_str::<Wanted>(json).map_err(Problem::malformed)?.want()
+        serde_json::from_str::<Wanted>(json)
+            .map_err(Problem::malformed)?
+            .want()
     }
 
     #[test]
@@ -154,9 +189,21 @@ mod tests {
     #[test]
     fn one_wish_has_one_hash_however_its_seats_are_listed() {
         let hash = |json| wanted(json).map(|want| body_hash(&want));
-        assert_eq!(hash(r#"{"category":0,"seats":[2,1]}"#), hash(r#"{ "seats": [1, 2], "category": 0 }"#));
-        assert_ne!(hash(r#"{"category":0,"seats":[1,2]}"#), hash(r#"{"category":1,"seats":[1,2]}"#));
-        assert_ne!(hash(r#"{"category":0,"seats":[2]}"#), hash(r#"{"category":0,"count":2}"#));
-        assert_eq!(hash(r#"{"category":0,"count":2}"#), hash(r#"{"category":0,"count":2,"program_version":3}"#));
+        assert_eq!(
+            hash(r#"{"category":0,"seats":[2,1]}"#),
+            hash(r#"{ "seats": [1, 2], "category": 0 }"#)
+        );
+        assert_ne!(
+            hash(r#"{"category":0,"seats":[1,2]}"#),
+            hash(r#"{"category":1,"seats":[1,2]}"#)
+        );
+        assert_ne!(
+            hash(r#"{"category":0,"seats":[2]}"#),
+            hash(r#"{"category":0,"count":2}"#)
+        );
+        assert_eq!(
+            hash(r#"{"category":0,"count":2}"#),
+            hash(r#"{"category":0,"count":2,"program_version":3}"#)
+        );
     }
 }

@@ -19,9 +19,14 @@ pub async fn get(shop: &Storefront, number: &str, call: &Call) -> Result<Reply, 
     let user = call.claims.user()?;
     let number = parse(number)?;
     if !call.claims.has_scope("orders:read") {
-        return find(shop, number, |buyer| buyer == Some(&user)).await.map(|(_, order)| Reply::ok(order));
+        return find(shop, number, |buyer| buyer == Some(&user))
+            .await
+            .map(|(_, order)| Reply::ok(order));
     }
-    let filter = PaymentFilter { order: Some(number), ..PaymentFilter::default() };
+    let filter = PaymentFilter {
+        order: Some(number),
+        ..PaymentFilter::default()
+    };
     let paid = shop.store.payments(&filter, None, SHOWN_PAYMENTS).await?;
     let (buyer, mut order) = find(shop, number, |_| true).await?;
     order["user"] = json!(buyer);
@@ -35,7 +40,8 @@ async fn find(
     number: OrderNumber,
     shown_to: impl Fn(Option<&UserId>) -> bool,
 ) -> Result<(Option<UserId>, Value), Problem> {
-    let shown = |row: OrderRow| shown_to(row.user.as_ref()).then(|| (row.user.clone(), view::row(&row)));
+    let shown =
+        |row: OrderRow| shown_to(row.user.as_ref()).then(|| (row.user.clone(), view::row(&row)));
     if let Some(row) = shop.store.order(number).await? {
         return shown(row).ok_or_else(|| missing(number));
     }
@@ -43,10 +49,20 @@ async fn find(
         return shown(absent::find(shop, number).await?).ok_or_else(|| missing(number));
     };
     let reservation = Some(reservation).filter(|r| shown_to(Some(&r.user)));
-    let waiting = reservation.and_then(|r| Some((strict_json::from_str::<OrderRequested>(&r.message).ok()?, r.state)));
+    let waiting = reservation.and_then(|r| {
+        Some((
+            strict_json::from_str::<OrderRequested>(&r.message).ok()?,
+            r.state,
+        ))
+    });
     let Some((request, state)) = waiting else {
         // Stored between the two looks: its message is gone, or its reservation if it has ended since. Its row is there.
-        return shop.store.order(number).await?.and_then(shown).ok_or_else(|| missing(number));
+        return shop
+            .store
+            .order(number)
+            .await?
+            .and_then(shown)
+            .ok_or_else(|| missing(number));
     };
     let status = match state {
         ResvState::Accepted { .. } | ResvState::Stored => "accepted",
@@ -62,12 +78,21 @@ pub async fn mine(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
     let before = call.parsed::<OrderNumber>("before")?;
     let rows = shop.store.orders_of(&user, before, limit).await?;
-    let next = rows.last().filter(|_| rows.len() == limit as usize).map(|row| row.number);
-    Ok(Reply::ok(json!({ "orders": rows.iter().map(view::row).collect::<Vec<_>>(), "before": next })))
+    let next = rows
+        .last()
+        .filter(|_| rows.len() == limit as usize)
+        .map(|row| row.number);
+    Ok(Reply::ok(
+        json!({ "orders": rows.iter().map(view::row).collect::<Vec<_>>(), "before": next }),
+    ))
 }
 
 /// The row of an order that the gate says is stored, or has ended.
-pub(super) async fn stored(shop: &Storefront, order: OrderNumber, nonce: Nonce) -> Result<Standing, Problem> {
+pub(super) async fn stored(
+    shop: &Storefront,
+    order: OrderNumber,
+    nonce: Nonce,
+) -> Result<Standing, Problem> {
     match shop.store.order(order).await {
         Ok(Some(row)) if row.nonce == nonce => Ok(Standing::Row(row)),
         Ok(_) => Err(Problem::unknown(order)),

@@ -27,17 +27,38 @@ pub enum Standing {
 }
 
 /// Publishes a held order.
-pub async fn publish(shop: &Storefront, held: &Held, sending: Option<Sending>) -> Result<Standing, Problem> {
+pub async fn publish(
+    shop: &Storefront,
+    held: &Held,
+    sending: Option<Sending>,
+) -> Result<Standing, Problem> {
     let order = held.at.order;
     let began = SystemTime::now();
     let published = shop.publisher.publish(order, &held.message).await;
     if let Some(sending) = sending.filter(|sending| sending.own.is_sampled()) {
-        let (message, took) = ((order, held.request.trace.as_deref()), (began, SystemTime::now()));
-        shop.tracer.record([traces::publish(sending, message, &shop.settings.topic, &published, took)]);
+        let (message, took) = (
+            (order, held.request.trace.as_deref()),
+            (began, SystemTime::now()),
+        );
+        shop.tracer.record([traces::publish(
+            sending,
+            message,
+            &shop.settings.topic,
+            &published,
+            took,
+        )]);
     }
     match published {
-        Published::Acknowledged { partition, offset, appended_ms } => {
-            let place = ResvState::Accepted { partition, offset, appended_ms };
+        Published::Acknowledged {
+            partition,
+            offset,
+            appended_ms,
+        } => {
+            let place = ResvState::Accepted {
+                partition,
+                offset,
+                appended_ms,
+            };
             tracing::debug!(%order, ?place, "published");
             accept(shop, held, partition, offset, appended_ms).await
         }
@@ -53,7 +74,13 @@ pub async fn publish(shop: &Storefront, held: &Held, sending: Option<Sending>) -
     }
 }
 
-async fn accept(shop: &Storefront, held: &Held, partition: i32, offset: i64, appended_ms: i64) -> Result<Standing, Problem> {
+async fn accept(
+    shop: &Storefront,
+    held: &Held,
+    partition: i32,
+    offset: i64,
+    appended_ms: i64,
+) -> Result<Standing, Problem> {
     let OrderAt { order, nonce, .. } = held.at;
     let lost = |e| {
         tracing::error!(%order, error = %e, "published, but the gate does not know");
@@ -61,12 +88,19 @@ async fn accept(shop: &Storefront, held: &Held, partition: i32, offset: i64, app
     };
     let now_ms = shop.gate.now_ms().await.map_err(lost)?;
     let due_in_ms = (held.request.pay_by_ms.max(0) as u64).saturating_sub(now_ms);
-    match shop.gate.accept(held.at, partition, offset, appended_ms, due_in_ms).await.map_err(lost)? {
+    match shop
+        .gate
+        .accept(held.at, partition, offset, appended_ms, due_in_ms)
+        .await
+        .map_err(lost)?
+    {
         Accepted::Yes | Accepted::Found(ResvState::Accepted { .. } | ResvState::Held) => {
             Ok(Standing::Accepted(held.request.clone()))
         }
         // Create was quicker than this answer.
-        Accepted::Found(ResvState::Stored) | Accepted::Missing => lookup::stored(shop, order, nonce).await,
+        Accepted::Found(ResvState::Stored) | Accepted::Missing => {
+            lookup::stored(shop, order, nonce).await
+        }
         // The closer was: it took this request for dead.
         Accepted::Found(ResvState::Abandoning) => fence(shop, held).await,
     }
@@ -88,10 +122,16 @@ async fn unknown(shop: &Storefront, held: &Held) -> Result<Standing, Problem> {
     after(shop, held, found).await
 }
 
-async fn after(shop: &Storefront, held: &Held, found: Result<Abandon, shared::gate::GateError>) -> Result<Standing, Problem> {
+async fn after(
+    shop: &Storefront,
+    held: &Held,
+    found: Result<Abandon, shared::gate::GateError>,
+) -> Result<Standing, Problem> {
     match found {
         Ok(Abandon::WasHeld | Abandon::Found(ResvState::Abandoning)) => fence(shop, held).await,
-        Ok(Abandon::Found(ResvState::Accepted { .. })) => Ok(Standing::Accepted(held.request.clone())),
+        Ok(Abandon::Found(ResvState::Accepted { .. })) => {
+            Ok(Standing::Accepted(held.request.clone()))
+        }
         found => {
             tracing::warn!(order = %held.at.order, ?found, "left to the delay entry");
             Err(Problem::unknown(held.at.order))
@@ -102,10 +142,14 @@ async fn after(shop: &Storefront, held: &Held, found: Result<Abandon, shared::ga
 /// Makes sure that an abandoned order is never created, unless it was; the row decides, and the gate is told.
 pub async fn fence(shop: &Storefront, held: &Held) -> Result<Standing, Problem> {
     let OrderAt { order, nonce, .. } = held.at;
-    let fenced = shop.store.fence(&fence_of(&held.request, "publish_unknown")).await.map_err(|e| {
-        tracing::error!(%order, error = %e, "not fenced; left to the delay entry");
-        Problem::unknown(order)
-    })?;
+    let fenced = shop
+        .store
+        .fence(&fence_of(&held.request, "publish_unknown"))
+        .await
+        .map_err(|e| {
+            tracing::error!(%order, error = %e, "not fenced; left to the delay entry");
+            Problem::unknown(order)
+        })?;
     let row = fenced.row().clone();
     if row.nonce == nonce {
         settle(shop, &row).await;
@@ -132,7 +176,13 @@ pub(super) fn fence_of(request: &OrderRequested, reason: &'static str) -> Fence 
 
 /// Frees a reservation that can have no row. If the gate is away, its delay entry does the same.
 async fn release(shop: &Storefront, at: OrderAt) {
-    let settle = Settle { at, user: None, key: None, seats: None, to: SettleTo::Gone { forget_key: true } };
+    let settle = Settle {
+        at,
+        user: None,
+        key: None,
+        seats: None,
+        to: SettleTo::Gone { forget_key: true },
+    };
     if let Err(error) = shop.gate.settle(&settle).await {
         tracing::warn!(order = %at.order, %error, "not released yet; left to the delay entry");
     }

@@ -68,12 +68,31 @@ pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Prob
     let mut numbers = 0;
     loop {
         let answer = match &wish.offer {
-            Ok(quote) => shop.gate.reserve(&ask(shop, wish, quote, program).await?).await?,
-            Err(problem) => recall(shop, wish, program).await?.ok_or_else(|| problem.clone())?,
+            Ok(quote) => {
+                shop.gate
+                    .reserve(&ask(shop, wish, quote, program).await?)
+                    .await?
+            }
+            Err(problem) => recall(shop, wish, program)
+                .await?
+                .ok_or_else(|| problem.clone())?,
         };
         let (order, nonce, message, attempt, state) = match answer {
-            Reserved::Held { order, nonce, message, attempt, .. } => (order, nonce, message, attempt, ResvState::Held),
-            Reserved::Again { order, nonce, state, message, attempt, .. } => (order, nonce, message, attempt, state),
+            Reserved::Held {
+                order,
+                nonce,
+                message,
+                attempt,
+                ..
+            } => (order, nonce, message, attempt, ResvState::Held),
+            Reserved::Again {
+                order,
+                nonce,
+                state,
+                message,
+                attempt,
+                ..
+            } => (order, nonce, message, attempt, state),
             Reserved::Ended { order, nonce } => return Ok(Reservation::Stored { order, nonce }),
             Reserved::Loading | Reserved::Rebuild if filled => return Err(Problem::loading()),
             Reserved::Loading | Reserved::Rebuild => {
@@ -96,7 +115,16 @@ pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Prob
             tracing::error!(%order, error = %e, "the gate holds a message that cannot be read");
             Problem::unknown(order)
         })?;
-        let held = Held { at: OrderAt { order, nonce, program }, attempt, message, request };
+        let held = Held {
+            at: OrderAt {
+                order,
+                nonce,
+                program,
+            },
+            attempt,
+            message,
+            request,
+        };
         return Ok(match state {
             ResvState::Held => Reservation::Held(held),
             ResvState::Abandoning => Reservation::Abandoning(held),
@@ -106,16 +134,33 @@ pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Prob
 }
 
 /// What a repeated request led to before.
-async fn recall(shop: &Storefront, wish: &Wish, program: ProgramRef) -> Result<Option<Reserved>, Problem> {
-    let Some((key, hash)) = &wish.idempotency else { return Ok(None) };
-    Ok(shop.gate.recall(program, &wish.user, (key, &hash.to_string()), publish_window_ms(shop, wish)).await?)
+async fn recall(
+    shop: &Storefront,
+    wish: &Wish,
+    program: ProgramRef,
+) -> Result<Option<Reserved>, Problem> {
+    let Some((key, hash)) = &wish.idempotency else {
+        return Ok(None);
+    };
+    Ok(shop
+        .gate
+        .recall(
+            program,
+            &wish.user,
+            (key, &hash.to_string()),
+            publish_window_ms(shop, wish),
+        )
+        .await?)
 }
 
 /// A program may have a shorter pay window than the installation: nobody is held for longer than that unpublished, but the delivery must
 /// fit into it.
 fn publish_window_ms(shop: &Storefront, wish: &Wish) -> u64 {
     let windows = &shop.settings.windows;
-    windows.publish_ms.min(pay_ms(wish)).max(windows.delivery_ms + 1_000)
+    windows
+        .publish_ms
+        .min(pay_ms(wish))
+        .max(windows.delivery_ms + 1_000)
 }
 
 fn pay_ms(wish: &Wish) -> u64 {
@@ -123,7 +168,12 @@ fn pay_ms(wish: &Wish) -> u64 {
 }
 
 /// A new number and nonce each time; the client's key leads back to the former ones where there are any.
-async fn ask(shop: &Storefront, wish: &Wish, quote: &Quote, program: ProgramRef) -> Result<Reserve, Problem> {
+async fn ask(
+    shop: &Storefront,
+    wish: &Wish,
+    quote: &Quote,
+    program: ProgramRef,
+) -> Result<Reserve, Problem> {
     let now_ms = shop.gate.now_ms().await?;
     let pay_ms = pay_ms(wish);
     let order = OrderNumber::compose(now_ms, program.shard, shop.clock.random()).map_err(|e| {
@@ -154,7 +204,10 @@ async fn ask(shop: &Storefront, wish: &Wish, quote: &Quote, program: ProgramRef)
         want: wish.want.clone(),
         unit_price: quote.unit_price,
         user_limit: wish.program.user_limit,
-        idempotency: wish.idempotency.as_ref().map(|(key, hash)| (key.clone(), hash.to_string())),
+        idempotency: wish
+            .idempotency
+            .as_ref()
+            .map(|(key, hash)| (key.clone(), hash.to_string())),
         publish_window_ms: publish_window_ms(shop, wish),
         idem_ttl_ms: key_ttl_ms(wish.program.pay_window_ms),
         message_head,
@@ -167,28 +220,48 @@ fn around_seats(request: &OrderRequested) -> (String, String) {
     const SEATS: &str = r#""seats":["#;
     let text = serde_json::to_string(request).unwrap_or_else(|_| unreachable!("a message is JSON"));
     // Inside a text its quotes would be escaped, so the first occurrence is the member.
-    let at = text.find(SEATS).unwrap_or_else(|| unreachable!("a message has seats")) + SEATS.len();
+    let at = text
+        .find(SEATS)
+        .unwrap_or_else(|| unreachable!("a message has seats"))
+        + SEATS.len();
     (text[..at].to_owned(), text[at..].to_owned())
 }
 
 fn refused(no: &Reserved, limit: u32) -> Problem {
-    let taken = |code, detail: String| Problem::new(409, code, "The seats are not to be had", detail);
+    let taken =
+        |code, detail: String| Problem::new(409, code, "The seats are not to be had", detail);
     match no {
         Reserved::SoldOut => taken("sold_out", "no seat of this category is free".into()),
-        Reserved::NotAdjacent { free } => {
-            taken("not_adjacent", format!("{free} seats are free, but not so many side by side")).with("free", *free)
-        }
+        Reserved::NotAdjacent { free } => taken(
+            "not_adjacent",
+            format!("{free} seats are free, but not so many side by side"),
+        )
+        .with("free", *free),
         Reserved::SeatsTaken(seats) => {
             let seats: Vec<u32> = seats.iter().map(|s| s.get()).collect();
             taken("seats_taken", "some of these seats are taken".into()).with("seats", seats)
         }
         Reserved::LimitReached { have } => {
-            let detail = format!("a buyer may hold {limit} tickets of this program; you hold {have}");
-            Problem::new(409, "limit_reached", "Too many tickets for one buyer", detail).with("have", *have).with("limit", limit)
+            let detail =
+                format!("a buyer may hold {limit} tickets of this program; you hold {have}");
+            Problem::new(
+                409,
+                "limit_reached",
+                "Too many tickets for one buyer",
+                detail,
+            )
+            .with("have", *have)
+            .with("limit", limit)
         }
         Reserved::KeyReused => {
-            let detail = "this Idempotency-Key was used for another order; take a new key for a new order";
-            Problem::new(422, "idempotency_key_reused", "The key was used before", detail)
+            let detail =
+                "this Idempotency-Key was used for another order; take a new key for a new order";
+            Problem::new(
+                422,
+                "idempotency_key_reused",
+                "The key was used before",
+                detail,
+            )
         }
         Reserved::NoSuchSeat => Problem::invalid_order("the program has no such seat"),
         _ => Problem::unavailable("the order could not be numbered; try again"),
@@ -204,7 +277,8 @@ mod tests {
     fn a_message_put_together_around_its_seats_is_the_message() {
         let request = OrderRequested {
             v: 1,
-            order: OrderNumber::compose(1_800_000_000_000, Shard::new(3).expect("valid"), 9).expect("valid"),
+            order: OrderNumber::compose(1_800_000_000_000, Shard::new(3).expect("valid"), 9)
+                .expect("valid"),
             nonce: Nonce::new([1; 16]),
             user: UserId::new(r#""seats":["#).expect("quotes are visible characters"),
             program: ProgramId::new(5).expect("valid"),
@@ -218,8 +292,18 @@ mod tests {
             trace: None,
         };
         let (head, tail) = around_seats(&request);
-        let read: OrderRequested = serde_json::from_str(&format!("{head}3,4{tail}")).expect("a valid message");
-        assert_eq!(read.seats.iter().map(|s| s.get()).collect::<Vec<_>>(), [3, 4]);
-        assert_eq!(OrderRequested { seats: vec![], ..read }, request);
+        let read: OrderRequested =
+            serde_json::from_str(&format!("{head}3,4{tail}")).expect("a valid message");
+        assert_eq!(
+            read.seats.iter().map(|s| s.get()).collect::<Vec<_>>(),
+            [3, 4]
+        );
+        assert_eq!(
+            OrderRequested {
+                seats: vec![],
+                ..read
+            },
+            request
+        );
     }
 }

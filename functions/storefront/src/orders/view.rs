@@ -12,7 +12,12 @@ const LOOK_AFTER: u32 = 1;
 
 /// 202: the order will reach a final state, to be looked up at its place.
 pub(super) fn accepted(request: &OrderRequested) -> Reply {
-    Reply::at(202, format!("/orders/{}", request.order), self::request(request, "accepted")).retry_after(LOOK_AFTER)
+    Reply::at(
+        202,
+        format!("/orders/{}", request.order),
+        self::request(request, "accepted"),
+    )
+    .retry_after(LOOK_AFTER)
 }
 
 /// The answer to a request for an order that is a row by now.
@@ -21,9 +26,15 @@ pub(super) fn placed(row: &OrderRow) -> Result<Reply, Problem> {
     match row.status {
         Status::Rejected => {
             let why = row.reason.as_deref().unwrap_or("rejected");
-            let problem =
-                Problem::new(409, "rejected", "The order was rejected", format!("the order could not be stored: {why}"));
-            let problem = problem.with("order", row.number.to_string()).with("reason", why);
+            let problem = Problem::new(
+                409,
+                "rejected",
+                "The order was rejected",
+                format!("the order could not be stored: {why}"),
+            );
+            let problem = problem
+                .with("order", row.number.to_string())
+                .with("reason", why);
             Err(match row.duplicate_of {
                 Some(first) => problem.with("duplicate_of", first.to_string()),
                 None => problem,

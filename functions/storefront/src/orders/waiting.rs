@@ -36,7 +36,12 @@ pub struct WaitSettings {
 ///
 /// `earlier`: the order is of an earlier request, and its row may be there before the gate is settled. It is looked for once even
 /// without time to wait, so that no answer says less than a look at the order has said.
-pub(super) async fn wait(shop: &Storefront, request: OrderRequested, time: Duration, earlier: bool) -> Standing {
+pub(super) async fn wait(
+    shop: &Storefront,
+    request: OrderRequested,
+    time: Duration,
+    earlier: bool,
+) -> Standing {
     if earlier && let Some(standing) = look(shop, &request, Instant::now() + PAUSE.1).await {
         return standing;
     }
@@ -54,7 +59,11 @@ pub(super) async fn wait(shop: &Storefront, request: OrderRequested, time: Durat
         }
     }
     let ended = until_stored(shop, &request, Instant::now() + time, stall).await;
-    let lagging = if ended == Err(Unstored::Lagging) { stall } else { Duration::ZERO };
+    let lagging = if ended == Err(Unstored::Lagging) {
+        stall
+    } else {
+        Duration::ZERO
+    };
     if let Err(error) = shop.gate.wait_end(who, lagging).await {
         tracing::warn!(order = %request.order, %error, "a place to wait is given back by its time only");
     }
@@ -112,14 +121,23 @@ async fn look(shop: &Storefront, request: &OrderRequested, until: Instant) -> Op
 /// How many records create has still to read before this order, where that is known.
 async fn behind(shop: &Storefront, request: &OrderRequested) -> Option<i64> {
     let reservation = shop.gate.reservation(request.order).await.ok()??;
-    let ResvState::Accepted { partition, offset, .. } = reservation.state else { return None };
+    let ResvState::Accepted {
+        partition, offset, ..
+    } = reservation.state
+    else {
+        return None;
+    };
     let progress = shop.store.progress(&shop.settings.topic).await.ok()?;
     Some(records_before(partition, offset, &progress))
 }
 
 /// Records of the partition from where create has come to up to `offset`. Negative where create has passed it.
 fn records_before(partition: i32, offset: i64, progress: &[Progress]) -> i64 {
-    offset - progress.iter().find(|p| p.partition == partition).map_or(0, |p| p.next_offset)
+    offset
+        - progress
+            .iter()
+            .find(|p| p.partition == partition)
+            .map_or(0, |p| p.next_offset)
 }
 
 /// Whether create moves on in the partition of an awaited order.
@@ -162,10 +180,19 @@ mod tests {
 
     #[test]
     fn records_before_an_order_are_those_of_its_partition() {
-        let at = |partition, next_offset| Progress { partition, incarnation: 1, next_offset, appended_ms: None };
+        let at = |partition, next_offset| Progress {
+            partition,
+            incarnation: 1,
+            next_offset,
+            appended_ms: None,
+        };
         let progress = [at(0, 100), at(1, 7)];
         assert_eq!(records_before(1, 10, &progress), 3);
         assert_eq!(records_before(0, 10, &progress), -90);
-        assert_eq!(records_before(2, 10, &progress), 10, "a partition of which nothing was read yet");
+        assert_eq!(
+            records_before(2, 10, &progress),
+            10,
+            "a partition of which nothing was read yet"
+        );
     }
 }

@@ -25,8 +25,14 @@ pub async fn discard(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, 
     let Asked { why } = call.json()?;
     let why = why.trim();
     if why.is_empty() || why.chars().count() > MAX_WHY || why.chars().any(char::is_control) {
-        let detail = format_args!("why: 1 to {MAX_WHY} characters on one line are expected").to_string();
-        return Err(Problem::new(422, "invalid_discard", "A record is discarded for a reason", detail));
+        let detail =
+            format_args!("why: 1 to {MAX_WHY} characters on one line are expected").to_string();
+        return Err(Problem::new(
+            422,
+            "invalid_discard",
+            "A record is discarded for a reason",
+            detail,
+        ));
     }
     match shop.store.discard(id, &user, why).await? {
         Discarded::Yes(record) => {

@@ -30,21 +30,33 @@ pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
     let topic = call.parameter("topic")?.map(checked_topic).transpose()?;
     let state = call.parsed::<ParkedState>("state")?;
-    let after = call.parsed::<Cursor<LIST>>("after")?.map(|Cursor(id)| ParkedId::new(id));
-    let after = after.transpose().map_err(|e| Problem::malformed(format_args!("query parameter after: {e}")))?;
+    let after = call
+        .parsed::<Cursor<LIST>>("after")?
+        .map(|Cursor(id)| ParkedId::new(id));
+    let after = after
+        .transpose()
+        .map_err(|e| Problem::malformed(format_args!("query parameter after: {e}")))?;
     // One more than is shown tells whether there is another page.
     let mut records = shop.store.parked(topic, state, after, limit + 1).await?;
     let more = records.len() > limit as usize;
     records.truncate(limit as usize);
-    let next = records.last().filter(|_| more).map(|record| Cursor::<LIST>(record.id.get()).to_string());
-    Ok(Reply::ok(json!({ "records": records.iter().map(view::record).collect::<Vec<_>>(), "after": next })))
+    let next = records
+        .last()
+        .filter(|_| more)
+        .map(|record| Cursor::<LIST>(record.id.get()).to_string());
+    Ok(Reply::ok(
+        json!({ "records": records.iter().map(view::record).collect::<Vec<_>>(), "after": next }),
+    ))
 }
 
 /// `GET /parked/{id}`: with key, value and history.
 pub async fn show(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("parked:read")?;
-    let found = shop.store.parked_record(parse(id)?, MAX_SHOWN_BYTES, SHOWN_ATTEMPTS).await?;
+    let found = shop
+        .store
+        .parked_record(parse(id)?, MAX_SHOWN_BYTES, SHOWN_ATTEMPTS)
+        .await?;
     Ok(Reply::ok(view::detail(&found.ok_or_else(|| missing(id))?)))
 }
 
@@ -53,12 +65,17 @@ fn parse(id: &str) -> Result<ParkedId, Problem> {
 }
 
 fn missing(id: impl std::fmt::Display) -> Problem {
-    Problem::not_found("no_such_record", format_args!("there is no parked record {id}"))
+    Problem::not_found(
+        "no_such_record",
+        format_args!("there is no parked record {id}"),
+    )
 }
 
 /// What Kafka allows as a topic's name.
 fn checked_topic(topic: &str) -> Result<&str, Problem> {
-    let allowed = topic.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    let allowed = topic
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
     if allowed && (1..=249).contains(&topic.len()) {
         Ok(topic)
     } else {

@@ -20,7 +20,8 @@ pub(super) fn record(record: &ParkedRecord) -> Value {
         "replay_under_way": record.busy,
     });
     if let Some(discard) = &record.discarded {
-        view["discarded"] = json!({ "by": discard.by, "why": discard.why, "at": time(discard.at_ms) });
+        view["discarded"] =
+            json!({ "by": discard.by, "why": discard.why, "at": time(discard.at_ms) });
     }
     view
 }
@@ -55,7 +56,9 @@ fn attempt(attempt: &ReplayAttempt) -> Value {
 /// `{"text": ...}` where the bytes are UTF-8, `{"base64": ...}` where they are not, null where there are none. `truncated` says that
 /// there are more than are shown.
 fn bytes(shown: Option<&[u8]>, whole: Option<u64>) -> Value {
-    let Some(shown) = shown else { return Value::Null };
+    let Some(shown) = shown else {
+        return Value::Null;
+    };
     let truncated = whole.is_some_and(|whole| whole > shown.len() as u64);
     let mut view = match std::str::from_utf8(shown) {
         Ok(text) => json!({ "text": text }),
@@ -85,10 +88,19 @@ mod tests {
         let shown = |given: &[u8], whole: u64| bytes(Some(given), Some(whole));
         assert_eq!(bytes(None, None), Value::Null);
         assert_eq!(shown(b"", 0), json!({ "text": "" }));
-        assert_eq!(shown("a\0\u{e4}".as_bytes(), 4), json!({ "text": "a\0\u{e4}" }));
+        assert_eq!(
+            shown("a\0\u{e4}".as_bytes(), 4),
+            json!({ "text": "a\0\u{e4}" })
+        );
         assert_eq!(shown(&[0xff, 0x00], 2), json!({ "base64": "/wA=" }));
         // Half a character at the end: of a text that was cut, or of no text at all.
-        assert_eq!(shown("a\u{e4}".as_bytes().split_at(2).0, 3), json!({ "text": "a", "truncated": true }));
-        assert_eq!(shown("a\u{e4}".as_bytes().split_at(2).0, 2), json!({ "base64": "YcM=" }));
+        assert_eq!(
+            shown("a\u{e4}".as_bytes().split_at(2).0, 3),
+            json!({ "text": "a", "truncated": true })
+        );
+        assert_eq!(
+            shown("a\u{e4}".as_bytes().split_at(2).0, 2),
+            json!({ "base64": "YcM=" })
+        );
     }
 }

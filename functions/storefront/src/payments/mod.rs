@@ -31,9 +31,17 @@ struct Notification {
 /// one side has made a mistake; its money is recorded all the same.
 pub async fn receive(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     believe(shop, call)?;
-    let Notification { reference, order, amount_cents } = call.json()?;
+    let Notification {
+        reference,
+        order,
+        amount_cents,
+    } = call.json()?;
     let reference = checked_reference(&reference)?.to_owned();
-    let payment = Payment { reference, order, amount: amount_cents };
+    let payment = Payment {
+        reference,
+        order,
+        amount: amount_cents,
+    };
     let paid = shop.store.pay(&payment).await?;
     let result = match paid.result {
         PaymentResult::Applied => "applied",
@@ -41,7 +49,11 @@ pub async fn receive(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
         PaymentResult::Unmatched => "unmatched",
         PaymentResult::ToRefund => "to_refund",
         PaymentResult::AmountDiffers => "amount_differs",
-        PaymentResult::ReferenceReused { new, first_order, first_amount } => {
+        PaymentResult::ReferenceReused {
+            new,
+            first_order,
+            first_amount,
+        } => {
             return Err(reused(shop, &payment, new, (first_order, first_amount)));
         }
     };
@@ -62,32 +74,55 @@ pub async fn receive(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
 fn believe(shop: &Storefront, call: &Call) -> Result<(), Problem> {
     let header = |name: &str| call.headers.get(name).ok().flatten();
     let (timestamp, signatures) = (header("x-payment-timestamp"), header("x-payment-signature"));
-    let keys: Vec<&[u8]> = shop.settings.webhook_secrets.iter().map(|secret| secret.expose().as_bytes()).collect();
+    let keys: Vec<&[u8]> = shop
+        .settings
+        .webhook_secrets
+        .iter()
+        .map(|secret| secret.expose().as_bytes())
+        .collect();
     let (now, tolerance) = (shop.clock.now_s(), shop.settings.webhook_tolerance);
     signature::check(&keys, timestamp, signatures, &call.body, now, tolerance).map_err(|why| {
         tracing::warn!(%why, "a payment notification was not believed");
-        Problem::new(401, "bad_signature", "The notification is not believed", "signature or timestamp do not hold")
+        Problem::new(
+            401,
+            "bad_signature",
+            "The notification is not believed",
+            "signature or timestamp do not hold",
+        )
     })
 }
 
 /// 1 to 128 characters without control characters.
 fn checked_reference(reference: &str) -> Result<&str, Problem> {
-    if reference.is_empty() || reference.chars().count() > 128 || reference.chars().any(char::is_control) {
-        return Err(Problem::malformed("reference must be 1 to 128 characters without control characters"));
+    if reference.is_empty()
+        || reference.chars().count() > 128
+        || reference.chars().any(char::is_control)
+    {
+        return Err(Problem::malformed(
+            "reference must be 1 to 128 characters without control characters",
+        ));
     }
     Ok(reference)
 }
 
 /// A second payment under one reference: recorded, and an operator is called for.
-fn reused(shop: &Storefront, payment: &Payment, new: bool, (first_order, first_amount): (OrderNumber, Cents)) -> Problem {
-    let (reference, order, amount_cents) = (&payment.reference, payment.order, payment.amount.get());
+fn reused(
+    shop: &Storefront,
+    payment: &Payment,
+    new: bool,
+    (first_order, first_amount): (OrderNumber, Cents),
+) -> Problem {
+    let (reference, order, amount_cents) =
+        (&payment.reference, payment.order, payment.amount.get());
     let first_amount_cents = first_amount.get();
     if new {
         tracing::error!(
             alarm = "payment_reference_reused", reference, %order, amount_cents, %first_order, first_amount_cents,
             "a payment came under the reference of another; it is to be refunded"
         );
-        MetricLine::new(&shop.settings.names).count("PaymentReferencesReused", 1).emit();
+        MetricLine::new(&shop.settings.names)
+            .count("PaymentReferencesReused", 1)
+            .emit();
     } else {
         tracing::warn!(reference, %order, amount_cents, %first_order, first_amount_cents, "that payment is recorded, to be refunded");
     }
@@ -95,9 +130,14 @@ fn reused(shop: &Storefront, payment: &Payment, new: bool, (first_order, first_a
         "reference {reference} stands for a payment of {first_amount_cents} cents for order {first_order}; this one is recorded \
          beside it, to be refunded"
     );
-    Problem::new(409, "payment_reference_reused", "The reference is another payment's", detail)
-        .with("result", "to_refund")
-        .with("order", order.to_string())
-        .with("first_order", first_order.to_string())
-        .with("first_amount_cents", first_amount_cents)
+    Problem::new(
+        409,
+        "payment_reference_reused",
+        "The reference is another payment's",
+        detail,
+    )
+    .with("result", "to_refund")
+    .with("order", order.to_string())
+    .with("first_order", first_order.to_string())
+    .with("first_amount_cents", first_amount_cents)
 }

@@ -23,16 +23,29 @@ pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     let filter = PaymentFilter {
         state: call.parsed::<PaymentState>("state")?,
         order: call.parsed::<OrderNumber>("order")?,
-        reference: call.parameter("reference")?.map(checked_reference).transpose()?.map(str::to_owned),
+        reference: call
+            .parameter("reference")?
+            .map(checked_reference)
+            .transpose()?
+            .map(str::to_owned),
     };
-    let after = call.parsed::<Cursor<LIST>>("after")?.map(|Cursor(id)| PaymentId::new(id));
-    let after = after.transpose().map_err(|e| Problem::malformed(format_args!("query parameter after: {e}")))?;
+    let after = call
+        .parsed::<Cursor<LIST>>("after")?
+        .map(|Cursor(id)| PaymentId::new(id));
+    let after = after
+        .transpose()
+        .map_err(|e| Problem::malformed(format_args!("query parameter after: {e}")))?;
     // One more than is shown tells whether there is another page.
     let mut payments = shop.store.payments(&filter, after, limit + 1).await?;
     let more = payments.len() > limit as usize;
     payments.truncate(limit as usize);
-    let next = payments.last().filter(|_| more).map(|payment| Cursor::<LIST>(payment.id.get()).to_string());
-    Ok(Reply::ok(json!({ "payments": payments.iter().map(view).collect::<Vec<_>>(), "after": next })))
+    let next = payments
+        .last()
+        .filter(|_| more)
+        .map(|payment| Cursor::<LIST>(payment.id.get()).to_string());
+    Ok(Reply::ok(
+        json!({ "payments": payments.iter().map(view).collect::<Vec<_>>(), "after": next }),
+    ))
 }
 
 #[derive(Deserialize)]
@@ -45,14 +58,20 @@ struct Asked {
 pub async fn refunded(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     call.claims.require_scope("payments:write")?;
-    let missing = || Problem::not_found("no_such_payment", format_args!("there is no payment {id}"));
+    let missing =
+        || Problem::not_found("no_such_payment", format_args!("there is no payment {id}"));
     let id: PaymentId = id.parse().map_err(|_| missing())?;
     let Asked { note } = call.json()?;
     let note = note.trim();
     if note.is_empty() || note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
         let detail =
             format_args!("note: 1 to {MAX_NOTE} characters on one line are expected, such as the refund's reference").to_string();
-        return Err(Problem::new(422, "invalid_refund", "A refund is recorded with a note", detail));
+        return Err(Problem::new(
+            422,
+            "invalid_refund",
+            "A refund is recorded with a note",
+            detail,
+        ));
     }
     match shop.store.refunded(id, &user, note).await? {
         Refunded::Yes(payment) => {
@@ -61,8 +80,15 @@ pub async fn refunded(shop: &Storefront, id: &str, call: &Call) -> Result<Reply,
         }
         Refunded::NotDue(payment) => {
             let state = payment.state.as_str();
-            let detail = format!("payment {id} is {state}; only to_refund and amount_differs are refunded");
-            Err(Problem::new(409, "not_to_refund", "The payment is not to be refunded", detail).with("state", state))
+            let detail =
+                format!("payment {id} is {state}; only to_refund and amount_differs are refunded");
+            Err(Problem::new(
+                409,
+                "not_to_refund",
+                "The payment is not to be refunded",
+                detail,
+            )
+            .with("state", state))
         }
         Refunded::Missing => Err(missing()),
     }
@@ -82,7 +108,8 @@ pub(crate) fn view(payment: &PaymentRow) -> Value {
         "order_amount_cents": payment.for_order.and_then(|(_, amount)| amount),
     });
     if let Some(refund) = &payment.refund {
-        view["refunded"] = json!({ "by": refund.by, "note": refund.note, "at": time(refund.at_ms) });
+        view["refunded"] =
+            json!({ "by": refund.by, "note": refund.note, "at": time(refund.at_ms) });
     }
     view
 }

@@ -59,7 +59,9 @@ fn read(header: &str) -> Option<Vec<Vec<u8>>> {
     let mut signatures = Vec::new();
     for (count, element) in header.split(',').enumerate() {
         let (scheme, value) = element.trim_matches([' ', '\t']).split_once('=')?;
-        let version = scheme.strip_prefix('v').filter(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit()))?;
+        let version = scheme
+            .strip_prefix('v')
+            .filter(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit()))?;
         if count == MAX_SIGNATURES || value.is_empty() {
             return None;
         }
@@ -72,11 +74,19 @@ fn read(header: &str) -> Option<Vec<Vec<u8>>> {
 
 /// The signature of a notification, as the provider makes it.
 pub fn sign(key: &[u8], timestamp: u64, body: &[u8]) -> String {
-    format!("v1={}", hex::encode(mac(key, &timestamp.to_string(), body).finalize().into_bytes()))
+    format!(
+        "v1={}",
+        hex::encode(
+            mac(key, &timestamp.to_string(), body)
+                .finalize()
+                .into_bytes()
+        )
+    )
 }
 
 fn mac(key: &[u8], timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+    let mut mac = Hmac::<Sha256>::new_from_slice(key)
+        .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
     mac.update(timestamp.as_bytes());
     mac.update(b".");
     mac.update(body);
@@ -93,7 +103,14 @@ mod tests {
     const TOLERANCE: Duration = Duration::from_secs(300);
 
     fn checked(timestamp: &str, signature: &str, body: &[u8], now: u64) -> Result<(), Forged> {
-        check(&[KEY], Some(timestamp), Some(signature), body, now, TOLERANCE)
+        check(
+            &[KEY],
+            Some(timestamp),
+            Some(signature),
+            body,
+            now,
+            TOLERANCE,
+        )
     }
 
     #[test]
@@ -102,26 +119,60 @@ mod tests {
         assert_eq!(checked("1000", &good, BODY, 1000), Ok(()));
         assert_eq!(checked("1001", &good, BODY, 1000), Err(Forged::Mismatch));
         assert_eq!(checked("1000", &good, b"{}", 1000), Err(Forged::Mismatch));
-        assert_eq!(checked("1000", &sign(b"another", 1000, BODY), BODY, 1000), Err(Forged::Mismatch));
-        assert_eq!(checked("1000", &good[..20], BODY, 1000), Err(Forged::Malformed));
+        assert_eq!(
+            checked("1000", &sign(b"another", 1000, BODY), BODY, 1000),
+            Err(Forged::Mismatch)
+        );
+        assert_eq!(
+            checked("1000", &good[..20], BODY, 1000),
+            Err(Forged::Malformed)
+        );
         assert_eq!(checked("1000", "v1=00", BODY, 1000), Err(Forged::Mismatch));
-        assert_eq!(checked("1000", good.trim_start_matches("v1="), BODY, 1000), Err(Forged::Malformed));
-        assert_eq!(check(&[KEY], None, Some(&good), BODY, 1000, TOLERANCE), Err(Forged::Malformed));
+        assert_eq!(
+            checked("1000", good.trim_start_matches("v1="), BODY, 1000),
+            Err(Forged::Malformed)
+        );
+        assert_eq!(
+            check(&[KEY], None, Some(&good), BODY, 1000, TOLERANCE),
+            Err(Forged::Malformed)
+        );
     }
 
     #[test]
     fn one_signature_by_one_key_is_enough() {
         let (good, next) = (sign(KEY, 1000, BODY), sign(NEXT, 1000, BODY));
         let forged = sign(b"another", 1000, BODY);
-        for header in
-            [format!("{good},{forged}"), format!("{forged},{good}"), format!("{forged}, {good}"), format!("v0=abc,{good},v2=xyz")]
-        {
+        for header in [
+            format!("{good},{forged}"),
+            format!("{forged},{good}"),
+            format!("{forged}, {good}"),
+            format!("v0=abc,{good},v2=xyz"),
+        ] {
             assert_eq!(checked("1000", &header, BODY, 1000), Ok(()), "{header}");
         }
-        let both = |header: &str| check(&[KEY, NEXT], Some("1000"), Some(header), BODY, 1000, TOLERANCE);
-        assert_eq!((both(&good), both(&next), both(&format!("{forged},{next}"))), (Ok(()), Ok(()), Ok(())));
-        assert_eq!((both(&forged), both(&format!("{forged},{forged}"))), (Err(Forged::Mismatch), Err(Forged::Mismatch)));
-        assert_eq!(checked("1000", &next, BODY, 1000), Err(Forged::Mismatch), "a key that is not known yet");
+        let both = |header: &str| {
+            check(
+                &[KEY, NEXT],
+                Some("1000"),
+                Some(header),
+                BODY,
+                1000,
+                TOLERANCE,
+            )
+        };
+        assert_eq!(
+            (both(&good), both(&next), both(&format!("{forged},{next}"))),
+            (Ok(()), Ok(()), Ok(()))
+        );
+        assert_eq!(
+            (both(&forged), both(&format!("{forged},{forged}"))),
+            (Err(Forged::Mismatch), Err(Forged::Mismatch))
+        );
+        assert_eq!(
+            checked("1000", &next, BODY, 1000),
+            Err(Forged::Mismatch),
+            "a key that is not known yet"
+        );
     }
 
     #[test]
@@ -141,14 +192,23 @@ mod tests {
             "v2=abc",
             &many,
         ] {
-            assert_eq!(checked("1000", header, BODY, 1000), Err(Forged::Malformed), "{header}");
+            assert_eq!(
+                checked("1000", header, BODY, 1000),
+                Err(Forged::Malformed),
+                "{header}"
+            );
         }
     }
 
     #[test]
     fn the_tolerance_holds_both_ways_to_the_second() {
         let good = sign(KEY, 1000, BODY);
-        for (now, expected) in [(1300, Ok(())), (700, Ok(())), (1301, Err(Forged::Stale)), (699, Err(Forged::Stale))] {
+        for (now, expected) in [
+            (1300, Ok(())),
+            (700, Ok(())),
+            (1301, Err(Forged::Stale)),
+            (699, Err(Forged::Stale)),
+        ] {
             assert_eq!(checked("1000", &good, BODY, now), expected, "{now}");
         }
     }

@@ -17,16 +17,26 @@ use crate::storefront::Storefront;
 
 /// A program by the text of its id, as memory, the shared cache or Postgres has it: never older than what this process has heard of.
 pub async fn find(shop: &Storefront, id: &str) -> Result<Arc<Program>, Problem> {
-    shop.programs.find(id_of(id)?).await?.ok_or_else(|| missing(id))
+    shop.programs
+        .find(id_of(id)?)
+        .await?
+        .ok_or_else(|| missing(id))
 }
 
 /// The same for a buyer who was shown this version: where the caches have an older one, Postgres is asked.
-pub async fn find_at_least(shop: &Storefront, id: &str, shown: Option<ProgramVersion>) -> Result<Arc<Program>, Problem> {
+pub async fn find_at_least(
+    shop: &Storefront,
+    id: &str,
+    shown: Option<ProgramVersion>,
+) -> Result<Arc<Program>, Problem> {
     let program = find(shop, id).await?;
     if shown.is_none_or(|shown| shown <= program.version) {
         return Ok(program);
     }
-    shop.programs.find_true(program.id).await?.ok_or_else(|| missing(id))
+    shop.programs
+        .find_true(program.id)
+        .await?
+        .ok_or_else(|| missing(id))
 }
 
 /// A text that is no id is the id of no program.
@@ -60,13 +70,35 @@ struct WantedCategory {
 pub async fn create(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("programs:write")?;
-    let Wanted { title, categories, pay_window_seconds, user_limit } = call.json()?;
+    let Wanted {
+        title,
+        categories,
+        pay_window_seconds,
+        user_limit,
+    } = call.json()?;
     let default_window = i64::try_from(shop.settings.windows.pay_ms).unwrap_or(i64::MAX);
     let pay_window_ms = pay_window_seconds.map_or(default_window, |s| s.saturating_mul(1000));
-    let category = |c: WantedCategory| NewCategory { name: c.name, rows: c.rows, row_len: c.seats_per_row, price: c.price_cents };
+    let category = |c: WantedCategory| NewCategory {
+        name: c.name,
+        rows: c.rows,
+        row_len: c.seats_per_row,
+        price: c.price_cents,
+    };
     let categories = categories.into_iter().map(category).collect();
-    let new = NewProgram::new(title, categories, pay_window_ms, user_limit.unwrap_or(shop.settings.user_limit))
-        .map_err(|e| Problem::new(422, "invalid_program", "The program cannot be created as it is", e))?;
+    let new = NewProgram::new(
+        title,
+        categories,
+        pay_window_ms,
+        user_limit.unwrap_or(shop.settings.user_limit),
+    )
+    .map_err(|e| {
+        Problem::new(
+            422,
+            "invalid_program",
+            "The program cannot be created as it is",
+            e,
+        )
+    })?;
     let program = shop.store.identify_program(new, None).await?;
     let claimed = rebuild::claim_new(shop, &program).await;
     shop.store.add_program(&program).await?;
@@ -77,7 +109,11 @@ pub async fn create(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     {
         tracing::warn!(program = %program.id, why = problem.detail, "the new program is not in the gate yet");
     }
-    Ok(Reply::at(201, format!("/programs/{}", program.id), view(&program, None)))
+    Ok(Reply::at(
+        201,
+        format!("/programs/{}", program.id),
+        view(&program, None),
+    ))
 }
 
 /// `GET /programs/{id}`. While the gate is away or loading, free seats are unknown (`null`), the rest is answered.
@@ -103,7 +139,10 @@ pub async fn get(shop: &Storefront, id: &str) -> Result<Reply, Problem> {
 }
 
 /// What is free, if the gate is open.
-async fn availability(shop: &Storefront, program: &Program) -> Result<Option<Availability>, GateError> {
+async fn availability(
+    shop: &Storefront,
+    program: &Program,
+) -> Result<Option<Availability>, GateError> {
     let availability = shop.gate.availability(ProgramRef::from(program)).await?;
     Ok(availability.filter(|a| a.state == InstallState::Open))
 }
@@ -112,14 +151,26 @@ async fn availability(shop: &Storefront, program: &Program) -> Result<Option<Ava
 pub async fn seats(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
     let program = find(shop, id).await?;
     let no = call.number("category", 0, 99)?.unwrap_or(0);
-    let category = CategoryNo::new(no as u16).ok().and_then(|no| program.category(no));
-    let category =
-        category.ok_or_else(|| Problem::not_found("no_such_category", format_args!("the program has no category {no}")))?;
+    let category = CategoryNo::new(no as u16)
+        .ok()
+        .and_then(|no| program.category(no));
+    let category = category.ok_or_else(|| {
+        Problem::not_found(
+            "no_such_category",
+            format_args!("the program has no category {no}"),
+        )
+    })?;
     let at = ProgramRef::from(&*program);
-    if shop.gate.install_state(at).await? != InstallState::Open && rebuild::carry_on(shop, &program).await? == Progress::Loading {
+    if shop.gate.install_state(at).await? != InstallState::Open
+        && rebuild::carry_on(shop, &program).await? == Progress::Loading
+    {
         return Err(Problem::loading());
     }
-    let rows = shop.gate.seat_map(at, category).await?.ok_or_else(Problem::loading)?;
+    let rows = shop
+        .gate
+        .seat_map(at, category)
+        .await?
+        .ok_or_else(Problem::loading)?;
     Ok(Reply::ok(json!({
         "category": category.no,
         "first_seat": category.layout.first(),
@@ -137,7 +188,11 @@ const fn shown(seat: u8) -> char {
 }
 
 fn view(program: &Program, availability: Option<&Availability>) -> Value {
-    let free = |c: &Category| availability.and_then(|a| a.free.iter().find(|(no, _)| *no == c.no)).map(|(_, free)| *free);
+    let free = |c: &Category| {
+        availability
+            .and_then(|a| a.free.iter().find(|(no, _)| *no == c.no))
+            .map(|(_, free)| *free)
+    };
     let category = |c: &Category| {
         json!({
             "no": c.no, "name": c.name, "price_cents": c.price, "first_seat": c.layout.first(),

@@ -34,13 +34,24 @@ pub struct OwnBarriers(Mutex<Barriers>);
 impl OwnBarriers {
     /// Those that Kafka keeps.
     fn kept(&self, logs: &Logs) -> Barriers {
-        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        own.0.retain(|partition, BarrierPlace(behind, _)| logs.get(partition).is_some_and(|log| log.contains(&(*behind - 1))));
+        let mut own = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        own.0.retain(|partition, BarrierPlace(behind, _)| {
+            logs.get(partition)
+                .is_some_and(|log| log.contains(&(*behind - 1)))
+        });
         own
     }
 
     fn note(&self, appended: &Barriers) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.extend(&appended.0);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+            .extend(&appended.0);
     }
 }
 
@@ -54,7 +65,10 @@ pub(super) async fn append_barriers(shop: &Storefront) -> Result<Barriers, Probl
 pub(super) async fn create_has_passed(shop: &Storefront, barriers: &str) -> Result<bool, Problem> {
     let kept = Barriers::read(barriers);
     if kept.is_none() {
-        tracing::error!(barriers, "the gate holds barriers that cannot be read; new ones replace them");
+        tracing::error!(
+            barriers,
+            "the gate holds barriers that cannot be read; new ones replace them"
+        );
     }
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -71,7 +85,11 @@ pub(super) async fn create_has_passed(shop: &Storefront, barriers: &str) -> Resu
 
 /// Whether order-create has passed, in each partition, the header's barrier or this process' own one. Appends one where it has passed
 /// neither and Kafka keeps none.
-async fn has_passed_own(shop: &Storefront, header: Option<&Barriers>, progress: &[Progress]) -> Result<bool, Problem> {
+async fn has_passed_own(
+    shop: &Storefront,
+    header: Option<&Barriers>,
+    progress: &[Progress],
+) -> Result<bool, Problem> {
     // A partition that is not among them is gone, and whatever it held.
     let logs = logs(shop).await?;
     let own = shop.barriers.kept(&logs);
@@ -79,8 +97,15 @@ async fn has_passed_own(shop: &Storefront, header: Option<&Barriers>, progress: 
         header.is_some_and(|header| header.is_passed(partition, progress))
             || own.0.contains_key(&partition) && own.is_passed(partition, progress)
     };
-    let behind: Vec<i32> = logs.into_keys().filter(|partition| !passed(*partition)).collect();
-    let missing: Vec<i32> = behind.iter().copied().filter(|partition| !own.0.contains_key(partition)).collect();
+    let behind: Vec<i32> = logs
+        .into_keys()
+        .filter(|partition| !passed(*partition))
+        .collect();
+    let missing: Vec<i32> = behind
+        .iter()
+        .copied()
+        .filter(|partition| !own.0.contains_key(partition))
+        .collect();
     append(shop, missing).await?;
     Ok(behind.is_empty())
 }
@@ -90,16 +115,32 @@ async fn append(shop: &Storefront, partitions: Vec<i32>) -> Result<Barriers, Pro
     let mut deliveries = JoinSet::new();
     for partition in partitions {
         let (publisher, barrier) = (shop.publisher.clone(), Barrier::new(shop.clock.nonce()));
-        deliveries.spawn(async move { (partition, publisher.append_barrier(partition, &barrier).await) });
+        deliveries.spawn(async move {
+            (
+                partition,
+                publisher.append_barrier(partition, &barrier).await,
+            )
+        });
     }
     let mut appended = BTreeMap::new();
     while let Some(delivery) = deliveries.join_next().await {
         match delivery {
-            Ok((partition, Published::Acknowledged { offset, appended_ms, .. })) => {
+            Ok((
+                partition,
+                Published::Acknowledged {
+                    offset,
+                    appended_ms,
+                    ..
+                },
+            )) => {
                 appended.insert(partition, BarrierPlace(offset + 1, appended_ms));
             }
             Ok((partition, Published::Refused(why) | Published::Unknown(why))) => {
-                tracing::error!(partition, why, "no barrier could be appended; the gate stays closed");
+                tracing::error!(
+                    partition,
+                    why,
+                    "no barrier could be appended; the gate stays closed"
+                );
                 return Err(brokers_needed());
             }
             Err(error) => {
@@ -115,11 +156,16 @@ async fn append(shop: &Storefront, partitions: Vec<i32>) -> Result<Barriers, Pro
 
 async fn logs(shop: &Storefront) -> Result<Logs, Problem> {
     shop.publisher.logs().await.map_err(|error| {
-        tracing::error!(error, "the brokers do not say how far the orders' topic reaches; the gate stays closed");
+        tracing::error!(
+            error,
+            "the brokers do not say how far the orders' topic reaches; the gate stays closed"
+        );
         brokers_needed()
     })
 }
 
 fn brokers_needed() -> Problem {
-    Problem::unavailable("the program's seats have to be loaded, and that needs the brokers; try again")
+    Problem::unavailable(
+        "the program's seats have to be loaded, and that needs the brokers; try again",
+    )
 }

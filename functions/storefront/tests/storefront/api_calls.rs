@@ -10,18 +10,27 @@ use storefront::identity::Claims;
 
 use crate::support::{Scripted, call, open_with, problem};
 
-const CAPS: Caps = Caps { routes: 10, clients: 10 };
+const CAPS: Caps = Caps {
+    routes: 10,
+    clients: 10,
+};
 
 /// As an operator asks.
 fn ask(path: &str) -> Call {
     let mut call = call("GET", path, Some("operator"), None);
-    call.claims =
-        Claims::new([("sub", "operator"), ("scope", "api-calls:read")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+    call.claims = Claims::new(
+        [("sub", "operator"), ("scope", "api-calls:read")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into(),
+    );
     call
 }
 
 async fn answer(shop: &Storefront, path: &str) -> Value {
-    shop.serve(&ask(path)).await.unwrap_or_else(|e| panic!("{path}: {e:?}")).body
+    shop.serve(&ask(path))
+        .await
+        .unwrap_or_else(|e| panic!("{path}: {e:?}"))
+        .body
 }
 
 /// Plays the collector: ten calls, one a second from 18:00:00 on, every other one a failure.
@@ -60,7 +69,10 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
     let shop = open_with(Scripted::new([])).await;
     collected(&shop).await;
     let all = answer(&shop, &format!("/api-calls?{PERIOD}")).await;
-    assert_eq!((all["calls"].as_array().map(Vec::len), &all["after"]), (Some(10), &Value::Null));
+    assert_eq!(
+        (all["calls"].as_array().map(Vec::len), &all["after"]),
+        (Some(10), &Value::Null)
+    );
     assert_eq!(
         all["calls"][0],
         json!({
@@ -71,15 +83,38 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
     );
     let (mut urls, mut after) = (Vec::new(), String::new());
     loop {
-        let page = answer(&shop, &format!("/api-calls?{PERIOD}&status=4xx&limit=2{after}")).await;
-        urls.extend(page["calls"].as_array().expect("a list").iter().map(|call| call["url"].clone()));
-        let Some(next) = page["after"].as_str() else { break };
+        let page = answer(
+            &shop,
+            &format!("/api-calls?{PERIOD}&status=4xx&limit=2{after}"),
+        )
+        .await;
+        urls.extend(
+            page["calls"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|call| call["url"].clone()),
+        );
+        let Some(next) = page["after"].as_str() else {
+            break;
+        };
         after = format!("&after={next}");
     }
-    assert_eq!(urls, ["/orders/9?x=1", "/orders/7?x=1", "/orders/5?x=1", "/orders/3?x=1", "/orders/1?x=1"]);
+    assert_eq!(
+        urls,
+        [
+            "/orders/9?x=1",
+            "/orders/7?x=1",
+            "/orders/5?x=1",
+            "/orders/3?x=1",
+            "/orders/1?x=1"
+        ]
+    );
     // A page without the period of the first would be one of another hour.
     assert!(!after.is_empty());
-    let without = shop.serve(&ask(&format!("/api-calls?status=4xx&limit=2{after}"))).await;
+    let without = shop
+        .serve(&ask(&format!("/api-calls?status=4xx&limit=2{after}")))
+        .await;
     assert_eq!(problem(without), (400, "malformed_request"));
     for (condition, found) in [
         ("ip=192.0.2.7", 10),
@@ -92,7 +127,11 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
         ("user=bob", 0),
     ] {
         let page = answer(&shop, &format!("/api-calls?{PERIOD}&{condition}")).await;
-        assert_eq!(page["calls"].as_array().map(Vec::len), Some(found), "{condition}");
+        assert_eq!(
+            page["calls"].as_array().map(Vec::len),
+            Some(found),
+            "{condition}"
+        );
     }
 }
 
@@ -103,17 +142,38 @@ async fn statistics_add_up_to_the_total_however_they_are_grouped() {
     let total = json!({"calls": 10, "mean_us": 5_500, "max_us": 10_000, "p50_us": 5_000, "p95_us": 10_000, "p99_us": 10_000});
     let sums = answer(&shop, &format!("/api-calls/statistics?{PERIOD}")).await;
     assert_eq!((&sums["total"], sums.get("groups")), (&total, None));
-    assert_eq!((&sums["from"], &sums["to"]), (&json!("2026-11-22T18:00:00Z"), &json!("2026-11-22T18:01:00Z")));
-    let by = answer(&shop, &format!("/api-calls/statistics?{PERIOD}&by=status,minute,route,client")).await;
+    assert_eq!(
+        (&sums["from"], &sums["to"]),
+        (
+            &json!("2026-11-22T18:00:00Z"),
+            &json!("2026-11-22T18:01:00Z")
+        )
+    );
+    let by = answer(
+        &shop,
+        &format!("/api-calls/statistics?{PERIOD}&by=status,minute,route,client"),
+    )
+    .await;
     assert_eq!(by["total"], total);
-    let groups: Vec<_> =
-        by["groups"].as_array().expect("a list").iter().map(|g| (g["status"].clone(), g["calls"].clone())).collect();
+    let groups: Vec<_> = by["groups"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|g| (g["status"].clone(), g["calls"].clone()))
+        .collect();
     assert_eq!(groups, [(json!(200), json!(5)), (json!(404), json!(5))]);
     assert_eq!(by["groups"][0]["minute"], "2026-11-22T18:00:00Z");
     assert_eq!(by["groups"][0]["route"], "GET /orders/{number}");
     // Part of a minute is the whole of it.
-    let part = answer(&shop, "/api-calls/statistics?from=2026-11-22T18:00:07Z&to=2026-11-22T18:00:08Z&status=404").await;
-    assert_eq!((&part["total"]["calls"], &part["from"]), (&json!(5), &json!("2026-11-22T18:00:00Z")));
+    let part = answer(
+        &shop,
+        "/api-calls/statistics?from=2026-11-22T18:00:07Z&to=2026-11-22T18:00:08Z&status=404",
+    )
+    .await;
+    assert_eq!(
+        (&part["total"]["calls"], &part["from"]),
+        (&json!(5), &json!("2026-11-22T18:00:00Z"))
+    );
     let none = answer(&shop, "/api-calls/statistics").await;
     assert_eq!(none["total"]["calls"], 0);
 }
@@ -122,8 +182,14 @@ async fn statistics_add_up_to_the_total_however_they_are_grouped() {
 async fn only_operators_look_and_a_bad_question_is_told_what_is_wrong() {
     let shop = open_with(Scripted::new([])).await;
     for path in ["/api-calls", "/api-calls/statistics"] {
-        assert_eq!(problem(shop.serve(&call("GET", path, None, None)).await), (401, "unauthorized"));
-        assert_eq!(problem(shop.serve(&call("GET", path, Some("promoter"), None)).await), (403, "forbidden"));
+        assert_eq!(
+            problem(shop.serve(&call("GET", path, None, None)).await),
+            (401, "unauthorized")
+        );
+        assert_eq!(
+            problem(shop.serve(&call("GET", path, Some("promoter"), None)).await),
+            (403, "forbidden")
+        );
         for bad in [
             "from=soon",
             "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
@@ -135,10 +201,37 @@ async fn only_operators_look_and_a_bad_question_is_told_what_is_wrong() {
             assert_eq!(problem(refused), (400, "malformed_request"), "{path} {bad}");
         }
     }
-    for bad in ["limit=0", "limit=1001", "after=0", "client=curl", "by=status", "ip=somewhere", "url=*"] {
-        assert_eq!(problem(shop.serve(&ask(&format!("/api-calls?{bad}"))).await), (400, "malformed_request"), "{bad}");
+    for bad in [
+        "limit=0",
+        "limit=1001",
+        "after=0",
+        "client=curl",
+        "by=status",
+        "ip=somewhere",
+        "url=*",
+    ] {
+        assert_eq!(
+            problem(shop.serve(&ask(&format!("/api-calls?{bad}"))).await),
+            (400, "malformed_request"),
+            "{bad}"
+        );
     }
-    for bad in ["by=weather", "client=Chrome", "user=alice", "ip=192.0.2.7", "url=/orders", "limit=1", "after=x"] {
-        assert_eq!(problem(shop.serve(&ask(&format!("/api-calls/statistics?{bad}"))).await), (400, "malformed_request"), "{bad}");
+    for bad in [
+        "by=weather",
+        "client=Chrome",
+        "user=alice",
+        "ip=192.0.2.7",
+        "url=/orders",
+        "limit=1",
+        "after=x",
+    ] {
+        assert_eq!(
+            problem(
+                shop.serve(&ask(&format!("/api-calls/statistics?{bad}")))
+                    .await
+            ),
+            (400, "malformed_request"),
+            "{bad}"
+        );
     }
 }

@@ -32,7 +32,13 @@ async fn abort_a_transaction(shop: &Storefront) {
         producer.init_transactions(TIME).expect("Kafka runs");
         producer.begin_transaction().expect("begun");
         for partition in 0..2 {
-            producer.send(BaseRecord::<(), str>::to(&topic).partition(partition).payload("aborted")).expect("queued");
+            producer
+                .send(
+                    BaseRecord::<(), str>::to(&topic)
+                        .partition(partition)
+                        .payload("aborted"),
+                )
+                .expect("queued");
         }
         producer.flush(TIME).expect("sent");
         producer.abort_transaction(TIME).expect("aborted");
@@ -42,18 +48,34 @@ async fn abort_a_transaction(shop: &Storefront) {
 
 /// Deletes every record of both partitions, as retention does.
 async fn delete_records(shop: &Storefront) {
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", &shop.settings.brokers).create().expect("an admin client");
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", &shop.settings.brokers)
+        .create()
+        .expect("an admin client");
     let mut all = TopicPartitionList::new();
     for partition in 0..2 {
-        all.add_partition_offset(&shop.settings.topic, partition, Offset::End).expect("an offset");
+        all.add_partition_offset(&shop.settings.topic, partition, Offset::End)
+            .expect("an offset");
     }
-    let deleted = admin.delete_records(&all, &AdminOptions::new().operation_timeout(Some(TIME))).await.expect("Kafka runs");
-    assert!(deleted.elements().iter().all(|partition| partition.error().is_ok()), "{deleted:?}");
+    let deleted = admin
+        .delete_records(&all, &AdminOptions::new().operation_timeout(Some(TIME)))
+        .await
+        .expect("Kafka runs");
+    assert!(
+        deleted
+            .elements()
+            .iter()
+            .all(|partition| partition.error().is_ok()),
+        "{deleted:?}"
+    );
 }
 
 async fn is_stored(shop: &Storefront, order: OrderNumber) -> bool {
-    shop.store.order(order).await.expect("Postgres runs").is_some()
+    shop.store
+        .order(order)
+        .await
+        .expect("Postgres runs")
+        .is_some()
 }
 
 #[tokio::test]
@@ -63,7 +85,10 @@ async fn markers_at_the_end_do_not_keep_the_gate_closed() {
     let order = shop.serve(&two(&id, "alice")).await.expect("accepted").body["order"].clone();
     let order = order.as_str().expect("a number").parse().expect("a number");
     let _create = Create::start(&shop);
-    until("the order is stored", async || is_stored(&shop, order).await).await;
+    until("the order is stored", async || {
+        is_stored(&shop, order).await
+    })
+    .await;
     abort_a_transaction(&shop).await;
     lose(&shop).await;
     assert_eq!(order_when_open(&shop, &id, "bob").await, json!([2, 3]));
@@ -86,7 +111,10 @@ async fn a_deleted_barrier_is_replaced() {
     let id = program(&shop).await;
     shop.serve(&two(&id, "alice")).await.expect("accepted");
     lose(&shop).await;
-    assert_eq!(problem(shop.serve(&two(&id, "bob")).await), (503, "loading"));
+    assert_eq!(
+        problem(shop.serve(&two(&id, "bob")).await),
+        (503, "loading")
+    );
     delete_records(&shop).await;
     let _create = Create::start(&shop);
     assert_eq!(order_when_open(&shop, &id, "bob").await, json!([0, 1]));
@@ -98,17 +126,46 @@ async fn a_requested_barrier_proves_that_create_has_passed() {
     let id = program(&shop).await;
     let order = shop.serve(&two(&id, "alice")).await.expect("accepted").body["order"].clone();
     let order: OrderNumber = order.as_str().expect("a number").parse().expect("a number");
-    let reservation = shop.gate.reservation(order).await.expect("Redis runs").expect("accepted");
-    let ResvState::Accepted { partition, .. } = reservation.state else { panic!("{reservation:?}") };
+    let reservation = shop
+        .gate
+        .reservation(order)
+        .await
+        .expect("Redis runs")
+        .expect("accepted");
+    let ResvState::Accepted { partition, .. } = reservation.state else {
+        panic!("{reservation:?}")
+    };
     delete_records(&shop).await;
     // The closer finds it accepted when payment is due.
-    let wait = BarrierWait { number: order, nonce: reservation.nonce, partition };
-    shop.store.request_barriers(&shop.settings.topic, &[wait]).await.expect("Postgres runs");
-    let append = async || append_requested(&shop.store, &shop.publisher, &shop.settings.topic, shop.clock.nonce()).await;
+    let wait = BarrierWait {
+        number: order,
+        nonce: reservation.nonce,
+        partition,
+    };
+    shop.store
+        .request_barriers(&shop.settings.topic, &[wait])
+        .await
+        .expect("Postgres runs");
+    let append = async || {
+        append_requested(
+            &shop.store,
+            &shop.publisher,
+            &shop.settings.topic,
+            shop.clock.nonce(),
+        )
+        .await
+    };
     assert_eq!(append().await, Ok(1));
     assert_eq!(append().await, Ok(0), "one is on its way");
     let _create = Create::start(&shop);
-    let is_behind = async || !shop.store.behind_barriers(&[order]).await.expect("Postgres runs").is_empty();
+    let is_behind = async || {
+        !shop
+            .store
+            .behind_barriers(&[order])
+            .await
+            .expect("Postgres runs")
+            .is_empty()
+    };
     until("the barrier is passed", is_behind).await;
     assert!(!is_stored(&shop, order).await);
 }
@@ -117,11 +174,31 @@ async fn a_requested_barrier_proves_that_create_has_passed() {
 async fn a_partition_that_is_gone_holds_nothing() {
     let shop = open().await;
     let order = OrderNumber::new(1 << 40).expect("valid");
-    let wait = BarrierWait { number: order, nonce: shop.clock.nonce(), partition: 7 };
-    shop.store.request_barriers(&shop.settings.topic, &[wait]).await.expect("Postgres runs");
-    let appended = append_requested(&shop.store, &shop.publisher, &shop.settings.topic, shop.clock.nonce()).await;
+    let wait = BarrierWait {
+        number: order,
+        nonce: shop.clock.nonce(),
+        partition: 7,
+    };
+    shop.store
+        .request_barriers(&shop.settings.topic, &[wait])
+        .await
+        .expect("Postgres runs");
+    let appended = append_requested(
+        &shop.store,
+        &shop.publisher,
+        &shop.settings.topic,
+        shop.clock.nonce(),
+    )
+    .await;
     assert_eq!(appended, Ok(0));
-    assert_eq!(shop.store.behind_barriers(&[order]).await.expect("Postgres runs").len(), 1);
+    assert_eq!(
+        shop.store
+            .behind_barriers(&[order])
+            .await
+            .expect("Postgres runs")
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -130,9 +207,18 @@ async fn while_create_stands_still_barriers_do_not_pile_up() {
     let id = program(&shop).await;
     lose(&shop).await;
     for _ in 0..4 {
-        assert_eq!(problem(shop.serve(&two(&id, "bob")).await), (503, "loading"));
+        assert_eq!(
+            problem(shop.serve(&two(&id, "bob")).await),
+            (503, "loading")
+        );
     }
-    shop.serve(&call("GET", &format!("/programs/{id}"), None, None)).await.expect("answered without free seats");
+    shop.serve(&call("GET", &format!("/programs/{id}"), None, None))
+        .await
+        .expect("answered without free seats");
     let logs = shop.publisher.logs().await.expect("Kafka runs");
-    assert_eq!(logs.values().map(|log| log.end).sum::<i64>(), 2, "one for each partition");
+    assert_eq!(
+        logs.values().map(|log| log.end).sum::<i64>(),
+        2,
+        "one for each partition"
+    );
 }

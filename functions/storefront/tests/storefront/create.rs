@@ -24,14 +24,17 @@ impl Create {
             .expect("a consumer");
         let mut partitions = TopicPartitionList::new();
         for partition in 0..2 {
-            partitions.add_partition_offset(&topic, partition, Offset::Beginning).expect("an offset");
+            partitions
+                .add_partition_offset(&topic, partition, Offset::Beginning)
+                .expect("an offset");
         }
         consumer.assign(&partitions).expect("assigned");
         Self(tokio::spawn(async move {
             loop {
                 let record = consumer.recv().await.expect("Kafka runs");
                 let value = record.payload();
-                let message = serde_json::from_slice(value.unwrap_or_default()).map_err(Reason::new);
+                let message =
+                    serde_json::from_slice(value.unwrap_or_default()).map_err(Reason::new);
                 let arrival = Arrival {
                     topic: record.topic(),
                     partition: record.partition(),
@@ -41,7 +44,9 @@ impl Create {
                     value,
                     message,
                 };
-                let batch = store.store_orders(std::slice::from_ref(&arrival), 1_000).await;
+                let batch = store
+                    .store_orders(std::slice::from_ref(&arrival), 1_000)
+                    .await;
                 assert_eq!(batch.unfinished, None);
             }
         }))

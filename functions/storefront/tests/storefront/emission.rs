@@ -16,7 +16,13 @@ use storefront::emission::Counts;
 use crate::support::{Scripted, create_topic_of, free, open_with_settings, program, settings, two};
 
 /// A request as the gateway sends it.
-fn request(method: &str, path: &str, query: &str, sub: Option<&str>, body: Option<&Value>) -> Request {
+fn request(
+    method: &str,
+    path: &str,
+    query: &str,
+    sub: Option<&str>,
+    body: Option<&Value>,
+) -> Request {
     let authorizer = sub.map(|sub| json!({"jwt": {"claims": {"sub": sub}, "scopes": null}}));
     let event = json!({
         "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": query,
@@ -44,14 +50,18 @@ fn calls(shop: &Storefront, wanted: usize) -> Vec<ApiCall> {
         .expect("a consumer");
     let mut partitions = TopicPartitionList::new();
     for partition in 0..2 {
-        partitions.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
+        partitions
+            .add_partition_offset(topic, partition, Offset::Beginning)
+            .expect("an offset");
     }
     consumer.assign(&partitions).expect("assigned");
     let mut calls = Vec::new();
     for _ in 0..300 {
         if let Some(message) = consumer.poll(Duration::from_millis(100)) {
             let message = message.expect("Kafka runs");
-            calls.push(serde_json::from_slice(message.payload().expect("a value")).expect("a valid call"));
+            calls.push(
+                serde_json::from_slice(message.payload().expect("a value")).expect("a valid call"),
+            );
         }
         if calls.len() >= wanted {
             break;
@@ -62,16 +72,25 @@ fn calls(shop: &Storefront, wanted: usize) -> Vec<ApiCall> {
 
 #[tokio::test]
 async fn every_request_leaves_one_call_whatever_its_answer() {
-    let settings =
-        settings(&[("API_CALLS_ENABLED", "true"), ("API_CALL_FLUSH_MS", "5000"), ("AWS_LAMBDA_LOG_STREAM_NAME", "log/7")]);
+    let settings = settings(&[
+        ("API_CALLS_ENABLED", "true"),
+        ("API_CALL_FLUSH_MS", "5000"),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "log/7"),
+    ]);
     create_topic_of(&settings, &settings.calls.topic).await;
     let shop = open_with_settings(settings, Scripted::new([])).await;
     let id = program(&shop).await; // past the gateway: no call
     let order = json!({"category": 0, "count": 2});
     let path = format!("/programs/{id}/orders");
     for (request, status) in [
-        (request("GET", &format!("/programs/{id}"), "", None, None), 200),
-        (request("POST", &path, "wait=0", Some("alice"), Some(&order)), 202),
+        (
+            request("GET", &format!("/programs/{id}"), "", None, None),
+            200,
+        ),
+        (
+            request("POST", &path, "wait=0", Some("alice"), Some(&order)),
+            202,
+        ),
         (request("POST", &path, "", None, Some(&order)), 401),
         (request("GET", "/orders/17", "", Some("alice"), None), 404),
         (request("GET", "/nowhere/x%20y", "", None, None), 404),
@@ -80,8 +99,14 @@ async fn every_request_leaves_one_call_whatever_its_answer() {
         assert_eq!(shop.answer(request).await.status(), status);
     }
     let calls = calls(&shop, 6);
-    let seen: BTreeMap<(String, u16), &ApiCall> = calls.iter().map(|call| ((call.route_key(), call.status), call)).collect();
-    let keys: Vec<(&str, u16)> = seen.keys().map(|(route, status)| (route.as_str(), *status)).collect();
+    let seen: BTreeMap<(String, u16), &ApiCall> = calls
+        .iter()
+        .map(|call| ((call.route_key(), call.status), call))
+        .collect();
+    let keys: Vec<(&str, u16)> = seen
+        .keys()
+        .map(|(route, status)| (route.as_str(), *status))
+        .collect();
     assert_eq!(
         keys,
         [
@@ -95,13 +120,21 @@ async fn every_request_leaves_one_call_whatever_its_answer() {
     );
     let accepted = seen[&("POST /programs/{id}/orders".to_owned(), 202)];
     assert_eq!(accepted.url.as_str(), format!("{path}?wait=0"));
-    assert_eq!(accepted.ip.map(|ip| ip.to_string()).as_deref(), Some("192.0.2.7"), "what the gateway saw");
+    assert_eq!(
+        accepted.ip.map(|ip| ip.to_string()).as_deref(),
+        Some("192.0.2.7"),
+        "what the gateway saw"
+    );
     assert_eq!(accepted.client.as_str(), "ticketapp");
     assert_eq!(accepted.user.as_ref().map(UserId::as_str), Some("alice"));
-    assert_eq!(accepted.trace.map(|trace| trace.to_string()).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+    assert_eq!(
+        accepted.trace.map(|trace| trace.to_string()).as_deref(),
+        Some("4bf92f3577b34da6a3ce929d0e0e4736")
+    );
     assert_eq!(accepted.instance.as_str(), "log/7");
     assert!(accepted.duration_us > 0);
-    let ids: std::collections::BTreeSet<String> = calls.iter().map(|call| call.id.to_string()).collect();
+    let ids: std::collections::BTreeSet<String> =
+        calls.iter().map(|call| call.id.to_string()).collect();
     assert_eq!(ids.len(), 6);
 }
 
@@ -118,20 +151,45 @@ async fn without_brokers_calls_are_dropped_and_orders_go_on() {
     let shop = open_with_settings(settings, publisher.clone()).await;
     let id = program(&shop).await;
     for buyer in ["alice", "bob", "carol", "dave"] {
-        let order =
-            request("POST", &format!("/programs/{id}/orders"), "", Some(buyer), Some(&json!({"category": 0, "count": 2})));
+        let order = request(
+            "POST",
+            &format!("/programs/{id}/orders"),
+            "",
+            Some(buyer),
+            Some(&json!({"category": 0, "count": 2})),
+        );
         assert_eq!(shop.answer(order).await.status(), 202);
     }
     assert_eq!(free(&shop, &id).await, 2);
     assert_eq!(publisher.sent.lock().expect("whole").len(), 4);
     let emitter = shop.emitter.as_ref().expect("switched on");
-    assert_eq!((emitter.counts(), emitter.outstanding()), (Counts { delivered: 0, dropped: 2 }, 2), "two wait, two are counted");
+    assert_eq!(
+        (emitter.counts(), emitter.outstanding()),
+        (
+            Counts {
+                delivered: 0,
+                dropped: 2
+            },
+            2
+        ),
+        "two wait, two are counted"
+    );
 }
 
 #[tokio::test]
 async fn switched_off_nothing_is_sent_and_everything_else_is_as_before() {
-    let shop = open_with_settings(settings(&[("API_CALLS_ENABLED", "false")]), Scripted::new([])).await;
+    let shop = open_with_settings(
+        settings(&[("API_CALLS_ENABLED", "false")]),
+        Scripted::new([]),
+    )
+    .await;
     assert!(shop.emitter.is_none());
     let id = program(&shop).await;
-    assert_eq!(shop.serve(&two(&id, "alice")).await.expect("accepted").status, 202);
+    assert_eq!(
+        shop.serve(&two(&id, "alice"))
+            .await
+            .expect("accepted")
+            .status,
+        202
+    );
 }

@@ -10,11 +10,29 @@ async fn an_order_is_answered_202_when_kafka_has_it_and_the_gate_knows() {
     let shop = open().await;
     let id = program(&shop).await;
     let reply = shop.serve(&two(&id, "alice")).await.expect("accepted");
-    assert_eq!((reply.status, &reply.body["status"]), (202, &json!("accepted")));
-    assert_eq!((&reply.body["seats"], &reply.body["amount_cents"]), (&json!([0, 1]), &json!(200)));
-    let order = reply.body["order"].as_str().expect("a number").parse().expect("a number");
-    let reservation = shop.gate.reservation(order).await.expect("Redis runs").expect("held");
-    assert!(matches!(reservation.state, ResvState::Accepted { offset: 0, .. }), "{reservation:?}");
+    assert_eq!(
+        (reply.status, &reply.body["status"]),
+        (202, &json!("accepted"))
+    );
+    assert_eq!(
+        (&reply.body["seats"], &reply.body["amount_cents"]),
+        (&json!([0, 1]), &json!(200))
+    );
+    let order = reply.body["order"]
+        .as_str()
+        .expect("a number")
+        .parse()
+        .expect("a number");
+    let reservation = shop
+        .gate
+        .reservation(order)
+        .await
+        .expect("Redis runs")
+        .expect("held");
+    assert!(
+        matches!(reservation.state, ResvState::Accepted { offset: 0, .. }),
+        "{reservation:?}"
+    );
     let logs = shop.publisher.logs().await.expect("Kafka runs");
     assert_eq!(logs.values().map(|log| log.end).sum::<i64>(), 1);
     assert_eq!(free(&shop, &id).await, 8);
@@ -36,21 +54,36 @@ async fn a_buyer_who_waits_gets_the_stored_order() {
     };
     let (reply, ()) = tokio::join!(shop.serve(&wish), create);
     let reply = reply.expect("stored");
-    assert_eq!((reply.status, &reply.body["status"]), (201, &json!("unpaid")));
+    assert_eq!(
+        (reply.status, &reply.body["status"]),
+        (201, &json!("unpaid"))
+    );
 }
 
 #[tokio::test]
 async fn one_key_is_one_order_and_another_wish_under_it_is_refused() {
     let shop = open_with(Scripted::new([])).await;
     let id = program(&shop).await;
-    let first = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("accepted");
-    let again = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("the same");
+    let first = shop
+        .serve(&keyed(two(&id, "alice"), "k"))
+        .await
+        .expect("accepted");
+    let again = shop
+        .serve(&keyed(two(&id, "alice"), "k"))
+        .await
+        .expect("the same");
     assert_eq!(first.body["order"], again.body["order"]);
     assert_eq!(free(&shop, &id).await, 8);
     let mut other = keyed(two(&id, "alice"), "k");
     other.body = json!({"category": 0, "count": 3}).to_string().into_bytes();
-    assert_eq!(problem(shop.serve(&other).await), (422, "idempotency_key_reused"));
-    let bobs = shop.serve(&keyed(two(&id, "bob"), "k")).await.expect("a key is its buyer's");
+    assert_eq!(
+        problem(shop.serve(&other).await),
+        (422, "idempotency_key_reused")
+    );
+    let bobs = shop
+        .serve(&keyed(two(&id, "bob"), "k"))
+        .await
+        .expect("a key is its buyer's");
     assert_ne!(first.body["order"], bobs.body["order"]);
 }
 
@@ -59,14 +92,29 @@ async fn a_request_made_again_is_told_no_less_than_a_look_at_its_order() {
     let publisher = Scripted::new([]);
     let shop = open_with(publisher.clone()).await;
     let id = program(&shop).await;
-    let first = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("accepted");
+    let first = shop
+        .serve(&keyed(two(&id, "alice"), "k"))
+        .await
+        .expect("accepted");
     let message = publisher.sent.lock().expect("whole")[0].clone();
     // the row is there, and the gate has not been told
     store(&shop, &message, 0).await;
-    let path = format!("/orders/{}", first.body["order"].as_str().expect("a number"));
-    let looked = shop.serve(&call("GET", &path, Some("alice"), None)).await.expect("found");
-    let again = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("the same");
-    assert_eq!((&looked.body["status"], &again.body["status"]), (&json!("unpaid"), &json!("unpaid")));
+    let path = format!(
+        "/orders/{}",
+        first.body["order"].as_str().expect("a number")
+    );
+    let looked = shop
+        .serve(&call("GET", &path, Some("alice"), None))
+        .await
+        .expect("found");
+    let again = shop
+        .serve(&keyed(two(&id, "alice"), "k"))
+        .await
+        .expect("the same");
+    assert_eq!(
+        (&looked.body["status"], &again.body["status"]),
+        (&json!("unpaid"), &json!("unpaid"))
+    );
     assert_eq!(again.body["order"], first.body["order"]);
 }
 
@@ -74,13 +122,52 @@ async fn a_request_made_again_is_told_no_less_than_a_look_at_its_order() {
 async fn what_cannot_be_had_is_told_apart_and_holds_nothing() {
     let shop = open_with(Scripted::new([])).await;
     let id = program(&shop).await;
-    let ask = |sub, body| call("POST", &format!("/programs/{id}/orders"), Some(sub), Some(body));
-    shop.serve(&ask("alice", json!({"category": 0, "seats": [1, 4, 7]}))).await.expect("accepted");
-    assert_eq!(problem(shop.serve(&ask("bob", json!({"category": 0, "seats": [4, 5]}))).await), (409, "seats_taken"));
-    assert_eq!(problem(shop.serve(&ask("bob", json!({"category": 0, "count": 3}))).await), (409, "not_adjacent"));
-    assert_eq!(problem(shop.serve(&ask("alice", json!({"category": 0, "seats": [0, 2, 3, 5]}))).await), (409, "limit_reached"));
-    assert_eq!(problem(shop.serve(&ask("bob", json!({"category": 0, "seats": [10]}))).await), (422, "invalid_order"));
-    assert_eq!(problem(shop.serve(&ask("bob", json!({"category": 1, "count": 1}))).await), (422, "invalid_order"));
+    let ask = |sub, body| {
+        call(
+            "POST",
+            &format!("/programs/{id}/orders"),
+            Some(sub),
+            Some(body),
+        )
+    };
+    shop.serve(&ask("alice", json!({"category": 0, "seats": [1, 4, 7]})))
+        .await
+        .expect("accepted");
+    assert_eq!(
+        problem(
+            shop.serve(&ask("bob", json!({"category": 0, "seats": [4, 5]})))
+                .await
+        ),
+        (409, "seats_taken")
+    );
+    assert_eq!(
+        problem(
+            shop.serve(&ask("bob", json!({"category": 0, "count": 3})))
+                .await
+        ),
+        (409, "not_adjacent")
+    );
+    assert_eq!(
+        problem(
+            shop.serve(&ask("alice", json!({"category": 0, "seats": [0, 2, 3, 5]})))
+                .await
+        ),
+        (409, "limit_reached")
+    );
+    assert_eq!(
+        problem(
+            shop.serve(&ask("bob", json!({"category": 0, "seats": [10]})))
+                .await
+        ),
+        (422, "invalid_order")
+    );
+    assert_eq!(
+        problem(
+            shop.serve(&ask("bob", json!({"category": 1, "count": 1})))
+                .await
+        ),
+        (422, "invalid_order")
+    );
     assert_eq!(free(&shop, &id).await, 7);
 }
 
@@ -92,14 +179,29 @@ async fn an_order_is_shown_to_its_buyer_only_before_and_after_it_is_stored() {
     let made = shop.serve(&two(&id, "alice")).await.expect("accepted");
     let place = made.location.expect("a place");
     let get = |sub: Option<&'static str>| call("GET", &place, sub, None);
-    assert_eq!(shop.serve(&get(Some("alice"))).await.expect("hers").body["status"], "accepted");
-    assert_eq!(problem(shop.serve(&get(Some("mallory"))).await), (404, "no_such_order"));
+    assert_eq!(
+        shop.serve(&get(Some("alice"))).await.expect("hers").body["status"],
+        "accepted"
+    );
+    assert_eq!(
+        problem(shop.serve(&get(Some("mallory"))).await),
+        (404, "no_such_order")
+    );
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&shop, &message, 0).await;
-    assert_eq!(shop.serve(&get(Some("alice"))).await.expect("hers").body["status"], "unpaid");
-    assert_eq!(problem(shop.serve(&get(Some("mallory"))).await), (404, "no_such_order"));
+    assert_eq!(
+        shop.serve(&get(Some("alice"))).await.expect("hers").body["status"],
+        "unpaid"
+    );
+    assert_eq!(
+        problem(shop.serve(&get(Some("mallory"))).await),
+        (404, "no_such_order")
+    );
     assert_eq!(problem(shop.serve(&get(None)).await), (401, "unauthorized"));
-    let mine = shop.serve(&call("GET", "/orders", Some("alice"), None)).await.expect("a list");
+    let mine = shop
+        .serve(&call("GET", "/orders", Some("alice"), None))
+        .await
+        .expect("a list");
     assert_eq!(mine.body["orders"][0]["order"], made.body["order"]);
     let cancel = call("POST", &format!("{place}/cancel"), Some("mallory"), None);
     assert_eq!(problem(shop.serve(&cancel).await), (404, "no_such_order"));
@@ -109,7 +211,12 @@ async fn an_order_is_shown_to_its_buyer_only_before_and_after_it_is_stored() {
 async fn a_header_is_no_identity() {
     let shop = open_with(Scripted::new([])).await;
     let id = program(&shop).await;
-    let mut nobody = call("POST", &format!("/programs/{id}/orders"), None, Some(json!({"category": 0, "count": 1})));
+    let mut nobody = call(
+        "POST",
+        &format!("/programs/{id}/orders"),
+        None,
+        Some(json!({"category": 0, "count": 1})),
+    );
     for name in ["authorization", "x-user", "x-user-id"] {
         nobody.headers.insert(name.to_owned(), "alice".to_owned());
     }
@@ -121,19 +228,44 @@ async fn a_cancelled_order_frees_its_seats_stored_or_not() {
     let publisher = Scripted::new([]);
     let shop = open_with(publisher.clone()).await;
     let id = program(&shop).await;
-    let early = shop.serve(&two(&id, "alice")).await.expect("accepted").location.expect("a place");
+    let early = shop
+        .serve(&two(&id, "alice"))
+        .await
+        .expect("accepted")
+        .location
+        .expect("a place");
     let cancel = |place: &str| call("POST", &format!("{place}/cancel"), Some("alice"), None);
-    assert_eq!(shop.serve(&cancel(&early)).await.expect("fenced").body["status"], "void");
+    assert_eq!(
+        shop.serve(&cancel(&early)).await.expect("fenced").body["status"],
+        "void"
+    );
     assert_eq!(free(&shop, &id).await, 10);
     // Its message arrives after all: it stays void.
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&shop, &message, 0).await;
-    assert_eq!(shop.serve(&call("GET", &early, Some("alice"), None)).await.expect("hers").body["status"], "void");
+    assert_eq!(
+        shop.serve(&call("GET", &early, Some("alice"), None))
+            .await
+            .expect("hers")
+            .body["status"],
+        "void"
+    );
 
-    let late = shop.serve(&two(&id, "alice")).await.expect("accepted").location.expect("a place");
+    let late = shop
+        .serve(&two(&id, "alice"))
+        .await
+        .expect("accepted")
+        .location
+        .expect("a place");
     let message = publisher.sent.lock().expect("whole")[1].clone();
     store(&shop, &message, 1).await;
-    assert_eq!(shop.serve(&cancel(&late)).await.expect("cancelled").body["status"], "cancelled");
-    assert_eq!(shop.serve(&cancel(&late)).await.expect("again").body["status"], "cancelled");
+    assert_eq!(
+        shop.serve(&cancel(&late)).await.expect("cancelled").body["status"],
+        "cancelled"
+    );
+    assert_eq!(
+        shop.serve(&cancel(&late)).await.expect("again").body["status"],
+        "cancelled"
+    );
     assert_eq!(free(&shop, &id).await, 10);
 }

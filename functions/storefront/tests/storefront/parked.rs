@@ -43,24 +43,47 @@ async fn park(shop: &Storefront, topic: &str, records: &[Bytes<'_>]) -> Vec<Stri
         })
         .collect();
     let stored = shop.store.store_orders(&arrivals, 1_000).await;
-    assert_eq!((stored.unfinished, stored.parked.len()), (None, records.len()));
-    let mut found = shop.store.parked(Some(topic), None, None, 1000).await.expect("Postgres runs");
+    assert_eq!(
+        (stored.unfinished, stored.parked.len()),
+        (None, records.len())
+    );
+    let mut found = shop
+        .store
+        .parked(Some(topic), None, None, 1000)
+        .await
+        .expect("Postgres runs");
     found.sort_by_key(|record| record.offset);
-    found.into_iter().map(|record| record.id.to_string()).collect()
+    found
+        .into_iter()
+        .map(|record| record.id.to_string())
+        .collect()
 }
 
 /// What stands at an offset.
-async fn read(shop: &Storefront, partition: i32, offset: i64) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+async fn read(
+    shop: &Storefront,
+    partition: i32,
+    offset: i64,
+) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &shop.settings.brokers).set("group.id", "none").set("enable.auto.commit", "false");
+    config
+        .set("bootstrap.servers", &shop.settings.brokers)
+        .set("group.id", "none")
+        .set("enable.auto.commit", "false");
     let consumer: StreamConsumer = config.create().expect("a consumer");
     let mut from = TopicPartitionList::new();
-    from.add_partition_offset(&shop.settings.topic, partition, Offset::Offset(offset)).expect("an offset");
+    from.add_partition_offset(&shop.settings.topic, partition, Offset::Offset(offset))
+        .expect("an offset");
     consumer.assign(&from).expect("assigned");
-    let received = tokio::time::timeout(Duration::from_secs(20), consumer.recv()).await.expect("the record is there");
+    let received = tokio::time::timeout(Duration::from_secs(20), consumer.recv())
+        .await
+        .expect("the record is there");
     let message = received.expect("Kafka runs");
     assert_eq!((message.partition(), message.offset()), (partition, offset));
-    (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec))
+    (
+        message.key().map(<[u8]>::to_vec),
+        message.payload().map(<[u8]>::to_vec),
+    )
 }
 
 #[tokio::test]
@@ -68,7 +91,10 @@ async fn a_parked_record_is_shown_and_comes_back_to_its_topic_byte_by_byte_with_
     let shop = open().await;
     let noise: Vec<u8> = (0..=255).cycle().take(70_000).collect();
     let records: [Bytes<'_>; 4] = [
-        (Some(b"382126012366848001"), Some(br#"{"v":2,"order":"382126012366848001"}"#)),
+        (
+            Some(b"382126012366848001"),
+            Some(br#"{"v":2,"order":"382126012366848001"}"#),
+        ),
         (Some(&[0xff, 0x00]), Some(&noise)),
         (None, Some(b"no key")),
         (Some(b"no value"), None),
@@ -76,20 +102,59 @@ async fn a_parked_record_is_shown_and_comes_back_to_its_topic_byte_by_byte_with_
     let topic = shop.settings.topic.clone();
     let ids = park(&shop, &topic, &records).await;
     for (id, (key, value)) in ids.iter().zip(records) {
-        let shown = shop.serve(&get(&format!("/parked/{id}"))).await.expect("shown").body;
-        assert_eq!((&shown["topic"], &shown["partition"], &shown["state"]), (&json!(topic), &json!(1), &json!("parked")));
-        assert!(shown["reason"].as_str().is_some_and(|why| why.contains("not JSON")), "{shown}");
+        let shown = shop
+            .serve(&get(&format!("/parked/{id}")))
+            .await
+            .expect("shown")
+            .body;
+        assert_eq!(
+            (&shown["topic"], &shown["partition"], &shown["state"]),
+            (&json!(topic), &json!(1), &json!("parked"))
+        );
+        assert!(
+            shown["reason"]
+                .as_str()
+                .is_some_and(|why| why.contains("not JSON")),
+            "{shown}"
+        );
         assert_eq!(shown["value_bytes"], json!(value.map(<[u8]>::len)));
-        assert_eq!(shown["key"]["text"].as_str().map(str::as_bytes), key.filter(|key| key.is_ascii()));
-        assert_eq!(shown["value"]["base64"].is_string(), value == Some(noise.as_slice()), "{shown}");
-        let replayed = shop.serve(&post(&format!("/parked/{id}/replay"), None)).await.expect("replayed").body;
+        assert_eq!(
+            shown["key"]["text"].as_str().map(str::as_bytes),
+            key.filter(|key| key.is_ascii())
+        );
+        assert_eq!(
+            shown["value"]["base64"].is_string(),
+            value == Some(noise.as_slice()),
+            "{shown}"
+        );
+        let replayed = shop
+            .serve(&post(&format!("/parked/{id}/replay"), None))
+            .await
+            .expect("replayed")
+            .body;
         let place = &replayed["replayed"];
-        let (partition, offset) = (place["partition"].as_i64().expect("where") as i32, place["offset"].as_i64().expect("where"));
-        assert_eq!(read(&shop, partition, offset).await, (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec)));
-        let shown = shop.serve(&get(&format!("/parked/{id}"))).await.expect("shown").body;
-        assert_eq!((&shown["state"], &shown["replays"]), (&json!("replayed"), &json!(1)));
+        let (partition, offset) = (
+            place["partition"].as_i64().expect("where") as i32,
+            place["offset"].as_i64().expect("where"),
+        );
+        assert_eq!(
+            read(&shop, partition, offset).await,
+            (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec))
+        );
+        let shown = shop
+            .serve(&get(&format!("/parked/{id}")))
+            .await
+            .expect("shown")
+            .body;
+        assert_eq!(
+            (&shown["state"], &shown["replays"]),
+            (&json!("replayed"), &json!(1))
+        );
         let done = &shown["history"][0];
-        assert_eq!((&done["outcome"], &done["by"], &done["partition"]), (&json!("published"), &json!("ops"), &json!(partition)));
+        assert_eq!(
+            (&done["outcome"], &done["by"], &done["partition"]),
+            (&json!("published"), &json!("ops"), &json!(partition))
+        );
         assert_eq!(done["offset"], json!(offset.to_string()));
     }
 }
@@ -99,18 +164,36 @@ async fn a_record_is_replayed_once_however_often_it_is_clicked_and_again_only_wh
     let publisher = Scripted::new([]);
     let shop = open_with(publisher.clone()).await;
     let topic = shop.settings.topic.clone();
-    let id = park(&shop, &topic, &[(Some(b"k"), Some(b"v"))]).await.remove(0);
+    let id = park(&shop, &topic, &[(Some(b"k"), Some(b"v"))])
+        .await
+        .remove(0);
     let click = post(&format!("/parked/{id}/replay"), None);
     let (a, b, c) = tokio::join!(shop.serve(&click), shop.serve(&click), shop.serve(&click));
-    assert_eq!([&a, &b, &c].into_iter().filter(|answer| answer.is_ok()).count(), 1, "{a:?} {b:?} {c:?}");
+    assert_eq!(
+        [&a, &b, &c]
+            .into_iter()
+            .filter(|answer| answer.is_ok())
+            .count(),
+        1,
+        "{a:?} {b:?} {c:?}"
+    );
     let later = shop.serve(&click).await.expect_err("done already");
-    assert_eq!((later.status, later.code, later.extras.get("replays")), (409, "already_replayed", Some(&json!(1))));
+    assert_eq!(
+        (later.status, later.code, later.extras.get("replays")),
+        (409, "already_replayed", Some(&json!(1)))
+    );
     assert_eq!(publisher.put_back.lock().expect("whole").len(), 1);
     let again = post(&format!("/parked/{id}/replay"), Some(json!({"replays": 1})));
-    assert_eq!(shop.serve(&again).await.expect("asked for").body["replays"], 2);
+    assert_eq!(
+        shop.serve(&again).await.expect("asked for").body["replays"],
+        2
+    );
     assert_eq!(problem(shop.serve(&again).await), (409, "already_replayed"));
     let put_back = publisher.put_back.lock().expect("whole").clone();
-    assert_eq!(put_back, vec![(topic, Some(b"k".to_vec()), Some(b"v".to_vec())); 2]);
+    assert_eq!(
+        put_back,
+        vec![(topic, Some(b"k".to_vec()), Some(b"v".to_vec())); 2]
+    );
 }
 
 #[tokio::test]
@@ -124,11 +207,24 @@ async fn a_replay_that_fails_leaves_the_record_parked_and_may_be_repeated() {
     let click = post(&format!("/parked/{id}/replay"), None);
     assert_eq!(problem(shop.serve(&click).await), (503, "replay_failed"));
     assert_eq!(problem(shop.serve(&click).await), (503, "replay_unknown"));
-    let state = async || shop.serve(&get(&format!("/parked/{id}"))).await.expect("shown").body;
+    let state = async || {
+        shop.serve(&get(&format!("/parked/{id}")))
+            .await
+            .expect("shown")
+            .body
+    };
     assert_eq!(state().await["state"], "parked");
-    assert_eq!(shop.serve(&click).await.expect("replayed").body["state"], "replayed");
+    assert_eq!(
+        shop.serve(&click).await.expect("replayed").body["state"],
+        "replayed"
+    );
     let history = state().await["history"].clone();
-    let outcomes: Vec<_> = history.as_array().expect("a list").iter().map(|tried| tried["outcome"].clone()).collect();
+    let outcomes: Vec<_> = history
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|tried| tried["outcome"].clone())
+        .collect();
     assert_eq!(outcomes, ["published", "unknown", "refused"]);
 }
 
@@ -140,11 +236,26 @@ async fn while_a_record_is_being_replayed_it_is_nobody_elses() {
     let id = park(&shop, &topic, &[(None, Some(b"v"))]).await.remove(0);
     let click = post(&format!("/parked/{id}/replay"), None);
     let under_way = async {
-        until("it is being put back", async || !publisher.put_back.lock().expect("whole").is_empty()).await;
+        until("it is being put back", async || {
+            !publisher.put_back.lock().expect("whole").is_empty()
+        })
+        .await;
         assert_eq!(problem(shop.serve(&click).await), (409, "replay_under_way"));
-        let discard = post(&format!("/parked/{id}/discard"), Some(json!({"why": "no use"})));
-        assert_eq!(problem(shop.serve(&discard).await), (409, "replay_under_way"));
-        assert_eq!(shop.serve(&get(&format!("/parked/{id}"))).await.expect("shown").body["replay_under_way"], true);
+        let discard = post(
+            &format!("/parked/{id}/discard"),
+            Some(json!({"why": "no use"})),
+        );
+        assert_eq!(
+            problem(shop.serve(&discard).await),
+            (409, "replay_under_way")
+        );
+        assert_eq!(
+            shop.serve(&get(&format!("/parked/{id}")))
+                .await
+                .expect("shown")
+                .body["replay_under_way"],
+            true
+        );
     };
     tokio::select! {
         answer = shop.serve(&click) => panic!("answered: {answer:?}"),
@@ -158,22 +269,70 @@ async fn a_discarded_record_is_kept_with_who_and_why_and_is_never_replayed() {
     let shop = open_with(publisher.clone()).await;
     let topic = shop.settings.topic.clone();
     let ids = park(&shop, &topic, &[(None, Some(b"v")), (None, Some(b"w"))]).await;
-    let discard = |who, why: &str| by(who, BOTH, "POST", &format!("/parked/{}/discard", ids[0]), Some(json!({"why": why})));
+    let discard = |who, why: &str| {
+        by(
+            who,
+            BOTH,
+            "POST",
+            &format!("/parked/{}/discard", ids[0]),
+            Some(json!({"why": why})),
+        )
+    };
     for bad in ["", "  ", "two\nlines", &"x".repeat(501)] {
-        assert_eq!(problem(shop.serve(&discard("ann", bad)).await), (422, "invalid_discard"), "{bad:?}");
+        assert_eq!(
+            problem(shop.serve(&discard("ann", bad)).await),
+            (422, "invalid_discard"),
+            "{bad:?}"
+        );
     }
-    let gone = shop.serve(&discard("ann", "a test of the provider's")).await.expect("discarded").body;
-    let again = shop.serve(&discard("bob", "me too")).await.expect("harmless").body;
-    assert_eq!((&gone["state"], &gone["discarded"]), (&again["state"], &again["discarded"]));
-    assert_eq!((&gone["discarded"]["by"], &gone["discarded"]["why"]), (&json!("ann"), &json!("a test of the provider's")));
-    let shown = shop.serve(&get(&format!("/parked/{}", ids[0]))).await.expect("kept").body;
-    assert_eq!((&shown["state"], &shown["value"]["text"]), (&json!("discarded"), &json!("v")));
-    assert_eq!(problem(shop.serve(&post(&format!("/parked/{}/replay", ids[0]), None)).await), (409, "already_discarded"));
-    shop.serve(&post(&format!("/parked/{}/replay", ids[1]), None)).await.expect("replayed");
-    let late = post(&format!("/parked/{}/discard", ids[1]), Some(json!({"why": "no use"})));
+    let gone = shop
+        .serve(&discard("ann", "a test of the provider's"))
+        .await
+        .expect("discarded")
+        .body;
+    let again = shop
+        .serve(&discard("bob", "me too"))
+        .await
+        .expect("harmless")
+        .body;
+    assert_eq!(
+        (&gone["state"], &gone["discarded"]),
+        (&again["state"], &again["discarded"])
+    );
+    assert_eq!(
+        (&gone["discarded"]["by"], &gone["discarded"]["why"]),
+        (&json!("ann"), &json!("a test of the provider's"))
+    );
+    let shown = shop
+        .serve(&get(&format!("/parked/{}", ids[0])))
+        .await
+        .expect("kept")
+        .body;
+    assert_eq!(
+        (&shown["state"], &shown["value"]["text"]),
+        (&json!("discarded"), &json!("v"))
+    );
+    assert_eq!(
+        problem(
+            shop.serve(&post(&format!("/parked/{}/replay", ids[0]), None))
+                .await
+        ),
+        (409, "already_discarded")
+    );
+    shop.serve(&post(&format!("/parked/{}/replay", ids[1]), None))
+        .await
+        .expect("replayed");
+    let late = post(
+        &format!("/parked/{}/discard", ids[1]),
+        Some(json!({"why": "no use"})),
+    );
     assert_eq!(problem(shop.serve(&late).await), (409, "already_replayed"));
     assert_eq!(publisher.put_back.lock().expect("whole").len(), 1);
-    assert_eq!(shop.store.counts().await.expect("Postgres runs").parked, 0, "nothing waits for a person");
+    assert_eq!(
+        shop.store.counts().await.expect("Postgres runs").parked,
+        0,
+        "nothing waits for a person"
+    );
 }
 
 #[tokio::test]
@@ -181,17 +340,33 @@ async fn paging_visits_each_record_once_newest_first_by_topic_and_by_state() {
     let shop = open_with(Scripted::new([])).await;
     let topic = shop.settings.topic.clone();
     let records: Vec<Vec<u8>> = (0..23).map(|n: u32| n.to_string().into_bytes()).collect();
-    let records: Vec<Bytes<'_>> = records.iter().map(|value| (None, Some(value.as_slice()))).collect();
+    let records: Vec<Bytes<'_>> = records
+        .iter()
+        .map(|value| (None, Some(value.as_slice())))
+        .collect();
     let mut ids = park(&shop, &topic, &records).await;
     park(&shop, "another-topic", &records[..3]).await;
-    shop.serve(&post(&format!("/parked/{}/replay", ids[4]), None)).await.expect("replayed");
+    shop.serve(&post(&format!("/parked/{}/replay", ids[4]), None))
+        .await
+        .expect("replayed");
     let pages = async |filter: String| {
         let (mut seen, mut after) = (Vec::new(), String::new());
         loop {
-            let page = shop.serve(&get(&format!("/parked?limit=5{filter}{after}"))).await.expect("a page").body;
+            let page = shop
+                .serve(&get(&format!("/parked?limit=5{filter}{after}")))
+                .await
+                .expect("a page")
+                .body;
             let records = page["records"].as_array().expect("a list").clone();
-            assert!(records.iter().all(|record| record.get("value").is_none()), "bytes are shown one by one");
-            seen.extend(records.iter().map(|record| record["id"].as_str().expect("an id").to_owned()));
+            assert!(
+                records.iter().all(|record| record.get("value").is_none()),
+                "bytes are shown one by one"
+            );
+            seen.extend(
+                records
+                    .iter()
+                    .map(|record| record["id"].as_str().expect("an id").to_owned()),
+            );
             match page["after"].as_str() {
                 Some(cursor) => after = format!("&after={cursor}"),
                 None => return seen,
@@ -207,8 +382,19 @@ async fn paging_visits_each_record_once_newest_first_by_topic_and_by_state() {
     let mut open = pages(format!("&topic={topic}&state=parked")).await;
     open.reverse();
     assert_eq!(open, ids);
-    for bad in ["after=1", "limit=0", "limit=101", "state=lost", "topic=a%00", "topic="] {
-        assert_eq!(problem(shop.serve(&get(&format!("/parked?{bad}"))).await), (400, "malformed_request"), "{bad}");
+    for bad in [
+        "after=1",
+        "limit=0",
+        "limit=101",
+        "state=lost",
+        "topic=a%00",
+        "topic=",
+    ] {
+        assert_eq!(
+            problem(shop.serve(&get(&format!("/parked?{bad}"))).await),
+            (400, "malformed_request"),
+            "{bad}"
+        );
     }
 }
 
@@ -225,23 +411,65 @@ async fn parked_records_are_for_those_with_the_scope_and_what_is_not_there_is_no
             ("GET", "/parked".to_owned(), None, "parked:read"),
             ("GET", one.clone(), None, "parked:read"),
             ("POST", format!("{one}/replay"), None, "parked:write"),
-            ("POST", format!("{one}/discard"), why.clone(), "parked:write"),
+            (
+                "POST",
+                format!("{one}/discard"),
+                why.clone(),
+                "parked:write",
+            ),
         ]
     };
     for (method, path, body, scope) in all(&id) {
-        let other = if scope == "parked:read" { "parked:write" } else { "parked:read programs:write" };
-        assert_eq!(problem(shop.serve(&by("ops", other, method, &path, body.clone())).await), (403, "forbidden"), "{path}");
-        assert_eq!(problem(shop.serve(&call(method, &path, None, body)).await), (401, "unauthorized"), "{path}");
+        let other = if scope == "parked:read" {
+            "parked:write"
+        } else {
+            "parked:read programs:write"
+        };
+        assert_eq!(
+            problem(
+                shop.serve(&by("ops", other, method, &path, body.clone()))
+                    .await
+            ),
+            (403, "forbidden"),
+            "{path}"
+        );
+        assert_eq!(
+            problem(shop.serve(&call(method, &path, None, body)).await),
+            (401, "unauthorized"),
+            "{path}"
+        );
     }
     for missing in ["999999", "0", "-1", "01", "x", "99999999999999999999"] {
         for (method, path, body, scope) in all(missing).into_iter().skip(1) {
-            assert_eq!(problem(shop.serve(&by("ops", scope, method, &path, body)).await), (404, "no_such_record"), "{path}");
+            assert_eq!(
+                problem(shop.serve(&by("ops", scope, method, &path, body)).await),
+                (404, "no_such_record"),
+                "{path}"
+            );
         }
     }
-    let foreign = park(&shop, "demo-order-create", &[(None, Some(b"v"))]).await.remove(0);
-    assert_eq!(problem(shop.serve(&post(&format!("/parked/{foreign}/replay"), None)).await), (409, "foreign_topic"));
-    assert_eq!(problem(shop.serve(&post(&format!("/parked/{id}/replay"), Some(json!("x")))).await), (400, "malformed_request"));
+    let foreign = park(&shop, "demo-order-create", &[(None, Some(b"v"))])
+        .await
+        .remove(0);
+    assert_eq!(
+        problem(
+            shop.serve(&post(&format!("/parked/{foreign}/replay"), None))
+                .await
+        ),
+        (409, "foreign_topic")
+    );
+    assert_eq!(
+        problem(
+            shop.serve(&post(&format!("/parked/{id}/replay"), Some(json!("x"))))
+                .await
+        ),
+        (400, "malformed_request")
+    );
     assert!(publisher.put_back.lock().expect("whole").is_empty());
-    let of_a_call = park(&shop, &shop.settings.calls.topic, &[(None, Some(b"v"))]).await.remove(0);
-    shop.serve(&post(&format!("/parked/{of_a_call}/replay"), None)).await.expect("one of this environment's topics");
+    let of_a_call = park(&shop, &shop.settings.calls.topic, &[(None, Some(b"v"))])
+        .await
+        .remove(0);
+    shop.serve(&post(&format!("/parked/{of_a_call}/replay"), None))
+        .await
+        .expect("one of this environment's topics");
 }

@@ -5,13 +5,20 @@ use storefront::http::{Call, Problem, Reply};
 use storefront::payments::signature::sign;
 use storefront::{Clock, Storefront, SystemClock};
 
-use crate::support::{SECRET, Scripted, by, call, open_with, open_with_settings, problem, program, settings, store, two};
+use crate::support::{
+    SECRET, Scripted, by, call, open_with, open_with_settings, problem, program, settings, store,
+    two,
+};
 
 fn notify(body: &Value, key: &str) -> Call {
     let now = SystemClock.now_s();
     let mut call = call("POST", "/payments", None, Some(body.clone()));
-    call.headers.insert("x-payment-timestamp".to_owned(), now.to_string());
-    call.headers.insert("x-payment-signature".to_owned(), sign(key.as_bytes(), now, &call.body));
+    call.headers
+        .insert("x-payment-timestamp".to_owned(), now.to_string());
+    call.headers.insert(
+        "x-payment-signature".to_owned(),
+        sign(key.as_bytes(), now, &call.body),
+    );
     call
 }
 
@@ -25,16 +32,59 @@ async fn a_payment_is_applied_once_and_only_by_the_provider() {
     store(&shop, &message, 0).await;
     let order = &made.body["order"];
     let body = json!({"reference": "r1", "order": order, "amount_cents": 200});
-    assert_eq!(problem(shop.serve(&notify(&body, "another secret of somebody")).await), (401, "bad_signature"));
+    assert_eq!(
+        problem(
+            shop.serve(&notify(&body, "another secret of somebody"))
+                .await
+        ),
+        (401, "bad_signature")
+    );
     let array = json!(["r1", order, 200]);
-    assert_eq!(shop.serve(&notify(&array, SECRET)).await.expect_err("not a notification").status, 400);
-    assert_eq!(shop.serve(&notify(&body, SECRET)).await.expect("believed").body["result"], "applied");
-    assert_eq!(shop.serve(&notify(&body, SECRET)).await.expect("believed").body["result"], "duplicate");
+    assert_eq!(
+        shop.serve(&notify(&array, SECRET))
+            .await
+            .expect_err("not a notification")
+            .status,
+        400
+    );
+    assert_eq!(
+        shop.serve(&notify(&body, SECRET))
+            .await
+            .expect("believed")
+            .body["result"],
+        "applied"
+    );
+    assert_eq!(
+        shop.serve(&notify(&body, SECRET))
+            .await
+            .expect("believed")
+            .body["result"],
+        "duplicate"
+    );
     let second = json!({"reference": "r2", "order": order, "amount_cents": 200});
-    assert_eq!(shop.serve(&notify(&second, SECRET)).await.expect("believed").body["result"], "to_refund");
-    let shown = shop.serve(&call("GET", &made.location.expect("a place"), Some("alice"), None)).await.expect("hers");
+    assert_eq!(
+        shop.serve(&notify(&second, SECRET))
+            .await
+            .expect("believed")
+            .body["result"],
+        "to_refund"
+    );
+    let shown = shop
+        .serve(&call(
+            "GET",
+            &made.location.expect("a place"),
+            Some("alice"),
+            None,
+        ))
+        .await
+        .expect("hers");
     assert_eq!(shown.body["status"], "paid");
-    let cancel = call("POST", &format!("/orders/{}/cancel", order.as_str().expect("text")), Some("alice"), None);
+    let cancel = call(
+        "POST",
+        &format!("/orders/{}/cancel", order.as_str().expect("text")),
+        Some("alice"),
+        None,
+    );
     assert_eq!(problem(shop.serve(&cancel).await), (409, "already_final"));
 }
 
@@ -45,7 +95,13 @@ async fn a_payment_that_comes_before_its_order_waits_for_it() {
     let id = program(&shop).await;
     let made = shop.serve(&two(&id, "alice")).await.expect("accepted");
     let body = json!({"reference": "r1", "order": made.body["order"], "amount_cents": 200});
-    assert_eq!(shop.serve(&notify(&body, SECRET)).await.expect("believed").body["result"], "unmatched");
+    assert_eq!(
+        shop.serve(&notify(&body, SECRET))
+            .await
+            .expect("believed")
+            .body["result"],
+        "unmatched"
+    );
 }
 
 /// Two stored orders of two seats each, at 200 cents; their numbers.
@@ -63,10 +119,21 @@ async fn two_orders(shop: &Storefront, publisher: &Scripted) -> [String; 2] {
 
 /// As an operator who may do everything with payments and look at every order.
 fn ops(method: &str, path: &str, body: Option<Value>) -> Call {
-    by("ops", "payments:read payments:write orders:read", method, path, body)
+    by(
+        "ops",
+        "payments:read payments:write orders:read",
+        method,
+        path,
+        body,
+    )
 }
 
-async fn payment(shop: &Storefront, reference: &str, order: &str, amount_cents: i64) -> Result<Reply, Problem> {
+async fn payment(
+    shop: &Storefront,
+    reference: &str,
+    order: &str,
+    amount_cents: i64,
+) -> Result<Reply, Problem> {
     let body = json!({"reference": reference, "order": order, "amount_cents": amount_cents});
     shop.serve(&notify(&body, SECRET)).await
 }
@@ -76,23 +143,65 @@ async fn a_reference_that_comes_back_as_another_payment_is_answered_409_and_kept
     let publisher = Scripted::new([]);
     let shop = open_with(publisher.clone()).await;
     let [alices, bobs] = two_orders(&shop, &publisher).await;
-    assert_eq!(payment(&shop, "r1", &alices, 200).await.expect("believed").body["result"], "applied");
-    for (order, amount) in [(&bobs, 200), (&alices, 100), (&bobs, 200)] {
-        let refused = payment(&shop, "r1", order, amount).await.expect_err("another payment");
-        assert_eq!((refused.status, refused.code), (409, "payment_reference_reused"));
-        assert_eq!((&refused.extras["result"], &refused.extras["first_order"]), (&json!("to_refund"), &json!(alices)));
-    }
-    assert_eq!(payment(&shop, "r1", &alices, 200).await.expect("believed").body["result"], "duplicate");
-    let listed = shop.serve(&ops("GET", "/payments?state=to_refund", None)).await.expect("a list");
-    let listed: Vec<_> = listed.body["payments"].as_array().expect("a list").iter().collect();
-    let shown =
-        |payment: &Value| json!([payment["reference"], payment["order"], payment["amount_cents"], payment["reference_reused"]]);
     assert_eq!(
-        listed.iter().map(|payment| shown(payment)).collect::<Vec<_>>(),
-        [json!(["r1", alices, 100, true]), json!(["r1", bobs, 200, true])]
+        payment(&shop, "r1", &alices, 200)
+            .await
+            .expect("believed")
+            .body["result"],
+        "applied"
+    );
+    for (order, amount) in [(&bobs, 200), (&alices, 100), (&bobs, 200)] {
+        let refused = payment(&shop, "r1", order, amount)
+            .await
+            .expect_err("another payment");
+        assert_eq!(
+            (refused.status, refused.code),
+            (409, "payment_reference_reused")
+        );
+        assert_eq!(
+            (&refused.extras["result"], &refused.extras["first_order"]),
+            (&json!("to_refund"), &json!(alices))
+        );
+    }
+    assert_eq!(
+        payment(&shop, "r1", &alices, 200)
+            .await
+            .expect("believed")
+            .body["result"],
+        "duplicate"
+    );
+    let listed = shop
+        .serve(&ops("GET", "/payments?state=to_refund", None))
+        .await
+        .expect("a list");
+    let listed: Vec<_> = listed.body["payments"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .collect();
+    let shown = |payment: &Value| {
+        json!([
+            payment["reference"],
+            payment["order"],
+            payment["amount_cents"],
+            payment["reference_reused"]
+        ])
+    };
+    assert_eq!(
+        listed
+            .iter()
+            .map(|payment| shown(payment))
+            .collect::<Vec<_>>(),
+        [
+            json!(["r1", alices, 100, true]),
+            json!(["r1", bobs, 200, true])
+        ]
     );
     assert_eq!(
-        payment(&shop, "r2", &bobs, 200).await.expect("believed").body["result"],
+        payment(&shop, "r2", &bobs, 200)
+            .await
+            .expect("believed")
+            .body["result"],
         "applied",
         "bob's order is still unpaid"
     );
@@ -110,43 +219,114 @@ async fn an_operator_lists_payments_in_pages_and_records_a_refund() {
         ("p3", &bobs, 7, "amount_differs"),
         ("p4", nowhere, 300, "unmatched"),
     ] {
-        assert_eq!(payment(&shop, reference, order, amount).await.expect("believed").body["result"], result);
-        let found = shop.serve(&ops("GET", &format!("/payments?state={result}"), None)).await.expect("a list").body;
         assert_eq!(
-            (&found["payments"][0]["reference"], found["payments"].as_array().map(Vec::len)),
+            payment(&shop, reference, order, amount)
+                .await
+                .expect("believed")
+                .body["result"],
+            result
+        );
+        let found = shop
+            .serve(&ops("GET", &format!("/payments?state={result}"), None))
+            .await
+            .expect("a list")
+            .body;
+        assert_eq!(
+            (
+                &found["payments"][0]["reference"],
+                found["payments"].as_array().map(Vec::len)
+            ),
             (&json!(reference), Some(1))
         );
     }
     let mut path = "/payments?limit=3".to_owned();
     let mut seen = Vec::new();
     loop {
-        let page = shop.serve(&ops("GET", &path, None)).await.expect("a page").body;
-        seen.extend(page["payments"].as_array().expect("a list").iter().map(|p| p["reference"].clone()));
-        let Some(after) = page["after"].as_str() else { break };
+        let page = shop
+            .serve(&ops("GET", &path, None))
+            .await
+            .expect("a page")
+            .body;
+        seen.extend(
+            page["payments"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|p| p["reference"].clone()),
+        );
+        let Some(after) = page["after"].as_str() else {
+            break;
+        };
         path = format!("/payments?limit=3&after={after}");
     }
     assert_eq!(seen, ["p4", "p3", "p2", "p1"]);
-    let differs = shop.serve(&ops("GET", &format!("/payments?order={bobs}"), None)).await.expect("a list").body;
-    let id = differs["payments"][0]["id"].as_str().expect("an id").to_owned();
-    let refund = |id: &str, note: &str| ops("POST", &format!("/payments/{id}/refunded"), Some(json!({"note": note})));
+    let differs = shop
+        .serve(&ops("GET", &format!("/payments?order={bobs}"), None))
+        .await
+        .expect("a list")
+        .body;
+    let id = differs["payments"][0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let refund = |id: &str, note: &str| {
+        ops(
+            "POST",
+            &format!("/payments/{id}/refunded"),
+            Some(json!({"note": note})),
+        )
+    };
     for note in ["re-1", "re-2"] {
         let refunded = shop.serve(&refund(&id, note)).await.expect("recorded").body;
-        assert_eq!((&refunded["state"], &refunded["refunded"]["note"]), (&json!("refunded"), &json!("re-1")));
+        assert_eq!(
+            (&refunded["state"], &refunded["refunded"]["note"]),
+            (&json!("refunded"), &json!("re-1"))
+        );
     }
-    assert_eq!(problem(shop.serve(&refund(&id, " ")).await), (422, "invalid_refund"));
-    assert_eq!(problem(shop.serve(&refund("999999", "re-3")).await), (404, "no_such_payment"));
-    let applied = shop.serve(&ops("GET", "/payments?reference=p1", None)).await.expect("a list").body;
-    let applied = applied["payments"][0]["id"].as_str().expect("an id").to_owned();
-    assert_eq!(problem(shop.serve(&refund(&applied, "re-4")).await), (409, "not_to_refund"));
-    for path in ["/payments?state=lost", "/payments?order=x", "/payments?reference=", "/payments?after=7", "/payments?limit=0"] {
-        assert_eq!(problem(shop.serve(&ops("GET", path, None)).await), (400, "malformed_request"), "{path}");
+    assert_eq!(
+        problem(shop.serve(&refund(&id, " ")).await),
+        (422, "invalid_refund")
+    );
+    assert_eq!(
+        problem(shop.serve(&refund("999999", "re-3")).await),
+        (404, "no_such_payment")
+    );
+    let applied = shop
+        .serve(&ops("GET", "/payments?reference=p1", None))
+        .await
+        .expect("a list")
+        .body;
+    let applied = applied["payments"][0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    assert_eq!(
+        problem(shop.serve(&refund(&applied, "re-4")).await),
+        (409, "not_to_refund")
+    );
+    for path in [
+        "/payments?state=lost",
+        "/payments?order=x",
+        "/payments?reference=",
+        "/payments?after=7",
+        "/payments?limit=0",
+    ] {
+        assert_eq!(
+            problem(shop.serve(&ops("GET", path, None)).await),
+            (400, "malformed_request"),
+            "{path}"
+        );
     }
-    for call in
-        [by("ops", "parked:read", "GET", "/payments", None), by("ops", "payments:read", "POST", "/payments/1/refunded", None)]
-    {
+    for call in [
+        by("ops", "parked:read", "GET", "/payments", None),
+        by("ops", "payments:read", "POST", "/payments/1/refunded", None),
+    ] {
         assert_eq!(problem(shop.serve(&call).await), (403, "forbidden"));
     }
-    assert_eq!(problem(shop.serve(&call("GET", "/payments", None, None)).await), (401, "unauthorized"));
+    assert_eq!(
+        problem(shop.serve(&call("GET", "/payments", None, None)).await),
+        (401, "unauthorized")
+    );
 }
 
 #[tokio::test]
@@ -156,27 +336,83 @@ async fn an_operator_looks_up_any_order_with_its_payments() {
     let [alices, _] = two_orders(&shop, &publisher).await;
     payment(&shop, "p1", &alices, 200).await.expect("believed");
     let path = format!("/orders/{alices}");
-    let shown = shop.serve(&ops("GET", &path, None)).await.expect("found").body;
-    assert_eq!((&shown["user"], &shown["status"]), (&json!("alice"), &json!("paid")));
+    let shown = shop
+        .serve(&ops("GET", &path, None))
+        .await
+        .expect("found")
+        .body;
+    assert_eq!(
+        (&shown["user"], &shown["status"]),
+        (&json!("alice"), &json!("paid"))
+    );
     assert_eq!(shown["payments"][0]["reference"], "p1");
-    assert_eq!(problem(shop.serve(&by("mallory", "payments:read", "GET", &path, None)).await), (404, "no_such_order"));
-    let hers = shop.serve(&call("GET", &path, Some("alice"), None)).await.expect("hers").body;
-    assert!(hers.get("payments").is_none() && hers.get("user").is_none(), "{hers}");
-    assert_eq!(problem(shop.serve(&ops("GET", "/orders/4611686018427387905", None)).await), (404, "no_such_order"));
+    assert_eq!(
+        problem(
+            shop.serve(&by("mallory", "payments:read", "GET", &path, None))
+                .await
+        ),
+        (404, "no_such_order")
+    );
+    let hers = shop
+        .serve(&call("GET", &path, Some("alice"), None))
+        .await
+        .expect("hers")
+        .body;
+    assert!(
+        hers.get("payments").is_none() && hers.get("user").is_none(),
+        "{hers}"
+    );
+    assert_eq!(
+        problem(
+            shop.serve(&ops("GET", "/orders/4611686018427387905", None))
+                .await
+        ),
+        (404, "no_such_order")
+    );
 }
 
 #[tokio::test]
 async fn while_keys_are_changed_either_is_believed() {
     const NEXT: &str = "the next secret of the tests";
-    let changing = open_with_settings(settings(&[("PAYMENT_WEBHOOK_SECRET_NEXT", NEXT)]), Scripted::new([])).await;
+    let changing = open_with_settings(
+        settings(&[("PAYMENT_WEBHOOK_SECRET_NEXT", NEXT)]),
+        Scripted::new([]),
+    )
+    .await;
     let body = |reference: &str| json!({"reference": reference, "order": "4611686018427387905", "amount_cents": 200});
     for (reference, key) in [("r1", SECRET), ("r2", NEXT)] {
-        assert_eq!(changing.serve(&notify(&body(reference), key)).await.expect("believed").body["result"], "unmatched");
+        assert_eq!(
+            changing
+                .serve(&notify(&body(reference), key))
+                .await
+                .expect("believed")
+                .body["result"],
+            "unmatched"
+        );
     }
     let mut both = notify(&body("r3"), "a secret of another provider");
-    let signature = |call: &Call| call.headers.get("x-payment-signature").expect("readable").expect("signed").to_owned();
-    both.headers.insert("x-payment-signature", format!("{},{}", signature(&both), signature(&notify(&body("r3"), NEXT))));
-    assert_eq!(changing.serve(&both).await.expect("believed").body["result"], "unmatched");
+    let signature = |call: &Call| {
+        call.headers
+            .get("x-payment-signature")
+            .expect("readable")
+            .expect("signed")
+            .to_owned()
+    };
+    both.headers.insert(
+        "x-payment-signature",
+        format!(
+            "{},{}",
+            signature(&both),
+            signature(&notify(&body("r3"), NEXT))
+        ),
+    );
+    assert_eq!(
+        changing.serve(&both).await.expect("believed").body["result"],
+        "unmatched"
+    );
     let unsure = notify(&body("r4"), "a secret of another provider");
-    assert_eq!(problem(changing.serve(&unsure).await), (401, "bad_signature"));
+    assert_eq!(
+        problem(changing.serve(&unsure).await),
+        (401, "bad_signature")
+    );
 }

@@ -9,9 +9,24 @@ async fn a_created_program_is_open_at_once_and_shows_its_seats_to_everybody() {
     let shop = open_with(Scripted::new([])).await;
     let id = program(&shop).await;
     assert_eq!(free(&shop, &id).await, 10);
-    let seats = shop.serve(&call("GET", &format!("/programs/{id}/seats?category=0"), None, None)).await.expect("public");
+    let seats = shop
+        .serve(&call(
+            "GET",
+            &format!("/programs/{id}/seats?category=0"),
+            None,
+            None,
+        ))
+        .await
+        .expect("public");
     assert_eq!(seats.body["rows"], json!([".........."]));
-    let missing = shop.serve(&call("GET", &format!("/programs/{id}/seats?category=1"), None, None)).await;
+    let missing = shop
+        .serve(&call(
+            "GET",
+            &format!("/programs/{id}/seats?category=1"),
+            None,
+            None,
+        ))
+        .await;
     assert_eq!(problem(missing), (404, "no_such_category"));
 }
 
@@ -19,10 +34,21 @@ async fn a_created_program_is_open_at_once_and_shows_its_seats_to_everybody() {
 async fn a_program_is_created_only_with_its_scope_and_within_bounds() {
     let shop = open_with(Scripted::new([])).await;
     let body = json!({"title": "T", "categories": [{"name": "A", "rows": 0, "seats_per_row": 10, "price_cents": 100}]});
-    let bad = shop.serve(&call("POST", "/programs", Some("promoter"), Some(body.clone()))).await;
+    let bad = shop
+        .serve(&call(
+            "POST",
+            "/programs",
+            Some("promoter"),
+            Some(body.clone()),
+        ))
+        .await;
     assert_eq!(problem(bad), (422, "invalid_program"));
     let mut scopeless = call("POST", "/programs", Some("promoter"), Some(body));
-    scopeless.claims = storefront::identity::Claims::new([("sub".to_owned(), "promoter".to_owned())].into());
+    scopeless.claims =
+        storefront::identity::Claims::new([("sub".to_owned(), "promoter".to_owned())].into());
     assert_eq!(problem(shop.serve(&scopeless).await), (403, "forbidden"));
-    assert_eq!(problem(shop.serve(&call("GET", "/programs/x", None, None)).await), (404, "no_such_program"));
+    assert_eq!(
+        problem(shop.serve(&call("GET", "/programs/x", None, None)).await),
+        (404, "no_such_program")
+    );
 }

@@ -6,7 +6,9 @@ use shared::message::OrderRequested;
 use shared::sale::Status;
 use storefront::kafka::Published;
 
-use crate::support::{Scripted, free, keyed, nowhere, open_with, problem, program, store, two, until};
+use crate::support::{
+    Scripted, free, keyed, nowhere, open_with, problem, program, store, two, until,
+};
 
 fn unknown() -> Published {
     Published::Unknown("as told".to_owned())
@@ -21,9 +23,18 @@ async fn a_refused_publish_holds_nothing_and_its_key_makes_a_new_order() {
     let publisher = Scripted::new([Some(refused())]);
     let shop = open_with(publisher.clone()).await;
     let id = program(&shop).await;
-    assert_eq!(problem(shop.serve(&keyed(two(&id, "alice"), "k")).await), (503, "publish_failed"));
+    assert_eq!(
+        problem(shop.serve(&keyed(two(&id, "alice"), "k")).await),
+        (503, "publish_failed")
+    );
     assert_eq!(free(&shop, &id).await, 10);
-    assert_eq!(shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("accepted").status, 202);
+    assert_eq!(
+        shop.serve(&keyed(two(&id, "alice"), "k"))
+            .await
+            .expect("accepted")
+            .status,
+        202
+    );
     assert_eq!(free(&shop, &id).await, 8);
 }
 
@@ -32,13 +43,23 @@ async fn an_unknown_publish_is_fenced_before_its_seats_are_freed() {
     let publisher = Scripted::new([Some(unknown())]);
     let shop = open_with(publisher.clone()).await;
     let id = program(&shop).await;
-    assert_eq!(problem(shop.serve(&two(&id, "alice")).await), (503, "publish_failed"));
+    assert_eq!(
+        problem(shop.serve(&two(&id, "alice")).await),
+        (503, "publish_failed")
+    );
     assert_eq!(free(&shop, &id).await, 10);
     // The message was on its way all the time: it finds the fence.
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&shop, &message, 0).await;
-    let order = serde_json::from_str::<OrderRequested>(&message).expect("a message").order;
-    let row = shop.store.order(order).await.expect("Postgres runs").expect("fenced");
+    let order = serde_json::from_str::<OrderRequested>(&message)
+        .expect("a message")
+        .order;
+    let row = shop
+        .store
+        .order(order)
+        .await
+        .expect("Postgres runs")
+        .expect("fenced");
     assert_eq!(row.status, Status::Void);
 }
 
@@ -54,7 +75,10 @@ async fn an_unknown_publish_that_was_stored_meanwhile_is_the_stored_order() {
     store(&shop, &message, 0).await;
     publisher.next.lock().expect("whole").push(Some(unknown()));
     let reply = shop.serve(&wish).await.expect("stored");
-    assert_eq!((reply.status, &reply.body["status"]), (201, &json!("unpaid")));
+    assert_eq!(
+        (reply.status, &reply.body["status"]),
+        (201, &json!("unpaid"))
+    );
     assert_eq!(free(&shop, &id).await, 8);
 }
 
@@ -81,7 +105,9 @@ async fn a_refused_repetition_is_no_proof_that_nothing_was_sent() {
     let wish = keyed(two(&id, "alice"), "k");
     die_while_publishing(&shop, &wish, &publisher, 1).await;
     assert_eq!(problem(shop.serve(&wish).await), (503, "publish_failed"));
-    let order = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0]).expect("a message").order;
+    let order = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0])
+        .expect("a message")
+        .order;
     let row = shop.store.order(order).await.expect("Postgres runs");
     assert_eq!(row.map(|row| row.status), Some(Status::Void));
     assert_eq!(free(&shop, &id).await, 10);
@@ -94,11 +120,24 @@ async fn an_abandoned_reservation_is_fenced_by_its_repetition_which_then_orders_
     let id = program(&shop).await;
     let wish = keyed(two(&id, "alice"), "k");
     die_while_publishing(&shop, &wish, &publisher, 1).await;
-    let first = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0]).expect("a message");
-    let reservation = shop.gate.reservation(first.order).await.expect("Redis runs").expect("held");
+    let first = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0])
+        .expect("a message");
+    let reservation = shop
+        .gate
+        .reservation(first.order)
+        .await
+        .expect("Redis runs")
+        .expect("held");
     assert_eq!(reservation.state, ResvState::Held);
-    let program = shared::gate::ProgramRef { id: first.program, shard: first.order.shard() };
-    let at = shared::gate::OrderAt { order: first.order, nonce: first.nonce, program };
+    let program = shared::gate::ProgramRef {
+        id: first.program,
+        shard: first.order.shard(),
+    };
+    let at = shared::gate::OrderAt {
+        order: first.order,
+        nonce: first.nonce,
+        program,
+    };
     shop.gate.abandon(at, None).await.expect("Redis runs");
     let reply = shop.serve(&wish).await.expect("a new order");
     assert_eq!(reply.status, 202);
@@ -113,7 +152,8 @@ async fn a_repeated_request_for_a_void_order_is_refused() {
     let id = program(&shop).await;
     let wish = keyed(two(&id, "alice"), "k");
     die_while_publishing(&shop, &wish, &publisher, 1).await;
-    let first = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0]).expect("a message");
+    let first = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0])
+        .expect("a message");
     // Made void, and the gate is not settled.
     let fence = shared::store::Fence {
         number: first.order,
@@ -137,18 +177,31 @@ async fn a_repeated_request_for_a_void_order_is_refused() {
 async fn without_brokers_a_buyer_is_told_to_come_back_and_the_seats_are_free_again() {
     let shop = open_with(nowhere()).await;
     let id = program(&shop).await;
-    let first = shop.serve(&two(&id, "alice")).await.expect_err("nowhere to publish");
+    let first = shop
+        .serve(&two(&id, "alice"))
+        .await
+        .expect_err("nowhere to publish");
     assert_eq!(first.status, 503);
     assert!(first.retry_after.is_some());
     assert_eq!(free(&shop, &id).await, 10);
     // The circuit is open by now: refused before anything is held.
-    assert_eq!(problem(shop.serve(&two(&id, "alice")).await), (503, "unavailable"));
+    assert_eq!(
+        problem(shop.serve(&two(&id, "alice")).await),
+        (503, "unavailable")
+    );
     assert_eq!(free(&shop, &id).await, 10);
 }
 
 /// Lets a request get as far as its publish, then takes it away.
-async fn die_while_publishing(shop: &storefront::Storefront, wish: &storefront::http::Call, publisher: &Scripted, sends: usize) {
-    let sent = until("it is being published", async || publisher.sent.lock().expect("whole").len() >= sends);
+async fn die_while_publishing(
+    shop: &storefront::Storefront,
+    wish: &storefront::http::Call,
+    publisher: &Scripted,
+    sends: usize,
+) {
+    let sent = until("it is being published", async || {
+        publisher.sent.lock().expect("whole").len() >= sends
+    });
     tokio::select! {
         reply = shop.serve(wish) => panic!("answered: {reply:?}"),
         () = sent => {}

@@ -9,13 +9,16 @@ use shared::sale::Status;
 use storefront::kafka::{Logs, PublishOrders, Published};
 
 use crate::support::{
-    Scripted, call, free, keyed, open_with, order_when_open, pass_barriers, problem, program, redis_url, settings, store, two,
-    until,
+    Scripted, call, free, keyed, open_with, order_when_open, pass_barriers, problem, program,
+    redis_url, settings, store, two, until,
 };
 
 async fn redis() -> MultiplexedConnection {
     let client = redis::Client::open(redis_url()).expect("an address");
-    client.get_multiplexed_async_connection().await.expect("Redis runs (scripts/servers start)")
+    client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("Redis runs (scripts/servers start)")
 }
 
 /// Every key of an environment.
@@ -23,7 +26,11 @@ async fn keys(redis: &mut MultiplexedConnection, prefix: &str) -> Vec<String> {
     let (mut all, mut from) = (Vec::new(), 0_u64);
     loop {
         let mut scan = redis::cmd("SCAN");
-        scan.arg(from).arg("MATCH").arg(format!("{prefix}:*")).arg("COUNT").arg(1000);
+        scan.arg(from)
+            .arg("MATCH")
+            .arg(format!("{prefix}:*"))
+            .arg("COUNT")
+            .arg(1000);
         let (next, page): (u64, Vec<String>) = scan.query_async(redis).await.expect("scans");
         all.extend(page);
         from = next;
@@ -37,7 +44,11 @@ async fn keys(redis: &mut MultiplexedConnection, prefix: &str) -> Vec<String> {
 pub(crate) async fn lose(shop: &storefront::Storefront) {
     let mut redis = redis().await;
     for key in keys(&mut redis, shop.settings.names.prefix()).await {
-        let _: u64 = redis::cmd("DEL").arg(key).query_async(&mut redis).await.expect("deletes");
+        let _: u64 = redis::cmd("DEL")
+            .arg(key)
+            .query_async(&mut redis)
+            .await
+            .expect("deletes");
     }
 }
 
@@ -62,8 +73,16 @@ impl PublishOrders for Copying {
         let mut redis = redis().await;
         let mut copy = Vec::new();
         for key in keys(&mut redis, &self.prefix).await {
-            let dump = redis::cmd("DUMP").arg(&key).query_async(&mut redis).await.expect("dumps");
-            let ttl: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut redis).await.expect("a time");
+            let dump = redis::cmd("DUMP")
+                .arg(&key)
+                .query_async(&mut redis)
+                .await
+                .expect("dumps");
+            let ttl: i64 = redis::cmd("PTTL")
+                .arg(&key)
+                .query_async(&mut redis)
+                .await
+                .expect("a time");
             copy.push((key, dump, ttl.max(0)));
         }
         *self.copy.lock().expect("whole") = copy;
@@ -89,15 +108,31 @@ impl Copying {
     async fn go_back(&self) {
         let mut redis = redis().await;
         for key in keys(&mut redis, &self.prefix).await {
-            let _: u64 = redis::cmd("DEL").arg(key).query_async(&mut redis).await.expect("deletes");
+            let _: u64 = redis::cmd("DEL")
+                .arg(key)
+                .query_async(&mut redis)
+                .await
+                .expect("deletes");
         }
         let copy = self.copy.lock().expect("whole").clone();
         for (key, dump, ttl) in copy {
             let mut restore = redis::cmd("RESTORE");
-            let () = restore.arg(&key).arg(ttl).arg(dump).query_async(&mut redis).await.expect("restores");
+            let () = restore
+                .arg(&key)
+                .arg(ttl)
+                .arg(dump)
+                .query_async(&mut redis)
+                .await
+                .expect("restores");
             if key.ends_with(":head") {
                 let mut other = redis::cmd("HSET");
-                let _: u64 = other.arg(&key).arg("replid").arg("0".repeat(40)).query_async(&mut redis).await.expect("writes");
+                let _: u64 = other
+                    .arg(&key)
+                    .arg("replid")
+                    .arg("0".repeat(40))
+                    .query_async(&mut redis)
+                    .await
+                    .expect("writes");
             }
         }
     }
@@ -108,25 +143,56 @@ async fn a_void_order_is_not_accepted_after_a_failover() {
     let settings = settings(&[]);
     let prefix = settings.names.prefix().to_owned();
     let (copy, first) = (Mutex::default(), Mutex::default());
-    let publisher = Arc::new(Copying { prefix, then: Scripted::new([]), copy, first });
+    let publisher = Arc::new(Copying {
+        prefix,
+        then: Scripted::new([]),
+        copy,
+        first,
+    });
     let shop = crate::support::open_with_settings(settings, publisher.clone()).await;
     let id = program(&shop).await;
     let wish = keyed(two(&id, "alice"), "k");
     assert_eq!(problem(shop.serve(&wish).await), (503, "publish_failed"));
-    let first = publisher.first.lock().expect("whole").clone().expect("published");
-    let void = serde_json::from_str::<OrderRequested>(&first).expect("a message").order;
-    let status = async |order| shop.store.order(order).await.expect("Postgres runs").map(|row| row.status);
+    let first = publisher
+        .first
+        .lock()
+        .expect("whole")
+        .clone()
+        .expect("published");
+    let void = serde_json::from_str::<OrderRequested>(&first)
+        .expect("a message")
+        .order;
+    let status = async |order| {
+        shop.store
+            .order(order)
+            .await
+            .expect("Postgres runs")
+            .map(|row| row.status)
+    };
     assert_eq!(status(void).await, Some(Status::Void));
     publisher.go_back().await;
-    let reservation = shop.gate.reservation(void).await.expect("Redis runs").expect("kept");
+    let reservation = shop
+        .gate
+        .reservation(void)
+        .await
+        .expect("Redis runs")
+        .expect("kept");
     assert_eq!(reservation.state, shared::gate::ResvState::Held);
 
     let reply = shop.serve(&wish).await.expect("a new order");
     assert_eq!(reply.status, 202);
-    let order = reply.body["order"].as_str().expect("a number").parse::<OrderNumber>().expect("a number");
+    let order = reply.body["order"]
+        .as_str()
+        .expect("a number")
+        .parse::<OrderNumber>()
+        .expect("a number");
     assert_ne!(order, void);
     assert_eq!(status(order).await, None, "it can be stored");
-    assert_eq!(free(&shop, &id).await, 8, "the seats of the void order are free");
+    assert_eq!(
+        free(&shop, &id).await,
+        8,
+        "the seats of the void order are free"
+    );
 }
 
 #[tokio::test]
@@ -139,7 +205,10 @@ async fn a_lost_gate_opens_again_only_with_every_accepted_order_in_it() {
     lose(&shop).await;
     // Her order is in Kafka, and nobody has stored it: selling now would sell her seats.
     publisher.ends.lock().expect("whole").insert(0, 1);
-    assert_eq!(problem(shop.serve(&two(&id, "bob")).await), (503, "loading"));
+    assert_eq!(
+        problem(shop.serve(&two(&id, "bob")).await),
+        (503, "loading")
+    );
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&shop, &message, 0).await;
     pass_barriers(&shop, &publisher).await;
@@ -160,7 +229,10 @@ async fn who_only_looks_opens_a_lost_gate_again() {
     let look = call("GET", &format!("/programs/{id}"), None, None);
     shop.serve(&look).await.expect("found");
     pass_barriers(&shop, &publisher).await;
-    until("the gate is open", async || shop.serve(&look).await.expect("found").body["categories"][0]["free"] == json!(8)).await;
+    until("the gate is open", async || {
+        shop.serve(&look).await.expect("found").body["categories"][0]["free"] == json!(8)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -173,18 +245,37 @@ async fn a_lost_accepted_order_is_loading_never_absent() {
     publisher.ends.lock().expect("whole").insert(0, 1);
     lose(&shop).await;
     let get = call("GET", &format!("/orders/{order}"), Some("alice"), None);
-    let cancel = call("POST", &format!("/orders/{order}/cancel"), Some("alice"), None);
+    let cancel = call(
+        "POST",
+        &format!("/orders/{order}/cancel"),
+        Some("alice"),
+        None,
+    );
     for request in [&get, &cancel] {
         assert_eq!(problem(shop.serve(request).await), (503, "loading"));
     }
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&shop, &message, 0).await;
     pass_barriers(&shop, &publisher).await;
-    assert_eq!(shop.serve(&get).await.expect("stored").body["status"], "unpaid");
-    let other = call("GET", &format!("/orders/{}", order.parse::<u64>().expect("a number") ^ 1), Some("alice"), None);
-    until("the gate is open", async || problem(shop.serve(&other).await) != (503, "loading")).await;
+    assert_eq!(
+        shop.serve(&get).await.expect("stored").body["status"],
+        "unpaid"
+    );
+    let other = call(
+        "GET",
+        &format!("/orders/{}", order.parse::<u64>().expect("a number") ^ 1),
+        Some("alice"),
+        None,
+    );
+    until("the gate is open", async || {
+        problem(shop.serve(&other).await) != (503, "loading")
+    })
+    .await;
     assert_eq!(problem(shop.serve(&other).await), (404, "no_such_order"));
-    assert_eq!(shop.serve(&cancel).await.expect("its row is there").body["status"], "cancelled");
+    assert_eq!(
+        shop.serve(&cancel).await.expect("its row is there").body["status"],
+        "cancelled"
+    );
 }
 
 #[tokio::test]
@@ -198,7 +289,10 @@ async fn progress_beyond_the_end_of_a_topic_made_anew_opens_nothing() {
     // Ten records stand in the new topic, and nobody has read them.
     publisher.ends.lock().expect("whole").insert(0, 10);
     lose(&shop).await;
-    assert_eq!(problem(shop.serve(&two(&id, "bob")).await), (503, "loading"));
+    assert_eq!(
+        problem(shop.serve(&two(&id, "bob")).await),
+        (503, "loading")
+    );
     // Order-create comes to the barrier in the new topic, and so past all that stood before it.
     pass_barriers(&shop, &publisher).await;
     order_when_open(&shop, &id, "bob").await;
@@ -209,30 +303,66 @@ async fn a_key_leads_to_its_order_after_a_loss() {
     let publisher = Scripted::new([]);
     let shop = open_with(publisher.clone()).await;
     let id = program(&shop).await;
-    let alices = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("accepted");
-    let bobs = shop.serve(&keyed(two(&id, "bob"), "k")).await.expect("accepted");
+    let alices = shop
+        .serve(&keyed(two(&id, "alice"), "k"))
+        .await
+        .expect("accepted");
+    let bobs = shop
+        .serve(&keyed(two(&id, "bob"), "k"))
+        .await
+        .expect("accepted");
     let sent = publisher.sent.lock().expect("whole").clone();
     store(&shop, &sent[0], 0).await;
     store(&shop, &sent[1], 1).await;
-    let cancel = format!("/orders/{}/cancel", bobs.body["order"].as_str().expect("a number"));
-    shop.serve(&call("POST", &cancel, Some("bob"), None)).await.expect("cancelled");
+    let cancel = format!(
+        "/orders/{}/cancel",
+        bobs.body["order"].as_str().expect("a number")
+    );
+    shop.serve(&call("POST", &cancel, Some("bob"), None))
+        .await
+        .expect("cancelled");
     publisher.ends.lock().expect("whole").insert(0, 2);
     lose(&shop).await;
     let look = call("GET", &format!("/programs/{id}"), None, None);
     shop.serve(&look).await.expect("found");
     pass_barriers(&shop, &publisher).await;
-    until("the gate is open", async || shop.serve(&look).await.expect("found").body["categories"][0]["free"] == json!(8)).await;
+    until("the gate is open", async || {
+        shop.serve(&look).await.expect("found").body["categories"][0]["free"] == json!(8)
+    })
+    .await;
 
-    let again = shop.serve(&keyed(two(&id, "alice"), "k")).await.expect("the same order");
-    assert_eq!((again.status, &again.body["status"]), (201, &json!("unpaid")));
-    assert_eq!((&again.body["order"], &again.body["seats"]), (&alices.body["order"], &alices.body["seats"]));
+    let again = shop
+        .serve(&keyed(two(&id, "alice"), "k"))
+        .await
+        .expect("the same order");
+    assert_eq!(
+        (again.status, &again.body["status"]),
+        (201, &json!("unpaid"))
+    );
+    assert_eq!(
+        (&again.body["order"], &again.body["seats"]),
+        (&alices.body["order"], &alices.body["seats"])
+    );
     let mut other = keyed(two(&id, "alice"), "k");
     other.body = json!({"category": 0, "count": 3}).to_string().into_bytes();
-    assert_eq!(problem(shop.serve(&other).await), (422, "idempotency_key_reused"));
+    assert_eq!(
+        problem(shop.serve(&other).await),
+        (422, "idempotency_key_reused")
+    );
     // An order that has ended is still what its key stands for.
-    let again = shop.serve(&keyed(two(&id, "bob"), "k")).await.expect("the same order");
-    assert_eq!((&again.body["order"], &again.body["status"]), (&bobs.body["order"], &json!("cancelled")));
-    assert_eq!(publisher.sent.lock().expect("whole").len(), 2, "no second order of either");
+    let again = shop
+        .serve(&keyed(two(&id, "bob"), "k"))
+        .await
+        .expect("the same order");
+    assert_eq!(
+        (&again.body["order"], &again.body["status"]),
+        (&bobs.body["order"], &json!("cancelled"))
+    );
+    assert_eq!(
+        publisher.sent.lock().expect("whole").len(),
+        2,
+        "no second order of either"
+    );
     assert_eq!(free(&shop, &id).await, 8);
 }
 
@@ -247,17 +377,36 @@ async fn a_rejected_duplicate_names_its_original() {
     store(&shop, &sent[0], 0).await;
     // The gate forgets the key, as after its time is over.
     let mut redis = redis().await;
-    for key in keys(&mut redis, shop.settings.names.prefix()).await.into_iter().filter(|key| key.contains(":idem:")) {
-        let _: u64 = redis::cmd("DEL").arg(key).query_async(&mut redis).await.expect("deletes");
+    for key in keys(&mut redis, shop.settings.names.prefix())
+        .await
+        .into_iter()
+        .filter(|key| key.contains(":idem:"))
+    {
+        let _: u64 = redis::cmd("DEL")
+            .arg(key)
+            .query_async(&mut redis)
+            .await
+            .expect("deletes");
     }
     let second = shop.serve(&wish).await.expect("accepted");
     assert_ne!(second.body["order"], first);
     let sent = publisher.sent.lock().expect("whole").clone();
     store(&shop, &sent[1], 1).await;
-    let look = call("GET", second.location.as_deref().expect("a place"), Some("alice"), None);
+    let look = call(
+        "GET",
+        second.location.as_deref().expect("a place"),
+        Some("alice"),
+        None,
+    );
     let seen = shop.serve(&look).await.expect("hers").body;
-    assert_eq!((&seen["status"], &seen["reason"]), (&json!("rejected"), &json!("duplicate")));
+    assert_eq!(
+        (&seen["status"], &seen["reason"]),
+        (&json!("rejected"), &json!("duplicate"))
+    );
     assert_eq!(seen["duplicate_of"], first);
     let again = shop.serve(&wish).await.expect_err("rejected");
-    assert_eq!((again.status, again.code, &again.extras["duplicate_of"]), (409, "rejected", &first));
+    assert_eq!(
+        (again.status, again.code, &again.extras["duplicate_of"]),
+        (409, "rejected", &first)
+    );
 }

@@ -22,7 +22,9 @@ fn everything_that_is_wrong_is_named_at_once() {
         ("API_CALL_QUEUE", "0"),
         ("API_CALL_FLUSH_MS", "a while"),
     ];
-    let problems = Settings::read(&Reader::new(vars)).expect_err("nothing is right").to_string();
+    let problems = Settings::read(&Reader::new(vars))
+        .expect_err("nothing is right")
+        .to_string();
     for name in vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]) {
         assert!(problems.contains(name), "{name} is not named:\n{problems}");
     }
@@ -43,7 +45,12 @@ fn a_process_that_hears_of_no_change_may_not_remember_for_long() {
             ("PROGRAM_CACHE_TTL_MS", "2001"),
         ]
     };
-    let problems = Settings::read(&Reader::new(vars("false"))).expect_err("too long").to_string();
-    assert!(problems.contains("PROGRAM_CACHE_TTL_MS") && problems.contains("2000"), "{problems}");
+    let problems = Settings::read(&Reader::new(vars("false")))
+        .expect_err("too long")
+        .to_string();
+    assert!(
+        problems.contains("PROGRAM_CACHE_TTL_MS") && problems.contains("2000"),
+        "{problems}"
+    );
     assert!(Settings::read(&Reader::new(vars("true"))).is_ok());
 }

@@ -43,7 +43,13 @@ pub(crate) fn settings(more: &[(&str, &str)]) -> Settings {
 }
 
 fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
-    let (redis, database) = (redis_url(), variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher"));
+    let (redis, database) = (
+        redis_url(),
+        variable(
+            "DATABASE_URL",
+            "postgres://usher:usher@127.0.0.1:15432/usher",
+        ),
+    );
     let (cache, brokers) = (cache_url(), variable("KAFKA_BROKERS", "127.0.0.1:19092"));
     let mut vars: HashMap<String, String> = [
         ("ENV_PREFIX", prefix),
@@ -57,7 +63,8 @@ fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
     .chain(more.iter().copied())
     .map(|(k, v)| (k.to_owned(), v.to_owned()))
     .collect();
-    vars.entry("DELIVERY_TIMEOUT_MS".to_owned()).or_insert_with(|| "5000".to_owned());
+    vars.entry("DELIVERY_TIMEOUT_MS".to_owned())
+        .or_insert_with(|| "5000".to_owned());
     Settings::read(&Reader::new(vars)).expect("settings of a test are valid")
 }
 
@@ -66,7 +73,10 @@ pub(crate) async fn open() -> Storefront {
     let settings = settings(&[]);
     create_topic(&settings).await;
     let shop = Storefront::open(settings).expect("opens");
-    shop.store.migrate().await.expect("Postgres runs (scripts/servers start)");
+    shop.store
+        .migrate()
+        .await
+        .expect("Postgres runs (scripts/servers start)");
     shop
 }
 
@@ -76,9 +86,15 @@ pub(crate) async fn open_with(publisher: Arc<dyn PublishOrders>) -> Storefront {
 }
 
 /// The same with settings of the test's own.
-pub(crate) async fn open_with_settings(settings: Settings, publisher: Arc<dyn PublishOrders>) -> Storefront {
+pub(crate) async fn open_with_settings(
+    settings: Settings,
+    publisher: Arc<dyn PublishOrders>,
+) -> Storefront {
     let shop = Storefront::with_publisher(settings, publisher).expect("opens");
-    shop.store.migrate().await.expect("Postgres runs (scripts/servers start)");
+    shop.store
+        .migrate()
+        .await
+        .expect("Postgres runs (scripts/servers start)");
     shop
 }
 
@@ -90,18 +106,29 @@ pub(crate) fn another(shop: &Storefront, more: &[(&str, &str)]) -> Storefront {
 
 /// A statement of the test's own.
 pub(crate) async fn run(shop: &Storefront, sql: &'static str) {
-    let url = variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher");
+    let url = variable(
+        "DATABASE_URL",
+        "postgres://usher:usher@127.0.0.1:15432/usher",
+    );
     let options: sqlx::postgres::PgConnectOptions = url.parse().expect("a database URL");
     let options = options.options([("search_path", shop.settings.names.schema())]);
-    let mut connection = sqlx::PgConnection::connect_with(&options).await.expect("Postgres runs");
-    sqlx::raw_sql(sql).execute(&mut connection).await.expect("statement");
+    let mut connection = sqlx::PgConnection::connect_with(&options)
+        .await
+        .expect("Postgres runs");
+    sqlx::raw_sql(sql)
+        .execute(&mut connection)
+        .await
+        .expect("statement");
 }
 
 /// Waits until something holds.
 pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while !holds().await {
-        assert!(std::time::Instant::now() < deadline, "{what}: not within 20 s");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{what}: not within 20 s"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -113,11 +140,17 @@ pub(crate) async fn create_topic(settings: &Settings) {
 
 /// Two partitions, stamped by the broker.
 pub(crate) async fn create_topic_of(settings: &Settings, topic: &str) {
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", &settings.brokers).create().expect("an admin client");
-    let topic = NewTopic::new(topic, 2, TopicReplication::Fixed(1)).set("message.timestamp.type", "LogAppendTime");
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", &settings.brokers)
+        .create()
+        .expect("an admin client");
+    let topic = NewTopic::new(topic, 2, TopicReplication::Fixed(1))
+        .set("message.timestamp.type", "LogAppendTime");
     let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(10)));
-    let results = admin.create_topics([&topic], &options).await.expect("Kafka runs (scripts/servers start)");
+    let results = admin
+        .create_topics([&topic], &options)
+        .await
+        .expect("Kafka runs (scripts/servers start)");
     for result in results {
         result.expect("the topic is new");
     }
@@ -146,13 +179,20 @@ impl Scripted {
     pub(crate) fn new(outcomes: impl IntoIterator<Item = Option<Published>>) -> Arc<Self> {
         let mut next: Vec<_> = outcomes.into_iter().collect();
         next.reverse();
-        Arc::new(Self { next: Mutex::new(next), ..Self::default() })
+        Arc::new(Self {
+            next: Mutex::new(next),
+            ..Self::default()
+        })
     }
 
     async fn outcome(&self, offset: i64) -> Published {
         let next = self.next.lock().expect("no test panics here").pop();
         match next {
-            None => Published::Acknowledged { partition: 0, offset, appended_ms: 1_800_000_000_000 },
+            None => Published::Acknowledged {
+                partition: 0,
+                offset,
+                appended_ms: 1_800_000_000_000,
+            },
             Some(Some(outcome)) => outcome,
             Some(None) => std::future::pending().await,
         }
@@ -177,7 +217,11 @@ impl PublishOrders for Scripted {
     async fn put_back(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
         let offset = {
             let mut put_back = self.put_back.lock().expect("no test panics here");
-            put_back.push((topic.to_owned(), key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec)));
+            put_back.push((
+                topic.to_owned(),
+                key.map(<[u8]>::to_vec),
+                value.map(<[u8]>::to_vec),
+            ));
             put_back.len() as i64 - 1
         };
         self.outcome(offset).await
@@ -190,32 +234,58 @@ impl PublishOrders for Scripted {
             *end += 1;
             *end - 1
         };
-        self.barriers.lock().expect("no test panics here").push((partition, offset, barrier.clone()));
-        Published::Acknowledged { partition, offset, appended_ms: BARRIER_MS }
+        self.barriers.lock().expect("no test panics here").push((
+            partition,
+            offset,
+            barrier.clone(),
+        ));
+        Published::Acknowledged {
+            partition,
+            offset,
+            appended_ms: BARRIER_MS,
+        }
     }
 
     async fn logs(&self) -> Result<Logs, String> {
-        Ok(self.ends.lock().expect("no test panics here").iter().map(|(partition, end)| (*partition, 0..*end)).collect())
+        Ok(self
+            .ends
+            .lock()
+            .expect("no test panics here")
+            .iter()
+            .map(|(partition, end)| (*partition, 0..*end))
+            .collect())
     }
 }
 
 /// A publisher to brokers that are not there.
 pub(crate) fn nowhere() -> Arc<dyn PublishOrders> {
     let security = storefront::KafkaSecurity::Plaintext;
-    Arc::new(KafkaOrders::open("127.0.0.1:9", &security, "none", Duration::from_millis(800)).expect("opens"))
+    Arc::new(
+        KafkaOrders::open("127.0.0.1:9", &security, "none", Duration::from_millis(800))
+            .expect("opens"),
+    )
 }
 
 /// A request by somebody (or nobody).
 pub(crate) fn call(method: &str, path: &str, sub: Option<&str>, body: Option<Value>) -> Call {
-    let claims = sub.map(|sub| ("sub".to_owned(), sub.to_owned())).into_iter();
-    let claims = claims.chain([("scope".to_owned(), "programs:write".to_owned())]).collect();
+    let claims = sub
+        .map(|sub| ("sub".to_owned(), sub.to_owned()))
+        .into_iter();
+    let claims = claims
+        .chain([("scope".to_owned(), "programs:write".to_owned())])
+        .collect();
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     Call {
         method: method.to_owned(),
         path: path.to_owned(),
-        query: query.split('&').filter_map(|pair| pair.split_once('=')).collect(),
+        query: query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .collect(),
         headers: Fields::default(),
-        body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
+        body: body
+            .map(|body| body.to_string().into_bytes())
+            .unwrap_or_default(),
         claims: Claims::new(claims),
         span: None,
     }
@@ -224,30 +294,45 @@ pub(crate) fn call(method: &str, path: &str, sub: Option<&str>, body: Option<Val
 /// The same by an operator with these scopes.
 pub(crate) fn by(sub: &str, scope: &str, method: &str, path: &str, body: Option<Value>) -> Call {
     let claims = [("sub", sub), ("scope", scope)].map(|(k, v)| (k.to_owned(), v.to_owned()));
-    Call { claims: Claims::new(claims.into()), ..call(method, path, None, body) }
+    Call {
+        claims: Claims::new(claims.into()),
+        ..call(method, path, None, body)
+    }
 }
 
 /// The same with an Idempotency-Key.
 pub(crate) fn keyed(mut call: Call, key: &str) -> Call {
-    call.headers.insert("idempotency-key".to_owned(), key.to_owned());
+    call.headers
+        .insert("idempotency-key".to_owned(), key.to_owned());
     call
 }
 
 /// A program of one row of ten seats at 100 cents, open. Answers its id.
 pub(crate) async fn program(shop: &Storefront) -> String {
     let body = json!({"title": "T", "categories": [{"name": "A", "rows": 1, "seats_per_row": 10, "price_cents": 100}]});
-    let reply = shop.serve(&call("POST", "/programs", Some("promoter"), Some(body))).await.expect("created");
+    let reply = shop
+        .serve(&call("POST", "/programs", Some("promoter"), Some(body)))
+        .await
+        .expect("created");
     reply.body["id"].as_str().expect("an id").to_owned()
 }
 
 /// Asks for two seats side by side.
 pub(crate) fn two(program: &str, sub: &str) -> Call {
-    call("POST", &format!("/programs/{program}/orders"), Some(sub), Some(json!({"category": 0, "count": 2})))
+    call(
+        "POST",
+        &format!("/programs/{program}/orders"),
+        Some(sub),
+        Some(json!({"category": 0, "count": 2})),
+    )
 }
 
 /// How many seats the public page says are free.
 pub(crate) async fn free(shop: &Storefront, program: &str) -> i64 {
-    let reply = shop.serve(&call("GET", &format!("/programs/{program}"), None, None)).await.expect("found");
+    let reply = shop
+        .serve(&call("GET", &format!("/programs/{program}"), None, None))
+        .await
+        .expect("found");
     reply.body["categories"][0]["free"].as_i64().expect("open")
 }
 
@@ -263,7 +348,10 @@ pub(crate) async fn store(shop: &Storefront, message: &str, offset: i64) {
         value: Some(message.as_bytes()),
         message: Ok(request),
     };
-    let batch = shop.store.store_orders(std::slice::from_ref(&arrival), 1_000).await;
+    let batch = shop
+        .store
+        .store_orders(std::slice::from_ref(&arrival), 1_000)
+        .await;
     assert_eq!(batch.unfinished, None);
 }
 
@@ -281,7 +369,10 @@ pub(crate) async fn pass_barriers(shop: &Storefront, publisher: &Scripted) {
             value: Some(value.as_bytes()),
             message: Err(shared::worker::Reason::new("no order")),
         };
-        let batch = shop.store.store_orders(std::slice::from_ref(&arrival), 1_000).await;
+        let batch = shop
+            .store
+            .store_orders(std::slice::from_ref(&arrival), 1_000)
+            .await;
         assert_eq!((batch.unfinished, batch.parked), (None, vec![]));
     }
 }
@@ -289,14 +380,16 @@ pub(crate) async fn pass_barriers(shop: &Storefront, publisher: &Scripted) {
 /// Orders two seats until the gate takes them. Returns the seats.
 pub(crate) async fn order_when_open(shop: &Storefront, id: &str, buyer: &str) -> Value {
     let seats = Mutex::new(None);
-    until("the gate opens", async || match shop.serve(&two(id, buyer)).await {
-        Ok(reply) => {
-            *seats.lock().expect("whole") = Some(reply.body["seats"].clone());
-            true
-        }
-        Err(problem) => {
-            assert_eq!(problem.code, "loading");
-            false
+    until("the gate opens", async || {
+        match shop.serve(&two(id, buyer)).await {
+            Ok(reply) => {
+                *seats.lock().expect("whole") = Some(reply.body["seats"].clone());
+                true
+            }
+            Err(problem) => {
+                assert_eq!(problem.code, "loading");
+                false
+            }
         }
     })
     .await;

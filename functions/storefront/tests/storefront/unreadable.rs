@@ -19,8 +19,16 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn new(method: &'a str, path: &'a str) -> Self {
-        let scope = "programs:write parked:read parked:write api-calls:read payments:read payments:write";
-        Self { method, path, query: "", headers: json!({}), claims: json!({"sub": "alice", "scope": scope}), body: None }
+        let scope =
+            "programs:write parked:read parked:write api-calls:read payments:read payments:write";
+        Self {
+            method,
+            path,
+            query: "",
+            headers: json!({}),
+            claims: json!({"sub": "alice", "scope": scope}),
+            body: None,
+        }
     }
 
     fn request(&self) -> Request {
@@ -51,8 +59,22 @@ async fn an_idempotency_key_that_cannot_be_read_makes_no_order() {
     let shop = open_with(publisher.clone()).await;
     let id = program(&shop).await;
     let path = format!("/programs/{id}/orders");
-    let with = |key: &str| Asked { headers: json!({"idempotency-key": key}), body: Some(ORDER), ..Asked::new("POST", &path) };
-    for key in ["größe-1", "\u{1f39f}", "a b", " ", "", "a\tb", &"k".repeat(65), "\u{e4}", "\u{fffd}"] {
+    let with = |key: &str| Asked {
+        headers: json!({"idempotency-key": key}),
+        body: Some(ORDER),
+        ..Asked::new("POST", &path)
+    };
+    for key in [
+        "größe-1",
+        "\u{1f39f}",
+        "a b",
+        " ",
+        "",
+        "a\tb",
+        &"k".repeat(65),
+        "\u{e4}",
+        "\u{fffd}",
+    ] {
         assert_eq!(with(key).status(&shop).await, 400, "{key:?}");
     }
     let sent = publisher.sent.lock().expect("whole").len();
@@ -69,8 +91,21 @@ async fn a_query_parameter_that_cannot_be_read_is_refused() {
     let routes = [
         ("GET", seats.as_str(), vec![("category", "0")]),
         ("POST", &orders, vec![("wait", "0")]),
-        ("GET", "/orders", vec![("limit", "5"), ("before", "4611686018427387905")]),
-        ("GET", "/parked", vec![("limit", "5"), ("topic", "a-topic"), ("state", "parked"), ("after", "AQAAAAAAAAAB")]),
+        (
+            "GET",
+            "/orders",
+            vec![("limit", "5"), ("before", "4611686018427387905")],
+        ),
+        (
+            "GET",
+            "/parked",
+            vec![
+                ("limit", "5"),
+                ("topic", "a-topic"),
+                ("state", "parked"),
+                ("after", "AQAAAAAAAAAB"),
+            ],
+        ),
         (
             "GET",
             "/payments",
@@ -110,13 +145,26 @@ async fn a_query_parameter_that_cannot_be_read_is_refused() {
         ),
     ];
     for (method, path, parameters) in routes {
-        let good: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let good: Vec<String> = parameters
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let ask = async |query: String| {
             let body = (method == "POST").then_some(ORDER);
-            Asked { query: &query, body, ..Asked::new(method, path) }.status(&shop).await
+            Asked {
+                query: &query,
+                body,
+                ..Asked::new(method, path)
+            }
+            .status(&shop)
+            .await
         };
         let taken = ask(good.join("&")).await;
-        assert!(matches!(taken, 200 | 202), "{path}?{}: {taken}", good.join("&"));
+        assert!(
+            matches!(taken, 200 | 202),
+            "{path}?{}: {taken}",
+            good.join("&")
+        );
         for (at, (name, value)) in parameters.iter().enumerate() {
             for bad in [
                 format!("{name}="),
@@ -138,7 +186,11 @@ async fn a_query_parameter_that_cannot_be_read_is_refused() {
 async fn a_parameter_that_a_route_does_not_have_is_refused() {
     let shop = open_with(Scripted::new([])).await;
     let id = program(&shop).await;
-    let (seats, show, update) = (format!("/programs/{id}/seats"), format!("/programs/{id}"), r#"{"version":1}"#);
+    let (seats, show, update) = (
+        format!("/programs/{id}/seats"),
+        format!("/programs/{id}"),
+        r#"{"version":1}"#,
+    );
     for (method, path, body, unknown) in [
         ("GET", "/api-calls", None, "stauts=404"),
         ("GET", "/api-calls", None, "client=curl"),
@@ -157,11 +209,21 @@ async fn a_parameter_that_a_route_does_not_have_is_refused() {
         ("POST", "/orders/1/cancel", None, "wait=1"),
         ("POST", "/parked/1/replay", None, "replays=1"),
     ] {
-        let status = Asked { query: unknown, body, ..Asked::new(method, path) }.status(&shop).await;
+        let status = Asked {
+            query: unknown,
+            body,
+            ..Asked::new(method, path)
+        }
+        .status(&shop)
+        .await;
         assert_eq!(status, 400, "{method} {path}?{unknown}");
     }
     // The payment provider chooses the address of its notifications: an unsigned one is refused for its signature only.
-    let paid = Asked { query: "source=provider", body: Some("{}"), ..Asked::new("POST", "/payments") };
+    let paid = Asked {
+        query: "source=provider",
+        body: Some("{}"),
+        ..Asked::new("POST", "/payments")
+    };
     assert_eq!(paid.status(&shop).await, 401);
 }
 
@@ -173,10 +235,16 @@ async fn scopes_are_read_from_scp_as_from_scope() {
         (json!({"sub": "alice", "scp": "[parked:read a]"}), 200),
         (json!({"sub": "alice", "scope": "[a parked:read]"}), 200),
         (json!({"sub": "alice", "scp": "[parked:write]"}), 403),
-        (json!({"sub": "alice", "scope": "a", "scp": "parked:read"}), 403),
+        (
+            json!({"sub": "alice", "scope": "a", "scp": "parked:read"}),
+            403,
+        ),
         (json!({"sub": "null", "scp": "parked:read"}), 401),
     ] {
-        let asked = Asked { claims: claims.clone(), ..Asked::new("GET", "/parked") };
+        let asked = Asked {
+            claims: claims.clone(),
+            ..Asked::new("GET", "/parked")
+        };
         assert_eq!(asked.status(&shop).await, status, "{claims}");
     }
 }
@@ -184,7 +252,16 @@ async fn scopes_are_read_from_scp_as_from_scope() {
 #[tokio::test]
 async fn a_path_segment_that_is_no_identity_leads_nowhere() {
     let shop = open_with(Scripted::new([])).await;
-    for bad in ["x", "0", "01", "-1", "%FF", "1%00", "9223372036854775808", "größe"] {
+    for bad in [
+        "x",
+        "0",
+        "01",
+        "-1",
+        "%FF",
+        "1%00",
+        "9223372036854775808",
+        "größe",
+    ] {
         for (method, path, body) in [
             ("GET", format!("/programs/{bad}"), None),
             ("GET", format!("/programs/{bad}/seats"), None),
@@ -194,10 +271,27 @@ async fn a_path_segment_that_is_no_identity_leads_nowhere() {
             ("POST", format!("/orders/{bad}/cancel"), None),
             ("GET", format!("/parked/{bad}"), None),
             ("POST", format!("/parked/{bad}/replay"), None),
-            ("POST", format!("/parked/{bad}/discard"), Some(r#"{"why":"w"}"#)),
-            ("POST", format!("/payments/{bad}/refunded"), Some(r#"{"note":"n"}"#)),
+            (
+                "POST",
+                format!("/parked/{bad}/discard"),
+                Some(r#"{"why":"w"}"#),
+            ),
+            (
+                "POST",
+                format!("/payments/{bad}/refunded"),
+                Some(r#"{"note":"n"}"#),
+            ),
         ] {
-            assert_eq!(Asked { body, ..Asked::new(method, &path) }.status(&shop).await, 404, "{method} {path}");
+            assert_eq!(
+                Asked {
+                    body,
+                    ..Asked::new(method, &path)
+                }
+                .status(&shop)
+                .await,
+                404,
+                "{method} {path}"
+            );
         }
     }
 }
@@ -206,13 +300,25 @@ async fn a_path_segment_that_is_no_identity_leads_nowhere() {
 async fn a_claim_that_cannot_be_read_is_no_claim() {
     let shop = open_with(Scripted::new([])).await;
     for sub in ["", " ", "null", "[alice]", "a b", "größe", &"s".repeat(129)] {
-        let asked = Asked { claims: json!({"sub": sub, "scope": "programs:write"}), ..Asked::new("GET", "/orders") };
+        let asked = Asked {
+            claims: json!({"sub": sub, "scope": "programs:write"}),
+            ..Asked::new("GET", "/orders")
+        };
         assert_eq!(asked.status(&shop).await, 401, "{sub:?}");
     }
-    for scope in
-        ["", "parked:rea", "[parked:rea]", "[parked:read", "parked:read,parked:write", "PARKED:READ", "parked:read\u{a0}x"]
-    {
-        let asked = Asked { claims: json!({"sub": "alice", "scope": scope}), ..Asked::new("GET", "/parked") };
+    for scope in [
+        "",
+        "parked:rea",
+        "[parked:rea]",
+        "[parked:read",
+        "parked:read,parked:write",
+        "PARKED:READ",
+        "parked:read\u{a0}x",
+    ] {
+        let asked = Asked {
+            claims: json!({"sub": "alice", "scope": scope}),
+            ..Asked::new("GET", "/parked")
+        };
         assert_eq!(asked.status(&shop).await, 403, "{scope:?}");
     }
 }
@@ -225,22 +331,59 @@ async fn a_body_with_what_cannot_be_read_is_refused() {
     let hall = r#"{"name":"A","rows":1,"seats_per_row":1,"price_cents":1}"#;
     let with = |more: &str| format!(r#"{{"title":"T","categories":[{hall}],{more}}}"#);
     for (method, path, body) in [
-        ("POST", orders.as_str(), r#"{"category":0,"count":1,"cuont":2}"#.to_owned()),
-        ("POST", &orders, r#"{"category":0,"count":1,"count":2}"#.to_owned()),
+        (
+            "POST",
+            orders.as_str(),
+            r#"{"category":0,"count":1,"cuont":2}"#.to_owned(),
+        ),
+        (
+            "POST",
+            &orders,
+            r#"{"category":0,"count":1,"count":2}"#.to_owned(),
+        ),
         ("POST", &orders, r#"{"category":0,"count":"1"}"#.to_owned()),
-        ("POST", &orders, r#"{"category":0,"count":4294967296}"#.to_owned()),
+        (
+            "POST",
+            &orders,
+            r#"{"category":0,"count":4294967296}"#.to_owned(),
+        ),
         ("POST", "/programs", with(r#""user_limits":1"#)),
         ("POST", "/programs", with(r#""user_limit":"1""#)),
         ("POST", "/programs", with(r#""pay_window_seconds":1.5"#)),
         ("POST", "/programs", with(r#""title":"again""#)),
-        ("PATCH", &change, r#"{"version":1,"user_limits":1}"#.to_owned()),
+        (
+            "PATCH",
+            &change,
+            r#"{"version":1,"user_limits":1}"#.to_owned(),
+        ),
         ("POST", "/parked/1/replay", r#"{"replay":1}"#.to_owned()),
         ("POST", "/parked/1/replay", r#"{"replays":-1}"#.to_owned()),
-        ("POST", "/parked/1/discard", r#"{"why":"w","by":"me"}"#.to_owned()),
-        ("POST", "/payments/1/refunded", r#"{"note":"n","amount":1}"#.to_owned()),
-        ("POST", "/gaps/1/close", r#"{"why":"w","by":"me"}"#.to_owned()),
+        (
+            "POST",
+            "/parked/1/discard",
+            r#"{"why":"w","by":"me"}"#.to_owned(),
+        ),
+        (
+            "POST",
+            "/payments/1/refunded",
+            r#"{"note":"n","amount":1}"#.to_owned(),
+        ),
+        (
+            "POST",
+            "/gaps/1/close",
+            r#"{"why":"w","by":"me"}"#.to_owned(),
+        ),
     ] {
-        assert_eq!(Asked { body: Some(&body), ..Asked::new(method, path) }.status(&shop).await, 400, "{method} {path} {body}");
+        assert_eq!(
+            Asked {
+                body: Some(&body),
+                ..Asked::new(method, path)
+            }
+            .status(&shop)
+            .await,
+            400,
+            "{method} {path} {body}"
+        );
     }
     assert_eq!(free(&shop, &id).await, 10);
 }
@@ -254,16 +397,37 @@ async fn an_array_is_no_body_of_any_route() {
         ("POST", orders.as_str(), "[0,null,1,null]"),
         ("POST", &orders, "[0,[1,2],null,null]"),
         ("POST", &orders, "[]"),
-        ("POST", "/programs", r#"["T",[{"name":"A","rows":1,"seats_per_row":1,"price_cents":1}],60,1]"#),
-        ("POST", "/programs", r#"{"title":"T","categories":[["A",1,1,1]]}"#),
+        (
+            "POST",
+            "/programs",
+            r#"["T",[{"name":"A","rows":1,"seats_per_row":1,"price_cents":1}],60,1]"#,
+        ),
+        (
+            "POST",
+            "/programs",
+            r#"{"title":"T","categories":[["A",1,1,1]]}"#,
+        ),
         ("PATCH", &change, r#"[1,"T",60,1,[]]"#),
-        ("PATCH", &change, r#"{"version":1,"categories":[[0,"B",1]]}"#),
+        (
+            "PATCH",
+            &change,
+            r#"{"version":1,"categories":[[0,"B",1]]}"#,
+        ),
         ("POST", "/parked/1/replay", "[0]"),
         ("POST", "/parked/1/discard", r#"["w"]"#),
         ("POST", "/payments/1/refunded", r#"["n"]"#),
         ("POST", "/gaps/1/close", r#"["w"]"#),
     ] {
-        assert_eq!(Asked { body: Some(body), ..Asked::new(method, path) }.status(&shop).await, 400, "{method} {path} {body}");
+        assert_eq!(
+            Asked {
+                body: Some(body),
+                ..Asked::new(method, path)
+            }
+            .status(&shop)
+            .await,
+            400,
+            "{method} {path} {body}"
+        );
     }
     assert_eq!(free(&shop, &id).await, 10);
 }
@@ -279,7 +443,11 @@ async fn a_signature_that_cannot_be_read_is_no_signature() {
         json!({"x-payment-timestamp": "1795370400,1795370400", "x-payment-signature": "v1=00"}),
         json!({"x-payment-timestamp": "", "x-payment-signature": ""}),
     ] {
-        let asked = Asked { headers: headers.clone(), body: Some(body), ..Asked::new("POST", "/payments") };
+        let asked = Asked {
+            headers: headers.clone(),
+            body: Some(body),
+            ..Asked::new("POST", "/payments")
+        };
         assert_eq!(asked.status(&shop).await, 401, "{headers}");
     }
 }
@@ -289,7 +457,10 @@ async fn a_signature_that_cannot_be_read_is_no_signature() {
 async fn a_traceparent_that_cannot_be_read_refuses_nothing() {
     let shop = open_with(Scripted::new([])).await;
     for traceparent in ["größe", "", "00-zz"] {
-        let asked = Asked { headers: json!({"traceparent": traceparent}), ..Asked::new("GET", "/orders") };
+        let asked = Asked {
+            headers: json!({"traceparent": traceparent}),
+            ..Asked::new("GET", "/orders")
+        };
         assert_eq!(asked.status(&shop).await, 200, "{traceparent:?}");
     }
 }

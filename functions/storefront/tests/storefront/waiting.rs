@@ -6,7 +6,9 @@ use redis::aio::MultiplexedConnection;
 use storefront::Storefront;
 use storefront::http::{Call, Reply};
 
-use crate::support::{Scripted, another, open_with_settings, program, redis_url, settings, store, two, until};
+use crate::support::{
+    Scripted, another, open_with_settings, program, redis_url, settings, store, two, until,
+};
 
 fn waiting(program: &str, sub: &str) -> Call {
     let mut call = two(program, sub);
@@ -16,13 +18,22 @@ fn waiting(program: &str, sub: &str) -> Call {
 
 async fn redis() -> MultiplexedConnection {
     let client = redis::Client::open(redis_url()).expect("an address");
-    client.get_multiplexed_async_connection().await.expect("Redis runs (scripts/servers start)")
+    client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("Redis runs (scripts/servers start)")
 }
 
 /// Requests that wait now, and whether none may.
 async fn places(shop: &Storefront, redis: &MultiplexedConnection) -> (usize, bool) {
     let key = format!("{}:{{s00}}:waiting", shop.settings.names.prefix());
-    let members: Vec<String> = redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).query_async(&mut redis.clone()).await.expect("a set");
+    let members: Vec<String> = redis::cmd("ZRANGE")
+        .arg(key)
+        .arg(0)
+        .arg(-1)
+        .query_async(&mut redis.clone())
+        .await
+        .expect("a set");
     let lagging = members.iter().any(|member| member == "!lagging");
     (members.len() - usize::from(lagging), lagging)
 }
@@ -34,7 +45,11 @@ async fn served(shop: &Storefront, call: &Call) -> Reply {
 #[tokio::test]
 async fn a_share_of_the_instances_waits_and_no_more() {
     let publisher = Scripted::new([]);
-    let shop = open_with_settings(settings(&[("STOREFRONT_CONCURRENCY", "4")]), publisher.clone()).await;
+    let shop = open_with_settings(
+        settings(&[("STOREFRONT_CONCURRENCY", "4")]),
+        publisher.clone(),
+    )
+    .await;
     let other = another(&shop, &[("STOREFRONT_CONCURRENCY", "4")]);
     let (id, redis) = (program(&shop).await, redis().await);
     let (alices, bobs) = (waiting(&id, "alice"), waiting(&id, "bob"));
@@ -48,11 +63,19 @@ async fn a_share_of_the_instances_waits_and_no_more() {
         reply = &mut first => panic!("it was to wait for longer: {reply:?}"),
         reply = served(&other, &bobs) => reply,
     };
-    assert_eq!((second.status, second.retry_after), (202, Some(1)), "{second:?}");
+    assert_eq!(
+        (second.status, second.retry_after),
+        (202, Some(1)),
+        "{second:?}"
+    );
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&shop, &message, 0).await;
     assert_eq!(first.await.status, 201);
-    assert_eq!(places(&shop, &redis).await, (0, false), "the place is given back");
+    assert_eq!(
+        places(&shop, &redis).await,
+        (0, false),
+        "the place is given back"
+    );
 }
 
 #[tokio::test]
@@ -62,7 +85,11 @@ async fn no_request_waits_while_orders_are_not_stored() {
     let shop = open_with_settings(settings(&long), publisher.clone()).await;
     let hasty = another(&shop, &[("ORDER_WAIT_STALL_MS", "3000")]);
     let (id, redis) = (program(&shop).await, redis().await);
-    let (alices, bobs, carols) = (waiting(&id, "alice"), waiting(&id, "bob"), waiting(&id, "carol"));
+    let (alices, bobs, carols) = (
+        waiting(&id, "alice"),
+        waiting(&id, "bob"),
+        waiting(&id, "carol"),
+    );
     let mut patient = pin!(served(&shop, &alices));
     tokio::select! {
         reply = &mut patient => panic!("answered without waiting: {reply:?}"),

@@ -26,7 +26,9 @@ impl Cable {
                 }
                 let (mut is_whole, server) = (is_whole.clone(), server.clone());
                 tokio::spawn(async move {
-                    let Ok(mut far) = TcpStream::connect(&server).await else { return };
+                    let Ok(mut far) = TcpStream::connect(&server).await else {
+                        return;
+                    };
                     tokio::select! {
                         _ = copy_bidirectional(&mut near, &mut far) => {}
                         _ = is_whole.wait_for(|whole| !whole) => {}
@@ -34,7 +36,11 @@ impl Cable {
                 });
             }
         });
-        Self { address, whole, refused }
+        Self {
+            address,
+            whole,
+            refused,
+        }
     }
 
     pub(crate) fn cut(&self) {
@@ -44,7 +50,10 @@ impl Cable {
     /// Waits until somebody meets the cut from now on.
     pub(crate) async fn met(&mut self) {
         let before = *self.refused.borrow();
-        self.refused.wait_for(|refused| *refused > before).await.expect("the cable lasts");
+        self.refused
+            .wait_for(|refused| *refused > before)
+            .await
+            .expect("the cable lasts");
     }
 
     pub(crate) fn mend(&self) {

@@ -33,7 +33,9 @@ async fn killed_at_each_of_its_first_waits(fifo: bool) {
         for waits in 1..=RUNS {
             for n in 0..5 {
                 let (n, group) = ((waits - 1) * 5 + n, format!("g{}", n % 3));
-                stage.publish(&[("n", &n.to_string()), ("group", &group)]).await;
+                stage
+                    .publish(&[("n", &n.to_string()), ("group", &group)])
+                    .await;
             }
             let bridge = stage.bridge(&settings);
             // It may run out of things to wait for but the stream; then its time ends it.
@@ -46,12 +48,22 @@ async fn killed_at_each_of_its_first_waits(fifo: bool) {
         let mut seen = numbers(&arrived);
         seen.sort_unstable();
         seen.dedup();
-        assert_eq!(seen, (0..RUNS * 5).collect::<Vec<_>>(), "nothing is lost, however often it came");
+        assert_eq!(
+            seen,
+            (0..RUNS * 5).collect::<Vec<_>>(),
+            "nothing is lost, however often it came"
+        );
         if fifo {
             for group in ["g0", "g1", "g2"] {
-                let of_group: Vec<u32> =
-                    arrived.iter().filter(|e| e.field("group") == Some(group)).map(crate::stage::number).collect();
-                assert!(of_group.is_sorted_by(|a, b| a < b), "{group} is in order and without repeats: {of_group:?}");
+                let of_group: Vec<u32> = arrived
+                    .iter()
+                    .filter(|e| e.field("group") == Some(group))
+                    .map(crate::stage::number)
+                    .collect();
+                assert!(
+                    of_group.is_sorted_by(|a, b| a < b),
+                    "{group} is in order and without repeats: {of_group:?}"
+                );
             }
         }
     })
@@ -60,10 +72,14 @@ async fn killed_at_each_of_its_first_waits(fifo: bool) {
 
 #[tokio::test]
 async fn killed_at_each_of_its_first_waits_it_loses_nothing() {
-    tokio::time::timeout(PATIENCE * 5, killed_at_each_of_its_first_waits(false)).await.expect("ends");
+    tokio::time::timeout(PATIENCE * 5, killed_at_each_of_its_first_waits(false))
+        .await
+        .expect("ends");
 }
 
 #[tokio::test]
 async fn killed_at_each_of_its_first_waits_it_keeps_the_order_of_each_message_group() {
-    tokio::time::timeout(PATIENCE * 5, killed_at_each_of_its_first_waits(true)).await.expect("ends");
+    tokio::time::timeout(PATIENCE * 5, killed_at_each_of_its_first_waits(true))
+        .await
+        .expect("ends");
 }

@@ -9,12 +9,23 @@ async fn a_message_group_stops_at_its_first_failure_and_the_others_go_on() {
         let picky = Picky::before(endpoint().trim_start_matches("http://"), r#""n":"2""#).await;
         let bridge = stage.bridge_to(&picky.endpoint, &[]);
         for n in 0..12 {
-            stage.publish(&[("n", &n.to_string()), ("group", if n % 2 == 0 { "even" } else { "odd" })]).await;
+            stage
+                .publish(&[
+                    ("n", &n.to_string()),
+                    ("group", if n % 2 == 0 { "even" } else { "odd" }),
+                ])
+                .await;
         }
         let mut order = Vec::new();
         let meanwhile = async {
             while order.len() < 7 {
-                order.extend(stage.receive(5).await.iter().map(|message| number(&body(message))));
+                order.extend(
+                    stage
+                        .receive(5)
+                        .await
+                        .iter()
+                        .map(|message| number(&body(message))),
+                );
             }
             // Of the other group everything, of this one nothing past the failure.
             let mut so_far = order.clone();
@@ -22,7 +33,13 @@ async fn a_message_group_stops_at_its_first_failure_and_the_others_go_on() {
             assert_eq!(so_far, [0, 1, 3, 5, 7, 9, 11]);
             picky.relent();
             while order.len() < 12 {
-                order.extend(stage.receive(5).await.iter().map(|message| number(&body(message))));
+                order.extend(
+                    stage
+                        .receive(5)
+                        .await
+                        .iter()
+                        .map(|message| number(&body(message))),
+                );
             }
             stage.all_dealt_with().await;
         };
@@ -42,7 +59,9 @@ async fn what_belongs_to_no_message_group_is_set_aside_and_holds_nobody_up() {
     with(true, |stage| async move {
         stage.publish(&[("n", "0"), ("group", "a")]).await;
         stage.publish(&[("n", "1")]).await;
-        stage.publish(&[("n", "2"), ("group", "not visible: \u{1}")]).await;
+        stage
+            .publish(&[("n", "2"), ("group", "not visible: \u{1}")])
+            .await;
         stage.publish(&[("n", "3"), ("group", "a")]).await;
         let report = stage.carry(&stage.bridge(&[])).await;
         assert_eq!((report.forwarded, report.parked), (2, 2));
@@ -60,13 +79,18 @@ async fn runs_that_overlap_keep_the_order() {
         let stop = stream_bridge::Stop::when(told);
         let (a, b, ()) = tokio::join!(one.run(&stop), other.run(&stop), async {
             for n in 0..60 {
-                stage.publish(&[("n", &n.to_string()), ("group", "a")]).await;
+                stage
+                    .publish(&[("n", &n.to_string()), ("group", "a")])
+                    .await;
             }
             stage.all_dealt_with().await;
             tell.send_replace(true);
         });
         assert_eq!(a.forwarded + b.forwarded, 60);
-        assert_eq!(crate::stage::numbers(&stage.drain().await), (0..60).collect::<Vec<_>>());
+        assert_eq!(
+            crate::stage::numbers(&stage.drain().await),
+            (0..60).collect::<Vec<_>>()
+        );
     })
     .await;
 }

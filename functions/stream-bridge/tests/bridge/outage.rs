@@ -8,7 +8,11 @@ async fn with_sqs_away_for_a_while_nothing_is_lost_or_set_aside_and_the_same_run
     with(false, |stage| async move {
         let mut cable = Cable::to(endpoint().trim_start_matches("http://")).await;
         // A single delivery is all an entry is allowed: an outage must not use it up.
-        let settings = [("MAX_DELIVERIES", "1"), ("TAKE_OVER_IDLE_MS", "3600000"), ("STREAM_BATCH", "7")];
+        let settings = [
+            ("MAX_DELIVERIES", "1"),
+            ("TAKE_OVER_IDLE_MS", "3600000"),
+            ("STREAM_BATCH", "7"),
+        ];
         let bridge = stage.bridge_to(&format!("http://{}", cable.address), &settings);
         let meanwhile = async {
             stage.publish_numbers(0..10).await;
@@ -21,7 +25,10 @@ async fn with_sqs_away_for_a_while_nothing_is_lost_or_set_aside_and_the_same_run
         };
         let report = stage.carry_while(&bridge, meanwhile).await;
         assert!(report.failed > 0, "it met the outage: {report:?}");
-        assert_eq!((report.parked, report.given_up, report.given_back), (0, 0, 0));
+        assert_eq!(
+            (report.parked, report.given_up, report.given_back),
+            (0, 0, 0)
+        );
         let mut arrived = numbers(&stage.drain().await);
         arrived.sort_unstable();
         arrived.dedup();
@@ -43,7 +50,10 @@ async fn runs_that_end_while_sqs_is_away_hand_their_entries_on_at_once_and_at_no
             assert_eq!((report.forwarded, report.given_back), (0, 5));
         }
         let report = stage.carry(&stage.bridge(&settings)).await;
-        assert_eq!((report.forwarded, report.given_up, report.taken_over), (5, 0, 5));
+        assert_eq!(
+            (report.forwarded, report.given_up, report.taken_over),
+            (5, 0, 5)
+        );
         assert_eq!(stage.dead().await, []);
     })
     .await;
@@ -59,7 +69,9 @@ async fn with_redis_away_for_a_while_nothing_is_lost_and_the_same_run_carries_on
             for round in 0..5 {
                 stage.publish_numbers(round * 20..round * 20 + 10).await;
                 cable.cut();
-                stage.publish_numbers(round * 20 + 10..round * 20 + 20).await;
+                stage
+                    .publish_numbers(round * 20 + 10..round * 20 + 20)
+                    .await;
                 cable.mend();
                 stage.await_numbers(round * 20 + 19..round * 20 + 20).await;
             }

@@ -26,7 +26,10 @@ impl Picky {
                 });
             }
         });
-        Self { endpoint, turned_away }
+        Self {
+            endpoint,
+            turned_away,
+        }
     }
 
     pub(crate) fn relent(&self) {
@@ -34,13 +37,23 @@ impl Picky {
     }
 }
 
-async fn serve(mut near: TcpStream, server: &str, text: &watch::Receiver<Option<&'static str>>) -> std::io::Result<()> {
+async fn serve(
+    mut near: TcpStream,
+    server: &str,
+    text: &watch::Receiver<Option<&'static str>>,
+) -> std::io::Result<()> {
     let mut far = TcpStream::connect(server).await?;
     loop {
         let (head, body) = read(&mut near).await?;
         let mut request: Value = serde_json::from_slice(&body)?;
         let away = *text.borrow();
-        let is_away = |entry: &Value| away.is_some_and(|text| entry["MessageBody"].as_str().is_some_and(|b| b.contains(text)));
+        let is_away = |entry: &Value| {
+            away.is_some_and(|text| {
+                entry["MessageBody"]
+                    .as_str()
+                    .is_some_and(|b| b.contains(text))
+            })
+        };
         let entries = request["Entries"].as_array().cloned().unwrap_or_default();
         let (refused, taken): (Vec<Value>, Vec<Value>) = entries.into_iter().partition(is_away);
         let failed: Vec<Value> = refused
@@ -50,14 +63,19 @@ async fn serve(mut near: TcpStream, server: &str, text: &watch::Receiver<Option<
         let mut answer = json!({ "Successful": [], "Failed": [] });
         if !taken.is_empty() {
             request["Entries"] = taken.into();
-            far.write_all(&with_length(&head, &request.to_string())).await?;
+            far.write_all(&with_length(&head, &request.to_string()))
+                .await?;
             let (_, body) = read(&mut far).await?;
             answer = serde_json::from_slice(&body)?;
         }
         let mut all = answer["Failed"].as_array().cloned().unwrap_or_default();
         all.extend(failed);
         answer["Failed"] = all.into();
-        near.write_all(&with_length("HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0", &answer.to_string())).await?;
+        near.write_all(&with_length(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0",
+            &answer.to_string(),
+        ))
+        .await?;
     }
 }
 
@@ -67,7 +85,12 @@ async fn read(socket: &mut TcpStream) -> std::io::Result<(String, Vec<u8>)> {
     loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length = head.lines().find_map(|line| {
+                line.to_lowercase()
+                    .strip_prefix("content-length: ")?
+                    .parse()
+                    .ok()
+            });
             let mut body = bytes.split_off(end + 4);
             let had = body.len();
             body.resize(length.expect("a length"), 0);
@@ -82,6 +105,10 @@ async fn read(socket: &mut TcpStream) -> std::io::Result<(String, Vec<u8>)> {
 
 /// The same head with the length of another body.
 fn with_length(head: &str, body: &str) -> Vec<u8> {
-    let rest = head.lines().filter(|line| !line.to_lowercase().starts_with("content-length:")).collect::<Vec<_>>().join("\r\n");
+    let rest = head
+        .lines()
+        .filter(|line| !line.to_lowercase().starts_with("content-length:"))
+        .collect::<Vec<_>>()
+        .join("\r\n");
     format!("{rest}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }

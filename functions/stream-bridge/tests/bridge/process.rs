@@ -13,10 +13,16 @@ struct Process(Child);
 impl Process {
     fn start(stage: &Stage) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stream-bridge"));
-        command.env_clear().envs(stage.variables(&[("MODE", "always-on"), ("MAX_DELIVERIES", "1000")]));
+        command
+            .env_clear()
+            .envs(stage.variables(&[("MODE", "always-on"), ("MAX_DELIVERIES", "1000")]));
         // The SDK finds these by itself.
-        command.env("AWS_ENDPOINT_URL_SQS", endpoint()).env("AWS_REGION", "us-east-1");
-        command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+        command
+            .env("AWS_ENDPOINT_URL_SQS", endpoint())
+            .env("AWS_REGION", "us-east-1");
+        command
+            .env("AWS_ACCESS_KEY_ID", "local")
+            .env("AWS_SECRET_ACCESS_KEY", "local");
         Self(command.stdout(Stdio::null()).spawn().expect("starts"))
     }
 
@@ -48,16 +54,35 @@ async fn killed_again_and_again_while_it_works_the_program_loses_nothing() {
             // Killed when some of this round have come, at a point that is another each time.
             let deadline = std::time::Instant::now() + PATIENCE;
             while seen.range(round * 50..).count() < 1 + round as usize * 7 {
-                assert!(std::time::Instant::now() < deadline, "nothing of round {round} comes");
-                seen.extend(stage.receive(1).await.iter().map(|message| crate::stage::number(&crate::stage::body(message))));
+                assert!(
+                    std::time::Instant::now() < deadline,
+                    "nothing of round {round} comes"
+                );
+                seen.extend(
+                    stage
+                        .receive(1)
+                        .await
+                        .iter()
+                        .map(|message| crate::stage::number(&crate::stage::body(message))),
+                );
             }
             process.signal(Signal::SIGKILL);
         }
         let _last = Process::start(&stage);
         let deadline = std::time::Instant::now() + PATIENCE;
         while seen.len() < 300 {
-            assert!(std::time::Instant::now() < deadline, "{} of 300 came", seen.len());
-            seen.extend(stage.receive(1).await.iter().map(|message| crate::stage::number(&crate::stage::body(message))));
+            assert!(
+                std::time::Instant::now() < deadline,
+                "{} of 300 came",
+                seen.len()
+            );
+            seen.extend(
+                stage
+                    .receive(1)
+                    .await
+                    .iter()
+                    .map(|message| crate::stage::number(&crate::stage::body(message))),
+            );
         }
         stage.all_dealt_with().await;
         assert_eq!(stage.dead().await, []);
@@ -74,7 +99,10 @@ async fn told_to_end_the_program_leaves_its_group_and_ends_well() {
             stage.all_dealt_with().await;
             assert_eq!(stage.consumers().await, 1);
             process.signal(signal);
-            let status = tokio::task::spawn_blocking(move || process.0.wait()).await.expect("no panic").expect("ends");
+            let status = tokio::task::spawn_blocking(move || process.0.wait())
+                .await
+                .expect("no panic")
+                .expect("ends");
             assert!(status.success(), "{signal}: {status}");
             assert_eq!(stage.consumers().await, 0);
         }
@@ -84,7 +112,10 @@ async fn told_to_end_the_program_leaves_its_group_and_ends_well() {
 
 #[tokio::test]
 async fn without_settings_the_program_says_everything_that_is_missing() {
-    let output = Command::new(env!("CARGO_BIN_EXE_stream-bridge")).env_clear().output().expect("starts");
+    let output = Command::new(env!("CARGO_BIN_EXE_stream-bridge"))
+        .env_clear()
+        .output()
+        .expect("starts");
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr);
     for variable in ["ENV_PREFIX", "REDIS_CACHE_URL", "QUEUE_URL"] {

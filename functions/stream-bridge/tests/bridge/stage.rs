@@ -59,7 +59,8 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
 
 impl Stage {
     async fn open(fifo: bool) -> Self {
-        let names = Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
+        let names =
+            Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
         let client = client(&endpoint());
         let name = names.queue(if fifo { "changes.fifo" } else { "changes" });
         let mut create = client.create_queue().queue_name(name);
@@ -67,13 +68,29 @@ impl Stage {
             create = create.attributes(QueueAttributeName::FifoQueue, "true");
         }
         let created = create.send().await;
-        let created = created.unwrap_or_else(|e| panic!("no SQS at {} ({e:?}): run `scripts/servers start sqs`", endpoint()));
+        let created = created.unwrap_or_else(|e| {
+            panic!(
+                "no SQS at {} ({e:?}): run `scripts/servers start sqs`",
+                endpoint()
+            )
+        });
         let queue_url = created.queue_url().expect("a URL").to_owned();
         let open = redis::Client::open(redis_url()).expect("a usable address");
         let redis = open.get_multiplexed_async_connection().await;
-        let redis = redis.unwrap_or_else(|e| panic!("no Redis at {} ({e}): run `scripts/servers start cache`", redis_url()));
+        let redis = redis.unwrap_or_else(|e| {
+            panic!(
+                "no Redis at {} ({e}): run `scripts/servers start cache`",
+                redis_url()
+            )
+        });
         let link = Link::open(&redis_url(), Duration::from_secs(5)).expect("a usable address");
-        Self { names, queue_url, client, link, redis }
+        Self {
+            names,
+            queue_url,
+            client,
+            link,
+            redis,
+        }
     }
 
     /// What a process of the bridge is told, in short times. Of a FIFO queue, field `group` is the message group.
@@ -100,7 +117,8 @@ impl Stage {
 
     /// The same, with the queue behind another endpoint.
     pub(crate) fn bridge_to(&self, endpoint: &str, more: &[(&str, &str)]) -> Bridge {
-        let settings = Settings::read(&Reader::new(self.variables(more))).expect("settings of a test are valid");
+        let settings = Settings::read(&Reader::new(self.variables(more)))
+            .expect("settings of a test are valid");
         Bridge::over(settings, Queue::new(client(endpoint), &self.queue_url)).expect("opens")
     }
 
@@ -110,7 +128,11 @@ impl Stage {
     }
 
     /// A run of the bridge for as long as something else takes.
-    pub(crate) async fn carry_while(&self, bridge: &Bridge, meanwhile: impl Future<Output = ()>) -> Report {
+    pub(crate) async fn carry_while(
+        &self,
+        bridge: &Bridge,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Report {
         let (tell, told) = watch::channel(false);
         let stop = Stop::when(told);
         let meanwhile = Box::pin(meanwhile);
@@ -122,7 +144,8 @@ impl Stage {
     }
 
     pub(crate) async fn all_dealt_with(&self) {
-        self.until(|state| state.pending == 0 && state.lag == Some(0)).await;
+        self.until(|state| state.pending == 0 && state.lag == Some(0))
+            .await;
     }
 
     /// Waits until the group of the bridge is there and as far as is asked.
@@ -139,8 +162,17 @@ impl Stage {
     }
 
     pub(crate) async fn state(&self) -> GroupState {
-        let reading = Settings::read(&Reader::new(self.variables(&[]))).expect("valid").reading;
-        let reader = GroupReader::open(self.link.clone(), &self.names, STREAM, "stream-bridge", "looks only", reading);
+        let reading = Settings::read(&Reader::new(self.variables(&[])))
+            .expect("valid")
+            .reading;
+        let reader = GroupReader::open(
+            self.link.clone(),
+            &self.names,
+            STREAM,
+            "stream-bridge",
+            "looks only",
+            reading,
+        );
         reader.state().await.expect("Redis runs")
     }
 
@@ -171,32 +203,62 @@ impl Stage {
     pub(crate) async fn redis<T: FromRedisValue>(&self, words: &[&[u8]]) -> T {
         let mut command = redis::Cmd::new();
         command.arg(words);
-        command.query_async(&mut self.redis.clone()).await.expect("Redis runs")
+        command
+            .query_async(&mut self.redis.clone())
+            .await
+            .expect("Redis runs")
     }
 
     /// Entries set aside: reason, and the entry's own fields.
     pub(crate) async fn dead(&self) -> Vec<(String, Vec<Vec<u8>>)> {
         let key = self.names.dead_stream(STREAM);
-        let entries: Vec<(String, Vec<Vec<u8>>)> = self.redis(&[b"XRANGE", key.as_bytes(), b"-", b"+"]).await;
-        let split = |(_, words): (String, Vec<Vec<u8>>)| (String::from_utf8_lossy(&words[7]).into_owned(), words[8..].to_vec());
+        let entries: Vec<(String, Vec<Vec<u8>>)> =
+            self.redis(&[b"XRANGE", key.as_bytes(), b"-", b"+"]).await;
+        let split = |(_, words): (String, Vec<Vec<u8>>)| {
+            (
+                String::from_utf8_lossy(&words[7]).into_owned(),
+                words[8..].to_vec(),
+            )
+        };
         entries.into_iter().map(split).collect()
     }
 
     /// Names of the group's consumers.
     pub(crate) async fn consumers(&self) -> usize {
-        let infos: Vec<redis::Value> =
-            self.redis(&[b"XINFO", b"CONSUMERS", self.key().as_bytes(), self.names.group("stream-bridge").as_bytes()]).await;
+        let infos: Vec<redis::Value> = self
+            .redis(&[
+                b"XINFO",
+                b"CONSUMERS",
+                self.key().as_bytes(),
+                self.names.group("stream-bridge").as_bytes(),
+            ])
+            .await;
         infos.len()
     }
 
     /// Receives one batch, and deletes it; empty if nothing comes within `seconds`.
     pub(crate) async fn receive(&self, seconds: i32) -> Vec<Message> {
-        let receive = self.client.receive_message().queue_url(&self.queue_url).max_number_of_messages(10);
-        let received = receive.wait_time_seconds(seconds).message_attribute_names("All").send().await.expect("SQS runs");
+        let receive = self
+            .client
+            .receive_message()
+            .queue_url(&self.queue_url)
+            .max_number_of_messages(10);
+        let received = receive
+            .wait_time_seconds(seconds)
+            .message_attribute_names("All")
+            .send()
+            .await
+            .expect("SQS runs");
         let messages = received.messages.unwrap_or_default();
         for message in &messages {
             let handle = message.receipt_handle().expect("a handle");
-            self.client.delete_message().queue_url(&self.queue_url).receipt_handle(handle).send().await.expect("deleted");
+            self.client
+                .delete_message()
+                .queue_url(&self.queue_url)
+                .receipt_handle(handle)
+                .send()
+                .await
+                .expect("deleted");
         }
         messages
     }
@@ -218,7 +280,10 @@ impl Stage {
         let mut seen = BTreeMap::new();
         let deadline = std::time::Instant::now() + PATIENCE;
         while !numbers.clone().all(|n| seen.contains_key(&n)) {
-            assert!(std::time::Instant::now() < deadline, "only these came: {seen:?}");
+            assert!(
+                std::time::Instant::now() < deadline,
+                "only these came: {seen:?}"
+            );
             for message in self.receive(1).await {
                 *seen.entry(number(&body(&message))).or_default() += 1;
             }
@@ -227,8 +292,19 @@ impl Stage {
     }
 
     async fn clear(&self) {
-        let _: u64 = self.redis(&[b"DEL", self.key().as_bytes(), self.names.dead_stream(STREAM).as_bytes()]).await;
-        self.client.delete_queue().queue_url(&self.queue_url).send().await.expect("deleted");
+        let _: u64 = self
+            .redis(&[
+                b"DEL",
+                self.key().as_bytes(),
+                self.names.dead_stream(STREAM).as_bytes(),
+            ])
+            .await;
+        self.client
+            .delete_queue()
+            .queue_url(&self.queue_url)
+            .send()
+            .await
+            .expect("deleted");
     }
 }
 
@@ -237,7 +313,10 @@ pub(crate) fn body(message: &Message) -> StreamEntry {
 }
 
 pub(crate) fn number(entry: &StreamEntry) -> u32 {
-    entry.field("n").and_then(|n| n.parse().ok()).expect("a number")
+    entry
+        .field("n")
+        .and_then(|n| n.parse().ok())
+        .expect("a number")
 }
 
 /// The numbers of entries, in their order.
@@ -247,7 +326,9 @@ pub(crate) fn numbers(entries: &[StreamEntry]) -> Vec<u32> {
 
 /// A client that does not try again by itself: what is shown is that the bridge does.
 fn client(endpoint: &str) -> Client {
-    let timeout = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build();
+    let timeout = TimeoutConfig::builder()
+        .operation_timeout(Duration::from_secs(20))
+        .build();
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))

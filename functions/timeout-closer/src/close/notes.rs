@@ -52,16 +52,32 @@ impl Notes {
     pub(super) fn log(&self) {
         for (why, orders) in &self.put_off {
             let (orders, first) = (orders.count, orders.first.join(","));
-            tracing::warn!(orders, first, why, "put off: looked at again after a pause that grows with each attempt");
+            tracing::warn!(
+                orders,
+                first,
+                why,
+                "put off: looked at again after a pause that grows with each attempt"
+            );
         }
         for (reason, orders) in &self.fenced {
             let (orders, first) = (orders.count, orders.first.join(","));
-            tracing::error!(alarm = "order_fenced", orders, first, reason, "orders that were never stored are fenced");
+            tracing::error!(
+                alarm = "order_fenced",
+                orders,
+                first,
+                reason,
+                "orders that were never stored are fenced"
+            );
         }
         if self.failed.count > 0 {
             let (orders, first) = (self.failed.count, self.failed.first.join(","));
             let error = self.failed.error.as_deref().unwrap_or_default();
-            tracing::warn!(orders, first, error, "left to their leases: claimed again when these end");
+            tracing::warn!(
+                orders,
+                first,
+                error,
+                "left to their leases: claimed again when these end"
+            );
         }
     }
 }
@@ -77,8 +93,15 @@ mod tests {
             notes.put_off(&order.to_string(), "order-create is behind");
             notes.failed(&order.to_string(), &format_args!("error {order}"));
         }
-        let kinds: Vec<_> = notes.put_off.iter().map(|(why, orders)| (*why, orders.count, orders.first.len())).collect();
+        let kinds: Vec<_> = notes
+            .put_off
+            .iter()
+            .map(|(why, orders)| (*why, orders.count, orders.first.len()))
+            .collect();
         assert_eq!(kinds, [("order-create is behind", 4_900, NAMED)]);
-        assert_eq!((notes.failed.count, notes.failed.error.as_deref()), (4_900, Some("error 0")));
+        assert_eq!(
+            (notes.failed.count, notes.failed.error.as_deref()),
+            (4_900, Some("error 0"))
+        );
     }
 }

@@ -7,7 +7,9 @@ use shared::delay::{Claim, DelayError};
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
 use shared::reconcile::{Reconciled, reconcile};
-use shared::store::{BarrierWait, CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, Store, StoreError};
+use shared::store::{
+    BarrierWait, CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, Store, StoreError,
+};
 use shared::telemetry::traces::Tracer;
 
 use super::decide::{Action, Found, decide};
@@ -73,7 +75,13 @@ struct Batch<'a> {
 }
 
 /// Deals with every entry. One that fails is left to its lease, and says so; the others go on.
-pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claims: Vec<Claim>) -> Result<Outcome, RunError> {
+pub async fn run(
+    gate: &Gate,
+    store: &Store,
+    tracer: &Tracer,
+    topic: &str,
+    claims: Vec<Claim>,
+) -> Result<Outcome, RunError> {
     let mut batch = Batch {
         gate,
         store,
@@ -103,7 +111,10 @@ pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claim
     }
     let numbers: Vec<OrderNumber> = entries.keys().copied().collect();
     batch.passed = store.behind_barriers(&numbers).await?;
-    for closing in batch.close(entries.values().map(|e| (e.at.order, e.at.nonce)).collect()).await {
+    for closing in batch
+        .close(entries.values().map(|e| (e.at.order, e.at.nonce)).collect())
+        .await
+    {
         if let Some(entry) = entries.remove(&closing.number) {
             let id = entry.claim.id.clone();
             if let Err(error) = batch.one(entry, closing).await {
@@ -119,16 +130,31 @@ pub async fn run(gate: &Gate, store: &Store, tracer: &Tracer, topic: &str, claim
 
 /// The order of an entry. A body that cannot be read is made up for by the reservation.
 async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateError> {
-    let Some(order) = claim.id.parse::<OrderNumber>().ok().filter(|order| order.shard() == claim.shard) else {
+    let Some(order) = claim
+        .id
+        .parse::<OrderNumber>()
+        .ok()
+        .filter(|order| order.shard() == claim.shard)
+    else {
         tracing::error!(alarm = "entry_of_no_order", id = claim.id, shard = %claim.shard, "a timeout entry of no order; ended");
         return Ok(None);
     };
-    let at = |id, nonce: Nonce| OrderAt { order, nonce, program: ProgramRef { id, shard: claim.shard } };
+    let at = |id, nonce: Nonce| OrderAt {
+        order,
+        nonce,
+        program: ProgramRef {
+            id,
+            shard: claim.shard,
+        },
+    };
     if let Ok(job) = TimeoutJob::parse(&claim.body) {
         return Ok(Some(at(job.program, job.nonce)));
     }
     tracing::error!(alarm = "entry_unreadable", %order, body = claim.body, "a timeout entry that cannot be read");
-    Ok(gate.reservation(order).await?.map(|r| at(r.program, r.nonce)))
+    Ok(gate
+        .reservation(order)
+        .await?
+        .map(|r| at(r.program, r.nonce)))
 }
 
 impl Batch<'_> {
@@ -140,7 +166,9 @@ impl Batch<'_> {
         }
         match self.store.close_due(&orders).await {
             Ok(closed) => return closed,
-            Err(error) => tracing::warn!(%error, orders = orders.len(), "not closed together; one by one"),
+            Err(error) => {
+                tracing::warn!(%error, orders = orders.len(), "not closed together; one by one")
+            }
         }
         let mut closed = Vec::with_capacity(orders.len());
         for order in orders {
@@ -160,12 +188,19 @@ impl Batch<'_> {
     /// Decides about one entry until nothing more is to be asked, and does what only concerns this one.
     async fn one(&mut self, entry: Entry, closing: Closing) -> Result<(), RunError> {
         let Entry { claim, at } = entry;
-        let mut found = Found { passed_barrier: self.passed.contains(&(at.order, at.nonce)), ..Found::default() };
+        let mut found = Found {
+            passed_barrier: self.passed.contains(&(at.order, at.nonce)),
+            ..Found::default()
+        };
         loop {
             match decide(closing.decision, found, &self.progress) {
                 Action::Abandon => found.gate = Some(self.gate.abandon(at, None).await?),
                 Action::LookForReplay { partition, offset } => {
-                    found.replay = Some(self.store.is_replay_on_its_way(self.topic, partition, offset).await?);
+                    found.replay = Some(
+                        self.store
+                            .is_replay_on_its_way(self.topic, partition, offset)
+                            .await?,
+                    );
                 }
                 Action::SettleRow => {
                     if closing.decision == CloseDecision::Closed {
@@ -178,7 +213,13 @@ impl Batch<'_> {
                     return Ok(());
                 }
                 Action::MatchPayment => {
-                    match self.store.match_payments(&[at.order]).await?.into_iter().find(|row| row.number == at.order) {
+                    match self
+                        .store
+                        .match_payments(&[at.order])
+                        .await?
+                        .into_iter()
+                        .find(|row| row.number == at.order)
+                    {
                         Some(row) => self.settle.push((claim, row)),
                         None => self.put_off(claim, Wait::Ms(0)),
                     }
@@ -192,8 +233,15 @@ impl Batch<'_> {
                     return Ok(());
                 }
                 Action::AwaitBarrier { partition } => {
-                    self.notes.put_off(&claim.id, "order-create is behind, or the order's record is lost");
-                    self.barriers.push(BarrierWait { number: at.order, nonce: at.nonce, partition });
+                    self.notes.put_off(
+                        &claim.id,
+                        "order-create is behind, or the order's record is lost",
+                    );
+                    self.barriers.push(BarrierWait {
+                        number: at.order,
+                        nonce: at.nonce,
+                        partition,
+                    });
                     self.put_off(claim, Wait::Backoff);
                     return Ok(());
                 }
@@ -209,8 +257,17 @@ impl Batch<'_> {
     }
 
     /// Transaction B. The row that it finds or makes decides.
-    async fn fence(&mut self, claim: Claim, at: OrderAt, reason: &'static str) -> Result<(), RunError> {
-        let known = self.gate.reservation(at.order).await?.filter(|r| r.nonce == at.nonce);
+    async fn fence(
+        &mut self,
+        claim: Claim,
+        at: OrderAt,
+        reason: &'static str,
+    ) -> Result<(), RunError> {
+        let known = self
+            .gate
+            .reservation(at.order)
+            .await?
+            .filter(|r| r.nonce == at.nonce);
         let fence = Fence {
             number: at.order,
             nonce: at.nonce,
@@ -232,16 +289,25 @@ impl Batch<'_> {
 
     /// Frees what a reservation holds that can have no row of its own.
     async fn release(&mut self, claim: Claim, at: OrderAt) -> Result<(), RunError> {
-        let settle = Settle { at, user: None, key: None, seats: None, to: SettleTo::Gone { forget_key: true } };
+        let settle = Settle {
+            at,
+            user: None,
+            key: None,
+            seats: None,
+            to: SettleTo::Gone { forget_key: true },
+        };
         match self.gate.settle(&settle).await? {
             Settled::Done { .. } | Settled::Tombstoned => self.done.push(claim),
-            Settled::SeatsUnknown | Settled::NoSuchSeat | Settled::NotInstalled => self.put_off(claim, Wait::Backoff),
+            Settled::SeatsUnknown | Settled::NoSuchSeat | Settled::NotInstalled => {
+                self.put_off(claim, Wait::Backoff)
+            }
         }
         Ok(())
     }
 
     fn put_off(&mut self, claim: Claim, wait: Wait) {
-        self.put_off.insert(claim.id.clone(), wait.pause_ms(claim.attempt));
+        self.put_off
+            .insert(claim.id.clone(), wait.pause_ms(claim.attempt));
         self.waiting.push(claim);
     }
 
@@ -251,21 +317,36 @@ impl Batch<'_> {
             return;
         }
         let untold: HashMap<OrderNumber, String> = match told {
-            Ok(report) => report.failed.iter().map(|(order, error)| (*order, error.to_string())).collect(),
-            Err(error) => rows.iter().map(|row| (row.number, error.to_string())).collect(),
+            Ok(report) => report
+                .failed
+                .iter()
+                .map(|(order, error)| (*order, error.to_string()))
+                .collect(),
+            Err(error) => rows
+                .iter()
+                .map(|row| (row.number, error.to_string()))
+                .collect(),
         };
         let took = (self.began, SystemTime::now());
         let span = |row: &OrderRow| {
             let why = untold.get(&row.number).map(String::as_str);
-            traces::closed(row, Way::Entry, why, took, |traceparent| self.tracer.place(traceparent))
+            traces::closed(row, Way::Entry, why, took, |traceparent| {
+                self.tracer.place(traceparent)
+            })
         };
-        self.tracer.record(rows.iter().filter(|row| self.closed.contains(&row.number)).filter_map(span));
+        self.tracer.record(
+            rows.iter()
+                .filter(|row| self.closed.contains(&row.number))
+                .filter_map(span),
+        );
     }
 
     /// Settles by the rows, then ends or puts off the entries. Settling has ended or moved most of them already: a late
     /// acknowledgement is refused, which is as good.
     async fn finish(&mut self) -> Result<Outcome, RunError> {
-        self.store.request_barriers(self.topic, &self.barriers).await?;
+        self.store
+            .request_barriers(self.topic, &self.barriers)
+            .await?;
         let rows: Vec<OrderRow> = self.settle.iter().map(|(_, row)| row.clone()).collect();
         let told = reconcile(self.gate, self.store, &rows).await;
         self.trace(&rows, &told);
@@ -285,7 +366,12 @@ impl Batch<'_> {
         let ended = |n: Result<Vec<_>, DelayError>| n.map(|answers| answers.len() as u64);
         self.outcome.acknowledged += ended(queue.ack_many(&self.done).await)?;
         let pauses = &self.put_off;
-        let pause = |claim: &Claim| pauses.get(&claim.id).copied().unwrap_or_else(|| Wait::Backoff.pause_ms(claim.attempt));
+        let pause = |claim: &Claim| {
+            pauses
+                .get(&claim.id)
+                .copied()
+                .unwrap_or_else(|| Wait::Backoff.pause_ms(claim.attempt))
+        };
         self.outcome.put_off += ended(queue.retry_many(&self.waiting, pause).await)?;
         Ok(self.outcome)
     }

@@ -41,8 +41,13 @@ mod tests {
 
     #[test]
     fn waiting_for_another_process_doubles_up_to_a_bound() {
-        let pauses: Vec<u64> = (0..8).map(|attempt| Wait::Backoff.pause_ms(attempt)).collect();
-        assert_eq!(pauses, [2_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+        let pauses: Vec<u64> = (0..8)
+            .map(|attempt| Wait::Backoff.pause_ms(attempt))
+            .collect();
+        assert_eq!(
+            pauses,
+            [2_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]
+        );
         for attempt in [62, 63, 64, 65, u32::MAX] {
             assert_eq!(Wait::Backoff.pause_ms(attempt), 30_000, "{attempt}");
         }

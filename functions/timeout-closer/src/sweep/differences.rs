@@ -43,9 +43,15 @@ pub(super) fn differences(
         match rows.get(&owner.0) {
             None => found.unknown.push(*owner),
             Some(row) if row.nonce == owner.1 && row.status.is_live() => {
-                let listed = |seat: &SeatIndex| row.program == Some(program) && row.seats.contains(seat);
-                let release = |seat: &SeatIndex| Release { seat: *seat, owner: Some(*owner) };
-                found.stray.extend(seats.iter().filter(|seat| !listed(seat)).map(release));
+                let listed =
+                    |seat: &SeatIndex| row.program == Some(program) && row.seats.contains(seat);
+                let release = |seat: &SeatIndex| Release {
+                    seat: *seat,
+                    owner: Some(*owner),
+                };
+                found
+                    .stray
+                    .extend(seats.iter().filter(|seat| !listed(seat)).map(release));
             }
             Some(row) => {
                 found.ended.insert(*owner, seats.iter().copied().collect());
@@ -55,9 +61,14 @@ pub(super) fn differences(
             }
         }
     }
-    for row in rows.values().filter(|row| row.program == Some(program) && row.status.is_live()) {
+    for row in rows
+        .values()
+        .filter(|row| row.program == Some(program) && row.status.is_live())
+    {
         let has = owned.get(&(row.number, row.nonce));
-        let lacks = |seat: &&SeatIndex| range.contains(seat) && !has.is_some_and(|seats| seats.contains(seat));
+        let lacks = |seat: &&SeatIndex| {
+            range.contains(seat) && !has.is_some_and(|seats| seats.contains(seat))
+        };
         if row.seats.iter().any(|seat| lacks(&seat)) {
             found.settle.insert(row.number, row.version);
         }
@@ -80,7 +91,14 @@ mod tests {
     }
 
     fn taken(order: u16, nonce: u8, seats: &[u32]) -> Vec<Taken> {
-        seats.iter().map(|n| Taken { seat: seat(*n), order: number(order), nonce: Nonce::new([nonce; 16]) }).collect()
+        seats
+            .iter()
+            .map(|n| Taken {
+                seat: seat(*n),
+                order: number(order),
+                nonce: Nonce::new([nonce; 16]),
+            })
+            .collect()
     }
 
     fn row(order: u16, nonce: u8, status: Status, seats: &[u32]) -> OrderRow {
@@ -106,13 +124,21 @@ mod tests {
     }
 
     fn compare(taken: &[Taken], rows: &[OrderRow]) -> Differences {
-        differences(ProgramId::new(3).expect("valid"), &(seat(0)..=seat(99)), taken, rows)
+        differences(
+            ProgramId::new(3).expect("valid"),
+            &(seat(0)..=seat(99)),
+            taken,
+            rows,
+        )
     }
 
     #[test]
     fn what_agrees_is_left_alone() {
         // The order's third seat is in another chunk.
-        let found = compare(&taken(1, 1, &[4, 5]), &[row(1, 1, Status::Paid, &[4, 5, 100])]);
+        let found = compare(
+            &taken(1, 1, &[4, 5]),
+            &[row(1, 1, Status::Paid, &[4, 5, 100])],
+        );
         assert_eq!(found, Differences::default());
     }
 
@@ -121,25 +147,48 @@ mod tests {
         for other in [vec![], taken(2, 2, &[4])] {
             let found = compare(&other, &[row(1, 1, Status::Unpaid, &[4])]);
             assert_eq!(found.settle, BTreeMap::from([(number(1), 5)]));
-            assert_eq!(found.unknown.len(), other.len(), "an owner without a row keeps its entry");
+            assert_eq!(
+                found.unknown.len(),
+                other.len(),
+                "an owner without a row keeps its entry"
+            );
         }
     }
 
     #[test]
     fn ended_orders_and_strangers_lose_their_seats() {
-        let rows = [row(1, 1, Status::Closed, &[4]), row(2, 9, Status::Unpaid, &[50])];
+        let rows = [
+            row(1, 1, Status::Closed, &[4]),
+            row(2, 9, Status::Unpaid, &[50]),
+        ];
         let owners = [taken(1, 1, &[4, 6]), taken(2, 2, &[7]), taken(2, 9, &[50])].concat();
         let found = compare(&owners, &rows);
         let of = |order: u16, nonce: u8| (number(order), Nonce::new([nonce; 16]));
-        assert_eq!(found.ended, BTreeMap::from([(of(1, 1), vec![seat(4), seat(6)]), (of(2, 2), vec![seat(7)])]));
-        assert_eq!(found.settle, BTreeMap::from([(number(1), 5)]), "the row of the number stays as it is");
+        assert_eq!(
+            found.ended,
+            BTreeMap::from([
+                (of(1, 1), vec![seat(4), seat(6)]),
+                (of(2, 2), vec![seat(7)])
+            ])
+        );
+        assert_eq!(
+            found.settle,
+            BTreeMap::from([(number(1), 5)]),
+            "the row of the number stays as it is"
+        );
     }
 
     #[test]
     fn a_live_order_keeps_only_the_seats_of_its_row() {
         let found = compare(&taken(1, 1, &[4, 6]), &[row(1, 1, Status::Unpaid, &[4])]);
         let owner = Some((number(1), Nonce::new([1; 16])));
-        assert_eq!(found.stray, [Release { seat: seat(6), owner }]);
+        assert_eq!(
+            found.stray,
+            [Release {
+                seat: seat(6),
+                owner
+            }]
+        );
         assert!(found.ended.is_empty() && found.settle.is_empty());
     }
 }

@@ -89,14 +89,24 @@ pub async fn run(
     closed.and(matched).and(mended)
 }
 
-async fn close_overdue(store: &Store, tracer: &Tracer, limit: u32, until: Instant, swept: &mut Swept) -> Result<(), SweepError> {
+async fn close_overdue(
+    store: &Store,
+    tracer: &Tracer,
+    limit: u32,
+    until: Instant,
+    swept: &mut Swept,
+) -> Result<(), SweepError> {
     loop {
         let began = SystemTime::now();
         let rows = store.sweep_overdue(limit).await?;
         if tracer.is_on() {
             let took = (began, SystemTime::now());
             // The gate is told later, with all rows that it may not know.
-            let span = |row: &OrderRow| traces::closed(row, Way::Sweep, None, took, |traceparent| tracer.place(traceparent));
+            let span = |row: &OrderRow| {
+                traces::closed(row, Way::Sweep, None, took, |traceparent| {
+                    tracer.place(traceparent)
+                })
+            };
             tracer.record(rows.iter().filter_map(span));
         }
         let closed = rows.len() as u64;
@@ -125,7 +135,13 @@ async fn match_payments(store: &Store, limit: u32, swept: &mut Swept) -> Result<
 }
 
 /// What needs the gate. One that is away is asked once: each row would wait for its own answer.
-async fn mend(gate: &Gate, store: &Store, limit: u32, until: Instant, swept: &mut Swept) -> Result<(), SweepError> {
+async fn mend(
+    gate: &Gate,
+    store: &Store,
+    limit: u32,
+    until: Instant,
+    swept: &mut Swept,
+) -> Result<(), SweepError> {
     gate.ping().await?;
     settle_dirty(gate, store, limit, until, swept).await?;
     let tickets = tickets::compare(gate, store, until, swept).await;
@@ -134,7 +150,13 @@ async fn mend(gate: &Gate, store: &Store, limit: u32, until: Instant, swept: &mu
 
 /// Every row the gate may not know, those just changed among them. Rows that have to wait for their program stay dirty, and must not
 /// hide those behind them: so all pages are looked at, not only the first.
-async fn settle_dirty(gate: &Gate, store: &Store, limit: u32, until: Instant, swept: &mut Swept) -> Result<(), SweepError> {
+async fn settle_dirty(
+    gate: &Gate,
+    store: &Store,
+    limit: u32,
+    until: Instant,
+    swept: &mut Swept,
+) -> Result<(), SweepError> {
     let mut after = None;
     while Instant::now() < until {
         let dirty = store.dirty(after, limit).await?;
@@ -156,6 +178,9 @@ fn warn(report: &Reconciled) {
         tracing::warn!(%order, %error, "not settled yet");
     }
     if !report.waiting.is_empty() {
-        tracing::warn!(orders = report.waiting.len(), "not settled: their programs are not in the gate");
+        tracing::warn!(
+            orders = report.waiting.len(),
+            "not settled: their programs are not in the gate"
+        );
     }
 }

@@ -17,7 +17,11 @@ pub(super) struct Position {
 impl Position {
     /// The first chunk of whatever comes after a program.
     pub(super) const fn after(program: i64) -> Self {
-        Self { program: program.saturating_add(1), category: 0, chunk: 0 }
+        Self {
+            program: program.saturating_add(1),
+            category: 0,
+            chunk: 0,
+        }
     }
 }
 
@@ -32,10 +36,23 @@ impl FromStr for Position {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut parts = text.split(':');
-        let read = |part: Option<&str>| part.and_then(|part| part.parse::<i64>().ok()).filter(|n| *n >= 0);
-        let (program, category, chunk) = (read(parts.next()), read(parts.next()), read(parts.next()));
-        match (program, category.map(u16::try_from), chunk.map(u32::try_from), parts.next()) {
-            (Some(program), Some(Ok(category)), Some(Ok(chunk)), None) => Ok(Self { program, category, chunk }),
+        let read = |part: Option<&str>| {
+            part.and_then(|part| part.parse::<i64>().ok())
+                .filter(|n| *n >= 0)
+        };
+        let (program, category, chunk) =
+            (read(parts.next()), read(parts.next()), read(parts.next()));
+        match (
+            program,
+            category.map(u16::try_from),
+            chunk.map(u32::try_from),
+            parts.next(),
+        ) {
+            (Some(program), Some(Ok(category)), Some(Ok(chunk)), None) => Ok(Self {
+                program,
+                category,
+                chunk,
+            }),
             _ => Err(format!("{text:?} is no program:category:chunk")),
         }
     }
@@ -47,7 +64,11 @@ mod tests {
 
     #[test]
     fn a_position_reads_back_and_orders_as_the_round_goes() {
-        let at = |program, category, chunk| Position { program, category, chunk };
+        let at = |program, category, chunk| Position {
+            program,
+            category,
+            chunk,
+        };
         assert_eq!("17:3:250".parse(), Ok(at(17, 3, 250)));
         assert_eq!(at(17, 3, 250).to_string(), "17:3:250");
         assert!(at(17, 3, 250) < at(17, 4, 0) && at(17, 4, 0) < Position::after(17));

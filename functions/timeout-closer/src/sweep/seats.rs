@@ -16,11 +16,27 @@ use super::{SweepError, Swept};
 const ROUND: &str = "seats";
 
 /// One sweep over the seats: at most `limit` chunks, each at most once; none is begun after `until`.
-pub(super) async fn compare(gate: &Gate, store: &Store, limit: u32, until: Instant, swept: &mut Swept) -> Result<(), SweepError> {
+pub(super) async fn compare(
+    gate: &Gate,
+    store: &Store,
+    limit: u32,
+    until: Instant,
+    swept: &mut Swept,
+) -> Result<(), SweepError> {
     let noted = store.sweep_position(ROUND).await?;
     // Only a hint: the round begins again where it cannot be read.
-    let start: Position = noted.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default();
-    let mut round = Round { gate, store, next: start, left: limit, until, swept };
+    let start: Position = noted
+        .as_deref()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default();
+    let mut round = Round {
+        gate,
+        store,
+        next: start,
+        left: limit,
+        until,
+        swept,
+    };
     let mut outcome = round.go_on(None).await;
     if matches!(outcome, Ok(Stop::End)) && start > Position::default() {
         round.next = Position::default();
@@ -57,9 +73,14 @@ impl Round<'_> {
         let mut outcome = Ok(Stop::End);
         while self.may_go_on(end) {
             let before = ProgramId::new(self.next.program - 1).ok();
-            let Some((id, shard)) = self.store.programs_after(before, 1).await?.pop() else { return outcome };
+            let Some((id, shard)) = self.store.programs_after(before, 1).await?.pop() else {
+                return outcome;
+            };
             if id.get() > self.next.program {
-                self.next = Position { program: id.get(), ..Position::default() };
+                self.next = Position {
+                    program: id.get(),
+                    ..Position::default()
+                };
             }
             let before = *self.swept;
             let compared = self.program(ProgramRef { id, shard }, end).await;
@@ -89,9 +110,14 @@ impl Round<'_> {
         if self.gate.install_state(at).await? != InstallState::Open {
             return Ok(true);
         }
-        let Some(program) = self.store.program(at.id).await? else { return Ok(true) };
+        let Some(program) = self.store.program(at.id).await? else {
+            return Ok(true);
+        };
         self.left += 1;
-        for (position, place) in chunks(&program).filter(|(position, _)| *position >= self.next).collect::<Vec<_>>() {
+        for (position, place) in chunks(&program)
+            .filter(|(position, _)| *position >= self.next)
+            .collect::<Vec<_>>()
+        {
             self.next = position;
             if !self.may_go_on(end) {
                 return Ok(false);
@@ -107,7 +133,10 @@ impl Round<'_> {
 
 /// One line for a program, however many of its chunks were wrong.
 fn warn(program: ProgramId, before: Swept, after: Swept) {
-    let (mended, recounted) = (after.mended - before.mended, after.recounted - before.recounted);
+    let (mended, recounted) = (
+        after.mended - before.mended,
+        after.recounted - before.recounted,
+    );
     if mended + recounted > 0 {
         tracing::warn!(%program, mended, recounted, "the gate disagreed with Postgres or with itself; mended");
     }
@@ -117,8 +146,19 @@ fn warn(program: ProgramId, before: Swept, after: Swept) {
 fn chunks(program: &Program) -> impl Iterator<Item = (Position, Place)> {
     program.categories.iter().flat_map(|category| {
         let place = |chunk| {
-            let position = Position { program: program.id.get(), category: category.no.get(), chunk };
-            (position, Place { category: category.no, layout: category.layout, chunk })
+            let position = Position {
+                program: program.id.get(),
+                category: category.no.get(),
+                chunk,
+            };
+            (
+                position,
+                Place {
+                    category: category.no,
+                    layout: category.layout,
+                    chunk,
+                },
+            )
         };
         (0..category.layout.chunks()).map(place)
     })

@@ -8,7 +8,9 @@ use crate::stage::{APPENDED_MS, Stage, hall, tick, with};
 impl Stage {
     /// Meddles with a hash of the program.
     async fn plant(&self, key: &str, field: &str, value: &str) {
-        let _: u64 = self.redis(&["HSET", &self.program_key(key), field, value]).await;
+        let _: u64 = self
+            .redis(&["HSET", &self.program_key(key), field, value])
+            .await;
     }
 
     /// A field of a hash of the program.
@@ -39,7 +41,10 @@ async fn a_wrong_longest_run_is_mended_and_best_answers() {
         let swept = stage.tick().await.sweep.expect("sweeps");
         assert_eq!((swept.recounted, swept.mended), (1, 0));
         assert_eq!(stage.ask_best(4).await, Reserved::NotAdjacent { free: 14 });
-        assert_eq!(stage.tick().await.sweep.map(|swept| swept.recounted), Some(0));
+        assert_eq!(
+            stage.tick().await.sweep.map(|swept| swept.recounted),
+            Some(0)
+        );
         assert!(matches!(stage.ask_best(3).await, Reserved::Held { .. }));
     })
     .await;
@@ -52,8 +57,17 @@ async fn wrong_free_counts_are_mended() {
         stage.plant("runs:0", "f0", "1").await;
         stage.plant("head", "free:0", "0").await;
         assert_eq!(stage.ask_best(1).await, Reserved::SoldOut);
-        assert_eq!(stage.tick().await.sweep.map(|swept| swept.recounted), Some(2));
-        assert_eq!((stage.free().await, stage.field("runs:0", "f0").await.as_deref()), (18, Some("18")));
+        assert_eq!(
+            stage.tick().await.sweep.map(|swept| swept.recounted),
+            Some(2)
+        );
+        assert_eq!(
+            (
+                stage.free().await,
+                stage.field("runs:0", "f0").await.as_deref()
+            ),
+            (18, Some("18"))
+        );
         assert!(matches!(stage.ask_best(1).await, Reserved::Held { .. }));
     })
     .await;
@@ -63,9 +77,14 @@ async fn wrong_free_counts_are_mended() {
 async fn a_seat_with_an_owner_is_never_sold_as_free() {
     with(1, |stage| async move {
         stage.unpaid("alice", &[3, 4], 0).await;
-        let _: u64 = stage.redis(&["SETRANGE", &stage.program_key("seats:0:0"), "3", "0"]).await;
+        let _: u64 = stage
+            .redis(&["SETRANGE", &stage.program_key("seats:0:0"), "3", "0"])
+            .await;
         assert_eq!(stage.tick().await.sweep.map(|swept| swept.mended), Some(1));
-        assert!(matches!(stage.ask(&stage.request("bob", &[3])).await, Reserved::SeatsTaken(_)));
+        assert!(matches!(
+            stage.ask(&stage.request("bob", &[3])).await,
+            Reserved::SeatsTaken(_)
+        ));
         assert_eq!(stage.free().await, 8);
     })
     .await;
@@ -77,16 +96,30 @@ async fn a_taken_seat_of_no_order_is_freed() {
         // One of a row and one of a reservation lost their owners as well: these are not free.
         let stored = stage.unpaid("alice", &[3], 0).await;
         stage.held("bob", &[5]).await;
-        let _: u64 = stage.redis(&["HDEL", &stage.program_key("owner"), "3", "5"]).await;
-        let _: u64 = stage.redis(&["SETRANGE", &stage.program_key("seats:0:0"), "8", "11"]).await;
+        let _: u64 = stage
+            .redis(&["HDEL", &stage.program_key("owner"), "3", "5"])
+            .await;
+        let _: u64 = stage
+            .redis(&["SETRANGE", &stage.program_key("seats:0:0"), "8", "11"])
+            .await;
         stage.tick().await;
         let free = |seat: u32| stage.request("carol", &[seat]);
         for (seat, is_free) in [(3, false), (5, false), (8, true), (9, true)] {
             let answer = stage.ask(&free(seat)).await;
-            assert_eq!(matches!(answer, Reserved::Held { .. }), is_free, "{seat}: {answer:?}");
+            assert_eq!(
+                matches!(answer, Reserved::Held { .. }),
+                is_free,
+                "{seat}: {answer:?}"
+            );
         }
-        assert_eq!((stage.free().await, stage.status(&stored).await), (6, Some(Status::Unpaid)));
-        assert_eq!(stage.field("owner", "3").await, Some(format!("{}:{}", stored.order, stored.nonce)));
+        assert_eq!(
+            (stage.free().await, stage.status(&stored).await),
+            (6, Some(Status::Unpaid))
+        );
+        assert_eq!(
+            stage.field("owner", "3").await,
+            Some(format!("{}:{}", stored.order, stored.nonce))
+        );
     })
     .await;
 }
@@ -95,10 +128,18 @@ async fn a_taken_seat_of_no_order_is_freed() {
 async fn a_seat_beyond_its_orders_row_is_freed() {
     with(1, |stage| async move {
         let order = stage.unpaid("alice", &[3, 4], 0).await;
-        stage.plant("owner", "6", &format!("{}:{}", order.order, order.nonce)).await;
+        stage
+            .plant("owner", "6", &format!("{}:{}", order.order, order.nonce))
+            .await;
         stage.tick().await;
-        assert!(matches!(stage.ask(&stage.request("bob", &[6])).await, Reserved::Held { .. }));
-        assert!(matches!(stage.ask(&stage.request("bob", &[4])).await, Reserved::SeatsTaken(_)));
+        assert!(matches!(
+            stage.ask(&stage.request("bob", &[6])).await,
+            Reserved::Held { .. }
+        ));
+        assert!(matches!(
+            stage.ask(&stage.request("bob", &[4])).await,
+            Reserved::SeatsTaken(_)
+        ));
         assert_eq!(stage.free().await, 7);
     })
     .await;
@@ -110,12 +151,19 @@ async fn a_missing_part_of_the_map_is_filled_again() {
         let order = stage.unpaid("alice", &[3, 4], 0).await;
         let _: u64 = stage.redis(&["DEL", &stage.program_key("seats:0:0")]).await;
         stage.plant("runs:0", "r0", "0").await;
-        assert_eq!(stage.ask_best(1).await, Reserved::NotAdjacent { free: 8 }, "it looks like a full hall");
+        assert_eq!(
+            stage.ask_best(1).await,
+            Reserved::NotAdjacent { free: 8 },
+            "it looks like a full hall"
+        );
         stage.tick().await;
         assert_eq!(stage.ask_best(1).await, Reserved::Rebuild);
         stage.install().await;
         stage.tick().await;
-        assert_eq!((stage.free().await, stage.status(&order).await), (8, Some(Status::Unpaid)));
+        assert_eq!(
+            (stage.free().await, stage.status(&order).await),
+            (8, Some(Status::Unpaid))
+        );
     })
     .await;
 }
@@ -124,20 +172,41 @@ async fn a_missing_part_of_the_map_is_filled_again() {
 async fn an_older_copy_of_redis_locks_no_buyer_out() {
     with(1, |stage| async move {
         let ended = stage.unpaid("alice", &[3, 4], 0).await;
-        stage.store.cancel(ended.order, &ended.user).await.expect("Postgres runs");
+        stage
+            .store
+            .cancel(ended.order, &ended.user)
+            .await
+            .expect("Postgres runs");
         stage.settle(&ended).await;
         let live = stage.unpaid("alice", &[5, 6, 7], 1).await;
         let in_flight = stage.held("alice", &[8]).await;
         // As the copy says: the cancelled order counts, the live one does not, the third one has another number.
-        stage.plant("user:alice", &ended.order.to_string(), "2").await;
+        stage
+            .plant("user:alice", &ended.order.to_string(), "2")
+            .await;
         stage.plant("user:alice", "no order", "many").await;
-        stage.plant("user:alice", &in_flight.order.to_string(), "9").await;
-        let _: u64 = stage.redis(&["HDEL", &stage.program_key("user:alice"), &live.order.to_string()]).await;
+        stage
+            .plant("user:alice", &in_flight.order.to_string(), "9")
+            .await;
+        let _: u64 = stage
+            .redis(&[
+                "HDEL",
+                &stage.program_key("user:alice"),
+                &live.order.to_string(),
+            ])
+            .await;
         let count = async |order: &str| stage.field("user:alice", order).await;
-        stage.sweep_until(async || count(&ended.order.to_string()).await.is_none()).await;
-        stage.sweep_until(async || count("no order").await.is_none()).await;
+        stage
+            .sweep_until(async || count(&ended.order.to_string()).await.is_none())
+            .await;
+        stage
+            .sweep_until(async || count("no order").await.is_none())
+            .await;
         assert_eq!(count(&live.order.to_string()).await.as_deref(), Some("3"));
-        assert_eq!(count(&in_flight.order.to_string()).await.as_deref(), Some("1"));
+        assert_eq!(
+            count(&in_flight.order.to_string()).await.as_deref(),
+            Some("1")
+        );
     })
     .await;
 }
@@ -146,15 +215,25 @@ async fn an_older_copy_of_redis_locks_no_buyer_out() {
 async fn every_program_has_its_turn_whatever_process_sweeps() {
     with(1, |stage| async move {
         for _ in 0..12 {
-            let program = stage.store.create_program(hall(1), None).await.expect("created");
+            let program = stage
+                .store
+                .create_program(hall(1), None)
+                .await
+                .expect("created");
             stage.install_program(&program).await;
-            let head = stage.names.shard_key(program.shard, format!("program:{}:head", program.id));
+            let head = stage
+                .names
+                .shard_key(program.shard, format!("program:{}:head", program.id));
             let _: u64 = stage.redis(&["HSET", &head, "free:0", "3"]).await;
         }
         let (mut ticks, mut mended) = (0, 0);
         while mended < 12 {
             // A process of its own each time: Lambda promises no process more than one tick.
-            let swept = tick(&stage.closer(&[("SWEEP_LIMIT", "2")])).await.expect("the servers run").sweep.expect("sweeps");
+            let swept = tick(&stage.closer(&[("SWEEP_LIMIT", "2")]))
+                .await
+                .expect("the servers run")
+                .sweep
+                .expect("sweeps");
             assert!(swept.recounted <= 2, "a sweep is bounded");
             (ticks, mended) = (ticks + 1, mended + swept.recounted);
             assert!(ticks <= 8, "{mended} of 12 programs were mended");
@@ -171,7 +250,10 @@ async fn orders_on_their_way_are_no_difference() {
         let order = stage.accepted("carol", &[12], 0).await;
         stage.create(Some(&order), 0, APPENDED_MS).await;
         let swept = stage.tick().await.sweep.expect("sweeps");
-        assert_eq!((swept.mended, swept.recounted, swept.tickets, swept.rearmed), (0, 0, 0, 0));
+        assert_eq!(
+            (swept.mended, swept.recounted, swept.tickets, swept.rearmed),
+            (0, 0, 0, 0)
+        );
         assert_eq!(stage.free().await, 16);
     })
     .await;

@@ -47,7 +47,10 @@ fn read(connection: &mut BufReader<TcpStream>) -> (String, String) {
 /// A Runtime API that hands out one tick and returns what the function answers.
 fn invoke(listener: &TcpListener, event: &str) -> String {
     let deadline = SystemTime::now() + Duration::from_secs(55) - AHEAD;
-    let deadline_ms = deadline.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis();
+    let deadline_ms = deadline
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_millis();
     let (stream, _) = listener.accept().expect("the function connects");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let mut connection = BufReader::new(stream.try_clone().expect("a socket"));
@@ -59,21 +62,32 @@ fn invoke(listener: &TcpListener, event: &str) -> String {
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",
         event.len()
     );
-    (&stream).write_all(head.as_bytes()).and_then(|()| (&stream).write_all(event.as_bytes())).expect("sent");
+    (&stream)
+        .write_all(head.as_bytes())
+        .and_then(|()| (&stream).write_all(event.as_bytes()))
+        .expect("sent");
     // The answer may come over a connection of its own.
     listener.set_nonblocking(true).expect("a socket");
     let answer = loop {
         let mut first = [0];
-        stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+        stream
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .expect("a timeout");
         if stream.peek(&mut first).is_ok() {
             stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
             break read(&mut connection);
         }
         if let Ok((other, _)) = listener.accept() {
-            other.set_nonblocking(false).and_then(|()| other.set_read_timeout(Some(PATIENCE))).expect("a socket");
+            other
+                .set_nonblocking(false)
+                .and_then(|()| other.set_read_timeout(Some(PATIENCE)))
+                .expect("a socket");
             break read(&mut BufReader::new(other));
         }
-        assert!(SystemTime::now() < deadline + AHEAD + PATIENCE, "the function does not answer");
+        assert!(
+            SystemTime::now() < deadline + AHEAD + PATIENCE,
+            "the function does not answer"
+        );
     };
     assert!(answer.0.contains("/invocation/one/response"), "{answer:?}");
     answer.1
@@ -87,15 +101,28 @@ async fn a_clock_far_ahead_still_tells_the_gate() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut command = Command::new(env!("CARGO_BIN_EXE_timeout-closer"));
         command.env_clear().envs(stage.variables(&[]));
-        command.env("AWS_LAMBDA_RUNTIME_API", listener.local_addr().expect("bound").to_string());
-        command.env("AWS_LAMBDA_FUNCTION_NAME", "closer").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+        command.env(
+            "AWS_LAMBDA_RUNTIME_API",
+            listener.local_addr().expect("bound").to_string(),
+        );
+        command
+            .env("AWS_LAMBDA_FUNCTION_NAME", "closer")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
         command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128");
         let _process = Killed(command.stdout(Stdio::null()).spawn().expect("starts"));
         let event = include_str!("../../../../events/timeout-closer/scheduler.json");
-        let answer = tokio::task::spawn_blocking(move || invoke(&listener, event)).await.expect("an answer");
+        let answer = tokio::task::spawn_blocking(move || invoke(&listener, event))
+            .await
+            .expect("an answer");
         let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
-        assert_eq!((&answer["claimed"], &answer["closed"], &answer["unfinished"]), (&1.into(), &1.into(), &false.into()));
-        assert_eq!((stage.status(&order).await, stage.free().await), (Some(Status::Closed), 10));
+        assert_eq!(
+            (&answer["claimed"], &answer["closed"], &answer["unfinished"]),
+            (&1.into(), &1.into(), &false.into())
+        );
+        assert_eq!(
+            (stage.status(&order).await, stage.free().await),
+            (Some(Status::Closed), 10)
+        );
         assert!(!stage.has_entry(&order).await);
     })
     .await;

@@ -15,7 +15,10 @@ async fn an_overdue_unpaid_order_is_closed_and_its_seats_sell_again() {
         assert_eq!(stage.free().await, 8);
         stage.overdue(&order).await;
         let report = stage.tick().await;
-        assert_eq!((report.claimed, report.outcome.closed, report.outcome.failed), (1, 1, 0));
+        assert_eq!(
+            (report.claimed, report.outcome.closed, report.outcome.failed),
+            (1, 1, 0)
+        );
         assert_eq!(stage.status(&order).await, Some(Status::Closed));
         assert_eq!(stage.free().await, 10);
         assert!(!stage.has_entry(&order).await);
@@ -30,8 +33,20 @@ async fn a_paid_order_is_never_closed() {
     with(1, |stage| async move {
         let order = stage.unpaid("alice", &[3, 4], 0).await;
         // The payment comes in time, but the gate does not hear of it: the entry stays.
-        let payment = Payment { reference: "p".to_owned(), order: order.order, amount: order.amount_cents };
-        assert_eq!(stage.store.pay(&payment).await.expect("Postgres runs").result, PaymentResult::Applied);
+        let payment = Payment {
+            reference: "p".to_owned(),
+            order: order.order,
+            amount: order.amount_cents,
+        };
+        assert_eq!(
+            stage
+                .store
+                .pay(&payment)
+                .await
+                .expect("Postgres runs")
+                .result,
+            PaymentResult::Applied
+        );
         stage.overdue(&order).await;
         let report = stage.tick().await;
         assert_eq!((report.claimed, report.outcome.closed), (1, 0));
@@ -53,7 +68,11 @@ async fn a_payment_and_the_timeout_never_both_win() {
             stage.overdue(order).await;
         }
         let pay = |n: usize| {
-            let payment = Payment { reference: format!("p{n}"), order: orders[n].order, amount: orders[n].amount_cents };
+            let payment = Payment {
+                reference: format!("p{n}"),
+                order: orders[n].order,
+                amount: orders[n].amount_cents,
+            };
             let store = stage.store.clone();
             async move { store.pay(&payment).await.expect("Postgres runs").result }
         };
@@ -121,7 +140,14 @@ async fn an_order_with_time_left_by_postgres_comes_back_when_that_is_up() {
         let order = stage.unpaid("alice", &[3, 4], 0).await;
         assert!(stage.due(&order).await);
         let report = stage.tick().await;
-        assert_eq!((report.claimed, report.outcome.closed, report.outcome.put_off), (1, 0, 1));
+        assert_eq!(
+            (
+                report.claimed,
+                report.outcome.closed,
+                report.outcome.put_off
+            ),
+            (1, 0, 1)
+        );
         assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
         // The program gives fifteen minutes; the test has hardly used one.
         let due = stage.due_in_ms(&order).await;
@@ -134,15 +160,27 @@ async fn an_order_with_time_left_by_postgres_comes_back_when_that_is_up() {
 async fn a_number_that_is_stored_for_another_order_frees_the_reservation_and_leaves_the_row() {
     with(1, |stage| async move {
         let held = stage.held("alice", &[3, 4]).await;
-        let other = shared::message::OrderRequested { nonce: Nonce::new([9; 16]), ..held.clone() };
-        let other = shared::message::OrderRequested { seats: stage.request("bob", &[7, 8]).seats, ..other };
+        let other = shared::message::OrderRequested {
+            nonce: Nonce::new([9; 16]),
+            ..held.clone()
+        };
+        let other = shared::message::OrderRequested {
+            seats: stage.request("bob", &[7, 8]).seats,
+            ..other
+        };
         stage.create(Some(&other), 0, APPENDED_MS).await;
         stage.due(&held).await;
         let report = stage.tick().await;
-        assert_eq!((report.claimed, report.outcome.fenced, report.outcome.failed), (1, 0, 0));
+        assert_eq!(
+            (report.claimed, report.outcome.fenced, report.outcome.failed),
+            (1, 0, 0)
+        );
         let row = stage.row(&held).await.expect("stored");
         assert_eq!((row.nonce, row.status), (other.nonce, Status::Unpaid));
-        assert!(matches!(stage.ask(&stage.request("carol", &[3, 4])).await, Reserved::Held { .. }));
+        assert!(matches!(
+            stage.ask(&stage.request("carol", &[3, 4])).await,
+            Reserved::Held { .. }
+        ));
     })
     .await;
 }
@@ -151,8 +189,13 @@ async fn a_number_that_is_stored_for_another_order_frees_the_reservation_and_lea
 async fn all_that_is_due_is_dealt_with_in_one_tick_however_small_its_batches() {
     with(20, |stage| async move {
         many_overdue(&stage, 200).await;
-        let report = tick(&stage.closer(&[("CLAIM_LIMIT", "16")])).await.expect("the servers run");
-        assert_eq!((report.claimed, report.outcome.closed, report.unfinished), (200, 200, false));
+        let report = tick(&stage.closer(&[("CLAIM_LIMIT", "16")]))
+            .await
+            .expect("the servers run");
+        assert_eq!(
+            (report.claimed, report.outcome.closed, report.unfinished),
+            (200, 200, false)
+        );
         assert_eq!(stage.free().await, 200);
     })
     .await;
@@ -168,7 +211,11 @@ async fn two_ticks_at_once_share_the_work() {
         let (one, two) = (one.expect("the servers run"), two.expect("the servers run"));
         assert_eq!(one.outcome.failed + two.outcome.failed, 0);
         // Each entry is claimed once, or found ended by the other's sweep.
-        let swept: u64 = [&one, &two].iter().filter_map(|report| report.sweep).map(|swept| swept.closed).sum();
+        let swept: u64 = [&one, &two]
+            .iter()
+            .filter_map(|report| report.sweep)
+            .map(|swept| swept.closed)
+            .sum();
         assert_eq!(one.claimed + two.claimed, 200, "{one:?} {two:?}");
         assert!(one.outcome.closed + two.outcome.closed <= 200);
         assert!(one.outcome.closed + two.outcome.closed + swept >= 200);
@@ -180,11 +227,17 @@ async fn two_ticks_at_once_share_the_work() {
 /// So many orders of a seat each, all overdue.
 async fn many_overdue(stage: &crate::stage::Stage, n: u32) {
     for seat in 0..n {
-        let order = stage.accepted(&format!("buyer-{seat}"), &[seat], i64::from(seat)).await;
-        stage.create(Some(&order), i64::from(seat), APPENDED_MS).await;
+        let order = stage
+            .accepted(&format!("buyer-{seat}"), &[seat], i64::from(seat))
+            .await;
+        stage
+            .create(Some(&order), i64::from(seat), APPENDED_MS)
+            .await;
         stage.due(&order).await;
     }
-    stage.run("UPDATE orders SET pay_by = now() - interval '1 second'").await;
+    stage
+        .run("UPDATE orders SET pay_by = now() - interval '1 second'")
+        .await;
 }
 
 #[tokio::test]
@@ -196,11 +249,21 @@ async fn an_entry_that_cannot_be_read_fails_nothing_but_itself() {
         let queue = stage.gate.timeouts();
         for id in ["nonsense", "12345"] {
             let due = shared::delay::Due::At(1);
-            queue.schedule(stage.program.shard, id, "garbage", due).await.expect("Redis runs");
+            queue
+                .schedule(stage.program.shard, id, "garbage", due)
+                .await
+                .expect("Redis runs");
         }
         let held = stage.held("bob", &[5, 6]).await;
         stage.due(&held).await;
-        let _: u64 = stage.redis(&["HSET", &stage.queue_key("job"), &held.order.to_string(), "garbage"]).await;
+        let _: u64 = stage
+            .redis(&[
+                "HSET",
+                &stage.queue_key("job"),
+                &held.order.to_string(),
+                "garbage",
+            ])
+            .await;
         let report = stage.tick().await;
         assert_eq!((report.claimed, report.outcome.failed), (4, 0));
         assert_eq!(stage.status(&good).await, Some(Status::Closed));

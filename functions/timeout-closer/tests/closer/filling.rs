@@ -20,12 +20,20 @@ async fn sell_out(stage: &Stage) {
 
 /// The loader that has the filling is dead, and its lease has run out.
 async fn loader_dies(stage: &Stage) {
-    let _: u64 = stage.redis(&["HSET", &stage.program_key("head"), "lease", "1"]).await;
+    let _: u64 = stage
+        .redis(&["HSET", &stage.program_key("head"), "lease", "1"])
+        .await;
 }
 
 /// The gate has lost the program, and a storefront that died has begun to fill it.
 async fn lost_and_begun(stage: &Stage, ends: &str) {
-    let _: u64 = stage.redis(&["DEL", &stage.program_key("head"), &stage.program_key("owner")]).await;
+    let _: u64 = stage
+        .redis(&[
+            "DEL",
+            &stage.program_key("head"),
+            &stage.program_key("owner"),
+        ])
+        .await;
     stage.begin(ends).await;
     loader_dies(stage).await;
 }
@@ -37,12 +45,30 @@ async fn a_tick_alone_opens_a_gate_begun_elsewhere() {
         lost_and_begun(&stage, r#"{"0":[1,0]}"#).await;
         // An order accepted before the loss is not stored yet.
         let report = stage.tick().await;
-        assert_eq!(report.fillings, Fillings { found: 1, opened: 0 });
-        assert!(matches!(stage.gate.install_state(stage.at_program()).await, Ok(InstallState::Loading { .. })));
+        assert_eq!(
+            report.fillings,
+            Fillings {
+                found: 1,
+                opened: 0
+            }
+        );
+        assert!(matches!(
+            stage.gate.install_state(stage.at_program()).await,
+            Ok(InstallState::Loading { .. })
+        ));
         stage.create(None, 0, APPENDED_MS).await;
         let report = stage.tick().await;
-        assert_eq!(report.fillings, Fillings { found: 1, opened: 1 });
-        assert_eq!(stage.gate.install_state(stage.at_program()).await, Ok(InstallState::Open));
+        assert_eq!(
+            report.fillings,
+            Fillings {
+                found: 1,
+                opened: 1
+            }
+        );
+        assert_eq!(
+            stage.gate.install_state(stage.at_program()).await,
+            Ok(InstallState::Open)
+        );
         assert_eq!(stage.free().await, 0);
         assert_eq!(stage.tick().await.fillings, Fillings::default());
     })
@@ -63,7 +89,9 @@ async fn a_filling_cut_short_each_time_still_ends() {
             let looks = AtomicUsize::new(0);
             let late = || looks.fetch_add(1, Ordering::Relaxed) > 0;
             let mut fillings = Fillings::default();
-            fill::run(&stage.gate, &stage.store, &topic, &late, &mut fillings).await.expect("the servers run");
+            fill::run(&stage.gate, &stage.store, &topic, &late, &mut fillings)
+                .await
+                .expect("the servers run");
             assert_eq!(fillings.found, 1);
             loader_dies(&stage).await;
         }
@@ -95,10 +123,21 @@ async fn kept_reservations_of_ended_orders_are_released_first() {
         };
         stage.store.fence(&fence).await.expect("Postgres runs");
         stage.create(Some(&closed), 0, APPENDED_MS).await;
-        stage.store.cancel(closed.order, &closed.user).await.expect("Postgres runs");
-        let other = shared::message::OrderRequested { nonce: shared::message::Nonce::new([9; 16]), ..foreign.clone() };
+        stage
+            .store
+            .cancel(closed.order, &closed.user)
+            .await
+            .expect("Postgres runs");
+        let other = shared::message::OrderRequested {
+            nonce: shared::message::Nonce::new([9; 16]),
+            ..foreign.clone()
+        };
         stage.create(Some(&other), 1, APPENDED_MS).await;
-        stage.store.cancel(other.order, &other.user).await.expect("Postgres runs");
+        stage
+            .store
+            .cancel(other.order, &other.user)
+            .await
+            .expect("Postgres runs");
 
         let _: u64 = stage.redis(&["DEL", &stage.program_key("head")]).await;
         stage.begin("{}").await;
@@ -106,13 +145,31 @@ async fn kept_reservations_of_ended_orders_are_released_first() {
         assert_eq!(stage.free().await, 15, "all are kept at first");
         let mut fillings = Fillings::default();
         let topic = stage.names.topic("order-create");
-        fill::run(&stage.gate, &stage.store, &topic, &|| false, &mut fillings).await.expect("the servers run");
+        fill::run(&stage.gate, &stage.store, &topic, &|| false, &mut fillings)
+            .await
+            .expect("the servers run");
         assert_eq!(fillings.opened, 1);
-        assert_eq!(stage.free().await, 19, "only what may still become a row is held");
+        assert_eq!(
+            stage.free().await,
+            19,
+            "only what may still become a row is held"
+        );
         for order in [&void, &closed, &foreign] {
-            assert_eq!(stage.gate.reservation(order.order).await, Ok(None), "{}", order.user);
+            assert_eq!(
+                stage.gate.reservation(order.order).await,
+                Ok(None),
+                "{}",
+                order.user
+            );
         }
-        assert!(stage.gate.reservation(unknown.order).await.expect("Redis runs").is_some());
+        assert!(
+            stage
+                .gate
+                .reservation(unknown.order)
+                .await
+                .expect("Redis runs")
+                .is_some()
+        );
         assert_eq!(stage.status(&void).await, Some(Status::Void));
     })
     .await;

@@ -9,13 +9,24 @@ use crate::stage::{APPENDED_MS, with};
 async fn an_order_whose_record_was_deleted_ends() {
     with(1, |stage| async move {
         let order = stage.accepted("alice", &[3, 4], 5).await;
-        let payment = Payment { reference: "p".to_owned(), order: order.order, amount: order.amount_cents };
+        let payment = Payment {
+            reference: "p".to_owned(),
+            order: order.order,
+            amount: order.amount_cents,
+        };
         stage.store.pay(&payment).await.expect("Postgres runs");
         // Records 0 to 5 are deleted, and create has nothing left to read.
         stage.due(&order).await;
         let report = stage.tick().await;
-        assert_eq!((report.outcome.put_off, report.outcome.fenced), (1, 0), "create may be behind");
-        assert!(stage.pass_barrier(6, APPENDED_MS).await, "a barrier is requested");
+        assert_eq!(
+            (report.outcome.put_off, report.outcome.fenced),
+            (1, 0),
+            "create may be behind"
+        );
+        assert!(
+            stage.pass_barrier(6, APPENDED_MS).await,
+            "a barrier is requested"
+        );
         stage.due(&order).await;
         assert_eq!(stage.tick().await.outcome.fenced, 1);
         let row = stage.row(&order).await.expect("fenced");
@@ -66,7 +77,10 @@ async fn an_order_stored_before_its_barrier_is_kept() {
 #[tokio::test]
 async fn orders_of_one_partition_share_a_barrier() {
     with(1, |stage| async move {
-        let orders = [stage.accepted("alice", &[0, 1], 5).await, stage.accepted("bob", &[2, 3], 6).await];
+        let orders = [
+            stage.accepted("alice", &[0, 1], 5).await,
+            stage.accepted("bob", &[2, 3], 6).await,
+        ];
         for order in &orders {
             stage.due(order).await;
         }

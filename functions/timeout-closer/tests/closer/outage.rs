@@ -9,7 +9,10 @@ use crate::stage::{tick, with};
 
 /// A port that was free a moment ago: nobody listens there.
 pub(crate) fn nowhere() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 #[tokio::test]
@@ -17,7 +20,10 @@ async fn without_redis_a_tick_fails_readably_but_overdue_orders_are_closed_all_t
     with(1, |stage| async move {
         let order = stage.unpaid("alice", &[3, 4], 0).await;
         stage.overdue(&order).await;
-        let closer = stage.closer(&[("REDIS_GATE_URL", &format!("redis://127.0.0.1:{}", nowhere()))]);
+        let closer = stage.closer(&[(
+            "REDIS_GATE_URL",
+            &format!("redis://127.0.0.1:{}", nowhere()),
+        )]);
         let error = tick(&closer).await.expect_err("Redis is away").to_string();
         assert!(error.contains("Redis is unavailable"), "{error}");
         assert_eq!(stage.status(&order).await, Some(Status::Closed));
@@ -36,8 +42,14 @@ async fn without_postgres_a_tick_fails_readably_and_its_entries_come_again() {
         stage.due(&order).await;
         let url = format!("postgres://usher:usher@127.0.0.1:{}/usher", nowhere());
         let closer = stage.closer(&[("DATABASE_URL", &url), ("LEASE_MS", "1000")]);
-        let error = tick(&closer).await.expect_err("Postgres is away").to_string();
-        assert!(!error.is_empty() && !error.contains("usher:usher"), "{error}");
+        let error = tick(&closer)
+            .await
+            .expect_err("Postgres is away")
+            .to_string();
+        assert!(
+            !error.is_empty() && !error.contains("usher:usher"),
+            "{error}"
+        );
         assert!(stage.has_entry(&order).await);
         assert_eq!(stage.free().await, 8);
         // The lease of the failed tick ends by itself.
@@ -79,15 +91,29 @@ async fn a_row_that_postgres_refuses_to_close_holds_nobody_else_up() {
 #[tokio::test]
 async fn a_locked_row_holds_no_other_order_up() {
     with(1, |stage| async move {
-        let (locked, free) = (stage.unpaid("alice", &[1], 0).await, stage.unpaid("bob", &[2], 1).await);
+        let (locked, free) = (
+            stage.unpaid("alice", &[1], 0).await,
+            stage.unpaid("bob", &[2], 1).await,
+        );
         stage.overdue(&locked).await;
         stage.overdue(&free).await;
         let mut other = stage.raw.begin().await.expect("Postgres runs");
-        let lock = sqlx::query("SELECT FROM orders WHERE number = $1 FOR UPDATE").bind(locked.order.get());
+        let lock =
+            sqlx::query("SELECT FROM orders WHERE number = $1 FOR UPDATE").bind(locked.order.get());
         lock.execute(&mut *other).await.expect("statement");
         let report = stage.tick().await;
-        assert_eq!((report.outcome.closed, report.outcome.put_off, report.outcome.failed), (1, 1, 0));
-        assert_eq!((stage.status(&locked).await, stage.status(&free).await), (Some(Status::Unpaid), Some(Status::Closed)));
+        assert_eq!(
+            (
+                report.outcome.closed,
+                report.outcome.put_off,
+                report.outcome.failed
+            ),
+            (1, 1, 0)
+        );
+        assert_eq!(
+            (stage.status(&locked).await, stage.status(&free).await),
+            (Some(Status::Unpaid), Some(Status::Closed))
+        );
         other.rollback().await.expect("ends");
         stage.wait_over(&locked).await;
         assert_eq!(stage.tick().await.outcome.closed, 1);
@@ -102,9 +128,22 @@ async fn without_time_nothing_is_begun_and_without_a_tick_neither() {
         let order = stage.held("alice", &[3, 4]).await;
         stage.due(&order).await;
         let closer = stage.closer(&[]);
-        let report = closer.tick(&Tick { at_ms: Some(1), id: None }, Duration::ZERO).await.expect("no error");
+        let report = closer
+            .tick(
+                &Tick {
+                    at_ms: Some(1),
+                    id: None,
+                },
+                Duration::ZERO,
+            )
+            .await
+            .expect("no error");
         assert_eq!((report.claimed, report.unfinished), (0, true));
-        let error = closer.tick(&Tick::default(), Duration::from_secs(60)).await.expect_err("no tick").to_string();
+        let error = closer
+            .tick(&Tick::default(), Duration::from_secs(60))
+            .await
+            .expect_err("no tick")
+            .to_string();
         assert!(error.contains("no tick"), "{error}");
         assert_eq!(stage.free().await, 8);
     })

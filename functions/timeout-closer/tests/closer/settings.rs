@@ -17,7 +17,9 @@ fn everything_that_is_wrong_is_named_at_once() {
         ("SWEEP_LIMIT", "0"),
         ("PUBLISH_LIMIT", "0"),
     ];
-    let problems = Settings::read(&Reader::new(vars)).expect_err("nothing is right").to_string();
+    let problems = Settings::read(&Reader::new(vars))
+        .expect_err("nothing is right")
+        .to_string();
     let wrong = vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]);
     for name in wrong {
         assert!(problems.contains(name), "{name} is not named:\n{problems}");
@@ -30,11 +32,31 @@ fn what_has_a_usual_value_need_not_be_said() {
         ("ENV_PREFIX", "demo"),
         ("REDIS_GATE_URL", "redis://127.0.0.1:16379"),
         ("REDIS_CACHE_URL", "redis://127.0.0.1:16380"),
-        ("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher"),
+        (
+            "DATABASE_URL",
+            "postgres://usher:usher@127.0.0.1:15432/usher",
+        ),
     ];
     let settings = Settings::read(&Reader::new(vars)).expect("enough");
     assert_eq!(settings.topic, "demo-order-create");
-    assert_eq!((settings.claim_limit, settings.sweep_limit, settings.connections), (256, 500, 2));
-    assert_eq!((settings.lease.as_secs(), settings.sweep_every.as_secs(), settings.timeout.as_secs()), (30, 60, 55));
-    assert!(!format!("{settings:?}").contains("usher:usher"), "no password in logs");
+    assert_eq!(
+        (
+            settings.claim_limit,
+            settings.sweep_limit,
+            settings.connections
+        ),
+        (256, 500, 2)
+    );
+    assert_eq!(
+        (
+            settings.lease.as_secs(),
+            settings.sweep_every.as_secs(),
+            settings.timeout.as_secs()
+        ),
+        (30, 60, 55)
+    );
+    assert!(
+        !format!("{settings:?}").contains("usher:usher"),
+        "no password in logs"
+    );
 }

@@ -8,7 +8,10 @@ use std::time::{Duration, SystemTime};
 use redis::FromRedisValue;
 use shared::config::Reader;
 use shared::delay::Due;
-use shared::gate::{Accepted, Claim, Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, Start, TIMEOUT_QUEUE};
+use shared::gate::{
+    Accepted, Claim, Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, Start,
+    TIMEOUT_QUEUE,
+};
 use shared::ingest::schedule::Tick;
 use shared::message::{Barrier, Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::naming::Names;
@@ -59,19 +62,40 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
 
 impl Stage {
     async fn open(rows: u32) -> Self {
-        let names = Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
+        let names =
+            Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
         let (redis_url, database_url) = (redis_url(), database_url());
-        let gate = Gate::connect(&redis_url, names.clone(), Duration::from_secs(5)).expect("a usable address");
+        let gate = Gate::connect(&redis_url, names.clone(), Duration::from_secs(5))
+            .expect("a usable address");
         let store = Store::connect(&database_url, &names, 4).expect("a database URL");
-        store.migrate().await.expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
-        let options: sqlx::postgres::PgConnectOptions = database_url.parse().expect("a database URL");
+        store
+            .migrate()
+            .await
+            .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
+        let options: sqlx::postgres::PgConnectOptions =
+            database_url.parse().expect("a database URL");
         let options = options.options([("search_path", names.schema())]);
-        let raw = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect_lazy_with(options);
+        let raw = sqlx::postgres::PgPoolOptions::new()
+            .max_connections(2)
+            .connect_lazy_with(options);
         let client = redis::Client::open(redis_url.as_str()).expect("a usable address");
         let redis = client.get_multiplexed_async_connection().await;
-        let redis = redis.unwrap_or_else(|e| panic!("no Redis at {redis_url} ({e}): run `scripts/servers start redis`"));
-        let program = store.create_program(hall(rows), None).await.expect("created");
-        let stage = Self { names, gate, store, raw, redis, program, next: AtomicU16::new(0) };
+        let redis = redis.unwrap_or_else(|e| {
+            panic!("no Redis at {redis_url} ({e}): run `scripts/servers start redis`")
+        });
+        let program = store
+            .create_program(hall(rows), None)
+            .await
+            .expect("created");
+        let stage = Self {
+            names,
+            gate,
+            store,
+            raw,
+            redis,
+            program,
+            next: AtomicU16::new(0),
+        };
         stage.install().await;
         stage
     }
@@ -84,7 +108,12 @@ impl Stage {
     /// Puts any program into the gate.
     pub(crate) async fn install_program(&self, program: &Program) {
         let loader = self.begin_program(program, "{}").await;
-        assert_eq!(self.gate.install_open(ProgramRef::from(program), &loader).await, Ok(true));
+        assert_eq!(
+            self.gate
+                .install_open(ProgramRef::from(program), &loader)
+                .await,
+            Ok(true)
+        );
     }
 
     /// Begins to fill the gate from nothing, as a storefront does that then dies. Its lease does not run out by itself.
@@ -94,10 +123,21 @@ impl Stage {
 
     async fn begin_program(&self, program: &Program, ends: &str) -> Epoch {
         let loader = Epoch::new(rand::random());
-        let claim = self.gate.install_claim(ProgramRef::from(program), &loader, 60_000).await;
-        let Ok(Claim::Granted(grant)) = claim else { panic!("no grant but {claim:?}") };
-        let start = Start { grant: &grant, ends };
-        let begun = self.gate.install_begin(program, Some(start), &loader, 60_000).await;
+        let claim = self
+            .gate
+            .install_claim(ProgramRef::from(program), &loader, 60_000)
+            .await;
+        let Ok(Claim::Granted(grant)) = claim else {
+            panic!("no grant but {claim:?}")
+        };
+        let start = Start {
+            grant: &grant,
+            ends,
+        };
+        let begun = self
+            .gate
+            .install_begin(program, Some(start), &loader, 60_000)
+            .await;
         assert!(matches!(begun, Ok(Install::Mine { .. })), "{begun:?}");
         loader
     }
@@ -131,7 +171,10 @@ impl Stage {
 
     /// A request for seats that nobody has reserved.
     pub(crate) fn request(&self, user: &str, seats: &[u32]) -> OrderRequested {
-        let ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+        let ms = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_millis() as u64;
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         OrderRequested {
             v: 1,
@@ -140,7 +183,10 @@ impl Stage {
             user: UserId::new(user).expect("valid"),
             program: self.program.id,
             category: self.program.categories[0].no,
-            seats: seats.iter().map(|seat| SeatIndex::new(*seat).expect("valid")).collect(),
+            seats: seats
+                .iter()
+                .map(|seat| SeatIndex::new(*seat).expect("valid"))
+                .collect(),
             unit_price_cents: Cents::new(PRICE).expect("valid"),
             amount_cents: Cents::new(PRICE * seats.len() as i64).expect("valid"),
             idempotency_key: None,
@@ -151,12 +197,20 @@ impl Stage {
     }
 
     pub(crate) fn at(&self, request: &OrderRequested) -> OrderAt {
-        OrderAt { order: request.order, nonce: request.nonce, program: self.at_program() }
+        OrderAt {
+            order: request.order,
+            nonce: request.nonce,
+            program: self.at_program(),
+        }
     }
 
     /// What the gate says to a request.
     pub(crate) async fn ask(&self, request: &OrderRequested) -> Reserved {
-        self.reserve(request, Want::seats(request.category, request.seats.clone()).expect("valid")).await
+        self.reserve(
+            request,
+            Want::seats(request.category, request.seats.clone()).expect("valid"),
+        )
+        .await
     }
 
     /// What the gate says to a request for the best seats.
@@ -167,7 +221,11 @@ impl Stage {
     }
 
     async fn reserve(&self, request: &OrderRequested, want: Want) -> Reserved {
-        let text = serde_json::to_string(&OrderRequested { seats: vec![], ..request.clone() }).expect("JSON");
+        let text = serde_json::to_string(&OrderRequested {
+            seats: vec![],
+            ..request.clone()
+        })
+        .expect("JSON");
         let (head, tail) = text.split_once("\"seats\":[").expect("a message has seats");
         let wish = Reserve {
             program: self.at_program(),
@@ -197,15 +255,25 @@ impl Stage {
     /// An order whose message is at this offset of partition 0.
     pub(crate) async fn accepted(&self, user: &str, seats: &[u32], offset: i64) -> OrderRequested {
         let request = self.held(user, seats).await;
-        let accepted = self.gate.accept(self.at(&request), 0, offset, APPENDED_MS, 900_000).await;
+        let accepted = self
+            .gate
+            .accept(self.at(&request), 0, offset, APPENDED_MS, 900_000)
+            .await;
         assert_eq!(accepted, Ok(Accepted::Yes));
         request
     }
 
     /// Plays create for a record, without telling the gate. No order: a record that cannot be read.
-    pub(crate) async fn create(&self, request: Option<&OrderRequested>, offset: i64, appended_ms: i64) {
+    pub(crate) async fn create(
+        &self,
+        request: Option<&OrderRequested>,
+        offset: i64,
+        appended_ms: i64,
+    ) {
         let topic = self.names.topic("order-create");
-        let message = request.cloned().ok_or_else(|| shared::worker::Reason::new("not JSON"));
+        let message = request
+            .cloned()
+            .ok_or_else(|| shared::worker::Reason::new("not JSON"));
         let arrival = Arrival {
             topic: &topic,
             partition: 0,
@@ -215,7 +283,10 @@ impl Stage {
             value: Some(b"a record"),
             message,
         };
-        let stored = self.store.store_orders(std::slice::from_ref(&arrival), 60_000).await;
+        let stored = self
+            .store
+            .store_orders(std::slice::from_ref(&arrival), 60_000)
+            .await;
         assert_eq!(stored.unfinished, None);
     }
 
@@ -224,7 +295,11 @@ impl Stage {
     pub(crate) async fn pass_barrier(&self, offset: i64, appended_ms: i64) -> bool {
         let topic = self.names.topic("order-create");
         let token = Nonce::new(rand::random());
-        let claimed = self.store.claim_barriers(&topic, token).await.expect("Postgres runs");
+        let claimed = self
+            .store
+            .claim_barriers(&topic, token)
+            .await
+            .expect("Postgres runs");
         let value = Barrier::new(token).encode();
         let arrival = Arrival {
             topic: &topic,
@@ -235,7 +310,10 @@ impl Stage {
             value: Some(value.as_bytes()),
             message: Err(shared::worker::Reason::new("no order")),
         };
-        let stored = self.store.store_orders(std::slice::from_ref(&arrival), 60_000).await;
+        let stored = self
+            .store
+            .store_orders(std::slice::from_ref(&arrival), 60_000)
+            .await;
         assert_eq!((stored.unfinished, stored.parked), (None, vec![]));
         !claimed.is_empty()
     }
@@ -251,34 +329,58 @@ impl Stage {
     /// Tells the gate what the row says.
     pub(crate) async fn settle(&self, request: &OrderRequested) {
         let row = self.row(request).await.expect("stored");
-        let report = reconcile(&self.gate, &self.store, &[row]).await.expect("Postgres runs");
+        let report = reconcile(&self.gate, &self.store, &[row])
+            .await
+            .expect("Postgres runs");
         assert_eq!((report.settled, report.failed), (1, vec![]));
     }
 
     /// Its time to pay is up, and its timeout entry, if it has one, is due.
     pub(crate) async fn overdue(&self, request: &OrderRequested) {
         let update = "UPDATE orders SET pay_by = now() - interval '1 second' WHERE number = $1";
-        sqlx::query(update).bind(request.order.get()).execute(&self.raw).await.expect("statement");
+        sqlx::query(update)
+            .bind(request.order.get())
+            .execute(&self.raw)
+            .await
+            .expect("statement");
         self.due(request).await;
     }
 
     /// The wait that its timeout entry was given is over; its attempts are remembered.
     pub(crate) async fn wait_over(&self, request: &OrderRequested) {
-        let _: u64 = self.redis(&["ZADD", &self.queue_key("due"), "XX", "1", &request.order.to_string()]).await;
+        let _: u64 = self
+            .redis(&[
+                "ZADD",
+                &self.queue_key("due"),
+                "XX",
+                "1",
+                &request.order.to_string(),
+            ])
+            .await;
     }
 
     /// Its timeout entry is due, whatever Postgres says. Answers whether it has one.
     pub(crate) async fn due(&self, request: &OrderRequested) -> bool {
         let id = request.order.to_string();
-        self.gate.timeouts().reschedule(request.order.shard(), &id, Due::At(1)).await.expect("Redis runs")
+        self.gate
+            .timeouts()
+            .reschedule(request.order.shard(), &id, Due::At(1))
+            .await
+            .expect("Redis runs")
     }
 
     pub(crate) async fn run(&self, sql: &'static str) {
-        sqlx::raw_sql(sql).execute(&self.raw).await.expect("statement");
+        sqlx::raw_sql(sql)
+            .execute(&self.raw)
+            .await
+            .expect("statement");
     }
 
     pub(crate) async fn row(&self, request: &OrderRequested) -> Option<OrderRow> {
-        self.store.order(request.order).await.expect("Postgres runs")
+        self.store
+            .order(request.order)
+            .await
+            .expect("Postgres runs")
     }
 
     pub(crate) async fn status(&self, request: &OrderRequested) -> Option<Status> {
@@ -288,26 +390,45 @@ impl Stage {
     /// Whether the order has a timeout entry.
     pub(crate) async fn has_entry(&self, request: &OrderRequested) -> bool {
         let id = request.order.to_string();
-        self.gate.timeouts().peek(request.order.shard(), &id).await.expect("Redis runs").is_some()
+        self.gate
+            .timeouts()
+            .peek(request.order.shard(), &id)
+            .await
+            .expect("Redis runs")
+            .is_some()
     }
 
     /// In how many ms its entry is due.
     pub(crate) async fn due_in_ms(&self, request: &OrderRequested) -> i64 {
-        let entry = self.gate.timeouts().peek(request.order.shard(), &request.order.to_string()).await.expect("Redis runs");
+        let entry = self
+            .gate
+            .timeouts()
+            .peek(request.order.shard(), &request.order.to_string())
+            .await
+            .expect("Redis runs");
         let time: (i64, i64) = self.redis(&["TIME"]).await;
         entry.expect("an entry").due_ms as i64 - (time.0 * 1_000 + time.1 / 1_000)
     }
 
     /// Free seats of the program by the gate.
     pub(crate) async fn free(&self) -> u32 {
-        self.gate.availability(self.at_program()).await.expect("Redis runs").expect("installed").free[0].1
+        self.gate
+            .availability(self.at_program())
+            .await
+            .expect("Redis runs")
+            .expect("installed")
+            .free[0]
+            .1
     }
 
     /// One command to Redis.
     pub(crate) async fn redis<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        command.query_async(&mut self.redis.clone()).await.unwrap_or_else(|e| panic!("{words:?}: {e}"))
+        command
+            .query_async(&mut self.redis.clone())
+            .await
+            .unwrap_or_else(|e| panic!("{words:?}: {e}"))
     }
 
     pub(crate) fn key(&self, rest: &str) -> String {
@@ -327,7 +448,9 @@ impl Stage {
         let pattern = format!("{}:*", self.names.prefix());
         let mut from = "0".to_owned();
         loop {
-            let (next, keys): (String, Vec<String>) = self.redis(&["SCAN", &from, "MATCH", &pattern, "COUNT", "10000"]).await;
+            let (next, keys): (String, Vec<String>) = self
+                .redis(&["SCAN", &from, "MATCH", &pattern, "COUNT", "10000"])
+                .await;
             for key in keys {
                 let _: u64 = self.redis(&["DEL", &key]).await;
             }
@@ -336,26 +459,44 @@ impl Stage {
                 break;
             }
         }
-        let cache = redis::Client::open(cache_url()).expect("a usable address").get_multiplexed_async_connection().await;
+        let cache = redis::Client::open(cache_url())
+            .expect("a usable address")
+            .get_multiplexed_async_connection()
+            .await;
         if let Ok(mut cache) = cache {
             let stream = self.names.stream("program-changed");
-            let _: u64 = redis::cmd("UNLINK").arg(stream).query_async(&mut cache).await.expect("Redis runs");
+            let _: u64 = redis::cmd("UNLINK")
+                .arg(stream)
+                .query_async(&mut cache)
+                .await
+                .expect("Redis runs");
         }
         self.store.disconnect().await;
         let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.names.schema()));
-        sqlx::raw_sql(drop).execute(&self.raw).await.expect("schema dropped");
+        sqlx::raw_sql(drop)
+            .execute(&self.raw)
+            .await
+            .expect("schema dropped");
     }
 }
 
 /// One tick with a minute of time.
 pub(crate) async fn tick(closer: &Closer) -> Result<Report, TickError> {
-    let tick = Tick { at_ms: Some(1), id: None };
+    let tick = Tick {
+        at_ms: Some(1),
+        id: None,
+    };
     closer.tick(&tick, Duration::from_secs(60)).await
 }
 
 /// A program of rows of ten seats.
 pub(crate) fn hall(rows: u32) -> NewProgram {
-    let category = NewCategory { name: "A".to_owned(), rows, row_len: 10, price: Cents::new(PRICE).expect("valid") };
+    let category = NewCategory {
+        name: "A".to_owned(),
+        rows,
+        row_len: 10,
+        price: Cents::new(PRICE).expect("valid"),
+    };
     NewProgram::new("T".to_owned(), vec![category], 900_000, 1_000).expect("valid")
 }
 
@@ -364,5 +505,8 @@ pub(crate) fn redis_url() -> String {
 }
 
 fn database_url() -> String {
-    variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher")
+    variable(
+        "DATABASE_URL",
+        "postgres://usher:usher@127.0.0.1:15432/usher",
+    )
 }

@@ -11,14 +11,21 @@ async fn what_the_gate_has_not_heard_it_hears_from_the_sweep() {
     with(1, |stage| async move {
         let order = stage.unpaid("alice", &[3, 4], 0).await;
         // Redis was away when this was committed.
-        let cancelled = stage.store.cancel(order.order, &order.user).await.expect("Postgres runs");
+        let cancelled = stage
+            .store
+            .cancel(order.order, &order.user)
+            .await
+            .expect("Postgres runs");
         assert!(matches!(cancelled, Cancel::Cancelled(_)));
         assert_eq!(stage.free().await, 8);
         let swept = stage.tick().await.sweep.expect("a first tick sweeps");
         assert_eq!((swept.settled, swept.unsettled), (1, 0));
         assert_eq!(stage.free().await, 10);
         assert!(!stage.has_entry(&order).await);
-        assert_eq!(stage.store.dirty(None, 10).await.expect("Postgres runs"), []);
+        assert_eq!(
+            stage.store.dirty(None, 10).await.expect("Postgres runs"),
+            []
+        );
     })
     .await;
 }
@@ -30,7 +37,10 @@ async fn an_overdue_order_that_lost_its_entry_is_closed() {
         stage.overdue(&order).await;
         forget_entry(&stage, &order).await;
         let report = stage.tick().await;
-        assert_eq!((report.claimed, report.sweep.map(|swept| swept.closed)), (0, Some(1)));
+        assert_eq!(
+            (report.claimed, report.sweep.map(|swept| swept.closed)),
+            (0, Some(1))
+        );
         assert_eq!(stage.status(&order).await, Some(Status::Closed));
         assert_eq!(stage.free().await, 10);
     })
@@ -40,15 +50,31 @@ async fn an_overdue_order_that_lost_its_entry_is_closed() {
 #[tokio::test]
 async fn rows_of_a_program_that_is_not_in_the_gate_do_not_hide_those_behind_them() {
     with(1, |stage| async move {
-        let absent = stage.store.create_program(hall(1), None).await.expect("created");
+        let absent = stage
+            .store
+            .create_program(hall(1), None)
+            .await
+            .expect("created");
         let mut stuck = stage.request("alice", &[0]);
         stuck.program = absent.id;
         stage.create(Some(&stuck), 0, APPENDED_MS).await;
-        stage.store.cancel(stuck.order, &stuck.user).await.expect("Postgres runs");
+        stage
+            .store
+            .cancel(stuck.order, &stuck.user)
+            .await
+            .expect("Postgres runs");
         let order = stage.unpaid("bob", &[3, 4], 1).await;
         assert!(order.order > stuck.order);
-        stage.store.cancel(order.order, &order.user).await.expect("Postgres runs");
-        let swept = tick(&stage.closer(&[("SWEEP_LIMIT", "1")])).await.expect("the servers run").sweep.expect("sweeps");
+        stage
+            .store
+            .cancel(order.order, &order.user)
+            .await
+            .expect("Postgres runs");
+        let swept = tick(&stage.closer(&[("SWEEP_LIMIT", "1")]))
+            .await
+            .expect("the servers run")
+            .sweep
+            .expect("sweeps");
         assert_eq!((swept.settled, swept.unsettled), (1, 1));
         assert_eq!(stage.free().await, 10);
     })
@@ -62,12 +88,18 @@ async fn a_reservation_that_lost_its_entry_gets_it_back_and_ends_by_it() {
         let known = stage.held("bob", &[7]).await;
         forget_entry(&stage, &order).await;
         let report = stage.tick().await;
-        assert_eq!(report.sweep.map(|swept| (swept.rearmed, swept.mended)), Some((1, 0)));
+        assert_eq!(
+            report.sweep.map(|swept| (swept.rearmed, swept.mended)),
+            Some((1, 0))
+        );
         // Never freed without its fence.
         assert_eq!((stage.free().await, stage.status(&order).await), (7, None));
         assert!(stage.due(&order).await);
         stage.tick().await;
-        assert_eq!((stage.free().await, stage.status(&order).await), (9, Some(Status::Void)));
+        assert_eq!(
+            (stage.free().await, stage.status(&order).await),
+            (9, Some(Status::Void))
+        );
         assert_eq!(stage.status(&known).await, None);
     })
     .await;
@@ -78,14 +110,32 @@ async fn a_seat_whose_order_nobody_knows_is_fenced_and_then_free() {
     with(1, |stage| async move {
         let order = stage.held("alice", &[3, 4]).await;
         forget_entry(&stage, &order).await;
-        let _: u64 = stage.redis(&["DEL", &stage.key(&format!("resv:{}", order.order))]).await;
+        let _: u64 = stage
+            .redis(&["DEL", &stage.key(&format!("resv:{}", order.order))])
+            .await;
         assert_eq!(stage.tick().await.sweep.map(|swept| swept.rearmed), Some(1));
         assert!(stage.due(&order).await);
         assert_eq!(stage.free().await, 8);
         let report = stage.tick().await;
-        assert_eq!((report.outcome.fenced, report.sweep.map(|swept| swept.mended)), (1, Some(1)));
-        assert_eq!((stage.free().await, stage.status(&order).await), (10, Some(Status::Void)));
-        assert_eq!(stage.tick().await.sweep.map(|swept| (swept.rearmed, swept.mended)), Some((0, 0)));
+        assert_eq!(
+            (
+                report.outcome.fenced,
+                report.sweep.map(|swept| swept.mended)
+            ),
+            (1, Some(1))
+        );
+        assert_eq!(
+            (stage.free().await, stage.status(&order).await),
+            (10, Some(Status::Void))
+        );
+        assert_eq!(
+            stage
+                .tick()
+                .await
+                .sweep
+                .map(|swept| (swept.rearmed, swept.mended)),
+            Some((0, 0))
+        );
         // The message of it that comes after all finds the fence.
         stage.create(Some(&order), 0, APPENDED_MS).await;
         assert_eq!(stage.status(&order).await, Some(Status::Void));
@@ -105,11 +155,16 @@ async fn seats_stored_for_another_order_of_the_same_number_are_freed_in_the_gate
         stage.create(Some(&stored), 0, APPENDED_MS).await;
         stage.settle(&stored).await;
         forget_entry(&stage, &order).await;
-        let _: u64 = stage.redis(&["DEL", &stage.key(&format!("resv:{}", order.order))]).await;
+        let _: u64 = stage
+            .redis(&["DEL", &stage.key(&format!("resv:{}", order.order))])
+            .await;
         assert_eq!(stage.free().await, 6);
         assert_eq!(stage.tick().await.sweep.map(|swept| swept.mended), Some(1));
         assert_eq!(stage.free().await, 8);
-        assert_eq!(stage.row(&order).await.map(|row| (row.nonce, row.status)), Some((stored.nonce, Status::Unpaid)));
+        assert_eq!(
+            stage.row(&order).await.map(|row| (row.nonce, row.status)),
+            Some((stored.nonce, Status::Unpaid))
+        );
     })
     .await;
 }
@@ -135,13 +190,22 @@ async fn an_older_row_settled_late_undoes_nothing() {
     with(1, |stage| async move {
         let order = stage.unpaid("alice", &[3, 4], 0).await;
         let unpaid = stage.row(&order).await.expect("stored");
-        let payment = shared::store::Payment { reference: "p".to_owned(), order: order.order, amount: order.amount_cents };
+        let payment = shared::store::Payment {
+            reference: "p".to_owned(),
+            order: order.order,
+            amount: order.amount_cents,
+        };
         stage.store.pay(&payment).await.expect("Postgres runs");
         stage.settle(&order).await;
         assert!(!stage.has_entry(&order).await);
-        let report = reconcile(&stage.gate, &stage.store, &[unpaid]).await.expect("Postgres runs");
+        let report = reconcile(&stage.gate, &stage.store, &[unpaid])
+            .await
+            .expect("Postgres runs");
         assert_eq!((report.settled, report.failed), (1, vec![]));
-        assert!(!stage.has_entry(&order).await, "a paid order has no timeout");
+        assert!(
+            !stage.has_entry(&order).await,
+            "a paid order has no timeout"
+        );
     })
     .await;
 }
@@ -162,5 +226,12 @@ async fn a_payment_and_an_order_that_missed_each_other_are_brought_together() {
 
 async fn forget_entry(stage: &Stage, order: &shared::message::OrderRequested) {
     let id = order.order.to_string();
-    assert!(stage.gate.timeouts().cancel(order.order.shard(), &id).await.expect("Redis runs"));
+    assert!(
+        stage
+            .gate
+            .timeouts()
+            .cancel(order.order.shard(), &id)
+            .await
+            .expect("Redis runs")
+    );
 }

@@ -13,10 +13,19 @@ async fn the_held_order_of_a_dead_storefront_is_fenced_before_its_seats_are_free
         let order = stage.held("alice", &[3, 4]).await;
         stage.due(&order).await;
         let report = stage.tick().await;
-        assert_eq!((report.claimed, report.outcome.fenced, report.outcome.failed), (1, 1, 0));
+        assert_eq!(
+            (report.claimed, report.outcome.fenced, report.outcome.failed),
+            (1, 1, 0)
+        );
         let row = stage.row(&order).await.expect("fenced");
-        assert_eq!((row.status, row.reason.as_deref()), (Status::Void, Some("abandoned")));
-        assert_eq!((row.user, row.seats), (Some(order.user.clone()), order.seats.clone()));
+        assert_eq!(
+            (row.status, row.reason.as_deref()),
+            (Status::Void, Some("abandoned"))
+        );
+        assert_eq!(
+            (row.user, row.seats),
+            (Some(order.user.clone()), order.seats.clone())
+        );
         assert_eq!(stage.free().await, 10);
         assert!(!stage.has_entry(&order).await);
         // Its message had been on its way all the time.
@@ -44,7 +53,10 @@ async fn a_held_order_that_was_stored_meanwhile_is_kept() {
 async fn an_order_given_up_by_somebody_who_died_then_is_fenced() {
     with(1, |stage| async move {
         let order = stage.held("alice", &[3, 4]).await;
-        assert_eq!(stage.gate.abandon(stage.at(&order), Some(1)).await, Ok(Abandon::WasHeld));
+        assert_eq!(
+            stage.gate.abandon(stage.at(&order), Some(1)).await,
+            Ok(Abandon::WasHeld)
+        );
         stage.due(&order).await;
         assert_eq!(stage.tick().await.outcome.fenced, 1);
         assert_eq!(stage.status(&order).await, Some(Status::Void));
@@ -57,7 +69,10 @@ async fn an_order_given_up_by_somebody_who_died_then_is_fenced() {
 async fn a_fence_whose_closer_died_before_the_gate_heard_of_it_is_carried_on() {
     with(1, |stage| async move {
         let order = stage.held("alice", &[3, 4]).await;
-        assert_eq!(stage.gate.abandon(stage.at(&order), None).await, Ok(Abandon::WasHeld));
+        assert_eq!(
+            stage.gate.abandon(stage.at(&order), None).await,
+            Ok(Abandon::WasHeld)
+        );
         let fence = shared::store::Fence {
             number: order.order,
             nonce: order.nonce,
@@ -86,7 +101,14 @@ async fn an_accepted_order_that_create_has_not_reached_waits_and_is_never_void()
         for _ in 0..3 {
             stage.due(&order).await;
             let report = stage.tick().await;
-            assert_eq!((report.claimed, report.outcome.put_off, report.outcome.fenced), (1, 1, 0));
+            assert_eq!(
+                (
+                    report.claimed,
+                    report.outcome.put_off,
+                    report.outcome.fenced
+                ),
+                (1, 1, 0)
+            );
             assert!(stage.due_in_ms(&order).await > 0);
         }
         assert_eq!(stage.status(&order).await, None);
@@ -107,9 +129,18 @@ async fn an_accepted_order_that_create_has_passed_was_parked_and_is_void() {
         stage.create(None, 5, APPENDED_MS).await;
         stage.due(&order).await;
         let report = stage.tick().await;
-        assert_eq!((report.outcome.fenced, report.sweep.map(|swept| swept.parked)), (1, Some(1)));
+        assert_eq!(
+            (
+                report.outcome.fenced,
+                report.sweep.map(|swept| swept.parked)
+            ),
+            (1, Some(1))
+        );
         let row = stage.row(&order).await.expect("fenced");
-        assert_eq!((row.status, row.reason.as_deref()), (Status::Void, Some("parked")));
+        assert_eq!(
+            (row.status, row.reason.as_deref()),
+            (Status::Void, Some("parked"))
+        );
         assert_eq!(stage.free().await, 10);
     })
     .await;
@@ -136,14 +167,34 @@ async fn waiting_for_order_create_backs_off_by_attempt() {
 
 /// An operator puts back the newest parked record, which the brokers append at this offset; nothing: no answer comes.
 async fn put_back(stage: &Stage, offset: Option<i64>) {
-    let parked = stage.store.parked(None, None, None, 1).await.expect("Postgres runs").remove(0);
+    let parked = stage
+        .store
+        .parked(None, None, None, 1)
+        .await
+        .expect("Postgres runs")
+        .remove(0);
     let operator = UserId::new("operator").expect("valid");
     let lease = std::time::Duration::from_secs(60);
-    let begun = stage.store.begin_replay(parked.id, parked.replays, &operator, lease).await.expect("Postgres runs");
-    let ReplayBegun::Yes(replay) = begun else { panic!("{begun:?}") };
+    let begun = stage
+        .store
+        .begin_replay(parked.id, parked.replays, &operator, lease)
+        .await
+        .expect("Postgres runs");
+    let ReplayBegun::Yes(replay) = begun else {
+        panic!("{begun:?}")
+    };
     if let Some(offset) = offset {
-        let end = ReplayEnd::Published { partition: 0, offset };
-        assert!(stage.store.end_replay(&replay, &end).await.expect("Postgres runs"));
+        let end = ReplayEnd::Published {
+            partition: 0,
+            offset,
+        };
+        assert!(
+            stage
+                .store
+                .end_replay(&replay, &end)
+                .await
+                .expect("Postgres runs")
+        );
     }
 }
 
@@ -156,15 +207,24 @@ async fn a_replayed_order_is_not_void_while_it_waits() {
             put_back(&stage, offset).await;
             stage.due(&order).await;
             let report = stage.tick().await;
-            assert_eq!((report.outcome.fenced, report.outcome.put_off), (0, 1), "{offset:?}");
+            assert_eq!(
+                (report.outcome.fenced, report.outcome.put_off),
+                (0, 1),
+                "{offset:?}"
+            );
             stage.run("UPDATE parked SET busy_until = NULL").await;
             // Only the attempt that was published counts from here on.
-            stage.run("UPDATE parked_replays SET began_at = now() - interval '1 hour'").await;
+            stage
+                .run("UPDATE parked_replays SET began_at = now() - interval '1 hour'")
+                .await;
         }
         stage.create(Some(&order), 9, APPENDED_MS).await;
         stage.due(&order).await;
         stage.tick().await;
-        assert_eq!((stage.status(&order).await, stage.free().await), (Some(Status::Unpaid), 8));
+        assert_eq!(
+            (stage.status(&order).await, stage.free().await),
+            (Some(Status::Unpaid), 8)
+        );
         assert!(stage.due_in_ms(&order).await > 800_000);
     })
     .await;
@@ -179,11 +239,18 @@ async fn an_order_whose_replay_is_parked_again_ends() {
         stage.create(None, 6, APPENDED_MS).await;
         put_back(&stage, Some(8)).await;
         stage.due(&order).await;
-        assert_eq!(stage.tick().await.outcome.fenced, 0, "the copy of the copy is not read yet");
+        assert_eq!(
+            stage.tick().await.outcome.fenced,
+            0,
+            "the copy of the copy is not read yet"
+        );
         stage.create(None, 8, APPENDED_MS).await;
         stage.due(&order).await;
         assert_eq!(stage.tick().await.outcome.fenced, 1);
-        assert_eq!((stage.status(&order).await, stage.free().await), (Some(Status::Void), 10));
+        assert_eq!(
+            (stage.status(&order).await, stage.free().await),
+            (Some(Status::Void), 10)
+        );
     })
     .await;
 }
@@ -205,11 +272,18 @@ async fn progress_in_a_topic_from_before_it_was_made_anew_passes_nothing() {
 async fn while_the_gate_is_closed_nothing_is_given_up() {
     with(1, |stage| async move {
         let order = stage.held("alice", &[3, 4]).await;
-        let _: u64 = stage.redis(&["HSET", &stage.program_key("head"), "state", "loading"]).await;
+        let _: u64 = stage
+            .redis(&["HSET", &stage.program_key("head"), "state", "loading"])
+            .await;
         stage.due(&order).await;
         assert_eq!(stage.tick().await.outcome.put_off, 1);
         assert_eq!(stage.status(&order).await, None);
-        let reservation = stage.gate.reservation(order.order).await.expect("Redis runs").expect("kept");
+        let reservation = stage
+            .gate
+            .reservation(order.order)
+            .await
+            .expect("Redis runs")
+            .expect("kept");
         assert_eq!(reservation.state, ResvState::Held);
         assert!(stage.has_entry(&order).await);
     })

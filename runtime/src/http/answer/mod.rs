@@ -17,7 +17,13 @@ use super::refusal::Reply;
 use crate::model::ApiKind;
 
 /// Headers that belong to the connection, which is the server's business.
-const CONNECTION: [&str; 5] = ["connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"];
+const CONNECTION: [&str; 5] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// The response, or what is wrong with the answer (for the log). `accept` is the client's header.
 pub(super) fn decode(answer: &Bytes, kind: &ApiKind, accept: &str) -> Result<Reply, String> {
@@ -29,8 +35,12 @@ pub(super) fn decode(answer: &Bytes, kind: &ApiKind, accept: &str) -> Result<Rep
 
 /// A number, or text that is one; a final status.
 fn status(value: &Value) -> Result<StatusCode, String> {
-    let number = value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
-    let number = number.filter(|n| (200..600).contains(n)).and_then(|n| u16::try_from(n).ok());
+    let number = value
+        .as_u64()
+        .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+    let number = number
+        .filter(|n| (200..600).contains(n))
+        .and_then(|n| u16::try_from(n).ok());
     number
         .and_then(|n| StatusCode::from_u16(n).ok())
         .ok_or_else(|| format!("statusCode is {value}, not a status from 200 to 599"))
@@ -47,7 +57,9 @@ fn body(value: &Value, is_base64: bool) -> Result<Bytes, String> {
         return Ok(Bytes::copy_from_slice(text.as_bytes()));
     }
     let decoded = base64::engine::general_purpose::STANDARD.decode(text);
-    decoded.map(Bytes::from).map_err(|error| format!("body is not base64: {error}"))
+    decoded
+        .map(Bytes::from)
+        .map_err(|error| format!("body is not base64: {error}"))
 }
 
 /// The described headers, each with one value.
@@ -62,7 +74,8 @@ fn append(name: &str, value: &Value, into: &mut HeaderMap) -> Result<(), String>
     if CONNECTION.contains(&name.to_ascii_lowercase().as_str()) || value.is_null() {
         return Ok(());
     }
-    let header = HeaderName::try_from(name).map_err(|_| format!("'{name}' cannot name a header"))?;
+    let header =
+        HeaderName::try_from(name).map_err(|_| format!("'{name}' cannot name a header"))?;
     into.append(header, header_value(name, value)?);
     Ok(())
 }
@@ -73,5 +86,6 @@ fn header_value(name: &str, value: &Value) -> Result<HeaderValue, String> {
         Value::Number(_) | Value::Bool(_) => value.to_string(),
         _ => return Err(format!("the value of {name} must be text, not {value}")),
     };
-    HeaderValue::try_from(text.as_str()).map_err(|_| format!("the value of {name} cannot be sent as a header"))
+    HeaderValue::try_from(text.as_str())
+        .map_err(|_| format!("the value of {name} cannot be sent as a header"))
 }

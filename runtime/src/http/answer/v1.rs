@@ -11,15 +11,25 @@ use super::super::refusal::Reply;
 use super::{append, body, headers, status};
 
 /// All that an answer may say; a stranger among them makes it malformed.
-const KNOWN: [&str; 5] = ["statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"];
+const KNOWN: [&str; 5] = [
+    "statusCode",
+    "headers",
+    "multiValueHeaders",
+    "body",
+    "isBase64Encoded",
+];
 
 pub(super) fn decode(answer: &Bytes, binary: &[String], accept: &str) -> Result<Reply, String> {
-    let value: Value = strict_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
+    let value: Value = strict_json::from_slice(answer)
+        .map_err(|error| format!("the answer is not JSON: {error}"))?;
     let Value::Object(fields) = &value else {
         return Err("a REST API takes an object with statusCode, headers, multiValueHeaders, body and isBase64Encoded".into());
     };
     if let Some(stranger) = fields.keys().find(|name| !KNOWN.contains(&name.as_str())) {
-        return Err(format!("{stranger} is nothing that a REST API understands; it takes {}", KNOWN.join(", ")));
+        return Err(format!(
+            "{stranger} is nothing that a REST API understands; it takes {}",
+            KNOWN.join(", ")
+        ));
     }
     let status = match &value["statusCode"] {
         Value::Null => StatusCode::OK,
@@ -41,7 +51,9 @@ pub(super) fn decode(answer: &Bytes, binary: &[String], accept: &str) -> Result<
 /// Lists of values take the place of the single value of the same name.
 fn many(fields: Option<&Map<String, Value>>, into: &mut HeaderMap) -> Result<(), String> {
     for (name, values) in fields.into_iter().flatten() {
-        let Value::Array(values) = values else { return Err(format!("multiValueHeaders {name} must be a list")) };
+        let Value::Array(values) = values else {
+            return Err(format!("multiValueHeaders {name} must be a list"));
+        };
         if let Ok(header) = HeaderName::try_from(name.as_str()) {
             into.remove(header);
         }
@@ -59,7 +71,11 @@ mod tests {
     use super::*;
 
     fn read(answer: &str) -> Result<Reply, String> {
-        decode(&Bytes::copy_from_slice(answer.as_bytes()), &["image/*".into()], "image/png,*/*")
+        decode(
+            &Bytes::copy_from_slice(answer.as_bytes()),
+            &["image/*".into()],
+            "image/png,*/*",
+        )
     }
 
     #[test]
@@ -68,19 +84,42 @@ mod tests {
             r#"{"statusCode": 201, "headers": {"Set-Cookie": "x=0", "X-One": "1"}, "multiValueHeaders": {"set-cookie": ["a=1", "b=2"]}, "body": "hi"}"#,
         )
         .unwrap();
-        assert_eq!((reply.status(), &reply.headers()["x-one"]), (StatusCode::CREATED, &HeaderValue::from_static("1")));
-        assert_eq!(reply.headers().get_all("set-cookie").iter().collect::<Vec<_>>(), ["a=1", "b=2"]);
+        assert_eq!(
+            (reply.status(), &reply.headers()["x-one"]),
+            (StatusCode::CREATED, &HeaderValue::from_static("1"))
+        );
+        assert_eq!(
+            reply
+                .headers()
+                .get_all("set-cookie")
+                .iter()
+                .collect::<Vec<_>>(),
+            ["a=1", "b=2"]
+        );
         assert_eq!(reply.headers()[CONTENT_TYPE], "application/json");
     }
 
     #[tokio::test]
     async fn base64_is_undone_only_for_a_binary_type_that_the_client_accepts() {
-        let answer = Bytes::from_static(br#"{"statusCode": 200, "body": "AP8=", "isBase64Encoded": true}"#);
-        for (binary, accept, expected) in
-            [("image/*", "image/png", &[0, 255][..]), ("image/png", "text/html", b"AP8="), ("*/*", "", &[0, 255])]
-        {
+        let answer =
+            Bytes::from_static(br#"{"statusCode": 200, "body": "AP8=", "isBase64Encoded": true}"#);
+        for (binary, accept, expected) in [
+            ("image/*", "image/png", &[0, 255][..]),
+            ("image/png", "text/html", b"AP8="),
+            ("*/*", "", &[0, 255]),
+        ] {
             let reply = decode(&answer, &[binary.to_owned()], accept).unwrap();
-            assert_eq!(reply.into_body().collect().await.unwrap().to_bytes().as_ref(), expected, "{binary} {accept}");
+            assert_eq!(
+                reply
+                    .into_body()
+                    .collect()
+                    .await
+                    .unwrap()
+                    .to_bytes()
+                    .as_ref(),
+                expected,
+                "{binary} {accept}"
+            );
         }
     }
 

@@ -14,7 +14,8 @@ pub(super) fn decode(answer: &Bytes) -> Result<Reply, String> {
     if answer.is_empty() {
         return Ok(inferred(""));
     }
-    let value: Value = strict_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
+    let value: Value = strict_json::from_slice(answer)
+        .map_err(|error| format!("the answer is not JSON: {error}"))?;
     match &value {
         Value::Object(fields) if fields.contains_key("statusCode") => described(&value),
         Value::String(text) => Ok(inferred(text)),
@@ -24,7 +25,9 @@ pub(super) fn decode(answer: &Bytes) -> Result<Reply, String> {
 
 fn inferred(body: &str) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }
 
@@ -39,7 +42,10 @@ fn described(value: &Value) -> Result<Reply, String> {
         into.append(SET_COOKIE, header_value("cookies", cookie)?);
     }
     if !into.contains_key(CONTENT_TYPE) && status != StatusCode::NO_CONTENT {
-        into.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
+        into.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain;charset=UTF-8"),
+        );
     }
     Ok(reply)
 }
@@ -58,7 +64,10 @@ mod tests {
             let reply = read(answer).unwrap();
             assert_eq!(
                 (reply.status(), &reply.headers()[CONTENT_TYPE]),
-                (StatusCode::OK, &HeaderValue::from_static("application/json")),
+                (
+                    StatusCode::OK,
+                    &HeaderValue::from_static("application/json")
+                ),
                 "{answer}"
             );
         }
@@ -70,7 +79,10 @@ mod tests {
         assert_eq!(reply.status(), StatusCode::CREATED);
         assert_eq!(
             (&reply.headers()["x-a"], &reply.headers()["x-n"]),
-            (&HeaderValue::from_static("1"), &HeaderValue::from_static("2"))
+            (
+                &HeaderValue::from_static("1"),
+                &HeaderValue::from_static("2")
+            )
         );
         assert!(!reply.headers().contains_key("content-length"));
         assert_eq!(reply.headers().get_all(SET_COOKIE).iter().count(), 2);

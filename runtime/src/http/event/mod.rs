@@ -43,13 +43,20 @@ impl Parts<'_> {
     /// The first header of this name, empty where there is none. Bytes that are not UTF-8 become U+FFFD, as everywhere in the event: a
     /// header that came is never treated as absent.
     fn header(&self, name: impl http::header::AsHeaderName) -> Cow<'_, str> {
-        self.headers.get(name).map_or(Cow::Borrowed(""), |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()))
+        self.headers
+            .get(name)
+            .map_or(Cow::Borrowed(""), |value: &HeaderValue| {
+                String::from_utf8_lossy(value.as_bytes())
+            })
     }
 
     /// The host that the client asked, without a port.
     fn domain(&self) -> String {
         let host = self.header(HOST);
-        let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map(|(name, _)| name.to_owned());
+        let name = host
+            .rsplit_once(':')
+            .filter(|(_, port)| port.parse::<u16>().is_ok())
+            .map(|(name, _)| name.to_owned());
         name.unwrap_or_else(|| host.into_owned())
     }
 
@@ -63,21 +70,48 @@ impl Parts<'_> {
 pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
     match &parts.api.kind {
         ApiKind::Http | ApiKind::FunctionUrl => v2::build(parts),
-        ApiKind::Rest(rest) => {
-            v1::build(parts, media::is_binary(&rest.binary_media_types, &parts.header(http::header::CONTENT_TYPE)))
-        }
+        ApiKind::Rest(rest) => v1::build(
+            parts,
+            media::is_binary(
+                &rest.binary_media_types,
+                &parts.header(http::header::CONTENT_TYPE),
+            ),
+        ),
     }
 }
 
 /// Every header in the order it came, and what the services add on the way. Names are in lower case.
 fn forwarded(parts: &Parts<'_>) -> Vec<(String, String)> {
-    let added = ["x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id"];
-    let kept = parts.headers.iter().filter(|(name, _)| !added.contains(&name.as_str()));
-    let mut headers: Vec<(String, String)> =
-        kept.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
+    let added = [
+        "x-forwarded-for",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+        "x-amzn-trace-id",
+    ];
+    let kept = parts
+        .headers
+        .iter()
+        .filter(|(name, _)| !added.contains(&name.as_str()));
+    let mut headers: Vec<(String, String)> = kept
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect();
     let before = parts.header("x-forwarded-for");
-    let chain = if before.is_empty() { parts.source_ip.to_owned() } else { format!("{before}, {}", parts.source_ip) };
-    for (name, value) in added.into_iter().zip([chain, parts.port.to_string(), "http".into(), parts.trace_id.to_owned()]) {
+    let chain = if before.is_empty() {
+        parts.source_ip.to_owned()
+    } else {
+        format!("{before}, {}", parts.source_ip)
+    };
+    for (name, value) in added.into_iter().zip([
+        chain,
+        parts.port.to_string(),
+        "http".into(),
+        parts.trace_id.to_owned(),
+    ]) {
         headers.push((name.to_owned(), value));
     }
     headers

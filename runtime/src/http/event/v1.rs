@@ -32,7 +32,11 @@ struct Event<'r> {
 
 /// The event as JSON. `is_binary`: the API counts the body's content type among its binary ones.
 pub(super) fn build(parts: &Parts<'_>, is_binary: bool) -> Result<Bytes, serde_json::Error> {
-    let multi_value_headers = lists(forwarded(parts).into_iter().map(|(name, value)| (capitalised(&name), value)));
+    let multi_value_headers = lists(
+        forwarded(parts)
+            .into_iter()
+            .map(|(name, value)| (capitalised(&name), value)),
+    );
     let query = lists(decode::query(parts.query));
     let event = Event {
         resource: parts.route_path,
@@ -45,8 +49,13 @@ pub(super) fn build(parts: &Parts<'_>, is_binary: bool) -> Result<Bytes, serde_j
         path_parameters: Some(parts.path_parameters).filter(|parameters| !parameters.is_empty()),
         stage_variables: Some(&parts.api.variables).filter(|variables| !variables.is_empty()),
         request_context: context(parts),
-        body: (!parts.body.is_empty())
-            .then(|| if is_binary { base64(parts.body) } else { String::from_utf8_lossy(parts.body).into_owned() }),
+        body: (!parts.body.is_empty()).then(|| {
+            if is_binary {
+                base64(parts.body)
+            } else {
+                String::from_utf8_lossy(parts.body).into_owned()
+            }
+        }),
         is_base64_encoded: is_binary && !parts.body.is_empty(),
     };
     serde_json::to_vec(&event).map(Bytes::from)
@@ -98,7 +107,9 @@ fn resource_id(path: &str) -> String {
 fn capitalised(name: &str) -> String {
     let word = |word: &str| {
         let mut letters = word.chars();
-        letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+        letters.next().map_or_else(String::new, |first| {
+            first.to_ascii_uppercase().to_string() + letters.as_str()
+        })
     };
     name.split('-').map(word).collect::<Vec<_>>().join("-")
 }
@@ -113,5 +124,8 @@ fn lists(pairs: impl IntoIterator<Item = (String, String)>) -> Lists {
 
 /// Where one value is wanted the service gives the last.
 fn last(lists: &Lists) -> Texts {
-    lists.iter().filter_map(|(name, values)| Some((name.clone(), values.last()?.clone()))).collect()
+    lists
+        .iter()
+        .filter_map(|(name, values)| Some((name.clone(), values.last()?.clone())))
+        .collect()
 }

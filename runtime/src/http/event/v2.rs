@@ -121,23 +121,46 @@ fn body(body: &[u8], content_type: &str) -> (Option<String>, bool) {
 }
 
 fn is_text(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    let kind = content_type
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase();
     kind.starts_with("text/")
-        || matches!(kind.as_str(), "application/json" | "application/xml" | "application/javascript" | "application/graphql")
+        || matches!(
+            kind.as_str(),
+            "application/json"
+                | "application/xml"
+                | "application/javascript"
+                | "application/graphql"
+        )
         || kind.ends_with("+json")
         || kind.ends_with("+xml")
 }
 
 fn cookies(headers: &HeaderMap) -> Vec<String> {
-    let values = headers.get_all(COOKIE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let cookies = values.flat_map(|value| value.split(';').map(|cookie| cookie.trim().to_owned()).collect::<Vec<_>>());
+    let values = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let cookies = values.flat_map(|value| {
+        value
+            .split(';')
+            .map(|cookie| cookie.trim().to_owned())
+            .collect::<Vec<_>>()
+    });
     cookies.filter(|cookie| !cookie.is_empty()).collect()
 }
 
 /// Names in lower case, several values joined by commas, cookies apart.
 fn headers(parts: &Parts<'_>) -> BTreeMap<String, String> {
     let cookie = COOKIE.as_str();
-    joined(forwarded(parts).into_iter().filter(|(name, _)| name != cookie))
+    joined(
+        forwarded(parts)
+            .into_iter()
+            .filter(|(name, _)| name != cookie),
+    )
 }
 
 /// Values of one name joined by commas, in the order they came.
@@ -159,15 +182,21 @@ fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String,
 
 /// HTTP APIs hand every claim on as text; lists as `[a b]`.
 fn authorizer(granted: &Granted) -> Value {
-    let claims: Map<String, Value> =
-        granted.claims.iter().map(|(name, value)| (name.clone(), Value::String(claim(value)))).collect();
+    let claims: Map<String, Value> = granted
+        .claims
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::String(claim(value))))
+        .collect();
     serde_json::json!({ "jwt": { "claims": claims, "scopes": granted.scopes } })
 }
 
 fn claim(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(items) => format!("[{}]", items.iter().map(claim).collect::<Vec<_>>().join(" ")),
+        Value::Array(items) => format!(
+            "[{}]",
+            items.iter().map(claim).collect::<Vec<_>>().join(" ")
+        ),
         other => other.to_string(),
     }
 }
@@ -178,15 +207,34 @@ mod tests {
 
     #[test]
     fn a_body_is_text_only_where_its_type_says_so() {
-        for text in
-            ["text/plain", "TEXT/CSV; charset=utf-8", "application/json; charset=utf-8", "application/xml", "application/a+json"]
-        {
+        for text in [
+            "text/plain",
+            "TEXT/CSV; charset=utf-8",
+            "application/json; charset=utf-8",
+            "application/xml",
+            "application/a+json",
+        ] {
             assert_eq!(body(b"{}", text), (Some("{}".to_owned()), false), "{text}");
         }
-        for binary in ["", " ", "application/octet-stream", "application/x-www-form-urlencoded", "multipart/form-data", "json"] {
-            assert_eq!(body(b"{}", binary), (Some("e30=".to_owned()), true), "{binary}");
+        for binary in [
+            "",
+            " ",
+            "application/octet-stream",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data",
+            "json",
+        ] {
+            assert_eq!(
+                body(b"{}", binary),
+                (Some("e30=".to_owned()), true),
+                "{binary}"
+            );
         }
-        assert_eq!(body(b"\xff", "text/plain"), (Some("/w==".to_owned()), true), "not UTF-8");
+        assert_eq!(
+            body(b"\xff", "text/plain"),
+            (Some("/w==".to_owned()), true),
+            "not UTF-8"
+        );
         assert_eq!(body(b"", ""), (None, false), "no body at all");
     }
 }

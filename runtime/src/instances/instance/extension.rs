@@ -49,7 +49,9 @@ impl Instance {
             return Err(NotRegistered::NameTaken);
         }
         let id = new_id();
-        state.extensions.insert(id.clone(), Extension { name, ready: false });
+        state
+            .extensions
+            .insert(id.clone(), Extension { name, ready: false });
         Ok(id)
     }
 

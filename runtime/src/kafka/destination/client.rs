@@ -22,8 +22,14 @@ const AT_ONCE: usize = 500;
 /// A way to the destination. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::kafka) enum Outlet {
-    Queue { sqs: Sqs, name: String },
-    Topic { producer: FutureProducer, name: String },
+    Queue {
+        sqs: Sqs,
+        name: String,
+    },
+    Topic {
+        producer: FutureProducer,
+        name: String,
+    },
 }
 
 /// What came of sending one form of one letter.
@@ -38,17 +44,28 @@ impl Outlet {
     ///
     /// # Errors
     /// What is missing or cannot work.
-    pub(in crate::kafka) fn new(destination: &Destination, client: ClientConfig, sqs: Option<&Sqs>) -> Result<Self, String> {
+    pub(in crate::kafka) fn new(
+        destination: &Destination,
+        client: ClientConfig,
+        sqs: Option<&Sqs>,
+    ) -> Result<Self, String> {
         match destination {
             Destination::Sqs(arn) => {
                 let sqs = sqs.ok_or(
                     "its destination is a queue, and nothing says where SQS answers; write into usher.toml: [endpoints] sqs",
                 )?;
-                Ok(Self::Queue { sqs: sqs.clone(), name: crate::model::sqs::name_of(arn).to_owned() })
+                Ok(Self::Queue {
+                    sqs: sqs.clone(),
+                    name: crate::model::sqs::name_of(arn).to_owned(),
+                })
             }
             Destination::KafkaTopic(topic) => {
-                let producer = producer(client).map_err(|error| format!("no producer for its destination {topic}: {error}"))?;
-                Ok(Self::Topic { producer, name: topic.clone() })
+                let producer = producer(client)
+                    .map_err(|error| format!("no producer for its destination {topic}: {error}"))?;
+                Ok(Self::Topic {
+                    producer,
+                    name: topic.clone(),
+                })
             }
         }
     }
@@ -70,10 +87,14 @@ impl Outlet {
     ///
     /// # Errors
     /// Why the destination takes nothing at present. Some may have been taken; all of them are to be delivered again.
-    pub(in crate::kafka) async fn deliver(&self, letters: Vec<Letter>) -> Result<Delivered, String> {
+    pub(in crate::kafka) async fn deliver(
+        &self,
+        letters: Vec<Letter>,
+    ) -> Result<Delivered, String> {
         let mut delivered = Delivered::default();
         for letters in letters.chunks(AT_ONCE) {
-            let mut open: Vec<(&Letter, Form)> = letters.iter().map(|letter| (letter, WHOLE)).collect();
+            let mut open: Vec<(&Letter, Form)> =
+                letters.iter().map(|letter| (letter, WHOLE)).collect();
             while !open.is_empty() {
                 let sent = self.send(&open).await?;
                 let mut refused = Vec::new();
@@ -83,7 +104,11 @@ impl Outlet {
                         Sent::Refused(refusal, why) => match form.after(refusal, letter) {
                             Some(next) => refused.push((letter, next)),
                             None => {
-                                delivered.lost.push(Lost { about: letter.about.clone(), records: letter.records as u64, why });
+                                delivered.lost.push(Lost {
+                                    about: letter.about.clone(),
+                                    records: letter.records as u64,
+                                    why,
+                                });
                             }
                         },
                     }
@@ -109,11 +134,20 @@ impl Outlet {
             }
             Self::Topic { producer, name } => {
                 let sends = open.iter().map(|(letter, form)| async move {
-                    let headers = letter.original.as_ref().filter(|_| !form.bare).and_then(Original::headers);
-                    let mut record: FutureRecord<'_, [u8], str> = FutureRecord::to(name).payload(letter.text(*form));
+                    let headers = letter
+                        .original
+                        .as_ref()
+                        .filter(|_| !form.bare)
+                        .and_then(Original::headers);
+                    let mut record: FutureRecord<'_, [u8], str> =
+                        FutureRecord::to(name).payload(letter.text(*form));
                     if form.bare {
                         record = record.key(letter.about.as_bytes());
-                    } else if let Some(key) = letter.original.as_ref().and_then(|original| original.key.as_deref()) {
+                    } else if let Some(key) = letter
+                        .original
+                        .as_ref()
+                        .and_then(|original| original.key.as_deref())
+                    {
                         record = record.key(key);
                     }
                     if let Some(headers) = headers {
@@ -121,9 +155,9 @@ impl Outlet {
                     }
                     match producer.send(record, PATIENCE).await {
                         Ok(_) => Ok(Sent::Taken),
-                        Err((error, _)) => {
-                            refusal(&error).map(|why| Sent::Refused(why, error.to_string())).ok_or(error.to_string())
-                        }
+                        Err((error, _)) => refusal(&error)
+                            .map(|why| Sent::Refused(why, error.to_string()))
+                            .ok_or(error.to_string()),
                     }
                 });
                 futures::future::join_all(sends).await.into_iter().collect()
@@ -135,9 +169,9 @@ impl Outlet {
 /// The refusal of a record for what it is; `None`: the topic takes nothing at present.
 fn refusal(error: &KafkaError) -> Option<Refusal> {
     match error.rdkafka_error_code()? {
-        RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge | RDKafkaErrorCode::InvalidMessageSize => {
-            Some(Refusal::TooLarge)
-        }
+        RDKafkaErrorCode::MessageSizeTooLarge
+        | RDKafkaErrorCode::MessageBatchTooLarge
+        | RDKafkaErrorCode::InvalidMessageSize => Some(Refusal::TooLarge),
         RDKafkaErrorCode::InvalidRecord => Some(Refusal::Invalid),
         _ => None,
     }

@@ -37,17 +37,36 @@ pub(in crate::kafka) struct GivenUp<'a> {
 }
 
 /// One letter about all of them, or, for a topic, one about each. Each in every form, the whole one first.
-pub(in crate::kafka) fn letters(context: &Context, given_up: &GivenUp<'_>, each: bool) -> Vec<Letter> {
+pub(in crate::kafka) fn letters(
+    context: &Context,
+    given_up: &GivenUp<'_>,
+    each: bool,
+) -> Vec<Letter> {
     if each {
-        return given_up.records.iter().map(|(record, time)| about_one(context, given_up, record, *time)).collect();
+        return given_up
+            .records
+            .iter()
+            .map(|(record, time)| about_one(context, given_up, record, *time))
+            .collect();
     }
     let whole = about_all(context, given_up);
     let less = without_details(&whole);
-    let Slice { partition, first, records, .. } = *given_up.slice;
+    let Slice {
+        partition,
+        first,
+        records,
+        ..
+    } = *given_up.slice;
     vec![Letter {
-        bodies: vec![Body::whole(whole.to_string()), Body::reduced(less.to_string())],
+        bodies: vec![
+            Body::whole(whole.to_string()),
+            Body::reduced(less.to_string()),
+        ],
         original: None,
-        about: format!("{}-{}-{first}", context.mapping.topics[partition.topic], partition.number),
+        about: format!(
+            "{}-{}-{first}",
+            context.mapping.topics[partition.topic], partition.number
+        ),
         records,
     }]
 }
@@ -67,9 +86,18 @@ fn without_details(whole: &Value) -> Value {
 }
 
 fn about_all(context: &Context, given_up: &GivenUp<'_>) -> Value {
-    let Slice { partition, first, last, .. } = *given_up.slice;
-    let times = [given_up.records.first(), given_up.records.last()].map(|record| record.and_then(|(_, time)| moment(*time)));
-    let name = format!("{}-{}", context.mapping.topics[partition.topic], partition.number);
+    let Slice {
+        partition,
+        first,
+        last,
+        ..
+    } = *given_up.slice;
+    let times = [given_up.records.first(), given_up.records.last()]
+        .map(|record| record.and_then(|(_, time)| moment(*time)));
+    let name = format!(
+        "{}-{}",
+        context.mapping.topics[partition.topic], partition.number
+    );
     let mut batch = batch(context, given_up.records.len(), given_up.payload_size);
     batch["recordsInfo"] = json!({ name: {
         "firstRecordOffset": first.to_string(),
@@ -85,11 +113,18 @@ fn about_all(context: &Context, given_up: &GivenUp<'_>) -> Value {
 fn about_one(context: &Context, given_up: &GivenUp<'_>, record: &[u8], time: i64) -> Letter {
     let partition = given_up.slice.partition;
     let mut payload = encode::envelope(&context.mapping);
-    encode::partition_start(&context.mapping.topics[partition.topic], partition.number, true, &mut payload);
+    encode::partition_start(
+        &context.mapping.topics[partition.topic],
+        partition.number,
+        true,
+        &mut payload,
+    );
     payload.extend_from_slice(record);
     payload.push(encode::PARTITION_END);
     payload.extend_from_slice(encode::EVENT_END);
-    let original = strict_json::from_slice(record).ok().and_then(|record| Original::read(&record));
+    let original = strict_json::from_slice(record)
+        .ok()
+        .and_then(|record| Original::read(&record));
     let mut document = frame(context, given_up, condition(given_up.reason, true));
     let mut batch = batch(context, 1, payload.len());
     batch["recordInfo"] = json!({
@@ -98,7 +133,9 @@ fn about_one(context: &Context, given_up: &GivenUp<'_>, record: &[u8], time: i64
     });
     document["KafkaBatchInfo"] = batch;
     let whole = with_payload(&document, payload);
-    let offset = original.as_ref().map_or(given_up.slice.first, |original| original.offset);
+    let offset = original
+        .as_ref()
+        .map_or(given_up.slice.first, |original| original.offset);
     let topic = &context.mapping.topics[partition.topic];
     document["payloadOmitted"] = json!({
         "reason": "TooLargeForDestination",
@@ -108,7 +145,11 @@ fn about_one(context: &Context, given_up: &GivenUp<'_>, record: &[u8], time: i64
         "valueSize": original.as_ref().and_then(|original| original.value.as_ref()).map(Vec::len),
     });
     Letter {
-        bodies: whole.map(Body::whole).into_iter().chain([Body::reduced(document.to_string())]).collect(),
+        bodies: whole
+            .map(Body::whole)
+            .into_iter()
+            .chain([Body::reduced(document.to_string())])
+            .collect(),
         about: format!("{topic}-{}-{offset}", partition.number),
         original,
         records: 1,
@@ -170,7 +211,9 @@ fn condition(reason: Reason, topic: bool) -> &'static str {
 }
 
 fn moment(milliseconds: i64) -> Option<String> {
-    (milliseconds >= 0).then(|| Timestamp::from_millisecond(milliseconds).ok().map(instant)).flatten()
+    (milliseconds >= 0)
+        .then(|| Timestamp::from_millisecond(milliseconds).ok().map(instant))
+        .flatten()
 }
 
 fn instant(at: Timestamp) -> String {

@@ -10,7 +10,10 @@ use crate::kafka::buffer::{Buffer, Chunk};
 use crate::mapping::{Partition, Reason, Slice};
 use crate::model::{KafkaKind, KafkaMapping, StartingPosition};
 
-const P: Partition = Partition { topic: 0, number: 3 };
+const P: Partition = Partition {
+    topic: 0,
+    number: 3,
+};
 
 /// A mapping, for whatever is tested of one.
 pub(in crate::kafka) fn mapping(kind: KafkaKind) -> KafkaMapping {
@@ -36,24 +39,46 @@ pub(in crate::kafka) fn mapping(kind: KafkaKind) -> KafkaMapping {
 }
 
 fn context(kind: KafkaKind) -> Context {
-    Context { mapping: mapping(kind), function_arn: "arn:aws:lambda:us-east-1:000000000000:function:s-F".into() }
+    Context {
+        mapping: mapping(kind),
+        function_arn: "arn:aws:lambda:us-east-1:000000000000:function:s-F".into(),
+    }
 }
 
-fn written(kind: KafkaKind, reason: Reason, tried: Option<&Tried>, each: bool) -> Vec<(Value, Option<Original>)> {
+fn written(
+    kind: KafkaKind,
+    reason: Reason,
+    tried: Option<&Tried>,
+    each: bool,
+) -> Vec<(Value, Option<Original>)> {
     let letters = given_up(kind, reason, tried, each);
-    letters.into_iter().map(|letter| (serde_json::from_str(&letter.bodies[0].text).unwrap(), letter.original)).collect()
+    letters
+        .into_iter()
+        .map(|letter| {
+            (
+                serde_json::from_str(&letter.bodies[0].text).unwrap(),
+                letter.original,
+            )
+        })
+        .collect()
 }
 
 fn given_up(kind: KafkaKind, reason: Reason, tried: Option<&Tried>, each: bool) -> Vec<Letter> {
     let mut chunk = Chunk::default();
     for offset in [41, 42] {
-        let record =
-            json!({"topic": "orders", "partition": 3, "offset": offset, "key": "AP8=", "headers": [{"trace": [65, -128]}]});
-        chunk.push(offset, 1_545_084_650_000 + offset, |out| out.extend_from_slice(record.to_string().as_bytes()));
+        let record = json!({"topic": "orders", "partition": 3, "offset": offset, "key": "AP8=", "headers": [{"trace": [65, -128]}]});
+        chunk.push(offset, 1_545_084_650_000 + offset, |out| {
+            out.extend_from_slice(record.to_string().as_bytes())
+        });
     }
     let mut buffer = Buffer::default();
     buffer.accept(P, chunk);
-    let slice = Slice { partition: P, first: 41, last: 42, records: 2 };
+    let slice = Slice {
+        partition: P,
+        first: 41,
+        last: 42,
+        records: 2,
+    };
     let given_up = GivenUp {
         slice: &slice,
         reason,
@@ -68,7 +93,12 @@ fn given_up(kind: KafkaKind, reason: Reason, tried: Option<&Tried>, each: bool) 
 
 fn tried() -> Tried {
     let mut history = History::default();
-    let slice = Slice { partition: P, first: 41, last: 42, records: 2 };
+    let slice = Slice {
+        partition: P,
+        first: 41,
+        last: 42,
+        records: 2,
+    };
     history.failed(&slice, "request", false);
     history.failed(&slice, "request", true);
     history.of(&slice).unwrap().clone()
@@ -76,7 +106,14 @@ fn tried() -> Tried {
 
 #[test]
 fn a_queue_is_told_where_the_records_are() {
-    let found = written(KafkaKind::Msk { arn: "arn:msk".into() }, Reason::RetriesExhausted, Some(&tried()), false);
+    let found = written(
+        KafkaKind::Msk {
+            arn: "arn:msk".into(),
+        },
+        Reason::RetriesExhausted,
+        Some(&tried()),
+        false,
+    );
     let expected = json!({
         "requestContext": {
             "requestId": "request", "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:s-F",
@@ -98,29 +135,49 @@ fn a_queue_is_told_where_the_records_are() {
 
 #[test]
 fn a_topic_gets_each_record_with_what_is_told_of_it() {
-    let found = written(KafkaKind::SelfManaged, Reason::RetriesExhausted, Some(&tried()), true);
+    let found = written(
+        KafkaKind::SelfManaged,
+        Reason::RetriesExhausted,
+        Some(&tried()),
+        true,
+    );
     assert_eq!(found.len(), 2);
     let (letter, original) = &found[1];
     assert_eq!(letter["requestContext"]["condition"], "RetriesExhausted");
     let info = &letter["KafkaBatchInfo"];
-    assert_eq!((&info["batchSize"], info.get("eventSourceArn")), (&json!(1), None));
-    assert_eq!(info["recordInfo"], json!({"offset": "42", "timestamp": "2018-12-17T22:10:50.042Z"}));
+    assert_eq!(
+        (&info["batchSize"], info.get("eventSourceArn")),
+        (&json!(1), None)
+    );
+    assert_eq!(
+        info["recordInfo"],
+        json!({"offset": "42", "timestamp": "2018-12-17T22:10:50.042Z"})
+    );
     assert_eq!(info["payloadSize"], letter["payload"].to_string().len());
     assert_eq!(letter["payload"]["eventSource"], "SelfManagedKafka");
     assert_eq!(letter["payload"]["records"]["orders-3"][0]["offset"], 42);
     let original = original.as_ref().unwrap();
     assert_eq!(original.key.as_deref(), Some(&[0, 255][..]));
     let headers = original.headers().unwrap();
-    assert_eq!((headers.get(0).key, headers.get(0).value), ("trace", Some(&[65, 128][..])));
+    assert_eq!(
+        (headers.get(0).key, headers.get(0).value),
+        ("trace", Some(&[65, 128][..]))
+    );
 }
 
 #[test]
 fn records_that_no_function_saw_have_no_response() {
-    for (reason, condition) in [(Reason::TooOld, "RecordAgeExceeded"), (Reason::TooLarge, "MaximumPayloadSizeExceeded")] {
+    for (reason, condition) in [
+        (Reason::TooOld, "RecordAgeExceeded"),
+        (Reason::TooLarge, "MaximumPayloadSizeExceeded"),
+    ] {
         let (letter, _) = written(KafkaKind::SelfManaged, reason, None, false).remove(0);
         assert_eq!(letter["responseContext"], Value::Null);
         let context = &letter["requestContext"];
-        assert_eq!((&context["condition"], &context["requestId"]), (&json!(condition), &json!("own")));
+        assert_eq!(
+            (&context["condition"], &context["requestId"]),
+            (&json!(condition), &json!("own"))
+        );
         assert_eq!(context["approximateInvokeCount"], 0);
     }
 }
@@ -128,17 +185,37 @@ fn records_that_no_function_saw_have_no_response() {
 #[test]
 fn the_smaller_form_says_what_it_leaves_out_and_where_it_is() {
     let small = |each| -> Vec<Value> {
-        let letters = given_up(KafkaKind::SelfManaged, Reason::RetriesExhausted, Some(&tried()), each);
-        letters.iter().map(|letter| serde_json::from_str(&letter.bodies[1].text).unwrap()).collect()
+        let letters = given_up(
+            KafkaKind::SelfManaged,
+            Reason::RetriesExhausted,
+            Some(&tried()),
+            each,
+        );
+        letters
+            .iter()
+            .map(|letter| serde_json::from_str(&letter.bodies[1].text).unwrap())
+            .collect()
     };
     let of_topic = small(true);
     let left_out = json!({
         "reason": "TooLargeForDestination", "topic": "orders", "partition": 3, "offset": "42", "valueSize": null,
     });
-    assert_eq!((of_topic[1].get("payload"), &of_topic[1]["payloadOmitted"]), (None, &left_out));
+    assert_eq!(
+        (of_topic[1].get("payload"), &of_topic[1]["payloadOmitted"]),
+        (None, &left_out)
+    );
     assert_eq!(of_topic[1]["KafkaBatchInfo"]["recordInfo"]["offset"], "42");
     let of_queue = &small(false)[0];
-    assert_eq!((&of_queue["detailsOmitted"], of_queue.get("responseContext")), (&json!(true), None));
-    assert_eq!(of_queue["KafkaBatchInfo"]["recordsInfo"]["orders-3"]["lastRecordOffset"], "42");
-    assert!(of_queue.to_string().len() < 1_024, "the smallest limit that a queue may have");
+    assert_eq!(
+        (&of_queue["detailsOmitted"], of_queue.get("responseContext")),
+        (&json!(true), None)
+    );
+    assert_eq!(
+        of_queue["KafkaBatchInfo"]["recordsInfo"]["orders-3"]["lastRecordOffset"],
+        "42"
+    );
+    assert!(
+        of_queue.to_string().len() < 1_024,
+        "the smallest limit that a queue may have"
+    );
 }

@@ -15,7 +15,10 @@ use crate::mapping::{Offset, Partition};
 impl Driver {
     /// These partitions have to be settled again.
     pub(super) fn goes_astray(&mut self, partitions: &[Partition], why: &str) {
-        for partition in partitions.iter().filter(|partition| self.machine.position(**partition).is_some()) {
+        for partition in partitions
+            .iter()
+            .filter(|partition| self.machine.position(**partition).is_some())
+        {
             self.orders.send(Order::Hold(*partition));
             self.astray.insert(*partition, why.to_owned());
         }
@@ -31,11 +34,23 @@ impl Driver {
             if self.machine.position(*partition).is_none() {
                 continue;
             }
-            let Some(before) = self.log_starts.insert(*partition, *start) else { continue };
+            let Some(before) = self.log_starts.insert(*partition, *start) else {
+                continue;
+            };
             let start = before.min(*start);
-            let fetched = context.fetched.lock().unwrap_or_else(PoisonError::into_inner).through(*partition);
-            let Some(next) = fetched.filter(|next| *next < start) else { continue };
-            let (topic, number, last) = (&self.mapping.topics[partition.topic], partition.number, start - 1);
+            let fetched = context
+                .fetched
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .through(*partition);
+            let Some(next) = fetched.filter(|next| *next < start) else {
+                continue;
+            };
+            let (topic, number, last) = (
+                &self.mapping.topics[partition.topic],
+                partition.number,
+                start - 1,
+            );
             if context.deleted((topic, number), next, last) > 0 {
                 tracing::error!(mapping = %self.mapping.id, topic, partition = number, first = next, last,
                     "ALARM: the offsets {next} to {last} of {topic}-{number} were deleted before they were read, and more will be: the partition is \
@@ -51,9 +66,14 @@ impl Driver {
             return Some(Broken::Unassigned(why));
         }
         let waits = |astray: &Partition| {
-            self.machine.overview().any(|holding| holding.partition == *astray && (holding.held > 0 || holding.in_flight))
+            self.machine.overview().any(|holding| {
+                holding.partition == *astray && (holding.held > 0 || holding.in_flight)
+            })
         };
-        let (_, why) = self.astray.iter().find(|(partition, _)| !waits(partition))?;
+        let (_, why) = self
+            .astray
+            .iter()
+            .find(|(partition, _)| !waits(partition))?;
         Some(Broken::Astray(why.clone()))
     }
 }

@@ -22,7 +22,10 @@ impl Driver {
             reason,
             tried: self.history.of(slice),
             records: &self.buffer.records(slice),
-            payload_size: self.buffer.event(&self.envelope, &self.mapping.topics, &[*slice]).len(),
+            payload_size: self
+                .buffer
+                .event(&self.envelope, &self.mapping.topics, &[*slice])
+                .len(),
             own_id: &own_id,
             now: jiff::Timestamp::from_millisecond(self.clock.now()).unwrap_or_default(),
         };
@@ -31,27 +34,42 @@ impl Driver {
             first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records given up; they go to {}", outlet.name());
         self.letters.insert(slice.partition, letter);
         let partition = slice.partition;
-        self.tasks.spawn(async move { Ended::Delivery(partition, letter, outlet.deliver(letters).await) });
+        self.tasks.spawn(async move {
+            Ended::Delivery(partition, letter, outlet.deliver(letters).await)
+        });
     }
 
-    pub(super) fn delivered(&mut self, partition: Partition, letter: u64, result: &Result<Delivered, String>) {
+    pub(super) fn delivered(
+        &mut self,
+        partition: Partition,
+        letter: u64,
+        result: &Result<Delivered, String>,
+    ) {
         if self.letters.get(&partition) != Some(&letter) {
             return;
         }
         self.letters.remove(&partition);
         let name = self.outlet.as_ref().map(Outlet::name).unwrap_or_default();
-        let (mapping, topic, number) = (&self.mapping.id, &self.mapping.topics[partition.topic], partition.number);
+        let (mapping, topic, number) = (
+            &self.mapping.id,
+            &self.mapping.topics[partition.topic],
+            partition.number,
+        );
         match result {
             Ok(delivered) => {
                 self.undelivered.over(&partition);
                 self.progress.waits(partition, None);
                 if delivered.reduced > 0 {
-                    self.progress.reduced.fetch_add(delivered.reduced, Ordering::Relaxed);
+                    self.progress
+                        .reduced
+                        .fetch_add(delivered.reduced, Ordering::Relaxed);
                     tracing::error!(%mapping, %topic, partition = number, failure_records = delivered.reduced,
                         "ALARM: failure records are larger than {name} takes; they went there without their payload or details");
                 }
                 for lost in &delivered.lost {
-                    self.progress.lost.fetch_add(lost.records, Ordering::Relaxed);
+                    self.progress
+                        .lost
+                        .fetch_add(lost.records, Ordering::Relaxed);
                     tracing::error!(%mapping, %topic, partition = number, first = lost.about, records = lost.records,
                         "ALARM: records are given up and lost: {name} refuses their failure record in every form ({}). Raise its limit; \
                          the records stay in their topic as long as its retention says", lost.why);

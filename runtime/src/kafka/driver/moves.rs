@@ -39,14 +39,22 @@ impl Driver {
             Some(outlet) if self.letters.contains_key(&wanted.partition) => {
                 format!("its failure record goes to {}", outlet.name())
             }
-            Some(outlet) => format!("{} takes no failure records at present, so none of it is sent", outlet.name()),
+            Some(outlet) => format!(
+                "{} takes no failure records at present, so none of it is sent",
+                outlet.name()
+            ),
             None => "it goes nowhere: the mapping has no destination".to_owned(),
         };
         wanted.done(became);
     }
 
     /// The polling thread has made a move, or could not.
-    pub(super) fn sought(&mut self, partition: Partition, offset: Offset, result: Result<(), String>) {
+    pub(super) fn sought(
+        &mut self,
+        partition: Partition,
+        offset: Offset,
+        result: Result<(), String>,
+    ) {
         let wanted = self.moving.remove(&partition);
         if let Err(why) = result {
             if let Some(wanted) = wanted {
@@ -59,15 +67,21 @@ impl Driver {
         done.extend(self.step_for_commit(Input::Flush));
         self.progress.position(partition, offset);
         let (consumer, topics) = (self.consumer.clone(), self.mapping.topics.clone());
-        let Some(wanted) = wanted else { return self.obey(Action::Commit(done)) };
-        self.tasks.spawn_blocking(move || Ended::Move(wanted, commit(&consumer, &topics, &done, CommitMode::Sync)));
+        let Some(wanted) = wanted else {
+            return self.obey(Action::Commit(done));
+        };
+        self.tasks.spawn_blocking(move || {
+            Ended::Move(wanted, commit(&consumer, &topics, &done, CommitMode::Sync))
+        });
     }
 
     /// The new offset is committed, or is not yet.
     pub(super) fn moved(&mut self, wanted: Move, committed: KafkaResult<()>) {
         if let Err(error) = committed {
             self.step(Input::CommitFailed(&[wanted.partition]));
-            let note = format!("it is read from there on, but the commit failed ({error}) and is made again");
+            let note = format!(
+                "it is read from there on, but the commit failed ({error}) and is made again"
+            );
             return wanted.done(note);
         }
         let became = match wanted.action {

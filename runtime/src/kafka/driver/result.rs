@@ -9,39 +9,57 @@ use crate::mapping::{Finish, InvocationId, Partition, Slice, verdict};
 
 impl Driver {
     /// What an invocation's result means for its batch.
-    pub(super) fn classify(&mut self, id: InvocationId, result: &Result<Response, Rejected>) -> Finish {
+    pub(super) fn classify(
+        &mut self,
+        id: InvocationId,
+        result: &Result<Response, Rejected>,
+    ) -> Finish {
         let slices = self.batches.remove(&id).unwrap_or_default();
         let records: usize = slices.iter().map(|slice| slice.records).sum();
-        let (finish, nonsense) = verdict(result, self.mapping.partial_responses, |name| self.named(name));
+        let (finish, nonsense) = verdict(result, self.mapping.partial_responses, |name| {
+            self.named(name)
+        });
         let mapping = &self.mapping.id;
         let mut function_error = false;
         match result {
-            Ok(Response { outcome: Outcome::Answer(_), request_id }) => {
+            Ok(Response {
+                outcome: Outcome::Answer(_),
+                request_id,
+            }) => {
                 if let Some(why) = nonsense {
                     tracing::error!(%mapping, request_id, records, "{why}; the whole batch is tried again");
                 }
             }
-            Ok(Response { outcome: Outcome::Error(error), request_id }) => {
+            Ok(Response {
+                outcome: Outcome::Error(error),
+                request_id,
+            }) => {
                 function_error = true;
                 tracing::warn!(%mapping, request_id, records, error_type = error.error_type, "batch failed: {}", error.message);
             }
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
                 tracing::error!(%mapping, records, "batch failed: {rejected}");
             }
-            Ok(Response { outcome: Outcome::Interrupted(error), request_id }) => {
+            Ok(Response {
+                outcome: Outcome::Interrupted(error),
+                request_id,
+            }) => {
                 tracing::warn!(%mapping, request_id, records, "{}; the batch is tried again", error.message);
             }
             Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {}
         }
         let failed = |slice: &Slice| match &finish {
-            Finish::Answered(failures) => failures.iter().any(|failure| failure.partition == slice.partition),
+            Finish::Answered(failures) => failures
+                .iter()
+                .any(|failure| failure.partition == slice.partition),
             Finish::Failed => true,
             Finish::NotInvoked => false,
         };
         let failed: Vec<&Slice> = slices.iter().filter(|slice| failed(slice)).collect();
         if let Ok(response) = result {
             for slice in &failed {
-                self.history.failed(slice, &response.request_id, function_error);
+                self.history
+                    .failed(slice, &response.request_id, function_error);
             }
         }
         self.progress.finished(&slices, &finish, result);

@@ -26,7 +26,12 @@ const SESSION: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// The group has members, or the brokers do not take the commit; nothing changed.
-pub fn seek(mapping: &KafkaMapping, topic: &str, partition: i32, offset: i64) -> Result<(), String> {
+pub fn seek(
+    mapping: &KafkaMapping,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<(), String> {
     let consumer = consumer(mapping, &mapping.group)?;
     wait_until_empty(&consumer, &mapping.group)?;
     commit(&consumer, topic, partition, offset)
@@ -47,7 +52,13 @@ pub async fn skip(
     let found = tokio::task::spawn_blocking(move || {
         let consumer = consumer(&owned, &owned.group)?;
         wait_until_empty(&consumer, &owned.group)?;
-        match read_as(&consumer, (&topic_name, number), committed..=record, 1, Found::of) {
+        match read_as(
+            &consumer,
+            (&topic_name, number),
+            committed..=record,
+            1,
+            Found::of,
+        ) {
             Ok(found) => Ok(found.into_iter().next()),
             // what cannot be read is what an operator passes
             Err(_) if record == committed => Ok(None),
@@ -55,22 +66,39 @@ pub async fn skip(
         }
     });
     let found: Option<Found> = found.await.unwrap_or_else(|error| Err(error.to_string()))?;
-    if let Some(next) = found.as_ref().map(|found| found.offset).filter(|next| *next != record) {
-        return Err(format!("the next record of {topic}-{number} is {next}, not {record}. Skip that one, or seek"));
+    if let Some(next) = found
+        .as_ref()
+        .map(|found| found.offset)
+        .filter(|next| *next != record)
+    {
+        return Err(format!(
+            "the next record of {topic}-{number} is {next}, not {record}. Skip that one, or seek"
+        ));
     }
     let to = match (&found, &mapping.on_failure) {
         (Some(found), Some(destination)) => {
             let outlet = Outlet::new(destination, settings::cluster(mapping), sqs.as_ref())?;
             let place = partition(&mapping.topics, &topic, number);
             let place = place.ok_or_else(|| format!("the mapping does not read topic {topic}"))?;
-            deliver(&Context { mapping: mapping.clone(), function_arn }, place, &outlet, found).await?
+            deliver(
+                &Context {
+                    mapping: mapping.clone(),
+                    function_arn,
+                },
+                place,
+                &outlet,
+                found,
+            )
+            .await?
         }
         (Some(_), None) => "it goes nowhere: the mapping has no destination".to_owned(),
         (None, _) => "it cannot be read, so it goes nowhere".to_owned(),
     };
     let owned = mapping.clone();
     let committed = tokio::task::spawn_blocking(move || seek(&owned, &topic, number, record + 1));
-    committed.await.unwrap_or_else(|error| Err(error.to_string()))?;
+    committed
+        .await
+        .unwrap_or_else(|error| Err(error.to_string()))?;
     Ok(to)
 }
 
@@ -87,14 +115,33 @@ impl Found {
         let mut json = Vec::new();
         // headers that break Kafka's format are left out: the record is passed whatever it holds
         let headers = kafka_headers::headers(message).unwrap_or_default();
-        encode::record(&encode::record_start(message.topic(), message.partition()), message, &headers, &mut json);
-        Self { offset: message.offset(), json, time: message.timestamp().to_millis().unwrap_or(-1) }
+        encode::record(
+            &encode::record_start(message.topic(), message.partition()),
+            message,
+            &headers,
+            &mut json,
+        );
+        Self {
+            offset: message.offset(),
+            json,
+            time: message.timestamp().to_millis().unwrap_or(-1),
+        }
     }
 }
 
-async fn deliver(context: &Context, place: Partition, outlet: &Outlet, found: &Found) -> Result<String, String> {
+async fn deliver(
+    context: &Context,
+    place: Partition,
+    outlet: &Outlet,
+    found: &Found,
+) -> Result<String, String> {
     let mapping = &context.mapping;
-    let slice = Slice { partition: place, first: found.offset, last: found.offset, records: 1 };
+    let slice = Slice {
+        partition: place,
+        first: found.offset,
+        last: found.offset,
+        records: 1,
+    };
     let given_up = GivenUp {
         slice: &slice,
         reason: Reason::Skipped,
@@ -104,20 +151,36 @@ async fn deliver(context: &Context, place: Partition, outlet: &Outlet, found: &F
         own_id: &format!("{}-skip-{}", mapping.id, found.offset),
         now: Timestamp::now(),
     };
-    let delivered = outlet.deliver(letters(context, &given_up, outlet.takes_each())).await;
-    let delivered =
-        delivered.map_err(|why| format!("{} takes no failure records ({why}); nothing was skipped", outlet.name()))?;
+    let delivered = outlet
+        .deliver(letters(context, &given_up, outlet.takes_each()))
+        .await;
+    let delivered = delivered.map_err(|why| {
+        format!(
+            "{} takes no failure records ({why}); nothing was skipped",
+            outlet.name()
+        )
+    })?;
     Ok(match delivered.lost.first() {
         None => format!("its failure record is in {}", outlet.name()),
-        Some(lost) => format!("{} refuses its failure record in every form ({})", outlet.name(), lost.why),
+        Some(lost) => format!(
+            "{} refuses its failure record in every form ({})",
+            outlet.name(),
+            lost.why
+        ),
     })
 }
 
 fn wait_until_empty(consumer: &BaseConsumer<Quiet>, group: &str) -> Result<(), String> {
     let until = Instant::now() + SESSION;
     loop {
-        let groups = consumer.fetch_group_list(Some(group), PATIENCE).map_err(|error| format!("group {group}: {error}"))?;
-        let members: usize = groups.groups().iter().map(|group| group.members().len()).sum();
+        let groups = consumer
+            .fetch_group_list(Some(group), PATIENCE)
+            .map_err(|error| format!("group {group}: {error}"))?;
+        let members: usize = groups
+            .groups()
+            .iter()
+            .map(|group| group.members().len())
+            .sum();
         if members == 0 {
             return Ok(());
         }
@@ -131,9 +194,16 @@ fn wait_until_empty(consumer: &BaseConsumer<Quiet>, group: &str) -> Result<(), S
     }
 }
 
-fn commit(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32, offset: i64) -> Result<(), String> {
+fn commit(
+    consumer: &BaseConsumer<Quiet>,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<(), String> {
     let mut list = TopicPartitionList::new();
     let added = list.add_partition_offset(topic, partition, Offset::Offset(offset));
     let committed = added.and_then(|()| consumer.commit(&list, CommitMode::Sync));
-    committed.map_err(|error| format!("the brokers do not take the offset {offset} of {topic}-{partition}: {error}"))
+    committed.map_err(|error| {
+        format!("the brokers do not take the offset {offset} of {topic}-{partition}: {error}")
+    })
 }

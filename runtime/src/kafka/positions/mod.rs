@@ -72,7 +72,8 @@ pub enum PositionAction {
 impl Standing {
     /// Offsets between the committed one and the end: records, and transaction markers and aborted records as well. [`lag`] looks which.
     pub fn lag(&self) -> Option<i64> {
-        self.committed.map(|committed| (self.end - committed.max(self.start)).max(0))
+        self.committed
+            .map(|committed| (self.end - committed.max(self.start)).max(0))
     }
 
     /// `topic-partition`.
@@ -87,7 +88,12 @@ impl Standing {
     pub fn seek(&self, to: i64) -> Result<i64, String> {
         self.read_before()?;
         if !(self.start..=self.end).contains(&to) {
-            return Err(format!("{} has the offsets {} to {}, not {to}", self.name(), self.start, self.end));
+            return Err(format!(
+                "{} has the offsets {} to {}, not {to}",
+                self.name(),
+                self.start,
+                self.end
+            ));
         }
         Ok(to)
     }
@@ -100,10 +106,17 @@ impl Standing {
     pub fn skip(&self, record: i64) -> Result<i64, String> {
         let committed = self.read_before()?.max(self.start);
         if record < committed {
-            return Err(format!("the group has passed {record} of {} already: it is at {committed}", self.name()));
+            return Err(format!(
+                "the group has passed {record} of {} already: it is at {committed}",
+                self.name()
+            ));
         }
         if record >= self.end {
-            return Err(format!("{} has no record {record} yet: it ends at {}", self.name(), self.end));
+            return Err(format!(
+                "{} has no record {record} yet: it ends at {}",
+                self.name(),
+                self.end
+            ));
         }
         Ok(record + 1)
     }
@@ -124,22 +137,37 @@ pub fn standings(mapping: &KafkaMapping) -> Result<Vec<Standing>, String> {
     let consumer = consumer(mapping, &mapping.group)?;
     let mut list = TopicPartitionList::new();
     for topic in &mapping.topics {
-        let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(failed)?;
+        let metadata = consumer
+            .fetch_metadata(Some(topic), PATIENCE)
+            .map_err(failed)?;
         let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
         let before = list.count();
         for partition in partitions {
             list.add_partition(topic, partition.id());
         }
         if list.count() == before {
-            return Err(format!("Kafka at {} has no topic {topic}", mapping.bootstrap_servers));
+            return Err(format!(
+                "Kafka at {} has no topic {topic}",
+                mapping.bootstrap_servers
+            ));
         }
     }
     let committed = consumer.committed_offsets(list, PATIENCE).map_err(failed)?;
     let mut all = Vec::new();
     for element in committed.elements() {
         let (start, end) = watermarks(&consumer, element.topic(), element.partition())?;
-        let committed = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
-        all.push(Standing { topic: element.topic().to_owned(), partition: element.partition(), committed, start, end });
+        let committed = if let Offset::Offset(offset) = element.offset() {
+            Some(offset)
+        } else {
+            None
+        };
+        all.push(Standing {
+            topic: element.topic().to_owned(),
+            partition: element.partition(),
+            committed,
+            start,
+            end,
+        });
     }
     all.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
     Ok(all)
@@ -152,8 +180,14 @@ pub fn lag(mapping: &KafkaMapping, standing: &Standing) -> Option<i64> {
     if lag == 0 {
         return Some(0);
     }
-    let next = consumer(mapping, &mapping.group)
-        .and_then(|consumer| first_record(&consumer, (&standing.topic, standing.partition), standing.end - lag, FIRST_RECORD));
+    let next = consumer(mapping, &mapping.group).and_then(|consumer| {
+        first_record(
+            &consumer,
+            (&standing.topic, standing.partition),
+            standing.end - lag,
+            FIRST_RECORD,
+        )
+    });
     match next {
         Ok(next) => Some(next.map_or(0, |next| (standing.end - next).max(0))),
         Err(why) => {
@@ -177,12 +211,18 @@ pub fn resolve(mapping: &KafkaMapping, standing: &Standing, target: Target) -> R
     let failed = |error: KafkaError| format!("Kafka at {}: {error}", mapping.bootstrap_servers);
     let consumer = consumer(mapping, &mapping.group)?;
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&standing.topic, standing.partition, Offset::Offset(at)).map_err(failed)?;
+    list.add_partition_offset(&standing.topic, standing.partition, Offset::Offset(at))
+        .map_err(failed)?;
     let found = consumer.offsets_for_times(list, PATIENCE).map_err(failed)?;
-    Ok(match found.find_partition(&standing.topic, standing.partition).map(|element| element.offset()) {
-        Some(Offset::Offset(offset)) => offset,
-        _ => standing.end,
-    })
+    Ok(
+        match found
+            .find_partition(&standing.topic, standing.partition)
+            .map(|element| element.offset())
+        {
+            Some(Offset::Offset(offset)) => offset,
+            _ => standing.end,
+        },
+    )
 }
 
 #[cfg(test)]
@@ -190,13 +230,22 @@ mod tests {
     use super::*;
 
     fn standing(committed: Option<i64>) -> Standing {
-        Standing { topic: "orders".into(), partition: 3, committed, start: 10, end: 20 }
+        Standing {
+            topic: "orders".into(),
+            partition: 3,
+            committed,
+            start: 10,
+            end: 20,
+        }
     }
 
     #[test]
     fn a_seek_stays_within_the_log() {
         let at = standing(Some(12));
-        assert_eq!([10, 12, 20].map(|to| at.seek(to).ok()), [Some(10), Some(12), Some(20)]);
+        assert_eq!(
+            [10, 12, 20].map(|to| at.seek(to).ok()),
+            [Some(10), Some(12), Some(20)]
+        );
         for outside in [-1, 9, 21] {
             assert!(at.seek(outside).unwrap_err().contains("10 to 20"));
         }
@@ -214,8 +263,16 @@ mod tests {
     fn a_skip_passes_one_record_that_was_not_passed() {
         assert_eq!(standing(Some(12)).skip(12), Ok(13));
         assert!(standing(Some(12)).skip(11).unwrap_err().contains("already"));
-        assert!(standing(Some(12)).skip(20).unwrap_err().contains("ends at 20"));
+        assert!(
+            standing(Some(12))
+                .skip(20)
+                .unwrap_err()
+                .contains("ends at 20")
+        );
         // the records up to 10 were deleted before they were read
-        assert_eq!((standing(Some(4)).skip(10), standing(Some(4)).lag()), (Ok(11), Some(10)));
+        assert_eq!(
+            (standing(Some(4)).skip(10), standing(Some(4)).lag()),
+            (Ok(11), Some(10))
+        );
     }
 }

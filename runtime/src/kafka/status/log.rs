@@ -22,13 +22,21 @@ impl LogEnd {
         let known = |offset: Offset| (offset >= 0).then_some(offset);
         let stable = known(stable).or(known(end));
         // before the first answer to a fetch librdkafka reports 0
-        Self { next: known(next).filter(|_| stable.is_some()), end: known(end), stable, looked_up: None }
+        Self {
+            next: known(next).filter(|_| stable.is_some()),
+            end: known(end),
+            stable,
+            looked_up: None,
+        }
     }
 
     /// Takes over a report. One with the same last stable offset leaves what was looked up since.
     pub(super) fn report(&mut self, report: Self) {
         let looked_up = self.looked_up.filter(|_| self.stable == report.stable);
-        *self = Self { looked_up, ..report };
+        *self = Self {
+            looked_up,
+            ..report
+        };
     }
 
     pub(super) fn look_up(&mut self, stable: Offset) {
@@ -46,7 +54,10 @@ impl LogEnd {
     /// Offsets behind the last stable one: they belong to a transaction that is open, or follow its beginning. Known only where
     /// everything before them was fetched.
     pub(super) fn held_back(&self) -> i64 {
-        let held_back = self.looked_up.is_none().then(|| self.end.zip(self.stable).map(|(end, stable)| end - stable));
+        let held_back = self
+            .looked_up
+            .is_none()
+            .then(|| self.end.zip(self.stable).map(|(end, stable)| end - stable));
         held_back.flatten().unwrap_or_default().max(0)
     }
 }

@@ -81,7 +81,11 @@ pub(super) struct Owned {
 
 impl Owned {
     pub(super) fn new(now: Millis, partition: Partition) -> Self {
-        Self { position: None, holding: Holding::none(partition), watch: SourceWatch::new(now) }
+        Self {
+            position: None,
+            holding: Holding::none(partition),
+            watch: SourceWatch::new(now),
+        }
     }
 
     /// Next offset to be done. Before anything was, it is the oldest record that is held, or where librdkafka begins to fetch.
@@ -90,7 +94,9 @@ impl Owned {
     }
 
     fn lag(&self, log: LogEnd) -> Option<i64> {
-        log.stable_end().zip(self.position(log)).map(|(end, position)| (end - position).max(0))
+        log.stable_end()
+            .zip(self.position(log))
+            .map(|(end, position)| (end - position).max(0))
     }
 
     /// Where the log has records that do not arrive.
@@ -101,16 +107,28 @@ impl Owned {
 
     /// What waits, if anything does.
     pub(super) fn waiting(&self, now: Millis, log: LogEnd) -> Option<Waiting> {
-        let Holding { held, oldest, in_flight, gathers_until, .. } = self.holding;
-        let waits = held > 0 || self.lag(log).is_some_and(|lag| lag > 0) || self.held_back(log).is_some();
+        let Holding {
+            held,
+            oldest,
+            in_flight,
+            gathers_until,
+            ..
+        } = self.holding;
+        let waits =
+            held > 0 || self.lag(log).is_some_and(|lag| lag > 0) || self.held_back(log).is_some();
         let in_flight = in_flight || gathers_until.is_some_and(|until| until > now);
-        waits.then_some(Waiting { oldest, since: None, in_flight })
+        waits.then_some(Waiting {
+            oldest,
+            since: None,
+            in_flight,
+        })
     }
 
     /// Records that an open transaction holds back, once everything before them is done.
     fn held_back(&self, log: LogEnd) -> Option<(Offset, i64)> {
         let (stable, held_back) = (log.stable_end()?, log.held_back());
-        (held_back > 0 && self.holding.held == 0 && self.position(log)? >= stable).then_some((stable, held_back))
+        (held_back > 0 && self.holding.held == 0 && self.position(log)? >= stable)
+            .then_some((stable, held_back))
     }
 }
 
@@ -137,7 +155,9 @@ impl Progress {
     /// The consumer cannot go on, for this reason. That is the mapping's problem until a partition is assigned to its successor.
     pub(in crate::kafka) fn ended(&self, why: &str) {
         let mut observed = self.observed();
-        let ended = Problem::stuck(format!("the mapping's last consumer ended ({why}); another one is joining the group"));
+        let ended = Problem::stuck(format!(
+            "the mapping's last consumer ended ({why}); another one is joining the group"
+        ));
         observed.whole.noted(now(), why);
         observed.whole.problem(now(), Some(ended.clone()));
         observed.ended = Some(ended);
@@ -170,7 +190,11 @@ impl Progress {
 
     /// What librdkafka reports of a partition's log.
     pub(in crate::kafka) fn log(&self, partition: Partition, end: LogEnd) {
-        self.observed().logs.entry(partition).or_default().report(end);
+        self.observed()
+            .logs
+            .entry(partition)
+            .or_default()
+            .report(end);
     }
 
     /// What a survey found of a topic.
@@ -194,20 +218,36 @@ impl Progress {
 
     /// The last stable offset of a partition, which a survey found.
     pub(in crate::kafka) fn looked_up(&self, partition: Partition, stable: Offset) {
-        self.observed().logs.entry(partition).or_default().look_up(stable);
+        self.observed()
+            .logs
+            .entry(partition)
+            .or_default()
+            .look_up(stable);
     }
 
     /// What a survey should look up: topics of which this host owns no partition, and partitions that librdkafka fetches nothing of.
     pub(in crate::kafka) fn questions(&self, topics: usize) -> (Vec<usize>, Vec<Partition>) {
         let observed = self.observed();
-        let unread = |topic: &usize| !observed.owned.keys().any(|partition| partition.topic == *topic);
-        let full = observed.owned.values().filter(|owned| owned.holding.full).map(|owned| owned.holding.partition);
+        let unread = |topic: &usize| {
+            !observed
+                .owned
+                .keys()
+                .any(|partition| partition.topic == *topic)
+        };
+        let full = observed
+            .owned
+            .values()
+            .filter(|owned| owned.holding.full)
+            .map(|owned| owned.holding.partition);
         ((0..topics).filter(unread).collect(), full.collect())
     }
 
     pub(in crate::kafka) fn position(&self, partition: Partition, position: Offset) {
         let (mut observed, now) = (self.observed(), now());
-        let owned = observed.owned.entry(partition).or_insert_with(|| Owned::new(now, partition));
+        let owned = observed
+            .owned
+            .entry(partition)
+            .or_insert_with(|| Owned::new(now, partition));
         owned.position = Some(position);
         owned.watch.progressed(now);
         observed.whole.progressed(now);
@@ -229,64 +269,114 @@ impl Progress {
     }
 
     /// What an invocation with these slices came to.
-    pub(in crate::kafka) fn finished(&self, slices: &[Slice], finish: &Finish, result: &Result<Response, Rejected>) {
+    pub(in crate::kafka) fn finished(
+        &self,
+        slices: &[Slice],
+        finish: &Finish,
+        result: &Result<Response, Rejected>,
+    ) {
         let (mut observed, now) = (self.observed(), now());
-        let error = error_text(result).unwrap_or_else(|| "its answer reports records as failed, or cannot be read".to_owned());
+        let error = error_text(result).unwrap_or_else(|| {
+            "its answer reports records as failed, or cannot be read".to_owned()
+        });
         for slice in slices {
-            let Some(owned) = observed.owned.get_mut(&slice.partition) else { continue };
+            let Some(owned) = observed.owned.get_mut(&slice.partition) else {
+                continue;
+            };
             let failed_at = match finish {
                 Finish::NotInvoked => {
                     if let Err(rejected) = result {
-                        owned.watch.refused(format!("the function does not begin: {rejected}"));
+                        owned
+                            .watch
+                            .refused(format!("the function does not begin: {rejected}"));
                     }
                     continue;
                 }
                 Finish::Failed => Some(slice.first),
-                Finish::Answered(failures) => {
-                    failures.iter().filter(|failure| failure.partition == slice.partition).map(|failure| failure.offset).min()
-                }
+                Finish::Answered(failures) => failures
+                    .iter()
+                    .filter(|failure| failure.partition == slice.partition)
+                    .map(|failure| failure.offset)
+                    .min(),
             };
             // what came before the first failed record succeeded
             if failed_at != Some(slice.first) {
                 owned.watch.succeeded(now);
             }
             if let Some(offset) = failed_at {
-                owned.watch.failed(now, &format!("{error} (from offset {offset} on)"));
+                owned
+                    .watch
+                    .failed(now, &format!("{error} (from offset {offset} on)"));
             }
         }
     }
 
     /// What the machine holds now; partitions that it does not name are not this host's. Classifies what has changed since.
-    pub(in crate::kafka) fn holds(&self, topics: &[String], holdings: impl Iterator<Item = Holding>) {
+    pub(in crate::kafka) fn holds(
+        &self,
+        topics: &[String],
+        holdings: impl Iterator<Item = Holding>,
+    ) {
         let (mut observed, now) = (self.observed(), now());
         let observed = &mut *observed;
         let mut before = std::mem::take(&mut observed.owned);
         for holding in holdings {
             let partition = holding.partition;
-            let mut owned = before.remove(&partition).unwrap_or_else(|| Owned::new(now, partition));
+            let mut owned = before
+                .remove(&partition)
+                .unwrap_or_else(|| Owned::new(now, partition));
             owned.holding = holding;
             observed.owned.insert(partition, owned);
         }
         if !observed.owned.is_empty() {
             (observed.ended, observed.group) = (None, None);
         }
-        let away = self.away.load(Ordering::Relaxed).then(|| Problem::away(away_text(&observed.whole)));
+        let away = self
+            .away
+            .load(Ordering::Relaxed)
+            .then(|| Problem::away(away_text(&observed.whole)));
         for (partition, owned) in &mut observed.owned {
             let log = observed.logs.get(partition).copied().unwrap_or_default();
             owned.watch.waits(now, owned.waiting(now, log));
-            owned.watch.paused(now, observed.paused || observed.paused_partitions.contains(partition));
-            let place = format!("{}-{}", topics.get(partition.topic).map_or("", String::as_str), partition.number);
-            owned.watch.blocked(owned.held_back(log).map(|(stable, records)| held_back_text(&place, stable, records)));
-            owned.watch.unexplained(owned.unread(log).map(|position| unread_text(&place, position)));
-            let stuck = observed.waiting.get(partition).map(|why| Problem::stuck(why.clone()));
+            owned.watch.paused(
+                now,
+                observed.paused || observed.paused_partitions.contains(partition),
+            );
+            let place = format!(
+                "{}-{}",
+                topics.get(partition.topic).map_or("", String::as_str),
+                partition.number
+            );
+            owned.watch.blocked(
+                owned
+                    .held_back(log)
+                    .map(|(stable, records)| held_back_text(&place, stable, records)),
+            );
+            owned.watch.unexplained(
+                owned
+                    .unread(log)
+                    .map(|position| unread_text(&place, position)),
+            );
+            let stuck = observed
+                .waiting
+                .get(partition)
+                .map(|why| Problem::stuck(why.clone()));
             let problem = observed.problems.get(&Some(*partition)).cloned().or(stuck);
             owned.watch.problem(now, away.clone().or(problem));
         }
-        let missing = observed.topics.values().max_by_key(|problem| problem.state).cloned();
+        let missing = observed
+            .topics
+            .values()
+            .max_by_key(|problem| problem.state)
+            .cloned();
         let own = observed.problems.get(&None).cloned();
-        observed
-            .whole
-            .problem(now, away.or(missing).or(own).or_else(|| observed.group.clone()).or_else(|| observed.ended.clone()));
+        observed.whole.problem(
+            now,
+            away.or(missing)
+                .or(own)
+                .or_else(|| observed.group.clone())
+                .or_else(|| observed.ended.clone()),
+        );
         observed.whole.paused(now, observed.paused);
     }
 
@@ -313,7 +403,9 @@ impl Progress {
             })
             .collect();
         let whole = observed.whole.health(now);
-        let health = SourceHealth::of_parts(std::iter::once(&whole).chain(partitions.iter().map(|partition| &partition.health)));
+        let health = SourceHealth::of_parts(
+            std::iter::once(&whole).chain(partitions.iter().map(|partition| &partition.health)),
+        );
         MappingStatus {
             records_done: self.done.load(Ordering::Relaxed),
             records_filtered: self.filtered.load(Ordering::Relaxed),
@@ -335,8 +427,13 @@ impl Progress {
 
 /// Why nothing comes from the brokers.
 fn away_text(whole: &SourceWatch) -> String {
-    let error = whole.last_error().map(|error| format!(" ({})", error.error)).unwrap_or_default();
-    format!("Kafka is away{error}; records wait there. Start it, or correct its address or login in usher.toml")
+    let error = whole
+        .last_error()
+        .map(|error| format!(" ({})", error.error))
+        .unwrap_or_default();
+    format!(
+        "Kafka is away{error}; records wait there. Start it, or correct its address or login in usher.toml"
+    )
 }
 
 /// Why a partition is stuck of which nothing arrives, without any error from the brokers.

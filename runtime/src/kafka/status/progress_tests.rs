@@ -5,14 +5,22 @@ use super::{LogEnd, PartitionStatus};
 use crate::mapping::{Holding, Offset, Partition};
 use crate::source_health::{Problem, SourceState};
 
-const P0: Partition = Partition { topic: 0, number: 0 };
+const P0: Partition = Partition {
+    topic: 0,
+    number: 0,
+};
 
 fn topics() -> Vec<String> {
     vec!["orders".to_owned()]
 }
 
 fn held(held: usize, first: Offset) -> Holding {
-    Holding { held, first: Some(first), oldest: Some(1_000), ..Holding::none(P0) }
+    Holding {
+        held,
+        first: Some(first),
+        oldest: Some(1_000),
+        ..Holding::none(P0)
+    }
 }
 
 fn shown(progress: &Progress, holding: Holding) -> PartitionStatus {
@@ -45,11 +53,17 @@ fn what_follows_an_open_transaction_waits_and_is_no_lag() {
     progress.log(P0, LogEnd::reported(10, 14, 10));
     progress.position(P0, 10);
     let status = shown(&progress, Holding::none(P0));
-    assert_eq!((status.lag, status.end, status.stable_end), (Some(0), Some(14), Some(10)));
+    assert_eq!(
+        (status.lag, status.end, status.stable_end),
+        (Some(0), Some(14), Some(10))
+    );
     assert!(status.health.oldest_waiting_ms.is_some(), "something waits");
     progress.log(P0, LogEnd::reported(15, 15, 15));
     progress.position(P0, 15);
-    assert_eq!(shown(&progress, Holding::none(P0)).health.oldest_waiting_ms, None);
+    assert_eq!(
+        shown(&progress, Holding::none(P0)).health.oldest_waiting_ms,
+        None
+    );
 }
 
 #[test]
@@ -68,13 +82,19 @@ fn nothing_is_known_before_the_first_answer() {
     let progress = Progress::default();
     progress.log(P0, LogEnd::reported(0, -1001, -1001));
     let status = shown(&progress, Holding::none(P0));
-    assert_eq!((status.position, status.lag, status.end), (None, None, None));
+    assert_eq!(
+        (status.position, status.lag, status.end),
+        (None, None, None)
+    );
 }
 
 #[test]
 fn a_batch_that_is_gathered_is_at_work() {
     let mut owned = Owned::new(0, P0);
-    owned.holding = Holding { gathers_until: Some(300_000), ..held(3, 0) };
+    owned.holding = Holding {
+        gathers_until: Some(300_000),
+        ..held(3, 0)
+    };
     assert!(owned.waiting(299_999, LogEnd::default()).unwrap().in_flight);
     assert!(!owned.waiting(300_000, LogEnd::default()).unwrap().in_flight);
 }
@@ -101,14 +121,27 @@ fn the_worst_fault_is_the_mappings() {
     assert_eq!(state(&progress), SourceState::Paused);
     progress.problem(Some(P0), Some("cannot be read".to_owned()));
     assert_eq!(state(&progress), SourceState::Stuck);
-    progress.found("orders", TopicFound::Fault(Problem::missing("no topic orders")));
+    progress.found(
+        "orders",
+        TopicFound::Fault(Problem::missing("no topic orders")),
+    );
     assert_eq!(state(&progress), SourceState::Missing);
-    progress.away.store(true, std::sync::atomic::Ordering::Relaxed);
+    progress
+        .away
+        .store(true, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(state(&progress), SourceState::Away);
     progress.noted("connection refused");
     assert_eq!(state(&progress), SourceState::Away);
-    assert!(progress.snapshot(&topics()).problem.unwrap().starts_with("Kafka is away (connection refused)"));
-    progress.away.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert!(
+        progress
+            .snapshot(&topics())
+            .problem
+            .unwrap()
+            .starts_with("Kafka is away (connection refused)")
+    );
+    progress
+        .away
+        .store(false, std::sync::atomic::Ordering::Relaxed);
     progress.found("orders", TopicFound::There);
     progress.problem(Some(P0), None);
     progress.paused(false, BTreeSet::new());
@@ -122,7 +155,10 @@ fn the_end_of_a_consumer_is_shown_until_the_next_has_a_partition() {
     progress.restarted();
     progress.holds(&topics(), std::iter::empty());
     let health = progress.snapshot(&topics()).health;
-    assert_eq!((health.state, health.last_error.unwrap().error.as_str()), (SourceState::Stuck, "fenced"));
+    assert_eq!(
+        (health.state, health.last_error.unwrap().error.as_str()),
+        (SourceState::Stuck, "fenced")
+    );
     progress.holds(&topics(), std::iter::once(Holding::none(P0)));
     assert_eq!(progress.snapshot(&topics()).health.state, SourceState::Ok);
 }
@@ -131,7 +167,13 @@ fn the_end_of_a_consumer_is_shown_until_the_next_has_a_partition() {
 fn topics_without_a_partition_and_full_partitions_are_looked_up() {
     let progress = Progress::default();
     assert_eq!(progress.questions(2), (vec![0, 1], vec![]));
-    progress.holds(&topics(), std::iter::once(Holding { full: true, ..held(3, 0) }));
+    progress.holds(
+        &topics(),
+        std::iter::once(Holding {
+            full: true,
+            ..held(3, 0)
+        }),
+    );
     assert_eq!(progress.questions(2), (vec![1], vec![P0]));
 }
 
@@ -144,8 +186,15 @@ fn a_host_that_the_group_gives_nothing_is_stuck() {
     };
     assert!(progress.owns_nothing());
     progress.group(Some("the group rebalances".to_owned()));
-    assert_eq!((health(None).state, health(None).reason.as_deref()), (SourceState::Stuck, Some("the group rebalances")));
-    assert_eq!(health(Some(Holding::none(P0))).state, SourceState::Ok, "it has a partition");
+    assert_eq!(
+        (health(None).state, health(None).reason.as_deref()),
+        (SourceState::Stuck, Some("the group rebalances"))
+    );
+    assert_eq!(
+        health(Some(Holding::none(P0))).state,
+        SourceState::Ok,
+        "it has a partition"
+    );
     progress.group(Some("the brokers give no information".to_owned()));
     progress.restarted();
     assert_eq!(health(None).state, SourceState::Ok);

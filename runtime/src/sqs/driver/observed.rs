@@ -16,7 +16,9 @@ impl Driver {
     pub(super) fn counted(&self, counted: Result<Depth, Wrong>) {
         match counted {
             Ok(depth) => self.progress.counted(depth),
-            Err(why) => tracing::debug!(mapping = %self.mapping.id, "the queue's messages cannot be counted: {why}"),
+            Err(why) => {
+                tracing::debug!(mapping = %self.mapping.id, "the queue's messages cannot be counted: {why}")
+            }
         }
     }
 
@@ -24,16 +26,20 @@ impl Driver {
     pub(super) fn problem(&self, why: &Wrong) -> Problem {
         let (queue, endpoint) = (self.mapping.queue_name(), self.sqs.endpoint());
         match why {
-            Wrong::NoQueue => {
-                Problem::missing(format!("{endpoint} has no queue {queue}. Create it; it is read once it is there"))
-            }
-            why => Problem::away(format!("{queue} at {endpoint} cannot be asked: {why}. It is tried until it can")),
+            Wrong::NoQueue => Problem::missing(format!(
+                "{endpoint} has no queue {queue}. Create it; it is read once it is there"
+            )),
+            why => Problem::away(format!(
+                "{queue} at {endpoint} cannot be asked: {why}. It is tried until it can"
+            )),
         }
     }
 
     /// Notes what an invocation with so many messages came to.
     pub(super) fn show_finish(&self, messages: usize, finish: &Finish, said: Option<String>) {
-        let said = said.unwrap_or_else(|| "its answer reports messages as failed, or cannot be read".to_owned());
+        let said = said.unwrap_or_else(|| {
+            "its answer reports messages as failed, or cannot be read".to_owned()
+        });
         match finish {
             Finish::Answered(failed) => {
                 if failed.len() < messages || failed.is_empty() {
@@ -44,7 +50,9 @@ impl Driver {
                 }
             }
             Finish::Failed => self.progress.failed(&said),
-            Finish::NotInvoked => self.progress.refused(format!("the function does not begin: {said}")),
+            Finish::NotInvoked => self
+                .progress
+                .refused(format!("the function does not begin: {said}")),
         }
     }
 }

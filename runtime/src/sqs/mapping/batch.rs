@@ -27,7 +27,10 @@ impl Batch {
     /// Takes the message if the batch has room for it. An empty one takes any: a message beyond the limit travels alone.
     fn take(&mut self, message: Message, now: Millis, settings: &Settings) -> Option<Message> {
         let bytes = self.bytes + message.size;
-        if !self.is_empty() && (self.len() >= settings.batch_size || settings.envelope + bytes > settings.max_payload) {
+        if !self.is_empty()
+            && (self.len() >= settings.batch_size
+                || settings.envelope + bytes > settings.max_payload)
+        {
             return Some(message);
         }
         if self.is_empty() {
@@ -50,7 +53,13 @@ impl Batch {
 }
 
 /// Adds messages to the batch that is open; whenever the next does not fit, the batch moves to `closed` and a new one opens.
-pub(super) fn fill(open: &mut Batch, messages: Vec<Message>, now: Millis, settings: &Settings, closed: &mut VecDeque<Batch>) {
+pub(super) fn fill(
+    open: &mut Batch,
+    messages: Vec<Message>,
+    now: Millis,
+    settings: &Settings,
+    closed: &mut VecDeque<Batch>,
+) {
     for message in messages {
         if let Some(message) = open.take(message, now, settings) {
             closed.push_back(std::mem::take(open));

@@ -21,18 +21,33 @@ pub(super) fn settings() -> Settings {
 }
 
 fn messages(keys: std::ops::Range<Key>, size: usize) -> Vec<Message> {
-    keys.map(|key| Message { key, size, group: None }).collect()
+    keys.map(|key| Message {
+        key,
+        size,
+        group: None,
+    })
+    .collect()
 }
 
 fn grouped(groups: &[&str]) -> Vec<Message> {
-    groups.iter().zip(0..).map(|(group, key)| Message { key, size: 10, group: Some((*group).into()) }).collect()
+    groups
+        .iter()
+        .zip(0..)
+        .map(|(group, key)| Message {
+            key,
+            size: 10,
+            group: Some((*group).into()),
+        })
+        .collect()
 }
 
 /// The machine after its first step, and the name of the request it made.
 fn asking(limits: Settings) -> (Machine, ReceiveId) {
     let mut machine = Machine::new(limits);
     let out = step(&mut machine, 0, Input::Tick);
-    let [Action::Receive { id, .. }] = out[..] else { panic!("{out:?}") };
+    let [Action::Receive { id, .. }] = out[..] else {
+        panic!("{out:?}")
+    };
     (machine, id)
 }
 
@@ -43,7 +58,15 @@ fn step(machine: &mut Machine, now: Millis, input: Input) -> Vec<Action> {
 }
 
 fn receives(out: &[Action]) -> Vec<ReceiveId> {
-    out.iter().filter_map(|action| if let Action::Receive { id, .. } = action { Some(*id) } else { None }).collect()
+    out.iter()
+        .filter_map(|action| {
+            if let Action::Receive { id, .. } = action {
+                Some(*id)
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 fn invoked(out: &[Action]) -> Vec<(InvocationId, Vec<Key>)> {
@@ -64,43 +87,113 @@ fn what_arrives_at_an_idle_mapping_is_invoked_in_the_same_step() {
 
 #[test]
 fn without_a_free_permit_nothing_is_asked_for() {
-    let (mut machine, id) = asking(Settings { concurrency: 1, ..settings() });
+    let (mut machine, id) = asking(Settings {
+        concurrency: 1,
+        ..settings()
+    });
     let out = step(&mut machine, 0, Input::Received(id, messages(0..10, 10)));
-    let [(invocation, _)] = invoked(&out)[..] else { panic!("{out:?}") };
+    let [(invocation, _)] = invoked(&out)[..] else {
+        panic!("{out:?}")
+    };
     assert!(receives(&out).is_empty());
-    let out = step(&mut machine, 9, Input::Finished(invocation, Finish::Answered(Vec::new())));
+    let out = step(
+        &mut machine,
+        9,
+        Input::Finished(invocation, Finish::Answered(Vec::new())),
+    );
     assert_eq!(out[0], Action::Delete((0..10).collect()));
     assert_eq!(receives(&out).len(), 1);
-    let off = Machine::new(Settings { concurrency: 0, ..settings() });
+    let off = Machine::new(Settings {
+        concurrency: 0,
+        ..settings()
+    });
     assert!(off.wake().is_none() && off.is_idle());
 }
 
 #[test]
 fn requests_grow_while_they_come_back_full_and_fall_to_one_on_an_empty_one() {
-    let (mut machine, first) = asking(Settings { concurrency: 10, ..settings() });
-    let second = receives(&step(&mut machine, 0, Input::Received(first, messages(0..10, 10))));
+    let (mut machine, first) = asking(Settings {
+        concurrency: 10,
+        ..settings()
+    });
+    let second = receives(&step(
+        &mut machine,
+        0,
+        Input::Received(first, messages(0..10, 10)),
+    ));
     assert_eq!(second.len(), 2);
-    let third = receives(&step(&mut machine, 0, Input::Received(second[0], messages(10..20, 10))));
+    let third = receives(&step(
+        &mut machine,
+        0,
+        Input::Received(second[0], messages(10..20, 10)),
+    ));
     assert_eq!(third.len(), 2, "three are out");
-    assert!(receives(&step(&mut machine, 0, Input::Received(third[0], Vec::new()))).is_empty());
-    assert!(receives(&step(&mut machine, 0, Input::Received(third[1], Vec::new()))).is_empty());
-    assert_eq!(receives(&step(&mut machine, 0, Input::Received(second[1], Vec::new()))).len(), 1);
+    assert!(
+        receives(&step(
+            &mut machine,
+            0,
+            Input::Received(third[0], Vec::new())
+        ))
+        .is_empty()
+    );
+    assert!(
+        receives(&step(
+            &mut machine,
+            0,
+            Input::Received(third[1], Vec::new())
+        ))
+        .is_empty()
+    );
+    assert_eq!(
+        receives(&step(
+            &mut machine,
+            0,
+            Input::Received(second[1], Vec::new())
+        ))
+        .len(),
+        1
+    );
 }
 
 #[test]
 fn a_window_gathers_until_it_is_over_and_asks_shortly_in_its_last_second() {
     let window = Duration::from_secs(3);
-    let (mut machine, id) = asking(Settings { batch_size: 100, window, concurrency: 1, ..settings() });
+    let (mut machine, id) = asking(Settings {
+        batch_size: 100,
+        window,
+        concurrency: 1,
+        ..settings()
+    });
     let out = step(&mut machine, 0, Input::Received(id, messages(0..4, 10)));
-    let [Action::Receive { id, most: 10, wait }] = out[..] else { panic!("{out:?}") };
-    assert_eq!(wait, Duration::from_secs(2), "the longest wait of one request");
+    let [Action::Receive { id, most: 10, wait }] = out[..] else {
+        panic!("{out:?}")
+    };
+    assert_eq!(
+        wait,
+        Duration::from_secs(2),
+        "the longest wait of one request"
+    );
     let out = step(&mut machine, 1_200, Input::Received(id, messages(4..5, 10)));
-    let [Action::Receive { id, wait, .. }] = out[..] else { panic!("{out:?}") };
+    let [Action::Receive { id, wait, .. }] = out[..] else {
+        panic!("{out:?}")
+    };
     assert_eq!(wait, Duration::from_secs(1));
-    assert_eq!(step(&mut machine, 2_200, Input::Received(id, Vec::new())), []);
+    assert_eq!(
+        step(&mut machine, 2_200, Input::Received(id, Vec::new())),
+        []
+    );
     assert_eq!(machine.wake(), Some(2_300));
     let out = step(&mut machine, 2_300, Input::Tick);
-    let [Action::Receive { id, wait: Duration::ZERO, .. }] = out[..] else { panic!("{out:?}") };
+    let [
+        Action::Receive {
+            id,
+            wait: Duration::ZERO,
+            ..
+        },
+    ] = out[..]
+    else {
+        panic!("{out:?}")
+    };
     step(&mut machine, 2_950, Input::Received(id, Vec::new()));
     assert_eq!(machine.wake(), Some(3_000));
     let out = step(&mut machine, 3_000, Input::Tick);
@@ -110,9 +203,19 @@ fn a_window_gathers_until_it_is_over_and_asks_shortly_in_its_last_second() {
 #[test]
 fn a_full_batch_does_not_wait_for_its_window() {
     let window = Duration::from_secs(300);
-    let (mut machine, mut id) = asking(Settings { batch_size: 25, window, concurrency: 1, max_receives: 1, ..settings() });
+    let (mut machine, mut id) = asking(Settings {
+        batch_size: 25,
+        window,
+        concurrency: 1,
+        max_receives: 1,
+        ..settings()
+    });
     for (first, most) in [(0, 10), (10, 10), (20, 5)] {
-        let out = step(&mut machine, 10, Input::Received(id, messages(first..first + most, 10)));
+        let out = step(
+            &mut machine,
+            10,
+            Input::Received(id, messages(first..first + most, 10)),
+        );
         match receives(&out)[..] {
             [next] => id = next,
             _ => assert_eq!(invoked(&out)[0].1, (0..25).collect::<Vec<_>>()),
@@ -124,9 +227,16 @@ fn a_full_batch_does_not_wait_for_its_window() {
 
 #[test]
 fn a_batch_is_cut_by_size_and_what_waits_for_its_permit_stays_hidden() {
-    let (mut machine, id) = asking(Settings { concurrency: 1, ..settings() });
+    let (mut machine, id) = asking(Settings {
+        concurrency: 1,
+        ..settings()
+    });
     let mut some = messages(0..3, 400);
-    some.push(Message { key: 3, size: 5_000, group: None });
+    some.push(Message {
+        key: 3,
+        size: 5_000,
+        group: None,
+    });
     let out = step(&mut machine, 0, Input::Received(id, some));
     assert_eq!(invoked(&out), [(2, vec![0, 1])]);
     let out = step(&mut machine, 1_000, Input::Finished(2, Finish::Failed));
@@ -134,41 +244,101 @@ fn a_batch_is_cut_by_size_and_what_waits_for_its_permit_stays_hidden() {
     assert_eq!(invoked(&out), [(3, vec![2])]);
     step(&mut machine, 1_000, Input::Begun(3));
     assert_eq!(machine.wake(), Some(10_000));
-    assert_eq!(step(&mut machine, 10_000, Input::Tick), [Action::Extend(vec![3])]);
+    assert_eq!(
+        step(&mut machine, 10_000, Input::Tick),
+        [Action::Extend(vec![3])]
+    );
     assert_eq!(machine.wake(), Some(20_000));
 }
 
 #[test]
 fn a_message_stays_hidden_while_its_function_starts() {
     let hidden = Duration::from_secs(6);
-    let (mut machine, id) = asking(Settings { concurrency: 1, hidden, ..settings() });
-    let invocation = invoked(&step(&mut machine, 0, Input::Received(id, messages(0..2, 10))))[0].0;
+    let (mut machine, id) = asking(Settings {
+        concurrency: 1,
+        hidden,
+        ..settings()
+    });
+    let invocation = invoked(&step(
+        &mut machine,
+        0,
+        Input::Received(id, messages(0..2, 10)),
+    ))[0]
+        .0;
     for at in [2_000, 4_000, 6_000, 8_000] {
         assert_eq!(machine.wake(), Some(at));
-        assert_eq!(step(&mut machine, at, Input::Tick), [Action::Extend(vec![0, 1])]);
+        assert_eq!(
+            step(&mut machine, at, Input::Tick),
+            [Action::Extend(vec![0, 1])]
+        );
     }
-    assert_eq!(step(&mut machine, 9_000, Input::Begun(invocation)), [], "5 s are left of the 3 s that it may run");
-    assert_eq!(machine.wake(), None, "the queue's own visibility counts from here on");
+    assert_eq!(
+        step(&mut machine, 9_000, Input::Begun(invocation)),
+        [],
+        "5 s are left of the 3 s that it may run"
+    );
+    assert_eq!(
+        machine.wake(),
+        None,
+        "the queue's own visibility counts from here on"
+    );
     assert_eq!(step(&mut machine, 99_000, Input::Tick), []);
 }
 
 #[test]
 fn a_message_is_hidden_for_as_long_as_its_function_may_run() {
-    let (mut machine, id) = asking(Settings { concurrency: 1, timeout: Duration::from_secs(25), ..settings() });
-    let invocation = invoked(&step(&mut machine, 0, Input::Received(id, messages(0..1, 10))))[0].0;
-    assert_eq!(step(&mut machine, 9_000, Input::Begun(invocation)), [Action::Extend(vec![0])], "21 s were left");
-    let (mut machine, id) = asking(Settings { concurrency: 1, timeout: Duration::from_secs(30), ..settings() });
-    let invocation = invoked(&step(&mut machine, 0, Input::Received(id, messages(0..1, 10))))[0].0;
-    assert_eq!(step(&mut machine, 20, Input::Begun(invocation)), [], "one that is begun at once costs no request");
+    let (mut machine, id) = asking(Settings {
+        concurrency: 1,
+        timeout: Duration::from_secs(25),
+        ..settings()
+    });
+    let invocation = invoked(&step(
+        &mut machine,
+        0,
+        Input::Received(id, messages(0..1, 10)),
+    ))[0]
+        .0;
+    assert_eq!(
+        step(&mut machine, 9_000, Input::Begun(invocation)),
+        [Action::Extend(vec![0])],
+        "21 s were left"
+    );
+    let (mut machine, id) = asking(Settings {
+        concurrency: 1,
+        timeout: Duration::from_secs(30),
+        ..settings()
+    });
+    let invocation = invoked(&step(
+        &mut machine,
+        0,
+        Input::Received(id, messages(0..1, 10)),
+    ))[0]
+        .0;
+    assert_eq!(
+        step(&mut machine, 20, Input::Begun(invocation)),
+        [],
+        "one that is begun at once costs no request"
+    );
 }
 
 #[test]
 fn a_group_stops_at_its_first_failure_and_the_others_go_on() {
     let (mut machine, id) = asking(settings());
-    let out = step(&mut machine, 0, Input::Received(id, grouped(&["a", "b", "a", "b", "a"])));
+    let out = step(
+        &mut machine,
+        0,
+        Input::Received(id, grouped(&["a", "b", "a", "b", "a"])),
+    );
     let invocation = invoked(&out)[0].0;
-    let out = step(&mut machine, 0, Input::Finished(invocation, Finish::Answered(vec![2])));
-    assert_eq!(out[..2], [Action::Delete(vec![0, 1, 3]), Action::Leave(vec![2, 4])]);
+    let out = step(
+        &mut machine,
+        0,
+        Input::Finished(invocation, Finish::Answered(vec![2])),
+    );
+    assert_eq!(
+        out[..2],
+        [Action::Delete(vec![0, 1, 3]), Action::Leave(vec![2, 4])]
+    );
 }
 
 #[test]
@@ -187,41 +357,87 @@ fn requests_that_fail_are_made_again_after_growing_pauses() {
     let (mut machine, id) = asking(settings());
     assert_eq!(step(&mut machine, 0, Input::ReceiveFailed(id)), []);
     assert_eq!(machine.wake(), Some(100));
-    let [id] = receives(&step(&mut machine, 100, Input::Tick))[..] else { panic!() };
+    let [id] = receives(&step(&mut machine, 100, Input::Tick))[..] else {
+        panic!()
+    };
     step(&mut machine, 100, Input::ReceiveFailed(id));
     assert_eq!(machine.wake(), Some(300));
-    let [id] = receives(&step(&mut machine, 300, Input::Tick))[..] else { panic!() };
-    let [id] = receives(&step(&mut machine, 300, Input::Received(id, Vec::new())))[..] else { panic!() };
+    let [id] = receives(&step(&mut machine, 300, Input::Tick))[..] else {
+        panic!()
+    };
+    let [id] = receives(&step(&mut machine, 300, Input::Received(id, Vec::new())))[..] else {
+        panic!()
+    };
     step(&mut machine, 400, Input::ReceiveFailed(id));
     assert_eq!(machine.wake(), Some(500), "an answer ends the row");
 }
 
 #[test]
 fn a_batch_that_found_no_function_goes_back_and_nothing_is_asked_for_a_moment() {
-    let (mut machine, id) = asking(Settings { concurrency: 1, ..settings() });
-    let invocation = invoked(&step(&mut machine, 0, Input::Received(id, messages(0..2, 10))))[0].0;
-    assert_eq!(step(&mut machine, 7, Input::Finished(invocation, Finish::NotInvoked)), [Action::Release(vec![0, 1])]);
+    let (mut machine, id) = asking(Settings {
+        concurrency: 1,
+        ..settings()
+    });
+    let invocation = invoked(&step(
+        &mut machine,
+        0,
+        Input::Received(id, messages(0..2, 10)),
+    ))[0]
+        .0;
+    assert_eq!(
+        step(
+            &mut machine,
+            7,
+            Input::Finished(invocation, Finish::NotInvoked)
+        ),
+        [Action::Release(vec![0, 1])]
+    );
     assert_eq!(machine.wake(), Some(107));
 }
 
 #[test]
 fn a_drain_invokes_what_was_received_and_receives_nothing_more() {
     let window = Duration::from_secs(100);
-    let (mut machine, id) = asking(Settings { batch_size: 5, window, ..settings() });
+    let (mut machine, id) = asking(Settings {
+        batch_size: 5,
+        window,
+        ..settings()
+    });
     let out = step(&mut machine, 0, Input::Received(id, messages(0..5, 10)));
     let (invocation, next) = (invoked(&out)[0].0, receives(&out));
-    let more = receives(&step(&mut machine, 0, Input::Received(next[0], messages(5..7, 10))));
-    let [(second, batch)] = &invoked(&step(&mut machine, 0, Input::Drain))[..] else { panic!() };
+    let more = receives(&step(
+        &mut machine,
+        0,
+        Input::Received(next[0], messages(5..7, 10)),
+    ));
+    let [(second, batch)] = &invoked(&step(&mut machine, 0, Input::Drain))[..] else {
+        panic!()
+    };
     assert!(*batch == [5, 6] && !machine.is_idle());
     for id in next[1..].iter().chain(&more) {
-        assert_eq!(step(&mut machine, 9, Input::Received(*id, messages(7..8, 10))), [], "both permits are in use");
+        assert_eq!(
+            step(&mut machine, 9, Input::Received(*id, messages(7..8, 10))),
+            [],
+            "both permits are in use"
+        );
     }
-    let out = step(&mut machine, 9, Input::Finished(invocation, Finish::Answered(vec![4])));
-    assert_eq!(out[..2], [Action::Delete(vec![0, 1, 2, 3]), Action::Leave(vec![4])]);
+    let out = step(
+        &mut machine,
+        9,
+        Input::Finished(invocation, Finish::Answered(vec![4])),
+    );
+    assert_eq!(
+        out[..2],
+        [Action::Delete(vec![0, 1, 2, 3]), Action::Leave(vec![4])]
+    );
     let mut left = vec![*second];
     left.extend(invoked(&out).iter().map(|(id, _)| *id));
     while let Some(id) = left.pop() {
-        let out = step(&mut machine, 9, Input::Finished(id, Finish::Answered(Vec::new())));
+        let out = step(
+            &mut machine,
+            9,
+            Input::Finished(id, Finish::Answered(Vec::new())),
+        );
         assert!(receives(&out).is_empty(), "{out:?}");
         left.extend(invoked(&out).iter().map(|(id, _)| *id));
     }
@@ -243,7 +459,11 @@ fn a_paused_mapping_finishes_what_it_asked_for_and_asks_for_nothing_more() {
     assert_eq!(step(&mut machine, 0, tuned(true)), []);
     let out = step(&mut machine, 5, Input::Received(id, messages(0..2, 10)));
     assert_eq!((invoked(&out).len(), receives(&out).len()), (1, 0));
-    let out = step(&mut machine, 9, Input::Finished(invoked(&out)[0].0, Finish::Answered(Vec::new())));
+    let out = step(
+        &mut machine,
+        9,
+        Input::Finished(invoked(&out)[0].0, Finish::Answered(Vec::new())),
+    );
     assert_eq!(out, [Action::Delete(vec![0, 1])]);
     assert_eq!(machine.wake(), None, "nothing is due while it is paused");
     assert_eq!(receives(&step(&mut machine, 9, tuned(false))).len(), 1);

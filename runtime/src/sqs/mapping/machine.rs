@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use super::batch::{Batch, fill};
 use super::settle::settle;
-use super::{Action, Finish, Input, InvocationId, MOST_RECEIVED, Message, Millis, Overview, ReceiveId, Settings};
+use super::{
+    Action, Finish, Input, InvocationId, MOST_RECEIVED, Message, Millis, Overview, ReceiveId,
+    Settings,
+};
 use crate::tuning::SourceSettings;
 
 /// Pause between the short requests in the last second of a batching window, in which no whole second fits.
@@ -97,11 +100,24 @@ impl Machine {
     /// When the next step is due if nothing happens before. `None`: only an event can move it.
     pub fn wake(&self) -> Option<Millis> {
         let window = (!self.open.is_empty()).then(|| self.window_end());
-        let waiting = self.flying.values().filter(|flying| !flying.begun).map(|flying| &flying.batch);
-        let waiting = waiting.chain(&self.closed).chain(Some(&self.open).filter(|open| !open.is_empty()));
+        let waiting = self
+            .flying
+            .values()
+            .filter(|flying| !flying.begun)
+            .map(|flying| &flying.batch);
+        let waiting = waiting
+            .chain(&self.closed)
+            .chain(Some(&self.open).filter(|open| !open.is_empty()));
         let extend = waiting.map(|batch| self.extend_at(batch)).min();
-        let asks = !self.draining && self.receives.len() < self.wanted && self.room() > 0 && self.not_before > Millis::MIN;
-        window.into_iter().chain(extend).chain(asks.then_some(self.not_before)).min()
+        let asks = !self.draining
+            && self.receives.len() < self.wanted
+            && self.room() > 0
+            && self.not_before > Millis::MIN;
+        window
+            .into_iter()
+            .chain(extend)
+            .chain(asks.then_some(self.not_before))
+            .min()
     }
 
     /// Nothing is in flight: no request, no invocation.
@@ -117,7 +133,11 @@ impl Machine {
     /// What is where, for the status.
     pub fn overview(&self) -> Overview {
         let held = self.open.len() + self.closed.iter().map(Batch::len).sum::<usize>();
-        Overview { receives: self.receives.len(), in_flight: self.flying.values().map(|flying| flying.batch.len()).sum(), held }
+        Overview {
+            receives: self.receives.len(),
+            in_flight: self.flying.values().map(|flying| flying.batch.len()).sum(),
+            held,
+        }
     }
 
     fn tuned(&mut self, tuned: &SourceSettings) {
@@ -127,8 +147,16 @@ impl Machine {
         self.paused = tuned.paused;
     }
 
-    fn received(&mut self, now: Millis, id: ReceiveId, messages: Vec<Message>, out: &mut Vec<Action>) {
-        let Some(most) = self.receives.remove(&id) else { return };
+    fn received(
+        &mut self,
+        now: Millis,
+        id: ReceiveId,
+        messages: Vec<Message>,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(most) = self.receives.remove(&id) else {
+            return;
+        };
         self.failures = 0;
         match messages.len() {
             0 => self.wanted = 1,
@@ -137,19 +165,35 @@ impl Machine {
         }
         let ordered = messages.iter().any(|message| message.group.is_some());
         let before = self.closed.len();
-        fill(&mut self.open, messages, now, &self.settings, &mut self.closed);
+        fill(
+            &mut self.open,
+            messages,
+            now,
+            &self.settings,
+            &mut self.closed,
+        );
         if ordered && self.closed.len() > before {
             // Two batches of one group would run side by side. The queue gives the rest again, in order.
-            let rest = self.closed.drain(before + 1..).chain([std::mem::take(&mut self.open)]);
+            let rest = self
+                .closed
+                .drain(before + 1..)
+                .chain([std::mem::take(&mut self.open)]);
             rest.for_each(|batch| settle_unless_empty(&batch.messages, &Finish::NotInvoked, out));
         }
-        if !self.open.is_empty() && !self.settings.window.is_zero() && self.window_left(now) < Duration::from_secs(1) {
-            self.not_before = self.not_before.max(now.saturating_add(SHORT_POLL).min(self.window_end()));
+        if !self.open.is_empty()
+            && !self.settings.window.is_zero()
+            && self.window_left(now) < Duration::from_secs(1)
+        {
+            self.not_before = self
+                .not_before
+                .max(now.saturating_add(SHORT_POLL).min(self.window_end()));
         }
     }
 
     fn finished(&mut self, now: Millis, id: InvocationId, finish: &Finish, out: &mut Vec<Action>) {
-        let Some(flying) = self.flying.remove(&id) else { return };
+        let Some(flying) = self.flying.remove(&id) else {
+            return;
+        };
         settle_unless_empty(&flying.batch.messages, finish, out);
         if *finish == Finish::NotInvoked {
             self.refused(now);
@@ -160,7 +204,9 @@ impl Machine {
 
     /// The function runs: its messages have to stay hidden for as long as it may.
     fn begun(&mut self, now: Millis, id: InvocationId, out: &mut Vec<Action>) {
-        let Some(flying) = self.flying.get_mut(&id) else { return };
+        let Some(flying) = self.flying.get_mut(&id) else {
+            return;
+        };
         flying.begun = true;
         let waited = now - flying.batch.hidden_since;
         let left = millis(self.settings.hidden) - waited;
@@ -173,8 +219,14 @@ impl Machine {
     /// What waits for its function is hidden again well before the queue would show it.
     fn keep_hidden(&mut self, now: Millis, out: &mut Vec<Action>) {
         let pause = millis(self.settings.hidden) / EXTENSIONS;
-        let waiting = self.flying.values_mut().filter(|flying| !flying.begun).map(|flying| &mut flying.batch);
-        let waiting = waiting.chain(&mut self.closed).chain(Some(&mut self.open).filter(|open| !open.is_empty()));
+        let waiting = self
+            .flying
+            .values_mut()
+            .filter(|flying| !flying.begun)
+            .map(|flying| &mut flying.batch);
+        let waiting = waiting
+            .chain(&mut self.closed)
+            .chain(Some(&mut self.open).filter(|open| !open.is_empty()));
         for batch in waiting.filter(|batch| now >= batch.hidden_since.saturating_add(pause)) {
             batch.hidden_since = now;
             out.push(Action::Extend(batch.keys()));
@@ -188,24 +240,43 @@ impl Machine {
     }
 
     fn pause(&mut self, now: Millis, times: u32) {
-        let factor = 1_u32.checked_shl(times.saturating_sub(1).min(20)).unwrap_or(u32::MAX);
-        let pause = self.settings.backoff.saturating_mul(factor).min(self.settings.max_backoff);
+        let factor = 1_u32
+            .checked_shl(times.saturating_sub(1).min(20))
+            .unwrap_or(u32::MAX);
+        let pause = self
+            .settings
+            .backoff
+            .saturating_mul(factor)
+            .min(self.settings.max_backoff);
         self.not_before = self.not_before.max(now.saturating_add(millis(pause)));
     }
 
     /// The open batch is closed when it is full, or its window over.
     fn close(&mut self, now: Millis) {
-        if !self.open.is_empty() && (self.draining || self.open.is_full(&self.settings) || now >= self.window_end()) {
+        if !self.open.is_empty()
+            && (self.draining || self.open.is_full(&self.settings) || now >= self.window_end())
+        {
             self.closed.push_back(std::mem::take(&mut self.open));
         }
     }
 
     fn start(&mut self, out: &mut Vec<Action>) {
         while self.flying.len() < self.settings.concurrency {
-            let Some(batch) = self.closed.pop_front() else { return };
+            let Some(batch) = self.closed.pop_front() else {
+                return;
+            };
             let id = self.id();
-            out.push(Action::Invoke { id, batch: batch.keys() });
-            self.flying.insert(id, Flying { batch, begun: false });
+            out.push(Action::Invoke {
+                id,
+                batch: batch.keys(),
+            });
+            self.flying.insert(
+                id,
+                Flying {
+                    batch,
+                    begun: false,
+                },
+            );
         }
     }
 
@@ -215,10 +286,18 @@ impl Machine {
             if most == 0 {
                 return;
             }
-            let wait = if self.open.is_empty() { self.settings.poll } else { self.settings.poll.min(self.window_left(now)) };
+            let wait = if self.open.is_empty() {
+                self.settings.poll
+            } else {
+                self.settings.poll.min(self.window_left(now))
+            };
             let id = self.id();
             self.receives.insert(id, most);
-            out.push(Action::Receive { id, most, wait: Duration::from_secs(wait.as_secs()) });
+            out.push(Action::Receive {
+                id,
+                most,
+                wait: Duration::from_secs(wait.as_secs()),
+            });
         }
     }
 
@@ -235,7 +314,8 @@ impl Machine {
             return if free > self.receives.len() { size } else { 0 };
         }
         let asked: usize = self.receives.values().sum();
-        free.saturating_mul(size).saturating_sub(self.open.len() + asked)
+        free.saturating_mul(size)
+            .saturating_sub(self.open.len() + asked)
     }
 
     fn window_end(&self) -> Millis {
@@ -248,7 +328,9 @@ impl Machine {
 
     /// When a batch that waits is to be hidden again.
     fn extend_at(&self, batch: &Batch) -> Millis {
-        batch.hidden_since.saturating_add(millis(self.settings.hidden) / EXTENSIONS)
+        batch
+            .hidden_since
+            .saturating_add(millis(self.settings.hidden) / EXTENSIONS)
     }
 
     fn id(&mut self) -> u64 {

@@ -62,13 +62,21 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn limits() -> impl Strategy<Value = Settings> {
-    let batch = prop_oneof![Just((1, 0)), Just((10, 0)), Just((10, 2)), Just((25, 1)), Just((200, 5))];
-    (batch, 1..4_usize, 1..5_usize).prop_map(|((batch_size, window), concurrency, max_receives)| Settings {
-        batch_size,
-        window: Duration::from_secs(window),
-        concurrency,
-        max_receives,
-        ..settings()
+    let batch = prop_oneof![
+        Just((1, 0)),
+        Just((10, 0)),
+        Just((10, 2)),
+        Just((25, 1)),
+        Just((200, 5))
+    ];
+    (batch, 1..4_usize, 1..5_usize).prop_map(|((batch_size, window), concurrency, max_receives)| {
+        Settings {
+            batch_size,
+            window: Duration::from_secs(window),
+            concurrency,
+            max_receives,
+            ..settings()
+        }
     })
 }
 
@@ -129,32 +137,59 @@ impl World {
             self.obey(action);
         }
         assert!(
-            self.may_delete.is_empty() && self.must_leave.is_empty() && self.must_release.is_empty(),
+            self.may_delete.is_empty()
+                && self.must_leave.is_empty()
+                && self.must_release.is_empty(),
             "all are settled at once"
         );
         let flying = self.flying.values().map(Vec::len).sum::<usize>();
         let overview = self.machine.overview();
-        assert_eq!((overview.in_flight, overview.held), (flying, self.held.len()));
-        let waits =
-            self.flying.iter().filter(|(id, _)| !self.begun.contains(id)).flat_map(|(_, batch)| batch.iter().map(|(_, k)| k));
-        assert!(waits.chain(self.held.values()).all(|known| self.now < known.hidden_until), "shown while it waits");
-        assert!(self.machine.wake().is_none_or(|at| at > self.now), "what is due is done");
+        assert_eq!(
+            (overview.in_flight, overview.held),
+            (flying, self.held.len())
+        );
+        let waits = self
+            .flying
+            .iter()
+            .filter(|(id, _)| !self.begun.contains(id))
+            .flat_map(|(_, batch)| batch.iter().map(|(_, k)| k));
+        assert!(
+            waits
+                .chain(self.held.values())
+                .all(|known| self.now < known.hidden_until),
+            "shown while it waits"
+        );
+        assert!(
+            self.machine.wake().is_none_or(|at| at > self.now),
+            "what is due is done"
+        );
         if self.draining {
             return;
         }
         let free = self.flying.len() < self.limits.concurrency;
         let window = self.limits.window.as_millis() as Millis;
         assert!(
-            !free || self.held.values().all(|known| self.now < known.since + window),
+            !free
+                || self
+                    .held
+                    .values()
+                    .all(|known| self.now < known.since + window),
             "waits beyond its window beside a free permit"
         );
-        assert!(!self.receives.is_empty() || !self.flying.is_empty() || self.machine.wake().is_some(), "asleep for ever");
+        assert!(
+            !self.receives.is_empty() || !self.flying.is_empty() || self.machine.wake().is_some(),
+            "asleep for ever"
+        );
     }
 
     fn obey(&mut self, action: Action) {
         match action {
             Action::Receive { id, most, wait } => {
-                assert!(!self.draining && (1..=MOST_RECEIVED).contains(&most) && wait <= self.limits.poll);
+                assert!(
+                    !self.draining
+                        && (1..=MOST_RECEIVED).contains(&most)
+                        && wait <= self.limits.poll
+                );
                 assert!(self.receives.insert(id, most).is_none());
                 assert!(self.receives.len() <= self.limits.max_receives);
                 let free = self.limits.concurrency - self.flying.len();
@@ -162,35 +197,65 @@ impl World {
                     assert!(self.receives.len() <= free, "a permit for every request");
                 } else {
                     let asked: usize = self.receives.values().sum();
-                    assert!(asked + self.held.len() <= free * self.limits.batch_size, "permits for all that may come");
+                    assert!(
+                        asked + self.held.len() <= free * self.limits.batch_size,
+                        "permits for all that may come"
+                    );
                 }
             }
             Action::Invoke { id, batch } => {
                 assert!(self.flying.len() < self.limits.concurrency && !batch.is_empty());
-                let batch: Vec<(Key, Known)> =
-                    batch.into_iter().map(|key| (key, self.held.remove(&key).expect("held"))).collect();
-                assert!(batch.len() <= self.limits.batch_size && batch.is_sorted_by_key(|(key, _)| *key));
-                let bytes = self.limits.envelope + batch.iter().map(|(_, known)| known.size).sum::<usize>();
-                assert!(bytes <= self.limits.max_payload || batch.len() == 1, "{bytes}");
+                let batch: Vec<(Key, Known)> = batch
+                    .into_iter()
+                    .map(|key| (key, self.held.remove(&key).expect("held")))
+                    .collect();
+                assert!(
+                    batch.len() <= self.limits.batch_size
+                        && batch.is_sorted_by_key(|(key, _)| *key)
+                );
+                let bytes =
+                    self.limits.envelope + batch.iter().map(|(_, known)| known.size).sum::<usize>();
+                assert!(
+                    bytes <= self.limits.max_payload || batch.len() == 1,
+                    "{bytes}"
+                );
                 let group = |(_, known): &(Key, Known)| known.group.clone();
                 let here: BTreeSet<_> = batch.iter().filter_map(group).collect();
                 assert!(
-                    !self.flying.values().flatten().filter_map(group).any(|group| here.contains(&group)),
+                    !self
+                        .flying
+                        .values()
+                        .flatten()
+                        .filter_map(group)
+                        .any(|group| here.contains(&group)),
                     "a group twice at once"
                 );
                 self.flying.insert(id, batch);
             }
             Action::Extend(keys) => {
                 let until = self.now + self.limits.hidden.as_millis() as Millis;
-                let known = self.flying.values_mut().flatten().map(|(key, known)| (*key, known));
+                let known = self
+                    .flying
+                    .values_mut()
+                    .flatten()
+                    .map(|(key, known)| (*key, known));
                 let known = known.chain(self.held.iter_mut().map(|(key, known)| (*key, known)));
-                known.filter(|(key, _)| keys.contains(key)).for_each(|(_, known)| known.hidden_until = until);
+                known
+                    .filter(|(key, _)| keys.contains(key))
+                    .for_each(|(_, known)| known.hidden_until = until);
             }
-            Action::Delete(keys) => keys.iter().for_each(|key| assert!(self.may_delete.remove(key), "{key} deleted")),
-            Action::Leave(keys) => keys.iter().for_each(|key| assert!(self.must_leave.remove(key), "{key} left")),
+            Action::Delete(keys) => keys
+                .iter()
+                .for_each(|key| assert!(self.may_delete.remove(key), "{key} deleted")),
+            Action::Leave(keys) => keys
+                .iter()
+                .for_each(|key| assert!(self.must_leave.remove(key), "{key} left")),
             Action::Release(keys) => {
                 for key in keys {
-                    assert!(self.must_release.remove(&key) || self.held.remove(&key).is_some(), "{key} released");
+                    assert!(
+                        self.must_release.remove(&key) || self.held.remove(&key).is_some(),
+                        "{key} released"
+                    );
                 }
             }
         }
@@ -198,48 +263,93 @@ impl World {
 
     fn happen(&mut self, event: &Event) {
         match *event {
-            Event::Answer { which, messages, size } => {
-                let Some((id, most)) = self.receives.iter().nth(which).map(|(id, most)| (*id, *most)) else { return };
+            Event::Answer {
+                which,
+                messages,
+                size,
+            } => {
+                let Some((id, most)) = self
+                    .receives
+                    .iter()
+                    .nth(which)
+                    .map(|(id, most)| (*id, *most))
+                else {
+                    return;
+                };
                 self.receives.remove(&id);
                 let mut arrived = Vec::new();
                 for n in 0..messages.min(most) {
-                    let group: Option<Arc<str>> = self.fifo.then(|| format!("group {}", n % 3).into());
+                    let group: Option<Arc<str>> =
+                        self.fifo.then(|| format!("group {}", n % 3).into());
                     // a queue holds a group back while a message of it is hidden
-                    let hidden = self.flying.values().flatten().map(|(_, known)| known).chain(self.held.values());
-                    if self.fifo && hidden.into_iter().any(|known| known.group == group && known.since < self.now) {
+                    let hidden = self
+                        .flying
+                        .values()
+                        .flatten()
+                        .map(|(_, known)| known)
+                        .chain(self.held.values());
+                    if self.fifo
+                        && hidden
+                            .into_iter()
+                            .any(|known| known.group == group && known.since < self.now)
+                    {
                         continue;
                     }
                     self.next_key += 1;
                     let hidden_until = self.now + self.limits.hidden.as_millis() as Millis;
-                    self.held.insert(self.next_key, Known { size, group: group.clone(), since: self.now, hidden_until });
-                    arrived.push(Message { key: self.next_key, size, group });
+                    self.held.insert(
+                        self.next_key,
+                        Known {
+                            size,
+                            group: group.clone(),
+                            since: self.now,
+                            hidden_until,
+                        },
+                    );
+                    arrived.push(Message {
+                        key: self.next_key,
+                        size,
+                        group,
+                    });
                 }
                 self.step(Input::Received(id, arrived));
                 // so that what arrives next can be told from what is hidden
                 self.now += 1;
             }
             Event::Fail { which } => {
-                let Some(id) = self.receives.keys().nth(which).copied() else { return };
+                let Some(id) = self.receives.keys().nth(which).copied() else {
+                    return;
+                };
                 self.receives.remove(&id);
                 self.step(Input::ReceiveFailed(id));
             }
             Event::Begin { which } => {
-                let Some(id) = self.flying.keys().nth(which).copied() else { return };
+                let Some(id) = self.flying.keys().nth(which).copied() else {
+                    return;
+                };
                 self.begun.insert(id);
                 self.step(Input::Begun(id));
                 let timeout = self.limits.timeout.as_millis() as Millis;
                 // a wait of under half a second costs no request
-                assert!(self.flying[&id].iter().all(|(_, known)| known.hidden_until + 500 > self.now + timeout));
+                assert!(
+                    self.flying[&id]
+                        .iter()
+                        .all(|(_, known)| known.hidden_until + 500 > self.now + timeout)
+                );
             }
             Event::Finish { which, how } => {
-                let Some(id) = self.flying.keys().nth(which).copied() else { return };
+                let Some(id) = self.flying.keys().nth(which).copied() else {
+                    return;
+                };
                 let batch = self.flying.remove(&id).unwrap();
                 let keys = batch.iter().map(|(key, _)| *key);
                 let finish = match how {
                     How::Success => Finish::Answered(Vec::new()),
                     How::Failed => Finish::Failed,
                     How::NotInvoked => Finish::NotInvoked,
-                    How::Partial(at) => Finish::Answered(keys.clone().skip(at).step_by(3).take(2).collect()),
+                    How::Partial(at) => {
+                        Finish::Answered(keys.clone().skip(at).step_by(3).take(2).collect())
+                    }
                 };
                 match &finish {
                     Finish::Failed => self.must_leave.extend(keys),
@@ -247,7 +357,10 @@ impl World {
                     Finish::Answered(failed) => {
                         let mut stopped = BTreeSet::new();
                         for (key, known) in &batch {
-                            let behind = known.group.as_ref().is_some_and(|group| stopped.contains(group));
+                            let behind = known
+                                .group
+                                .as_ref()
+                                .is_some_and(|group| stopped.contains(group));
                             if behind || failed.contains(key) {
                                 stopped.extend(known.group.clone());
                                 self.must_leave.insert(*key);
@@ -275,10 +388,17 @@ impl World {
         self.draining = true;
         self.step(Input::Drain);
         while !self.receives.is_empty() {
-            self.happen(&Event::Answer { which: 0, messages: 3, size: 10 });
+            self.happen(&Event::Answer {
+                which: 0,
+                messages: 3,
+                size: 10,
+            });
         }
         while !self.flying.is_empty() {
-            self.happen(&Event::Finish { which: 0, how: How::Success });
+            self.happen(&Event::Finish {
+                which: 0,
+                how: How::Success,
+            });
         }
         assert!(self.machine.is_idle() && self.held.is_empty());
     }

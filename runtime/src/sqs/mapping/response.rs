@@ -28,7 +28,9 @@ pub fn failures(answer: &[u8], known: impl Fn(&str) -> bool) -> Result<Vec<Strin
     let answer: Option<Answer> = strict_json::from_slice(answer).map_err(|error| {
         format!("the partial batch response is malformed ({error}); expected {{\"batchItemFailures\":[{{\"itemIdentifier\":\"message id\"}}]}}")
     })?;
-    let items = answer.and_then(|answer| answer.batch_item_failures).unwrap_or_default();
+    let items = answer
+        .and_then(|answer| answer.batch_item_failures)
+        .unwrap_or_default();
     let ids = items.into_iter().map(|Item { item_identifier: id }| match id.as_str() {
         "" => Err("the partial batch response names an empty itemIdentifier; it must be a messageId of the batch".to_owned()),
         _ if !known(&id) => Err(format!("the partial batch response names message {id:?}, which the batch does not have")),
@@ -47,25 +49,52 @@ mod tests {
 
     #[test]
     fn nothing_null_and_empty_mean_success() {
-        for answer in ["", " ", "null", "{}", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#, r#"{"ok":true}"#] {
+        for answer in [
+            "",
+            " ",
+            "null",
+            "{}",
+            r#"{"batchItemFailures":[]}"#,
+            r#"{"batchItemFailures":null}"#,
+            r#"{"ok":true}"#,
+        ] {
             assert_eq!(read(answer), Ok(Vec::new()), "{answer}");
         }
     }
 
     #[test]
     fn identifiers_are_message_ids() {
-        let answer = r#"{"batchItemFailures":[{"itemIdentifier":"known-1"},{"itemIdentifier":"known-2"}]}"#;
-        assert_eq!(read(answer), Ok(vec!["known-1".to_owned(), "known-2".to_owned()]));
+        let answer =
+            r#"{"batchItemFailures":[{"itemIdentifier":"known-1"},{"itemIdentifier":"known-2"}]}"#;
+        assert_eq!(
+            read(answer),
+            Ok(vec!["known-1".to_owned(), "known-2".to_owned()])
+        );
     }
 
     #[test]
     fn malformed_identifiers_are_errors_that_say_what_is_wrong() {
         let cases = [
-            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, "empty itemIdentifier"),
-            (r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#, "malformed"),
-            (r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":1}}]}"#, "malformed"),
-            (r#"{"batchItemFailures":[{"itemIdentifier":"other"}]}"#, "other"),
-            (r#"{"batchItemFailures":[{"id":"known-1"}]}"#, "itemIdentifier"),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+                "empty itemIdentifier",
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
+                "malformed",
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":1}}]}"#,
+                "malformed",
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":"other"}]}"#,
+                "other",
+            ),
+            (
+                r#"{"batchItemFailures":[{"id":"known-1"}]}"#,
+                "itemIdentifier",
+            ),
             (r#""done""#, "malformed"),
             // arrays that name the fields by their position
             (r#"[[["known-1"]]]"#, "malformed"),

@@ -7,7 +7,12 @@ use super::{Action, Finish, Key, Message};
 
 /// Settles a batch. In a FIFO batch a failure keeps every later message of its group, too.
 pub(super) fn settle(batch: &[Message], finish: &Finish, out: &mut Vec<Action>) {
-    let keys = || batch.iter().map(|message| message.key).collect::<Vec<Key>>();
+    let keys = || {
+        batch
+            .iter()
+            .map(|message| message.key)
+            .collect::<Vec<Key>>()
+    };
     match finish {
         Finish::Failed => out.push(Action::Leave(keys())),
         Finish::NotInvoked => out.push(Action::Release(keys())),
@@ -16,7 +21,10 @@ pub(super) fn settle(batch: &[Message], finish: &Finish, out: &mut Vec<Action>) 
             let mut stopped: HashSet<&Arc<str>> = HashSet::new();
             let (mut done, mut kept) = (Vec::new(), Vec::new());
             for message in batch {
-                let behind = message.group.as_ref().is_some_and(|group| stopped.contains(group));
+                let behind = message
+                    .group
+                    .as_ref()
+                    .is_some_and(|group| stopped.contains(group));
                 if behind || failed.contains(&message.key) {
                     stopped.extend(&message.group);
                     kept.push(message.key);

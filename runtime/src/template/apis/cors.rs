@@ -10,7 +10,12 @@ pub(super) fn read_or_all(reader: &Reader<'_>, key: &str, problems: &mut Problem
         None => read(reader, key, problems),
         Some(Some(true)) => {
             let all = || vec!["*".to_owned()];
-            Some(Cors { origins: all(), methods: all(), headers: all(), ..Cors::default() })
+            Some(Cors {
+                origins: all(),
+                methods: all(),
+                headers: all(),
+                ..Cors::default()
+            })
         }
         Some(Some(false)) => None,
         Some(None) => {
@@ -23,7 +28,17 @@ pub(super) fn read_or_all(reader: &Reader<'_>, key: &str, problems: &mut Problem
 /// A mapping of allowed origins, methods and headers.
 pub(super) fn read(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Cors> {
     let cors = reader.child(key, problems)?;
-    cors.only(&["AllowOrigins", "AllowMethods", "AllowHeaders", "ExposeHeaders", "AllowCredentials", "MaxAge"], problems);
+    cors.only(
+        &[
+            "AllowOrigins",
+            "AllowMethods",
+            "AllowHeaders",
+            "ExposeHeaders",
+            "AllowCredentials",
+            "MaxAge",
+        ],
+        problems,
+    );
     let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let read = Cors {
         origins: owned(cors.texts("AllowOrigins", problems)),
@@ -31,12 +46,17 @@ pub(super) fn read(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> O
         headers: owned(cors.texts("AllowHeaders", problems)),
         expose: owned(cors.texts("ExposeHeaders", problems)),
         credentials: cors.flag("AllowCredentials", problems).unwrap_or(false),
-        max_age: cors.number("MaxAge", 0..=86_400, problems).map(|n| n as u32),
+        max_age: cors
+            .number("MaxAge", 0..=86_400, problems)
+            .map(|n| n as u32),
     };
     if read.credentials && read.origins.iter().any(|o| o == "*") {
         problems.error(
             cors.line("AllowCredentials"),
-            format!("{}: AllowCredentials and the origin * exclude each other. Name the origins.", reader.what),
+            format!(
+                "{}: AllowCredentials and the origin * exclude each other. Name the origins.",
+                reader.what
+            ),
         );
     }
     Some(read)

@@ -14,8 +14,16 @@ const KNOWN: [&str; 3] = ["AuthType", "Cors", "InvokeMode"];
 const LONGEST: Duration = Duration::from_mins(15);
 
 /// Reads the URL of every function that has one.
-pub(in super::super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
-    for resource in resources.iter().filter(|r| r.kind == "AWS::Serverless::Function") {
+pub(in super::super) fn read(
+    resources: &[Resource],
+    scope: &Scope<'_>,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
+    for resource in resources
+        .iter()
+        .filter(|r| r.kind == "AWS::Serverless::Function")
+    {
         if application.skipped.contains_key(&resource.id) {
             continue;
         }
@@ -50,7 +58,10 @@ fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Optio
         None | Some("BUFFERED") => false,
         Some("RESPONSE_STREAM") => true,
         Some(other) => {
-            let message = format!("{}: InvokeMode is BUFFERED or RESPONSE_STREAM, not {other}.", reader.what);
+            let message = format!(
+                "{}: InvokeMode is BUFFERED or RESPONSE_STREAM, not {other}.",
+                reader.what
+            );
             problems.error(reader.line("InvokeMode"), message);
             false
         }

@@ -13,8 +13,14 @@ use crate::model::{Api, ApiKind, Application, Route};
 /// Longest an HTTP API waits for a function.
 const LONGEST_MS: i64 = 30_000;
 
-pub(in super::super) const READ: [&str; 6] =
-    ["Auth", "CorsConfiguration", "DefaultRouteSettings", "RouteSettings", "StageName", "StageVariables"];
+pub(in super::super) const READ: [&str; 6] = [
+    "Auth",
+    "CorsConfiguration",
+    "DefaultRouteSettings",
+    "RouteSettings",
+    "StageName",
+    "StageVariables",
+];
 /// What SAM takes beside those. Definitions are not read, so they are not evaluated either.
 pub(in super::super) const ALSO: [&str; 10] = [
     "AccessLogSettings",
@@ -28,8 +34,15 @@ pub(in super::super) const ALSO: [&str; 10] = [
     "PropagateTags",
     "Tags",
 ];
-pub(in super::super) const EVENT: [&str; 7] =
-    ["ApiId", "Path", "Method", "Auth", "TimeoutInMillis", "PayloadFormatVersion", "RouteSettings"];
+pub(in super::super) const EVENT: [&str; 7] = [
+    "ApiId",
+    "Path",
+    "Method",
+    "Auth",
+    "TimeoutInMillis",
+    "PayloadFormatVersion",
+    "RouteSettings",
+];
 const OWNER: Owner = Owner {
     key: "ApiId",
     implicit: IMPLICIT_HTTP_API,
@@ -39,12 +52,24 @@ const OWNER: Owner = Owner {
 };
 
 /// Reads the APIs; their routes come with the functions' events.
-pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
-    for resource in resources.iter().filter(|r| r.kind == "AWS::Serverless::HttpApi") {
+pub(super) fn read(
+    resources: &[Resource],
+    scope: &Scope<'_>,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
+    for resource in resources
+        .iter()
+        .filter(|r| r.kind == "AWS::Serverless::HttpApi")
+    {
         let what = format!("API {}", resource.id);
         let known: Vec<&str> = READ.iter().chain(&ALSO).copied().collect();
         Reader::new(&resource.properties, what.clone()).only(&known, problems);
-        let mut api = Api { id: resource.id.clone(), stage: "$default".into(), ..Api::default() };
+        let mut api = Api {
+            id: resource.id.clone(),
+            stage: "$default".into(),
+            ..Api::default()
+        };
         if route::only_skipped(&OWNER, &resource.id, resources, application) {
             application.apis.push(api);
             continue;
@@ -61,8 +86,10 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
             }
             if let Some(stage) = reader.text("StageName", problems) {
                 if stage != "$default" && !route::is_stage(stage) {
-                    let message =
-                        format!("{}: StageName is '{stage}'. Use $default, or 1 to 128 letters, digits, _ and -.", reader.what);
+                    let message = format!(
+                        "{}: StageName is '{stage}'. Use $default, or 1 to 128 letters, digits, _ and -.",
+                        reader.what
+                    );
                     problems.error(reader.line("StageName"), message);
                 }
                 stage.clone_into(&mut api.stage);
@@ -79,22 +106,46 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
 }
 
 /// Adds one event's route to its API.
-pub(in super::super) fn read_event(event: &Event<'_>, scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
+pub(in super::super) fn read_event(
+    event: &Event<'_>,
+    scope: &Scope<'_>,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
     let what = format!("route {}", event.id);
     let before = problems.mark();
     Reader::new(event.properties, what.clone()).only(&EVENT, problems);
-    let wanted = ["Path", "Method", "Auth", "TimeoutInMillis", "PayloadFormatVersion", "RouteSettings"];
-    let Some(properties) = resolved(event.properties, &wanted, scope, problems) else { return };
+    let wanted = [
+        "Path",
+        "Method",
+        "Auth",
+        "TimeoutInMillis",
+        "PayloadFormatVersion",
+        "RouteSettings",
+    ];
+    let Some(properties) = resolved(event.properties, &wanted, scope, problems) else {
+        return;
+    };
     let reader = Reader::new(&properties, what);
-    if reader.text("PayloadFormatVersion", problems).is_some_and(|v| v != "2.0") {
+    if reader
+        .text("PayloadFormatVersion", problems)
+        .is_some_and(|v| v != "2.0")
+    {
         problems.error(
             reader.line("PayloadFormatVersion"),
-            format!("{}: only payload format 2.0 is sent from here. Write \"2.0\" or leave it out.", reader.what),
+            format!(
+                "{}: only payload format 2.0 is sent from here. Write \"2.0\" or leave it out.",
+                reader.what
+            ),
         );
     }
     let (method, path) = method_and_path(&reader, event.line, problems);
-    let timeout = reader.number("TimeoutInMillis", 50..=LONGEST_MS, problems).unwrap_or(LONGEST_MS);
-    let Some(api) = route::owner(event, &OWNER, scope, application, problems) else { return };
+    let timeout = reader
+        .number("TimeoutInMillis", 50..=LONGEST_MS, problems)
+        .unwrap_or(LONGEST_MS);
+    let Some(api) = route::owner(event, &OWNER, scope, application, problems) else {
+        return;
+    };
     let (authorizer, scopes) = jwt::of_route(&reader, api, problems);
     let route = Route {
         method,
@@ -128,7 +179,10 @@ fn method_and_path(reader: &Reader<'_>, line: usize, problems: &mut Problems) ->
     };
     route::check_path(path, reader, problems);
     if reader.get("Method").is_none() {
-        let message = format!("{} has a Path but no Method. Write for example `Method: get`, or `any`.", reader.what);
+        let message = format!(
+            "{} has a Path but no Method. Write for example `Method: get`, or `any`.",
+            reader.what
+        );
         problems.error(line, message);
     }
     (method.unwrap_or_else(|| "ANY".into()), path.to_owned())

@@ -27,7 +27,12 @@ use crate::document::Problems;
 use crate::model::Application;
 
 /// Reads the APIs; routes of most come with the functions' events.
-pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
+pub(super) fn read(
+    resources: &[Resource],
+    scope: &Scope<'_>,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
     http_api::read(resources, scope, application, problems);
     rest_api::read(resources, scope, application, problems);
     quick_create::read(resources, scope, application, problems);

@@ -9,11 +9,25 @@ use super::{cors, route};
 use crate::document::{Problems, Reader};
 use crate::model::{Api, Application, Route};
 
-const READ: [&str; 5] = ["Target", "RouteKey", "ProtocolType", "CorsConfiguration", "CredentialsArn"];
+const READ: [&str; 5] = [
+    "Target",
+    "RouteKey",
+    "ProtocolType",
+    "CorsConfiguration",
+    "CredentialsArn",
+];
 
 /// Reads every such API. One without a Target has its routes and integrations in other resources, which are not read.
-pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut Application, problems: &mut Problems) {
-    for resource in resources.iter().filter(|r| r.kind == "AWS::ApiGatewayV2::Api") {
+pub(super) fn read(
+    resources: &[Resource],
+    scope: &Scope<'_>,
+    application: &mut Application,
+    problems: &mut Problems,
+) {
+    for resource in resources
+        .iter()
+        .filter(|r| r.kind == "AWS::ApiGatewayV2::Api")
+    {
         if resource.properties.get("Target").is_none() {
             let message = format!(
                 "{} (AWS::ApiGatewayV2::Api) is left out: its routes are resources of their own, which are not read. Write \
@@ -23,9 +37,13 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
             problems.warn(resource.line, message);
             continue;
         }
-        let Some(properties) = resource.resolved(&READ, scope, problems) else { continue };
+        let Some(properties) = resource.resolved(&READ, scope, problems) else {
+            continue;
+        };
         let reader = Reader::new(&properties, format!("API {}", resource.id));
-        let Some(target) = reader.text("Target", problems) else { continue };
+        let Some(target) = reader.text("Target", problems) else {
+            continue;
+        };
         let Some(function) = functions::by_name(target, resources, scope) else {
             let message = format!(
                 "{}: the Target {target} is no function of this template; the API is left out. `!GetAtt Function.Arn` names one.",
@@ -34,13 +52,20 @@ pub(super) fn read(resources: &[Resource], scope: &Scope<'_>, application: &mut 
             problems.warn(reader.line("Target"), message);
             continue;
         };
-        let mut api = Api { id: resource.id.clone(), stage: "$default".into(), ..Api::default() };
+        let mut api = Api {
+            id: resource.id.clone(),
+            stage: "$default".into(),
+            ..Api::default()
+        };
         api.cors = cors::read(&reader, "CorsConfiguration", problems);
         let key = reader.text("RouteKey", problems).unwrap_or("$default");
         let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
         let before = problems.mark();
         if let Err(wrong) = route::sound_path(path) {
-            problems.error(reader.line("RouteKey"), format!("{}: the path {path} {wrong}", reader.what));
+            problems.error(
+                reader.line("RouteKey"),
+                format!("{}: the path {path} {wrong}", reader.what),
+            );
         }
         if problems.mark() == before {
             api.routes.push(Route {

@@ -7,11 +7,17 @@ use super::super::scope::Scope;
 use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 use crate::model::{Api, ApiKind, Application, Route};
 
-const METHODS: [&str; 8] = ["ANY", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+const METHODS: [&str; 8] = [
+    "ANY", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS",
+];
 
 /// Adds a route, unless the API has one that could not be told from it.
 pub(super) fn add(route: Route, api: &mut Api, what: &str, line: usize, problems: &mut Problems) {
-    if let Some(twin) = api.routes.iter().find(|r| r.method == route.method && shape(&r.path) == shape(&route.path)) {
+    if let Some(twin) = api
+        .routes
+        .iter()
+        .find(|r| r.method == route.method && shape(&r.path) == shape(&route.path))
+    {
         problems.error(
             line,
             format!(
@@ -41,20 +47,33 @@ pub(super) fn method(reader: &Reader<'_>, problems: &mut Problems) -> Option<Str
         method => method,
     };
     if !METHODS.contains(&method.as_str()) {
-        problems.error(reader.line("Method"), format!("{}: Method is one of {}, not {method}.", reader.what, METHODS.join(", ")));
+        problems.error(
+            reader.line("Method"),
+            format!(
+                "{}: Method is one of {}, not {method}.",
+                reader.what,
+                METHODS.join(", ")
+            ),
+        );
     }
     Some(method)
 }
 
 /// Bounds of the service, for a stage that has a name.
 pub(super) fn is_stage(name: &str) -> bool {
-    (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+    (1..=128).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 /// Complains of a path that no API takes.
 pub(super) fn check_path(path: &str, reader: &Reader<'_>, problems: &mut Problems) {
     if let Err(wrong) = sound_path(path) {
-        problems.error(reader.line("Path"), format!("{}: the path {path} {wrong}", reader.what));
+        problems.error(
+            reader.line("Path"),
+            format!("{}: the path {path} {wrong}", reader.what),
+        );
     }
 }
 
@@ -62,7 +81,9 @@ pub(super) fn sound_path(path: &str) -> Result<(), &'static str> {
     if path == "$default" {
         return Ok(());
     }
-    let Some(inner) = path.strip_prefix('/') else { return Err("must begin with /.") };
+    let Some(inner) = path.strip_prefix('/') else {
+        return Err("must begin with /.");
+    };
     let segments: Vec<&str> = inner.split('/').collect();
     let mut names = Vec::new();
     for (at, segment) in segments.iter().enumerate() {
@@ -103,14 +124,31 @@ pub(super) struct Owner {
 
 /// Whether only functions that this host cannot run have routes of this API: its settings guard nothing then, and what this host
 /// lacks for them does not matter.
-pub(super) fn only_skipped(owner: &Owner, api: &str, resources: &[Resource], application: &Application) -> bool {
+pub(super) fn only_skipped(
+    owner: &Owner,
+    api: &str,
+    resources: &[Resource],
+    application: &Application,
+) -> bool {
     let mut by_skipped = false;
-    for resource in resources.iter().filter(|resource| resource.kind == "AWS::Serverless::Function") {
-        let events = resource.properties.get("Events").map_or(&[][..], Node::entries);
-        let of_kind = events.iter().filter(|event| event.value.get("Type").and_then(Node::text) == Some(owner.event));
+    for resource in resources
+        .iter()
+        .filter(|resource| resource.kind == "AWS::Serverless::Function")
+    {
+        let events = resource
+            .properties
+            .get("Events")
+            .map_or(&[][..], Node::entries);
+        let of_kind = events
+            .iter()
+            .filter(|event| event.value.get("Type").and_then(Node::text) == Some(owner.event));
         let names = |event: &Entry| {
-            let named = event.value.get("Properties").and_then(|properties| properties.get(owner.key));
-            let reference = named.and_then(|node| call(node).map_or(node.text(), |entry| entry.value.text()));
+            let named = event
+                .value
+                .get("Properties")
+                .and_then(|properties| properties.get(owner.key));
+            let reference =
+                named.and_then(|node| call(node).map_or(node.text(), |entry| entry.value.text()));
             named.map_or(owner.implicit == api, |_| reference == Some(api))
         };
         if of_kind.into_iter().any(names) {
@@ -135,15 +173,36 @@ pub(super) fn owner<'a>(
     let id = match event.properties.get(key) {
         None => wanted.implicit,
         Some(node) => match (call(node), &node.kind) {
-            (Some(Entry { key, value: Node { kind: Kind::Scalar(text), .. }, .. }), _) if key == "Ref" => text,
+            (
+                Some(Entry {
+                    key,
+                    value:
+                        Node {
+                            kind: Kind::Scalar(text),
+                            ..
+                        },
+                    ..
+                }),
+                _,
+            ) if key == "Ref" => text,
             (None, Kind::Scalar(text)) => text,
             _ => {
-                problems.error(node.line, format!("route {}: {key} must name an API of this template: `!Ref Api`.", event.id));
+                problems.error(
+                    node.line,
+                    format!(
+                        "route {}: {key} must name an API of this template: `!Ref Api`.",
+                        event.id
+                    ),
+                );
                 return None;
             }
         },
     };
-    if let Some(at) = application.apis.iter().position(|api| api.id == id && (wanted.is_kind)(&api.kind)) {
+    if let Some(at) = application
+        .apis
+        .iter()
+        .position(|api| api.id == id && (wanted.is_kind)(&api.kind))
+    {
         return application.apis.get_mut(at);
     }
     if let Some(kind) = scope.kind_of(id).filter(|kind| *kind != wanted.resource) {
@@ -154,16 +213,34 @@ pub(super) fn owner<'a>(
         problems.warn(event.line, message);
         return None;
     }
-    let known = application.apis.iter().filter(|api| (wanted.is_kind)(&api.kind)).map(|api| api.id.as_str());
-    let hint = nearest(id, known).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
-    problems.error(event.line, format!("route {}: there is no {} {id}.{hint}", event.id, wanted.resource));
+    let known = application
+        .apis
+        .iter()
+        .filter(|api| (wanted.is_kind)(&api.kind))
+        .map(|api| api.id.as_str());
+    let hint = nearest(id, known)
+        .map(|near| format!(" Did you mean {near}?"))
+        .unwrap_or_default();
+    problems.error(
+        event.line,
+        format!(
+            "route {}: there is no {} {id}.{hint}",
+            event.id, wanted.resource
+        ),
+    );
     None
 }
 
 /// Texts by name, as stage variables are written.
-pub(super) fn variables(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> std::collections::BTreeMap<String, String> {
+pub(super) fn variables(
+    reader: &Reader<'_>,
+    key: &str,
+    problems: &mut Problems,
+) -> std::collections::BTreeMap<String, String> {
     let section = reader.child(key, problems);
-    let entries = section.as_ref().map_or(&[][..], |section| section.node.entries());
+    let entries = section
+        .as_ref()
+        .map_or(&[][..], |section| section.node.entries());
     let mut read = std::collections::BTreeMap::new();
     for entry in entries {
         match entry.value.text() {

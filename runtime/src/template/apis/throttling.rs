@@ -6,14 +6,22 @@ use crate::document::{Node, Problems, Reader};
 use crate::model::{Api, Application, Throttle};
 
 /// Limits of an account whose quotas were not raised: what counts where only one of the two is written.
-const ACCOUNT: Throttle = Throttle { rate_milli: 10_000_000, burst: 5_000 };
+const ACCOUNT: Throttle = Throttle {
+    rate_milli: 10_000_000,
+    burst: 5_000,
+};
 
 /// Most requests that may be written, a second or at once.
 const MOST: u32 = 1_000_000;
 
 /// What stands beside the limits of an HTTP API: metrics and logs of the service.
-const ROUTE: [&str; 5] =
-    ["DataTraceEnabled", "DetailedMetricsEnabled", "LoggingLevel", "ThrottlingBurstLimit", "ThrottlingRateLimit"];
+const ROUTE: [&str; 5] = [
+    "DataTraceEnabled",
+    "DetailedMetricsEnabled",
+    "LoggingLevel",
+    "ThrottlingBurstLimit",
+    "ThrottlingRateLimit",
+];
 
 /// What a method of a REST API may have.
 const METHOD: [&str; 10] = [
@@ -34,7 +42,9 @@ pub(super) fn http_api(reader: &Reader<'_>, api: &mut Api, problems: &mut Proble
     if let Some(default) = reader.child("DefaultRouteSettings", problems) {
         api.throttling.default = route(&default, problems);
     }
-    let Some(routes) = reader.child("RouteSettings", problems) else { return };
+    let Some(routes) = reader.child("RouteSettings", problems) else {
+        return;
+    };
     for entry in routes.node.entries() {
         if let Some(settings) = routes.child(&entry.key, problems)
             && let Some(limit) = route(&settings, problems)
@@ -55,7 +65,10 @@ pub(super) fn rest_api(reader: &Reader<'_>, api: &mut Api, problems: &mut Proble
     for settings in reader.mappings("MethodSettings", "MethodSettings", problems) {
         settings.only(&METHOD, problems);
         if settings.flag("CachingEnabled", problems) == Some(true) {
-            let message = format!("{}: answers are not cached here; the function receives every request.", settings.what);
+            let message = format!(
+                "{}: answers are not cached here; the function receives every request.",
+                settings.what
+            );
             problems.warn(settings.line("CachingEnabled"), message);
         }
         let method = settings.text("HttpMethod", problems);
@@ -73,16 +86,27 @@ pub(super) fn rest_api(reader: &Reader<'_>, api: &mut Api, problems: &mut Proble
 
 /// `GET /orders/{id}`, or `* /orders/{id}`, of `/~1orders~1{id}`; nothing for all methods of all paths.
 fn key(method: Option<&str>, path: Option<&str>) -> Option<String> {
-    let (method, path) = (method.unwrap_or("*").to_ascii_uppercase(), path.unwrap_or("/*").replace("~1", "/"));
-    let path = if path.starts_with("//") { &path[1..] } else { &path };
+    let (method, path) = (
+        method.unwrap_or("*").to_ascii_uppercase(),
+        path.unwrap_or("/*").replace("~1", "/"),
+    );
+    let path = if path.starts_with("//") {
+        &path[1..]
+    } else {
+        &path
+    };
     (method != "*" || !matches!(path, "/*" | "*")).then(|| format!("{method} {path}"))
 }
 
 fn limit(settings: &Reader<'_>, problems: &mut Problems) -> Option<Throttle> {
-    let burst = settings.number("ThrottlingBurstLimit", 0..=i64::from(MOST), problems).and_then(|n| u32::try_from(n).ok());
+    let burst = settings
+        .number("ThrottlingBurstLimit", 0..=i64::from(MOST), problems)
+        .and_then(|n| u32::try_from(n).ok());
     let rate = rate(settings, problems);
-    (burst.is_some() || rate.is_some())
-        .then(|| Throttle { rate_milli: rate.unwrap_or(ACCOUNT.rate_milli), burst: burst.unwrap_or(ACCOUNT.burst) })
+    (burst.is_some() || rate.is_some()).then(|| Throttle {
+        rate_milli: rate.unwrap_or(ACCOUNT.rate_milli),
+        burst: burst.unwrap_or(ACCOUNT.burst),
+    })
 }
 
 /// Requests a second, in thousandths.
@@ -91,27 +115,58 @@ fn rate(settings: &Reader<'_>, problems: &mut Problems) -> Option<u64> {
     let number = node.text().and_then(|text| text.trim().parse::<f64>().ok());
     let number = number.filter(|number| (0.0..=f64::from(MOST)).contains(number));
     if number.is_none() {
-        settings.wrong(node, "ThrottlingRateLimit", &format!("a number from 0 to {MOST}"), problems);
+        settings.wrong(
+            node,
+            "ThrottlingRateLimit",
+            &format!("a number from 0 to {MOST}"),
+            problems,
+        );
     }
     number.map(|number| (number * 1_000.0).round() as u64)
 }
 
 /// Warns of limits for routes that an API does not have. After the routes were read.
-pub(in super::super) fn check(resources: &[Resource], application: &Application, problems: &mut Problems) {
+pub(in super::super) fn check(
+    resources: &[Resource],
+    application: &Application,
+    problems: &mut Problems,
+) {
     for resource in resources {
-        let Some(api) = application.apis.iter().find(|api| api.id == resource.id) else { continue };
+        let Some(api) = application.apis.iter().find(|api| api.id == resource.id) else {
+            continue;
+        };
         let mut written: Vec<(usize, String)> = Vec::new();
-        let routes = resource.properties.get("RouteSettings").map(Node::entries).unwrap_or_default();
+        let routes = resource
+            .properties
+            .get("RouteSettings")
+            .map(Node::entries)
+            .unwrap_or_default();
         written.extend(routes.iter().map(|entry| (entry.line, entry.key.clone())));
-        let methods = resource.properties.get("MethodSettings").map(Node::items).unwrap_or_default();
+        let methods = resource
+            .properties
+            .get("MethodSettings")
+            .map(Node::items)
+            .unwrap_or_default();
         let text = |item: &Node, name: &str| item.get(name).and_then(Node::text).map(str::to_owned);
         written.extend(methods.iter().filter_map(|item| {
-            Some((item.line, key(text(item, "HttpMethod").as_deref(), text(item, "ResourcePath").as_deref())?))
+            Some((
+                item.line,
+                key(
+                    text(item, "HttpMethod").as_deref(),
+                    text(item, "ResourcePath").as_deref(),
+                )?,
+            ))
         }));
         for (line, key) in written {
-            let fits = api.routes.iter().any(|route| route.key() == key || format!("* {}", route.path) == key);
+            let fits = api
+                .routes
+                .iter()
+                .any(|route| route.key() == key || format!("* {}", route.path) == key);
             if api.throttling.routes.contains_key(&key) && !fits {
-                let message = format!("API {}: there is no route {key}, so its limits have no effect.", api.id);
+                let message = format!(
+                    "API {}: there is no route {key}, so its limits have no effect.",
+                    api.id
+                );
                 problems.warn(line, message);
             }
         }
@@ -126,8 +181,14 @@ mod tests {
     fn a_method_of_a_path_is_the_key_of_its_route() {
         assert_eq!(key(Some("*"), Some("/*")), None);
         assert_eq!(key(None, None), None);
-        assert_eq!(key(Some("get"), Some("/~1orders~1{id}")).as_deref(), Some("GET /orders/{id}"));
-        assert_eq!(key(Some("*"), Some("/orders")).as_deref(), Some("* /orders"));
+        assert_eq!(
+            key(Some("get"), Some("/~1orders~1{id}")).as_deref(),
+            Some("GET /orders/{id}")
+        );
+        assert_eq!(
+            key(Some("*"), Some("/orders")).as_deref(),
+            Some("* /orders")
+        );
         assert_eq!(key(Some("POST"), Some("/")).as_deref(), Some("POST /"));
         assert_eq!(key(Some("POST"), Some("/~1")).as_deref(), Some("POST /"));
     }

@@ -22,21 +22,44 @@ pub(super) fn read(
         );
         return None;
     }
-    let uri = reader.required("CodeUri", "Name the folder of the code, relative to the template.", problems)?;
+    let uri = reader.required(
+        "CodeUri",
+        "Name the folder of the code, relative to the template.",
+        problems,
+    )?;
     let line = reader.line("CodeUri");
     if uri.starts_with("s3://") {
-        problems
-            .error(line, format!("{}: CodeUri {uri} is in S3, which is not asked from here. Name a local folder.", reader.what));
+        problems.error(
+            line,
+            format!(
+                "{}: CodeUri {uri} is in S3, which is not asked from here. Name a local folder.",
+                reader.what
+            ),
+        );
         return None;
     }
     let dir = folder.join(uri);
-    let wanted = ["BuildMethod", "BuildProperties", "ContextDir", "WorkingDirectory"];
+    let wanted = [
+        "BuildMethod",
+        "BuildProperties",
+        "ContextDir",
+        "WorkingDirectory",
+    ];
     let metadata = resolved(&resource.metadata, &wanted, scope, problems)?;
     let metadata = Reader::new(&metadata, format!("Metadata of {}", resource.id));
-    let at = |key: &str, problems: &mut Problems| metadata.text(key, problems).map(|path| normal(&folder.join(path)));
+    let at = |key: &str, problems: &mut Problems| {
+        metadata
+            .text(key, problems)
+            .map(|path| normal(&folder.join(path)))
+    };
     let tool = |tool: Tool, source: PathBuf, working: PathBuf| {
         let artifacts = normal(&folder.join(".aws-sam/build").join(&resource.id));
-        Some(Code::Tool(ToolBuild { tool, source, working, artifacts }))
+        Some(Code::Tool(ToolBuild {
+            tool,
+            source,
+            working,
+            artifacts,
+        }))
     };
     match metadata.text("BuildMethod", problems) {
         Some("rust-cargolambda") => cargo(&dir, uri, line, &metadata, reader, problems),
@@ -58,7 +81,11 @@ pub(super) fn read(
         // Anything else is built by SAM; its result stands in its own folder.
         Some(_) => {
             let built = folder.join(".aws-sam/build").join(&resource.id);
-            Some(Code::Prebuilt(normal(if built.is_dir() { &built } else { &dir })))
+            Some(Code::Prebuilt(normal(if built.is_dir() {
+                &built
+            } else {
+                &dir
+            })))
         }
         None => Some(Code::Prebuilt(normal(&dir))),
     }
@@ -77,7 +104,9 @@ fn cargo(
         problems.error(line, format!("{}: there is no Cargo.toml in {uri}. CodeUri of a rust-cargolambda function is the folder of its cargo package, relative to the template.", function.what));
         return None;
     };
-    let written = metadata.child("BuildProperties", problems).and_then(|p| p.text("Binary", problems).map(str::to_owned));
+    let written = metadata
+        .child("BuildProperties", problems)
+        .and_then(|p| p.text("Binary", problems).map(str::to_owned));
     let mut ignored = Problems::new("Cargo.toml");
     let manifest = parse_toml(&text, &mut ignored);
     let binary = written.or_else(|| binary_of_package(&manifest));
@@ -91,7 +120,10 @@ fn cargo(
         );
         return None;
     }
-    Some(Code::Cargo { dir: normal(dir), binary })
+    Some(Code::Cargo {
+        dir: normal(dir),
+        binary,
+    })
 }
 
 /// The binary that a package makes when nothing is said: its only `[[bin]]`, else `default-run`, else one of the package's own
@@ -102,7 +134,10 @@ fn binary_of_package(manifest: &Node) -> Option<String> {
         Some([only]) => only.get("name"),
         _ => None,
     };
-    only.or_else(|| package.get("default-run")).or_else(|| package.get("name"))?.text().map(str::to_owned)
+    only.or_else(|| package.get("default-run"))
+        .or_else(|| package.get("name"))?
+        .text()
+        .map(str::to_owned)
 }
 
 /// Without `.` and `..`, so that messages and comparisons are plain.

@@ -7,22 +7,52 @@ use crate::document::{Node, Problems};
 use crate::model::{Application, Skipped};
 
 /// Beginnings of Lambda's language runtimes; a version follows ("Lambda runtimes").
-const LANGUAGES: [&str; 7] = ["nodejs", "python", "java", "dotnetcore", "dotnet", "ruby", "go"];
+const LANGUAGES: [&str; 7] = [
+    "nodejs",
+    "python",
+    "java",
+    "dotnetcore",
+    "dotnet",
+    "ruby",
+    "go",
+];
 
 /// What such a function is called in `Runtime`'s place.
 const IMAGE: &str = "image";
 
 /// The function as it is listed; `None`: this host runs it, or its own reader reports what is wrong.
-pub(super) fn read(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Option<Skipped> {
-    let properties = resolved(&resource.properties, &["PackageType", "Runtime"], scope, &mut Problems::new(""))?;
+pub(super) fn read(
+    resource: &Resource,
+    scope: &Scope<'_>,
+    problems: &mut Problems,
+) -> Option<Skipped> {
+    let properties = resolved(
+        &resource.properties,
+        &["PackageType", "Runtime"],
+        scope,
+        &mut Problems::new(""),
+    )?;
     let text = |key: &str| properties.get(key).and_then(Node::text);
-    let (key, runtime, reason) = if resource.has("ImageUri", scope) || text("PackageType") == Some("Image") {
-        let key = if resource.has("ImageUri", scope) { "ImageUri" } else { "PackageType" };
-        (key, IMAGE, "it is a container image, and this host runs no containers".to_owned())
-    } else {
-        let runtime = text("Runtime").filter(|runtime| is_language(runtime))?;
-        ("Runtime", runtime, format!("runtime {runtime} needs a language runtime that this host does not have"))
-    };
+    let (key, runtime, reason) =
+        if resource.has("ImageUri", scope) || text("PackageType") == Some("Image") {
+            let key = if resource.has("ImageUri", scope) {
+                "ImageUri"
+            } else {
+                "PackageType"
+            };
+            (
+                key,
+                IMAGE,
+                "it is a container image, and this host runs no containers".to_owned(),
+            )
+        } else {
+            let runtime = text("Runtime").filter(|runtime| is_language(runtime))?;
+            (
+                "Runtime",
+                runtime,
+                format!("runtime {runtime} needs a language runtime that this host does not have"),
+            )
+        };
     problems.warn(
         resource.line_of(key),
         format!(
@@ -31,24 +61,41 @@ pub(super) fn read(resource: &Resource, scope: &Scope<'_>, problems: &mut Proble
             resource.id
         ),
     );
-    Some(Skipped { name: scope.name_of(&resource.id), runtime: runtime.to_owned(), reason })
+    Some(Skipped {
+        name: scope.name_of(&resource.id),
+        runtime: runtime.to_owned(),
+        reason,
+    })
 }
 
 fn is_language(runtime: &str) -> bool {
-    let version = LANGUAGES.iter().find_map(|language| runtime.strip_prefix(language));
-    version.is_some_and(|version| version.is_empty() || version.starts_with(|c: char| c.is_ascii_digit()))
+    let version = LANGUAGES
+        .iter()
+        .find_map(|language| runtime.strip_prefix(language));
+    version.is_some_and(|version| {
+        version.is_empty() || version.starts_with(|c: char| c.is_ascii_digit())
+    })
 }
 
 /// Complains of a template of which nothing would run.
 pub(super) fn check(resources: &[Resource], application: &Application, problems: &mut Problems) {
     let mut functions = resources.iter().filter(|resource| resource.kind == KIND);
-    let Some(first) = functions.clone().next() else { return };
+    let Some(first) = functions.clone().next() else {
+        return;
+    };
     if !functions.all(|resource| application.skipped.contains_key(&resource.id)) {
         return;
     }
-    let all: Vec<String> = application.skipped.iter().map(|(id, skipped)| format!("{id} ({})", skipped.runtime)).collect();
+    let all: Vec<String> = application
+        .skipped
+        .iter()
+        .map(|(id, skipped)| format!("{id} ({})", skipped.runtime))
+        .collect();
     let keys = ["Runtime", "ImageUri", "PackageType"];
-    let line = keys.iter().find(|key| first.properties.get(key).is_some()).map_or(first.line, |key| first.line_of(key));
+    let line = keys
+        .iter()
+        .find(|key| first.properties.get(key).is_some())
+        .map_or(first.line, |key| first.line_of(key));
     problems.error(
         line,
         format!(
@@ -65,10 +112,27 @@ mod tests {
 
     #[test]
     fn language_runtimes_differ_from_misspelt_ones() {
-        for language in ["python3.13", "nodejs22.x", "java21", "dotnet8", "dotnetcore3.1", "ruby3.4", "go1.x", "nodejs"] {
+        for language in [
+            "python3.13",
+            "nodejs22.x",
+            "java21",
+            "dotnet8",
+            "dotnetcore3.1",
+            "ruby3.4",
+            "go1.x",
+            "nodejs",
+        ] {
             assert!(is_language(language), "{language}");
         }
-        for other in ["provided.al2023", "provided.al2", "provded.al2023", "rust1.x", "", "pythonic", "javascript"] {
+        for other in [
+            "provided.al2023",
+            "provided.al2",
+            "provded.al2023",
+            "rust1.x",
+            "",
+            "pythonic",
+            "javascript",
+        ] {
             assert!(!is_language(other), "{other}");
         }
     }

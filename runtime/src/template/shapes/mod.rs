@@ -71,13 +71,24 @@ impl Check<'_, '_> {
         let id = &resource.key;
         let node = &resource.value;
         self.attributes(id, node);
-        let condition = node.get("Condition").and_then(Node::text).and_then(|name| self.scope.conditions.get(name));
+        let condition = node
+            .get("Condition")
+            .and_then(Node::text)
+            .and_then(|name| self.scope.conditions.get(name));
         if condition == Some(&false) {
             return;
         }
-        let kind = node.get("Type").and_then(Node::text).filter(|kind| READ.contains(kind));
-        let properties = node.entries().iter().find(|entry| entry.key == "Properties");
-        let Some((kind, properties)) = kind.zip(properties) else { return };
+        let kind = node
+            .get("Type")
+            .and_then(Node::text)
+            .filter(|kind| READ.contains(kind));
+        let properties = node
+            .entries()
+            .iter()
+            .find(|entry| entry.key == "Properties");
+        let Some((kind, properties)) = kind.zip(properties) else {
+            return;
+        };
         let what = match kind {
             "AWS::Serverless::Function" => format!("function {id}"),
             "AWS::SQS::Queue" => format!("queue {id}"),
@@ -90,7 +101,14 @@ impl Check<'_, '_> {
         if kind != "AWS::Serverless::Function" {
             return;
         }
-        let Some(events) = properties.value.entries().iter().find(|entry| entry.key == "Events") else { return };
+        let Some(events) = properties
+            .value
+            .entries()
+            .iter()
+            .find(|entry| entry.key == "Events")
+        else {
+            return;
+        };
         self.no_call(&what, events);
         for event in self.settled(&events.value).map_or(&[][..], Node::entries) {
             self.event(id, event);
@@ -99,18 +117,33 @@ impl Check<'_, '_> {
 
     /// SAM reads these mappings before any function is evaluated; a function in place of one would be a key of it.
     fn no_call(&mut self, what: &str, entry: &Entry) {
-        let Some(call) = call(&entry.value) else { return };
-        let message =
-            format!("{what}: {} must be a mapping, and SAM evaluates no {} here. Write it inside.", entry.key, call.key);
+        let Some(call) = call(&entry.value) else {
+            return;
+        };
+        let message = format!(
+            "{what}: {} must be a mapping, and SAM evaluates no {} here. Write it inside.",
+            entry.key, call.key
+        );
         self.wrong(&entry.value, &entry.key, message);
     }
 
     /// `CloudFormation` refuses an attribute that it does not know; without this a misspelt `Properties` would be none.
     fn attributes(&mut self, id: &str, resource: &Node) {
-        let Some(resource) = self.settled(resource) else { return };
-        for entry in resource.entries().iter().filter(|entry| table::at(&format!("Resources/*/{}", entry.key)).is_none()) {
-            let hint = nearest(&entry.key, table::below("Resources/*")).map(|near| format!(" Did you mean {near}?"));
-            let message = format!("resource {id} does not know {}.{}", entry.key, hint.unwrap_or_default());
+        let Some(resource) = self.settled(resource) else {
+            return;
+        };
+        for entry in resource
+            .entries()
+            .iter()
+            .filter(|entry| table::at(&format!("Resources/*/{}", entry.key)).is_none())
+        {
+            let hint = nearest(&entry.key, table::below("Resources/*"))
+                .map(|near| format!(" Did you mean {near}?"));
+            let message = format!(
+                "resource {id} does not know {}.{}",
+                entry.key,
+                hint.unwrap_or_default()
+            );
             self.problems.error(entry.line, message);
         }
     }
@@ -118,22 +151,49 @@ impl Check<'_, '_> {
     /// SAM ignores a key of an event that it does not know.
     fn keys_of_event(&mut self, what: &str, event: &Node) {
         const KNOWN: [&str; 2] = ["Type", "Properties"];
-        for entry in event.entries().iter().filter(|entry| !KNOWN.contains(&entry.key.as_str())) {
-            let hint = nearest(&entry.key, KNOWN).map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
-            self.problems.warn(entry.line, format!("{what} does not know {}, and SAM ignores it.{hint}", entry.key));
+        for entry in event
+            .entries()
+            .iter()
+            .filter(|entry| !KNOWN.contains(&entry.key.as_str()))
+        {
+            let hint = nearest(&entry.key, KNOWN)
+                .map(|near| format!(" Did you mean {near}?"))
+                .unwrap_or_default();
+            self.problems.warn(
+                entry.line,
+                format!(
+                    "{what} does not know {}, and SAM ignores it.{hint}",
+                    entry.key
+                ),
+            );
         }
     }
 
     fn event(&mut self, function: &str, event: &Entry) {
-        let Some(node) = self.settled(&event.value) else { return };
+        let Some(node) = self.settled(&event.value) else {
+            return;
+        };
         let what = format!("event {function}.{}", event.key);
         if !matches!(node.kind, Kind::Map(_)) {
-            self.wrong(node, &event.key, format!("{what} must be a mapping with Type and Properties, not {}.", node.describe()));
+            self.wrong(
+                node,
+                &event.key,
+                format!(
+                    "{what} must be a mapping with Type and Properties, not {}.",
+                    node.describe()
+                ),
+            );
             return;
         }
         self.keys_of_event(&what, node);
-        let kind = node.get("Type").and_then(Node::text).map(|kind| format!("event:{kind}"));
-        let properties = node.entries().iter().find(|entry| entry.key == "Properties");
+        let kind = node
+            .get("Type")
+            .and_then(Node::text)
+            .map(|kind| format!("event:{kind}"));
+        let properties = node
+            .entries()
+            .iter()
+            .find(|entry| entry.key == "Properties");
         if let Some((kind, properties)) = kind.zip(properties) {
             self.value(&kind, &what, properties);
         }
@@ -142,10 +202,15 @@ impl Check<'_, '_> {
     /// A value under a key, and all that is inside it.
     fn value(&mut self, path: &str, what: &str, entry: &Entry) {
         self.reference(&entry.value);
-        let Some((kinds, node)) = table::at(path).zip(self.settled(&entry.value)) else { return };
+        let Some((kinds, node)) = table::at(path).zip(self.settled(&entry.value)) else {
+            return;
+        };
         let key = &entry.key;
         if node.kind == Kind::Null && left_out(path) {
-            self.problems.warn(node.line, format!("{what}: {key} has no value, and SAM leaves it out."));
+            self.problems.warn(
+                node.line,
+                format!("{what}: {key} has no value, and SAM leaves it out."),
+            );
         } else if node.kind == Kind::Null && !kinds.any() {
             if !self.problems.has_error_on(node.line) {
                 let message = format!(
@@ -155,28 +220,52 @@ impl Check<'_, '_> {
                 self.wrong(node, key, message);
             }
         } else if kinds.take(node) {
-            let inner = if what == TEMPLATE { key.clone() } else { format!("{what}: {key}") };
+            let inner = if what == TEMPLATE {
+                key.clone()
+            } else {
+                format!("{what}: {key}")
+            };
             self.inside(path, &inner, node);
         } else {
-            self.wrong(node, key, format!("{what}: {key} must be {}, not {}.", kinds.expected(), node.describe()));
+            self.wrong(
+                node,
+                key,
+                format!(
+                    "{what}: {key} must be {}, not {}.",
+                    kinds.expected(),
+                    node.describe()
+                ),
+            );
         }
     }
 
     fn inside(&mut self, path: &str, what: &str, node: &Node) {
-        let Some(node) = self.settled(node) else { return };
+        let Some(node) = self.settled(node) else {
+            return;
+        };
         for entry in node.entries() {
             let own = format!("{path}/{}", entry.key);
-            let path = if table::at(&own).is_some() { own } else { format!("{path}/*") };
+            let path = if table::at(&own).is_some() {
+                own
+            } else {
+                format!("{path}/*")
+            };
             self.value(&path, what, entry);
         }
         let items = format!("{path}[]");
         let key = path.rsplit('/').next().unwrap_or(path);
         for item in node.items() {
-            let Some((kinds, item)) = table::at(&items).zip(self.settled(item)) else { continue };
+            let Some((kinds, item)) = table::at(&items).zip(self.settled(item)) else {
+                continue;
+            };
             if kinds.take(item) {
                 self.inside(&items, what, item);
             } else {
-                let message = format!("{what}: an item must be {}, not {}.", kinds.expected(), item.describe());
+                let message = format!(
+                    "{what}: an item must be {}, not {}.",
+                    kinds.expected(),
+                    item.describe()
+                );
                 self.wrong(item, key, message);
             }
         }
@@ -184,9 +273,14 @@ impl Check<'_, '_> {
 
     /// `Ref` takes a name, wherever it stands.
     fn reference(&mut self, node: &Node) {
-        let [Entry { key, line, value }] = node.entries() else { return };
+        let [Entry { key, line, value }] = node.entries() else {
+            return;
+        };
         if key == "Ref" && value.text().is_none() && !self.problems.has_error_on(*line) {
-            let message = format!("Ref: Ref takes a name: `!Ref Name`, not {}.", value.describe());
+            let message = format!(
+                "Ref: Ref takes a name: `!Ref Name`, not {}.",
+                value.describe()
+            );
             self.problems.wrong_kind(*line, key, message);
         }
     }

@@ -10,7 +10,10 @@ const TABLE: &str = include_str!("shapes.txt");
 
 static KINDS: LazyLock<BTreeMap<&'static str, Kinds>> = LazyLock::new(|| {
     let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.rsplit_once(' ')).map(|(path, words)| (path, Kinds(words))).collect()
+    lines
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(path, words)| (path, Kinds(words)))
+        .collect()
 });
 
 /// The kinds that a property takes: `text`, `number`, `flag`, `list`, `map`, or `any`.
@@ -26,7 +29,10 @@ pub(super) fn at(path: &str) -> Option<Kinds> {
 /// The names directly below a path.
 pub(super) fn below(path: &str) -> impl Iterator<Item = &'static str> {
     let start = format!("{path}/");
-    KINDS.keys().filter_map(move |own| own.strip_prefix(&start)).filter(|name| !name.contains(['/', '[']))
+    KINDS
+        .keys()
+        .filter_map(move |own| own.strip_prefix(&start))
+        .filter(|name| !name.contains(['/', '[']))
 }
 
 impl Kinds {
@@ -36,12 +42,16 @@ impl Kinds {
     }
 
     fn has(self, kind: &str) -> bool {
-        self.0.split('|').any(|word| word.trim_end_matches('!') == kind)
+        self.0
+            .split('|')
+            .any(|word| word.trim_end_matches('!') == kind)
     }
 
     /// Whether an empty value of this kind is refused.
     fn filled(self, kind: &str) -> bool {
-        self.0.split('|').any(|word| word.strip_suffix('!') == Some(kind))
+        self.0
+            .split('|')
+            .any(|word| word.strip_suffix('!') == Some(kind))
     }
 
     /// Whether a value is of one of these kinds. A number or a boolean in quotes is one, and any of them is text:
@@ -81,10 +91,19 @@ mod tests {
 
     #[test]
     fn every_line_of_the_table_is_read() {
-        assert_eq!(KINDS.len(), TABLE.lines().filter(|line| !line.starts_with('#')).count());
+        assert_eq!(
+            KINDS.len(),
+            TABLE.lines().filter(|line| !line.starts_with('#')).count()
+        );
         for (path, kinds) in &*KINDS {
-            let known = ["any", "flag", "list", "list!", "map", "number", "text", "text!"];
-            assert!(kinds.0.split('|').all(|word| known.contains(&word)), "{path} {}", kinds.0);
+            let known = [
+                "any", "flag", "list", "list!", "map", "number", "text", "text!",
+            ];
+            assert!(
+                kinds.0.split('|').all(|word| known.contains(&word)),
+                "{path} {}",
+                kinds.0
+            );
         }
     }
 
@@ -92,10 +111,18 @@ mod tests {
     fn scalars_are_taken_as_cloudformation_converts_them() {
         let taken = |kinds: &'static str, text: &str| Kinds(kinds).take(&Node::scalar(1, text));
         assert!(taken("text", "3") && taken("text", "true") && taken("text", ""));
-        assert!(taken("number", "3") && taken("number", "3.5") && !taken("number", "three") && !taken("number", "inf"));
+        assert!(
+            taken("number", "3")
+                && taken("number", "3.5")
+                && !taken("number", "three")
+                && !taken("number", "inf")
+        );
         assert!(taken("flag", "true") && !taken("flag", "maybe"));
         assert!(!taken("text!", "") && !taken("list|map", "x"));
-        assert!(!Kinds("list!").take(&Node { line: 1, kind: Kind::List(Vec::new()) }));
+        assert!(!Kinds("list!").take(&Node {
+            line: 1,
+            kind: Kind::List(Vec::new())
+        }));
         assert!(!Kinds("text").take(&Node::null(1)) && Kinds("any").take(&Node::null(1)));
     }
 }

@@ -31,7 +31,17 @@ enum Next {
 impl Agenda {
     /// Knows nothing yet.
     pub(super) fn new(shards: &[Shard]) -> Self {
-        Self(shards.iter().map(|shard| Page { shard: *shard, next: Next::Unknown, asked: false, heard: None }).collect())
+        Self(
+            shards
+                .iter()
+                .map(|shard| Page {
+                    shard: *shard,
+                    next: Next::Unknown,
+                    asked: false,
+                    heard: None,
+                })
+                .collect(),
+        )
     }
 
     /// Everything may be different by now. What is being asked is asked once more.
@@ -86,7 +96,12 @@ impl Agenda {
 
     /// The next time at which there is something to ask, 0 for at once. Nothing while there is nothing to wait for.
     pub(super) fn next_ms(&self) -> Option<u64> {
-        let next = self.0.iter().filter(|page| !page.asked).map(|page| page.next).min()?;
+        let next = self
+            .0
+            .iter()
+            .filter(|page| !page.asked)
+            .map(|page| page.next)
+            .min()?;
         match next {
             Next::Unknown => Some(0),
             Next::At(due) => Some(due),
@@ -114,20 +129,38 @@ mod tests {
 
     fn agenda() -> Agenda {
         let mut agenda = Agenda::new(&[shard(1), shard(2), shard(3)]);
-        assert_eq!(agenda.ask(None), [shard(1), shard(2), shard(3)], "at first nothing is known");
+        assert_eq!(
+            agenda.ask(None),
+            [shard(1), shard(2), shard(3)],
+            "at first nothing is known"
+        );
         assert_eq!(agenda.next_ms(), None, "everything is being asked");
-        agenda.answered(&[(shard(1), Some(100)), (shard(2), Some(200)), (shard(3), None)]);
+        agenda.answered(&[
+            (shard(1), Some(100)),
+            (shard(2), Some(200)),
+            (shard(3), None),
+        ]);
         agenda
     }
 
     #[test]
     fn only_shards_with_something_due_are_asked() {
         let mut agenda = agenda();
-        assert_eq!((agenda.next_ms(), agenda.ask(Some(99))), (Some(100), vec![]));
+        assert_eq!(
+            (agenda.next_ms(), agenda.ask(Some(99))),
+            (Some(100), vec![])
+        );
         assert_eq!(agenda.ask(Some(100)), [shard(1)]);
-        assert_eq!(agenda.next_ms(), Some(200), "what is being asked is not asked again");
+        assert_eq!(
+            agenda.next_ms(),
+            Some(200),
+            "what is being asked is not asked again"
+        );
         agenda.answered(&[(shard(1), Some(150))]);
-        assert_eq!((agenda.next_ms(), agenda.ask(Some(500))), (Some(150), vec![shard(1), shard(2)]));
+        assert_eq!(
+            (agenda.next_ms(), agenda.ask(Some(500))),
+            (Some(150), vec![shard(1), shard(2)])
+        );
     }
 
     #[test]
@@ -137,7 +170,10 @@ mod tests {
         agenda.heard(shard(2), 80);
         agenda.heard(shard(3), 70);
         agenda.heard(shard(60), 1);
-        assert_eq!((agenda.next_ms(), agenda.ask(Some(60))), (Some(50), vec![shard(2)]));
+        assert_eq!(
+            (agenda.next_ms(), agenda.ask(Some(60))),
+            (Some(50), vec![shard(2)])
+        );
         assert_eq!(agenda.ask(Some(70)), [shard(3)]);
     }
 
@@ -167,8 +203,15 @@ mod tests {
         assert_eq!(agenda.ask(Some(100)), [shard(1)]);
         agenda.forget();
         assert_eq!(agenda.ask(Some(100)), [shard(2), shard(3)]);
-        agenda.answered(&[(shard(1), Some(900)), (shard(2), Some(900)), (shard(3), None)]);
-        assert_eq!((agenda.next_ms(), agenda.ask(Some(100))), (Some(0), vec![shard(1)]));
+        agenda.answered(&[
+            (shard(1), Some(900)),
+            (shard(2), Some(900)),
+            (shard(3), None),
+        ]);
+        assert_eq!(
+            (agenda.next_ms(), agenda.ask(Some(100))),
+            (Some(0), vec![shard(1)])
+        );
     }
 
     #[test]

@@ -57,7 +57,11 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        self.0.set.lock().unwrap_or_else(PoisonError::into_inner).over = true;
+        self.0
+            .set
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .over = true;
         self.0.changed.notify_one();
     }
 }
@@ -66,15 +70,25 @@ impl Shared {
     fn watch(&self) {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
         while !set.over {
-            let left = set.at.map(|at| at.saturating_duration_since(Instant::now()));
+            let left = set
+                .at
+                .map(|at| at.saturating_duration_since(Instant::now()));
             set = match left {
-                None => self.changed.wait(set).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .changed
+                    .wait(set)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(left) if left.is_zero() => {
                     set.at = None;
                     self.rang.notify_one();
                     set
                 }
-                Some(left) => self.changed.wait_timeout(set, left).unwrap_or_else(PoisonError::into_inner).0,
+                Some(left) => {
+                    self.changed
+                        .wait_timeout(set, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
             };
         }
     }
@@ -89,7 +103,10 @@ mod tests {
     #[tokio::test]
     async fn it_rings_once_never_before_its_time_and_an_earlier_time_counts() {
         let alarm = Alarm::new();
-        let (soon, late) = (Instant::now() + Duration::from_millis(30), Instant::now() + Duration::from_hours(1));
+        let (soon, late) = (
+            Instant::now() + Duration::from_millis(30),
+            Instant::now() + Duration::from_hours(1),
+        );
         alarm.set(Some(late));
         alarm.set(Some(soon));
         alarm.rang().await;

@@ -21,19 +21,29 @@ struct Bounds {
 impl Bounds {
     fn widened(self, now: u64) -> Self {
         let drift = (now.saturating_sub(self.at) * DRIFT_PPM).div_ceil(1_000_000) as i64;
-        Self { least: self.least - drift, most: self.most + drift, at: now }
+        Self {
+            least: self.least - drift,
+            most: self.most + drift,
+            at: now,
+        }
     }
 }
 
 impl RedisClock {
     /// Redis said `redis`, asked at `asked` and heard at `answered` by the local clock.
     pub(super) fn learn(&mut self, asked: u64, answered: u64, redis: u64) {
-        let new = Bounds { least: redis as i64 - answered as i64, most: redis as i64 - asked as i64, at: answered };
+        let new = Bounds {
+            least: redis as i64 - answered as i64,
+            most: redis as i64 - asked as i64,
+            at: answered,
+        };
         let known = self.0.map(|known| known.widened(answered));
         self.0 = Some(match known {
-            Some(known) if known.least <= new.most && new.least <= known.most => {
-                Bounds { least: known.least.max(new.least), most: known.most.min(new.most), at: answered }
-            }
+            Some(known) if known.least <= new.most && new.least <= known.most => Bounds {
+                least: known.least.max(new.least),
+                most: known.most.min(new.most),
+                at: answered,
+            },
             // They cannot both be true: a clock was set, or another Redis has taken over.
             _ => new,
         });

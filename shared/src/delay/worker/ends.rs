@@ -26,16 +26,26 @@ pub(super) async fn carry_out(queue: &DelayQueue, ends: &[End]) -> Result<Vec<Fe
     }
     let mut answers = vec![Fenced::Stale; ends.len()];
     let claims = |of: &[usize]| of.iter().map(|at| &ends[*at].claim).collect::<Vec<_>>();
-    let mut note = |at: Vec<usize>, fenced: Vec<Fenced>| at.into_iter().zip(fenced).for_each(|(at, one)| answers[at] = one);
+    let mut note = |at: Vec<usize>, fenced: Vec<Fenced>| {
+        at.into_iter()
+            .zip(fenced)
+            .for_each(|(at, one)| answers[at] = one)
+    };
 
     let (at, _): (Vec<_>, Vec<()>) = acks.into_iter().unzip();
-    let done = queue.fenced(&scripts::ACK, &claims(&at), |_| None::<u64>).await?;
+    let done = queue
+        .fenced(&scripts::ACK, &claims(&at), |_| None::<u64>)
+        .await?;
     note(at, done);
     let (at, pauses): (Vec<_>, Vec<_>) = retries.into_iter().unzip();
-    let done = queue.fenced(&scripts::RETRY, &claims(&at), |n| Some(pauses[n])).await?;
+    let done = queue
+        .fenced(&scripts::RETRY, &claims(&at), |n| Some(pauses[n]))
+        .await?;
     note(at, done);
     let (at, reasons): (Vec<_>, Vec<_>) = parks.into_iter().unzip();
-    let done = queue.fenced(&scripts::PARK, &claims(&at), |n| Some(reasons[n])).await?;
+    let done = queue
+        .fenced(&scripts::PARK, &claims(&at), |n| Some(reasons[n]))
+        .await?;
     note(at, done);
     Ok(answers)
 }

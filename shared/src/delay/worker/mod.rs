@@ -45,13 +45,23 @@ pub struct Worker<H> {
 impl<H: Handle> Worker<H> {
     /// Refuses settings that cannot work.
     pub fn new(queue: DelayQueue, settings: WorkerSettings, handler: H) -> Result<Self, BadValue> {
-        Ok(Self { queue, settings: settings.checked()?, handler: Arc::new(handler) })
+        Ok(Self {
+            queue,
+            settings: settings.checked()?,
+            handler: Arc::new(handler),
+        })
     }
 
     /// Works until `stop` ends, then drains. A Redis that is away is waited for.
     ///
     /// Dropping this future is a crash: handlers end at their next `await`, and what was claimed is due again when its lease ends.
     pub async fn run(&self, stop: impl Future<Output = ()>) -> Tally {
-        run::run(self.queue.clone(), self.settings.clone(), self.handler.clone(), stop).await
+        run::run(
+            self.queue.clone(),
+            self.settings.clone(),
+            self.handler.clone(),
+            stop,
+        )
+        .await
     }
 }

@@ -31,7 +31,11 @@ const FULL_PAUSE_MS: u64 = 60_000;
 /// Wakes that wait for the loop; more wait in Redis.
 const WAKES: usize = 1024;
 /// Pauses while Redis does not answer.
-const AWAY: Backoff = Backoff { base: Duration::from_millis(20), cap: Duration::from_secs(1), max_attempts: None };
+const AWAY: Backoff = Backoff {
+    base: Duration::from_millis(20),
+    cap: Duration::from_secs(1),
+    max_attempts: None,
+};
 
 /// What a worker has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,9 +62,20 @@ struct Held {
 }
 
 enum Answer {
-    Claimed { asked: Instant, answered: Instant, result: Result<Claimed, LinkError> },
-    Ended { ends: Vec<End>, result: Result<Vec<Fenced>, LinkError> },
-    Renewed { asked: Instant, handlers: Vec<Id>, result: Result<Vec<Fenced>, LinkError> },
+    Claimed {
+        asked: Instant,
+        answered: Instant,
+        result: Result<Claimed, LinkError>,
+    },
+    Ended {
+        ends: Vec<End>,
+        result: Result<Vec<Fenced>, LinkError>,
+    },
+    Renewed {
+        asked: Instant,
+        handlers: Vec<Id>,
+        result: Result<Vec<Fenced>, LinkError>,
+    },
 }
 
 struct Loop<H> {
@@ -169,7 +184,11 @@ impl<H: Handle> Loop<H> {
 
     /// Told to stop, and nothing is left to do. What could not be ended because Redis is away is tried as long as draining lasts.
     fn is_over(&self) -> bool {
-        self.drain_until.is_some() && self.held.is_empty() && self.ends.is_empty() && self.ending == 0 && !self.claiming
+        self.drain_until.is_some()
+            && self.held.is_empty()
+            && self.ends.is_empty()
+            && self.ending == 0
+            && !self.claiming
     }
 
     fn micros(&self, time: Instant) -> u64 {
@@ -178,7 +197,11 @@ impl<H: Handle> Loop<H> {
 
     /// Permits left.
     fn room(&self) -> usize {
-        room(self.settings.at_once, self.held.len() + self.ends.len() + self.ending, self.settings.batch)
+        room(
+            self.settings.at_once,
+            self.held.len() + self.ends.len() + self.ending,
+            self.settings.batch,
+        )
     }
 
     /// Starts what can be started.
@@ -189,32 +212,51 @@ impl<H: Handle> Loop<H> {
         if self.ending == 0 && !self.ends.is_empty() {
             let (queue, ends) = (self.queue.clone(), std::mem::take(&mut self.ends));
             self.ending = ends.len();
-            self.calls.spawn(async move { Answer::Ended { result: carry_out(&queue, &ends).await, ends } });
+            self.calls.spawn(async move {
+                Answer::Ended {
+                    result: carry_out(&queue, &ends).await,
+                    ends,
+                }
+            });
         }
         let room = self.room();
         if self.claiming || self.drain_until.is_some() || room == 0 {
             return;
         }
-        let shards = self.agenda.ask(self.clock.reached_ms(self.micros(Instant::now())));
+        let shards = self
+            .agenda
+            .ask(self.clock.reached_ms(self.micros(Instant::now())));
         if !shards.is_empty() {
             self.claiming = true;
             let (queue, lease_ms) = (self.queue.clone(), self.settings.lease.as_millis() as u64);
             self.calls.spawn(async move {
                 let asked = Instant::now();
                 let result = queue.claim(&shards, room, lease_ms).await;
-                Answer::Claimed { asked, answered: Instant::now(), result }
+                Answer::Claimed {
+                    asked,
+                    answered: Instant::now(),
+                    result,
+                }
             });
         }
     }
 
     /// When there will be something to claim. Nothing while the next step does not depend on time.
     fn next_alarm(&self) -> Option<std::time::Instant> {
-        if self.claiming || self.quiet_until.is_some() || self.drain_until.is_some() || self.room() == 0 {
+        if self.claiming
+            || self.quiet_until.is_some()
+            || self.drain_until.is_some()
+            || self.room() == 0
+        {
             return None;
         }
-        let local = self.clock.local_of(self.agenda.next_ms()?, self.micros(Instant::now()))?;
+        let local = self
+            .clock
+            .local_of(self.agenda.next_ms()?, self.micros(Instant::now()))?;
         // A time beyond all bounds of the clock is no time to wake at.
-        self.began.checked_add(Duration::from_micros(local)).map(Instant::into_std)
+        self.began
+            .checked_add(Duration::from_micros(local))
+            .map(Instant::into_std)
     }
 
     fn answered(&mut self, answer: Result<Answer, JoinError>) {
@@ -223,25 +265,50 @@ impl<H: Handle> Loop<H> {
             Err(error) => unreachable!("nobody stops a round trip: {error}"),
         });
         match answer {
-            Answer::Claimed { asked, answered, result } => {
+            Answer::Claimed {
+                asked,
+                answered,
+                result,
+            } => {
                 self.claiming = false;
                 let result = self.heard_from_redis(result);
-                self.agenda.answered(result.as_ref().map_or(&[][..], |claimed| claimed.next.as_slice()));
+                self.agenda.answered(
+                    result
+                        .as_ref()
+                        .map_or(&[][..], |claimed| claimed.next.as_slice()),
+                );
                 if let Some(claimed) = result {
-                    self.clock.learn(self.micros(asked), self.micros(answered), claimed.now_us);
-                    claimed.claims.into_iter().for_each(|claim| self.begin(claim, asked));
+                    self.clock
+                        .learn(self.micros(asked), self.micros(answered), claimed.now_us);
+                    claimed
+                        .claims
+                        .into_iter()
+                        .for_each(|claim| self.begin(claim, asked));
                 }
             }
             Answer::Ended { ends, result } => {
                 self.ending = 0;
                 match self.heard_from_redis(result) {
-                    Some(fenced) => ends.iter().zip(fenced).for_each(|(end, fenced)| self.ended(end, fenced)),
-                    None => self.ends.extend(ends.into_iter().map(|end| End { unsure: true, ..end })),
+                    Some(fenced) => ends
+                        .iter()
+                        .zip(fenced)
+                        .for_each(|(end, fenced)| self.ended(end, fenced)),
+                    None => self.ends.extend(ends.into_iter().map(|end| End {
+                        unsure: true,
+                        ..end
+                    })),
                 }
             }
-            Answer::Renewed { asked, handlers, result } => {
+            Answer::Renewed {
+                asked,
+                handlers,
+                result,
+            } => {
                 self.renewing = false;
-                for (id, fenced) in handlers.iter().zip(self.heard_from_redis(result).unwrap_or_default()) {
+                for (id, fenced) in handlers
+                    .iter()
+                    .zip(self.heard_from_redis(result).unwrap_or_default())
+                {
                     self.renewed(*id, asked, fenced);
                 }
             }
@@ -258,7 +325,9 @@ impl<H: Handle> Loop<H> {
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 tracing::warn!(queue = self.queue.name(), %error, failures = self.failures, "redis does not do as asked; trying again");
-                let pause = AWAY.delay(self.failures, rand::random()).unwrap_or(AWAY.cap);
+                let pause = AWAY
+                    .delay(self.failures, rand::random())
+                    .unwrap_or(AWAY.cap);
                 self.quiet_until = Some(Instant::now() + pause);
                 None
             }
@@ -268,25 +337,58 @@ impl<H: Handle> Loop<H> {
     /// A claimed entry goes to a handler, unless its attempts are used up.
     fn begin(&mut self, mut claim: Claim, asked: Instant) {
         if let Some(verdict) = worn_out(claim.attempt, &self.settings.backoff) {
-            self.ends.push(End { claim, verdict, unsure: false });
+            self.ends.push(End {
+                claim,
+                verdict,
+                unsure: false,
+            });
             return;
         }
         let body = std::mem::take(&mut claim.body);
-        let job = Job { shard: claim.shard, id: claim.id.clone(), body, attempt: claim.attempt, due_ms: claim.due_ms };
+        let job = Job {
+            shard: claim.shard,
+            id: claim.id.clone(),
+            body,
+            attempt: claim.attempt,
+            due_ms: claim.due_ms,
+        };
         let handler = self.handler.clone();
-        let handler = self.handlers.spawn(async move { handler.handle(job).await });
-        self.held.insert(handler.id(), Held { claim, renewed: asked, handler });
+        let handler = self
+            .handlers
+            .spawn(async move { handler.handle(job).await });
+        self.held.insert(
+            handler.id(),
+            Held {
+                claim,
+                renewed: asked,
+                handler,
+            },
+        );
     }
 
     fn finished(&mut self, finished: Result<(Id, Outcome), JoinError>) {
         let (id, outcome) = match finished {
             Ok(finished) => finished,
-            Err(error) => (error.id(), Outcome::Retry(Reason::new(format_args!("the handler did not end well: {error}")))),
+            Err(error) => (
+                error.id(),
+                Outcome::Retry(Reason::new(format_args!(
+                    "the handler did not end well: {error}"
+                ))),
+            ),
         };
         // One that is not held any more has lost its lease, and was stopped for it.
         if let Some(Held { claim, .. }) = self.held.remove(&id) {
-            let verdict = verdict(outcome, claim.attempt, &self.settings.backoff, rand::random());
-            self.ends.push(End { claim, verdict, unsure: false });
+            let verdict = verdict(
+                outcome,
+                claim.attempt,
+                &self.settings.backoff,
+                rand::random(),
+            );
+            self.ends.push(End {
+                claim,
+                verdict,
+                unsure: false,
+            });
         }
     }
 
@@ -295,7 +397,12 @@ impl<H: Handle> Loop<H> {
         match (&end.verdict, fenced) {
             (_, Fenced::Stale) if end.unsure => {}
             (_, Fenced::Stale) => {
-                tracing::warn!(queue, id, attempt, "its end came too late: the entry was not this worker's any more");
+                tracing::warn!(
+                    queue,
+                    id,
+                    attempt,
+                    "its end came too late: the entry was not this worker's any more"
+                );
                 self.tally.late += 1;
                 return;
             }
@@ -310,7 +417,9 @@ impl<H: Handle> Loop<H> {
                 );
                 self.ends.push(End {
                     claim: end.claim.clone(),
-                    verdict: Verdict::Retry { pause_ms: FULL_PAUSE_MS },
+                    verdict: Verdict::Retry {
+                        pause_ms: FULL_PAUSE_MS,
+                    },
                     unsure: false,
                 });
                 return;
@@ -331,8 +440,12 @@ impl<H: Handle> Loop<H> {
     fn renew(&mut self) {
         let now = Instant::now();
         let old = |held: &Held| to_renew(now.duration_since(held.renewed), self.settings.lease);
-        let (handlers, claims): (Vec<Id>, Vec<Claim>) =
-            self.held.iter().filter(|(_, held)| old(held)).map(|(id, held)| (*id, held.claim.clone())).unzip();
+        let (handlers, claims): (Vec<Id>, Vec<Claim>) = self
+            .held
+            .iter()
+            .filter(|(_, held)| old(held))
+            .map(|(id, held)| (*id, held.claim.clone()))
+            .unzip();
         if handlers.is_empty() || self.renewing {
             return;
         }
@@ -340,7 +453,11 @@ impl<H: Handle> Loop<H> {
         let (queue, lease_ms) = (self.queue.clone(), self.settings.lease.as_millis() as u64);
         self.calls.spawn(async move {
             let asked = Instant::now();
-            Answer::Renewed { asked, handlers, result: queue.extend_many(&claims, lease_ms).await }
+            Answer::Renewed {
+                asked,
+                handlers,
+                result: queue.extend_many(&claims, lease_ms).await,
+            }
         });
     }
 
@@ -383,7 +500,11 @@ impl<H: Handle> Loop<H> {
     /// Everything may have changed unheard.
     fn look(&mut self) {
         self.agenda.forget();
-        let pause = if self.deaf { self.settings.look_every.min(DEAF_LOOK) } else { self.settings.look_every };
+        let pause = if self.deaf {
+            self.settings.look_every.min(DEAF_LOOK)
+        } else {
+            self.settings.look_every
+        };
         self.look_at = Instant::now() + pause;
     }
 }

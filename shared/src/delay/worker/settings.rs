@@ -35,7 +35,11 @@ impl Default for WorkerSettings {
             at_once: 64,
             batch: 64,
             lease: Duration::from_secs(30),
-            backoff: Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(60), max_attempts: Some(10) },
+            backoff: Backoff {
+                base: Duration::from_secs(1),
+                cap: Duration::from_secs(60),
+                max_attempts: Some(10),
+            },
             look_every: Duration::from_secs(5),
             drain: Duration::from_secs(20),
         }
@@ -47,12 +51,32 @@ impl WorkerSettings {
         self.shards.sort_unstable();
         self.shards.dedup();
         let rules = [
-            (!self.shards.is_empty(), "shards of a worker", "at least one"),
-            (self.at_once > 0, "handlers of a worker at once", "at least 1"),
+            (
+                !self.shards.is_empty(),
+                "shards of a worker",
+                "at least one",
+            ),
+            (
+                self.at_once > 0,
+                "handlers of a worker at once",
+                "at least 1",
+            ),
             (self.batch > 0, "batch of a worker", "at least 1"),
-            (self.lease >= LEAST_LEASE, "lease of a worker", "at least 50 ms"),
-            (!self.look_every.is_zero(), "time between two looks of a worker", "more than 0"),
-            (self.backoff.max_attempts != Some(0), "attempts of a worker", "at least 1, or no bound"),
+            (
+                self.lease >= LEAST_LEASE,
+                "lease of a worker",
+                "at least 50 ms",
+            ),
+            (
+                !self.look_every.is_zero(),
+                "time between two looks of a worker",
+                "more than 0",
+            ),
+            (
+                self.backoff.max_attempts != Some(0),
+                "attempts of a worker",
+                "at least 1, or no bound",
+            ),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
             Some((_, what, rule)) => Err(BadValue { what, rule }),
@@ -69,12 +93,57 @@ mod tests {
     fn settings_that_cannot_work_are_refused() {
         let usual = WorkerSettings::default;
         assert!(usual().checked().is_ok());
-        assert!(WorkerSettings { shards: Vec::new(), ..usual() }.checked().is_err());
-        assert!(WorkerSettings { at_once: 0, ..usual() }.checked().is_err());
-        assert!(WorkerSettings { batch: 0, ..usual() }.checked().is_err());
-        assert!(WorkerSettings { lease: Duration::from_millis(49), ..usual() }.checked().is_err());
-        assert!(WorkerSettings { look_every: Duration::ZERO, ..usual() }.checked().is_err());
-        let never = Backoff { max_attempts: Some(0), ..usual().backoff };
-        assert!(WorkerSettings { backoff: never, ..usual() }.checked().is_err());
+        assert!(
+            WorkerSettings {
+                shards: Vec::new(),
+                ..usual()
+            }
+            .checked()
+            .is_err()
+        );
+        assert!(
+            WorkerSettings {
+                at_once: 0,
+                ..usual()
+            }
+            .checked()
+            .is_err()
+        );
+        assert!(
+            WorkerSettings {
+                batch: 0,
+                ..usual()
+            }
+            .checked()
+            .is_err()
+        );
+        assert!(
+            WorkerSettings {
+                lease: Duration::from_millis(49),
+                ..usual()
+            }
+            .checked()
+            .is_err()
+        );
+        assert!(
+            WorkerSettings {
+                look_every: Duration::ZERO,
+                ..usual()
+            }
+            .checked()
+            .is_err()
+        );
+        let never = Backoff {
+            max_attempts: Some(0),
+            ..usual().backoff
+        };
+        assert!(
+            WorkerSettings {
+                backoff: never,
+                ..usual()
+            }
+            .checked()
+            .is_err()
+        );
     }
 }

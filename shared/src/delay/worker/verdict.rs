@@ -21,8 +21,12 @@ pub(super) fn verdict(outcome: Outcome, attempt: u32, backoff: &Backoff, random:
         Outcome::Done => Verdict::Ack,
         Outcome::Park(reason) => Verdict::Park(reason),
         Outcome::Retry(reason) => match backoff.delay(attempt, random) {
-            Some(pause) => Verdict::Retry { pause_ms: pause.as_millis() as u64 },
-            None => Verdict::Park(Reason::new(format_args!("given up after {attempt} attempts: {reason}"))),
+            Some(pause) => Verdict::Retry {
+                pause_ms: pause.as_millis() as u64,
+            },
+            None => Verdict::Park(Reason::new(format_args!(
+                "given up after {attempt} attempts: {reason}"
+            ))),
         },
     }
 }
@@ -30,7 +34,9 @@ pub(super) fn verdict(outcome: Outcome, attempt: u32, backoff: &Backoff, random:
 /// An entry claimed beyond its attempts never came to an end: whoever took it died of it, or lost it each time. It is not tried again.
 pub(super) fn worn_out(attempt: u32, backoff: &Backoff) -> Option<Verdict> {
     let most = backoff.max_attempts.filter(|most| attempt > *most)?;
-    Some(Verdict::Park(Reason::new(format_args!("given up: {most} attempts ended without a word, by death or by a lost lease"))))
+    Some(Verdict::Park(Reason::new(format_args!(
+        "given up: {most} attempts ended without a word, by death or by a lost lease"
+    ))))
 }
 
 /// Whether a lease that was last renewed so long ago is to be renewed now: two more tries are left before it ends.
@@ -42,23 +48,47 @@ pub(super) fn to_renew(age: Duration, lease: Duration) -> bool {
 mod tests {
     use super::*;
 
-    const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1), max_attempts: Some(3) };
+    const BACKOFF: Backoff = Backoff {
+        base: Duration::from_millis(100),
+        cap: Duration::from_secs(1),
+        max_attempts: Some(3),
+    };
 
     #[test]
-    fn a_retry_is_granted_until_the_attempts_are_used_up_and_then_it_is_parked_with_the_last_reason() {
-        let retry = |attempt| verdict(Outcome::Retry(Reason::new("busy")), attempt, &BACKOFF, u64::MAX);
+    fn a_retry_is_granted_until_the_attempts_are_used_up_and_then_it_is_parked_with_the_last_reason()
+     {
+        let retry = |attempt| {
+            verdict(
+                Outcome::Retry(Reason::new("busy")),
+                attempt,
+                &BACKOFF,
+                u64::MAX,
+            )
+        };
         assert_eq!(retry(1), Verdict::Retry { pause_ms: 99 });
         assert_eq!(retry(2), Verdict::Retry { pause_ms: 199 });
-        assert_eq!(retry(3), Verdict::Park(Reason::new("given up after 3 attempts: busy")));
-        let endless = Backoff { max_attempts: None, ..BACKOFF };
-        assert!(matches!(verdict(Outcome::Retry(Reason::new("busy")), 1000, &endless, 1), Verdict::Retry { .. }));
+        assert_eq!(
+            retry(3),
+            Verdict::Park(Reason::new("given up after 3 attempts: busy"))
+        );
+        let endless = Backoff {
+            max_attempts: None,
+            ..BACKOFF
+        };
+        assert!(matches!(
+            verdict(Outcome::Retry(Reason::new("busy")), 1000, &endless, 1),
+            Verdict::Retry { .. }
+        ));
     }
 
     #[test]
     fn what_is_done_or_hopeless_does_not_depend_on_attempts() {
         for attempt in [1, 3, 99] {
             assert_eq!(verdict(Outcome::Done, attempt, &BACKOFF, 0), Verdict::Ack);
-            assert_eq!(verdict(Outcome::Park(Reason::new("odd")), attempt, &BACKOFF, 0), Verdict::Park(Reason::new("odd")));
+            assert_eq!(
+                verdict(Outcome::Park(Reason::new("odd")), attempt, &BACKOFF, 0),
+                Verdict::Park(Reason::new("odd"))
+            );
         }
     }
 
@@ -66,7 +96,16 @@ mod tests {
     fn an_entry_that_outlived_all_its_workers_is_not_given_to_another() {
         assert_eq!(worn_out(3, &BACKOFF), None);
         assert!(matches!(worn_out(4, &BACKOFF), Some(Verdict::Park(_))));
-        assert_eq!(worn_out(u32::MAX, &Backoff { max_attempts: None, ..BACKOFF }), None);
+        assert_eq!(
+            worn_out(
+                u32::MAX,
+                &Backoff {
+                    max_attempts: None,
+                    ..BACKOFF
+                }
+            ),
+            None
+        );
     }
 
     #[test]

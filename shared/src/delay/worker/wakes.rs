@@ -24,7 +24,11 @@ pub(super) enum Wake {
     Deaf,
 }
 
-const AGAIN: Backoff = Backoff { base: Duration::from_millis(50), cap: Duration::from_secs(2), max_attempts: None };
+const AGAIN: Backoff = Backoff {
+    base: Duration::from_millis(50),
+    cap: Duration::from_secs(2),
+    max_attempts: None,
+};
 
 /// Listens for ever. Ends when nobody wants to know any more.
 pub(super) async fn listen(queue: DelayQueue, shards: Vec<Shard>, out: Sender<Wake>) {
@@ -65,11 +69,17 @@ impl From<LinkError> for Stop {
 
 /// Listens until the connection ends.
 async fn hear(queue: &DelayQueue, shards: &[Shard], out: &Sender<Wake>) -> Result<(), Stop> {
-    let channels: Vec<String> = shards.iter().map(|shard| queue.wake_channel(*shard)).collect();
+    let channels: Vec<String> = shards
+        .iter()
+        .map(|shard| queue.wake_channel(*shard))
+        .collect();
     let mut subscription = queue.link.subscribe(&channels).await?;
     out.send(Wake::Listening).await?;
     while let Some((channel, due)) = subscription.next().await {
-        let shard = channels.iter().position(|known| *known == channel).map(|at| shards[at]);
+        let shard = channels
+            .iter()
+            .position(|known| *known == channel)
+            .map(|at| shards[at]);
         if let (Some(shard), Ok(due)) = (shard, due.parse()) {
             out.send(Wake::Earlier(shard, due)).await?;
         }

@@ -85,7 +85,10 @@ impl Batch {
         match content {
             Content::Bytes(span) => Payload::Bytes(&self.bytes[span.clone()]),
             Content::Null => Payload::Null,
-            Content::Bad { raw, reason } => Payload::Bad { raw: &self.bytes[raw.clone()], reason },
+            Content::Bad { raw, reason } => Payload::Bad {
+                raw: &self.bytes[raw.clone()],
+                reason,
+            },
         }
     }
 }

@@ -12,7 +12,10 @@ pub(super) fn read(event: &str) -> Option<Batch> {
     let mut batch = Batch::default();
     // the better part of an event is base64, four bytes of which are three
     batch.bytes.reserve(event.len() / 4 * 3);
-    let mut text = Text { bytes: event.as_bytes(), at: 0 };
+    let mut text = Text {
+        bytes: event.as_bytes(),
+        at: 0,
+    };
     let mut seen = false;
     text.each(b'{', b'}', |text| match text.name()? {
         b"records" => {
@@ -33,7 +36,12 @@ fn record(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
     let mut headers = batch.headers.len()..batch.headers.len();
     text.each(b'{', b'}', |text| {
         match text.name()? {
-            b"topic" => topic = Some(topic_index(batch, str::from_utf8(text.string().filter(|name| plain(name))?).ok()?)),
+            b"topic" => {
+                topic = Some(topic_index(
+                    batch,
+                    str::from_utf8(text.string().filter(|name| plain(name))?).ok()?,
+                ))
+            }
             b"partition" => partition = Some(i32::try_from(text.number()?).ok()?),
             b"offset" => offset = Some(text.number()?),
             b"timestamp" => timestamp = Some(text.number()?),
@@ -48,14 +56,28 @@ fn record(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
         }
         Some(())
     })?;
-    let (topic, partition, offset) = (topic?, partition.filter(|p| *p >= 0)?, offset.filter(|o| *o >= 0)?);
-    batch.entries.push(Entry { topic, partition, offset, timestamp_ms: timestamp.filter(|t| *t >= 0), key, value, headers });
+    let (topic, partition, offset) = (
+        topic?,
+        partition.filter(|p| *p >= 0)?,
+        offset.filter(|o| *o >= 0)?,
+    );
+    batch.entries.push(Entry {
+        topic,
+        partition,
+        offset,
+        timestamp_ms: timestamp.filter(|t| *t >= 0),
+        key,
+        value,
+        headers,
+    });
     Some(())
 }
 
 fn content(text: &mut Text<'_>, batch: &mut Batch) -> Option<Content> {
     let start = batch.bytes.len();
-    base64_simd::STANDARD.decode_append(text.string()?, &mut batch.bytes).ok()?;
+    base64_simd::STANDARD
+        .decode_append(text.string()?, &mut batch.bytes)
+        .ok()?;
     Some(Content::Bytes(start..batch.bytes.len()))
 }
 
@@ -66,10 +88,15 @@ fn header(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
         let end = batch.bytes.len();
         text.each(b'[', b']', |text| {
             // Java's bytes are signed, everybody else's are not
-            batch.bytes.push(text.number().filter(|n| (-128..=255).contains(n))? as u8);
+            batch
+                .bytes
+                .push(text.number().filter(|n| (-128..=255).contains(n))? as u8);
             Some(())
         })?;
-        batch.headers.push(Header { name: start..end, value: end..batch.bytes.len() });
+        batch.headers.push(Header {
+            name: start..end,
+            value: end..batch.bytes.len(),
+        });
         Some(())
     })
 }
@@ -90,7 +117,12 @@ impl<'a> Text<'a> {
     }
 
     /// Elements between brackets, with commas between them.
-    fn each(&mut self, open: u8, close: u8, mut element: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+    fn each(
+        &mut self,
+        open: u8,
+        close: u8,
+        mut element: impl FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
         self.take(open)?;
         if self.is(close) {
             return self.take(close);
@@ -130,7 +162,9 @@ impl<'a> Text<'a> {
         if !(1..=18).contains(&digits) || (digits > 1 && rest[0] == b'0') {
             return None;
         }
-        let number = rest[..digits].iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+        let number = rest[..digits]
+            .iter()
+            .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
         self.at += digits;
         // a fraction or an exponent may follow: then what comes next is no comma and no bracket
         Some(if negative { -number } else { number })

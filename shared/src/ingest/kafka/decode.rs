@@ -44,7 +44,10 @@ macro_rules! seed_of_any {
         impl<'de> DeserializeSeed<'de> for $name<'_> {
             type Value = $value;
 
-            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<$value, D::Error> {
+            fn deserialize<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<$value, D::Error> {
                 deserializer.deserialize_any(self)
             }
         }
@@ -78,7 +81,11 @@ impl<'de> Visitor<'de> for Event {
                 EventField::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        if seen { Ok(batch) } else { Err(A::Error::custom("not a Kafka event: it has no `records`")) }
+        if seen {
+            Ok(batch)
+        } else {
+            Err(A::Error::custom("not a Kafka event: it has no `records`"))
+        }
     }
 }
 
@@ -100,7 +107,10 @@ impl<'de> Visitor<'de> for Partitions<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
-            map.next_value_seed(Records { batch: self.0, name: &name })?;
+            map.next_value_seed(Records {
+                batch: self.0,
+                name: &name,
+            })?;
         }
         Ok(())
     }
@@ -125,7 +135,13 @@ impl<'de> Visitor<'de> for Records<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(OneRecord { batch: self.batch, name: self.name })?.is_some() {}
+        while seq
+            .next_element_seed(OneRecord {
+                batch: self.batch,
+                name: self.name,
+            })?
+            .is_some()
+        {}
         Ok(())
     }
 }
@@ -180,15 +196,28 @@ impl<'de> Visitor<'de> for OneRecord<'_> {
         }
         let (of_name, partition_of_name) = name.rsplit_once('-').unzip();
         let topic = topic.or_else(|| of_name.map(|t| topic_index(batch, t)));
-        let partition = partition.or_else(|| partition_of_name?.parse().ok()).and_then(|p| i32::try_from(p).ok());
-        let (Some(topic), Some(partition), Some(offset)) = (topic, partition.filter(|p| *p >= 0), offset.filter(|o| *o >= 0))
-        else {
+        let partition = partition
+            .or_else(|| partition_of_name?.parse().ok())
+            .and_then(|p| i32::try_from(p).ok());
+        let (Some(topic), Some(partition), Some(offset)) = (
+            topic,
+            partition.filter(|p| *p >= 0),
+            offset.filter(|o| *o >= 0),
+        ) else {
             return Err(A::Error::custom(format_args!(
                 "a record under {name:?} has no readable topic, partition or offset, so nothing could be acknowledged"
             )));
         };
         let timestamp_ms = timestamp.filter(|t| *t >= 0);
-        batch.entries.push(Entry { topic, partition, offset, timestamp_ms, key, value, headers });
+        batch.entries.push(Entry {
+            topic,
+            partition,
+            offset,
+            timestamp_ms,
+            key,
+            value,
+            headers,
+        });
         Ok(())
     }
 }
@@ -214,10 +243,14 @@ impl Visitor<'_> for Topic<'_> {
 
 /// Records come topic by topic, so the last one is nearly always the right one.
 pub(super) fn topic_index(batch: &mut Batch, name: &str) -> usize {
-    batch.topics.iter().rposition(|t| t == name).unwrap_or_else(|| {
-        batch.topics.push(name.to_owned());
-        batch.topics.len() - 1
-    })
+    batch
+        .topics
+        .iter()
+        .rposition(|t| t == name)
+        .unwrap_or_else(|| {
+            batch.topics.push(name.to_owned());
+            batch.topics.len() - 1
+        })
 }
 
 /// A key or value: base64, decoded straight into the arena.
@@ -244,7 +277,10 @@ impl<'de> Visitor<'de> for Base64<'_> {
         }
         arena.truncate(start);
         arena.extend_from_slice(text.as_bytes());
-        Ok(Content::Bad { raw: start..arena.len(), reason: "the text is not base64" })
+        Ok(Content::Bad {
+            raw: start..arena.len(),
+            reason: "the text is not base64",
+        })
     }
 
     fn visit_unit<E>(self) -> Result<Content, E> {
@@ -352,7 +388,10 @@ impl<'de> Visitor<'de> for OneHeader<'_> {
             batch.bytes.extend_from_slice(name.as_bytes());
             let end = batch.bytes.len();
             if map.next_value_seed(HeaderValue(&mut batch.bytes))? {
-                batch.headers.push(Header { name: start..end, value: end..batch.bytes.len() });
+                batch.headers.push(Header {
+                    name: start..end,
+                    value: end..batch.bytes.len(),
+                });
             } else {
                 batch.bytes.truncate(start);
             }

@@ -54,12 +54,20 @@ impl<'a> Record<'a> {
     /// Its headers, in order. One without value, or whose value is no list of bytes, is left out.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let bytes = self.bytes;
-        self.headers.iter().map(move |h| (str::from_utf8(&bytes[h.name.clone()]).unwrap_or_default(), &bytes[h.value.clone()]))
+        self.headers.iter().map(move |h| {
+            (
+                str::from_utf8(&bytes[h.name.clone()]).unwrap_or_default(),
+                &bytes[h.value.clone()],
+            )
+        })
     }
 
     /// The last header of a name; Kafka allows several.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.headers().filter(|(n, _)| *n == name).last().map(|(_, value)| value)
+        self.headers()
+            .filter(|(n, _)| *n == name)
+            .last()
+            .map(|(_, value)| value)
     }
 
     /// The value as a message in JSON. Refuses, with a reason for people, what is not UTF-8, not JSON, of another shape, or has a

@@ -11,7 +11,8 @@ use super::*;
 
 macro_rules! fixture {
     ($name:literal) => {
-        serde_json::from_str::<Batch>(include_str!(concat!("../fixtures/", $name))).expect("the event is read")
+        serde_json::from_str::<Batch>(include_str!(concat!("../fixtures/", $name)))
+            .expect("the event is read")
     };
 }
 
@@ -26,10 +27,16 @@ fn values(batch: &Batch) -> Vec<Result<Value, BadContent>> {
 #[test]
 fn a_self_managed_event_yields_its_records_in_order() {
     let batch = fixture!("self-managed.json");
-    let at: Vec<_> = batch.records().map(|r| (r.topic, r.partition, r.offset)).collect();
+    let at: Vec<_> = batch
+        .records()
+        .map(|r| (r.topic, r.partition, r.offset))
+        .collect();
     assert_eq!(at, [("orders", 0, 15), ("orders", 0, 16), ("orders", 1, 7)]);
     let first = record(&batch, 0);
-    assert_eq!((first.key, first.value), (Payload::Bytes(b"k"), Payload::Bytes(br#"{"n":1}"#)));
+    assert_eq!(
+        (first.key, first.value),
+        (Payload::Bytes(b"k"), Payload::Bytes(br#"{"n":1}"#))
+    );
     assert_eq!(first.timestamp_ms, Some(1_700_000_000_000));
     assert_eq!(first.header("trace"), Some(&b"00"[..]));
     assert_eq!(record(&batch, 1).header("trace"), None);
@@ -39,7 +46,10 @@ fn a_self_managed_event_yields_its_records_in_order() {
 fn an_msk_event_whose_topic_has_dashes_is_read() {
     let batch = fixture!("msk.json");
     let only = record(&batch, 0);
-    assert_eq!((batch.len(), only.topic, only.partition, only.offset), (1, "my-orders", 12, 3));
+    assert_eq!(
+        (batch.len(), only.topic, only.partition, only.offset),
+        (1, "my-orders", 12, 3)
+    );
 }
 
 #[test]
@@ -66,9 +76,18 @@ fn header_bytes_are_read_signed_and_unsigned() {
 fn a_null_key_is_no_key_and_a_null_value_a_tombstone() {
     let batch = fixture!("null-key-and-tombstone.json");
     let null = |p: Payload<'_>| p == Payload::Null;
-    let nulls: Vec<_> = batch.records().map(|r| (null(r.key), null(r.value))).collect();
-    assert_eq!(nulls, [(true, false), (false, true), (true, false), (false, true)]);
-    assert_eq!(record(&batch, 1).parse_json::<Value>(), Err(BadContent::Tombstone));
+    let nulls: Vec<_> = batch
+        .records()
+        .map(|r| (null(r.key), null(r.value)))
+        .collect();
+    assert_eq!(
+        nulls,
+        [(true, false), (false, true), (true, false), (false, true)]
+    );
+    assert_eq!(
+        record(&batch, 1).parse_json::<Value>(),
+        Err(BadContent::Tombstone)
+    );
     assert_eq!(record(&batch, 1).value.to_park(), None);
 }
 
@@ -76,11 +95,23 @@ fn a_null_key_is_no_key_and_a_null_value_a_tombstone() {
 fn bad_base64_keeps_its_text_to_be_parked_and_its_batch_alive() {
     let batch = fixture!("bad-base64.json");
     assert_eq!(record(&batch, 0).value.to_park(), Some(&b"not base64!"[..]));
-    assert!(matches!(record(&batch, 1).key, Payload::Bad { raw: b"%%%", .. }));
+    assert!(matches!(
+        record(&batch, 1).key,
+        Payload::Bad { raw: b"%%%", .. }
+    ));
     let readable: Vec<_> = values(&batch).iter().map(Result::is_ok).collect();
     assert_eq!(readable, [false, true, false, false, false, false, true]);
-    let reason = |i| record(&batch, i).parse_json::<Value>().expect_err("unreadable").to_string();
-    assert!(reason(0).contains("not base64") && reason(3).contains("a number") && reason(4).contains("an object"));
+    let reason = |i| {
+        record(&batch, i)
+            .parse_json::<Value>()
+            .expect_err("unreadable")
+            .to_string()
+    };
+    assert!(
+        reason(0).contains("not base64")
+            && reason(3).contains("a number")
+            && reason(4).contains("an object")
+    );
 }
 
 #[test]
@@ -90,8 +121,16 @@ fn bad_utf8_and_nul_in_text_are_named_each_on_its_own_record() {
     assert_eq!(values[0], Err(BadContent::Utf8(6)));
     assert_eq!(values[1], Err(BadContent::Nul));
     assert_eq!(values[2], Err(BadContent::Nul));
-    assert_eq!(values[3], Ok(json!({ "n": r"a\u0000b" })), "a backslash and u0000 are no NUL");
-    assert_eq!(values[4], Err(BadContent::Nul), "a backslash and then a NUL");
+    assert_eq!(
+        values[3],
+        Ok(json!({ "n": r"a\u0000b" })),
+        "a backslash and u0000 are no NUL"
+    );
+    assert_eq!(
+        values[4],
+        Err(BadContent::Nul),
+        "a backslash and then a NUL"
+    );
     assert!(matches!(values[5], Err(BadContent::Json(_))));
     assert!(matches!(values[6], Err(BadContent::Json(_))));
     assert_eq!(values[7], Ok(json!({ "n": 1 })));
@@ -100,11 +139,17 @@ fn bad_utf8_and_nul_in_text_are_named_each_on_its_own_record() {
 #[test]
 fn numbers_are_read_as_text_with_fractions_or_not_at_all() {
     let batch = fixture!("odd-numbers.json");
-    let at: Vec<_> = batch.records().map(|r| (r.topic, r.partition, r.offset)).collect();
+    let at: Vec<_> = batch
+        .records()
+        .map(|r| (r.topic, r.partition, r.offset))
+        .collect();
     assert_eq!(at, (0..9).map(|n| ("orders", 0, n)).collect::<Vec<_>>());
     let stamps: Vec<_> = batch.records().map(|r| r.timestamp_ms).collect();
     let stamp = Some(1_700_000_000_000);
-    assert_eq!(stamps, [stamp, stamp, None, stamp, None, stamp, stamp, None, None]);
+    assert_eq!(
+        stamps,
+        [stamp, stamp, None, stamp, None, stamp, stamp, None, None]
+    );
 }
 
 #[test]
@@ -122,17 +167,27 @@ fn of_a_repeated_field_the_last_counts_and_of_a_repeated_partition_every_record(
     let batch: Batch = serde_json::from_str(event).expect("the event is read");
     assert_eq!(batch.len(), 2);
     assert_eq!(record(&batch, 0).value, Payload::Bytes(b"b"));
-    assert_eq!(record(&batch, 0).headers().collect::<Vec<_>>(), [("a", &[2][..])]);
+    assert_eq!(
+        record(&batch, 0).headers().collect::<Vec<_>>(),
+        [("a", &[2][..])]
+    );
 }
 
 #[test]
 fn an_event_of_which_nothing_could_be_acknowledged_is_refused_with_its_reason() {
-    let refused = |event: Value| serde_json::from_str::<Batch>(&event.to_string()).expect_err("refused").to_string();
+    let refused = |event: Value| {
+        serde_json::from_str::<Batch>(&event.to_string())
+            .expect_err("refused")
+            .to_string()
+    };
     assert!(refused(json!({ "Records": [] })).contains("not a Kafka event"));
     assert!(refused(json!({ "records": { "t-0": [{ "offset": "soon" }] } })).contains("offset"));
     assert!(refused(json!({ "records": { "t": [{ "offset": 1 }] } })).contains("partition"));
     assert!(refused(json!({ "records": { "t-0": [{ "offset": 1.5 }] } })).contains("offset"));
-    assert!(refused(json!({ "records": { "t-one": [{ "offset": 1, "partition": "one" }] } })).contains("partition"));
+    assert!(
+        refused(json!({ "records": { "t-one": [{ "offset": 1, "partition": "one" }] } }))
+            .contains("partition")
+    );
 }
 
 /// What a broker may hand over for one record.
@@ -157,7 +212,11 @@ prop_compose! {
 
 /// As Lambda writes it, with its signed bytes.
 fn as_event(partitions: &[(String, Vec<Sent>)]) -> Value {
-    let base64 = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|b| base64_simd::STANDARD.encode_to_string(b));
+    let base64 = |bytes: &Option<Vec<u8>>| {
+        bytes
+            .as_ref()
+            .map(|b| base64_simd::STANDARD.encode_to_string(b))
+    };
     let header = |(name, value): &(String, Vec<u8>)| json!({ name: value.iter().map(|b| *b as i8).collect::<Vec<_>>() });
     let mut records = serde_json::Map::new();
     for (partition, (topic, sent)) in partitions.iter().enumerate() {
@@ -167,7 +226,10 @@ fn as_event(partitions: &[(String, Vec<Sent>)]) -> Value {
                 "key": base64(&s.key), "value": base64(&s.value), "headers": s.headers.iter().map(header).collect::<Vec<_>>()
             })
         };
-        records.insert(format!("{topic}-{partition}"), sent.iter().enumerate().map(record).collect());
+        records.insert(
+            format!("{topic}-{partition}"),
+            sent.iter().enumerate().map(record).collect(),
+        );
     }
     json!({ "eventSource": "SelfManagedKafka", "records": records })
 }
@@ -197,7 +259,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 64, 8, move |inner| {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Value::from),
-            vec((names.clone(), inner), 0..8).prop_map(|m| m.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()),
+            vec((names.clone(), inner), 0..8)
+                .prop_map(|m| m.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()),
         ]
     })
 }

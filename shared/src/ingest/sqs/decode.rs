@@ -16,12 +16,19 @@ struct Event {
 impl<'de> Deserialize<'de> for Batch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let event = Event::deserialize(strict_json::Objects(deserializer))?;
-        let records = event.records.ok_or_else(|| D::Error::custom("not an SQS event: it has no `Records`"))?;
+        let records = event
+            .records
+            .ok_or_else(|| D::Error::custom("not an SQS event: it has no `Records`"))?;
         let message = |record| {
-            message(record)
-                .ok_or_else(|| D::Error::custom("a message has no `messageId`, so it could not be named in the response"))
+            message(record).ok_or_else(|| {
+                D::Error::custom(
+                    "a message has no `messageId`, so it could not be named in the response",
+                )
+            })
         };
-        Ok(Self { messages: records.into_iter().map(message).collect::<Result<_, _>>()? })
+        Ok(Self {
+            messages: records.into_iter().map(message).collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -29,20 +36,32 @@ fn message(mut record: Map<String, Value>) -> Option<Message> {
     let id = text(record.remove("messageId"))?;
     let body = match record.remove("body") {
         Some(Value::String(text)) => Body::Text(text),
-        None | Some(Value::Null) => Body::Bad { raw: String::new(), reason: "there is none in the event" },
-        Some(other) => Body::Bad { raw: other.to_string(), reason: "it is no text in the event" },
+        None | Some(Value::Null) => Body::Bad {
+            raw: String::new(),
+            reason: "there is none in the event",
+        },
+        Some(other) => Body::Bad {
+            raw: other.to_string(),
+            reason: "it is no text in the event",
+        },
     };
     let mut system = object(record.remove("attributes"));
-    let attributes = object(record.remove("messageAttributes")).into_iter().filter_map(attribute).collect();
+    let attributes = object(record.remove("messageAttributes"))
+        .into_iter()
+        .filter_map(attribute)
+        .collect();
     let arn = text(record.remove("eventSourceARN"));
     Some(Message {
         id,
         body,
         attributes,
-        receive_count: number(system.remove("ApproximateReceiveCount")).and_then(|n| u32::try_from(n).ok()),
+        receive_count: number(system.remove("ApproximateReceiveCount"))
+            .and_then(|n| u32::try_from(n).ok()),
         sent_ms: number(system.remove("SentTimestamp")).filter(|ms| *ms >= 0),
         group: text(system.remove("MessageGroupId")),
-        queue: arn.and_then(|arn| Some(arn.rsplit_once(':')?.1.to_owned())).filter(|name| !name.is_empty()),
+        queue: arn
+            .and_then(|arn| Some(arn.rsplit_once(':')?.1.to_owned()))
+            .filter(|name| !name.is_empty()),
     })
 }
 

@@ -49,7 +49,10 @@ pub enum Body {
 impl Message {
     /// The value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as a message in JSON. Refuses, with a reason for people, what is not JSON, of another shape, or has a NUL anywhere in

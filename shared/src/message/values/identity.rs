@@ -18,7 +18,11 @@ impl Shard {
 
     /// `n` in 0..64.
     pub fn new(n: u8) -> Result<Self, BadValue> {
-        if n < Self::COUNT { Ok(Self(n)) } else { bad("shard", "0 to 63") }
+        if n < Self::COUNT {
+            Ok(Self(n))
+        } else {
+            bad("shard", "0 to 63")
+        }
     }
 
     /// The number, 0..64.
@@ -50,9 +54,13 @@ impl OrderNumber {
 
     /// Makes a number from the time (milliseconds since 1970), the program's shard and 16 random bits.
     pub fn compose(now_ms: u64, shard: Shard, random: u16) -> Result<Self, BadValue> {
-        let since = now_ms.checked_sub(Self::EPOCH_MS).filter(|ms| *ms > 0 && *ms < 1 << 41);
+        let since = now_ms
+            .checked_sub(Self::EPOCH_MS)
+            .filter(|ms| *ms > 0 && *ms < 1 << 41);
         match since {
-            Some(ms) => Ok(Self(ms << 22 | u64::from(shard.get()) << 16 | u64::from(random))),
+            Some(ms) => Ok(Self(
+                ms << 22 | u64::from(shard.get()) << 16 | u64::from(random),
+            )),
             None => bad("time of an order number", "between 2024-01-01 and 2093"),
         }
     }
@@ -92,7 +100,11 @@ impl FromStr for OrderNumber {
 
     fn from_str(s: &str) -> Result<Self, BadValue> {
         const RULE: &str = "1 to 9223372036854775807 in decimal digits, without leading zeros";
-        if s.is_empty() || s.len() > 19 || s.starts_with('0') || !s.bytes().all(|b| b.is_ascii_digit()) {
+        if s.is_empty()
+            || s.len() > 19
+            || s.starts_with('0')
+            || !s.bytes().all(|b| b.is_ascii_digit())
+        {
             return bad("order number", RULE);
         }
         match s.parse::<i64>() {
@@ -173,7 +185,11 @@ pub struct ProgramId(i64);
 impl ProgramId {
     /// `n` in 1..2^53.
     pub fn new(n: i64) -> Result<Self, BadValue> {
-        if (1..1 << 53).contains(&n) { Ok(Self(n)) } else { bad("program id", "1 to 9007199254740991") }
+        if (1..1 << 53).contains(&n) {
+            Ok(Self(n))
+        } else {
+            bad("program id", "1 to 9007199254740991")
+        }
     }
 
     /// For Postgres' BIGINT.
@@ -192,7 +208,10 @@ impl FromStr for ProgramId {
     type Err = BadValue;
 
     fn from_str(s: &str) -> Result<Self, BadValue> {
-        let digits = !s.is_empty() && s.len() <= 16 && s.bytes().all(|b| b.is_ascii_digit()) && !s.starts_with('0');
+        let digits = !s.is_empty()
+            && s.len() <= 16
+            && s.bytes().all(|b| b.is_ascii_digit())
+            && !s.starts_with('0');
         match s.parse::<i64>() {
             Ok(n) if digits => Self::new(n),
             _ => bad("program id", "1 to 9007199254740991 in decimal digits"),

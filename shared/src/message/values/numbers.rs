@@ -15,7 +15,11 @@ pub struct CategoryNo(u16);
 impl CategoryNo {
     /// `n` in 0..100.
     pub fn new(n: u16) -> Result<Self, BadValue> {
-        if n < 100 { Ok(Self(n)) } else { bad("category", "0 to 99") }
+        if n < 100 {
+            Ok(Self(n))
+        } else {
+            bad("category", "0 to 99")
+        }
     }
 
     /// The number.
@@ -52,7 +56,11 @@ pub struct SeatIndex(u32);
 impl SeatIndex {
     /// `n` in 0..1,000,000.
     pub fn new(n: u32) -> Result<Self, BadValue> {
-        if n < 1_000_000 { Ok(Self(n)) } else { bad("seat", "0 to 999999") }
+        if n < 1_000_000 {
+            Ok(Self(n))
+        } else {
+            bad("seat", "0 to 999999")
+        }
     }
 
     /// The index.
@@ -89,7 +97,11 @@ pub struct Cents(i64);
 impl Cents {
     /// `n` in 0..=10^12.
     pub fn new(n: i64) -> Result<Self, BadValue> {
-        if (0..=1_000_000_000_000).contains(&n) { Ok(Self(n)) } else { bad("amount", "0 to 1000000000000 cents") }
+        if (0..=1_000_000_000_000).contains(&n) {
+            Ok(Self(n))
+        } else {
+            bad("amount", "0 to 1000000000000 cents")
+        }
     }
 
     /// For Postgres' BIGINT.
@@ -99,7 +111,9 @@ impl Cents {
 
     /// This price times a number of tickets; refused when it leaves the bounds.
     pub fn times(self, tickets: usize) -> Result<Self, BadValue> {
-        let total = i64::try_from(tickets).ok().and_then(|n| self.0.checked_mul(n));
+        let total = i64::try_from(tickets)
+            .ok()
+            .and_then(|n| self.0.checked_mul(n));
         match total {
             Some(n) => Self::new(n),
             None => bad("amount", "0 to 1000000000000 cents"),
@@ -132,7 +146,11 @@ impl ProgramVersion {
 
     /// `n` in 1..2^53.
     pub fn new(n: i64) -> Result<Self, BadValue> {
-        if (1..1 << 53).contains(&n) { Ok(Self(n)) } else { bad("version", "1 to 9007199254740991") }
+        if (1..1 << 53).contains(&n) {
+            Ok(Self(n))
+        } else {
+            bad("version", "1 to 9007199254740991")
+        }
     }
 
     /// For Postgres' BIGINT.
@@ -166,7 +184,11 @@ impl FromStr for ProgramVersion {
 
     fn from_str(s: &str) -> Result<Self, BadValue> {
         const RULE: &str = "1 to 9007199254740991 in decimal digits, without leading zeros";
-        if s.is_empty() || s.len() > 16 || s.starts_with('0') || !s.bytes().all(|b| b.is_ascii_digit()) {
+        if s.is_empty()
+            || s.len() > 16
+            || s.starts_with('0')
+            || !s.bytes().all(|b| b.is_ascii_digit())
+        {
             return bad("version", RULE);
         }
         match s.parse() {

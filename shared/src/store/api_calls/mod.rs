@@ -51,7 +51,12 @@ pub struct CollectedBatch {
 impl CollectedBatch {
     /// What became of the records.
     pub fn dealt(&self) -> Dealt<'_> {
-        Dealt { parked: &self.parked, recreated: &self.recreated, gaps: &self.gaps, unfinished: self.unfinished.as_ref() }
+        Dealt {
+            parked: &self.parked,
+            recreated: &self.recreated,
+            gaps: &self.gaps,
+            unfinished: self.unfinished.as_ref(),
+        }
     }
 
     /// Adds what one part came to.
@@ -68,11 +73,18 @@ impl Store {
     /// Adds a batch of records, those of a partition ascending by offset. Offsets may have gaps (compaction, transactions).
     ///
     /// Never fails as a whole: what could not be dealt with is in [`CollectedBatch::unfinished`]. Repeating it adds nothing twice.
-    pub async fn collect_calls(&self, arrivals: &[Arrival<'_, ApiCall>], caps: Caps) -> CollectedBatch {
+    pub async fn collect_calls(
+        &self,
+        arrivals: &[Arrival<'_, ApiCall>],
+        caps: Caps,
+    ) -> CollectedBatch {
         let mut collected = CollectedBatch::default();
         let mut parts = Parts::new(arrivals.len());
         while let Some(part) = parts.next() {
-            match self.collect_part(arrivals, part.clone(), parts.refused(), caps).await {
+            match self
+                .collect_part(arrivals, part.clone(), parts.refused(), caps)
+                .await
+            {
                 Ok(committed) => collected.add(committed),
                 Err(error) => parts.failed(part, error),
             }

@@ -56,9 +56,18 @@ pub(super) struct News<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(arrivals: &'a [Arrival<'a, ApiCall>], part: Range<usize>, refused: &'a BTreeMap<usize, Reason>) -> Self {
+    pub(super) fn new(
+        arrivals: &'a [Arrival<'a, ApiCall>],
+        part: Range<usize>,
+        refused: &'a BTreeMap<usize, Reason>,
+    ) -> Self {
         let seen = Seen::of(arrivals, part.clone());
-        Self { arrivals, part, refused, seen }
+        Self {
+            arrivals,
+            part,
+            refused,
+            seen,
+        }
     }
 
     /// What becomes of each partition, in the order of [`Self::seen`].
@@ -66,12 +75,24 @@ impl<'a> Plan<'a> {
         let step = |seen: &Seen| {
             let before = standing.get(&(seen.topic.to_owned(), seen.partition));
             let known = before.and_then(|standing| standing.mark);
-            let Advance { mark, recreated: anew, gap, redelivered } = advance(known, seen);
+            let Advance {
+                mark,
+                recreated: anew,
+                gap,
+                redelivered,
+            } = advance(known, seen);
             let (source, from) = match (known, before.and_then(|standing| standing.source)) {
                 (Some(known), Some(source)) if !anew => (Some(source), known.next_offset),
                 _ => (None, 0),
             };
-            Step { mark, source, from, anew, gap, redelivered }
+            Step {
+                mark,
+                source,
+                from,
+                anew,
+                gap,
+                redelivered,
+            }
         };
         self.seen.iter().map(step).collect()
     }
@@ -83,11 +104,21 @@ impl<'a> Plan<'a> {
             .seen
             .iter()
             .zip(steps)
-            .filter_map(|(seen, step)| Some(((seen.topic, seen.partition), (step.from, step.source?))))
+            .filter_map(|(seen, step)| {
+                Some(((seen.topic, seen.partition), (step.from, step.source?)))
+            })
             .collect();
         let mut news = News::default();
-        for (at, arrival) in self.arrivals.iter().enumerate().take(self.part.end).skip(self.part.start) {
-            let Some((from, source)) = next.get_mut(&(arrival.topic, arrival.partition)) else { continue };
+        for (at, arrival) in self
+            .arrivals
+            .iter()
+            .enumerate()
+            .take(self.part.end)
+            .skip(self.part.start)
+        {
+            let Some((from, source)) = next.get_mut(&(arrival.topic, arrival.partition)) else {
+                continue;
+            };
             // A record that comes twice in one batch is no news the second time.
             if arrival.offset >= *from {
                 *from = arrival.offset.saturating_add(1);
@@ -99,7 +130,9 @@ impl<'a> Plan<'a> {
             }
             match (&arrival.message, self.refused.get(&at)) {
                 (Ok(call), None) => news.calls.push((*source, arrival, call)),
-                (Err(reason), _) | (Ok(_), Some(reason)) => news.unreadable.push((at, reason.clone())),
+                (Err(reason), _) | (Ok(_), Some(reason)) => {
+                    news.unreadable.push((at, reason.clone()))
+                }
             }
         }
         news
@@ -107,11 +140,16 @@ impl<'a> Plan<'a> {
 }
 
 /// The gap that a record fills.
-fn gap_of<'m>(missing: &'m mut Missing, arrival: &Arrival<'_, ApiCall>) -> Option<&'m mut Range<i64>> {
+fn gap_of<'m>(
+    missing: &'m mut Missing,
+    arrival: &Arrival<'_, ApiCall>,
+) -> Option<&'m mut Range<i64>> {
     // Nearly always empty: no key is made for it.
     if missing.is_empty() {
         return None;
     }
     let ranges = missing.get_mut(&(arrival.topic.to_owned(), arrival.partition))?;
-    ranges.iter_mut().find(|range| range.contains(&arrival.offset))
+    ranges
+        .iter_mut()
+        .find(|range| range.contains(&arrival.offset))
 }

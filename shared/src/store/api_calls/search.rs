@@ -97,8 +97,11 @@ impl Store {
 
 impl CallRow {
     fn read(row: &PgRow) -> Result<Self, StoreError> {
-        let place =
-            CallPlace { at_ms: row.try_get("at_ms")?, source: row.try_get("source")?, offset: row.try_get("log_offset")? };
+        let place = CallPlace {
+            at_ms: row.try_get("at_ms")?,
+            source: row.try_get("source")?,
+            offset: row.try_get("log_offset")?,
+        };
         Ok(Self {
             place,
             id: CallId::new(bits(row.try_get("id")?)?),
@@ -109,12 +112,18 @@ impl CallRow {
             client: row.try_get("client")?,
             user: row.try_get("user_id")?,
             ip: row.try_get("ip")?,
-            trace: row.try_get::<Option<&[u8]>, _>("trace")?.map(bits).transpose()?.map(TraceId::new),
+            trace: row
+                .try_get::<Option<&[u8]>, _>("trace")?
+                .map(bits)
+                .transpose()?
+                .map(TraceId::new),
             instance: row.try_get("instance")?,
         })
     }
 }
 
 fn bits(bytes: &[u8]) -> Result<[u8; 16], StoreError> {
-    bytes.try_into().map_err(|_| StoreError::corrupt("an identity that has not 16 bytes"))
+    bytes
+        .try_into()
+        .map_err(|_| StoreError::corrupt("an identity that has not 16 bytes"))
 }

@@ -25,7 +25,10 @@ pub struct SumFilter {
 }
 
 /// What sums are kept apart by.
-#[expect(clippy::struct_excessive_bools, reason = "four questions, each of its own")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four questions, each of its own"
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GroupBy {
     /// A group a minute.
@@ -55,7 +58,12 @@ pub struct GroupSums {
 
 impl Store {
     /// Sums of calls, a group each, ascending; at most `limit` groups.
-    pub async fn sum_calls(&self, filter: &SumFilter, by: GroupBy, limit: u32) -> Result<Vec<GroupSums>, StoreError> {
+    pub async fn sum_calls(
+        &self,
+        filter: &SumFilter,
+        by: GroupBy,
+        limit: u32,
+    ) -> Result<Vec<GroupSums>, StoreError> {
         let status = filter.status.as_ref();
         let rows = sqlx::query(include_str!("../sql/minutes_sum.sql"))
             .bind(filter.from.start_ms())
@@ -79,12 +87,17 @@ impl GroupSums {
     fn read(row: &PgRow) -> Result<Self, StoreError> {
         let number = |name| -> Result<u64, StoreError> { Ok(row.try_get::<i64, _>(name)? as u64) };
         let buckets: Vec<i64> = row.try_get("buckets")?;
-        let buckets: [i64; BUCKETS] =
-            buckets.try_into().map_err(|_| StoreError::corrupt("a histogram with another number of buckets"))?;
+        let buckets: [i64; BUCKETS] = buckets
+            .try_into()
+            .map_err(|_| StoreError::corrupt("a histogram with another number of buckets"))?;
         Ok(Self {
-            minute: row.try_get::<Option<i64>, _>("minute_ms")?.map(Minute::of_ms),
+            minute: row
+                .try_get::<Option<i64>, _>("minute_ms")?
+                .map(Minute::of_ms),
             route: row.try_get("route")?,
-            status: row.try_get::<Option<i16>, _>("status")?.map(|status| status as u16),
+            status: row
+                .try_get::<Option<i16>, _>("status")?
+                .map(|status| status as u16),
             client: row.try_get("client")?,
             sums: Aggregate {
                 calls: number("calls")?,

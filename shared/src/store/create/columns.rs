@@ -37,20 +37,33 @@ impl<'a> Orders<'a> {
             columns.programs.push(order.program.get());
             columns.categories.push(order.category.get() as i16);
             columns.first_seats.push(columns.seats.len() as i32 + 1);
-            columns.seats.extend(order.seats.iter().map(|seat| seat.get() as i32));
+            columns
+                .seats
+                .extend(order.seats.iter().map(|seat| seat.get() as i32));
             columns.last_seats.push(columns.seats.len() as i32);
             columns.unit_prices.push(order.unit_price_cents.get());
             columns.amounts.push(order.amount_cents.get());
-            columns.keys.push(order.idempotency_key.as_ref().map(crate::message::IdempotencyKey::as_str));
+            columns.keys.push(
+                order
+                    .idempotency_key
+                    .as_ref()
+                    .map(crate::message::IdempotencyKey::as_str),
+            );
             columns.pay_bys.push(pay_by(order.pay_by_ms));
             columns.traces.push(order.trace.as_deref());
-            columns.hashes.push(order.idempotency_hash.map(|hash| hash.bytes().to_vec()));
+            columns
+                .hashes
+                .push(order.idempotency_hash.map(|hash| hash.bytes().to_vec()));
         }
         columns
     }
 
     /// Runs `create_orders` or `create_duplicates`: the numbers inserted.
-    pub(super) async fn insert(&self, sql: &'static str, connection: &mut PgConnection) -> Result<Vec<i64>, StoreError> {
+    pub(super) async fn insert(
+        &self,
+        sql: &'static str,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<i64>, StoreError> {
         let query = sqlx::query_scalar(sql)
             .bind(&self.numbers)
             .bind(&self.nonces)
@@ -97,6 +110,9 @@ impl Seats {
 
     /// A statement over these columns.
     pub(super) fn query<'q>(&'q self, sql: &'static str) -> Query<'q, sqlx::Postgres, PgArguments> {
-        sqlx::query(sql).bind(&self.programs).bind(&self.indexes).bind(&self.numbers)
+        sqlx::query(sql)
+            .bind(&self.programs)
+            .bind(&self.indexes)
+            .bind(&self.numbers)
     }
 }

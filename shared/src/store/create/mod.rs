@@ -85,11 +85,18 @@ impl Store {
     ///
     /// Never fails as a whole: what could not be dealt with is in [`StoredBatch::unfinished`]. `min_pay_ms`: the least time to pay that an
     /// order is given from now, however late it is stored. Repeating it stores nothing twice.
-    pub async fn store_orders<'a>(&self, arrivals: &'a [Arrival<'a>], min_pay_ms: u64) -> StoredBatch<'a> {
+    pub async fn store_orders<'a>(
+        &self,
+        arrivals: &'a [Arrival<'a>],
+        min_pay_ms: u64,
+    ) -> StoredBatch<'a> {
         let mut stored = StoredBatch::default();
         let mut parts = Parts::new(arrivals.len());
         while let Some(part) = parts.next() {
-            match self.store_part(arrivals, part.clone(), parts.refused(), min_pay_ms).await {
+            match self
+                .store_part(arrivals, part.clone(), parts.refused(), min_pay_ms)
+                .await
+            {
                 Ok(committed) => committed.add_to(&mut stored),
                 Err(error) => parts.failed(part, error),
             }

@@ -43,7 +43,11 @@ pub(super) enum Match {
 
 impl<'a> Plan<'a> {
     /// `refused`: records that Postgres has refused, by position, with its reason.
-    pub(super) fn new(arrivals: &'a [Arrival<'a>], part: Range<usize>, refused: &BTreeMap<usize, Reason>) -> Self {
+    pub(super) fn new(
+        arrivals: &'a [Arrival<'a>],
+        part: Range<usize>,
+        refused: &BTreeMap<usize, Reason>,
+    ) -> Self {
         let mut requests = Vec::with_capacity(part.len());
         let mut unreadable = Vec::new();
         let mut barriers = Vec::new();
@@ -61,19 +65,32 @@ impl<'a> Plan<'a> {
         let mut repeats = Vec::new();
         let mut firsts: Vec<Request> = Vec::with_capacity(requests.len());
         for request in requests {
-            if firsts.last().is_some_and(|first| first.order.order == request.order.order) {
+            if firsts
+                .last()
+                .is_some_and(|first| first.order.order == request.order.order)
+            {
                 repeats.push(request);
             } else {
                 firsts.push(request);
             }
         }
-        Self { arrivals, firsts, repeats, unreadable, barriers, seen: Seen::of(arrivals, part) }
+        Self {
+            arrivals,
+            firsts,
+            repeats,
+            unreadable,
+            barriers,
+            seen: Seen::of(arrivals, part),
+        }
     }
 }
 
 /// The token of a record that is a barrier: progress moves over it, and nothing is stored or parked.
 fn barrier(arrival: &Arrival<'_>) -> Option<Nonce> {
-    arrival.value.and_then(Barrier::read).map(|barrier| barrier.barrier)
+    arrival
+        .value
+        .and_then(Barrier::read)
+        .map(|barrier| barrier.barrier)
 }
 
 /// Whether a row is what a request asked for. The nonce alone would do; content under the same nonce can differ only by a fault.

@@ -44,7 +44,11 @@ enum Fate {
     /// Inserted by this transaction.
     Stored,
     /// Inserted by this transaction, then rejected: the seats' holders, or the order it duplicates.
-    Rejected { reason: &'static str, duplicate_of: Option<OrderNumber>, holders: Vec<Holder> },
+    Rejected {
+        reason: &'static str,
+        duplicate_of: Option<OrderNumber>,
+        holders: Vec<Holder>,
+    },
     /// Had a row before.
     Found(Box<OrderRow>),
 }
@@ -52,9 +56,15 @@ enum Fate {
 type Fates = HashMap<OrderNumber, Fate>;
 
 impl Store {
-    pub(super) async fn transact<'a>(&self, plan: &Plan<'a>, min_pay_ms: u64) -> Result<Committed<'a>, StoreError> {
+    pub(super) async fn transact<'a>(
+        &self,
+        plan: &Plan<'a>,
+        min_pay_ms: u64,
+    ) -> Result<Committed<'a>, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let now_ms: i64 = sqlx::query_scalar(include_str!("../sql/clock.sql")).fetch_one(&mut *tx).await?;
+        let now_ms: i64 = sqlx::query_scalar(include_str!("../sql/clock.sql"))
+            .fetch_one(&mut *tx)
+            .await?;
         let pay_by = |promised_ms| stored_pay_by(promised_ms, now_ms, min_pay_ms);
 
         let mut fates = Fates::with_capacity(plan.firsts.len());
@@ -67,11 +77,17 @@ impl Store {
             duplicates(&mut tx, &open, &mut fates, pay_by).await?;
         }
 
-        let mut committed = Committed { parked: plan.unreadable.clone(), ..Committed::default() };
+        let mut committed = Committed {
+            parked: plan.unreadable.clone(),
+            ..Committed::default()
+        };
         let new = collect(plan, fates, now_ms, pay_by, &mut committed);
         park(&mut tx, plan.arrivals, &committed.parked).await?;
         if !new.is_empty() {
-            let id = sqlx::query_scalar(include_str!("../sql/create_unsettled.sql")).bind(new).fetch_one(&mut *tx).await?;
+            let id = sqlx::query_scalar(include_str!("../sql/create_unsettled.sql"))
+                .bind(new)
+                .fetch_one(&mut *tx)
+                .await?;
             committed.unsettled = Some(UnsettledBatch(id));
         }
         move_on(&mut tx, plan, &mut committed).await?;
@@ -91,52 +107,96 @@ async fn round<'a>(
     if requests.is_empty() {
         return Ok(Vec::new());
     }
-    let inserted = Orders::new(requests, pay_by).insert(include_str!("../sql/create_orders.sql"), tx).await?;
+    let inserted = Orders::new(requests, pay_by)
+        .insert(include_str!("../sql/create_orders.sql"), tx)
+        .await?;
     let inserted: HashSet<i64> = inserted.into_iter().collect();
     let is_new = |request: &Request| inserted.contains(&request.order.order.get());
     let seats = Seats::new(requests.iter().filter(|request| is_new(request)).copied());
-    let given = seats.query(include_str!("../sql/create_seats.sql")).execute(&mut *tx).await?.rows_affected();
+    let given = seats
+        .query(include_str!("../sql/create_seats.sql"))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
     for request in requests.iter().filter(|request| is_new(request)) {
         fates.insert(request.order.order, Fate::Stored);
     }
     if given < seats.len() as u64 {
         reject(tx, &seats, fates).await?;
     }
-    let rest: Vec<Request> = requests.iter().filter(|request| !is_new(request)).copied().collect();
+    let rest: Vec<Request> = requests
+        .iter()
+        .filter(|request| !is_new(request))
+        .copied()
+        .collect();
     find(tx, &rest, fates).await
 }
 
 /// Statement 3: orders that did not get all their seats get none.
 async fn reject(tx: &mut PgConnection, seats: &Seats, fates: &mut Fates) -> Result<(), StoreError> {
     let mut refused: BTreeMap<OrderNumber, Vec<Holder>> = BTreeMap::new();
-    for row in seats.query(include_str!("../sql/create_refused.sql")).fetch_all(&mut *tx).await? {
-        let holders = refused.entry(bounded(OrderNumber::new(row.try_get("order_number")?))?).or_default();
-        if let (Some(number), Some(bytes)) = (row.try_get("holder")?, row.try_get("holder_nonce")?) {
-            let holder = Holder { number: bounded(OrderNumber::new(number))?, nonce: nonce(bytes)? };
+    for row in seats
+        .query(include_str!("../sql/create_refused.sql"))
+        .fetch_all(&mut *tx)
+        .await?
+    {
+        let holders = refused
+            .entry(bounded(OrderNumber::new(row.try_get("order_number")?))?)
+            .or_default();
+        if let (Some(number), Some(bytes)) = (row.try_get("holder")?, row.try_get("holder_nonce")?)
+        {
+            let holder = Holder {
+                number: bounded(OrderNumber::new(number))?,
+                nonce: nonce(bytes)?,
+            };
             if !holders.contains(&holder) {
                 holders.push(holder);
             }
         }
     }
     let numbers: Vec<i64> = refused.keys().map(|number| number.get()).collect();
-    sqlx::query(include_str!("../sql/create_reject.sql")).bind(numbers).execute(&mut *tx).await?;
+    sqlx::query(include_str!("../sql/create_reject.sql"))
+        .bind(numbers)
+        .execute(&mut *tx)
+        .await?;
     for (number, holders) in refused {
-        fates.insert(number, Fate::Rejected { reason: "seats_taken", duplicate_of: None, holders });
+        fates.insert(
+            number,
+            Fate::Rejected {
+                reason: "seats_taken",
+                duplicate_of: None,
+                holders,
+            },
+        );
     }
     Ok(())
 }
 
 /// Reads the rows of numbers that were not inserted. Returns the requests that have none.
-async fn find<'a>(tx: &mut PgConnection, requests: &[Request<'a>], fates: &mut Fates) -> Result<Vec<Request<'a>>, StoreError> {
+async fn find<'a>(
+    tx: &mut PgConnection,
+    requests: &[Request<'a>],
+    fates: &mut Fates,
+) -> Result<Vec<Request<'a>>, StoreError> {
     if requests.is_empty() {
         return Ok(Vec::new());
     }
-    let numbers: Vec<i64> = requests.iter().map(|request| request.order.order.get()).collect();
-    let rows = sqlx::query(include_str!("../sql/orders_by_number.sql")).bind(numbers).fetch_all(tx).await?;
+    let numbers: Vec<i64> = requests
+        .iter()
+        .map(|request| request.order.order.get())
+        .collect();
+    let rows = sqlx::query(include_str!("../sql/orders_by_number.sql"))
+        .bind(numbers)
+        .fetch_all(tx)
+        .await?;
     for row in OrderRow::read_all(&rows)? {
         fates.insert(row.number, Fate::Found(Box::new(row)));
     }
-    Ok(requests.iter().filter(|request| !fates.contains_key(&request.order.order)).copied().collect())
+    Ok(requests
+        .iter()
+        .filter(|request| !fates.contains_key(&request.order.order))
+        .copied()
+        .collect())
 }
 
 /// Statement 4: requests whose key is another order's for good.
@@ -146,42 +206,81 @@ async fn duplicates(
     fates: &mut Fates,
     pay_by: impl Fn(i64) -> i64,
 ) -> Result<(), StoreError> {
-    let inserted = Orders::new(requests, pay_by).insert(include_str!("../sql/create_duplicates.sql"), tx).await?;
-    let of = sqlx::query(include_str!("../sql/create_duplicate_of.sql")).bind(&inserted).fetch_all(&mut *tx).await?;
+    let inserted = Orders::new(requests, pay_by)
+        .insert(include_str!("../sql/create_duplicates.sql"), tx)
+        .await?;
+    let of = sqlx::query(include_str!("../sql/create_duplicate_of.sql"))
+        .bind(&inserted)
+        .fetch_all(&mut *tx)
+        .await?;
     let mut of_number = HashMap::with_capacity(of.len());
     for row in of {
-        let holder =
-            Holder { number: bounded(OrderNumber::new(row.try_get("holder")?))?, nonce: nonce(row.try_get("holder_nonce")?)? };
+        let holder = Holder {
+            number: bounded(OrderNumber::new(row.try_get("holder")?))?,
+            nonce: nonce(row.try_get("holder_nonce")?)?,
+        };
         of_number.insert(row.try_get::<i64, _>("order_number")?, holder);
     }
     for number in inserted {
         let holder = of_number.get(&number).copied();
-        let fate =
-            Fate::Rejected { reason: "duplicate", duplicate_of: holder.map(|h| h.number), holders: holder.into_iter().collect() };
+        let fate = Fate::Rejected {
+            reason: "duplicate",
+            duplicate_of: holder.map(|h| h.number),
+            holders: holder.into_iter().collect(),
+        };
         fates.insert(bounded(OrderNumber::new(number))?, fate);
     }
-    let rest: Vec<Request> = requests.iter().filter(|request| !fates.contains_key(&request.order.order)).copied().collect();
+    let rest: Vec<Request> = requests
+        .iter()
+        .filter(|request| !fates.contains_key(&request.order.order))
+        .copied()
+        .collect();
     if find(tx, &rest, fates).await?.is_empty() {
         return Ok(());
     }
     // Neither there nor insertable: somebody else is storing it at this moment. Begin again and meet what they stored.
     let message = "an order could neither be stored nor found".to_owned();
-    Err(StoreError { class: ErrorClass::Conflict, sqlstate: None, message, hint: "" })
+    Err(StoreError {
+        class: ErrorClass::Conflict,
+        sqlstate: None,
+        message,
+        hint: "",
+    })
 }
 
 /// Decides for every request, parks those whose number is another order's. Returns the numbers inserted.
-fn collect<'a>(plan: &Plan<'a>, mut fates: Fates, now_ms: i64, pay_by: impl Fn(i64) -> i64, out: &mut Committed<'a>) -> Vec<i64> {
+fn collect<'a>(
+    plan: &Plan<'a>,
+    mut fates: Fates,
+    now_ms: i64,
+    pay_by: impl Fn(i64) -> i64,
+    out: &mut Committed<'a>,
+) -> Vec<i64> {
     let mut new = Vec::with_capacity(plan.firsts.len());
-    let repeated: BTreeSet<OrderNumber> = plan.repeats.iter().map(|request| request.order.order).collect();
+    let repeated: BTreeSet<OrderNumber> = plan
+        .repeats
+        .iter()
+        .map(|request| request.order.order)
+        .collect();
     let mut rows: HashMap<OrderNumber, OrderRow> = HashMap::new();
     for request in &plan.firsts {
         let number = request.order.order;
-        let Some(fate) = fates.remove(&number) else { continue };
+        let Some(fate) = fates.remove(&number) else {
+            continue;
+        };
         let (decision, row) = match fate {
-            Fate::Stored => (Decision::Created, new_row(request.order, now_ms, pay_by(request.order.pay_by_ms))),
-            Fate::Rejected { reason, duplicate_of, holders } => {
+            Fate::Stored => (
+                Decision::Created,
+                new_row(request.order, now_ms, pay_by(request.order.pay_by_ms)),
+            ),
+            Fate::Rejected {
+                reason,
+                duplicate_of,
+                holders,
+            } => {
                 let mut row = new_row(request.order, now_ms, pay_by(request.order.pay_by_ms));
-                (row.status, row.reason, row.duplicate_of) = (Status::Rejected, Some(reason.to_owned()), duplicate_of);
+                (row.status, row.reason, row.duplicate_of) =
+                    (Status::Rejected, Some(reason.to_owned()), duplicate_of);
                 (Decision::Rejected { holders }, row)
             }
             Fate::Found(row) => (found(&row, *request, out), *row),
@@ -192,14 +291,22 @@ fn collect<'a>(plan: &Plan<'a>, mut fates: Fates, now_ms: i64, pay_by: impl Fn(i
         if repeated.contains(&number) {
             rows.insert(number, row.clone());
         }
-        out.orders.push(StoredOrder { request: request.order, decision, row });
+        out.orders.push(StoredOrder {
+            request: request.order,
+            decision,
+            row,
+        });
     }
     for request in &plan.repeats {
         if let Some(row) = rows.get(&request.order.order) {
             let decision = found(row, *request, out);
             // The same order again needs no second settling.
             if decision == Decision::Conflict {
-                out.orders.push(StoredOrder { request: request.order, decision, row: row.clone() });
+                out.orders.push(StoredOrder {
+                    request: request.order,
+                    decision,
+                    row: row.clone(),
+                });
             }
         }
     }
@@ -212,8 +319,18 @@ fn found(row: &OrderRow, request: Request<'_>, out: &mut Committed<'_>) -> Decis
         Match::Same => Decision::AlreadyThere,
         Match::Void => Decision::Void,
         Match::Other => {
-            let what = if row.nonce == request.order.nonce { "with other content" } else { "under another nonce" };
-            out.parked.push((request.at, Reason::new(format_args!("order {} is stored already, {what}", row.number))));
+            let what = if row.nonce == request.order.nonce {
+                "with other content"
+            } else {
+                "under another nonce"
+            };
+            out.parked.push((
+                request.at,
+                Reason::new(format_args!(
+                    "order {} is stored already, {what}",
+                    row.number
+                )),
+            ));
             Decision::Conflict
         }
     }
@@ -243,10 +360,16 @@ fn new_row(request: &OrderRequested, now_ms: i64, pay_by_ms: i64) -> OrderRow {
 }
 
 /// Statement 5: the progress of each partition over the whole part, which is the contiguous prefix: everything left of it is committed.
-async fn move_on(tx: &mut PgConnection, plan: &Plan<'_>, committed: &mut Committed<'_>) -> Result<(), StoreError> {
+async fn move_on(
+    tx: &mut PgConnection,
+    plan: &Plan<'_>,
+    committed: &mut Committed<'_>,
+) -> Result<(), StoreError> {
     let topics: Vec<&str> = plan.seen.iter().map(|seen| seen.topic).collect();
     let partitions: Vec<i32> = plan.seen.iter().map(|seen| seen.partition).collect();
-    let query = sqlx::query(include_str!("../sql/progress_lock.sql")).bind(&topics).bind(&partitions);
+    let query = sqlx::query(include_str!("../sql/progress_lock.sql"))
+        .bind(&topics)
+        .bind(&partitions);
     let mut marks = HashMap::new();
     for row in query.fetch_all(&mut *tx).await? {
         let mark = Mark {
@@ -254,7 +377,13 @@ async fn move_on(tx: &mut PgConnection, plan: &Plan<'_>, committed: &mut Committ
             next_offset: row.try_get("next_offset")?,
             appended_ms: row.try_get("appended_ms")?,
         };
-        marks.insert((row.try_get::<String, _>("topic")?, row.try_get::<i32, _>("partition")?), mark);
+        marks.insert(
+            (
+                row.try_get::<String, _>("topic")?,
+                row.try_get::<i32, _>("partition")?,
+            ),
+            mark,
+        );
     }
     let mut advanced = Vec::with_capacity(plan.seen.len());
     let mut redelivered = Vec::new();
@@ -271,9 +400,24 @@ async fn move_on(tx: &mut PgConnection, plan: &Plan<'_>, committed: &mut Committ
     sqlx::query(include_str!("../sql/progress_advance.sql"))
         .bind(&topics)
         .bind(&partitions)
-        .bind(advanced.iter().map(|mark| mark.incarnation).collect::<Vec<_>>())
-        .bind(advanced.iter().map(|mark| mark.next_offset).collect::<Vec<_>>())
-        .bind(advanced.iter().map(|mark| mark.appended_ms).collect::<Vec<_>>())
+        .bind(
+            advanced
+                .iter()
+                .map(|mark| mark.incarnation)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            advanced
+                .iter()
+                .map(|mark| mark.next_offset)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            advanced
+                .iter()
+                .map(|mark| mark.appended_ms)
+                .collect::<Vec<_>>(),
+        )
         .execute(&mut *tx)
         .await?;
     gaps::add(tx, &committed.gaps).await?;

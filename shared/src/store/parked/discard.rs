@@ -31,12 +31,22 @@ pub enum Discarded {
 
 impl Store {
     /// parked -> discarded.
-    pub async fn discard(&self, id: ParkedId, by: &UserId, why: &str) -> Result<Discarded, StoreError> {
+    pub async fn discard(
+        &self,
+        id: ParkedId,
+        by: &UserId,
+        why: &str,
+    ) -> Result<Discarded, StoreError> {
         let mut rounds = Rounds::default();
         loop {
-            let query = sqlx::query(include_str!("../sql/parked_discard.sql")).bind(id.get()).bind(by.as_str()).bind(why);
+            let query = sqlx::query(include_str!("../sql/parked_discard.sql"))
+                .bind(id.get())
+                .bind(by.as_str())
+                .bind(why);
             query.execute(&self.pool).await?;
-            let Some(found) = self.parked_record(id, 0, 0).await? else { return Ok(Discarded::Missing) };
+            let Some(found) = self.parked_record(id, 0, 0).await? else {
+                return Ok(Discarded::Missing);
+            };
             let record = found.record;
             if record.discarded.is_some() {
                 return Ok(Discarded::Yes(record));

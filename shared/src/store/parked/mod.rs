@@ -26,7 +26,14 @@ pub struct ParkedId(i64);
 impl ParkedId {
     /// `n` of at least 1.
     pub fn new(n: i64) -> Result<Self, BadValue> {
-        if n > 0 { Ok(Self(n)) } else { Err(BadValue { what: "identity of a parked record", rule: "1 to 9223372036854775807" }) }
+        if n > 0 {
+            Ok(Self(n))
+        } else {
+            Err(BadValue {
+                what: "identity of a parked record",
+                rule: "1 to 9223372036854775807",
+            })
+        }
     }
 
     /// For Postgres' BIGINT.
@@ -78,7 +85,10 @@ impl FromStr for ParkedState {
     fn from_str(s: &str) -> Result<Self, BadValue> {
         let all = [Self::Parked, Self::Replayed, Self::Discarded];
         let found = all.into_iter().find(|state| state.as_str() == s);
-        found.ok_or(BadValue { what: "state of a parked record", rule: "parked, replayed or discarded" })
+        found.ok_or(BadValue {
+            what: "state of a parked record",
+            rule: "parked, replayed or discarded",
+        })
     }
 }
 
@@ -165,17 +175,41 @@ impl Store {
     }
 
     /// One parked record; at most `bytes` of its key and of its value, at most `attempts` of its history.
-    pub async fn parked_record(&self, id: ParkedId, bytes: u32, attempts: u32) -> Result<Option<ParkedDetail>, StoreError> {
-        let query = sqlx::query(include_str!("../sql/parked_show.sql")).bind(id.get()).bind(bytes as i32);
-        let Some(row) = query.fetch_optional(&self.pool).await? else { return Ok(None) };
-        let query = sqlx::query(include_str!("../sql/parked_history.sql")).bind(id.get()).bind(i64::from(attempts));
-        let history = query.fetch_all(&self.pool).await?.iter().map(attempt).collect::<Result<_, _>>()?;
-        Ok(Some(ParkedDetail { record: record(&row)?, key: row.try_get("key")?, value: row.try_get("value")?, history }))
+    pub async fn parked_record(
+        &self,
+        id: ParkedId,
+        bytes: u32,
+        attempts: u32,
+    ) -> Result<Option<ParkedDetail>, StoreError> {
+        let query = sqlx::query(include_str!("../sql/parked_show.sql"))
+            .bind(id.get())
+            .bind(bytes as i32);
+        let Some(row) = query.fetch_optional(&self.pool).await? else {
+            return Ok(None);
+        };
+        let query = sqlx::query(include_str!("../sql/parked_history.sql"))
+            .bind(id.get())
+            .bind(i64::from(attempts));
+        let history = query
+            .fetch_all(&self.pool)
+            .await?
+            .iter()
+            .map(attempt)
+            .collect::<Result<_, _>>()?;
+        Ok(Some(ParkedDetail {
+            record: record(&row)?,
+            key: row.try_get("key")?,
+            value: row.try_get("value")?,
+            history,
+        }))
     }
 }
 
 fn record(row: &PgRow) -> Result<ParkedRecord, StoreError> {
-    let bytes = |column: &str| row.try_get::<Option<i32>, _>(column).map(|n| n.map(|n| n as u64));
+    let bytes = |column: &str| {
+        row.try_get::<Option<i32>, _>(column)
+            .map(|n| n.map(|n| n as u64))
+    };
     let discarded_ms: Option<i64> = row.try_get("discarded_ms")?;
     let discarded = match discarded_ms {
         Some(at_ms) => Some(Discard {
@@ -203,7 +237,8 @@ fn record(row: &PgRow) -> Result<ParkedRecord, StoreError> {
 }
 
 fn attempt(row: &PgRow) -> Result<ReplayAttempt, StoreError> {
-    let (partition, offset): (Option<i32>, Option<i64>) = (row.try_get("partition")?, row.try_get("log_offset")?);
+    let (partition, offset): (Option<i32>, Option<i64>) =
+        (row.try_get("partition")?, row.try_get("log_offset")?);
     Ok(ReplayAttempt {
         attempt: row.try_get::<i32, _>("attempt")? as u32,
         asked_by: row.try_get("asked_by")?,

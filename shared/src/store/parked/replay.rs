@@ -72,7 +72,9 @@ impl Store {
             if let Some(begun) = self.begin_replay_once(id, replays, asked_by, lease).await? {
                 return Ok(ReplayBegun::Yes(begun));
             }
-            let Some(found) = self.parked_record(id, 0, 0).await? else { return Ok(ReplayBegun::Missing) };
+            let Some(found) = self.parked_record(id, 0, 0).await? else {
+                return Ok(ReplayBegun::Missing);
+            };
             let record = found.record;
             if record.discarded.is_some() {
                 return Ok(ReplayBegun::Discarded(record));
@@ -113,15 +115,29 @@ impl Store {
 
     /// Whether the record parked from this place may still be stored: it was put back, and create has not read the copy yet; or it is
     /// being put back; or an attempt ended without an answer less than ten minutes ago.
-    pub async fn is_replay_on_its_way(&self, topic: &str, partition: i32, offset: i64) -> Result<bool, StoreError> {
-        let query = sqlx::query_scalar(include_str!("../sql/parked_on_its_way.sql")).bind(topic).bind(partition).bind(offset);
+    pub async fn is_replay_on_its_way(
+        &self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+    ) -> Result<bool, StoreError> {
+        let query = sqlx::query_scalar(include_str!("../sql/parked_on_its_way.sql"))
+            .bind(topic)
+            .bind(partition)
+            .bind(offset);
         Ok(query.fetch_one(&self.pool).await?)
     }
 
     /// Notes how an attempt has ended. Answers whether this call was the first to do so.
-    pub async fn end_replay(&self, replay: &ToReplay, end: &ReplayEnd<'_>) -> Result<bool, StoreError> {
+    pub async fn end_replay(
+        &self,
+        replay: &ToReplay,
+        end: &ReplayEnd<'_>,
+    ) -> Result<bool, StoreError> {
         let (outcome, place, note) = match end {
-            ReplayEnd::Published { partition, offset } => ("published", Some((*partition, *offset)), None),
+            ReplayEnd::Published { partition, offset } => {
+                ("published", Some((*partition, *offset)), None)
+            }
             ReplayEnd::Refused(why) => ("refused", None, Some(*why)),
             ReplayEnd::Unknown(why) => ("unknown", None, Some(*why)),
         };

@@ -23,11 +23,18 @@ pub(in crate::store) struct PgConnection {
 
 impl PgConnection {
     pub(super) fn new(connection: PoolConnection<Postgres>, limit: Duration, doubt: Doubt) -> Self {
-        Self { kept: Some(connection), limit, doubt }
+        Self {
+            kept: Some(connection),
+            limit,
+            doubt,
+        }
     }
 
     /// Runs a query to its end. The limit is on the silence between two answers: a long result may take longer.
-    pub(super) async fn collect<'q, E>(&mut self, query: E) -> Result<Vec<Either<PgQueryResult, PgRow>>, Error>
+    pub(super) async fn collect<'q, E>(
+        &mut self,
+        query: E,
+    ) -> Result<Vec<Either<PgQueryResult, PgRow>>, Error>
     where
         E: 'q + Execute<'q, Postgres>,
     {
@@ -66,12 +73,18 @@ impl PgConnection {
 impl<'c> Executor<'c> for &'c mut PgConnection {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        stream::once(self.collect(query)).map_ok(|found| stream::iter(found).map(Ok)).try_flatten().boxed()
+        stream::once(self.collect(query))
+            .map_ok(|found| stream::iter(found).map(Ok))
+            .try_flatten()
+            .boxed()
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
@@ -87,7 +100,11 @@ impl<'c> Executor<'c> for &'c mut PgConnection {
         })
     }
 
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, Error>>
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
     where
         'c: 'e,
     {

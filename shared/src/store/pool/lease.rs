@@ -20,7 +20,10 @@ pub(in crate::store) struct Lease {
 
 impl Lease {
     pub(super) fn new(connection: PgConnection) -> Self {
-        Self { connection, open: false }
+        Self {
+            connection,
+            open: false,
+        }
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
@@ -53,7 +56,9 @@ impl DerefMut for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
         let (returning, open) = (Returning(Some(connection)), self.open);
         // Without a runtime nothing can be sent any more: the socket closes.
         if let Ok(runtime) = Handle::try_current() {
@@ -68,8 +73,13 @@ struct Returning(Option<PoolConnection<Postgres>>);
 impl Returning {
     async fn run(mut self, open: bool) {
         if open {
-            let Some(connection) = self.0.as_deref_mut() else { return };
-            if !matches!(timeout(RETURN, connection.execute("ROLLBACK")).await, Ok(Ok(_))) {
+            let Some(connection) = self.0.as_deref_mut() else {
+                return;
+            };
+            if !matches!(
+                timeout(RETURN, connection.execute("ROLLBACK")).await,
+                Ok(Ok(_))
+            ) {
                 return;
             }
         }

@@ -23,7 +23,10 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
+use sqlx::postgres::{
+    PgConnectOptions, PgPool, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo,
+    Postgres,
+};
 use sqlx::{Connection, Either, Error, Execute, Executor, SqlStr};
 
 /// How long to wait for a connection: Postgres being away is to be known soon, a short queue is to pass.
@@ -64,24 +67,36 @@ impl Pool {
                     }
                     if meta.idle_for > TRUSTED_IDLE {
                         let pong = tokio::time::timeout(PING, connection.ping()).await;
-                        pong.unwrap_or_else(|_| Err(unfit::silent(PING))).inspect_err(|_| doubt.cast())?;
+                        pong.unwrap_or_else(|_| Err(unfit::silent(PING)))
+                            .inspect_err(|_| doubt.cast())?;
                     }
                     Ok(true)
                 })
             })
             .connect_lazy_with(options);
-        Self { connections, limit, doubt }
+        Self {
+            connections,
+            limit,
+            doubt,
+        }
     }
 
     /// The same pool for statements during which Postgres may be silent for this long. More than the statement may take at the server.
     pub(super) fn within(&self, limit: Duration) -> Self {
-        Self { limit, ..self.clone() }
+        Self {
+            limit,
+            ..self.clone()
+        }
     }
 
     /// A connection for several statements.
     pub(super) async fn acquire(&self) -> Result<Lease, Error> {
         let connection = self.connections.acquire().await?;
-        Ok(Lease::new(PgConnection::new(connection, self.limit, self.doubt.clone())))
+        Ok(Lease::new(PgConnection::new(
+            connection,
+            self.limit,
+            self.doubt.clone(),
+        )))
     }
 
     /// A connection on which a transaction is open. Dropped without [`Lease::commit`], it is rolled back.
@@ -101,14 +116,20 @@ impl Pool {
 impl<'p> Executor<'p> for &Pool {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
     where
         'p: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
         let pool = self.clone();
         let found = async move { pool.acquire().await?.collect(query).await };
-        stream::once(found).map_ok(|found| stream::iter(found).map(Ok)).try_flatten().boxed()
+        stream::once(found)
+            .map_ok(|found| stream::iter(found).map(Ok))
+            .try_flatten()
+            .boxed()
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
@@ -120,7 +141,11 @@ impl<'p> Executor<'p> for &Pool {
         Box::pin(async move { pool.acquire().await?.fetch_optional(query).await })
     }
 
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, Error>>
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
     where
         'p: 'e,
     {

@@ -13,7 +13,11 @@ pub(super) const BATCH: usize = 512;
 /// For so long spans are gathered where nobody waits for them.
 pub(super) const GATHER: Duration = Duration::from_millis(500);
 /// Between two attempts while the collector is away.
-const PAUSE: Backoff = Backoff { base: Duration::from_secs(2), cap: Duration::from_secs(60), max_attempts: None };
+const PAUSE: Backoff = Backoff {
+    base: Duration::from_secs(2),
+    cap: Duration::from_secs(60),
+    max_attempts: None,
+};
 /// Counts are reported at most so often.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
@@ -92,14 +96,26 @@ impl Backlog {
         if !self.hurried && self.waiting.len() < BATCH && now < gathered {
             return Next::Wait(gathered);
         }
-        let spans: Vec<Span> = self.waiting.drain(..self.waiting.len().min(BATCH)).collect();
-        self.since = if self.waiting.is_empty() { None } else { Some(now) };
+        let spans: Vec<Span> = self
+            .waiting
+            .drain(..self.waiting.len().min(BATCH))
+            .collect();
+        self.since = if self.waiting.is_empty() {
+            None
+        } else {
+            Some(now)
+        };
         self.sending = spans.len() as u64;
         Next::Send(spans)
     }
 
     /// What was being sent has come to its end: taken, except so many of it; or not at all.
-    pub(super) fn ended(&mut self, refused: Option<u64>, now: Instant, random: u64) -> Option<News> {
+    pub(super) fn ended(
+        &mut self,
+        refused: Option<u64>,
+        now: Instant,
+        random: u64,
+    ) -> Option<News> {
         let sent = std::mem::take(&mut self.sending);
         let Some(refused) = refused else {
             self.dropped(sent);
@@ -119,7 +135,9 @@ impl Backlog {
 
     /// Somebody would wait until nothing is left. Whether there is something to wait for, and hope; and at most once in `every`.
     pub(super) fn hurry(&mut self, now: Instant, every: Duration) -> bool {
-        let lately = self.waited.is_some_and(|then| now.saturating_duration_since(then) < every);
+        let lately = self
+            .waited
+            .is_some_and(|then| now.saturating_duration_since(then) < every);
         if self.in_vain || lately || self.is_over() {
             return false;
         }
@@ -141,7 +159,10 @@ impl Backlog {
     /// What came to its end since the last report, if it is time for one.
     pub(super) fn due(&mut self, now: Instant) -> Option<Counts> {
         let (last, before) = self.reported;
-        let news = Counts { sent: self.counts.sent - before.sent, dropped: self.counts.dropped - before.dropped };
+        let news = Counts {
+            sent: self.counts.sent - before.sent,
+            dropped: self.counts.dropped - before.dropped,
+        };
         let lately = last.is_some_and(|last| now.saturating_duration_since(last) < REPORT_EVERY);
         if news == Counts::default() || lately {
             return None;

@@ -8,8 +8,16 @@ use super::*;
 use crate::telemetry::{Kind, Place, TraceContext};
 
 fn span(n: u64) -> Span {
-    let place = Place { context: TraceContext::begin(1, n + 1), parent: None };
-    Span::new(place, Kind::Server, "GET /", (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH))
+    let place = Place {
+        context: TraceContext::begin(1, n + 1),
+        parent: None,
+    };
+    Span::new(
+        place,
+        Kind::Server,
+        "GET /",
+        (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH),
+    )
 }
 
 fn send(backlog: &mut Backlog, now: Instant) -> usize {
@@ -34,7 +42,13 @@ fn spans_are_gathered_unless_there_are_many_or_somebody_waits() {
     }
     assert_eq!(send(&mut backlog, now), BATCH);
     backlog.ended(Some(0), now, 0);
-    assert_eq!(backlog.counts, Counts { sent: 2 + BATCH as u64, dropped: 0 });
+    assert_eq!(
+        backlog.counts,
+        Counts {
+            sent: 2 + BATCH as u64,
+            dropped: 0
+        }
+    );
 }
 
 #[test]
@@ -55,7 +69,10 @@ fn nobody_waits_without_hope_nor_more_often_than_told() {
     send(&mut backlog, now);
     backlog.ended(None, now, 0);
     backlog.add(span(2), now);
-    assert!(!backlog.hurry(now + 4 * second, second), "the collector is away");
+    assert!(
+        !backlog.hurry(now + 4 * second, second),
+        "the collector is away"
+    );
 }
 
 #[test]
@@ -70,10 +87,25 @@ fn an_outage_is_told_of_once_and_its_end_with_what_was_lost() {
     assert_eq!(attempt(None, now).0, Some(News::Away));
     let later = now + Duration::from_secs(100);
     assert_eq!(attempt(None, later).0, None);
-    assert_eq!(attempt(Some(0), later + Duration::from_secs(100)).0, Some(News::Back(2)));
+    assert_eq!(
+        attempt(Some(0), later + Duration::from_secs(100)).0,
+        Some(News::Back(2))
+    );
     assert_eq!(attempt(Some(1), later + Duration::from_secs(200)).0, None);
-    assert_eq!(backlog.counts, Counts { sent: 1, dropped: 3 });
-    assert_eq!(backlog.due(now), Some(Counts { sent: 1, dropped: 3 }));
+    assert_eq!(
+        backlog.counts,
+        Counts {
+            sent: 1,
+            dropped: 3
+        }
+    );
+    assert_eq!(
+        backlog.due(now),
+        Some(Counts {
+            sent: 1,
+            dropped: 3
+        })
+    );
     assert_eq!(backlog.due(now), None);
 }
 
@@ -87,7 +119,9 @@ fn after_a_failure_nothing_is_sent_for_a_growing_while() {
         send(&mut backlog, now);
         backlog.ended(None, now, u64::MAX);
         backlog.add(span(1), now);
-        let Next::Wait(then) = backlog.next(now) else { panic!("it is sent at once") };
+        let Next::Wait(then) = backlog.next(now) else {
+            panic!("it is sent at once")
+        };
         pauses.push((then - now).as_secs_f64().round() as u64);
         now = then;
     }

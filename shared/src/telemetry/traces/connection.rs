@@ -42,8 +42,14 @@ impl Connection {
         body: Bytes,
     ) -> Result<Response<Incoming>, BoxError> {
         let mut request = Request::new(Full::from(body));
-        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, path.parse()?, headers.clone());
-        request.headers_mut().insert(HOST, self.server.as_str().parse()?);
+        (
+            *request.method_mut(),
+            *request.uri_mut(),
+            *request.headers_mut(),
+        ) = (method, path.parse()?, headers.clone());
+        request
+            .headers_mut()
+            .insert(HOST, self.server.as_str().parse()?);
         // Taken out, so that a request that is given up takes its connection with it.
         let kept = self.kept.take().filter(|(_, used)| used.elapsed() < IDLE);
         if let Some((mut sender, _)) = kept
@@ -68,7 +74,11 @@ impl Connection {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, BoxError> {
-        let host = self.server.host().trim_start_matches('[').trim_end_matches(']');
+        let host = self
+            .server
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
         let stream = TcpStream::connect((host, self.server.port_u16().unwrap_or(80))).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;

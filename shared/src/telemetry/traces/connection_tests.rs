@@ -16,9 +16,16 @@ async fn serve(listener: TcpListener, connections: &[usize]) -> Vec<String> {
         for _ in 0..*requests {
             let mut request = Vec::new();
             while !request.ends_with(BODY) {
-                assert_ne!(stream.read_buf(&mut request).await.expect("a request"), 0, "closed within a request");
+                assert_ne!(
+                    stream.read_buf(&mut request).await.expect("a request"),
+                    0,
+                    "closed within a request"
+                );
             }
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.expect("an answer");
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                .await
+                .expect("an answer");
             read.push(String::from_utf8(request).expect("text"));
         }
     }
@@ -26,10 +33,24 @@ async fn serve(listener: TcpListener, connections: &[usize]) -> Vec<String> {
 }
 
 async fn post(connection: &mut Connection) -> Bytes {
-    let headers = HeaderMap::from_iter([(http::header::ACCEPT, http::HeaderValue::from_static("x"))]);
-    let answer = connection.send(Method::POST, "/v1/traces", &headers, Bytes::from_static(BODY)).await.expect("an answer");
+    let headers =
+        HeaderMap::from_iter([(http::header::ACCEPT, http::HeaderValue::from_static("x"))]);
+    let answer = connection
+        .send(
+            Method::POST,
+            "/v1/traces",
+            &headers,
+            Bytes::from_static(BODY),
+        )
+        .await
+        .expect("an answer");
     assert_eq!(answer.status(), 200);
-    answer.into_body().collect().await.expect("a body").to_bytes()
+    answer
+        .into_body()
+        .collect()
+        .await
+        .expect("a body")
+        .to_bytes()
 }
 
 #[tokio::test]
@@ -42,16 +63,26 @@ async fn a_connection_is_kept_and_made_again_when_the_server_has_closed_it() {
         assert_eq!(post(&mut connection).await, "ok");
     }
     // Until its end has been noticed here.
-    while connection.kept.as_ref().is_some_and(|(sender, _)| !sender.is_closed()) {
+    while connection
+        .kept
+        .as_ref()
+        .is_some_and(|(sender, _)| !sender.is_closed())
+    {
         tokio::task::yield_now().await;
     }
     assert_eq!(post(&mut connection).await, "ok");
     let requests = served.await.expect("no panic");
     assert_eq!(requests.len(), 3);
     for request in requests {
-        assert!(request.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{request}");
+        assert!(
+            request.starts_with("POST /v1/traces HTTP/1.1\r\n"),
+            "{request}"
+        );
         let lower = request.to_lowercase();
-        assert!(lower.contains(&format!("host: {server}\r\n")) && lower.contains("accept: x\r\n"), "{request}");
+        assert!(
+            lower.contains(&format!("host: {server}\r\n")) && lower.contains("accept: x\r\n"),
+            "{request}"
+        );
     }
 }
 
@@ -61,6 +92,9 @@ async fn a_server_that_is_away_is_an_error_that_says_so() {
     let server = listener.local_addr().expect("bound").to_string();
     drop(listener);
     let mut connection = Connection::to(server.parse().expect("an authority"));
-    let error = connection.send(Method::GET, "/", &HeaderMap::new(), Bytes::new()).await.expect_err("nobody listens");
+    let error = connection
+        .send(Method::GET, "/", &HeaderMap::new(), Bytes::new())
+        .await
+        .expect_err("nobody listens");
     assert!(error.to_string().contains("refused"), "{error}");
 }

@@ -11,9 +11,13 @@ use std::time::Duration;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Limited};
-use opentelemetry::trace::{Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{
+    Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+};
 use opentelemetry::{InstrumentationScope, KeyValue};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
 use opentelemetry_sdk::Resource;
@@ -51,44 +55,70 @@ impl Otlp {
     pub(super) fn new(settings: &TraceSettings, names: &Names) -> Self {
         let resource = Resource::builder()
             .with_service_name(settings.service.clone())
-            .with_attribute(KeyValue::new("deployment.environment.name", names.prefix().to_owned()))
-            .with_attributes(settings.instance.iter().map(|name| KeyValue::new("service.instance.id", name.clone())))
+            .with_attribute(KeyValue::new(
+                "deployment.environment.name",
+                names.prefix().to_owned(),
+            ))
+            .with_attributes(
+                settings
+                    .instance
+                    .iter()
+                    .map(|name| KeyValue::new("service.instance.id", name.clone())),
+            )
             .build();
         let mut headers: HeaderMap = settings.headers.iter().cloned().collect();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-protobuf"),
+        );
         Self {
             connection: Mutex::new(Connection::to(settings.collector.clone())),
             path: settings.path.clone(),
             headers,
             timeout: settings.timeout,
             resource: (&resource).into(),
-            scope: InstrumentationScope::builder("usher").with_version(env!("CARGO_PKG_VERSION")).build(),
+            scope: InstrumentationScope::builder("usher")
+                .with_version(env!("CARGO_PKG_VERSION"))
+                .build(),
         }
     }
 
     async fn post(&self, body: Vec<u8>) -> Result<u64, BoxError> {
         let mut connection = self.connection.lock().await;
-        let answer = connection.send(Method::POST, &self.path, &self.headers, body.into()).await?;
+        let answer = connection
+            .send(Method::POST, &self.path, &self.headers, body.into())
+            .await?;
         let status = answer.status();
         // Read to its end, or the connection could not be used again.
-        let body = Limited::new(answer.into_body(), ANSWER).collect().await?.to_bytes();
+        let body = Limited::new(answer.into_body(), ANSWER)
+            .collect()
+            .await?
+            .to_bytes();
         if !status.is_success() {
             return Err(format!("the collector answered {status}").into());
         }
         // Who answers 200 without a word, or with another than the protocol's, has taken all.
         let answer = ExportTraceServiceResponse::decode(body).unwrap_or_default();
-        Ok(answer.partial_success.map_or(0, |partial| partial.rejected_spans.max(0) as u64))
+        Ok(answer
+            .partial_success
+            .map_or(0, |partial| partial.rejected_spans.max(0) as u64))
     }
 }
 
 impl Export for Otlp {
     async fn export(&self, spans: Vec<Span>) -> Result<u64, String> {
-        let spans = spans.into_iter().map(|span| data(span, &self.scope)).collect();
+        let spans = spans
+            .into_iter()
+            .map(|span| data(span, &self.scope))
+            .collect();
         let resource_spans = group_spans_by_resource_and_scope(spans, &self.resource);
         let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
         match tokio::time::timeout(self.timeout, self.post(body)).await {
             Ok(result) => result.map_err(|error| chain(&*error)),
-            Err(_) => Err(format!("the collector did not answer within {} ms", self.timeout.as_millis())),
+            Err(_) => Err(format!(
+                "the collector did not answer within {} ms",
+                self.timeout.as_millis()
+            )),
         }
     }
 }
@@ -106,10 +136,16 @@ fn chain(error: &dyn Error) -> String {
 
 fn data(span: Span, scope: &InstrumentationScope) -> SpanData {
     let mut links = SpanLinks::default();
-    links.links.extend(span.link.map(|link| Link::new(context(link, true), Vec::new(), 0)));
+    links.links.extend(
+        span.link
+            .map(|link| Link::new(context(link, true), Vec::new(), 0)),
+    );
     SpanData {
         span_context: context(span.place.context, false),
-        parent_span_id: span.place.parent.map_or(SpanId::INVALID, |parent| parent.span().into()),
+        parent_span_id: span
+            .place
+            .parent
+            .map_or(SpanId::INVALID, |parent| parent.span().into()),
         parent_span_is_remote: span.place.parent.is_some() && span.kind.enters(),
         span_kind: match span.kind {
             Kind::Server => SpanKind::Server,
@@ -138,7 +174,11 @@ fn attribute((name, value): (&'static str, Value)) -> KeyValue {
 }
 
 fn context(context: TraceContext, is_remote: bool) -> SpanContext {
-    let flags = if context.is_sampled() { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
+    let flags = if context.is_sampled() {
+        TraceFlags::SAMPLED
+    } else {
+        TraceFlags::NOT_SAMPLED
+    };
     let (trace, span) = (TraceId::from(context.trace()), SpanId::from(context.span()));
     SpanContext::new(trace, span, flags, is_remote, TraceState::NONE)
 }
@@ -152,19 +192,59 @@ mod tests {
 
     #[test]
     fn a_span_keeps_all_that_is_known_of_it() {
-        let (caller, own, other) = (TraceContext::begin(7, 1), TraceContext::begin(7, 2), TraceContext::begin(8, 3));
+        let (caller, own, other) = (
+            TraceContext::begin(7, 1),
+            TraceContext::begin(7, 2),
+            TraceContext::begin(8, 3),
+        );
         let began = SystemTime::UNIX_EPOCH + Duration::from_secs(9);
-        let place = Place { context: own, parent: Some(caller) };
-        let span = Span::new(place, Kind::Consumer, "process orders", (began, SystemTime::UNIX_EPOCH))
-            .with(attributes::KAFKA_OFFSET, 42)
-            .failed("parked", "cannot be read");
-        let data = data(Span { link: Some(other), ..span }, &InstrumentationScope::default());
-        assert_eq!((data.span_context.trace_id(), data.span_context.span_id()), (TraceId::from(7), SpanId::from(2)));
-        assert_eq!((data.parent_span_id, data.parent_span_is_remote), (SpanId::from(1), true));
-        assert_eq!((data.start_time, data.end_time), (began, began), "no span ends before it began");
-        let wanted = [KeyValue::new("messaging.kafka.offset", 42), KeyValue::new("error.type", "parked")];
+        let place = Place {
+            context: own,
+            parent: Some(caller),
+        };
+        let span = Span::new(
+            place,
+            Kind::Consumer,
+            "process orders",
+            (began, SystemTime::UNIX_EPOCH),
+        )
+        .with(attributes::KAFKA_OFFSET, 42)
+        .failed("parked", "cannot be read");
+        let data = data(
+            Span {
+                link: Some(other),
+                ..span
+            },
+            &InstrumentationScope::default(),
+        );
+        assert_eq!(
+            (data.span_context.trace_id(), data.span_context.span_id()),
+            (TraceId::from(7), SpanId::from(2))
+        );
+        assert_eq!(
+            (data.parent_span_id, data.parent_span_is_remote),
+            (SpanId::from(1), true)
+        );
+        assert_eq!(
+            (data.start_time, data.end_time),
+            (began, began),
+            "no span ends before it began"
+        );
+        let wanted = [
+            KeyValue::new("messaging.kafka.offset", 42),
+            KeyValue::new("error.type", "parked"),
+        ];
         assert_eq!(data.attributes, wanted);
-        assert_eq!((data.span_kind, data.status), (SpanKind::Consumer, Status::error("cannot be read")));
-        assert_eq!(data.links.iter().map(|link| link.span_context.trace_id()).collect::<Vec<_>>(), [TraceId::from(8)]);
+        assert_eq!(
+            (data.span_kind, data.status),
+            (SpanKind::Consumer, Status::error("cannot be read"))
+        );
+        assert_eq!(
+            data.links
+                .iter()
+                .map(|link| link.span_context.trace_id())
+                .collect::<Vec<_>>(),
+            [TraceId::from(8)]
+        );
     }
 }

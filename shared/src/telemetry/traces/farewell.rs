@@ -29,20 +29,36 @@ impl Farewell {
         let mut connection = Connection::to(runtime_api.parse()?);
         // A name that no other extension of the function has.
         let name = HeaderMap::from_iter([(NAME, HeaderValue::from_static("usher-traces"))]);
-        let mut answer = connection.send(Method::POST, REGISTER, &name, Bytes::from_static(br#"{"events":[]}"#)).await?;
+        let mut answer = connection
+            .send(
+                Method::POST,
+                REGISTER,
+                &name,
+                Bytes::from_static(br#"{"events":[]}"#),
+            )
+            .await?;
         if !answer.status().is_success() {
             return Err(format!("the Runtime API answered {}", answer.status()).into());
         }
-        let identifier = answer.headers_mut().remove(IDENTIFIER).ok_or("the Runtime API gave no identifier")?;
+        let identifier = answer
+            .headers_mut()
+            .remove(IDENTIFIER)
+            .ok_or("the Runtime API gave no identifier")?;
         answer.into_body().collect().await?;
         let identifier = HeaderMap::from_iter([(IDENTIFIER, identifier)]);
         let mut question = JoinSet::new();
         question.spawn(async move {
-            if let Err(error) = connection.send(Method::GET, NEXT, &identifier, Bytes::new()).await {
+            if let Err(error) = connection
+                .send(Method::GET, NEXT, &identifier, Bytes::new())
+                .await
+            {
                 tracing::debug!(error, "the extension that waits for the end");
             }
         });
-        Ok(Self { terminate, _question: question })
+        Ok(Self {
+            terminate,
+            _question: question,
+        })
     }
 
     /// Waits for the end.

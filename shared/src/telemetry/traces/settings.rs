@@ -44,14 +44,18 @@ impl TraceSettings {
         if reader.switch_or("OTEL_SDK_DISABLED", false)? {
             return Some(None);
         }
-        let Some(text) = reader.optional_text(ENDPOINT) else { return Some(None) };
+        let Some(text) = reader.optional_text(ENDPOINT) else {
+            return Some(None);
+        };
         let endpoint = endpoint(reader, &text);
         let headers = headers(reader);
         let protocol = protocol(reader);
         let timeout = reader.milliseconds_or("OTEL_EXPORTER_OTLP_TIMEOUT", 100..=60_000, 10_000);
         let flush = reader.milliseconds_or("TRACE_FLUSH_MS", 0..=5_000, 500);
         let sampler = Sampler::read(reader);
-        let named = ["OTEL_SERVICE_NAME", "AWS_LAMBDA_FUNCTION_NAME"].iter().find_map(|name| reader.optional_text(name));
+        let named = ["OTEL_SERVICE_NAME", "AWS_LAMBDA_FUNCTION_NAME"]
+            .iter()
+            .find_map(|name| reader.optional_text(name));
         protocol?;
         let (collector, path) = endpoint?;
         Some(Some(Self {
@@ -73,11 +77,15 @@ fn endpoint(reader: &Reader, text: &str) -> Option<(Authority, String)> {
     let uri = text.trim_end_matches('/').parse::<Uri>().ok();
     let wrong = match &uri {
         Some(uri) if uri.scheme_str() == Some("https") => "wants TLS, which is not built in",
-        Some(uri) if uri.scheme_str() == Some("http") && uri.query().is_none() => match uri.authority() {
-            Some(authority) if authority.as_str().contains('@') => "holds a user, who would not be told to the collector",
-            Some(authority) if !authority.host().is_empty() && port_is_one(authority) => "",
-            _ => "is no such address (not shown, it may hold a password)",
-        },
+        Some(uri) if uri.scheme_str() == Some("http") && uri.query().is_none() => {
+            match uri.authority() {
+                Some(authority) if authority.as_str().contains('@') => {
+                    "holds a user, who would not be told to the collector"
+                }
+                Some(authority) if !authority.host().is_empty() && port_is_one(authority) => "",
+                _ => "is no such address (not shown, it may hold a password)",
+            }
+        }
         _ => "is no such address (not shown, it may hold a password)",
     };
     if !wrong.is_empty() {
@@ -87,7 +95,10 @@ fn endpoint(reader: &Reader, text: &str) -> Option<(Authority, String)> {
         return None;
     }
     let uri = uri?;
-    Some((uri.authority()?.clone(), format!("{}{PATH}", uri.path().trim_end_matches('/'))))
+    Some((
+        uri.authority()?.clone(),
+        format!("{}{PATH}", uri.path().trim_end_matches('/')),
+    ))
 }
 
 /// A port that cannot be read is none to the library.
@@ -109,9 +120,18 @@ fn protocol(reader: &Reader) -> Option<()> {
 /// `name=value,...`, values percent-encoded. They are secrets as a rule, so neither is printed.
 fn headers(reader: &Reader) -> Option<Vec<(HeaderName, HeaderValue)>> {
     let text = reader.optional_text(HEADERS).unwrap_or_default();
-    let headers: Option<Vec<_>> = text.split(',').map(str::trim).filter(|pair| !pair.is_empty()).map(header).collect();
+    let headers: Option<Vec<_>> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+        .map(header)
+        .collect();
     if headers.is_none() {
-        reader.refuse(HEADERS, "cannot be read (not shown, it may hold a password)", "name=value, several separated by commas");
+        reader.refuse(
+            HEADERS,
+            "cannot be read (not shown, it may hold a password)",
+            "name=value, several separated by commas",
+        );
     }
     headers
 }
@@ -131,13 +151,18 @@ mod tests {
     fn read(vars: &[(&str, &str)]) -> Result<Option<TraceSettings>, String> {
         let reader = Reader::new(vars.iter().copied());
         let settings = TraceSettings::read(&reader, "storefront");
-        reader.finish(|| settings).map_err(|problems| problems.to_string())
+        reader
+            .finish(|| settings)
+            .map_err(|problems| problems.to_string())
     }
 
     #[test]
     fn without_an_endpoint_there_are_no_traces_and_nothing_else_is_looked_at() {
-        for vars in [&[][..], &[(ENDPOINT, " "), (PROTOCOL, "grpc")], &[(ENDPOINT, "http://a:1"), ("OTEL_SDK_DISABLED", "true")]]
-        {
+        for vars in [
+            &[][..],
+            &[(ENDPOINT, " "), (PROTOCOL, "grpc")],
+            &[(ENDPOINT, "http://a:1"), ("OTEL_SDK_DISABLED", "true")],
+        ] {
             assert!(matches!(read(vars), Ok(None)), "{vars:?}");
         }
     }
@@ -147,11 +172,20 @@ mod tests {
         for (given, posted) in [
             ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
             ("http://collector/", "http://collector/v1/traces"),
-            ("http://[::1]:4318/otlp/", "http://[::1]:4318/otlp/v1/traces"),
+            (
+                "http://[::1]:4318/otlp/",
+                "http://[::1]:4318/otlp/v1/traces",
+            ),
         ] {
             let settings = read(&[(ENDPOINT, given)]).expect("valid").expect("on");
-            assert_eq!(format!("http://{}{}", settings.collector, settings.path), posted);
-            assert_eq!((settings.service.as_str(), settings.flush), ("storefront", Duration::from_millis(500)));
+            assert_eq!(
+                format!("http://{}{}", settings.collector, settings.path),
+                posted
+            );
+            assert_eq!(
+                (settings.service.as_str(), settings.flush),
+                ("storefront", Duration::from_millis(500))
+            );
         }
     }
 
@@ -161,8 +195,17 @@ mod tests {
             let vars = [&[(ENDPOINT, "http://a:1")], vars].concat();
             read(&vars).expect("valid").expect("on").service
         };
-        assert_eq!(named(&[("AWS_LAMBDA_FUNCTION_NAME", "demo-storefront")]), "demo-storefront");
-        assert_eq!(named(&[("AWS_LAMBDA_FUNCTION_NAME", "demo-storefront"), ("OTEL_SERVICE_NAME", "shop")]), "shop");
+        assert_eq!(
+            named(&[("AWS_LAMBDA_FUNCTION_NAME", "demo-storefront")]),
+            "demo-storefront"
+        );
+        assert_eq!(
+            named(&[
+                ("AWS_LAMBDA_FUNCTION_NAME", "demo-storefront"),
+                ("OTEL_SERVICE_NAME", "shop")
+            ]),
+            "shop"
+        );
     }
 
     #[test]
@@ -175,7 +218,14 @@ mod tests {
             ("OTEL_TRACES_SAMPLER", "mine"),
         ])
         .expect_err("problems");
-        for variable in [ENDPOINT, "TLS", HEADERS, PROTOCOL, "TRACE_FLUSH_MS", "OTEL_TRACES_SAMPLER"] {
+        for variable in [
+            ENDPOINT,
+            "TLS",
+            HEADERS,
+            PROTOCOL,
+            "TRACE_FLUSH_MS",
+            "OTEL_TRACES_SAMPLER",
+        ] {
             assert!(text.contains(variable), "{variable}: {text}");
         }
         assert!(!text.contains("hunter2"), "{text}");
@@ -197,10 +247,20 @@ mod tests {
 
     #[test]
     fn headers_are_decoded_and_never_shown() {
-        let settings = read(&[(ENDPOINT, "http://a:1"), (HEADERS, "Authorization=Basic%20hunter2, x-team = a=b ,")]);
+        let settings = read(&[
+            (ENDPOINT, "http://a:1"),
+            (HEADERS, "Authorization=Basic%20hunter2, x-team = a=b ,"),
+        ]);
         let settings = settings.expect("valid").expect("on");
-        let pairs: Vec<_> = settings.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        assert_eq!(pairs, [("authorization", &b"Basic hunter2"[..]), ("x-team", b"a=b")]);
+        let pairs: Vec<_> = settings
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        assert_eq!(
+            pairs,
+            [("authorization", &b"Basic hunter2"[..]), ("x-team", b"a=b")]
+        );
         assert!(!format!("{settings:?}").contains("hunter2"));
     }
 }

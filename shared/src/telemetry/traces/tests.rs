@@ -45,16 +45,32 @@ impl Export for Told {
 
 fn tracer(collector: Collector, flush_ms: u64, every: Duration) -> (Tracer, Seen) {
     let flush = flush_ms.to_string();
-    let reader = Reader::new([("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector"), ("TRACE_FLUSH_MS", flush.as_str())]);
-    let settings = TraceSettings::read(&reader, "test").flatten().expect("valid and on");
+    let reader = Reader::new([
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector"),
+        ("TRACE_FLUSH_MS", flush.as_str()),
+    ]);
+    let settings = TraceSettings::read(&reader, "test")
+        .flatten()
+        .expect("valid and on");
     let names = Names::new("test").expect("valid");
     let seen = Seen::default();
-    (Tracer::with(Told(collector, seen.clone()), &settings, &names, every), seen)
+    (
+        Tracer::with(Told(collector, seen.clone()), &settings, &names, every),
+        seen,
+    )
 }
 
 fn span(context: TraceContext) -> Span {
     let now = SystemTime::UNIX_EPOCH;
-    Span::new(Place { context, parent: None }, Kind::Server, "GET /", (now, now))
+    Span::new(
+        Place {
+            context,
+            parent: None,
+        },
+        Kind::Server,
+        "GET /",
+        (now, now),
+    )
 }
 
 const KEPT: TraceContext = TraceContext::begin(1, 2);
@@ -65,12 +81,17 @@ async fn a_tracer_that_is_off_has_no_places_and_waits_for_nothing() {
     assert!(!tracer.is_on() && tracer.place(Some(&KEPT.to_string())).is_none());
     tracer.record([span(KEPT)]);
     tracer.settle().await;
-    assert_eq!(tracer.serve(async { Err::<(), _>("its end") }).await, Err("its end"));
+    assert_eq!(
+        tracer.serve(async { Err::<(), _>("its end") }).await,
+        Err("its end")
+    );
 }
 
 /// Whether an answer goes out without a moment's wait.
 async fn at_once(tracer: &Tracer) -> bool {
-    tokio::time::timeout(Duration::ZERO, tracer.settle()).await.is_ok()
+    tokio::time::timeout(Duration::ZERO, tracer.settle())
+        .await
+        .is_ok()
 }
 
 #[tokio::test]

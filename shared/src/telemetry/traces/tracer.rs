@@ -45,11 +45,18 @@ impl Tracer {
     /// Off without settings. Else needs a tokio runtime, in which its task runs beside requests. An answer waits for spans at most
     /// once in `every`.
     pub fn start(settings: Option<&TraceSettings>, names: &Names, every: Duration) -> Self {
-        settings.map_or_else(Self::default, |settings| Self::with(Otlp::new(settings, names), settings, names, every))
+        settings.map_or_else(Self::default, |settings| {
+            Self::with(Otlp::new(settings, names), settings, names, every)
+        })
     }
 
     /// On, with an exporter of the caller's.
-    pub(super) fn with(exporter: impl Export, settings: &TraceSettings, names: &Names, every: Duration) -> Self {
+    pub(super) fn with(
+        exporter: impl Export,
+        settings: &TraceSettings,
+        names: &Names,
+        every: Duration,
+    ) -> Self {
         let inner = Arc::new(Inner {
             names: names.clone(),
             sampler: settings.sampler,
@@ -74,7 +81,11 @@ impl Tracer {
     /// The place of a span that `traceparent` caused, or one at the beginning of a new trace; nothing where the tracer is off.
     pub fn place(&self, traceparent: Option<&str>) -> Option<Place> {
         let on = self.0.as_ref()?;
-        Some(on.inner.sampler.place(traceparent, rand::random(), rand::random()))
+        Some(
+            on.inner
+                .sampler
+                .place(traceparent, rand::random(), rand::random()),
+        )
     }
 
     /// Another span of the same trace, caused by this one.
@@ -84,7 +95,9 @@ impl Tracer {
 
     /// Takes those spans whose trace is kept. Never waits.
     pub fn record(&self, spans: impl IntoIterator<Item = Span>) {
-        let Some(On { inner, .. }) = &self.0 else { return };
+        let Some(On { inner, .. }) = &self.0 else {
+            return;
+        };
         let now = Instant::now();
         let mut backlog = inner.backlog();
         let mut is_news = false;
@@ -108,11 +121,16 @@ impl Tracer {
     }
 
     /// Runs a function to its end, or until its process is told to end; then exports what is left.
-    pub fn serve<E>(&self, run: impl Future<Output = Result<(), E>>) -> impl Future<Output = Result<(), E>> {
+    pub fn serve<E>(
+        &self,
+        run: impl Future<Output = Result<(), E>>,
+    ) -> impl Future<Output = Result<(), E>> {
         // On the heap: it holds whatever a request is at work on.
         let run = Box::pin(run);
         async move {
-            let Some(On { inner, .. }) = &self.0 else { return run.await };
+            let Some(On { inner, .. }) = &self.0 else {
+                return run.await;
+            };
             let farewell = inner.farewell().await;
             let told = async {
                 match farewell {
@@ -181,7 +199,10 @@ impl Inner {
                     drop(backlog);
                     tell(news, &result);
                     if let Some(counts) = report {
-                        MetricLine::new(&self.names).count("SpansSent", counts.sent).count("SpansDropped", counts.dropped).emit();
+                        MetricLine::new(&self.names)
+                            .count("SpansSent", counts.sent)
+                            .count("SpansDropped", counts.dropped)
+                            .emit();
                     }
                     self.ended.notify_waiters();
                 }
@@ -193,7 +214,10 @@ impl Inner {
 fn tell(news: Option<News>, result: &Result<u64, String>) {
     match (news, result) {
         (Some(News::Away), Err(error)) => {
-            tracing::warn!(error, "spans are not exported; they are dropped until the collector takes them again");
+            tracing::warn!(
+                error,
+                "spans are not exported; they are dropped until the collector takes them again"
+            );
         }
         (Some(News::Back(dropped)), _) => tracing::info!(dropped, "spans are exported again"),
         _ => {}

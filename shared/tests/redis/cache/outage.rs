@@ -16,13 +16,19 @@ async fn without_its_redis_every_read_is_the_truth_of_then_and_afterwards_memory
     assert_eq!(instance.read(7).await, 1);
     server.kill();
     book.commit(7, 2);
-    until("the outage is noticed", async || instance.read(7).await == 2).await;
+    until("the outage is noticed", async || {
+        instance.read(7).await == 2
+    })
+    .await;
     for next in 3..=20 {
         book.commit(7, next);
         assert_eq!(instance.read(7).await, next);
     }
     tokio::task::block_in_place(|| server.start_again());
-    until("it is heard again", async || instance.cache.local().is_fresh()).await;
+    until("it is heard again", async || {
+        instance.cache.local().is_fresh()
+    })
+    .await;
     assert_eq!(instance.read(7).await, 20);
     let asked = book.asked();
     until("memory serves again", async || {
@@ -33,7 +39,10 @@ async fn without_its_redis_every_read_is_the_truth_of_then_and_afterwards_memory
     assert!(book.asked() >= asked);
     book.commit(7, 21);
     stage.invalidate(change(7, 21)).await;
-    until("the new version is served", async || instance.read(7).await == 21).await;
+    until("the new version is served", async || {
+        instance.read(7).await == 21
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -42,7 +51,12 @@ async fn a_redis_that_was_never_there_is_no_error_and_is_used_once_it_comes() {
     server.kill();
     let stage = Stage::at(&server.url(), Duration::from_millis(300));
     let book = Book::new(&[(7, 1)]);
-    let cache = stage.instance(&book, Hearing::Follows { fresh_for: Duration::from_secs(20) });
+    let cache = stage.instance(
+        &book,
+        Hearing::Follows {
+            fresh_for: Duration::from_secs(20),
+        },
+    );
     let follower = stage.follow(cache.local());
     for at in 1..=3 {
         book.commit(7, at);
@@ -59,7 +73,12 @@ async fn many_who_ask_at_once_during_an_outage_ask_the_truth_together() {
     server.kill();
     let stage = Stage::at(&server.url(), Duration::from_millis(300));
     let book = Book::new(&[(7, 1)]);
-    let cache = stage.instance(&book, Hearing::Follows { fresh_for: Duration::from_secs(20) });
+    let cache = stage.instance(
+        &book,
+        Hearing::Follows {
+            fresh_for: Duration::from_secs(20),
+        },
+    );
     book.hold();
     let readers: Vec<_> = (0..50)
         .map(|_| {

@@ -8,7 +8,9 @@ use shared::message::ProgramChanged;
 use super::stage::{Book, Stage, change, id, program, read, until};
 
 /// One that follows in name only: nobody reads for it, so nothing is served from memory.
-const NOT_YET: Hearing = Hearing::Follows { fresh_for: Duration::from_secs(20) };
+const NOT_YET: Hearing = Hearing::Follows {
+    fresh_for: Duration::from_secs(20),
+};
 
 #[tokio::test]
 async fn many_who_miss_at_once_share_one_loading_and_later_ones_need_none() {
@@ -47,7 +49,11 @@ async fn who_asks_after_a_change_is_not_given_a_loading_that_began_before_it() {
     });
     book.held(1).await;
     book.commit(7, 2);
-    stage.shared().raise(change(7, 2)).await.expect("Redis runs");
+    stage
+        .shared()
+        .raise(change(7, 2))
+        .await
+        .expect("Redis runs");
     let late = tokio::spawn({
         let cache = cache.clone();
         async move { read(&cache, 7).await }
@@ -82,7 +88,10 @@ async fn a_reader_that_loaded_before_a_change_puts_nothing_back_anywhere() {
     old_reader.await.expect("reads");
     assert_eq!(instance.read(7).await, 2);
     let kept = stage.shared().get(id(7), 1).await;
-    assert!(!matches!(&kept, Ok(Looked::Hit(Some(found))) if found.version.get() < 2), "{kept:?}");
+    assert!(
+        !matches!(&kept, Ok(Looked::Hit(Some(found))) if found.version.get() < 2),
+        "{kept:?}"
+    );
 }
 
 #[tokio::test]
@@ -98,9 +107,19 @@ async fn news_that_overtake_a_loading_make_it_load_again() {
     book.held(1).await;
     book.commit(7, 2);
     // This process made the change itself.
-    instance.cache.changed(ProgramChanged { id: id(7), version: program(7, 2).version }).await;
+    instance
+        .cache
+        .changed(ProgramChanged {
+            id: id(7),
+            version: program(7, 2).version,
+        })
+        .await;
     book.release();
-    assert_eq!(reader.await.expect("reads"), 2, "an instance that knows of version 2 never answers with 1");
+    assert_eq!(
+        reader.await.expect("reads"),
+        2,
+        "an instance that knows of version 2 never answers with 1"
+    );
 }
 
 #[tokio::test]
@@ -108,7 +127,10 @@ async fn what_does_not_exist_is_remembered_until_it_does() {
     let stage = Stage::open();
     let book = Book::new(&[]);
     let instance = stage.following(&book).await;
-    assert_eq!((instance.read(7).await, instance.read(7).await, book.asked()), (0, 0, 1));
+    assert_eq!(
+        (instance.read(7).await, instance.read(7).await, book.asked()),
+        (0, 0, 1)
+    );
     book.commit(7, 1);
     stage.invalidate(change(7, 1)).await;
     until("it exists", async || instance.read(7).await == 1).await;
@@ -119,7 +141,10 @@ async fn an_error_of_the_truth_is_told_and_not_kept() {
     let stage = Stage::open();
     let book = Book::new(&[(7, -1)]);
     let instance = stage.following(&book).await;
-    assert_eq!(instance.cache.find(id(7)).await.map(|_| ()), Err("the book cannot be read".to_owned()));
+    assert_eq!(
+        instance.cache.find(id(7)).await.map(|_| ()),
+        Err("the book cannot be read".to_owned())
+    );
     book.commit(7, 1);
     assert_eq!(instance.read(7).await, 1);
 }
@@ -131,7 +156,12 @@ async fn who_was_shown_a_newer_version_than_the_caches_have_gets_the_truth() {
     let instance = stage.following(&book).await;
     assert_eq!(instance.read(7).await, 1);
     book.commit(7, 2);
-    let found = instance.cache.find_true(id(7)).await.expect("read").expect("there");
+    let found = instance
+        .cache
+        .find_true(id(7))
+        .await
+        .expect("read")
+        .expect("there");
     assert_eq!(found.version.get(), 2);
     // Nor does this instance serve the older one after that.
     assert_eq!(instance.read(7).await, 2);
@@ -150,6 +180,10 @@ async fn one_that_hears_nothing_serves_from_memory_for_its_short_time_only() {
     let cache = shared::cache::ProgramCache::new(book.clone(), stage.shared(), Hearing::Deaf, keep);
     assert_eq!(read(&cache, 7).await, 1);
     book.commit(7, 2);
-    stage.shared().raise(change(7, 2)).await.expect("Redis runs");
+    stage
+        .shared()
+        .raise(change(7, 2))
+        .await
+        .expect("Redis runs");
     until("its time is over", async || read(&cache, 7).await == 2).await;
 }

@@ -18,7 +18,10 @@ async fn miss(cache: &SharedCache, n: i64) -> Lease {
 }
 
 async fn put(cache: &SharedCache, n: i64, lease: &Lease, found: Option<&Program>) -> Put {
-    cache.put(id(n), lease, found, LONG).await.expect("Redis runs")
+    cache
+        .put(id(n), lease, found, LONG)
+        .await
+        .expect("Redis runs")
 }
 
 #[tokio::test]
@@ -26,9 +29,19 @@ async fn what_was_missed_and_put_is_found_by_everybody() {
     let stage = Stage::open();
     let cache = stage.shared();
     let lease = miss(&cache, 7).await;
-    assert_eq!(miss(&stage.shared(), 7).await, lease, "those who miss together share a lease");
-    assert_eq!(put(&cache, 7, &lease, Some(&program(7, 1))).await, Put::Stored);
-    assert_eq!(stage.shared().get(id(7), 1).await, Ok(Looked::Hit(Some(program(7, 1)))));
+    assert_eq!(
+        miss(&stage.shared(), 7).await,
+        lease,
+        "those who miss together share a lease"
+    );
+    assert_eq!(
+        put(&cache, 7, &lease, Some(&program(7, 1))).await,
+        Put::Stored
+    );
+    assert_eq!(
+        stage.shared().get(id(7), 1).await,
+        Ok(Looked::Hit(Some(program(7, 1))))
+    );
     miss(&cache, 8).await;
 }
 
@@ -41,9 +54,15 @@ async fn a_reader_that_loaded_an_old_version_before_a_change_never_puts_it_back(
     cache.raise(change(7, 2)).await.expect("Redis runs");
     assert_eq!(put(&cache, 7, &old_reader, Some(&old)).await, Put::Old);
     let new_reader = miss(&cache, 7).await;
-    assert_eq!(put(&cache, 7, &new_reader, Some(&program(7, 2))).await, Put::Stored);
+    assert_eq!(
+        put(&cache, 7, &new_reader, Some(&program(7, 2))).await,
+        Put::Stored
+    );
     assert_eq!(put(&cache, 7, &old_reader, Some(&old)).await, Put::Old);
-    assert_eq!(cache.get(id(7), 1).await, Ok(Looked::Hit(Some(program(7, 2)))));
+    assert_eq!(
+        cache.get(id(7), 1).await,
+        Ok(Looked::Hit(Some(program(7, 2))))
+    );
 }
 
 #[tokio::test]
@@ -51,7 +70,10 @@ async fn a_slower_reader_does_not_replace_what_a_quicker_one_put_even_before_the
     let stage = Stage::open();
     let cache = stage.shared();
     let lease = miss(&cache, 7).await;
-    assert_eq!(put(&cache, 7, &lease, Some(&program(7, 2))).await, Put::Stored);
+    assert_eq!(
+        put(&cache, 7, &lease, Some(&program(7, 2))).await,
+        Put::Stored
+    );
     assert_eq!(put(&cache, 7, &lease, Some(&program(7, 1))).await, Put::Old);
     assert_eq!(put(&cache, 7, &lease, None).await, Put::Old);
 }
@@ -62,10 +84,26 @@ async fn a_risen_floor_drops_what_is_below_it_and_nothing_else() {
     let cache = stage.shared();
     let lease = miss(&cache, 7).await;
     put(&cache, 7, &lease, Some(&program(7, 2))).await;
-    assert_eq!(cache.raise(change(7, 2)).await, Ok(Raised { rose: true, dropped: false }));
-    assert_eq!(cache.raise(change(7, 3)).await, Ok(Raised { rose: true, dropped: true }));
+    assert_eq!(
+        cache.raise(change(7, 2)).await,
+        Ok(Raised {
+            rose: true,
+            dropped: false
+        })
+    );
+    assert_eq!(
+        cache.raise(change(7, 3)).await,
+        Ok(Raised {
+            rose: true,
+            dropped: true
+        })
+    );
     assert_eq!(cache.raise(change(7, 3)).await, Ok(Raised::default()));
-    assert_eq!(cache.raise(change(7, 1)).await, Ok(Raised::default()), "a floor never falls");
+    assert_eq!(
+        cache.raise(change(7, 1)).await,
+        Ok(Raised::default()),
+        "a floor never falls"
+    );
     let lease = miss(&cache, 7).await;
     assert_eq!(put(&cache, 7, &lease, Some(&program(7, 2))).await, Put::Old);
 }
@@ -83,7 +121,10 @@ async fn a_lease_from_before_the_server_lost_its_memory_puts_nothing() {
     // Nothing tells any more that this is old; but nobody who missed since has this lease.
     assert_eq!(put(&cache, 7, &lease, Some(&old)).await, Put::NoLease);
     let lease = miss(&cache, 7).await;
-    assert_eq!(put(&cache, 7, &lease, Some(&program(7, 2))).await, Put::Stored);
+    assert_eq!(
+        put(&cache, 7, &lease, Some(&program(7, 2))).await,
+        Put::Stored
+    );
 }
 
 #[tokio::test]
@@ -93,7 +134,13 @@ async fn that_there_is_no_such_program_is_remembered_until_there_is_one() {
     let lease = miss(&cache, 7).await;
     assert_eq!(put(&cache, 7, &lease, None).await, Put::Stored);
     assert_eq!(cache.get(id(7), 1).await, Ok(Looked::Hit(None)));
-    assert_eq!(cache.raise(change(7, 1)).await, Ok(Raised { rose: true, dropped: true }));
+    assert_eq!(
+        cache.raise(change(7, 1)).await,
+        Ok(Raised {
+            rose: true,
+            dropped: true
+        })
+    );
     assert_eq!(put(&cache, 7, &lease, None).await, Put::Old);
 }
 
@@ -109,18 +156,27 @@ async fn a_floor_has_no_end_and_everything_else_has() {
         ttl.insert(key, stage.ask::<i64>(&["PTTL", &stage.key(7, key)]).await);
     }
     assert_eq!(ttl["floor"], -1);
-    assert!(ttl["body"] > 0 && ttl["body"] <= 3_600_000 && ttl["lease"] > 0 && ttl["lease"] <= 10_000, "{ttl:?}");
+    assert!(
+        ttl["body"] > 0 && ttl["body"] <= 3_600_000 && ttl["lease"] > 0 && ttl["lease"] <= 10_000,
+        "{ttl:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_body_that_cannot_be_read_is_told_apart_from_none() {
     let stage = Stage::open();
     let cache = stage.shared();
-    let _: u64 = stage.ask(&["HSET", &stage.key(7, "body"), "version", "1", "body", "{}"]).await;
+    let _: u64 = stage
+        .ask(&["HSET", &stage.key(7, "body"), "version", "1", "body", "{}"])
+        .await;
     assert_eq!(cache.get(id(7), 1).await, Ok(Looked::Unreadable));
     let lease = miss(&cache, 8).await;
     put(&cache, 8, &lease, Some(&program(9, 1))).await;
-    assert_eq!(cache.get(id(8), 1).await, Ok(Looked::Unreadable), "another program's body");
+    assert_eq!(
+        cache.get(id(8), 1).await,
+        Ok(Looked::Unreadable),
+        "another program's body"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -128,9 +184,15 @@ async fn a_full_server_gives_up_bodies_and_never_a_floor() {
     let server = Private::start(&["--maxmemory", "4mb", "--maxmemory-policy", "volatile-lru"]);
     let stage = Stage::at(&server.url(), std::time::Duration::from_secs(5));
     let cache = stage.shared();
-    let large = |n| Program { title: "x".repeat(50_000), ..program(n, 1) };
+    let large = |n| Program {
+        title: "x".repeat(50_000),
+        ..program(n, 1)
+    };
     for n in 1..=200 {
-        cache.raise(change(n, 1)).await.expect("a floor always rises");
+        cache
+            .raise(change(n, 1))
+            .await
+            .expect("a floor always rises");
         let lease = miss(&cache, n).await;
         assert_eq!(put(&cache, n, &lease, Some(&large(n))).await, Put::Stored);
     }
@@ -143,7 +205,10 @@ async fn a_full_server_gives_up_bodies_and_never_a_floor() {
     assert!(bodies < 200, "nothing was evicted: the test shows nothing");
     // With nothing left to evict, a floor rises still.
     server.run(&["CONFIG", "SET", "maxmemory", "1"]);
-    assert_eq!(cache.raise(change(1, 2)).await.map(|raised| raised.rose), Ok(true));
+    assert_eq!(
+        cache.raise(change(1, 2)).await.map(|raised| raised.rose),
+        Ok(true)
+    );
 }
 
 /// What can happen around one program.
@@ -182,14 +247,25 @@ async fn whatever_the_order_nothing_older_than_a_raised_floor_is_served() {
     let cache = stage.shared();
     let runtime = tokio::runtime::Handle::current();
     let outcome = tokio::task::block_in_place(|| {
-        let mut runner = TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
+        let mut runner = TestRunner::new(Config {
+            cases: 150,
+            failure_persistence: None,
+            ..Config::default()
+        });
         let program = 1_000_i64..1 << 50;
-        runner.run(&(program, steps()), |(n, steps)| runtime.block_on(play(&stage, &cache, n, steps)))
+        runner.run(&(program, steps()), |(n, steps)| {
+            runtime.block_on(play(&stage, &cache, n, steps))
+        })
     });
     outcome.unwrap_or_else(|e| panic!("{e}"));
 }
 
-async fn play(stage: &Stage, cache: &SharedCache, n: i64, steps: Vec<Step>) -> Result<(), TestCaseError> {
+async fn play(
+    stage: &Stage,
+    cache: &SharedCache,
+    n: i64,
+    steps: Vec<Step>,
+) -> Result<(), TestCaseError> {
     let (mut committed, mut raised) = (1, 0);
     let mut leases: [Option<Lease>; 3] = [None, None, None];
     let mut loaded = [0_i64; 3];
@@ -197,7 +273,11 @@ async fn play(stage: &Stage, cache: &SharedCache, n: i64, steps: Vec<Step>) -> R
         match step {
             Step::Look(reader) => match cache.get(id(n), rand::random()).await {
                 Ok(Looked::Hit(Some(found))) => {
-                    prop_assert!(found.version.get() >= raised, "{} is served above floor {raised}", found.version);
+                    prop_assert!(
+                        found.version.get() >= raised,
+                        "{} is served above floor {raised}",
+                        found.version
+                    );
                     leases[reader] = None;
                 }
                 Ok(Looked::Miss(lease)) => (leases[reader], loaded[reader]) = (Some(lease), 0),
@@ -207,7 +287,10 @@ async fn play(stage: &Stage, cache: &SharedCache, n: i64, steps: Vec<Step>) -> R
             Step::Put(reader) => {
                 if let (Some(lease), at @ 1..) = (&leases[reader], loaded[reader]) {
                     let answer = cache.put(id(n), lease, Some(&program(n, at)), LONG).await;
-                    prop_assert!(at >= raised || answer != Ok(Put::Stored), "version {at} was put below floor {raised}");
+                    prop_assert!(
+                        at >= raised || answer != Ok(Put::Stored),
+                        "version {at} was put below floor {raised}"
+                    );
                 }
             }
             Step::Commit => committed += 1,

@@ -34,15 +34,26 @@ pub(crate) fn version(n: i64) -> ProgramVersion {
 }
 
 pub(crate) fn change(program: i64, to: i64) -> ProgramChanged {
-    ProgramChanged { id: id(program), version: version(to) }
+    ProgramChanged {
+        id: id(program),
+        version: version(to),
+    }
 }
 
 /// A program as it is by its n-th version: the title says so, too.
 pub(crate) fn program(n: i64, at: i64) -> Program {
-    let category = NewCategory { name: "All".into(), rows: 1, row_len: 10, price: Cents::new(at).expect("valid") };
+    let category = NewCategory {
+        name: "All".into(),
+        rows: 1,
+        row_len: 10,
+        price: Cents::new(at).expect("valid"),
+    };
     let new = NewProgram::new(format!("version {at}"), vec![category], 900_000, 6).expect("valid");
     let stored = new.stored(id(n), Shard::new(3).expect("valid"));
-    Program { version: version(at), ..stored }
+    Program {
+        version: version(at),
+        ..stored
+    }
 }
 
 pub(crate) struct Stage {
@@ -57,9 +68,14 @@ impl Stage {
     }
 
     pub(crate) fn at(url: &str, timeout: Duration) -> Self {
-        let names = Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
+        let names =
+            Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
         let link = Link::open(url, timeout).expect("a usable address");
-        Self { names, link, url: url.to_owned() }
+        Self {
+            names,
+            link,
+            url: url.to_owned(),
+        }
     }
 
     pub(crate) fn shared(&self) -> SharedCache {
@@ -67,18 +83,42 @@ impl Stage {
     }
 
     pub(crate) fn evicted(&self) -> Announcer {
-        Announcer::new(self.link.clone(), &self.names, EVICTED, Bounds::new(1_000, 100_000).expect("valid"))
+        Announcer::new(
+            self.link.clone(),
+            &self.names,
+            EVICTED,
+            Bounds::new(1_000, 100_000).expect("valid"),
+        )
     }
 
     /// The caches of one instance over a truth.
-    pub(crate) fn instance(&self, book: &Arc<Book>, hearing: Hearing) -> Arc<ProgramCache<Arc<Book>>> {
-        let keep = Keep { entries: 100, ttl: LONG, shared_ttl: LONG, absent_ttl: LONG };
-        Arc::new(ProgramCache::new(book.clone(), self.shared(), hearing, keep))
+    pub(crate) fn instance(
+        &self,
+        book: &Arc<Book>,
+        hearing: Hearing,
+    ) -> Arc<ProgramCache<Arc<Book>>> {
+        let keep = Keep {
+            entries: 100,
+            ttl: LONG,
+            shared_ttl: LONG,
+            absent_ttl: LONG,
+        };
+        Arc::new(ProgramCache::new(
+            book.clone(),
+            self.shared(),
+            hearing,
+            keep,
+        ))
     }
 
     /// One that hears of changes, its position fixed.
     pub(crate) async fn following(&self, book: &Arc<Book>) -> Following {
-        let cache = self.instance(book, Hearing::Follows { fresh_for: PATIENCE });
+        let cache = self.instance(
+            book,
+            Hearing::Follows {
+                fresh_for: PATIENCE,
+            },
+        );
         let follower = self.follow(cache.local());
         until("the follower begins", async || cache.local().is_fresh()).await;
         Following { cache, follower }
@@ -86,7 +126,13 @@ impl Stage {
 
     pub(crate) fn follow(&self, local: Arc<Local>) -> JoinHandle<()> {
         let (link, names) = (self.link.clone(), self.names.clone());
-        tokio::spawn(follow(local, link, names, EVICTED.to_owned(), Duration::from_millis(500)))
+        tokio::spawn(follow(
+            local,
+            link,
+            names,
+            EVICTED.to_owned(),
+            Duration::from_millis(500),
+        ))
     }
 
     /// What the invalidator does for a change.
@@ -109,8 +155,13 @@ impl Stage {
         let client = redis::Client::open(self.url.as_str()).expect("a usable address");
         let connection = client.get_multiplexed_async_connection().await;
         let url = &self.url;
-        let mut connection = connection.unwrap_or_else(|e| panic!("no Redis at {url} ({e}): run `scripts/servers start cache`"));
-        command.query_async(&mut connection).await.unwrap_or_else(|e| panic!("{e}"))
+        let mut connection = connection.unwrap_or_else(|e| {
+            panic!("no Redis at {url} ({e}): run `scripts/servers start cache`")
+        });
+        command
+            .query_async(&mut connection)
+            .await
+            .unwrap_or_else(|e| panic!("{e}"))
     }
 }
 
@@ -121,20 +172,27 @@ impl Drop for Stage {
             return;
         }
         let pattern = format!("{}:*", self.names.prefix());
-        let cleaned = redis::Client::open(self.url.as_str()).and_then(|client| client.get_connection()).and_then(|mut redis| {
-            let mut cursor = 0_u64;
-            loop {
-                let (next, keys): (u64, Vec<String>) =
-                    cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(10_000).query(&mut redis)?;
-                for key in keys {
-                    cmd("UNLINK").arg(key).exec(&mut redis)?;
+        let cleaned = redis::Client::open(self.url.as_str())
+            .and_then(|client| client.get_connection())
+            .and_then(|mut redis| {
+                let mut cursor = 0_u64;
+                loop {
+                    let (next, keys): (u64, Vec<String>) = cmd("SCAN")
+                        .arg(cursor)
+                        .arg("MATCH")
+                        .arg(&pattern)
+                        .arg("COUNT")
+                        .arg(10_000)
+                        .query(&mut redis)?;
+                    for key in keys {
+                        cmd("UNLINK").arg(key).exec(&mut redis)?;
+                    }
+                    cursor = next;
+                    if cursor == 0 {
+                        return Ok(());
+                    }
                 }
-                cursor = next;
-                if cursor == 0 {
-                    return Ok(());
-                }
-            }
-        });
+            });
         if let Err(error) = cleaned {
             eprintln!("keys {pattern} are left behind: {error}");
         }

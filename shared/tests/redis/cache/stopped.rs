@@ -35,8 +35,15 @@ impl Instance {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the instance starts");
-        let (asks, answers) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
-        Self { child, asks, answers: BufReader::new(answers) }
+        let (asks, answers) = (
+            child.stdin.take().expect("piped"),
+            child.stdout.take().expect("piped"),
+        );
+        Self {
+            child,
+            asks,
+            answers: BufReader::new(answers),
+        }
     }
 
     /// The version it serves, and whether it did so from memory.
@@ -52,12 +59,18 @@ impl Instance {
     fn answer(&mut self) -> (i64, bool) {
         let mut line = String::new();
         self.answers.read_line(&mut line).expect("it answers");
-        let (version, from) = line.trim().split_once(' ').unwrap_or_else(|| panic!("it said {line:?}"));
+        let (version, from) = line
+            .trim()
+            .split_once(' ')
+            .unwrap_or_else(|| panic!("it said {line:?}"));
         (version.parse().expect("a version"), from == "memory")
     }
 
     fn signal(&self, name: &str) {
-        let done = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().expect("kill runs");
+        let done = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()
+            .expect("kill runs");
         assert!(done.success());
     }
 }
@@ -74,12 +87,17 @@ fn program_reader() -> PathBuf {
     let test = std::env::current_exe().expect("this test's own path");
     let folder = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
     let path = folder.join("examples/program_reader");
-    assert!(path.is_file(), "{} is missing: cargo build --workspace --examples", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: cargo build --workspace --examples",
+        path.display()
+    );
     path
 }
 
 fn database_url() -> String {
-    std::env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned())
+    std::env::var("DATABASE_URL")
+        .unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned())
 }
 
 /// What is shown needs this time to pass: the instance must not count as fresh any more.
@@ -100,8 +118,16 @@ async fn an_instance_that_was_stopped_for_a_minute_wakes_to_the_present_as_well(
 async fn stopped(stops: &[Duration]) {
     let stage = Stage::open();
     let store = Store::connect(&database_url(), &stage.names, 2).expect("a database URL");
-    store.migrate().await.expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
-    let category = NewCategory { name: "All".into(), rows: 1, row_len: 10, price: Cents::new(100).expect("valid") };
+    store
+        .migrate()
+        .await
+        .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
+    let category = NewCategory {
+        name: "All".into(),
+        rows: 1,
+        row_len: 10,
+        price: Cents::new(100).expect("valid"),
+    };
     let new = NewProgram::new("Autumn tour".into(), vec![category], 900_000, 6).expect("valid");
     let id = store.create_program(new, None).await.expect("created").id;
     let mut instance = Instance::start(&stage);
@@ -118,10 +144,21 @@ async fn stopped(stops: &[Duration]) {
         from_memory += u32::from(kept);
         instance.signal("STOP");
         let expected = ProgramVersion::new(version).expect("valid");
-        let title = ProgramChange::new(Some(format!("Tour, {version}")), None, None, vec![]).expect("valid");
-        let changed = store.update_program(id, expected, &title).await.expect("Postgres runs");
-        let Changed::Done(program) = changed else { panic!("{changed:?}") };
-        stage.invalidate(ProgramChanged { id, version: program.version }).await;
+        let title = ProgramChange::new(Some(format!("Tour, {version}")), None, None, vec![])
+            .expect("valid");
+        let changed = store
+            .update_program(id, expected, &title)
+            .await
+            .expect("Postgres runs");
+        let Changed::Done(program) = changed else {
+            panic!("{changed:?}")
+        };
+        stage
+            .invalidate(ProgramChanged {
+                id,
+                version: program.version,
+            })
+            .await;
         tokio::time::sleep(*stop).await;
         // Asked while it sleeps, so that the answer is the first thing it does.
         instance.ask(id);
@@ -132,7 +169,13 @@ async fn stopped(stops: &[Duration]) {
     assert_eq!(from_memory as usize, stops.len());
     drop(instance);
     let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", stage.names.schema()));
-    let raw = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_lazy(&database_url()).expect("a database URL");
+    let raw = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(1)
+        .connect_lazy(&database_url())
+        .expect("a database URL");
     store.disconnect().await;
-    sqlx::raw_sql(drop).execute(&raw).await.expect("schema dropped");
+    sqlx::raw_sql(drop)
+        .execute(&raw)
+        .await
+        .expect("schema dropped");
 }

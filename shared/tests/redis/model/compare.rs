@@ -15,31 +15,75 @@ pub(super) async fn compare(stage: &Stage, model: &Model) {
     for (n, (order, nonce)) in &model.owners {
         owners.insert(n.to_string(), format!("{order}:{nonce}"));
     }
-    assert_eq!(stage.hash(&stage.program_key("owner")).await, owners, "owners");
+    assert_eq!(
+        stage.hash(&stage.program_key("owner")).await,
+        owners,
+        "owners"
+    );
     let mut expected_keys = vec![stage.program_key("head")];
     if !owners.is_empty() {
         expected_keys.push(stage.program_key("owner"));
     }
     for of in &stage.program.categories {
-        let map = stage.gate.seat_map(stage.at_program(), of).await.expect("answers").expect("installed");
+        let map = stage
+            .gate
+            .seat_map(stage.at_program(), of)
+            .await
+            .expect("answers")
+            .expect("installed");
         let bytes: Vec<u8> = map.into_iter().flatten().collect();
-        let expected: Vec<u8> = of.layout.all().map(|n| if model.owners.contains_key(&n.get()) { b'1' } else { b'0' }).collect();
-        assert!(bytes == expected, "the map of category {} and its owners differ", of.no);
-        assert_eq!(head[&format!("free:{}", of.no)], model.free(of).len().to_string(), "free count of category {}", of.no);
+        let expected: Vec<u8> = of
+            .layout
+            .all()
+            .map(|n| {
+                if model.owners.contains_key(&n.get()) {
+                    b'1'
+                } else {
+                    b'0'
+                }
+            })
+            .collect();
+        assert!(
+            bytes == expected,
+            "the map of category {} and its owners differ",
+            of.no
+        );
+        assert_eq!(
+            head[&format!("free:{}", of.no)],
+            model.free(of).len().to_string(),
+            "free count of category {}",
+            of.no
+        );
         let mut runs = BTreeMap::new();
         for chunk in 0..of.layout.chunks() {
-            let rows = (chunk * of.layout.chunk_rows()..of.layout.rows()).take(of.layout.chunk_rows() as usize);
-            let all: Vec<u32> = rows.flat_map(|row| model.runs(of, row)).map(|(_, len)| len).collect();
+            let rows = (chunk * of.layout.chunk_rows()..of.layout.rows())
+                .take(of.layout.chunk_rows() as usize);
+            let all: Vec<u32> = rows
+                .flat_map(|row| model.runs(of, row))
+                .map(|(_, len)| len)
+                .collect();
             runs.insert(format!("f{chunk}"), all.iter().sum::<u32>().to_string());
-            runs.insert(format!("r{chunk}"), all.iter().max().unwrap_or(&0).to_string());
+            runs.insert(
+                format!("r{chunk}"),
+                all.iter().max().unwrap_or(&0).to_string(),
+            );
             expected_keys.push(stage.program_key(&format!("seats:{}:{chunk}", of.no)));
         }
-        assert_eq!(stage.hash(&stage.program_key(&format!("runs:{}", of.no))).await, runs, "runs of category {}", of.no);
+        assert_eq!(
+            stage
+                .hash(&stage.program_key(&format!("runs:{}", of.no)))
+                .await,
+            runs,
+            "runs of category {}",
+            of.no
+        );
         expected_keys.push(stage.program_key(&format!("runs:{}", of.no)));
     }
     for (n, user) in USERS.iter().enumerate() {
         let of = model.tickets.iter().filter(|((user, _), _)| *user == n);
-        let tickets: BTreeMap<String, String> = of.map(|((_, order), count)| (order.to_string(), count.to_string())).collect();
+        let tickets: BTreeMap<String, String> = of
+            .map(|((_, order), count)| (order.to_string(), count.to_string()))
+            .collect();
         let key = stage.program_key(&format!("user:{user}"));
         assert_eq!(stage.hash(&key).await, tickets, "tickets of {user}");
         if !tickets.is_empty() {
@@ -47,10 +91,24 @@ pub(super) async fn compare(stage: &Stage, model: &Model) {
         }
     }
     for (order, resv) in &model.resvs {
-        let found = stage.gate.reservation(*order).await.expect("answers").expect("a reservation");
-        assert_eq!((found.nonce, found.user.as_str(), found.state), (resv.nonce, USERS[resv.user], state_of(resv.state)));
-        assert_eq!((found.category.get(), found.seats), (resv.category, indexes(&resv.seats)));
-        assert_eq!((found.attempt, found.message), (resv.attempt, message(resv)));
+        let found = stage
+            .gate
+            .reservation(*order)
+            .await
+            .expect("answers")
+            .expect("a reservation");
+        assert_eq!(
+            (found.nonce, found.user.as_str(), found.state),
+            (resv.nonce, USERS[resv.user], state_of(resv.state))
+        );
+        assert_eq!(
+            (found.category.get(), found.seats),
+            (resv.category, indexes(&resv.seats))
+        );
+        assert_eq!(
+            (found.attempt, found.message),
+            (resv.attempt, message(resv))
+        );
         assert_eq!(found.key, resv.key.map(|key| idem(&key_text(key))));
         expected_keys.push(stage.key(&format!("resv:{order}")));
     }
@@ -62,29 +120,60 @@ pub(super) async fn compare(stage: &Stage, model: &Model) {
     for ((user, key), (order, nonce, hash)) in &model.keys {
         let user = USERS[*user];
         let key = stage.key(&format!("idem:17:{}:{user}:{}", user.len(), key_text(*key)));
-        assert_eq!(stage.ask::<String>(&["GET", &key]).await, format!("{order}:{nonce}:{hash:02x}"));
+        assert_eq!(
+            stage.ask::<String>(&["GET", &key]).await,
+            format!("{order}:{nonce}:{hash:02x}")
+        );
         expected_keys.push(key);
     }
     for (n, user) in USERS.iter().enumerate() {
-        let of = model.keys.keys().filter(|(user, _)| *user == n).map(|(_, key)| key_text(*key));
+        let of = model
+            .keys
+            .keys()
+            .filter(|(user, _)| *user == n)
+            .map(|(_, key)| key_text(*key));
         let index = stage.key(&format!("keys:17:{user}"));
         let mut named: Vec<String> = stage.ask(&["ZRANGE", &index, "0", "-1"]).await;
         named.sort();
-        assert_eq!(named, of.collect::<Vec<_>>(), "the index of the keys of {user}");
+        assert_eq!(
+            named,
+            of.collect::<Vec<_>>(),
+            "the index of the keys of {user}"
+        );
         if !named.is_empty() {
             expected_keys.push(index);
         }
     }
     let program = stage.program.id;
-    let bodies = model.entries.iter().map(|(order, nonce)| (order.to_string(), TimeoutJob { program, nonce: *nonce }.body()));
+    let bodies = model.entries.iter().map(|(order, nonce)| {
+        (
+            order.to_string(),
+            TimeoutJob {
+                program,
+                nonce: *nonce,
+            }
+            .body(),
+        )
+    });
     let bodies: BTreeMap<String, String> = bodies.collect();
-    assert_eq!(stage.hash(&stage.key("delay:order-timeout:job")).await, bodies, "timeout entries");
-    let mut due: Vec<String> = stage.ask(&["ZRANGE", &stage.key("delay:order-timeout:due"), "0", "-1"]).await;
+    assert_eq!(
+        stage.hash(&stage.key("delay:order-timeout:job")).await,
+        bodies,
+        "timeout entries"
+    );
+    let mut due: Vec<String> = stage
+        .ask(&["ZRANGE", &stage.key("delay:order-timeout:due"), "0", "-1"])
+        .await;
     due.sort();
     assert_eq!(due, bodies.keys().cloned().collect::<Vec<_>>(), "due times");
     if !bodies.is_empty() {
-        expected_keys.extend(["due", "job"].map(|part| stage.key(&format!("delay:order-timeout:{part}"))));
+        expected_keys
+            .extend(["due", "job"].map(|part| stage.key(&format!("delay:order-timeout:{part}"))));
     }
     expected_keys.sort();
-    assert_eq!(stage.keys().await, expected_keys, "no key but those of the table exists");
+    assert_eq!(
+        stage.keys().await,
+        expected_keys,
+        "no key but those of the table exists"
+    );
 }

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shared::gate::{Abandon, Accepted, Epoch, Install, LiveOrder, Merged, OrderAt, Settle, SettleTo, Settled};
+use shared::gate::{
+    Abandon, Accepted, Epoch, Install, LiveOrder, Merged, OrderAt, Settle, SettleTo, Settled,
+};
 use shared::message::{Nonce, OrderNumber};
 use shared::sale::Want;
 
@@ -23,11 +25,35 @@ const LIMIT: u32 = 12;
 
 #[derive(Debug, Clone)]
 enum Verb {
-    Reserve { order: u16, nonce: u8, user: usize, want: Wish, key: Option<(u8, u8)> },
-    Accept { order: u16, nonce: u8 },
-    Abandon { order: u16, nonce: u8, attempt: Option<u32> },
-    Live { order: u16, nonce: u8, user: usize, seats: Option<(u16, Vec<u32>)>, due: bool },
-    Gone { order: u16, nonce: u8, known: bool, forget: bool },
+    Reserve {
+        order: u16,
+        nonce: u8,
+        user: usize,
+        want: Wish,
+        key: Option<(u8, u8)>,
+    },
+    Accept {
+        order: u16,
+        nonce: u8,
+    },
+    Abandon {
+        order: u16,
+        nonce: u8,
+        attempt: Option<u32>,
+    },
+    Live {
+        order: u16,
+        nonce: u8,
+        user: usize,
+        seats: Option<(u16, Vec<u32>)>,
+        due: bool,
+    },
+    Gone {
+        order: u16,
+        nonce: u8,
+        known: bool,
+        forget: bool,
+    },
     Refill,
 }
 
@@ -39,9 +65,21 @@ enum Wish {
 
 /// Seats that are near each other and near the borders of rows and chunks, so that orders meet.
 fn seats() -> impl Strategy<Value = (u16, Vec<u32>)> {
-    let small = prop::collection::btree_set(0_u32..21, 1..5).prop_map(|seats| (0, seats.into_iter().collect()));
-    let near = (prop::sample::select(vec![21_u32, 515, 2015, 4015, 4515]), prop::collection::btree_set(0_u32..12, 1..7));
-    let large = near.prop_map(|(from, seats)| (1, seats.into_iter().map(|n| (from + n).min(4520)).collect::<Vec<_>>()));
+    let small = prop::collection::btree_set(0_u32..21, 1..5)
+        .prop_map(|seats| (0, seats.into_iter().collect()));
+    let near = (
+        prop::sample::select(vec![21_u32, 515, 2015, 4015, 4515]),
+        prop::collection::btree_set(0_u32..12, 1..7),
+    );
+    let large = near.prop_map(|(from, seats)| {
+        (
+            1,
+            seats
+                .into_iter()
+                .map(|n| (from + n).min(4520))
+                .collect::<Vec<_>>(),
+        )
+    });
     prop_oneof![
         small,
         large.prop_map(|(cat, mut seats): (u16, Vec<u32>)| {
@@ -71,9 +109,19 @@ fn verbs() -> impl Strategy<Value = Verb> {
 
 async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
     let program = stage.at_program();
-    let at = |order, nonced: u8| OrderAt { order: number(order), nonce: nonce(u128::from(nonced)), program };
+    let at = |order, nonced: u8| OrderAt {
+        order: number(order),
+        nonce: nonce(u128::from(nonced)),
+        program,
+    };
     match verb {
-        Verb::Reserve { order, nonce, user, want, key } => {
+        Verb::Reserve {
+            order,
+            nonce,
+            user,
+            want,
+            key,
+        } => {
             let at = at(order, nonce);
             let wanted = match &want {
                 Wish::Seats(cat, seats) => Want::seats(category(*cat), indexes(seats)),
@@ -87,7 +135,11 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
         }
         Verb::Accept { order, nonce } => {
             let at = at(order, nonce);
-            let expected = match model.resvs.get_mut(&at.order).filter(|resv| resv.nonce == at.nonce) {
+            let expected = match model
+                .resvs
+                .get_mut(&at.order)
+                .filter(|resv| resv.nonce == at.nonce)
+            {
                 None => Accepted::Missing,
                 Some(resv) if resv.state == "held" => {
                     resv.state = "accepted";
@@ -96,14 +148,30 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
                 }
                 Some(resv) => Accepted::Found(state_of(resv.state)),
             };
-            assert_eq!(stage.gate.accept(at, 3, i64::MAX, 1_795_371_222_316, 900_000).await, Ok(expected));
+            assert_eq!(
+                stage
+                    .gate
+                    .accept(at, 3, i64::MAX, 1_795_371_222_316, 900_000)
+                    .await,
+                Ok(expected)
+            );
         }
-        Verb::Abandon { order, nonce, attempt } => {
+        Verb::Abandon {
+            order,
+            nonce,
+            attempt,
+        } => {
             let at = at(order, nonce);
-            let expected = match model.resvs.get_mut(&at.order).filter(|resv| resv.nonce == at.nonce) {
+            let expected = match model
+                .resvs
+                .get_mut(&at.order)
+                .filter(|resv| resv.nonce == at.nonce)
+            {
                 None => Abandon::Missing,
                 Some(resv) if resv.state != "held" => Abandon::Found(state_of(resv.state)),
-                Some(resv) if attempt.is_some_and(|attempt| attempt != resv.attempt) => Abandon::Refused,
+                Some(resv) if attempt.is_some_and(|attempt| attempt != resv.attempt) => {
+                    Abandon::Refused
+                }
                 Some(resv) => {
                     resv.state = "abandoning";
                     Abandon::WasHeld
@@ -111,10 +179,25 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
             };
             assert_eq!(stage.gate.abandon(at, attempt).await, Ok(expected));
         }
-        Verb::Live { order, nonce, user, seats, due } => live(stage, model, at(order, nonce), user, seats, due).await,
-        Verb::Gone { order, nonce, known, forget } => {
+        Verb::Live {
+            order,
+            nonce,
+            user,
+            seats,
+            due,
+        } => live(stage, model, at(order, nonce), user, seats, due).await,
+        Verb::Gone {
+            order,
+            nonce,
+            known,
+            forget,
+        } => {
             let at = at(order, nonce);
-            let row = model.rows.get(&at.order).filter(|row| known && row.0 == at.nonce).cloned();
+            let row = model
+                .rows
+                .get(&at.order)
+                .filter(|row| known && row.0 == at.nonce)
+                .cloned();
             let settle = Settle {
                 at,
                 user: row.as_ref().map(|row| uid(USERS[row.1])),
@@ -122,31 +205,71 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
                 seats: row.as_ref().map(|row| (category(row.2), indexes(&row.3))),
                 to: SettleTo::Gone { forget_key: forget },
             };
-            let freed = model.gone(at, row.as_ref().map(|row| row.1), row.map(|row| row.3), None, forget);
-            assert_eq!(stage.gate.settle(&settle).await, Ok(Settled::Done { displaced: vec![], freed }));
+            let freed = model.gone(
+                at,
+                row.as_ref().map(|row| row.1),
+                row.map(|row| row.3),
+                None,
+                forget,
+            );
+            assert_eq!(
+                stage.gate.settle(&settle).await,
+                Ok(Settled::Done {
+                    displaced: vec![],
+                    freed
+                })
+            );
         }
         Verb::Refill => refill(stage, model).await,
     }
 }
 
-async fn live(stage: &Stage, model: &mut Model, at: OrderAt, user: usize, seats: Option<(u16, Vec<u32>)>, due: bool) {
+async fn live(
+    stage: &Stage,
+    model: &mut Model,
+    at: OrderAt,
+    user: usize,
+    seats: Option<(u16, Vec<u32>)>,
+    due: bool,
+) {
     // One order has one buyer and one set of seats: those of its reservation or row, where there is one.
-    let resv = model.resvs.get(&at.order).filter(|resv| resv.nonce == at.nonce);
+    let resv = model
+        .resvs
+        .get(&at.order)
+        .filter(|resv| resv.nonce == at.nonce);
     let known = resv.map(|resv| (resv.user, resv.category, resv.seats.clone()));
-    let row = model.rows.get(&at.order).filter(|row| row.0 == at.nonce).map(|row| (row.1, row.2, row.3.clone()));
-    let told = row.clone().or(known.clone()).or(seats.clone().map(|(cat, seats)| (user, cat, seats)));
+    let row = model
+        .rows
+        .get(&at.order)
+        .filter(|row| row.0 == at.nonce)
+        .map(|row| (row.1, row.2, row.3.clone()));
+    let told = row
+        .clone()
+        .or(known.clone())
+        .or(seats.clone().map(|(cat, seats)| (user, cat, seats)));
     let by_reservation = seats.is_none() && known.is_some();
     let settle = Settle {
         at,
-        user: told.as_ref().filter(|_| !by_reservation).map(|(user, ..)| uid(USERS[*user])),
+        user: told
+            .as_ref()
+            .filter(|_| !by_reservation)
+            .map(|(user, ..)| uid(USERS[*user])),
         key: None,
-        seats: told.as_ref().filter(|_| !by_reservation).map(|(_, cat, seats)| (category(*cat), indexes(seats))),
-        to: SettleTo::Live { due_in_ms: due.then_some(60_000) },
+        seats: told
+            .as_ref()
+            .filter(|_| !by_reservation)
+            .map(|(_, cat, seats)| (category(*cat), indexes(seats))),
+        to: SettleTo::Live {
+            due_in_ms: due.then_some(60_000),
+        },
     };
     let expected = if model.tombs.get(&at.order) == Some(&at.nonce) {
         Settled::Tombstoned
     } else if let Some((user, cat, seats)) = told {
-        Settled::Done { displaced: model.live(at, user, cat, &seats, due), freed: 0 }
+        Settled::Done {
+            displaced: model.live(at, user, cat, &seats, due),
+            freed: 0,
+        }
     } else {
         Settled::SeatsUnknown
     };
@@ -157,7 +280,13 @@ async fn refill(stage: &Stage, model: &mut Model) {
     let program = stage.at_program();
     let () = stage.ask(&["DEL", &stage.program_key("head")]).await;
     let loader = Epoch::new(rand::random());
-    assert_eq!(stage.gate.install_begin(&stage.program, None, &loader, 60_000).await, Ok(Install::EndsNeeded));
+    assert_eq!(
+        stage
+            .gate
+            .install_begin(&stage.program, None, &loader, 60_000)
+            .await,
+        Ok(Install::EndsNeeded)
+    );
     assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
     model.begin();
     let rows = std::mem::take(&mut model.rows);
@@ -174,16 +303,32 @@ async fn refill(stage: &Stage, model: &mut Model) {
         .collect();
     let mut displaced = Vec::new();
     for (order, (nonce, user, cat, seats, due)) in rows {
-        let at = OrderAt { order, nonce, program };
+        let at = OrderAt {
+            order,
+            nonce,
+            program,
+        };
         if model.tombs.get(&order) != Some(&nonce) {
             displaced.extend(model.live(at, user, cat, &seats, due));
         }
     }
-    let merged = stage.gate.install_merge(program, &loader, 60_000, &orders).await;
-    let Ok(Merged::Done { displaced: found, outside }) = merged else { panic!("{merged:?}") };
+    let merged = stage
+        .gate
+        .install_merge(program, &loader, 60_000, &orders)
+        .await;
+    let Ok(Merged::Done {
+        displaced: found,
+        outside,
+    }) = merged
+    else {
+        panic!("{merged:?}")
+    };
     // Merged together, each displaced order is named once.
     let once = |orders: Vec<_>| orders.into_iter().collect::<BTreeSet<_>>();
-    assert_eq!(once(found.iter().map(named).collect()), once(displaced.iter().map(named).collect()));
+    assert_eq!(
+        once(found.iter().map(named).collect()),
+        once(displaced.iter().map(named).collect())
+    );
     assert_eq!(outside, vec![]);
     assert_eq!(stage.gate.install_open(program, &loader).await, Ok(true));
 }
@@ -194,8 +339,17 @@ fn named((order, nonce): &(OrderNumber, Nonce)) -> (OrderNumber, [u8; 16]) {
 
 #[test]
 fn after_any_sequence_of_verbs_the_whole_state_is_what_a_plain_model_says() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let mut runner = TestRunner::new(Config { cases: 32, failure_persistence: None, max_shrink_iters: 200, ..Config::default() });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let mut runner = TestRunner::new(Config {
+        cases: 32,
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..Config::default()
+    });
     let sequences = prop::collection::vec(verbs(), 1..40);
     let outcome = runner.run(&sequences, |sequence| {
         runtime.block_on(async {

@@ -42,7 +42,11 @@ pub(super) fn key_text(key: u8) -> String {
 pub(super) fn state_of(state: &str) -> ResvState {
     match state {
         "held" => ResvState::Held,
-        "accepted" => ResvState::Accepted { partition: 3, offset: i64::MAX, appended_ms: 1_795_371_222_316 },
+        "accepted" => ResvState::Accepted {
+            partition: 3,
+            offset: i64::MAX,
+            appended_ms: 1_795_371_222_316,
+        },
         "abandoning" => ResvState::Abandoning,
         _ => ResvState::Stored,
     }
@@ -54,7 +58,11 @@ pub(super) fn indexes(seats: &[u32]) -> Vec<SeatIndex> {
 
 impl Model {
     pub(super) fn free(&self, of: &Category) -> Vec<u32> {
-        of.layout.all().map(SeatIndex::get).filter(|n| !self.owners.contains_key(n)).collect()
+        of.layout
+            .all()
+            .map(SeatIndex::get)
+            .filter(|n| !self.owners.contains_key(n))
+            .collect()
     }
 
     /// Free runs of a row: first seat and length.
@@ -71,18 +79,33 @@ impl Model {
     }
 
     pub(super) fn best(&self, of: &Category, count: u32) -> Option<Vec<u32>> {
-        let fits =
-            |row| self.runs(of, row).into_iter().filter(|(_, len)| *len >= count).min_by_key(|(first, len)| (*len, *first));
+        let fits = |row| {
+            self.runs(of, row)
+                .into_iter()
+                .filter(|(_, len)| *len >= count)
+                .min_by_key(|(first, len)| (*len, *first))
+        };
         let (first, _) = (0..of.layout.rows()).find_map(fits)?;
         Some((first..first + count).collect())
     }
 
-    pub(super) fn reserve(&mut self, stage: &Stage, at: OrderAt, user: usize, want: &Wish, key: Option<(u8, u8)>) -> Reserved {
+    pub(super) fn reserve(
+        &mut self,
+        stage: &Stage,
+        at: OrderAt,
+        user: usize,
+        want: &Wish,
+        key: Option<(u8, u8)>,
+    ) -> Reserved {
         if let Some(&(order, nonce, hash)) = key.and_then(|(key, _)| self.keys.get(&(user, key))) {
             if Some(hash) != key.map(|(_, hash)| hash) {
                 return Reserved::KeyReused;
             }
-            let Some(resv) = self.resvs.get_mut(&order).filter(|resv| resv.nonce == nonce) else {
+            let Some(resv) = self
+                .resvs
+                .get_mut(&order)
+                .filter(|resv| resv.nonce == nonce)
+            else {
                 return Reserved::Ended { order, nonce };
             };
             if (order, nonce) == (at.order, at.nonce) {
@@ -93,28 +116,49 @@ impl Model {
                 self.entries.insert(order, nonce);
             }
             let (seats, message, attempt) = (indexes(&resv.seats), message(resv), resv.attempt);
-            return Reserved::Again { order, nonce, state: state_of(resv.state), seats, message, attempt };
+            return Reserved::Again {
+                order,
+                nonce,
+                state: state_of(resv.state),
+                seats,
+                message,
+                attempt,
+            };
         }
         match self.resvs.get(&at.order) {
             Some(resv) if resv.nonce == at.nonce => return held(at.order, resv),
             Some(_) => return Reserved::NumberInUse,
             None => {}
         }
-        if self.tombs.contains_key(&at.order) || self.entries.get(&at.order).is_some_and(|nonce| *nonce != at.nonce) {
+        if self.tombs.contains_key(&at.order)
+            || self
+                .entries
+                .get(&at.order)
+                .is_some_and(|nonce| *nonce != at.nonce)
+        {
             return Reserved::NumberInUse;
         }
         let (cat, count) = match want {
             Wish::Seats(cat, seats) => (*cat, seats.len() as u32),
             Wish::Best(cat, count) => (*cat, *count),
         };
-        let have = self.tickets.iter().filter(|((of, _), _)| *of == user).map(|(_, n)| n).sum();
+        let have = self
+            .tickets
+            .iter()
+            .filter(|((of, _), _)| *of == user)
+            .map(|(_, n)| n)
+            .sum();
         if have + count > LIMIT {
             return Reserved::LimitReached { have };
         }
         let of = &stage.program.categories[usize::from(cat)];
         let seats = match want {
             Wish::Seats(_, seats) => {
-                let taken: Vec<u32> = seats.iter().copied().filter(|n| self.owners.contains_key(n)).collect();
+                let taken: Vec<u32> = seats
+                    .iter()
+                    .copied()
+                    .filter(|n| self.owners.contains_key(n))
+                    .collect();
                 if !taken.is_empty() {
                     return Reserved::SeatsTaken(indexes(&taken));
                 }
@@ -130,7 +174,15 @@ impl Model {
             self.owners.insert(*n, (at.order, at.nonce));
         }
         self.tickets.insert((user, at.order), count);
-        let resv = Resv { nonce: at.nonce, user, category: cat, seats, key: key.map(|(key, _)| key), attempt: 1, state: "held" };
+        let resv = Resv {
+            nonce: at.nonce,
+            user,
+            category: cat,
+            seats,
+            key: key.map(|(key, _)| key),
+            attempt: 1,
+            state: "held",
+        };
         let answer = held(at.order, &resv);
         self.resvs.insert(at.order, resv);
         if let Some((key, hash)) = key {
@@ -140,26 +192,44 @@ impl Model {
         answer
     }
 
-    pub(super) fn live(&mut self, at: OrderAt, user: usize, cat: u16, seats: &[u32], due: bool) -> Vec<Owner> {
+    pub(super) fn live(
+        &mut self,
+        at: OrderAt,
+        user: usize,
+        cat: u16,
+        seats: &[u32],
+        due: bool,
+    ) -> Vec<Owner> {
         let mut displaced = Vec::new();
         for n in seats {
             match self.owners.insert(*n, (at.order, at.nonce)) {
-                Some(other) if other != (at.order, at.nonce) && !displaced.contains(&other) => displaced.push(other),
+                Some(other) if other != (at.order, at.nonce) && !displaced.contains(&other) => {
+                    displaced.push(other)
+                }
                 _ => {}
             }
         }
         self.tickets.insert((user, at.order), seats.len() as u32);
-        if let Some(resv) = self.resvs.get_mut(&at.order).filter(|resv| resv.nonce == at.nonce) {
+        if let Some(resv) = self
+            .resvs
+            .get_mut(&at.order)
+            .filter(|resv| resv.nonce == at.nonce)
+        {
             resv.state = "stored";
         }
-        if self.entries.get(&at.order).is_none_or(|nonce| *nonce == at.nonce) {
+        if self
+            .entries
+            .get(&at.order)
+            .is_none_or(|nonce| *nonce == at.nonce)
+        {
             if due {
                 self.entries.insert(at.order, at.nonce)
             } else {
                 self.entries.remove(&at.order)
             };
         }
-        self.rows.insert(at.order, (at.nonce, user, cat, seats.to_vec(), due));
+        self.rows
+            .insert(at.order, (at.nonce, user, cat, seats.to_vec(), due));
         displaced
     }
 
@@ -171,11 +241,21 @@ impl Model {
         key: Option<u8>,
         forget: bool,
     ) -> u32 {
-        let other = self.resvs.get(&at.order).filter(|resv| resv.nonce != at.nonce).map(|resv| resv.user);
-        let ours = self.resvs.get(&at.order).filter(|resv| resv.nonce == at.nonce).cloned();
+        let other = self
+            .resvs
+            .get(&at.order)
+            .filter(|resv| resv.nonce != at.nonce)
+            .map(|resv| resv.user);
+        let ours = self
+            .resvs
+            .get(&at.order)
+            .filter(|resv| resv.nonce == at.nonce)
+            .cloned();
         let user = user.or(ours.as_ref().map(|resv| resv.user));
         let key = key.or(ours.as_ref().and_then(|resv| resv.key));
-        let seats = seats.or(ours.as_ref().map(|resv| resv.seats.clone())).unwrap_or_default();
+        let seats = seats
+            .or(ours.as_ref().map(|resv| resv.seats.clone()))
+            .unwrap_or_default();
         let mut freed = 0;
         for n in seats {
             if self.owners.get(&n) == Some(&(at.order, at.nonce)) {
@@ -195,10 +275,12 @@ impl Model {
         }
         if forget {
             self.keys.retain(|named, (order, nonce, _)| {
-                (Some(named.0), Some(named.1)) != (user, key) || (*order, *nonce) != (at.order, at.nonce)
+                (Some(named.0), Some(named.1)) != (user, key)
+                    || (*order, *nonce) != (at.order, at.nonce)
             });
         }
-        self.rows.retain(|order, row| (*order, row.0) != (at.order, at.nonce));
+        self.rows
+            .retain(|order, row| (*order, row.0) != (at.order, at.nonce));
         freed
     }
 
@@ -208,14 +290,19 @@ impl Model {
         let mut counts: HashMap<Owner, u32> = HashMap::new();
         for (n, owner) in owners {
             counts.entry(owner).or_default();
-            let resv = self.resvs.get(&owner.0).filter(|resv| resv.nonce == owner.1);
+            let resv = self
+                .resvs
+                .get(&owner.0)
+                .filter(|resv| resv.nonce == owner.1);
             if resv.is_some_and(|resv| resv.state != "stored") {
                 self.owners.insert(n, owner);
                 *counts.entry(owner).or_default() += 1;
             }
         }
         for ((order, nonce), count) in counts {
-            let Some(resv) = self.resvs.get(&order).filter(|resv| resv.nonce == nonce) else { continue };
+            let Some(resv) = self.resvs.get(&order).filter(|resv| resv.nonce == nonce) else {
+                continue;
+            };
             if count > 0 {
                 self.tickets.insert((resv.user, order), count);
                 self.entries.entry(order).or_insert(nonce);
@@ -228,9 +315,19 @@ impl Model {
 
 pub(super) fn message(resv: &Resv) -> String {
     let seats: Vec<String> = resv.seats.iter().map(u32::to_string).collect();
-    if resv.state == "stored" { String::new() } else { format!(r#"{{"seats":[{}]}}"#, seats.join(",")) }
+    if resv.state == "stored" {
+        String::new()
+    } else {
+        format!(r#"{{"seats":[{}]}}"#, seats.join(","))
+    }
 }
 
 pub(super) fn held(order: OrderNumber, resv: &Resv) -> Reserved {
-    Reserved::Held { order, nonce: resv.nonce, seats: indexes(&resv.seats), message: message(resv), attempt: resv.attempt }
+    Reserved::Held {
+        order,
+        nonce: resv.nonce,
+        seats: indexes(&resv.seats),
+        message: message(resv),
+        attempt: resv.attempt,
+    }
 }

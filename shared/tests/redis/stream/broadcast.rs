@@ -37,7 +37,9 @@ async fn a_waiting_listener_is_woken_by_what_comes() {
     let mut listener = streams.listener().await;
     let waiting = tokio::spawn(async move { listener.next(Duration::from_secs(60)).await });
     streams.publish(0..1).await;
-    let Ok(Ok(Heard::Entries(entries))) = waiting.await else { panic!("not woken") };
+    let Ok(Ok(Heard::Entries(entries))) = waiting.await else {
+        panic!("not woken")
+    };
     assert_eq!(entries.len(), 1);
 }
 
@@ -75,14 +77,25 @@ async fn a_listener_that_is_abandoned_while_it_waits_loses_nothing() {
     let mut listener = streams.listener().await;
     for n in 0..20_u64 {
         // Given up at any point of the read, from before it began to its end.
-        let _ = tokio::time::timeout(Duration::from_micros(n * 100), listener.next(Duration::from_secs(60))).await;
+        let _ = tokio::time::timeout(
+            Duration::from_micros(n * 100),
+            listener.next(Duration::from_secs(60)),
+        )
+        .await;
     }
     let mut all = Vec::new();
     let publishing = streams.publish(0..50);
     tokio::join!(publishing, async {
         while all.len() < 50 {
-            match tokio::time::timeout(Duration::from_millis(3), listener.next(Duration::from_secs(60))).await {
-                Ok(Ok(Heard::Entries(entries))) => all.extend(entries.iter().map(super::stage::number)),
+            match tokio::time::timeout(
+                Duration::from_millis(3),
+                listener.next(Duration::from_secs(60)),
+            )
+            .await
+            {
+                Ok(Ok(Heard::Entries(entries))) => {
+                    all.extend(entries.iter().map(super::stage::number))
+                }
                 Ok(other) => panic!("{other:?}"),
                 Err(_abandoned) => {}
             }

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use shared::link::Link;
-use shared::stream::{Bounds, BroadcastReader, GroupReader, GroupSettings, Heard, Publisher, StreamError};
+use shared::stream::{
+    Bounds, BroadcastReader, GroupReader, GroupSettings, Heard, Publisher, StreamError,
+};
 
 use super::stage::{PATIENCE, settings};
 use crate::failover::{Pair, TIMEOUT};
@@ -13,9 +15,21 @@ async fn readers_of_streams_follow_to_the_new_server() {
     for silent in [false, true] {
         for ordered in [false, true] {
             let pair = Pair::start().await;
-            let reading = GroupSettings { ordered, ..settings() };
-            let mut group = GroupReader::open(pair.link(), &pair.names, "things", "workers", "one", reading);
-            let mut all = BroadcastReader::open(pair.link(), &pair.names, "things").await.expect("Redis runs");
+            let reading = GroupSettings {
+                ordered,
+                ..settings()
+            };
+            let mut group = GroupReader::open(
+                pair.link(),
+                &pair.names,
+                "things",
+                "workers",
+                "one",
+                reading,
+            );
+            let mut all = BroadcastReader::open(pair.link(), &pair.names, "things")
+                .await
+                .expect("Redis runs");
             let block = Duration::from_millis(50);
             group.read(block).await.expect("Redis runs");
             let heard = all.next(block).await.expect("Redis runs");
@@ -27,10 +41,19 @@ async fn readers_of_streams_follow_to_the_new_server() {
                 pair.fail_over();
             }
             let elsewhere = Link::open(&live.url(), TIMEOUT).expect("a usable address");
-            let publisher = Publisher::new(elsewhere, &pair.names, "things", Bounds::new(1_000, 10_000).expect("valid"));
+            let publisher = Publisher::new(
+                elsewhere,
+                &pair.names,
+                "things",
+                Bounds::new(1_000, 10_000).expect("valid"),
+            );
             let _ = publisher.publish(&[("n", "1")]).await.expect("published");
             let deadline = tokio::time::Instant::now() + PATIENCE;
-            assert_eq!(group.next(deadline).await.len(), 1, "silent: {silent}, ordered: {ordered}");
+            assert_eq!(
+                group.next(deadline).await.len(),
+                1,
+                "silent: {silent}, ordered: {ordered}"
+            );
             // Nothing is heard until it is known that something may have been missed, or what was added is heard.
             loop {
                 match all.next(block).await {
@@ -46,14 +69,31 @@ async fn readers_of_streams_follow_to_the_new_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blocked_reader_takes_a_demotion_for_no_loss() {
     let pair = Pair::start().await;
-    let mut group = GroupReader::open(pair.link(), &pair.names, "things", "workers", "one", settings());
-    group.read(Duration::from_millis(1)).await.expect("Redis runs");
-    // The group is on the new server as well, so that nothing of it is lost.
-    let elsewhere = Link::open(&pair.new.url(), TIMEOUT).expect("a usable address");
-    GroupReader::open(elsewhere, &pair.names, "things", "workers", "two", settings())
+    let mut group = GroupReader::open(
+        pair.link(),
+        &pair.names,
+        "things",
+        "workers",
+        "one",
+        settings(),
+    );
+    group
         .read(Duration::from_millis(1))
         .await
         .expect("Redis runs");
+    // The group is on the new server as well, so that nothing of it is lost.
+    let elsewhere = Link::open(&pair.new.url(), TIMEOUT).expect("a usable address");
+    GroupReader::open(
+        elsewhere,
+        &pair.names,
+        "things",
+        "workers",
+        "two",
+        settings(),
+    )
+    .read(Duration::from_millis(1))
+    .await
+    .expect("Redis runs");
     let blocked = tokio::spawn(async move { (group.read(PATIENCE).await, group) });
     let clients = || tokio::task::block_in_place(|| pair.old.ask::<String>(&["INFO", "clients"]));
     let deadline = Instant::now() + PATIENCE;
@@ -62,7 +102,13 @@ async fn a_blocked_reader_takes_a_demotion_for_no_loss() {
     }
     pair.fail_over();
     let (ended, mut group) = blocked.await.expect("no panic");
-    assert!(matches!(ended, Err(StreamError::Unavailable(_))), "{ended:?}");
-    group.read(Duration::from_millis(1)).await.expect("the new server answers");
+    assert!(
+        matches!(ended, Err(StreamError::Unavailable(_))),
+        "{ended:?}"
+    );
+    group
+        .read(Duration::from_millis(1))
+        .await
+        .expect("the new server answers");
     assert_eq!(group.counts().recreated, 0);
 }

@@ -40,7 +40,9 @@ async fn a_single_entry_behind_its_position_was_deleted() {
     let streams = Streams::open();
     let mut listener = streams.listener().await;
     let ids = streams.publish(0..10).await;
-    let _: u64 = streams.ask(&["XDEL", &streams.key(), &ids[5].to_string()]).await;
+    let _: u64 = streams
+        .ask(&["XDEL", &streams.key(), &ids[5].to_string()])
+        .await;
     told(&streams, &mut listener, Gap::Missed).await;
 }
 
@@ -50,7 +52,9 @@ async fn what_it_was_still_to_read_was_trimmed_while_it_caught_up() {
     let mut listener = streams.listener().await;
     streams.publish(0..2_500).await;
     assert_eq!(heard(&mut listener).await.len(), 1_000);
-    let _: u64 = streams.ask(&["XTRIM", &streams.key(), "MAXLEN", "1200"]).await;
+    let _: u64 = streams
+        .ask(&["XTRIM", &streams.key(), "MAXLEN", "1200"])
+        .await;
     told(&streams, &mut listener, Gap::Missed).await;
 }
 
@@ -77,7 +81,11 @@ async fn the_stream_was_deleted_and_made_anew_with_any_number_of_entries() {
         // Within the same millisecond the ids of the new stream may be those of the old, which nobody could tell apart.
         tokio::time::sleep(Duration::from_millis(2)).await;
         streams.publish(200..200 + after).await;
-        assert_eq!(hear(&mut listener).await, Heard::Gap(Gap::Missed), "{before} before, {after} after");
+        assert_eq!(
+            hear(&mut listener).await,
+            Heard::Gap(Gap::Missed),
+            "{before} before, {after} after"
+        );
         streams.publish(900..901).await;
         assert_eq!(heard(&mut listener).await, [900]);
     }
@@ -96,7 +104,11 @@ async fn the_stream_was_deleted_and_opened_anew_by_another_reader() {
         tokio::time::sleep(Duration::from_millis(2)).await;
         let _other = streams.listener().await;
         streams.publish(200..200 + after).await;
-        assert_eq!(hear(&mut listener).await, Heard::Gap(Gap::Missed), "{heard_before} before, {after} after");
+        assert_eq!(
+            hear(&mut listener).await,
+            Heard::Gap(Gap::Missed),
+            "{heard_before} before, {after} after"
+        );
     }
 }
 
@@ -107,10 +119,14 @@ async fn the_stream_ends_before_its_position() {
     streams.publish(0..3).await;
     assert_eq!(heard(&mut listener).await.len(), 3);
     let _: u64 = streams.ask(&["DEL", &streams.key()]).await;
-    let _: String = streams.ask(&["XADD", &streams.key(), "5-1", "n", "1"]).await;
+    let _: String = streams
+        .ask(&["XADD", &streams.key(), "5-1", "n", "1"])
+        .await;
     assert_eq!(hear(&mut listener).await, Heard::Gap(Gap::WentBack));
     assert_eq!(heard(&mut listener).await, [0_u32; 0]);
-    let _: String = streams.ask(&["XADD", &streams.key(), "5-2", "n", "2"]).await;
+    let _: String = streams
+        .ask(&["XADD", &streams.key(), "5-2", "n", "2"])
+        .await;
     assert_eq!(heard(&mut listener).await, [2]);
 }
 
@@ -127,7 +143,8 @@ async fn the_server_was_restarted_or_lost_its_data() {
                 server.restart();
             } else {
                 server.kill();
-                std::fs::remove_file(server.file("dump.rdb")).expect("a dump of the restart before");
+                std::fs::remove_file(server.file("dump.rdb"))
+                    .expect("a dump of the restart before");
                 server.start_again();
             }
         });
@@ -139,7 +156,11 @@ async fn the_server_was_restarted_or_lost_its_data() {
                 Err(error) => assert!(Instant::now() < deadline, "{error}"),
             }
         };
-        assert_eq!(gap, Heard::Gap(Gap::ServerChanged), "keeps data: {keeps_data}");
+        assert_eq!(
+            gap,
+            Heard::Gap(Gap::ServerChanged),
+            "keeps data: {keeps_data}"
+        );
         streams.publish(5..6).await;
         assert_eq!(heard(&mut listener).await, [5]);
     }
@@ -152,8 +173,13 @@ async fn while_the_server_is_away_reading_fails_in_bounded_time() {
     let mut listener = streams.listener().await;
     server.kill();
     for _ in 0..3 {
-        listener.next(Duration::from_millis(10)).await.expect_err("the server is away");
+        listener
+            .next(Duration::from_millis(10))
+            .await
+            .expect_err("the server is away");
     }
     let names = streams.names.clone();
-    BroadcastReader::open(streams.link.clone(), &names, STREAM).await.expect_err("no position, no listener");
+    BroadcastReader::open(streams.link.clone(), &names, STREAM)
+        .await
+        .expect_err("no position, no listener");
 }

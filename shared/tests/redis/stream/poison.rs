@@ -19,12 +19,19 @@ async fn an_entry_that_kills_its_consumers_is_set_aside_and_the_others_are_not()
         let mut reader = streams.consumer(&format!("c{n}"));
         let entries = await_entries(&mut reader).await;
         assert!(numbers(&entries).contains(&1), "{entries:?}");
-        let good: Vec<EntryId> = ids(&entries).into_iter().filter(|id| *id != ids_of[1]).collect();
+        let good: Vec<EntryId> = ids(&entries)
+            .into_iter()
+            .filter(|id| *id != ids_of[1])
+            .collect();
         reader.ack(&good).await.expect("Redis runs");
     }
     let reader = tokio::sync::Mutex::new(streams.consumer("last"));
     until("set aside", || async {
-        assert_eq!(read(&mut *reader.lock().await).await, [], "not handed out again");
+        assert_eq!(
+            read(&mut *reader.lock().await).await,
+            [],
+            "not handed out again"
+        );
         streams.pending().await == 0
     })
     .await;
@@ -46,23 +53,52 @@ async fn an_entry_is_set_aside_whole_by_who_holds_it_and_once() {
     let mut reader = streams.consumer("one");
     read(&mut reader).await;
     let mut add = cmd("XADD");
-    add.arg(streams.key()).arg("*").arg("raw").arg(&b"\xff\x00"[..]).arg("raw").arg("again").arg(&b"\xfe"[..]).arg("");
+    add.arg(streams.key())
+        .arg("*")
+        .arg("raw")
+        .arg(&b"\xff\x00"[..])
+        .arg("raw")
+        .arg("again")
+        .arg(&b"\xfe"[..])
+        .arg("");
     let client = redis::Client::open(crate::stage::shared_url()).expect("an address");
-    let id: String = add.query(&mut client.get_connection().expect("connects")).expect("added");
+    let id: String = add
+        .query(&mut client.get_connection().expect("connects"))
+        .expect("added");
     let id: EntryId = id.parse().expect("an id");
     let entries = await_entries(&mut reader).await;
     assert_eq!(ids(&entries), [id]);
 
     let stranger = streams.consumer("stranger");
     let reason = Reason::new("not\nUTF-8");
-    assert_eq!(stranger.bury(&[(id, reason.clone())]).await, Ok(vec![false]), "not its own");
-    assert_eq!((streams.dead().await.len(), streams.pending().await), (0, 1));
+    assert_eq!(
+        stranger.bury(&[(id, reason.clone())]).await,
+        Ok(vec![false]),
+        "not its own"
+    );
+    assert_eq!(
+        (streams.dead().await.len(), streams.pending().await),
+        (0, 1)
+    );
     assert_eq!(reader.bury(&[(id, reason.clone())]).await, Ok(vec![true]));
-    assert_eq!(reader.bury(&[(id, reason)]).await, Ok(vec![false]), "done already");
+    assert_eq!(
+        reader.bury(&[(id, reason)]).await,
+        Ok(vec![false]),
+        "done already"
+    );
     let dead = streams.dead().await;
-    let [words] = &dead[..] else { panic!("one entry: {dead:?}") };
+    let [words] = &dead[..] else {
+        panic!("one entry: {dead:?}")
+    };
     assert_eq!(words[3], field("dead:reason", "not UTF-8"));
-    assert_eq!(words[4..], [field("raw", b"\xff\x00"), field("raw", "again"), (b"\xfe".to_vec(), vec![])]);
+    assert_eq!(
+        words[4..],
+        [
+            field("raw", b"\xff\x00"),
+            field("raw", "again"),
+            (b"\xfe".to_vec(), vec![])
+        ]
+    );
     assert_eq!(streams.pending().await, 0);
 }
 
@@ -76,10 +112,13 @@ async fn even_an_entry_of_very_many_fields_is_set_aside() {
         add.arg(n).arg(n);
     }
     let client = redis::Client::open(crate::stage::shared_url()).expect("an address");
-    add.exec(&mut client.get_connection().expect("connects")).expect("added");
+    add.exec(&mut client.get_connection().expect("connects"))
+        .expect("added");
     let entries = await_entries(&mut reader).await;
     assert_eq!(entries[0].entry.fields.len(), 20_000);
-    let buried = reader.bury(&[(entries[0].entry.id, Reason::new("too many"))]).await;
+    let buried = reader
+        .bury(&[(entries[0].entry.id, Reason::new("too many"))])
+        .await;
     assert_eq!(buried, Ok(vec![true]));
     let dead = streams.dead().await;
     assert!(dead[0][4].0 == b"dead:packed" && dead[0][4].1.len() > 100_000);
@@ -91,8 +130,16 @@ async fn pending_entries_that_something_else_removed_are_counted_as_lost() {
     let mut first = streams.consumer("first");
     let removed = streams.publish(0..2).await;
     await_entries(&mut first).await;
-    let _: u64 = streams.ask(&["XDEL", &streams.key(), &removed[0].to_string()]).await;
-    let mut second = streams.consumer_with("second", GroupSettings { batch: 10, ..settings() });
+    let _: u64 = streams
+        .ask(&["XDEL", &streams.key(), &removed[0].to_string()])
+        .await;
+    let mut second = streams.consumer_with(
+        "second",
+        GroupSettings {
+            batch: 10,
+            ..settings()
+        },
+    );
     let taken = await_entries(&mut second).await;
     assert_eq!(numbers(&taken), [1]);
     assert_eq!(second.counts().lost, 1);

@@ -10,20 +10,34 @@ use crate::private::Private;
 
 /// Waits at the server without end, so that what happens, happens to a waiting read.
 fn waiting() -> GroupSettings {
-    GroupSettings { block: Duration::from_secs(60), idle: Duration::from_secs(600), ..settings() }
+    GroupSettings {
+        block: Duration::from_secs(60),
+        idle: Duration::from_secs(600),
+        ..settings()
+    }
 }
 
 #[tokio::test]
 async fn a_deleted_stream_is_read_on_from_its_new_beginning() {
     for ordered in [false, true] {
         let streams = Streams::open();
-        let mut reader = streams.consumer_with("one", GroupSettings { ordered, ..settings() });
+        let mut reader = streams.consumer_with(
+            "one",
+            GroupSettings {
+                ordered,
+                ..settings()
+            },
+        );
         streams.publish(0..2).await;
         let entries = await_entries(&mut reader).await;
         reader.ack(&ids(&entries)).await.expect("Redis runs");
         let _: u64 = streams.ask(&["DEL", &streams.key()]).await;
         streams.publish(2..5).await;
-        assert_eq!(numbers(&await_entries(&mut reader).await), [2, 3, 4], "ordered: {ordered}");
+        assert_eq!(
+            numbers(&await_entries(&mut reader).await),
+            [2, 3, 4],
+            "ordered: {ordered}"
+        );
         assert_eq!(reader.counts().recreated, 1);
     }
 }
@@ -32,13 +46,25 @@ async fn a_deleted_stream_is_read_on_from_its_new_beginning() {
 async fn a_destroyed_group_begins_anew_at_the_oldest_entry() {
     for ordered in [false, true] {
         let streams = Streams::open();
-        let mut reader = streams.consumer_with("one", GroupSettings { ordered, ..settings() });
+        let mut reader = streams.consumer_with(
+            "one",
+            GroupSettings {
+                ordered,
+                ..settings()
+            },
+        );
         streams.publish(0..2).await;
         let entries = await_entries(&mut reader).await;
         reader.ack(&ids(&entries)).await.expect("Redis runs");
-        let _: u64 = streams.ask(&["XGROUP", "DESTROY", &streams.key(), &streams.group_name()]).await;
+        let _: u64 = streams
+            .ask(&["XGROUP", "DESTROY", &streams.key(), &streams.group_name()])
+            .await;
         streams.publish(2..3).await;
-        assert_eq!(numbers(&await_entries(&mut reader).await), [0, 1, 2], "nobody knows what was handled; ordered: {ordered}");
+        assert_eq!(
+            numbers(&await_entries(&mut reader).await),
+            [0, 1, 2],
+            "nobody knows what was handled; ordered: {ordered}"
+        );
     }
 }
 
@@ -46,7 +72,13 @@ async fn a_destroyed_group_begins_anew_at_the_oldest_entry() {
 async fn a_read_that_waits_while_its_stream_is_deleted_goes_on() {
     for ordered in [false, true] {
         let streams = Streams::open();
-        let mut reader = streams.consumer_with("one", GroupSettings { ordered, ..waiting() });
+        let mut reader = streams.consumer_with(
+            "one",
+            GroupSettings {
+                ordered,
+                ..waiting()
+            },
+        );
         read(&mut reader).await;
         let deleting = async {
             let _: u64 = streams.ask(&["DEL", &streams.key()]).await;
@@ -69,9 +101,17 @@ async fn everything_is_flushed_and_reading_goes_on() {
     // Verbs on what is gone say so and harm nothing.
     assert_eq!(reader.ack(&ids(&entries)).await, Ok(0));
     assert_eq!(reader.hold(&ids(&entries)).await, Ok(vec![false, false]));
-    assert_eq!(reader.bury(&[(entries[0].entry.id, shared::worker::Reason::new("odd"))]).await, Ok(vec![false]));
+    assert_eq!(
+        reader
+            .bury(&[(entries[0].entry.id, shared::worker::Reason::new("odd"))])
+            .await,
+        Ok(vec![false])
+    );
     assert_eq!(reader.leave().await, Ok(0));
-    assert_eq!(reader.state().await, Ok(shared::stream::GroupState::default()));
+    assert_eq!(
+        reader.state().await,
+        Ok(shared::stream::GroupState::default())
+    );
     streams.publish(7..9).await;
     assert_eq!(numbers(&await_entries(&mut reader).await), [7, 8]);
     assert_eq!(reader.counts().recreated, 1);

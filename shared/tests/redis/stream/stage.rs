@@ -6,7 +6,10 @@ use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
 use shared::link::Link;
 use shared::naming::Names;
-use shared::stream::{Bounds, BroadcastReader, Delivery, EntryId, GroupReader, GroupSettings, Heard, Published, Publisher};
+use shared::stream::{
+    Bounds, BroadcastReader, Delivery, EntryId, GroupReader, GroupSettings, Heard, Published,
+    Publisher,
+};
 
 use crate::stage::shared_url;
 
@@ -26,9 +29,14 @@ impl Streams {
     }
 
     pub(crate) fn at(url: &str) -> Self {
-        let names = Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
+        let names =
+            Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
         let link = Link::open(url, Duration::from_secs(5)).expect("a usable address");
-        Self { names, link, url: url.to_owned() }
+        Self {
+            names,
+            link,
+            url: url.to_owned(),
+        }
     }
 
     pub(crate) fn key(&self) -> String {
@@ -44,7 +52,12 @@ impl Streams {
     }
 
     pub(crate) fn publisher(&self, keep: u64, most: u64) -> Publisher {
-        Publisher::new(self.link.clone(), &self.names, STREAM, Bounds::new(keep, most).expect("valid"))
+        Publisher::new(
+            self.link.clone(),
+            &self.names,
+            STREAM,
+            Bounds::new(keep, most).expect("valid"),
+        )
     }
 
     /// Adds entries with field `n` from `from` on, in bounds that nothing here reaches.
@@ -61,7 +74,9 @@ impl Streams {
     }
 
     pub(crate) async fn listener(&self) -> BroadcastReader {
-        BroadcastReader::open(self.link.clone(), &self.names, STREAM).await.expect("Redis runs")
+        BroadcastReader::open(self.link.clone(), &self.names, STREAM)
+            .await
+            .expect("Redis runs")
     }
 
     pub(crate) fn consumer(&self, name: &str) -> GroupReader {
@@ -69,19 +84,34 @@ impl Streams {
     }
 
     pub(crate) fn consumer_with(&self, name: &str, settings: GroupSettings) -> GroupReader {
-        GroupReader::open(self.link.clone(), &self.names, STREAM, GROUP, name, settings)
+        GroupReader::open(
+            self.link.clone(),
+            &self.names,
+            STREAM,
+            GROUP,
+            name,
+            settings,
+        )
     }
 
     pub(crate) async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = cmd(words[0]);
         command.arg(&words[1..]);
-        command.query_async(&mut self.raw().await).await.unwrap_or_else(|e| panic!("{words:?}: {e}"))
+        command
+            .query_async(&mut self.raw().await)
+            .await
+            .unwrap_or_else(|e| panic!("{words:?}: {e}"))
     }
 
     async fn raw(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.url.as_str()).expect("a usable address");
         let raw = client.get_multiplexed_async_connection().await;
-        raw.unwrap_or_else(|e| panic!("no Redis at {} ({e}): run `scripts/servers start redis`", self.url))
+        raw.unwrap_or_else(|e| {
+            panic!(
+                "no Redis at {} ({e}): run `scripts/servers start redis`",
+                self.url
+            )
+        })
     }
 
     pub(crate) async fn length(&self) -> u64 {
@@ -90,24 +120,43 @@ impl Streams {
 
     /// Entries that the group has given out and nobody acknowledged.
     pub(crate) async fn pending(&self) -> u64 {
-        self.consumer("looks only").state().await.expect("Redis runs").pending
+        self.consumer("looks only")
+            .state()
+            .await
+            .expect("Redis runs")
+            .pending
     }
 
     /// Names of the group's consumers.
     pub(crate) async fn consumers(&self) -> Vec<String> {
-        let infos: Vec<std::collections::HashMap<String, redis::Value>> =
-            self.ask(&["XINFO", "CONSUMERS", &self.key(), &self.group_name()]).await;
-        let name = |info: &std::collections::HashMap<String, redis::Value>| String::from_redis_value(info["name"].clone());
-        let mut names: Vec<String> = infos.iter().map(|info| name(info).expect("a name")).collect();
+        let infos: Vec<std::collections::HashMap<String, redis::Value>> = self
+            .ask(&["XINFO", "CONSUMERS", &self.key(), &self.group_name()])
+            .await;
+        let name = |info: &std::collections::HashMap<String, redis::Value>| {
+            String::from_redis_value(info["name"].clone())
+        };
+        let mut names: Vec<String> = infos
+            .iter()
+            .map(|info| name(info).expect("a name"))
+            .collect();
         names.sort();
         names
     }
 
     /// Entries set aside: their fields.
     pub(crate) async fn dead(&self) -> Vec<Vec<(Vec<u8>, Vec<u8>)>> {
-        let entries: Vec<(String, Vec<Vec<u8>>)> = self.ask(&["XRANGE", &self.dead_key(), "-", "+"]).await;
-        let fields = |words: Vec<Vec<u8>>| words.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-        entries.into_iter().map(|(_, words)| fields(words)).collect()
+        let entries: Vec<(String, Vec<Vec<u8>>)> =
+            self.ask(&["XRANGE", &self.dead_key(), "-", "+"]).await;
+        let fields = |words: Vec<Vec<u8>>| {
+            words
+                .chunks(2)
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .collect()
+        };
+        entries
+            .into_iter()
+            .map(|(_, words)| fields(words))
+            .collect()
     }
 }
 
@@ -119,7 +168,12 @@ impl Drop for Streams {
         }
         let cleaned = redis::Client::open(self.url.as_str())
             .and_then(|client| client.get_connection())
-            .and_then(|mut redis| cmd("DEL").arg(self.key()).arg(self.dead_key()).exec(&mut redis));
+            .and_then(|mut redis| {
+                cmd("DEL")
+                    .arg(self.key())
+                    .arg(self.dead_key())
+                    .exec(&mut redis)
+            });
         if let Err(error) = cleaned {
             eprintln!("keys of {} are left behind: {error}", self.names);
         }
@@ -140,7 +194,10 @@ pub(crate) fn settings() -> GroupSettings {
 
 /// One read, whatever it brings.
 pub(crate) async fn read(reader: &mut GroupReader) -> Vec<Delivery> {
-    reader.read(Duration::from_millis(50)).await.expect("Redis runs")
+    reader
+        .read(Duration::from_millis(50))
+        .await
+        .expect("Redis runs")
 }
 
 /// Reads until something comes.
@@ -168,11 +225,17 @@ pub(crate) fn ids(entries: &[Delivery]) -> Vec<EntryId> {
 
 /// Field `n` of each.
 pub(crate) fn numbers(entries: &[Delivery]) -> Vec<u32> {
-    entries.iter().map(|delivery| number(&delivery.entry)).collect()
+    entries
+        .iter()
+        .map(|delivery| number(&delivery.entry))
+        .collect()
 }
 
 pub(crate) fn number(entry: &shared::stream::Entry) -> u32 {
-    entry.text("n").and_then(|n| n.parse().ok()).expect("a number")
+    entry
+        .text("n")
+        .and_then(|n| n.parse().ok())
+        .expect("a number")
 }
 
 /// What is heard next, if it is entries: their numbers.
@@ -184,5 +247,8 @@ pub(crate) async fn heard(reader: &mut BroadcastReader) -> Vec<u32> {
 }
 
 pub(crate) async fn hear(reader: &mut BroadcastReader) -> Heard {
-    reader.next(Duration::from_millis(50)).await.expect("Redis runs")
+    reader
+        .next(Duration::from_millis(50))
+        .await
+        .expect("Redis runs")
 }

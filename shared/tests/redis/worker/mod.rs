@@ -6,7 +6,9 @@ mod waking;
 
 use std::time::Duration;
 
-use shared::delay::{DelayQueue, Due, Handle, Job, Scheduled, Tally, Worker, WorkerSettings, shard_of};
+use shared::delay::{
+    DelayQueue, Due, Handle, Job, Scheduled, Tally, Worker, WorkerSettings, shard_of,
+};
 use shared::worker::{Backoff, Outcome};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -20,17 +22,32 @@ const LATER: Due = Due::In(3_600_000);
 
 async fn queue() -> (Stage, DelayQueue) {
     let stage = Stage::at(&shared_url(), &[(1, 1)]).await;
-    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.clone(), "jobs").expect("a valid name");
+    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.clone(), "jobs")
+        .expect("a valid name");
     (stage, queue)
 }
 
 fn settings() -> WorkerSettings {
-    let backoff = Backoff { base: Duration::from_millis(5), cap: Duration::from_millis(20), max_attempts: Some(3) };
-    WorkerSettings { lease: Duration::from_secs(30), backoff, look_every: NEVER, ..WorkerSettings::default() }
+    let backoff = Backoff {
+        base: Duration::from_millis(5),
+        cap: Duration::from_millis(20),
+        max_attempts: Some(3),
+    };
+    WorkerSettings {
+        lease: Duration::from_secs(30),
+        backoff,
+        look_every: NEVER,
+        ..WorkerSettings::default()
+    }
 }
 
 async fn schedule(queue: &DelayQueue, id: &str, due: Due) {
-    assert_eq!(queue.schedule(shard_of(id), id, &format!("body of {id}"), due).await, Ok(Scheduled::New));
+    assert_eq!(
+        queue
+            .schedule(shard_of(id), id, &format!("body of {id}"), due)
+            .await,
+        Ok(Scheduled::New)
+    );
 }
 
 /// A worker at work in this process.
@@ -56,7 +73,10 @@ impl Running {
     /// Ends it as a crash would: no word to Redis.
     async fn kill(self) {
         self.task.abort();
-        assert!(self.task.await.is_err_and(|error| error.is_cancelled()), "it had ended before");
+        assert!(
+            self.task.await.is_err_and(|error| error.is_cancelled()),
+            "it had ended before"
+        );
     }
 }
 
@@ -88,13 +108,23 @@ fn stuck() -> (impl Handle, Seen) {
 
 /// Waits for a job. The bound only ends a test that has failed.
 async fn next(seen: &mut Seen) -> Job {
-    tokio::time::timeout(Duration::from_secs(60), seen.recv()).await.expect("an entry is handled").expect("the worker runs")
+    tokio::time::timeout(Duration::from_secs(60), seen.recv())
+        .await
+        .expect("an entry is handled")
+        .expect("the worker runs")
 }
 
 /// Waits until so many workers listen for wakes.
 async fn until_listening(stage: &Stage, queue: &DelayQueue, workers: u64) {
-    let channel = stage.names.shard_key(shard_of(""), format_args!("delay:{}:wake", queue.name()));
-    while stage.ask::<(String, u64)>(&["PUBSUB", "NUMSUB", &channel]).await.1 < workers {
+    let channel = stage
+        .names
+        .shard_key(shard_of(""), format_args!("delay:{}:wake", queue.name()));
+    while stage
+        .ask::<(String, u64)>(&["PUBSUB", "NUMSUB", &channel])
+        .await
+        .1
+        < workers
+    {
         tokio::task::yield_now().await;
     }
 }

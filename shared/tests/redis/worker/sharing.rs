@@ -16,14 +16,30 @@ async fn ten_thousand_entries_due_at_once_are_each_handled_once() {
     let (_stage, queue) = queue().await;
     let entry = |n: u32| {
         let id = format!("entry-{n}");
-        NewEntry { shard: shard_of(&id), body: format!("{{\"n\":{n}}}"), id, due: PAST }
+        NewEntry {
+            shard: shard_of(&id),
+            body: format!("{{\"n\":{n}}}"),
+            id,
+            due: PAST,
+        }
     };
     let entries: Vec<NewEntry> = (0..10_000).map(entry).collect();
-    assert!(queue.schedule_many(&entries).await.expect("answers").iter().all(|s| *s == Scheduled::New));
+    assert!(
+        queue
+            .schedule_many(&entries)
+            .await
+            .expect("answers")
+            .iter()
+            .all(|s| *s == Scheduled::New)
+    );
     let (tell, mut seen) = mpsc::unbounded_channel();
     let start = || {
         let tell = tell.clone();
-        let many = WorkerSettings { at_once: 400, batch: 200, ..settings() };
+        let many = WorkerSettings {
+            at_once: 400,
+            batch: 200,
+            ..settings()
+        };
         Running::start(&queue, many, move |job: Job| {
             tell.send(job).expect("the test listens");
             std::future::ready(Outcome::Done)
@@ -38,7 +54,10 @@ async fn ten_thousand_entries_due_at_once_are_each_handled_once() {
     }
     let (one, two) = (one.stop().await, two.stop().await);
     assert_eq!((one.done + two.done, one.late + two.late), (10_000, 0));
-    assert!(one.done > 0 && two.done > 0, "they share the work: {one:?} {two:?}");
+    assert!(
+        one.done > 0 && two.done > 0,
+        "they share the work: {one:?} {two:?}"
+    );
     let shards: Vec<Shard> = Shard::all().collect();
     assert_eq!(queue.totals(&shards).await, Ok(Stats::default()));
 }
@@ -52,18 +71,28 @@ async fn no_more_handlers_run_than_there_are_permits() {
     let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (tell, mut seen) = mpsc::unbounded_channel();
     let (running_now, most_ever) = (running.clone(), most.clone());
-    let worker = Running::start(&queue, WorkerSettings { at_once: 7, ..settings() }, move |job: Job| {
-        let (tell, running, most) = (tell.clone(), running_now.clone(), most_ever.clone());
-        async move {
-            most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-            for _ in 0..10 {
-                tokio::task::yield_now().await;
+    let worker = Running::start(
+        &queue,
+        WorkerSettings {
+            at_once: 7,
+            ..settings()
+        },
+        move |job: Job| {
+            let (tell, running, most) = (tell.clone(), running_now.clone(), most_ever.clone());
+            async move {
+                most.fetch_max(
+                    running.fetch_add(1, Ordering::Relaxed) + 1,
+                    Ordering::Relaxed,
+                );
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                running.fetch_sub(1, Ordering::Relaxed);
+                tell.send(job).expect("the test listens");
+                Outcome::Done
             }
-            running.fetch_sub(1, Ordering::Relaxed);
-            tell.send(job).expect("the test listens");
-            Outcome::Done
-        }
-    });
+        },
+    );
     for _ in 0..60 {
         next(&mut seen).await;
     }

@@ -36,7 +36,12 @@ async fn a_sleeping_worker_is_woken_by_whatever_makes_something_due_earlier() {
         schedule(&other, &id, Due::In(n % 5)).await;
         assert_eq!(next(&mut seen).await.id, id);
     }
-    assert_eq!(other.reschedule(shard_of("moved"), "moved", Due::In(5)).await, Ok(true));
+    assert_eq!(
+        other
+            .reschedule(shard_of("moved"), "moved", Due::In(5))
+            .await,
+        Ok(true)
+    );
     assert_eq!(next(&mut seen).await.id, "moved");
     worker.stop().await;
 }
@@ -46,7 +51,12 @@ async fn an_entry_given_back_by_another_worker_wakes_as_well() {
     let (stage, queue) = queue().await;
     let other = elsewhere(&queue, &stage);
     schedule(&other, "a", PAST).await;
-    let held = other.claim(&[shard_of("a")], 1, 3_600_000).await.expect("answers").claims.remove(0);
+    let held = other
+        .claim(&[shard_of("a")], 1, 3_600_000)
+        .await
+        .expect("answers")
+        .claims
+        .remove(0);
     let (handler, mut seen) = telling();
     let worker = Running::start(&queue, settings(), handler);
     until_listening(&stage, &queue, 1).await;
@@ -78,7 +88,11 @@ async fn a_worker_hands_out_nothing_early() {
         schedule(&queue, &format!("entry-{n}"), Due::In(n * 7 % 150)).await;
     }
     for _ in 0..200 {
-        assert_eq!(next(&mut seen).await.attempt, 1, "the assertion of a handler failed");
+        assert_eq!(
+            next(&mut seen).await.attempt,
+            1,
+            "the assertion of a handler failed"
+        );
     }
     let tally = worker.stop().await;
     assert_eq!((tally.done, tally.retried), (200, 0));
@@ -88,7 +102,8 @@ async fn a_worker_hands_out_nothing_early() {
 async fn a_worker_outlives_a_restart_of_redis_and_hears_again_afterwards() {
     let mut server = Private::start(&[]);
     let stage = Stage::at(&server.url(), &[(1, 1)]).await;
-    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.clone(), "jobs").expect("a valid name");
+    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.clone(), "jobs")
+        .expect("a valid name");
     let (handler, mut seen) = telling();
     let worker = Running::start(&queue, settings(), handler);
     schedule(&queue, "before", PAST).await;
@@ -99,12 +114,20 @@ async fn a_worker_outlives_a_restart_of_redis_and_hears_again_afterwards() {
     let stage = Stage::at(&server.url(), &[(1, 1)]).await;
     let other = elsewhere(&queue, &stage);
     let channel = names.shard_key(shard_of(""), "delay:jobs:wake");
-    while stage.ask::<(String, u64)>(&["PUBSUB", "NUMSUB", &channel]).await.1 == 0 {
+    while stage
+        .ask::<(String, u64)>(&["PUBSUB", "NUMSUB", &channel])
+        .await
+        .1
+        == 0
+    {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     schedule(&other, "after", PAST).await;
     assert_eq!(next(&mut seen).await.id, "after");
-    assert_eq!(other.reschedule(shard_of("kept"), "kept", Due::In(3)).await, Ok(true));
+    assert_eq!(
+        other.reschedule(shard_of("kept"), "kept", Due::In(3)).await,
+        Ok(true)
+    );
     assert_eq!(next(&mut seen).await.id, "kept");
     worker.stop().await;
 }
@@ -116,10 +139,16 @@ async fn a_worker_behind_a_silent_connection_is_woken_again() {
     let worker = Running::start(&pair.queue(), settings(), handler);
     let elsewhere = Link::open(&pair.old.url(), TIMEOUT).expect("a usable address");
     let other = DelayQueue::new(elsewhere, pair.names.clone(), "jobs").expect("a valid name");
-    other.schedule(shard_of("first"), "first", "x", Due::In(0)).await.expect("answers");
+    other
+        .schedule(shard_of("first"), "first", "x", Due::In(0))
+        .await
+        .expect("answers");
     assert_eq!(next(&mut seen).await.id, "first");
     pair.relay.silence();
-    other.schedule(shard_of("second"), "second", "x", Due::In(0)).await.expect("answers");
+    other
+        .schedule(shard_of("second"), "second", "x", Due::In(0))
+        .await
+        .expect("answers");
     assert_eq!(next(&mut seen).await.id, "second");
     worker.stop().await;
 }

@@ -44,7 +44,12 @@ pub(crate) struct Check {
 
 impl Check {
     fn new(about: &'static str, promise: &'static str) -> Self {
-        Self { about, promise, looked_at: 0, violations: Vec::new() }
+        Self {
+            about,
+            promise,
+            looked_at: 0,
+            violations: Vec::new(),
+        }
     }
 
     /// Looks at one more thing; `wrong` tells what is wrong with it, if anything.
@@ -85,6 +90,10 @@ pub(crate) fn all(world: &World) -> Vec<Check> {
             leftovers::dirty(world),
         ]);
     }
-    checks.sort_by_key(|c| ["seats", "orders", "money", "left over"].iter().position(|a| *a == c.about));
+    checks.sort_by_key(|c| {
+        ["seats", "orders", "money", "left over"]
+            .iter()
+            .position(|a| *a == c.about)
+    });
     checks
 }

@@ -6,27 +6,51 @@ use super::{Check, World};
 use crate::truth::Payment;
 
 fn to_give_back(payment: &Payment) -> bool {
-    matches!(payment.status.as_str(), "to_refund" | "refunded" | "amount_differs" | "unmatched")
+    matches!(
+        payment.status.as_str(),
+        "to_refund" | "refunded" | "amount_differs" | "unmatched"
+    )
 }
 
 /// A paid order has one applied payment of its amount; any other has none. Amounts are price times seats.
 pub(super) fn orders_paid_exactly(world: &World) -> Check {
-    let mut check = Check::new("money", "a paid order has one payment of its amount, any other none");
+    let mut check = Check::new(
+        "money",
+        "a paid order has one payment of its amount, any other none",
+    );
     let mut applied: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-    for payment in world.truth.payments.iter().filter(|p| p.status == "applied") {
-        applied.entry(&payment.order).or_default().push(payment.amount_cents);
+    for payment in world
+        .truth
+        .payments
+        .iter()
+        .filter(|p| p.status == "applied")
+    {
+        applied
+            .entry(&payment.order)
+            .or_default()
+            .push(payment.amount_cents);
         let known = world.truth.orders.contains_key(&payment.order);
-        check.look(
-            (!known)
-                .then(|| format!("payment {} is applied to order {}, which does not exist", payment.reference, payment.order)),
-        );
+        check.look((!known).then(|| {
+            format!(
+                "payment {} is applied to order {}, which does not exist",
+                payment.reference, payment.order
+            )
+        }));
     }
     for order in world.truth.orders.values() {
         let payments = applied.remove(order.number.as_str()).unwrap_or_default();
-        let expected: &[i64] = if order.was_paid() { &[order.amount_cents] } else { &[] };
-        let amount_right = !order.came_to_be() || order.amount_cents == order.unit_price_cents * order.seats.len() as i64;
+        let expected: &[i64] = if order.was_paid() {
+            &[order.amount_cents]
+        } else {
+            &[]
+        };
+        let amount_right = !order.came_to_be()
+            || order.amount_cents == order.unit_price_cents * order.seats.len() as i64;
         check.look((payments != expected).then(|| {
-            format!("order {} is {}, costs {}, applied payments {payments:?}", order.number, order.status, order.amount_cents)
+            format!(
+                "order {} is {}, costs {}, applied payments {payments:?}",
+                order.number, order.status, order.amount_cents
+            )
         }));
         check.look((!amount_right).then(|| {
             format!(
@@ -46,13 +70,21 @@ pub(super) fn payments_kept(world: &World) -> Check {
     let mut check = Check::new("money", "every payment made is on record, and no other");
     let mut made = BTreeSet::new();
     for payment in world.log.payments() {
-        made.insert((payment.reference.as_str(), payment.order.as_str(), payment.amount_cents));
+        made.insert((
+            payment.reference.as_str(),
+            payment.order.as_str(),
+            payment.amount_cents,
+        ));
         if !payment.recorded() {
             continue;
         }
         let (reference, order, amount) = (&payment.reference, &payment.order, payment.amount_cents);
         let kept = world.truth.payment(reference, order, amount);
-        let another = world.truth.payments.iter().find(|row| row.reference == *reference);
+        let another = world
+            .truth
+            .payments
+            .iter()
+            .find(|row| row.reference == *reference);
         check.look(kept.is_none().then(|| match another {
             None => format!("payment {reference} of {amount} for order {order} is lost"),
             Some(row) => {
@@ -72,7 +104,12 @@ pub(super) fn payments_kept(world: &World) -> Check {
         let ours = order.is_none_or(|o| o.program.as_deref().is_none_or(|p| programs.contains(p)));
         let known = made.contains(&(row.reference.as_str(), row.order.as_str(), row.amount_cents))
             || (numbers.contains(row.order.as_str()) && !ours);
-        check.look((!known).then(|| format!("payment {} for order {} was made by nobody", row.reference, row.order)));
+        check.look((!known).then(|| {
+            format!(
+                "payment {} for order {} was made by nobody",
+                row.reference, row.order
+            )
+        }));
     }
     check
 }
@@ -80,7 +117,11 @@ pub(super) fn payments_kept(world: &World) -> Check {
 pub(super) fn paid_stays_paid(world: &World) -> Check {
     let mut check = Check::new("money", "no paid order was closed");
     for number in world.log.told_paid() {
-        let status = world.truth.orders.get(number).map_or("lost", |o| o.status.as_str());
+        let status = world
+            .truth
+            .orders
+            .get(number)
+            .map_or("lost", |o| o.status.as_str());
         let paid = matches!(status, "paid" | "refunding" | "refunded");
         check.look((!paid).then(|| format!("order {number} was paid and is {status}")));
     }
@@ -90,17 +131,46 @@ pub(super) fn paid_stays_paid(world: &World) -> Check {
 /// The sums: taken by orders + to be given back = everything on record; and what buyers were told was taken, was.
 pub(super) fn adds_up(world: &World) -> Check {
     let mut check = Check::new("money", "money adds up");
-    let orders: i64 = world.truth.orders.values().filter(|o| o.was_paid()).map(|o| o.amount_cents).sum();
+    let orders: i64 = world
+        .truth
+        .orders
+        .values()
+        .filter(|o| o.was_paid())
+        .map(|o| o.amount_cents)
+        .sum();
     let rows = || world.truth.payments.iter();
-    let applied: i64 = rows().filter(|p| p.status == "applied").map(|p| p.amount_cents).sum();
-    let back: i64 = rows().filter(|p| to_give_back(p)).map(|p| p.amount_cents).sum();
+    let applied: i64 = rows()
+        .filter(|p| p.status == "applied")
+        .map(|p| p.amount_cents)
+        .sum();
+    let back: i64 = rows()
+        .filter(|p| to_give_back(p))
+        .map(|p| p.amount_cents)
+        .sum();
     let all: i64 = rows().map(|p| p.amount_cents).sum();
-    check.look((orders != applied).then(|| format!("paid orders cost {orders} cents, applied payments are {applied}")));
-    check.look((applied + back != all).then(|| format!("{all} cents on record, {applied} applied, {back} to give back")));
-    for payment in world.log.payments().filter(|p| p.http == 200 && p.result.as_deref() == Some("applied")) {
-        let row = world.truth.payment(&payment.reference, &payment.order, payment.amount_cents);
+    check.look(
+        (orders != applied)
+            .then(|| format!("paid orders cost {orders} cents, applied payments are {applied}")),
+    );
+    check.look(
+        (applied + back != all)
+            .then(|| format!("{all} cents on record, {applied} applied, {back} to give back")),
+    );
+    for payment in world
+        .log
+        .payments()
+        .filter(|p| p.http == 200 && p.result.as_deref() == Some("applied"))
+    {
+        let row = world
+            .truth
+            .payment(&payment.reference, &payment.order, payment.amount_cents);
         let row = row.map_or("lost", |p| p.status.as_str());
-        check.look((row != "applied").then(|| format!("payment {} was told applied and is {row}", payment.reference)));
+        check.look((row != "applied").then(|| {
+            format!(
+                "payment {} was told applied and is {row}",
+                payment.reference
+            )
+        }));
     }
     check
 }
@@ -109,8 +179,14 @@ pub(super) fn adds_up(world: &World) -> Check {
 pub(super) fn none_unmatched(world: &World) -> Check {
     let mut check = Check::new("money", "no payment still waits for an order that exists");
     for payment in &world.truth.payments {
-        let waits = payment.status == "unmatched" && world.truth.orders.contains_key(&payment.order);
-        check.look(waits.then(|| format!("payment {} for order {} is unmatched", payment.reference, payment.order)));
+        let waits =
+            payment.status == "unmatched" && world.truth.orders.contains_key(&payment.order);
+        check.look(waits.then(|| {
+            format!(
+                "payment {} for order {} is unmatched",
+                payment.reference, payment.order
+            )
+        }));
     }
     check
 }

@@ -9,19 +9,30 @@ use crate::log::Ordered;
 type Scope<'a> = (&'a str, &'a str, &'a str);
 
 pub(super) fn stored_as_accepted(world: &World) -> Check {
-    let mut check = Check::new("orders", "every accepted order is stored as its buyer was told");
+    let mut check = Check::new(
+        "orders",
+        "every accepted order is stored as its buyer was told",
+    );
     for event in world.log.orders() {
-        let Some(number) = event.accepted() else { continue };
+        let Some(number) = event.accepted() else {
+            continue;
+        };
         let Some(row) = world.truth.orders.get(number) else {
             // While the run goes on it may still be in Kafka.
-            check.look(world.bounds.over.then(|| format!("order {number} of {} was accepted and is lost", event.user)));
+            check.look(
+                world
+                    .bounds
+                    .over
+                    .then(|| format!("order {number} of {} was accepted and is lost", event.user)),
+            );
             continue;
         };
         // A void fence knows number and nonce; the rest may be missing.
         let same_buyer = row.user.as_ref().is_none_or(|u| *u == event.user);
         let same_program = row.program.as_ref().is_none_or(|p| *p == event.program);
         let same_seats = !row.came_to_be() || event.seats.is_empty() || row.seats == event.seats;
-        let same_money = !row.came_to_be() || event.amount_cents.is_none_or(|a| a == row.amount_cents);
+        let same_money =
+            !row.came_to_be() || event.amount_cents.is_none_or(|a| a == row.amount_cents);
         let same = same_buyer && same_program && same_seats && same_money;
         check.look((!same).then(|| {
             format!(
@@ -39,7 +50,9 @@ pub(super) fn not_dropped(world: &World) -> Check {
     let cancelled = world.log.cancelled();
     let accepted: BTreeSet<&str> = world.log.orders().filter_map(Ordered::accepted).collect();
     for number in accepted {
-        let Some(row) = world.truth.orders.get(number) else { continue };
+        let Some(row) = world.truth.orders.get(number) else {
+            continue;
+        };
         let fine = match row.status.as_str() {
             "void" => cancelled.contains(number),
             "rejected" => world.bounds.allow_rejected,
@@ -52,20 +65,31 @@ pub(super) fn not_dropped(world: &World) -> Check {
 
 /// Told no, nothing came of it. Only an answer that promised nothing leaves it open.
 pub(super) fn failed_means_failed(world: &World) -> Check {
-    let mut check = Check::new("orders", "no order exists whose buyer was told that it failed");
+    let mut check = Check::new(
+        "orders",
+        "no order exists whose buyer was told that it failed",
+    );
     let accepted: BTreeSet<&str> = world.log.orders().filter_map(Ordered::accepted).collect();
     let unknown = world.log.orders().filter(|e| e.unknown());
-    let open: BTreeSet<(&str, &str, Option<&str>)> =
-        unknown.map(|e| (e.user.as_str(), e.program.as_str(), e.key.as_deref())).collect();
+    let open: BTreeSet<(&str, &str, Option<&str>)> = unknown
+        .map(|e| (e.user.as_str(), e.program.as_str(), e.key.as_deref()))
+        .collect();
     let programs = world.log.programs();
     for row in world.truth.orders.values().filter(|o| o.came_to_be()) {
-        let (Some(user), Some(program)) = (row.user.as_deref(), row.program.as_deref()) else { continue };
+        let (Some(user), Some(program)) = (row.user.as_deref(), row.program.as_deref()) else {
+            continue;
+        };
         if !programs.contains(program) {
             continue; // somebody else's sale
         }
-        let known = accepted.contains(row.number.as_str()) || open.contains(&(user, program, row.key.as_deref()));
-        check
-            .look((!known).then(|| format!("order {} of {user} is {}, but {user} was never told of it", row.number, row.status)));
+        let known = accepted.contains(row.number.as_str())
+            || open.contains(&(user, program, row.key.as_deref()));
+        check.look((!known).then(|| {
+            format!(
+                "order {} of {user} is {}, but {user} was never told of it",
+                row.number, row.status
+            )
+        }));
     }
     check
 }
@@ -73,14 +97,24 @@ pub(super) fn failed_means_failed(world: &World) -> Check {
 pub(super) fn one_key_one_order(world: &World) -> Check {
     let mut check = Check::new("orders", "one idempotency key makes one order");
     let mut orders: BTreeMap<Scope<'_>, BTreeSet<&str>> = BTreeMap::new();
-    let told = world.log.orders().filter_map(|e| Some(((e.user.as_str(), e.program.as_str(), e.key.as_deref()?), e.accepted()?)));
-    let stored = world
-        .truth
-        .orders
-        .values()
-        .filter_map(|o| Some(((o.user.as_deref()?, o.program.as_deref()?, o.key.as_deref()?), o.number.as_str())));
+    let told = world.log.orders().filter_map(|e| {
+        Some((
+            (e.user.as_str(), e.program.as_str(), e.key.as_deref()?),
+            e.accepted()?,
+        ))
+    });
+    let stored = world.truth.orders.values().filter_map(|o| {
+        Some((
+            (o.user.as_deref()?, o.program.as_deref()?, o.key.as_deref()?),
+            o.number.as_str(),
+        ))
+    });
     for (scope, number) in told.chain(stored) {
-        let came_to_be = world.truth.orders.get(number).is_none_or(crate::truth::Order::came_to_be);
+        let came_to_be = world
+            .truth
+            .orders
+            .get(number)
+            .is_none_or(crate::truth::Order::came_to_be);
         let set = orders.entry(scope).or_default();
         if came_to_be {
             set.insert(number);
@@ -101,8 +135,16 @@ pub(super) fn limits_kept(world: &World) -> Check {
         }
     }
     for ((program, user), n) in tickets {
-        let limit = world.truth.programs.iter().find(|p| p.id == program).map_or(0, |p| p.user_limit);
-        check.look((n as i64 > limit).then(|| format!("program {program}: {user} has {n} tickets, limit {limit}")));
+        let limit = world
+            .truth
+            .programs
+            .iter()
+            .find(|p| p.id == program)
+            .map_or(0, |p| p.user_limit);
+        check.look(
+            (n as i64 > limit)
+                .then(|| format!("program {program}: {user} has {n} tickets, limit {limit}")),
+        );
     }
     check
 }
@@ -110,7 +152,9 @@ pub(super) fn limits_kept(world: &World) -> Check {
 pub(super) fn all_final(world: &World) -> Check {
     let mut check = Check::new("orders", "every order is in a final state");
     for row in world.truth.orders.values() {
-        check.look((!row.is_final()).then(|| format!("order {} is still {}", row.number, row.status)));
+        check.look(
+            (!row.is_final()).then(|| format!("order {} is still {}", row.number, row.status)),
+        );
     }
     check
 }

@@ -21,7 +21,12 @@ pub(super) fn sold_once(world: &World) -> Check {
     for order in world.truth.live() {
         for seat in seats_of(order) {
             let before = holder.insert(seat, &order.number);
-            check.look(before.map(|b| format!("program {} seat {}: orders {b} and {}", seat.0, seat.1, order.number)));
+            check.look(before.map(|b| {
+                format!(
+                    "program {} seat {}: orders {b} and {}",
+                    seat.0, seat.1, order.number
+                )
+            }));
         }
     }
     check
@@ -30,15 +35,34 @@ pub(super) fn sold_once(world: &World) -> Check {
 /// By what buyers were told, so that it holds even where rows were lost.
 pub(super) fn told_once(world: &World) -> Check {
     let mut check = Check::new("seats", "no seat was promised to two buyers who paid");
-    let refunded =
-        |order: &str| world.truth.orders.get(order).is_some_and(|o| matches!(o.status.as_str(), "refunding" | "refunded"));
-    let paid: BTreeSet<&str> = world.log.told_paid().into_iter().filter(|o| !refunded(o)).collect();
+    let refunded = |order: &str| {
+        world
+            .truth
+            .orders
+            .get(order)
+            .is_some_and(|o| matches!(o.status.as_str(), "refunding" | "refunded"))
+    };
+    let paid: BTreeSet<&str> = world
+        .log
+        .told_paid()
+        .into_iter()
+        .filter(|o| !refunded(o))
+        .collect();
     let mut holder: BTreeMap<(&str, i64), &str> = BTreeMap::new();
     for event in world.log.orders() {
-        let Some(order) = event.accepted().filter(|o| paid.contains(o)) else { continue };
+        let Some(order) = event.accepted().filter(|o| paid.contains(o)) else {
+            continue;
+        };
         for seat in &event.seats {
-            let before = holder.insert((&event.program, *seat), order).filter(|b| *b != order);
-            check.look(before.map(|b| format!("program {} seat {seat}: orders {b} and {order}", event.program)));
+            let before = holder
+                .insert((&event.program, *seat), order)
+                .filter(|b| *b != order);
+            check.look(before.map(|b| {
+                format!(
+                    "program {} seat {seat}: orders {b} and {order}",
+                    event.program
+                )
+            }));
         }
     }
     check
@@ -49,22 +73,28 @@ pub(super) fn rows_match(world: &World) -> Check {
     let mut rows: BTreeSet<(&str, i64, &str)> = BTreeSet::new();
     for row in &world.truth.seats {
         let fresh = rows.insert((&row.program, row.seat, &row.order));
-        let owned = world
-            .truth
-            .orders
-            .get(&row.order)
-            .is_some_and(|o| o.live() && o.program.as_deref() == Some(&row.program) && o.seats.contains(&row.seat));
+        let owned = world.truth.orders.get(&row.order).is_some_and(|o| {
+            o.live() && o.program.as_deref() == Some(&row.program) && o.seats.contains(&row.seat)
+        });
         let place = format!("program {} seat {}", row.program, row.seat);
         check.look(match (fresh, owned) {
             (true, true) => None,
             (false, _) => Some(format!("{place}: two rows for order {}", row.order)),
-            (_, false) => Some(format!("{place}: row for order {}, which does not hold it", row.order)),
+            (_, false) => Some(format!(
+                "{place}: row for order {}, which does not hold it",
+                row.order
+            )),
         });
     }
     for order in world.truth.live() {
         for (program, seat) in seats_of(order) {
             let there = rows.contains(&(program, seat, order.number.as_str()));
-            check.look((!there).then(|| format!("order {} is {}, but has no row for seat {seat}", order.number, order.status)));
+            check.look((!there).then(|| {
+                format!(
+                    "order {} is {}, but has no row for seat {seat}",
+                    order.number, order.status
+                )
+            }));
         }
     }
     check
@@ -74,46 +104,94 @@ pub(super) fn rows_match(world: &World) -> Check {
 pub(super) fn maps_agree(world: &World) -> Check {
     let mut check = Check::new("seats", "Redis' maps, owners and free counts agree");
     for program in &world.truth.programs {
-        let Some(hall) = world.gate.halls.get(&program.id).filter(|h| !h.head.is_empty()) else { continue };
+        let Some(hall) = world
+            .gate
+            .halls
+            .get(&program.id)
+            .filter(|h| !h.head.is_empty())
+        else {
+            continue;
+        };
         let mut owned: BTreeSet<i64> = hall.owners.keys().copied().collect();
         for category in &program.categories {
             category_agrees(&mut check, program, category, hall, &mut owned);
         }
         for seat in owned {
-            check.look(Some(format!("program {} seat {seat} has an owner, but is not taken on any map", program.id)));
+            check.look(Some(format!(
+                "program {} seat {seat} has an owner, but is not taken on any map",
+                program.id
+            )));
         }
     }
     check
 }
 
-fn category_agrees(check: &mut Check, program: &Program, category: &Category, hall: &Hall, owned: &mut BTreeSet<i64>) {
+fn category_agrees(
+    check: &mut Check,
+    program: &Program,
+    category: &Category,
+    hall: &Hall,
+    owned: &mut BTreeSet<i64>,
+) {
     let place = format!("program {} category {}", program.id, category.no);
     let mut free_in_all = 0;
     let mut first = category.first_seat;
-    for (chunk, bytes) in hall.seats.get(&category.no).into_iter().flatten().enumerate() {
-        let in_chunk = category.chunk_seats().min(category.first_seat + category.seats() - first);
+    for (chunk, bytes) in hall
+        .seats
+        .get(&category.no)
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
+        let in_chunk = category
+            .chunk_seats()
+            .min(category.first_seat + category.seats() - first);
         let right = bytes.len() as i64 == in_chunk;
-        check.look((!right).then(|| format!("{place} chunk {chunk}: {} bytes for {in_chunk} seats", bytes.len())));
+        check.look((!right).then(|| {
+            format!(
+                "{place} chunk {chunk}: {} bytes for {in_chunk} seats",
+                bytes.len()
+            )
+        }));
         for (seat, byte) in (first..).zip(bytes) {
             let has_owner = owned.remove(&seat);
             check.look(match (*byte == TAKEN, has_owner) {
                 (true, false) => Some(format!("{place} seat {seat} is taken, but has no owner")),
-                (false, true) => Some(format!("{place} seat {seat} has an owner, but reads {:?}", char::from(*byte))),
+                (false, true) => Some(format!(
+                    "{place} seat {seat} has an owner, but reads {:?}",
+                    char::from(*byte)
+                )),
                 _ => None,
             });
         }
         let rows = bytes.chunks(category.row_len as usize);
-        let runs: Vec<i64> = rows.flat_map(|row| row.split(|b| *b != FREE)).map(|run| run.len() as i64).collect();
+        let runs: Vec<i64> = rows
+            .flat_map(|row| row.split(|b| *b != FREE))
+            .map(|run| run.len() as i64)
+            .collect();
         let (free, longest) = (runs.iter().sum(), runs.iter().max().copied().unwrap_or(0));
         free_in_all += free;
         for (field, counted) in [(format!("f{chunk}"), free), (format!("r{chunk}"), longest)] {
-            let kept = hall.runs.get(&category.no).and_then(|r| r.get(&field)).copied();
-            check.look((kept != Some(counted)).then(|| format!("{place}: {field} is {kept:?}, counted {counted}")));
+            let kept = hall
+                .runs
+                .get(&category.no)
+                .and_then(|r| r.get(&field))
+                .copied();
+            check.look(
+                (kept != Some(counted))
+                    .then(|| format!("{place}: {field} is {kept:?}, counted {counted}")),
+            );
         }
         first += in_chunk;
     }
-    let kept = hall.head.get(&format!("free:{}", category.no)).and_then(|n| n.parse::<i64>().ok());
-    check.look((kept != Some(free_in_all)).then(|| format!("{place}: free is {kept:?}, counted {free_in_all}")));
+    let kept = hall
+        .head
+        .get(&format!("free:{}", category.no))
+        .and_then(|n| n.parse::<i64>().ok());
+    check.look(
+        (kept != Some(free_in_all))
+            .then(|| format!("{place}: free is {kept:?}, counted {free_in_all}")),
+    );
 }
 
 pub(super) fn held_by_somebody(world: &World) -> Check {
@@ -122,10 +200,18 @@ pub(super) fn held_by_somebody(world: &World) -> Check {
         for (seat, owner) in &hall.owners {
             let order = world.truth.orders.get(&owner.order);
             let rightly = order.is_some_and(|o| {
-                o.live() && o.nonce == owner.nonce && o.program.as_deref() == Some(program) && o.seats.contains(seat)
+                o.live()
+                    && o.nonce == owner.nonce
+                    && o.program.as_deref() == Some(program)
+                    && o.seats.contains(seat)
             });
             let status = order.map_or("not in Postgres", |o| o.status.as_str());
-            check.look((!rightly).then(|| format!("program {program} seat {seat}: held by order {} ({status})", owner.order)));
+            check.look((!rightly).then(|| {
+                format!(
+                    "program {program} seat {seat}: held by order {} ({status})",
+                    owner.order
+                )
+            }));
         }
     }
     check
@@ -135,28 +221,50 @@ pub(super) fn live_orders_hold(world: &World) -> Check {
     let mut check = Check::new("seats", "every live order holds its seats in Redis");
     for order in world.truth.live() {
         for (program, seat) in seats_of(order) {
-            let owner = world.gate.halls.get(program).and_then(|h| h.owners.get(&seat));
+            let owner = world
+                .gate
+                .halls
+                .get(program)
+                .and_then(|h| h.owners.get(&seat));
             let own = owner.is_some_and(|o| o.order == order.number && o.nonce == order.nonce);
             let whose = owner.map_or("nobody's", |o| o.order.as_str());
-            check.look((!own).then(|| format!("program {program} seat {seat} of order {} is {whose}", order.number)));
+            check.look((!own).then(|| {
+                format!(
+                    "program {program} seat {seat} of order {} is {whose}",
+                    order.number
+                )
+            }));
         }
     }
     check
 }
 
 pub(super) fn tickets_match(world: &World) -> Check {
-    let mut check = Check::new("seats", "buyers' ticket counts in Redis are their live orders");
+    let mut check = Check::new(
+        "seats",
+        "buyers' ticket counts in Redis are their live orders",
+    );
     for ((program, user, number), tickets) in &world.gate.tickets {
         let order = world.truth.orders.get(number).filter(|o| o.live());
-        let right = order.is_some_and(|o| o.user.as_ref() == Some(user) && o.seats.len() as i64 == *tickets);
+        let right = order
+            .is_some_and(|o| o.user.as_ref() == Some(user) && o.seats.len() as i64 == *tickets);
         check.look(
             (!right).then(|| format!("program {program}: {user} has {tickets} tickets for order {number}, which is not so")),
         );
     }
     for order in world.truth.live() {
-        let key = (order.program.clone().unwrap_or_default(), order.user.clone().unwrap_or_default(), order.number.clone());
+        let key = (
+            order.program.clone().unwrap_or_default(),
+            order.user.clone().unwrap_or_default(),
+            order.number.clone(),
+        );
         let counted = world.gate.tickets.contains_key(&key);
-        check.look((!counted).then(|| format!("order {} does not count towards {}'s limit", order.number, key.1)));
+        check.look((!counted).then(|| {
+            format!(
+                "order {} does not count towards {}'s limit",
+                order.number, key.1
+            )
+        }));
     }
     check
 }

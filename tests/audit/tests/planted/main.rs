@@ -9,8 +9,15 @@ use world::World;
 async fn must_find(world: World, promise: &str, detail: &str) -> Result<()> {
     let output = world.audit()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    let failed = text.lines().any(|line| line.contains(promise) && line.ends_with("FAILED"));
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let failed = text
+        .lines()
+        .any(|line| line.contains(promise) && line.ends_with("FAILED"));
     assert!(failed, "{promise:?} should have failed:\n{text}");
     assert!(text.contains(detail), "{detail:?} should be told:\n{text}");
     world.remove().await
@@ -21,7 +28,12 @@ async fn a_clean_sale_passes() -> Result<()> {
     let world = World::clean().await?;
     let output = world.audit()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(!text.contains("FAILED"), "{text}");
     world.remove().await
 }
@@ -29,7 +41,9 @@ async fn a_clean_sale_passes() -> Result<()> {
 #[tokio::test]
 async fn finds_a_seat_sold_twice_in_postgres() -> Result<()> {
     let world = World::clean().await?;
-    world.sql("UPDATE orders SET seats = '{1}', unit_price_cents = 1000 WHERE number = 102").await?;
+    world
+        .sql("UPDATE orders SET seats = '{1}', unit_price_cents = 1000 WHERE number = 102")
+        .await?;
     must_find(world, "no seat is sold twice", "seat 1: orders 101 and 102").await
 }
 
@@ -41,65 +55,127 @@ async fn finds_a_seat_promised_to_two_buyers_even_if_postgres_forgot_one() -> Re
         "\n",
         r#"{"event":"seen","user":"eve","order":"105","http":200,"status":"paid"}"#
     ))?;
-    must_find(world, "no seat was promised to two buyers who paid", "seat 0: orders 101 and 105").await
+    must_find(
+        world,
+        "no seat was promised to two buyers who paid",
+        "seat 0: orders 101 and 105",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_a_seat_held_by_nobody() -> Result<()> {
     let mut world = World::clean().await?;
-    world.redis("SET", "program:7:seats:0:0", &["11110000"]).await?;
-    world.redis("HSET", "program:7:runs:0", &["f0", "4"]).await?;
-    world.redis("HSET", "program:7:head", &["free:0", "4"]).await?;
-    world.redis("HSET", "program:7:owner", &["3", "105:00000000000000000000000000000000"]).await?;
-    must_find(world, "no seat is held by nobody", "seat 3: held by order 105 (not in Postgres)").await
+    world
+        .redis("SET", "program:7:seats:0:0", &["11110000"])
+        .await?;
+    world
+        .redis("HSET", "program:7:runs:0", &["f0", "4"])
+        .await?;
+    world
+        .redis("HSET", "program:7:head", &["free:0", "4"])
+        .await?;
+    world
+        .redis(
+            "HSET",
+            "program:7:owner",
+            &["3", "105:00000000000000000000000000000000"],
+        )
+        .await?;
+    must_find(
+        world,
+        "no seat is held by nobody",
+        "seat 3: held by order 105 (not in Postgres)",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_a_taken_seat_without_an_owner_and_a_count_that_is_off() -> Result<()> {
     let mut world = World::clean().await?;
-    world.redis("SET", "program:7:seats:0:0", &["11110000"]).await?;
-    must_find(world, "maps, owners and free counts agree", "seat 3 is taken, but has no owner").await
+    world
+        .redis("SET", "program:7:seats:0:0", &["11110000"])
+        .await?;
+    must_find(
+        world,
+        "maps, owners and free counts agree",
+        "seat 3 is taken, but has no owner",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_a_sold_seat_that_redis_would_sell_again() -> Result<()> {
     let mut world = World::clean().await?;
     world.redis("HDEL", "program:7:owner", &["2"]).await?;
-    must_find(world, "every live order holds its seats", "seat 2 of order 102 is nobody's").await
+    must_find(
+        world,
+        "every live order holds its seats",
+        "seat 2 of order 102 is nobody's",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_an_accepted_order_that_was_lost() -> Result<()> {
     let world = World::clean().await?;
     world.sql("DELETE FROM orders WHERE number = 103").await?;
-    must_find(world, "stored as its buyer was told", "order 103 of cid was accepted and is lost").await
+    must_find(
+        world,
+        "stored as its buyer was told",
+        "order 103 of cid was accepted and is lost",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_an_accepted_order_that_was_dropped_although_nobody_cancelled_it() -> Result<()> {
     let world = World::clean().await?;
-    world.sql("UPDATE orders SET status = 'void' WHERE number = 103").await?;
-    must_find(world, "no accepted order was dropped afterwards", "order 103 was accepted, then void").await
+    world
+        .sql("UPDATE orders SET status = 'void' WHERE number = 103")
+        .await?;
+    must_find(
+        world,
+        "no accepted order was dropped afterwards",
+        "order 103 was accepted, then void",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_an_order_whose_buyer_was_told_that_it_failed() -> Result<()> {
     let world = World::clean().await?;
-    world.sql("UPDATE orders SET number = 106, idempotency_key = 'k9' WHERE number = 103").await?;
-    must_find(world, "whose buyer was told that it failed", "order 106 of cid is closed").await
+    world
+        .sql("UPDATE orders SET number = 106, idempotency_key = 'k9' WHERE number = 103")
+        .await?;
+    must_find(
+        world,
+        "whose buyer was told that it failed",
+        "order 106 of cid is closed",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_an_order_that_never_ended() -> Result<()> {
     let world = World::clean().await?;
-    world.sql("UPDATE orders SET status = 'unpaid' WHERE number = 103").await?;
-    must_find(world, "every order is in a final state", "order 103 is still unpaid").await
+    world
+        .sql("UPDATE orders SET status = 'unpaid' WHERE number = 103")
+        .await?;
+    must_find(
+        world,
+        "every order is in a final state",
+        "order 103 is still unpaid",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_two_orders_of_one_key() -> Result<()> {
     let world = World::clean().await?;
-    world.sql("UPDATE orders SET idempotency_key = 'k1', user_id = 'ann' WHERE number = 102").await?;
+    world
+        .sql("UPDATE orders SET idempotency_key = 'k1', user_id = 'ann' WHERE number = 102")
+        .await?;
     must_find(world, "one idempotency key makes one order", "ann key k1").await
 }
 
@@ -107,21 +183,40 @@ async fn finds_two_orders_of_one_key() -> Result<()> {
 async fn finds_a_buyer_above_the_limit() -> Result<()> {
     let world = World::clean().await?;
     world.sql("UPDATE programs SET user_limit = 1").await?;
-    must_find(world, "nobody has more tickets than the limit", "ann has 2 tickets, limit 1").await
+    must_find(
+        world,
+        "nobody has more tickets than the limit",
+        "ann has 2 tickets, limit 1",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_money_that_is_off_by_a_cent() -> Result<()> {
     let world = World::clean().await?;
-    world.sql("UPDATE payments SET amount_cents = 1999 WHERE reference = 'p1'").await?;
-    must_find(world, "money adds up", "paid orders cost 3000 cents, applied payments are 2999").await
+    world
+        .sql("UPDATE payments SET amount_cents = 1999 WHERE reference = 'p1'")
+        .await?;
+    must_find(
+        world,
+        "money adds up",
+        "paid orders cost 3000 cents, applied payments are 2999",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_a_late_payment_that_was_swallowed() -> Result<()> {
     let world = World::clean().await?;
-    world.sql("DELETE FROM payments WHERE reference = 'p3'").await?;
-    must_find(world, "every payment made is on record", "payment p3 of 2000 for order 103 is lost").await
+    world
+        .sql("DELETE FROM payments WHERE reference = 'p3'")
+        .await?;
+    must_find(
+        world,
+        "every payment made is on record",
+        "payment p3 of 2000 for order 103 is lost",
+    )
+    .await
 }
 
 #[tokio::test]
@@ -129,24 +224,44 @@ async fn finds_a_payment_of_a_reused_reference_that_was_dropped() -> Result<()> 
     let world = World::clean().await?;
     let reused = r#"{"t":9,"event":"pay","order":"102","reference":"p1","amount_cents":1000,"http":409,"code":"payment_reference_reused"}"#;
     world.log(&format!("{reused}\n"))?;
-    must_find(world, "every payment made is on record", "payment p1 of 1000 for order 102 is on record as 2000 for 101").await
+    must_find(
+        world,
+        "every payment made is on record",
+        "payment p1 of 1000 for order 102 is on record as 2000 for 101",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_a_paid_order_that_was_closed() -> Result<()> {
     let world = World::clean().await?;
-    world.sql("UPDATE orders SET status = 'closed' WHERE number = 102").await?;
-    must_find(world, "no paid order was closed", "order 102 was paid and is closed").await
+    world
+        .sql("UPDATE orders SET status = 'closed' WHERE number = 102")
+        .await?;
+    must_find(
+        world,
+        "no paid order was closed",
+        "order 102 was paid and is closed",
+    )
+    .await
 }
 
 #[tokio::test]
 async fn finds_what_a_finished_run_left_over() -> Result<()> {
     let mut world = World::clean().await?;
-    world.redis("ZADD", "delay:order-timeout:due", &["5", "103"]).await?;
-    world.redis("HSET", "resv:105", &["state", "accepted"]).await?;
-    world.sql("UPDATE orders SET dirty = true WHERE number = 101").await?;
+    world
+        .redis("ZADD", "delay:order-timeout:due", &["5", "103"])
+        .await?;
+    world
+        .redis("HSET", "resv:105", &["state", "accepted"])
+        .await?;
+    world
+        .sql("UPDATE orders SET dirty = true WHERE number = 101")
+        .await?;
     world.sql("INSERT INTO unsettled VALUES ('{102}')").await?;
-    world.sql("INSERT INTO parked VALUES ('t', 0, 9, 'not JSON')").await?;
+    world
+        .sql("INSERT INTO parked VALUES ('t', 0, 9, 'not JSON')")
+        .await?;
     let output = world.audit()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     for told in [
@@ -169,11 +284,19 @@ async fn says_nothing_about_what_it_cannot_read() -> Result<()> {
     assert_eq!(missing.status.code(), Some(2));
     world.log("{\"event\":\"order\"}\n")?;
     let broken = world.audit()?;
-    assert_eq!(broken.status.code(), Some(2), "a log with a line that cannot be read proves nothing");
+    assert_eq!(
+        broken.status.code(),
+        Some(2),
+        "a log with a line that cannot be read proves nothing"
+    );
     assert!(String::from_utf8_lossy(&broken.stderr).contains("more.jsonl:1"));
     world.sql("ALTER TABLE payments RENAME TO money").await?;
     std::fs::remove_file(world.log_file("more.jsonl"))?;
     let unread = world.audit()?;
-    assert_eq!(unread.status.code(), Some(2), "a missing table is no clean table");
+    assert_eq!(
+        unread.status.code(),
+        Some(2),
+        "a missing table is no clean table"
+    );
     world.remove().await
 }

@@ -26,46 +26,82 @@ impl World {
     /// The sale as the fixtures tell it, without a fault.
     pub(crate) async fn clean() -> Result<Self> {
         let env = format!("audit-{:08x}", rand::random::<u32>());
-        let database_url = setting("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher");
+        let database_url = setting(
+            "DATABASE_URL",
+            "postgres://usher:usher@127.0.0.1:15432/usher",
+        );
         let redis_url = setting("REDIS_URL", "redis://127.0.0.1:16379");
         let schema = env.replace('-', "_");
         let options: PgConnectOptions = database_url.parse()?;
         let options = options.options([("search_path", &schema)]);
-        let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await;
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await;
         let pool = pool.context("PostgreSQL does not answer: scripts/servers start postgres")?;
-        let redis = redis::Client::open(redis_url.as_str())?.get_multiplexed_async_connection().await;
+        let redis = redis::Client::open(redis_url.as_str())?
+            .get_multiplexed_async_connection()
+            .await;
         let redis = redis.context("Redis does not answer: scripts/servers start redis")?;
-        let mut world = Self { env, database_url, redis_url, pool, redis, logs: TempDir::new()? };
+        let mut world = Self {
+            env,
+            database_url,
+            redis_url,
+            pool,
+            redis,
+            logs: TempDir::new()?,
+        };
         world.sql(&format!("CREATE SCHEMA {schema}")).await?;
         world.sql(include_str!("tables.sql")).await?;
         world.sql(include_str!("sale.sql")).await?;
         world.fill_gate().await?;
-        std::fs::write(world.logs.path().join("buyers.jsonl"), include_str!("sale.jsonl"))?;
+        std::fs::write(
+            world.logs.path().join("buyers.jsonl"),
+            include_str!("sale.jsonl"),
+        )?;
         Ok(world)
     }
 
     async fn fill_gate(&mut self) -> Result<()> {
-        let (a, b) = (format!("101:{}", "a1".repeat(16)), format!("102:{}", "b2".repeat(16)));
-        self.redis("HSET", "program:7:head", &["state", "open", "free:0", "5"]).await?;
-        self.redis("SET", "program:7:seats:0:0", &["11100000"]).await?;
-        self.redis("HSET", "program:7:runs:0", &["f0", "5", "r0", "4"]).await?;
-        self.redis("HSET", "program:7:owner", &["0", &a, "1", &a, "2", &b]).await?;
-        self.redis("HSET", "program:7:user:ann", &["101", "2"]).await?;
-        self.redis("HSET", "program:7:user:bob", &["102", "1"]).await?;
+        let (a, b) = (
+            format!("101:{}", "a1".repeat(16)),
+            format!("102:{}", "b2".repeat(16)),
+        );
+        self.redis("HSET", "program:7:head", &["state", "open", "free:0", "5"])
+            .await?;
+        self.redis("SET", "program:7:seats:0:0", &["11100000"])
+            .await?;
+        self.redis("HSET", "program:7:runs:0", &["f0", "5", "r0", "4"])
+            .await?;
+        self.redis("HSET", "program:7:owner", &["0", &a, "1", &a, "2", &b])
+            .await?;
+        self.redis("HSET", "program:7:user:ann", &["101", "2"])
+            .await?;
+        self.redis("HSET", "program:7:user:bob", &["102", "1"])
+            .await?;
         self.redis("HSET", "resv:101", &["state", "stored"]).await?;
         self.redis("HSET", "resv:102", &["state", "stored"]).await
     }
 
     /// Runs SQL in the environment's schema.
     pub(crate) async fn sql(&self, sql: &str) -> Result<()> {
-        raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.with_context(|| sql.to_owned())?;
+        raw_sql(AssertSqlSafe(sql.to_owned()))
+            .execute(&self.pool)
+            .await
+            .with_context(|| sql.to_owned())?;
         Ok(())
     }
 
     /// Runs one command on a key of the program's shard.
-    pub(crate) async fn redis(&mut self, command: &str, key: &str, arguments: &[&str]) -> Result<()> {
+    pub(crate) async fn redis(
+        &mut self,
+        command: &str,
+        key: &str,
+        arguments: &[&str],
+    ) -> Result<()> {
         let mut cmd = redis::cmd(command);
-        cmd.arg(format!("{}:{{s03}}:{key}", self.env)).arg(arguments);
+        cmd.arg(format!("{}:{{s03}}:{key}", self.env))
+            .arg(arguments);
         Ok(cmd.query_async(&mut self.redis).await?)
     }
 
@@ -87,17 +123,41 @@ impl World {
     /// Runs the audit on other logs.
     pub(crate) fn audit_logs(&self, logs: &Path) -> Result<Output> {
         let mut audit = Command::new(env!("CARGO_BIN_EXE_audit"));
-        audit.args(["--env", &self.env, "--final", "--database-url", &self.database_url, "--redis-url", &self.redis_url]);
+        audit.args([
+            "--env",
+            &self.env,
+            "--final",
+            "--database-url",
+            &self.database_url,
+            "--redis-url",
+            &self.redis_url,
+        ]);
         Ok(audit.arg("--logs").arg(logs).output()?)
     }
 
     /// Removes schema and keys.
     pub(crate) async fn remove(mut self) -> Result<()> {
-        self.sql(&format!("DROP SCHEMA {} CASCADE", self.env.replace('-', "_"))).await?;
-        for key in ["program:7:head", "program:7:seats:0:0", "program:7:runs:0", "program:7:owner", "program:7:user:ann"] {
+        self.sql(&format!(
+            "DROP SCHEMA {} CASCADE",
+            self.env.replace('-', "_")
+        ))
+        .await?;
+        for key in [
+            "program:7:head",
+            "program:7:seats:0:0",
+            "program:7:runs:0",
+            "program:7:owner",
+            "program:7:user:ann",
+        ] {
             self.redis("DEL", key, &[]).await?;
         }
-        for key in ["program:7:user:bob", "resv:101", "resv:102", "resv:105", "delay:order-timeout:due"] {
+        for key in [
+            "program:7:user:bob",
+            "resv:101",
+            "resv:102",
+            "resv:105",
+            "delay:order-timeout:due",
+        ] {
             self.redis("DEL", key, &[]).await?;
         }
         Ok(())

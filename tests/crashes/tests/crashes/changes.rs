@@ -13,8 +13,11 @@ const EVERY: usize = 100;
 /// A message as the bridge sends it.
 fn delivered(world: &World, version: i64) -> Batch {
     let fields = json!({ "id": world.program.id.to_string(), "version": version.to_string() });
-    let body = json!({ "stream": "program-changed", "id": format!("{version}-0"), "fields": fields }).to_string();
-    let record = json!({ "messageId": "m", "body": body, "eventSource": "aws:sqs", "attributes": {} });
+    let body =
+        json!({ "stream": "program-changed", "id": format!("{version}-0"), "fields": fields })
+            .to_string();
+    let record =
+        json!({ "messageId": "m", "body": body, "eventSource": "aws:sqs", "attributes": {} });
     serde_json::from_value(json!({ "Records": [record] })).expect("an event")
 }
 
@@ -25,17 +28,44 @@ async fn a_storefront_may_die_anywhere_around_a_change_and_what_it_committed_is_
             let before = world.committed().await.version.get();
             let body = json!({ "version": before, "title": format!("after {waits} waits") });
             let path = format!("/programs/{}", world.program.id);
-            let answer = killed_after(waits, world.storefront().serve(&call("PATCH", &path, "promoter", &body))).await;
+            let answer = killed_after(
+                waits,
+                world
+                    .storefront()
+                    .serve(&call("PATCH", &path, "promoter", &body)),
+            )
+            .await;
             if let Some(answer) = &answer {
-                assert_eq!(answer.as_ref().map(|reply| reply.body["version"].clone()), Ok(json!(before + 1)));
+                assert_eq!(
+                    answer.as_ref().map(|reply| reply.body["version"].clone()),
+                    Ok(json!(before + 1))
+                );
             }
             // Committed or not is the same as changed or not: nothing in between.
             let after = world.committed().await;
-            assert_eq!(after.version.get() > before, after.title == format!("after {waits} waits"));
+            assert_eq!(
+                after.version.get() > before,
+                after.title == format!("after {waits} waits")
+            );
             world.abandon_changes().await;
             tick(&world.closer()).await;
-            assert!(world.told("program-changed").await.contains(&after.version.get()), "version {} is lost", after.version);
-            assert_eq!(world.shop.store.unpublished(10).await.expect("Postgres runs"), []);
+            assert!(
+                world
+                    .told("program-changed")
+                    .await
+                    .contains(&after.version.get()),
+                "version {} is lost",
+                after.version
+            );
+            assert_eq!(
+                world
+                    .shop
+                    .store
+                    .unpublished(10)
+                    .await
+                    .expect("Postgres runs"),
+                []
+            );
             whole(answer)
         };
         let killed = at_waits(EVERY, round).await;
@@ -53,26 +83,41 @@ async fn the_invalidator_may_die_anywhere_and_redelivery_finishes_its_work() {
         let round = async |waits| {
             version += 1;
             // Somebody has read the version before.
-            let Ok(Looked::Miss(lease)) = cache.get(id, rand::random()).await else { panic!("dropped each time before") };
+            let Ok(Looked::Miss(lease)) = cache.get(id, rand::random()).await else {
+                panic!("dropped each time before")
+            };
             let mut old = world.program.clone();
             old.version = ProgramVersion::new(version - 1).expect("valid");
             let ttl = std::time::Duration::from_secs(60);
-            assert_eq!(cache.put(id, &lease, Some(&old), ttl).await, Ok(Put::Stored));
+            assert_eq!(
+                cache.put(id, &lease, Some(&old), ttl).await,
+                Ok(Put::Stored)
+            );
 
             let batch = delivered(world, version);
-            let ended = killed_after(waits, async { world.invalidator().handle(&batch).await }).await;
+            let ended =
+                killed_after(waits, async { world.invalidator().handle(&batch).await }).await;
             if ended.is_none() {
                 // Not acknowledged, so delivered again.
                 assert!(world.invalidator().handle(&batch).await.is_empty());
             }
-            assert!(matches!(cache.get(id, rand::random()).await, Ok(Looked::Miss(_))), "the old body is served");
+            assert!(
+                matches!(cache.get(id, rand::random()).await, Ok(Looked::Miss(_))),
+                "the old body is served"
+            );
             assert_eq!(cache.put(id, &lease, Some(&old), ttl).await, Ok(Put::Old));
-            assert!(world.told("program-evicted").await.contains(&version), "no instance hears of version {version}");
+            assert!(
+                world.told("program-evicted").await.contains(&version),
+                "no instance hears of version {version}"
+            );
             whole(ended)
         };
         let killed = at_waits(EVERY, round).await;
         assert!(killed >= 2, "killed {killed} times only");
-        let change = ProgramChanged { id, version: ProgramVersion::FIRST };
+        let change = ProgramChanged {
+            id,
+            version: ProgramVersion::FIRST,
+        };
         assert!(!cache.raise(change).await.expect("Redis runs").rose);
     })
     .await;

@@ -29,29 +29,43 @@ struct Stage {
 
 impl Stage {
     async fn open() -> Self {
-        let database =
-            std::env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned());
+        let database = std::env::var("DATABASE_URL")
+            .unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned());
         let prefix = format!("t{:012x}", rand::random::<u64>() >> 16);
         let vars = vec![("ENV_PREFIX", prefix), ("DATABASE_URL", database.clone())];
         let names = Reader::new(vars.clone()).names().expect("a prefix");
         let store = Store::connect(&database, &names, 1).expect("a database URL");
-        store.migrate().await.expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
+        store
+            .migrate()
+            .await
+            .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
         store.disconnect().await;
         let options: sqlx::postgres::PgConnectOptions = database.parse().expect("a database URL");
         let options = options.options([("search_path", names.schema())]);
-        let raw = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-        Self { vars, topic: names.topic("api-call"), raw }
+        let raw = sqlx::postgres::PgPoolOptions::new()
+            .max_connections(1)
+            .connect_lazy_with(options);
+        Self {
+            vars,
+            topic: names.topic("api-call"),
+            raw,
+        }
     }
 
     /// A process of its own, so that its connections die with it.
     fn collector(&self) -> Collector {
-        Collector::open(Settings::read(&Reader::new(self.vars.clone())).expect("settings")).expect("lazy")
+        Collector::open(Settings::read(&Reader::new(self.vars.clone())).expect("settings"))
+            .expect("lazy")
     }
 
     /// The event with a slice of each partition.
     fn event(&self, slices: &[Range<usize>]) -> Batch {
         let record = |partition: usize, offset: usize| {
-            let value = if offset % POISON == POISON - 1 { "poison".to_owned() } else { call(partition, offset) };
+            let value = if offset % POISON == POISON - 1 {
+                "poison".to_owned()
+            } else {
+                call(partition, offset)
+            };
             json!({
                 "topic": self.topic, "partition": partition, "offset": offset, "timestamp": APPENDED_MS + offset as i64,
                 "timestampType": "LOG_APPEND_TIME", "key": null, "value": STANDARD.encode(value), "headers": [],
@@ -60,7 +74,12 @@ impl Stage {
         let partitions: serde_json::Map<String, Value> = slices
             .iter()
             .enumerate()
-            .map(|(p, slice)| (format!("{}-{p}", self.topic), slice.clone().map(|offset| record(p, offset)).collect()))
+            .map(|(p, slice)| {
+                (
+                    format!("{}-{p}", self.topic),
+                    slice.clone().map(|offset| record(p, offset)).collect(),
+                )
+            })
             .collect();
         serde_json::from_str(
             &json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b", "records": partitions}).to_string(),
@@ -71,28 +90,55 @@ impl Stage {
     /// A batch that lives.
     async fn deliver(&self, slices: &[Range<usize>]) {
         let failures = self.collector().handle(&self.event(slices)).await;
-        assert_eq!(serde_json::to_value(failures).expect("JSON"), json!({"batchItemFailures": []}));
+        assert_eq!(
+            serde_json::to_value(failures).expect("JSON"),
+            json!({"batchItemFailures": []})
+        );
     }
 
     async fn number(&self, sql: &'static str) -> usize {
-        let number: i64 = sqlx::query_scalar(sql).fetch_one(&self.raw).await.expect("a number");
+        let number: i64 = sqlx::query_scalar(sql)
+            .fetch_one(&self.raw)
+            .await
+            .expect("a number");
         usize::try_from(number).expect("no sum is negative")
     }
 
     /// Both partitions have been read up to `end`: everything is counted, kept or parked, once.
     async fn check(&self, end: usize) {
         let poison = 2 * (end / POISON);
-        assert_eq!(self.number("SELECT coalesce(sum(calls), 0)::bigint FROM api_minutes").await, 2 * end - poison, "counted");
-        assert_eq!(self.number("SELECT count(*) FROM api_calls").await, 2 * end - poison, "kept");
-        assert_eq!(self.number("SELECT count(DISTINCT id) FROM api_calls").await, 2 * end - poison, "different");
+        assert_eq!(
+            self.number("SELECT coalesce(sum(calls), 0)::bigint FROM api_minutes")
+                .await,
+            2 * end - poison,
+            "counted"
+        );
+        assert_eq!(
+            self.number("SELECT count(*) FROM api_calls").await,
+            2 * end - poison,
+            "kept"
+        );
+        assert_eq!(
+            self.number("SELECT count(DISTINCT id) FROM api_calls")
+                .await,
+            2 * end - poison,
+            "different"
+        );
         let time = "SELECT abs((SELECT sum(duration_us) FROM api_minutes) - (SELECT sum(duration_us) FROM api_calls))::bigint";
         assert_eq!(self.number(time).await, 0, "time");
-        assert_eq!(self.number("SELECT count(*) FROM parked").await, poison, "parked");
+        assert_eq!(
+            self.number("SELECT count(*) FROM parked").await,
+            poison,
+            "parked"
+        );
     }
 
     async fn clear(self) {
         let schema = Reader::new(self.vars).names().expect("a prefix").schema();
-        sqlx::raw_sql(AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"))).execute(&self.raw).await.expect("dropped");
+        sqlx::raw_sql(AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE")))
+            .execute(&self.raw)
+            .await
+            .expect("dropped");
     }
 }
 
@@ -117,7 +163,10 @@ async fn the_collector_may_die_anywhere_and_its_batch_is_added_once() {
         stage.check(end).await;
         whole(died)
     };
-    assert!(at_waits(EVERY, round).await >= 10, "it waits more often than that");
+    assert!(
+        at_waits(EVERY, round).await >= 10,
+        "it waits more often than that"
+    );
     stage.clear().await;
 }
 
@@ -136,7 +185,10 @@ async fn killed_twenty_times_and_rewound_each_time_the_sums_are_those_of_what_wa
         // Wherever the group's offsets were when they were rewound, and whatever a batch holds.
         let slices = ends.map(|end: usize| end.saturating_sub(random(150))..end + 1 + random(120));
         let dying = stage.collector();
-        if killed_after(1 + random(60), dying.handle(&stage.event(&slices))).await.is_none() {
+        if killed_after(1 + random(60), dying.handle(&stage.event(&slices)))
+            .await
+            .is_none()
+        {
             kills += 1;
             // Its successor sometimes lives, and sometimes dies as well.
             if random(3) == 0 {

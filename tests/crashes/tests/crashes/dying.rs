@@ -25,7 +25,10 @@ pub(crate) async fn killed_after<T>(waits: usize, future: impl Future<Output = T
 
 /// Kills at the first wait, the second, and so on up to `every`, then more and more sparsely, until `round` says that nothing was left
 /// to kill. Answers how often it killed.
-pub(crate) async fn at_waits(every: usize, mut round: impl AsyncFnMut(usize) -> ControlFlow<()>) -> usize {
+pub(crate) async fn at_waits(
+    every: usize,
+    mut round: impl AsyncFnMut(usize) -> ControlFlow<()>,
+) -> usize {
     let (mut waits, mut killed) = (1, 0);
     while waits < MOST {
         if round(waits).await.is_break() {
@@ -37,7 +40,14 @@ pub(crate) async fn at_waits(every: usize, mut round: impl AsyncFnMut(usize) -> 
     panic!("it does not come to an end")
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the answer has been looked at: a round ends with it")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the answer has been looked at: a round ends with it"
+)]
 pub(crate) fn whole<T>(ended: Option<T>) -> ControlFlow<()> {
-    if ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    if ended.is_some() {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
 }

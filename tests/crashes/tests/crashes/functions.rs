@@ -18,15 +18,25 @@ const SAMPLES: usize = 4;
 #[tokio::test]
 async fn a_storefront_may_die_anywhere_between_reserving_and_answering() {
     with(async |world| {
-        for broker in [Broker::Sound, Broker::Silent, Broker::Lossy, Broker::Refusing] {
+        for broker in [
+            Broker::Sound,
+            Broker::Silent,
+            Broker::Lossy,
+            Broker::Refusing,
+        ] {
             for first in EITHER {
                 let round = async |waits| {
                     world.log.treat_as(broker);
-                    let answer = killed_after(waits, world.storefront().serve(&world.wish(None))).await;
+                    let answer =
+                        killed_after(waits, world.storefront().serve(&world.wish(None))).await;
                     world.recover(first).await;
                     if let Some(answer) = &answer {
                         let row = world.promised(answer).await;
-                        assert_eq!(row.is_some(), broker == Broker::Sound, "{broker:?}: {answer:?}");
+                        assert_eq!(
+                            row.is_some(),
+                            broker == Broker::Sound,
+                            "{broker:?}: {answer:?}"
+                        );
                     }
                     world.time_is_up().await;
                     whole(answer)
@@ -42,18 +52,27 @@ async fn a_storefront_may_die_anywhere_between_reserving_and_answering() {
 #[tokio::test]
 async fn a_buyer_who_repeats_a_request_that_died_gets_one_order() {
     with(async |world| {
-        for (broker, then) in [(Broker::Sound, Broker::Sound), (Broker::Lossy, Broker::Sound), (Broker::Silent, Broker::Lossy)] {
+        for (broker, then) in [
+            (Broker::Sound, Broker::Sound),
+            (Broker::Lossy, Broker::Sound),
+            (Broker::Silent, Broker::Lossy),
+        ] {
             for first in EITHER {
                 let round = async |waits| {
                     let key = format!("{broker:?}-{first:?}-{waits}");
                     world.log.treat_as(broker);
-                    let died = killed_after(waits, world.storefront().serve(&world.wish(Some(&key)))).await;
+                    let died =
+                        killed_after(waits, world.storefront().serve(&world.wish(Some(&key))))
+                            .await;
                     world.log.treat_as(then);
                     // The hall has room for one order of hers only: a second one would be refused.
                     let answer = world.shop.serve(&world.wish(Some(&key))).await;
                     world.recover(first).await;
                     if then == Broker::Sound {
-                        assert!(world.promised(&answer).await.is_some(), "{broker:?} {waits}: {answer:?}");
+                        assert!(
+                            world.promised(&answer).await.is_some(),
+                            "{broker:?} {waits}: {answer:?}"
+                        );
                     } else {
                         world.promised(&answer).await;
                     }
@@ -76,7 +95,10 @@ async fn create_may_die_anywhere_and_its_batch_comes_again() {
             let batch = batch.expect("a record");
             let handled = killed_after(waits, world.creator().handle(&batch)).await;
             world.recover(First::Create).await;
-            assert_eq!(world.row(order).await.map(|row| row.status), Some(Status::Unpaid));
+            assert_eq!(
+                world.row(order).await.map(|row| row.status),
+                Some(Status::Unpaid)
+            );
             world.time_is_up().await;
             whole(handled)
         };
@@ -118,13 +140,25 @@ async fn a_cancellation_may_die_anywhere_and_can_be_repeated() {
                 if stored {
                     world.create().await;
                 }
-                let cancel = call("POST", &format!("/orders/{order}/cancel"), "alice", &json!(null));
+                let cancel = call(
+                    "POST",
+                    &format!("/orders/{order}/cancel"),
+                    "alice",
+                    &json!(null),
+                );
                 let died = killed_after(waits, world.storefront().serve(&cancel)).await;
-                let again = world.shop.serve(&cancel).await.expect("cancelled, once or twice");
+                let again = world
+                    .shop
+                    .serve(&cancel)
+                    .await
+                    .expect("cancelled, once or twice");
                 assert_eq!(again.status, 200);
                 world.recover(First::Create).await;
                 let status = world.row(order).await.map(|row| row.status);
-                assert!(matches!(status, Some(Status::Cancelled | Status::Void)), "{status:?}");
+                assert!(
+                    matches!(status, Some(Status::Cancelled | Status::Void)),
+                    "{status:?}"
+                );
                 world.time_is_up().await;
                 whole(died)
             };
@@ -149,9 +183,15 @@ async fn a_payment_may_die_anywhere_and_is_counted_once() {
                 let died = killed_after(waits, world.storefront().serve(&payment)).await;
                 world.shop.serve(&payment).await.expect("believed");
                 world.recover(First::Create).await;
-                assert_eq!(world.row(order).await.map(|row| row.status), Some(Status::Paid));
+                assert_eq!(
+                    world.row(order).await.map(|row| row.status),
+                    Some(Status::Paid)
+                );
                 world.time_is_up().await;
-                assert_eq!(world.row(order).await.map(|row| row.status), Some(Status::Paid));
+                assert_eq!(
+                    world.row(order).await.map(|row| row.status),
+                    Some(Status::Paid)
+                );
                 world.refund().await;
                 whole(died)
             };
@@ -164,14 +204,27 @@ async fn a_payment_may_die_anywhere_and_is_counted_once() {
 /// An order that was answered with 202.
 async fn accepted(world: &World) -> shared::message::OrderNumber {
     world.log.treat_as(Broker::Sound);
-    let answer = world.shop.serve(&world.wish(None)).await.expect("no earlier order counts against the limit");
+    let answer = world
+        .shop
+        .serve(&world.wish(None))
+        .await
+        .expect("no earlier order counts against the limit");
     order_of(&answer)
 }
 
 fn payment(reference: &str, order: &str) -> Call {
     let now = SystemClock.now_s();
-    let mut call = call("POST", "/payments", "", &json!({"reference": reference, "order": order, "amount_cents": 200}));
-    call.headers.insert("x-payment-timestamp".to_owned(), now.to_string());
-    call.headers.insert("x-payment-signature".to_owned(), sign(SECRET.as_bytes(), now, &call.body));
+    let mut call = call(
+        "POST",
+        "/payments",
+        "",
+        &json!({"reference": reference, "order": order, "amount_cents": 200}),
+    );
+    call.headers
+        .insert("x-payment-timestamp".to_owned(), now.to_string());
+    call.headers.insert(
+        "x-payment-signature".to_owned(),
+        sign(SECRET.as_bytes(), now, &call.body),
+    );
     call
 }

@@ -34,7 +34,11 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(topic: String) -> Self {
-        Self { topic, broker: Mutex::new(Broker::Sound), records: Mutex::default() }
+        Self {
+            topic,
+            broker: Mutex::new(Broker::Sound),
+            records: Mutex::default(),
+        }
     }
 
     pub(crate) fn treat_as(&self, broker: Broker) {
@@ -56,7 +60,10 @@ impl Log {
         }
         let partition = format!("{}-0", self.topic);
         let event = json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b", "records": {partition: new}});
-        (Some(serde_json::from_str(&event.to_string()).expect("a batch")), records.len())
+        (
+            Some(serde_json::from_str(&event.to_string()).expect("a batch")),
+            records.len(),
+        )
     }
 }
 
@@ -80,7 +87,11 @@ impl PublishOrders for Log {
         // And after it has, before it knows.
         tokio::task::yield_now().await;
         match broker {
-            Broker::Sound => Published::Acknowledged { partition: 0, offset, appended_ms: APPENDED_MS },
+            Broker::Sound => Published::Acknowledged {
+                partition: 0,
+                offset,
+                appended_ms: APPENDED_MS,
+            },
             Broker::Silent | Broker::Lossy => Published::Unknown("as told".to_owned()),
             Broker::Refusing => Published::Refused("as told".to_owned()),
         }
@@ -94,7 +105,11 @@ impl PublishOrders for Log {
         tokio::task::yield_now().await;
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         records.push(barrier.encode());
-        Published::Acknowledged { partition, offset: records.len() as i64 - 1, appended_ms: APPENDED_MS }
+        Published::Acknowledged {
+            partition,
+            offset: records.len() as i64 - 1,
+            appended_ms: APPENDED_MS,
+        }
     }
 
     async fn logs(&self) -> Result<Logs, String> {

@@ -11,7 +11,10 @@
 //! - after the time to pay, all unpaid seats sell again, and to the same buyer: nothing counts against the limit;
 //! - every call of the API is counted once, and kept once.
 
-#![allow(clippy::large_futures, reason = "whole functions are futures here: one at a time, on a test's stack")]
+#![allow(
+    clippy::large_futures,
+    reason = "whole functions are futures here: one at a time, on a test's stack"
+)]
 
 mod changes;
 mod collector;

@@ -73,9 +73,15 @@ impl World {
     async fn open() -> Self {
         let redis_url = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
         let cache_url = variable("CACHE_URL", "redis://127.0.0.1:16380");
-        let database_url = variable("DATABASE_URL", "postgres://usher:usher@127.0.0.1:15432/usher");
+        let database_url = variable(
+            "DATABASE_URL",
+            "postgres://usher:usher@127.0.0.1:15432/usher",
+        );
         let vars: HashMap<String, String> = [
-            ("ENV_PREFIX", format!("t{:012x}", rand::random::<u64>() >> 16)),
+            (
+                "ENV_PREFIX",
+                format!("t{:012x}", rand::random::<u64>() >> 16),
+            ),
             ("REDIS_GATE_URL", redis_url.clone()),
             ("REDIS_CACHE_URL", cache_url.clone()),
             ("DATABASE_URL", database_url.clone()),
@@ -84,22 +90,50 @@ impl World {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        let settings = storefront::Settings::read(&Reader::new(vars.clone())).expect("settings of a test are valid");
+        let settings = storefront::Settings::read(&Reader::new(vars.clone()))
+            .expect("settings of a test are valid");
         let names = settings.names.clone();
         let log = Arc::new(Log::new(settings.topic.clone()));
         let shop = Storefront::with_publisher(settings, log.clone()).expect("opens");
-        shop.store.migrate().await.expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
+        shop.store
+            .migrate()
+            .await
+            .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
         let creator = creator(&vars);
-        let options: sqlx::postgres::PgConnectOptions = database_url.parse().expect("a database URL");
+        let options: sqlx::postgres::PgConnectOptions =
+            database_url.parse().expect("a database URL");
         let options = options.options([("search_path", names.schema())]);
-        let raw = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let raw = sqlx::postgres::PgPoolOptions::new()
+            .max_connections(1)
+            .connect_lazy_with(options);
         let (redis, cache) = (connection(&redis_url).await, connection(&cache_url).await);
         let hall = json!([{"name": "A", "rows": 1, "seats_per_row": SEATS, "price_cents": 100}]);
         let body = json!({"title": "T", "user_limit": 2, "categories": hall});
-        let reply = shop.serve(&call("POST", "/programs", "promoter", &body)).await.expect("created");
-        let id = reply.body["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
-        let program = shop.store.program(id).await.expect("Postgres runs").expect("stored");
-        Self { shop, creator, log, program, vars, raw, redis, cache, read: AtomicUsize::new(0) }
+        let reply = shop
+            .serve(&call("POST", "/programs", "promoter", &body))
+            .await
+            .expect("created");
+        let id = reply.body["id"]
+            .as_str()
+            .and_then(|id| id.parse().ok())
+            .expect("an id");
+        let program = shop
+            .store
+            .program(id)
+            .await
+            .expect("Postgres runs")
+            .expect("stored");
+        Self {
+            shop,
+            creator,
+            log,
+            program,
+            vars,
+            raw,
+            redis,
+            cache,
+            read: AtomicUsize::new(0),
+        }
     }
 
     /// Two seats side by side for alice, who may have no more. With a key where given.
@@ -124,43 +158,69 @@ impl World {
 
     /// A new process of the closer's: its first tick sweeps.
     pub(crate) fn closer(&self) -> Closer {
-        let settings = timeout_closer::Settings::read(&Reader::new(self.vars.clone())).expect("settings of a test are valid");
+        let settings = timeout_closer::Settings::read(&Reader::new(self.vars.clone()))
+            .expect("settings of a test are valid");
         Closer::open(settings).expect("opens")
     }
 
     /// All timeout entries are due, whoever holds them.
     pub(crate) async fn all_due(&self) {
         for id in self.entries().await {
-            let due = self.shop.gate.timeouts().reschedule(self.program.shard, &id, Due::At(1)).await;
+            let due = self
+                .shop
+                .gate
+                .timeouts()
+                .reschedule(self.program.shard, &id, Due::At(1))
+                .await;
             due.expect("Redis runs");
         }
     }
 
     /// The invalidator, to be killed.
     pub(crate) fn invalidator(&self) -> Invalidator {
-        let settings = cache_invalidator::Settings::read(&Reader::new(self.vars.clone())).expect("settings of a test are valid");
+        let settings = cache_invalidator::Settings::read(&Reader::new(self.vars.clone()))
+            .expect("settings of a test are valid");
         Invalidator::open(settings).expect("opens")
     }
 
     /// The versions of the program that a stream tells of, in its order.
     pub(crate) async fn told(&self, stream: &str) -> Vec<i64> {
         let mut range = redis::cmd("XRANGE");
-        range.arg(self.shop.settings.names.stream(stream)).arg("-").arg("+");
-        let entries: Vec<(String, HashMap<String, String>)> =
-            range.query_async(&mut self.cache.clone()).await.expect("Redis runs");
-        let version = |fields: &HashMap<String, String>| fields["version"].parse().expect("a version");
-        entries.iter().filter(|(_, fields)| fields["id"] == self.program.id.to_string()).map(|(_, f)| version(f)).collect()
+        range
+            .arg(self.shop.settings.names.stream(stream))
+            .arg("-")
+            .arg("+");
+        let entries: Vec<(String, HashMap<String, String>)> = range
+            .query_async(&mut self.cache.clone())
+            .await
+            .expect("Redis runs");
+        let version =
+            |fields: &HashMap<String, String>| fields["version"].parse().expect("a version");
+        entries
+            .iter()
+            .filter(|(_, fields)| fields["id"] == self.program.id.to_string())
+            .map(|(_, f)| version(f))
+            .collect()
     }
 
     /// The program as Postgres has it.
     pub(crate) async fn committed(&self) -> Program {
-        self.shop.store.program(self.program.id).await.expect("Postgres runs").expect("stored")
+        self.shop
+            .store
+            .program(self.program.id)
+            .await
+            .expect("Postgres runs")
+            .expect("stored")
     }
 
     /// Whoever made a change is long dead.
     pub(crate) async fn abandon_changes(&self) {
-        let update = "UPDATE outbox SET created_at = created_at - interval '1 minute' WHERE NOT published";
-        sqlx::raw_sql(update).execute(&self.raw).await.expect("statement");
+        let update =
+            "UPDATE outbox SET created_at = created_at - interval '1 minute' WHERE NOT published";
+        sqlx::raw_sql(update)
+            .execute(&self.raw)
+            .await
+            .expect("statement");
     }
 
     pub(crate) async fn tick(&self) {
@@ -212,8 +272,12 @@ impl World {
 
     /// What is unpaid is overdue.
     pub(crate) async fn overdue(&self) {
-        let update = "UPDATE orders SET pay_by = now() - interval '1 second' WHERE status = 'unpaid'";
-        sqlx::raw_sql(update).execute(&self.raw).await.expect("statement");
+        let update =
+            "UPDATE orders SET pay_by = now() - interval '1 second' WHERE status = 'unpaid'";
+        sqlx::raw_sql(update)
+            .execute(&self.raw)
+            .await
+            .expect("statement");
     }
 
     /// Time passes: what is unpaid ends, and everything it held is free again.
@@ -221,50 +285,109 @@ impl World {
         self.overdue().await;
         self.recover(First::Closer).await;
         let live = self.live().await;
-        assert!(live.iter().all(|row| row.status == Status::Paid), "{live:?}");
+        assert!(
+            live.iter().all(|row| row.status == Status::Paid),
+            "{live:?}"
+        );
     }
 
     /// A paid order is paid back, so that its buyer may order again.
     pub(crate) async fn refund(&self) {
         let update = "DELETE FROM order_seats; UPDATE orders SET status = 'refunded', version = version + 1, dirty = true WHERE status = 'paid'";
-        sqlx::raw_sql(update).execute(&self.raw).await.expect("statement");
+        sqlx::raw_sql(update)
+            .execute(&self.raw)
+            .await
+            .expect("statement");
         self.recover(First::Closer).await;
     }
 
     /// Gate and Postgres agree.
     async fn check(&self) -> Result<(), String> {
         let live = self.live().await;
-        let stored: BTreeSet<(SeatIndex, OrderNumber, [u8; 16])> =
-            live.iter().flat_map(|row| row.seats.iter().map(|seat| (*seat, row.number, row.nonce.bytes()))).collect();
+        let stored: BTreeSet<(SeatIndex, OrderNumber, [u8; 16])> = live
+            .iter()
+            .flat_map(|row| {
+                row.seats
+                    .iter()
+                    .map(|seat| (*seat, row.number, row.nonce.bytes()))
+            })
+            .collect();
         let owned = self.owned().await;
         same("seats owned in the gate, and in Postgres", &owned, &stored)?;
-        same("free seats", &(self.free().await as usize), &(SEATS as usize - owned.len()))?;
-        let unpaid: BTreeSet<String> =
-            live.iter().filter(|row| row.status == Status::Unpaid).map(|row| row.number.to_string()).collect();
-        same("orders with a timeout entry, and unpaid ones", &self.entries().await, &unpaid)?;
-        same("rows the gate may not know", &self.shop.store.dirty(None, 100).await.expect("Postgres runs"), &vec![])
+        same(
+            "free seats",
+            &(self.free().await as usize),
+            &(SEATS as usize - owned.len()),
+        )?;
+        let unpaid: BTreeSet<String> = live
+            .iter()
+            .filter(|row| row.status == Status::Unpaid)
+            .map(|row| row.number.to_string())
+            .collect();
+        same(
+            "orders with a timeout entry, and unpaid ones",
+            &self.entries().await,
+            &unpaid,
+        )?;
+        same(
+            "rows the gate may not know",
+            &self
+                .shop
+                .store
+                .dirty(None, 100)
+                .await
+                .expect("Postgres runs"),
+            &vec![],
+        )
     }
 
     async fn live(&self) -> Vec<OrderRow> {
-        self.shop.store.live_orders(self.program.id, None, 1_000).await.expect("Postgres runs").orders
+        self.shop
+            .store
+            .live_orders(self.program.id, None, 1_000)
+            .await
+            .expect("Postgres runs")
+            .orders
     }
 
     async fn owned(&self) -> BTreeSet<(SeatIndex, OrderNumber, [u8; 16])> {
-        let page = self.shop.gate.taken(ProgramRef::from(&self.program), 0).await.expect("Redis runs");
+        let page = self
+            .shop
+            .gate
+            .taken(ProgramRef::from(&self.program), 0)
+            .await
+            .expect("Redis runs");
         assert_eq!(page.next, None, "so few are on one page");
-        page.taken.into_iter().map(|taken| (taken.seat, taken.order, taken.nonce.bytes())).collect()
+        page.taken
+            .into_iter()
+            .map(|taken| (taken.seat, taken.order, taken.nonce.bytes()))
+            .collect()
     }
 
     async fn free(&self) -> u32 {
         let at = ProgramRef::from(&self.program);
-        self.shop.gate.availability(at).await.expect("Redis runs").expect("installed").free[0].1
+        self.shop
+            .gate
+            .availability(at)
+            .await
+            .expect("Redis runs")
+            .expect("installed")
+            .free[0]
+            .1
     }
 
     async fn entries(&self) -> BTreeSet<String> {
-        let key = self.shop.settings.names.shard_key(self.program.shard, "delay:order-timeout:due");
+        let key = self
+            .shop
+            .settings
+            .names
+            .shard_key(self.program.shard, "delay:order-timeout:due");
         let mut command = redis::cmd("ZRANGE");
         command.arg(key).arg(0).arg(-1);
-        command.query_async(&mut self.redis.clone()).await.expect("Redis runs")
+        command
+            .query_async(&mut self.redis.clone())
+            .await
+            .expect("Redis runs")
     }
 
     pub(crate) async fn row(&self, order: OrderNumber) -> Option<OrderRow> {
@@ -275,8 +398,16 @@ impl World {
     pub(crate) async fn promised(&self, answer: &Result<Reply, Problem>) -> Option<OrderRow> {
         let Ok(reply) = answer else { return None };
         let order = order_of(reply);
-        let row = self.row(order).await.unwrap_or_else(|| panic!("{order} was answered with {} and is lost", reply.status));
-        assert!(row.status.is_live(), "{order} was answered with {} and is {}", reply.status, row.status);
+        let row = self
+            .row(order)
+            .await
+            .unwrap_or_else(|| panic!("{order} was answered with {} and is lost", reply.status));
+        assert!(
+            row.status.is_live(),
+            "{order} was answered with {} and is {}",
+            reply.status,
+            row.status
+        );
         Some(row)
     }
 
@@ -286,10 +417,19 @@ impl World {
             let mut from = 0_u64;
             loop {
                 let mut scan = redis::cmd("SCAN");
-                scan.arg(from).arg("MATCH").arg(&pattern).arg("COUNT").arg(10_000);
-                let (next, keys): (u64, Vec<String>) = scan.query_async(&mut redis).await.expect("Redis runs");
+                scan.arg(from)
+                    .arg("MATCH")
+                    .arg(&pattern)
+                    .arg("COUNT")
+                    .arg(10_000);
+                let (next, keys): (u64, Vec<String>) =
+                    scan.query_async(&mut redis).await.expect("Redis runs");
                 for key in keys {
-                    let _: u64 = redis::cmd("UNLINK").arg(key).query_async(&mut redis).await.expect("Redis runs");
+                    let _: u64 = redis::cmd("UNLINK")
+                        .arg(key)
+                        .query_async(&mut redis)
+                        .await
+                        .expect("Redis runs");
                 }
                 from = next;
                 if from == 0 {
@@ -298,38 +438,67 @@ impl World {
             }
         }
         self.shop.store.disconnect().await;
-        let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.shop.settings.names.schema()));
-        sqlx::raw_sql(drop).execute(&self.raw).await.expect("schema dropped");
+        let drop = AssertSqlSafe(format!(
+            "DROP SCHEMA {} CASCADE",
+            self.shop.settings.names.schema()
+        ));
+        sqlx::raw_sql(drop)
+            .execute(&self.raw)
+            .await
+            .expect("schema dropped");
     }
 }
 
 async fn connection(url: &str) -> redis::aio::MultiplexedConnection {
-    let connection = redis::Client::open(url).expect("a usable address").get_multiplexed_async_connection().await;
-    connection.unwrap_or_else(|e| panic!("no Redis at {url} ({e}): run `scripts/servers start redis cache`"))
+    let connection = redis::Client::open(url)
+        .expect("a usable address")
+        .get_multiplexed_async_connection()
+        .await;
+    connection.unwrap_or_else(|e| {
+        panic!("no Redis at {url} ({e}): run `scripts/servers start redis cache`")
+    })
 }
 
 fn creator(vars: &HashMap<String, String>) -> Creator {
-    let settings = order_create::Settings::read(&Reader::new(vars.clone())).expect("settings of a test are valid");
+    let settings = order_create::Settings::read(&Reader::new(vars.clone()))
+        .expect("settings of a test are valid");
     Creator::open(settings).expect("opens")
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Result<(), String> {
-    if found == expected { Ok(()) } else { Err(format!("{what}: {found:?}, {expected:?}")) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("{what}: {found:?}, {expected:?}"))
+    }
 }
 
 /// One tick with a minute of time.
 pub(crate) async fn tick(closer: &Closer) -> timeout_closer::Report {
-    closer.tick(&Tick { at_ms: Some(1), id: None }, Duration::from_secs(60)).await.expect("the servers run")
+    closer
+        .tick(
+            &Tick {
+                at_ms: Some(1),
+                id: None,
+            },
+            Duration::from_secs(60),
+        )
+        .await
+        .expect("the servers run")
 }
 
 /// The order of an answer.
 pub(crate) fn order_of(reply: &Reply) -> OrderNumber {
-    reply.body["order"].as_str().and_then(|order| order.parse().ok()).expect("an order")
+    reply.body["order"]
+        .as_str()
+        .and_then(|order| order.parse().ok())
+        .expect("an order")
 }
 
 /// A request by somebody.
 pub(crate) fn call(method: &str, path: &str, sub: &str, body: &Value) -> Call {
-    let claims = [("sub", sub), ("scope", "programs:write")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let claims = [("sub", sub), ("scope", "programs:write")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     Call {
         method: method.to_owned(),
         path: path.to_owned(),

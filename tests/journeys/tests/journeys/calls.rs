@@ -14,7 +14,11 @@ const LONG: Duration = Duration::from_mins(10);
 async fn ask(world: &World, path: &str) -> Result<Value> {
     let token = world.keys.token("operator", Some("api-calls:read"), LONG)?;
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let answer = client.get(format!("http://{}{path}", world.environment.http)).bearer_auth(token).send().await?;
+    let answer = client
+        .get(format!("http://{}{path}", world.environment.http))
+        .bearer_auth(token)
+        .send()
+        .await?;
     let answer = answer.error_for_status()?;
     Ok(serde_json::from_slice(&answer.bytes().await?)?)
 }
@@ -28,8 +32,16 @@ async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
     for n in 0..12 {
         let buyer = world.buyer(&format!("buyer-{n}"))?;
         // Ten seats: the last two are told that none is left.
-        let answer = world.shop.order(&buyer, &program, 0, &Want::Best(1), Some("k"), 0).await;
-        assert_eq!(answer.http, if n < 10 { 202 } else { 409 }, "{}", answer.body);
+        let answer = world
+            .shop
+            .order(&buyer, &program, 0, &Want::Best(1), Some("k"), 0)
+            .await;
+        assert_eq!(
+            answer.http,
+            if n < 10 { 202 } else { 409 },
+            "{}",
+            answer.body
+        );
         asked += 1;
     }
     let path = "/api-calls/statistics?route=POST%20/programs/{id}/orders&by=status,client";
@@ -38,19 +50,33 @@ async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
         Ok((seen["total"]["calls"] == asked).then_some(seen))
     })
     .await?;
-    let by_status: Vec<_> =
-        seen["groups"].as_array().context("groups")?.iter().map(|g| (g["status"].clone(), g["calls"].clone())).collect();
+    let by_status: Vec<_> = seen["groups"]
+        .as_array()
+        .context("groups")?
+        .iter()
+        .map(|g| (g["status"].clone(), g["calls"].clone()))
+        .collect();
     assert_eq!(by_status, [(202.into(), 10.into()), (409.into(), 2.into())]);
-    let refused = ask(&world, &format!("/api-calls?status=4xx&ip=127.0.0.1&url=/programs/{program}*")).await?;
+    let refused = ask(
+        &world,
+        &format!("/api-calls?status=4xx&ip=127.0.0.1&url=/programs/{program}*"),
+    )
+    .await?;
     let refused = refused["calls"].as_array().context("calls")?;
     assert_eq!(refused.len(), 2, "{refused:?}");
-    assert!(refused.iter().all(|call| call["user"].as_str().is_some_and(|user| user.starts_with("buyer-1"))), "{refused:?}");
+    assert!(
+        refused.iter().all(|call| call["user"]
+            .as_str()
+            .is_some_and(|user| user.starts_with("buyer-1"))),
+        "{refused:?}"
+    );
     host.stop().await?;
     world.remove().await
 }
 
 #[tokio::test]
-async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_counts_every_call_once() -> Result<()> {
+async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_counts_every_call_once()
+-> Result<()> {
     const KILLS: u32 = 20;
     const A_ROUND: u32 = 1_000;
     let settings = Settings {
@@ -88,21 +114,40 @@ async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_count
             _ => world.forget_collector().await?,
         }
         let host = world.up().await?;
-        until(&format!("a group that was {round} has read everything"), async || {
-            let status = host.watch().status().await?;
-            Ok(status.mapping("ApiDataCollector").is_some_and(|m| m.records_done >= sent as u64).then_some(()))
-        })
+        until(
+            &format!("a group that was {round} has read everything"),
+            async || {
+                let status = host.watch().status().await?;
+                Ok(status
+                    .mapping("ApiDataCollector")
+                    .is_some_and(|m| m.records_done >= sent as u64)
+                    .then_some(()))
+            },
+        )
         .await?;
         assert_eq!(world.collected().await?, (sent, sent), "{round}");
         host.stop().await?;
     }
-    assert_eq!(world.count("SELECT count(DISTINCT id) FROM api_calls").await?, sent);
+    assert_eq!(
+        world
+            .count("SELECT count(DISTINCT id) FROM api_calls")
+            .await?,
+        sent
+    );
     let differ = "SELECT count(*) FROM
          (SELECT date_trunc('minute', at) AS minute, route, status, client, count(*) AS calls, sum(duration_us) AS us FROM api_calls
           GROUP BY 1, 2, 3, 4) r
          FULL JOIN (SELECT minute, route, status, client, sum(calls) AS calls, sum(duration_us) AS us FROM api_minutes GROUP BY 1, 2, 3, 4) m
          USING (minute, route, status, client) WHERE (r.calls, r.us) IS DISTINCT FROM (m.calls, m.us)";
-    assert_eq!(world.count(differ).await?, 0, "sums that are not those of the records");
-    assert_eq!(world.count("SELECT count(*) FROM api_sources").await?, 4, "the topic is still the one it was");
+    assert_eq!(
+        world.count(differ).await?,
+        0,
+        "sums that are not those of the records"
+    );
+    assert_eq!(
+        world.count("SELECT count(*) FROM api_sources").await?,
+        4,
+        "the topic is still the one it was"
+    );
     world.remove().await
 }

@@ -7,7 +7,11 @@ use journeys::{Settings, World};
 async fn refused(arguments: &[&str]) -> Result<String> {
     let world = World::bare(Settings::default())?;
     let mut usher = world.environment.usher("up")?;
-    usher.args(arguments).arg("--jwks").arg(world.environment.keys.join("jwks.json")).kill_on_drop(true);
+    usher
+        .args(arguments)
+        .arg("--jwks")
+        .arg(world.environment.keys.join("jwks.json"))
+        .kill_on_drop(true);
     let output = tokio::time::timeout(std::time::Duration::from_mins(1), usher.output()).await??;
     assert!(!output.status.success(), "usher started with {arguments:?}");
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
@@ -15,9 +19,20 @@ async fn refused(arguments: &[&str]) -> Result<String> {
 
 #[tokio::test]
 async fn every_wrong_parameter_is_named_in_one_message() -> Result<()> {
-    let said = refused(&["--parameter-overrides", "EnvPrefix=", "Nonsense=1", "PayWindowSeconds=soon", "OrderCreateBatchSize=0"])
-        .await?;
-    for name in ["EnvPrefix", "Nonsense", "PayWindowSeconds", "OrderCreateBatchSize"] {
+    let said = refused(&[
+        "--parameter-overrides",
+        "EnvPrefix=",
+        "Nonsense=1",
+        "PayWindowSeconds=soon",
+        "OrderCreateBatchSize=0",
+    ])
+    .await?;
+    for name in [
+        "EnvPrefix",
+        "Nonsense",
+        "PayWindowSeconds",
+        "OrderCreateBatchSize",
+    ] {
         assert!(said.contains(name), "{name} is not named:\n{said}");
     }
     assert!(!said.contains("panicked"), "{said}");
@@ -25,7 +40,8 @@ async fn every_wrong_parameter_is_named_in_one_message() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_bad_port_an_empty_prefix_an_unknown_parameter_and_missing_servers_are_one_message() -> Result<()> {
+async fn a_bad_port_an_empty_prefix_an_unknown_parameter_and_missing_servers_are_one_message()
+-> Result<()> {
     let overrides = [
         "EnvPrefix=",
         "Nonsense=1",
@@ -33,7 +49,11 @@ async fn a_bad_port_an_empty_prefix_an_unknown_parameter_and_missing_servers_are
         "DatabaseUrl=postgres://usher:usher@127.0.0.1:2/usher",
         "RedisGateUrl=redis://127.0.0.1:99998",
     ];
-    let arguments = [&["--http", "127.0.0.1:99999", "--parameter-overrides"][..], &overrides].concat();
+    let arguments = [
+        &["--http", "127.0.0.1:99999", "--parameter-overrides"][..],
+        &overrides,
+    ]
+    .concat();
     let said = refused(&arguments).await?;
     let words = [
         "--http 127.0.0.1:99999",
@@ -48,7 +68,10 @@ async fn a_bad_port_an_empty_prefix_an_unknown_parameter_and_missing_servers_are
     for word in words {
         assert!(said.contains(word), "{word} is not named:\n{said}");
     }
-    assert!(!said.contains("usher:usher@"), "a password is shown:\n{said}");
+    assert!(
+        !said.contains("usher:usher@"),
+        "a password is shown:\n{said}"
+    );
     assert_eq!(said.matches("nothing was started").count(), 1, "{said}");
     Ok(())
 }
@@ -57,7 +80,17 @@ async fn a_bad_port_an_empty_prefix_an_unknown_parameter_and_missing_servers_are
 async fn a_port_in_use_and_a_missing_broker_are_one_message() -> Result<()> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
-    let said = refused(&["--http", &address, "--parameter-overrides", "KafkaBootstrapServers=127.0.0.1:1"]).await?;
-    assert!(said.contains(&format!("cannot listen on {address}")) && said.contains("Kafka at 127.0.0.1:1"), "{said}");
+    let said = refused(&[
+        "--http",
+        &address,
+        "--parameter-overrides",
+        "KafkaBootstrapServers=127.0.0.1:1",
+    ])
+    .await?;
+    assert!(
+        said.contains(&format!("cannot listen on {address}"))
+            && said.contains("Kafka at 127.0.0.1:1"),
+        "{said}"
+    );
     Ok(())
 }

@@ -29,9 +29,19 @@ impl Demo {
     async fn start() -> Result<Self> {
         let (data, place) = (TempDir::new()?, Place::find()?);
         let log = std::fs::File::create(data.path().join("said"))?;
-        let running = command(&place, data.path())?.stdout(log.try_clone()?).stderr(log).spawn()?;
-        let demo = Self { data, place, running };
-        until("its host serves", async || Ok(demo.said()?.contains("usher serves").then_some(()))).await?;
+        let running = command(&place, data.path())?
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        let demo = Self {
+            data,
+            place,
+            running,
+        };
+        until("its host serves", async || {
+            Ok(demo.said()?.contains("usher serves").then_some(()))
+        })
+        .await?;
         Ok(demo)
     }
 
@@ -46,23 +56,37 @@ impl Demo {
     }
 
     fn environment(&self) -> Result<String> {
-        Ok(self.folder()?.file_name().context("a run has a name")?.to_string_lossy().into_owned())
+        Ok(self
+            .folder()?
+            .file_name()
+            .context("a run has a name")?
+            .to_string_lossy()
+            .into_owned())
     }
 
     /// The process of its host.
     async fn host(&self) -> Result<u32> {
         let control = until("the host says where it is", async || {
             let log = std::fs::read_to_string(self.folder()?.join("usher.log"))?;
-            let rest = log.split_once("live page on http://").map(|(_, rest)| rest.to_owned());
+            let rest = log
+                .split_once("live page on http://")
+                .map(|(_, rest)| rest.to_owned());
             Ok(rest.and_then(|rest| rest.split_once('/').map(|(address, _)| address.to_owned())))
         })
         .await?;
-        let status: serde_json::Value = reqwest::get(format!("http://{control}/_usher/status")).await?.json().await?;
-        Ok(u32::try_from(status["pid"].as_u64().context("a host has a process")?)?)
+        let status: serde_json::Value = reqwest::get(format!("http://{control}/_usher/status"))
+            .await?
+            .json()
+            .await?;
+        Ok(u32::try_from(
+            status["pid"].as_u64().context("a host has a process")?,
+        )?)
     }
 
     async fn ended(&mut self) -> Result<Option<i32>> {
-        Ok(timeout(Duration::from_mins(1), self.running.wait()).await??.code())
+        Ok(timeout(Duration::from_mins(1), self.running.wait())
+            .await??
+            .code())
     }
 
     async fn remove(self) -> Result<()> {
@@ -72,20 +96,28 @@ impl Demo {
 
 fn command(place: &Place, data: &Path) -> Result<Command> {
     let mut demo = Command::new(place.program("ticket-rush")?);
-    demo.args(["demo", "--buyers", "20", "--seats", "200"]).current_dir(&place.root).env("USHER_DATA", data);
+    demo.args(["demo", "--buyers", "20", "--seats", "200"])
+        .current_dir(&place.root)
+        .env("USHER_DATA", data);
     demo.stdin(Stdio::null()).kill_on_drop(true);
     Ok(demo)
 }
 
 /// True while the process exists; a zombie does not.
 fn runs(process: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+    std::fs::read_to_string(format!("/proc/{process}/stat"))
+        .is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 async fn has_tables(environment: &str) -> Result<bool> {
     let mut db = PgConnection::connect(&Servers::from_env().database_url).await?;
-    let found = query_scalar("SELECT EXISTS (SELECT FROM information_schema.tables WHERE table_schema = $1)");
-    Ok(found.bind(environment.replace('-', "_")).fetch_one(&mut db).await?)
+    let found = query_scalar(
+        "SELECT EXISTS (SELECT FROM information_schema.tables WHERE table_schema = $1)",
+    );
+    Ok(found
+        .bind(environment.replace('-', "_"))
+        .fetch_one(&mut db)
+        .await?)
 }
 
 #[tokio::test]
@@ -93,17 +125,32 @@ async fn a_second_demo_leaves_the_first_alone() -> Result<()> {
     let _alone = ONE_AT_A_TIME.lock().await;
     let mut demo = Demo::start().await?;
     let (host, environment) = (demo.host().await?, demo.environment()?);
-    let second = timeout(Duration::from_secs(30), command(&demo.place, demo.data.path())?.output()).await??;
+    let second = timeout(
+        Duration::from_secs(30),
+        command(&demo.place, demo.data.path())?.output(),
+    )
+    .await??;
     let said = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(2), "{said}");
-    assert!(said.contains("another run of demo or up") && said.contains("nothing of it was touched"), "{said}");
+    assert!(
+        said.contains("another run of demo or up") && said.contains("nothing of it was touched"),
+        "{said}"
+    );
     assert!(runs(host) && has_tables(&environment).await?);
-    let refused = remove(&Servers::from_env(), &environment).await.expect_err("its demo runs").to_string();
-    assert!(refused.contains("is in use") && has_tables(&environment).await?, "{refused}");
+    let refused = remove(&Servers::from_env(), &environment)
+        .await
+        .expect_err("its demo runs")
+        .to_string();
+    assert!(
+        refused.contains("is in use") && has_tables(&environment).await?,
+        "{refused}"
+    );
 
     // told to end, it drains its host first
     let process = demo.running.id().context("the demo runs")?;
-    std::process::Command::new("kill").args(["-TERM", &process.to_string()]).status()?;
+    std::process::Command::new("kill")
+        .args(["-TERM", &process.to_string()])
+        .status()?;
     assert_eq!(demo.ended().await?, Some(2), "{}", demo.said()?);
     assert!(!runs(host), "its host outlives it");
     let log = std::fs::read_to_string(demo.folder()?.join("usher.log"))?;

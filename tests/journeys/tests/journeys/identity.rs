@@ -22,7 +22,15 @@ async fn an_order_is_shown_to_its_owner_only() -> Result<()> {
     world.until_status(&ann, &order.order, "unpaid").await?;
     assert_eq!(world.shop.look(&eve, &order.order).await.http, 404);
     assert_eq!(world.shop.cancel(&eve, &order.order).await.http, 404);
-    assert!(!world.shop.mine(&eve).await.body.to_string().contains(&order.order));
+    assert!(
+        !world
+            .shop
+            .mine(&eve)
+            .await
+            .body
+            .to_string()
+            .contains(&order.order)
+    );
     world.until_status(&ann, &order.order, "unpaid").await?;
     host.stop().await?;
     world.remove().await
@@ -35,18 +43,40 @@ async fn without_a_good_token_nothing_is_sold() -> Result<()> {
     let program = world.sale(1, 4, HOUR, 4).await?;
     let stranger = Keys::at(&world.folder.path().join("other-keys"))?.token("ann", None, HOUR)?;
     let good = world.buyer("ann")?.token;
-    let forged = format!("{}.{}", &good[..good.rfind('.').unwrap_or(0)], "c2lnbmF0dXJl");
+    let forged = format!(
+        "{}.{}",
+        &good[..good.rfind('.').unwrap_or(0)],
+        "c2lnbmF0dXJl"
+    );
     let unsigned = jsonwebtoken::encode(
         &jsonwebtoken::Header::default(),
         &json!({ "iss": "https://auth.example.test/", "aud": "ticket-sale", "sub": "ann", "exp": 4_000_000_000_u64 }),
         &jsonwebtoken::EncodingKey::from_secret(b"guess"),
     )?;
-    for token in [stranger, forged, unsigned, "nonsense".to_owned(), String::new()] {
-        let buyer = Buyer { user: "ann".to_owned(), token };
-        let answer = world.shop.order(&buyer, &program, 0, &Want::Best(1), Some("k1"), 0).await;
+    for token in [
+        stranger,
+        forged,
+        unsigned,
+        "nonsense".to_owned(),
+        String::new(),
+    ] {
+        let buyer = Buyer {
+            user: "ann".to_owned(),
+            token,
+        };
+        let answer = world
+            .shop
+            .order(&buyer, &program, 0, &Want::Best(1), Some("k1"), 0)
+            .await;
         assert_eq!(answer.http, 401, "{} {}", buyer.token, answer.body);
     }
-    let no_scope = world.shop.open(&world.buyer("ann")?, &json!({ "title": "Mine", "categories": [] })).await;
+    let no_scope = world
+        .shop
+        .open(
+            &world.buyer("ann")?,
+            &json!({ "title": "Mine", "categories": [] }),
+        )
+        .await;
     assert_eq!(no_scope.http, 403, "{}", no_scope.body);
     world.until_free(&program, 4).await?;
     host.stop().await?;
@@ -57,8 +87,11 @@ async fn without_a_good_token_nothing_is_sold() -> Result<()> {
 async fn a_payment_counts_only_with_the_providers_signature() -> Result<()> {
     let world = World::new().await?;
     let host = world.up().await?;
-    let body = json!({ "reference": "p1", "order": "1234567890123", "amount_cents": 1000 }).to_string();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let body =
+        json!({ "reference": "p1", "order": "1234567890123", "amount_cents": 1000 }).to_string();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)?
+        .as_secs();
     let stale = (now - 3600).to_string();
     let now = now.to_string();
     let right = "for-this-machine-only";
@@ -69,8 +102,12 @@ async fn a_payment_counts_only_with_the_providers_signature() -> Result<()> {
         (now, "v1=00".to_owned()),
     ];
     for (time, signature) in attempts {
-        let request = Client::new().post(format!("http://{}/payments", world.environment.http)).body(body.clone());
-        let request = request.header("X-Payment-Timestamp", &time).header("X-Payment-Signature", &signature);
+        let request = Client::new()
+            .post(format!("http://{}/payments", world.environment.http))
+            .body(body.clone());
+        let request = request
+            .header("X-Payment-Timestamp", &time)
+            .header("X-Payment-Signature", &signature);
         assert_eq!(request.send().await?.status(), 401, "{time} {signature}");
     }
     assert_eq!(world.count("SELECT count(*) FROM payments").await?, 0);

@@ -14,7 +14,11 @@ fn events(world: &World, folder: &str) -> Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
-        let name = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+        let name = path
+            .file_stem()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default()
+            .to_owned();
         files.push((name, path));
     }
     files.sort();
@@ -31,17 +35,26 @@ async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
     for (name, file) in files {
         let (code, answer) = world.invoke("Storefront", &file).await?;
         assert_eq!(code, 0, "{name}: {answer}");
-        let status = answer["statusCode"].as_u64().with_context(|| format!("{name}: {answer}"))?;
+        let status = answer["statusCode"]
+            .as_u64()
+            .with_context(|| format!("{name}: {answer}"))?;
         let expected: &[u64] = match name.as_str() {
             n if n.starts_with("payment-") => &[401],
             n if n.ends_with("-without-scope") => &[403],
             n if n.ends_with("-nobody") => &[401],
             "unknown-route" => &[405],
             n if n.ends_with("-other-version") => &[409],
-            n if ["parked-", "payments-", "gaps-"].iter().any(|of| n.starts_with(of)) && n.ends_with("-unknown") => &[404],
+            n if ["parked-", "payments-", "gaps-"]
+                .iter()
+                .any(|of| n.starts_with(of))
+                && n.ends_with("-unknown") =>
+            {
+                &[404]
+            }
             "program-create" => &[201],
-            "program-get" | "program-seats" | "program-update" | "program-stop" | "program-resume" | "orders-mine"
-            | "api-calls" | "api-statistics" | "parked-list" | "payments-list" | "gaps-list" => &[200],
+            "program-get" | "program-seats" | "program-update" | "program-stop"
+            | "program-resume" | "orders-mine" | "api-calls" | "api-statistics" | "parked-list"
+            | "payments-list" | "gaps-list" => &[200],
             "order-create-best" | "order-create-seats" | "order-create-base64" => &[202],
             "order-get" | "order-cancel" | "program-get-bad-id" => &[404],
             _ => &[400, 422],
@@ -67,17 +80,34 @@ async fn every_kafka_event_is_stored_or_parked() -> Result<()> {
         let failures = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
         assert_eq!(failures, 0, "{name}: {answer}");
     }
-    let parked = world.count("SELECT count(*) FROM parked WHERE reason <> ''").await?;
-    assert!(parked >= poison && poison > 0, "{parked} parked of {poison} poison events");
-    assert!(world.count("SELECT count(*) FROM orders WHERE status = 'unpaid'").await? >= 1);
+    let parked = world
+        .count("SELECT count(*) FROM parked WHERE reason <> ''")
+        .await?;
+    assert!(
+        parked >= poison && poison > 0,
+        "{parked} parked of {poison} poison events"
+    );
+    assert!(
+        world
+            .count("SELECT count(*) FROM orders WHERE status = 'unpaid'")
+            .await?
+            >= 1
+    );
     world.remove().await
 }
 
 #[tokio::test]
 async fn every_event_of_calls_is_added_once_or_parked() -> Result<()> {
     // The samples have the time they were written at, which is soon longer ago than calls are kept.
-    let keep = vec![("ApiCallKeepDays", "3650".to_owned()), ("ApiStatisticsKeepDays", "3650".to_owned())];
-    let world = World::with(journeys::Settings { parameters: keep, ..journeys::Settings::default() }).await?;
+    let keep = vec![
+        ("ApiCallKeepDays", "3650".to_owned()),
+        ("ApiStatisticsKeepDays", "3650".to_owned()),
+    ];
+    let world = World::with(journeys::Settings {
+        parameters: keep,
+        ..journeys::Settings::default()
+    })
+    .await?;
     let mut poison = 0;
     for (name, file) in events(&world, "api-data-collector")? {
         let (code, answer) = world.invoke("ApiDataCollector", &file).await?;
@@ -87,10 +117,19 @@ async fn every_event_of_calls_is_added_once_or_parked() -> Result<()> {
         }
         poison += i64::from(name.starts_with("poison-"));
         assert_eq!(code, 0, "{name}: {answer}");
-        assert_eq!(answer["batchItemFailures"].as_array().map(Vec::len), Some(0), "{name}: {answer}");
+        assert_eq!(
+            answer["batchItemFailures"].as_array().map(Vec::len),
+            Some(0),
+            "{name}: {answer}"
+        );
     }
     assert!(poison > 0, "there is poison among them");
-    assert_eq!(world.count("SELECT count(*) FROM parked WHERE reason <> ''").await?, poison);
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM parked WHERE reason <> ''")
+            .await?,
+        poison
+    );
     // Behind each poison stands a good call; `again` repeats the three of `one`; the others have eleven.
     world.until_collected(poison + 3 + 11).await?;
     world.remove().await
@@ -102,9 +141,17 @@ async fn every_message_of_a_change_is_done_or_comes_again() -> Result<()> {
     for (name, file) in events(&world, "cache-invalidator")? {
         for _ in 0..2 {
             let (code, answer) = world.invoke("CacheInvalidator", &file).await?;
-            assert_eq!(code, i32::from(name == "not-an-sqs-event"), "{name}: {answer}");
+            assert_eq!(
+                code,
+                i32::from(name == "not-an-sqs-event"),
+                "{name}: {answer}"
+            );
             let again = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
-            assert_eq!(again, usize::from(name.starts_with("bad-")), "{name}: {answer}");
+            assert_eq!(
+                again,
+                usize::from(name.starts_with("bad-")),
+                "{name}: {answer}"
+            );
         }
     }
     world.remove().await
@@ -129,16 +176,30 @@ async fn another_environment_is_prepared_beside_a_running_host() -> Result<()> {
     let world = World::new().await?;
     let host = world.up().await?;
     let prefix = format!("{}-other", world.environment.prefix);
-    let other = Environment { prefix: prefix.clone(), ..world.environment.clone() };
+    let other = Environment {
+        prefix: prefix.clone(),
+        ..world.environment.clone()
+    };
     prepare(&other, |_| ()).await?;
     let schema = prefix.replace('-', "_");
     let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = $1";
-    let tables: i64 = sqlx::query_scalar(tables).bind(schema).fetch_one(&world.db).await?;
+    let tables: i64 = sqlx::query_scalar(tables)
+        .bind(schema)
+        .fetch_one(&world.db)
+        .await?;
     assert!(tables > 0, "the tables are the named environment's");
     // without a process of its own the command would run in the host's environment
-    let refused = other.invoke("Migrate", &world.environment.place.file("events/migrate/empty.json")).await?;
+    let refused = other
+        .invoke(
+            "Migrate",
+            &world.environment.place.file("events/migrate/empty.json"),
+        )
+        .await?;
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(2) && said.contains("variable ENV_PREFIX"), "{said}");
+    assert!(
+        refused.status.code() == Some(2) && said.contains("variable ENV_PREFIX"),
+        "{said}"
+    );
     host.stop().await?;
     remove(&other.servers, &prefix).await?;
     world.remove().await
@@ -155,7 +216,10 @@ async fn what_is_no_event_is_told_before_anything_starts() -> Result<()> {
         let path: &Path = event.as_ref();
         let output = world.environment.invoke(function, path).await?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains(told), "{event} {function}: {said}");
+        assert!(
+            !output.status.success() && said.contains(told),
+            "{event} {function}: {said}"
+        );
         let nothing: Option<Value> = serde_json::from_slice(&output.stdout).ok();
         assert_eq!(nothing, None);
     }

@@ -11,7 +11,10 @@ const LONG: Duration = Duration::from_mins(10);
 const ORDERS: usize = 30;
 
 fn with(name: &'static str, value: &str) -> Settings {
-    Settings { parameters: vec![(name, value.to_owned())], ..Settings::default() }
+    Settings {
+        parameters: vec![(name, value.to_owned())],
+        ..Settings::default()
+    }
 }
 
 /// So many orders, each accepted and stored.
@@ -25,35 +28,58 @@ async fn orders(world: &World) -> Result<()> {
         }
     }
     let stored = "SELECT count(*) FROM orders WHERE status = 'unpaid'";
-    until("every order is stored", async || Ok((world.count(stored).await? == ORDERS as i64).then_some(()))).await
+    until("every order is stored", async || {
+        Ok((world.count(stored).await? == ORDERS as i64).then_some(()))
+    })
+    .await
 }
 
 /// Records that a function's mapping is over with.
 async fn done(watch: &ticket_rush::host::Watch, function: &str) -> Result<u64> {
-    Ok(watch.status().await?.mapping(function).map_or(0, |mapping| mapping.records_done))
+    Ok(watch
+        .status()
+        .await?
+        .mapping(function)
+        .map_or(0, |mapping| mapping.records_done))
 }
 
 #[tokio::test]
-async fn a_collector_that_hangs_leaves_orders_as_they_were_and_catches_up_when_it_no_longer_does() -> Result<()> {
+async fn a_collector_that_hangs_leaves_orders_as_they_were_and_catches_up_when_it_no_longer_does()
+-> Result<()> {
     let world = World::new().await?;
     let host = world.up().await?;
     // Every batch of the collector waits for this lock until it gives up, is delivered again, and waits again.
     let options = world.db.connect_options();
     let mut lock = sqlx::PgConnection::connect_with(&options).await?;
     let mut held = lock.begin().await?;
-    sqlx::raw_sql("LOCK TABLE api_progress IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await?;
-    let hangs = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_progress'::regclass";
+    sqlx::raw_sql("LOCK TABLE api_progress IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *held)
+        .await?;
+    let hangs =
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_progress'::regclass";
 
     orders(&world).await?;
-    until("the collector hangs", async || Ok((world.count(hangs).await? > 0).then_some(()))).await?;
+    until("the collector hangs", async || {
+        Ok((world.count(hangs).await? > 0).then_some(()))
+    })
+    .await?;
     let watch = host.watch();
-    until("create is over with every order", async || Ok((done(&watch, "OrderCreate").await? == ORDERS as u64).then_some(())))
-        .await?;
-    assert_eq!(done(&watch, "ApiDataCollector").await?, 0, "the collector has come no further");
+    until("create is over with every order", async || {
+        Ok((done(&watch, "OrderCreate").await? == ORDERS as u64).then_some(()))
+    })
+    .await?;
+    assert_eq!(
+        done(&watch, "ApiDataCollector").await?,
+        0,
+        "the collector has come no further"
+    );
     world.audited(&[]).await?;
 
     held.rollback().await?;
-    until("the collector catches up", async || Ok((world.collected().await?.0 >= ORDERS as i64).then_some(()))).await?;
+    until("the collector catches up", async || {
+        Ok((world.collected().await?.0 >= ORDERS as i64).then_some(()))
+    })
+    .await?;
     host.stop().await?;
     world.remove().await
 }
@@ -63,13 +89,25 @@ async fn with_the_collector_switched_off_orders_are_stored_and_calls_wait_in_kaf
     let mut world = World::with(with("ApiDataCollectorEnabled", "false")).await?;
     let host = world.up().await?;
     orders(&world).await?;
-    assert!(host.watch().status().await?.mapping("ApiDataCollector").is_none());
+    assert!(
+        host.watch()
+            .status()
+            .await?
+            .mapping("ApiDataCollector")
+            .is_none()
+    );
     assert_eq!(world.collected().await?, (0, 0));
     host.stop().await?;
     // Switched on again it finds all of them.
-    world.environment.parameters.retain(|(name, _)| name != "ApiDataCollectorEnabled");
+    world
+        .environment
+        .parameters
+        .retain(|(name, _)| name != "ApiDataCollectorEnabled");
     let host = world.up().await?;
-    until("the calls of before are collected", async || Ok((world.collected().await?.0 >= ORDERS as i64).then_some(()))).await?;
+    until("the calls of before are collected", async || {
+        Ok((world.collected().await?.0 >= ORDERS as i64).then_some(()))
+    })
+    .await?;
     world.audited(&[]).await?;
     host.stop().await?;
     world.remove().await
@@ -95,10 +133,16 @@ async fn with_order_create_switched_off_orders_are_accepted_and_calls_collected(
     let program = world.sale(1, 10, LONG, 6).await?;
     let ann = world.buyer("ann")?;
     let order = world.order(&ann, &program, Want::Best(1), "k").await?;
-    until("the calls are collected", async || Ok((world.collected().await?.0 >= 2).then_some(()))).await?;
+    until("the calls are collected", async || {
+        Ok((world.collected().await?.0 >= 2).then_some(()))
+    })
+    .await?;
     assert_eq!(world.count("SELECT count(*) FROM orders").await?, 0);
     host.stop().await?;
-    world.environment.parameters.retain(|(name, _)| name != "OrderCreateEnabled");
+    world
+        .environment
+        .parameters
+        .retain(|(name, _)| name != "OrderCreateEnabled");
     let host = world.up().await?;
     world.until_status(&ann, &order.order, "unpaid").await?;
     world.audited(&[]).await?;

@@ -38,16 +38,29 @@ async fn poison_is_parked_with_its_reason_and_good_records_behind_it_complete() 
         world.until_status(buyer, order, "unpaid").await?;
     }
     let expected = i64::from(PARTITIONS) * poison.len() as i64;
-    until("every poison is parked", async || Ok((world.count("SELECT count(*) FROM parked").await? == expected).then_some(())))
+    until("every poison is parked", async || {
+        Ok((world.count("SELECT count(*) FROM parked").await? == expected).then_some(()))
+    })
+    .await?;
+    let rows = sqlx::query("SELECT key, reason, length(value)::int8 AS size FROM parked")
+        .fetch_all(&world.db)
         .await?;
-    let rows = sqlx::query("SELECT key, reason, length(value)::int8 AS size FROM parked").fetch_all(&world.db).await?;
     for (name, value) in poison {
-        let of_kind: Vec<_> =
-            rows.iter().filter(|r| r.get::<Option<Vec<u8>>, _>("key").as_deref() == Some(name.as_bytes())).collect();
+        let of_kind: Vec<_> = rows
+            .iter()
+            .filter(|r| r.get::<Option<Vec<u8>>, _>("key").as_deref() == Some(name.as_bytes()))
+            .collect();
         assert_eq!(of_kind.len(), PARTITIONS as usize, "{name}");
         for row in of_kind {
-            assert!(!row.get::<String, _>("reason").is_empty(), "{name} has no reason");
-            assert_eq!(row.get::<Option<i64>, _>("size"), value.map(|v| v.len() as i64), "{name} is kept whole");
+            assert!(
+                !row.get::<String, _>("reason").is_empty(),
+                "{name} has no reason"
+            );
+            assert_eq!(
+                row.get::<Option<i64>, _>("size"),
+                value.map(|v| v.len() as i64),
+                "{name} is kept whole"
+            );
         }
     }
     let parked = expected.to_string();

@@ -28,26 +28,52 @@ fn caller(sampled: bool) -> String {
 }
 
 async fn world(endpoint: &str, flush: &str) -> Result<World> {
-    let parameters = vec![("OtlpEndpoint", endpoint.to_owned()), ("OtlpFlushMs", flush.to_owned())];
-    World::with(Settings { parameters, ..Settings::default() }).await
+    let parameters = vec![
+        ("OtlpEndpoint", endpoint.to_owned()),
+        ("OtlpFlushMs", flush.to_owned()),
+    ];
+    World::with(Settings {
+        parameters,
+        ..Settings::default()
+    })
+    .await
 }
 
 /// Orders one seat with a traceparent; gives the order's number.
 async fn order(world: &World, user: &str, program: &str, traceparent: &str) -> Result<String> {
     let buyer = world.buyer(user)?;
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let request = client.post(format!("http://{}/programs/{program}/orders", world.environment.http)).bearer_auth(buyer.token);
-    let request = request.header("traceparent", traceparent).header("idempotency-key", "k1");
-    let answer = request.json(&json!({ "category": 0, "count": 1 })).send().await?.error_for_status()?;
+    let request = client
+        .post(format!(
+            "http://{}/programs/{program}/orders",
+            world.environment.http
+        ))
+        .bearer_auth(buyer.token);
+    let request = request
+        .header("traceparent", traceparent)
+        .header("idempotency-key", "k1");
+    let answer = request
+        .json(&json!({ "category": 0, "count": 1 }))
+        .send()
+        .await?
+        .error_for_status()?;
     assert_eq!(answer.status(), 202);
     let body: serde_json::Value = answer.json().await?;
-    Ok(body["order"].as_str().context("an answer without an order")?.to_owned())
+    Ok(body["order"]
+        .as_str()
+        .context("an answer without an order")?
+        .to_owned())
 }
 
 fn of_kind(spans: &[Seen], kind: SpanKind) -> Result<&Seen> {
     let mut found = spans.iter().filter(|seen| seen.span.kind() == kind);
-    let one = found.next().with_context(|| format!("no span of kind {kind:?}"))?;
-    assert!(found.next().is_none(), "two spans of kind {kind:?}: {spans:?}");
+    let one = found
+        .next()
+        .with_context(|| format!("no span of kind {kind:?}"))?;
+    assert!(
+        found.next().is_none(),
+        "two spans of kind {kind:?}: {spans:?}"
+    );
     Ok(one)
 }
 
@@ -58,7 +84,9 @@ async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
     let host = world.up().await?;
     let program = world.sale(1, 4, SHORT, 4).await?;
     let number = order(&world, "ann", &program, &caller(true)).await?;
-    world.until_status(&world.buyer("ann")?, &number, "closed").await?;
+    world
+        .until_status(&world.buyer("ann")?, &number, "closed")
+        .await?;
     let spans = until("four spans have come", async || {
         let spans = collector.trace(&TRACE.to_be_bytes())?;
         Ok((spans.len() >= 4).then_some(spans))
@@ -75,28 +103,70 @@ async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
     assert_eq!(create.span.parent_span_id, publish.span.span_id);
     assert_eq!(close.span.parent_span_id, publish.span.span_id);
     let prefix = &world.environment.prefix;
-    for (seen, service) in [(request, "storefront"), (publish, "storefront"), (create, "order-create"), (close, "timeout-closer")]
-    {
+    for (seen, service) in [
+        (request, "storefront"),
+        (publish, "storefront"),
+        (create, "order-create"),
+        (close, "timeout-closer"),
+    ] {
         assert_eq!(seen.service, format!("{prefix}-{service}"));
-        assert_eq!(seen.attribute("usher.order").as_ref(), Some(&number), "{seen:?}");
-        assert_eq!(seen.span.status.clone().unwrap_or_default().code(), StatusCode::Unset, "{seen:?}");
+        assert_eq!(
+            seen.attribute("usher.order").as_ref(),
+            Some(&number),
+            "{seen:?}"
+        );
+        assert_eq!(
+            seen.span.status.clone().unwrap_or_default().code(),
+            StatusCode::Unset,
+            "{seen:?}"
+        );
         assert!(seen.span.start_time_unix_nano <= seen.span.end_time_unix_nano);
     }
 
     let topic = format!("{prefix}-order-create");
     assert_eq!(request.span.name, "POST /programs/{id}/orders");
-    assert_eq!(request.attribute("http.route").as_deref(), Some("/programs/{id}/orders"));
-    assert_eq!(request.attribute("http.request.method").as_deref(), Some("POST"));
-    assert_eq!(request.attribute("http.response.status_code").as_deref(), Some("202"));
-    assert_eq!((&publish.span.name, &create.span.name), (&format!("send {topic}"), &format!("process {topic}")));
+    assert_eq!(
+        request.attribute("http.route").as_deref(),
+        Some("/programs/{id}/orders")
+    );
+    assert_eq!(
+        request.attribute("http.request.method").as_deref(),
+        Some("POST")
+    );
+    assert_eq!(
+        request.attribute("http.response.status_code").as_deref(),
+        Some("202")
+    );
+    assert_eq!(
+        (&publish.span.name, &create.span.name),
+        (&format!("send {topic}"), &format!("process {topic}"))
+    );
     for seen in [publish, create] {
         assert_eq!(seen.attribute("messaging.system").as_deref(), Some("kafka"));
-        assert_eq!(seen.attribute("messaging.destination.name").as_ref(), Some(&topic));
+        assert_eq!(
+            seen.attribute("messaging.destination.name").as_ref(),
+            Some(&topic)
+        );
     }
-    assert_eq!(publish.attribute("messaging.operation.type").as_deref(), Some("send"));
-    assert_eq!(create.attribute("messaging.operation.type").as_deref(), Some("process"));
-    let place = |seen: &Seen| (seen.attribute("messaging.destination.partition.id"), seen.attribute("messaging.kafka.offset"));
-    assert_eq!(place(publish), place(create), "the record that was sent is the one that was handled");
+    assert_eq!(
+        publish.attribute("messaging.operation.type").as_deref(),
+        Some("send")
+    );
+    assert_eq!(
+        create.attribute("messaging.operation.type").as_deref(),
+        Some("process")
+    );
+    let place = |seen: &Seen| {
+        (
+            seen.attribute("messaging.destination.partition.id"),
+            seen.attribute("messaging.kafka.offset"),
+        )
+    };
+    assert_eq!(
+        place(publish),
+        place(create),
+        "the record that was sent is the one that was handled"
+    );
     assert!(place(create).0.is_some() && place(create).1.is_some());
 
     host.stop().await?;
@@ -104,22 +174,37 @@ async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_trace_that_its_caller_does_not_keep_leaves_no_span_and_the_end_of_a_process_loses_none() -> Result<()> {
+async fn a_trace_that_its_caller_does_not_keep_leaves_no_span_and_the_end_of_a_process_loses_none()
+-> Result<()> {
     let collector = Collector::start(Manner::Takes).await?;
     // No answer waits: spans go by themselves, or with their process.
     let world = world(&collector.endpoint, "0").await?;
     let host = world.up().await?;
     let program = world.sale(1, 4, LONG, 4).await?;
     let unkept = order(&world, "bob", &program, &caller(false)).await?;
-    world.until_status(&world.buyer("bob")?, &unkept, "unpaid").await?;
+    world
+        .until_status(&world.buyer("bob")?, &unkept, "unpaid")
+        .await?;
     let kept = TRACE + 1;
-    let number = order(&world, "ann", &program, &format!("00-{kept:032x}-{CALLER:016x}-01")).await?;
+    let number = order(
+        &world,
+        "ann",
+        &program,
+        &format!("00-{kept:032x}-{CALLER:016x}-01"),
+    )
+    .await?;
     host.stop().await?;
     let spans = collector.trace(&kept.to_be_bytes())?;
     for kind in [SpanKind::Server, SpanKind::Producer] {
-        assert_eq!(of_kind(&spans, kind)?.attribute("usher.order").as_ref(), Some(&number));
+        assert_eq!(
+            of_kind(&spans, kind)?.attribute("usher.order").as_ref(),
+            Some(&number)
+        );
     }
-    assert!(collector.trace(&TRACE.to_be_bytes())?.is_empty(), "spans of a trace that nobody keeps");
+    assert!(
+        collector.trace(&TRACE.to_be_bytes())?.is_empty(),
+        "spans of a trace that nobody keeps"
+    );
     world.remove().await
 }
 
@@ -145,14 +230,20 @@ async fn nobody_notices(endpoint: &str) -> Result<usize> {
 #[tokio::test]
 async fn a_collector_that_is_away_costs_no_order() -> Result<()> {
     let nobody = free_address(([127, 0, 0, 1], 0).into())?;
-    assert!(nobody_notices(&format!("http://{nobody}")).await? > 0, "nobody was told of it");
+    assert!(
+        nobody_notices(&format!("http://{nobody}")).await? > 0,
+        "nobody was told of it"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_collector_that_fails_costs_no_order() -> Result<()> {
     let collector = Collector::start(Manner::Fails).await?;
-    assert!(nobody_notices(&collector.endpoint).await? > 0, "nobody was told of it");
+    assert!(
+        nobody_notices(&collector.endpoint).await? > 0,
+        "nobody was told of it"
+    );
     assert!(collector.requests() > 0);
     Ok(())
 }

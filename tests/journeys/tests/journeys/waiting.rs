@@ -14,26 +14,46 @@ const NO_ORDER: &str = "4611686018427387905";
 #[tokio::test]
 async fn a_payment_is_answered_while_as_many_buyers_wait_as_instances() -> Result<()> {
     // No order is ever stored here, so every wait lasts as long as it may.
-    let parameters = vec![("StorefrontConcurrency", WAITING.to_string()), ("OrderCreateEnabled", "false".to_owned())];
-    let world = World::with(Settings { parameters, ..Settings::default() }).await?;
+    let parameters = vec![
+        ("StorefrontConcurrency", WAITING.to_string()),
+        ("OrderCreateEnabled", "false".to_owned()),
+    ];
+    let world = World::with(Settings {
+        parameters,
+        ..Settings::default()
+    })
+    .await?;
     let host = world.up().await?;
     let program = world.sale(1, 10, Duration::from_mins(10), 6).await?;
     let wait = |user: &str, seconds: u32| -> Result<_> {
         let (shop, buyer, program) = (world.shop.clone(), world.buyer(user)?, program.clone());
-        Ok(tokio::spawn(async move { shop.order(&buyer, &program, 0, &Want::Best(1), Some("k"), seconds).await }))
+        Ok(tokio::spawn(async move {
+            shop.order(&buyer, &program, 0, &Want::Best(1), Some("k"), seconds)
+                .await
+        }))
     };
     let first = wait("ann", 20)?;
-    until("the first order is published", async || Ok((world.published().await? >= 1).then_some(()))).await?;
+    until("the first order is published", async || {
+        Ok((world.published().await? >= 1).then_some(()))
+    })
+    .await?;
     assert_eq!(world.shop.pay(NO_ORDER, "p0", 1000).await.http, 200);
     let mut others = Vec::new();
     for user in ["bob", "cid", "dan"] {
         others.push(wait(user, 20)?);
     }
-    until("all orders are published", async || Ok((world.published().await? >= WAITING as i64).then_some(()))).await?;
+    until("all orders are published", async || {
+        Ok((world.published().await? >= WAITING as i64).then_some(()))
+    })
+    .await?;
     loop {
         let paid = world.shop.pay(NO_ORDER, "p1", 1000).await;
         if first.is_finished() {
-            bail!("no payment was answered until a buyer had waited in vain: {} {}", paid.http, paid.body);
+            bail!(
+                "no payment was answered until a buyer had waited in vain: {} {}",
+                paid.http,
+                paid.body
+            );
         }
         if paid.http == 200 {
             break;
@@ -41,9 +61,17 @@ async fn a_payment_is_answered_while_as_many_buyers_wait_as_instances() -> Resul
     }
     for other in others {
         let answer = other.await?;
-        assert_eq!((answer.http, answer.text("status"), answer.retry_after), (202, Some("accepted"), Some(1)), "{}", answer.body);
+        assert_eq!(
+            (answer.http, answer.text("status"), answer.retry_after),
+            (202, Some("accepted"), Some(1)),
+            "{}",
+            answer.body
+        );
     }
-    assert!(!first.is_finished(), "of four buyers one waits, by the template's share");
+    assert!(
+        !first.is_finished(),
+        "of four buyers one waits, by the template's share"
+    );
     assert_eq!(first.await?.http, 202);
     host.stop().await?;
     world.remove().await

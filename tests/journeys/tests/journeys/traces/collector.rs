@@ -9,7 +9,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
@@ -62,33 +64,60 @@ impl Collector {
                 let kept = kept.clone();
                 connections.spawn(async move {
                     let service = service_fn(|request| answer(manner, request, &kept));
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
                 });
             }
         });
-        Ok(Self { endpoint, requests, _listening: listening })
+        Ok(Self {
+            endpoint,
+            requests,
+            _listening: listening,
+        })
     }
 
     /// Requests that came.
     pub(crate) fn requests(&self) -> usize {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Spans of a trace; an error if anything came that the protocol does not allow.
     pub(crate) fn trace(&self, id: &[u8]) -> Result<Vec<Seen>> {
-        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let requests = self
+            .requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let spans: Result<Vec<_>, _> = requests.into_iter().collect();
-        let spans = spans.map_err(anyhow::Error::msg).context("a request that is no OTLP")?;
-        Ok(spans.into_iter().flatten().filter(|seen| seen.span.trace_id == id).collect())
+        let spans = spans
+            .map_err(anyhow::Error::msg)
+            .context("a request that is no OTLP")?;
+        Ok(spans
+            .into_iter()
+            .flatten()
+            .filter(|seen| seen.span.trace_id == id)
+            .collect())
     }
 }
 
-async fn answer(manner: Manner, request: Request<Incoming>, kept: &Requests) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    manner: Manner,
+    request: Request<Incoming>,
+    kept: &Requests,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let read = read(request).await;
-    kept.lock().unwrap_or_else(PoisonError::into_inner).push(read);
+    kept.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(read);
     let mut response = Response::new(Full::default());
     match manner {
-        Manner::Takes => *response.body_mut() = ExportTraceServiceResponse::default().encode_to_vec().into(),
+        Manner::Takes => {
+            *response.body_mut() = ExportTraceServiceResponse::default().encode_to_vec().into()
+        }
         Manner::Fails => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
         Manner::Hangs => std::future::pending().await,
     }
@@ -96,25 +125,54 @@ async fn answer(manner: Manner, request: Request<Incoming>, kept: &Requests) -> 
 }
 
 async fn read(request: Request<Incoming>) -> Result<Vec<Seen>, String> {
-    let kind = request.headers().get("content-type").map(|kind| kind.as_bytes().to_vec());
-    let asked = (request.method().as_str().to_owned(), request.uri().path().to_owned(), kind.unwrap_or_default());
-    if asked != ("POST".to_owned(), "/v1/traces".to_owned(), b"application/x-protobuf".to_vec()) {
+    let kind = request
+        .headers()
+        .get("content-type")
+        .map(|kind| kind.as_bytes().to_vec());
+    let asked = (
+        request.method().as_str().to_owned(),
+        request.uri().path().to_owned(),
+        kind.unwrap_or_default(),
+    );
+    if asked
+        != (
+            "POST".to_owned(),
+            "/v1/traces".to_owned(),
+            b"application/x-protobuf".to_vec(),
+        )
+    {
         return Err(format!("{asked:?}"));
     }
-    let body = request.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes();
+    let body = request
+        .into_body()
+        .collect()
+        .await
+        .map_err(|e| e.to_string())?
+        .to_bytes();
     let export = ExportTraceServiceRequest::decode(body).map_err(|e| e.to_string())?;
     let mut seen = Vec::new();
     for resource in export.resource_spans {
         let attributes = resource.resource.unwrap_or_default().attributes;
         let service = text(&attributes, "service.name").ok_or("spans of no service")?;
-        let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
-        seen.extend(spans.map(|span| Seen { service: service.clone(), span }));
+        let spans = resource
+            .scope_spans
+            .into_iter()
+            .flat_map(|scope| scope.spans);
+        seen.extend(spans.map(|span| Seen {
+            service: service.clone(),
+            span,
+        }));
     }
     Ok(seen)
 }
 
 fn text(attributes: &[KeyValue], name: &str) -> Option<String> {
-    let value = attributes.iter().find(|attribute| attribute.key == name)?.value.clone()?.value?;
+    let value = attributes
+        .iter()
+        .find(|attribute| attribute.key == name)?
+        .value
+        .clone()?
+        .value?;
     match value {
         Value::StringValue(text) => Some(text),
         Value::IntValue(number) => Some(number.to_string()),
