@@ -58,7 +58,8 @@ impl Columns {
     fn push(&mut self, payload: &[u8]) -> Result<()> {
         let order: Order<'_> =
             serde_json::from_slice(payload).context("a record of the preloaded topic")?;
-        let (number, program) = (order.number.parse()?, order.program.parse()?);
+        let number = order.number.parse()?;
+        let program = order.program.parse()?;
         self.number.push(number);
         self.nonce.push(order.nonce.to_owned());
         self.user.push(order.user.to_owned());
@@ -120,7 +121,9 @@ pub(crate) async fn run(
     let mut tasks = JoinSet::new();
     for _ in 0..workers {
         let consumer = consumer(&stage.environment.servers.brokers, topic)?;
-        let (db, done, topic) = (stage.db.clone(), done.clone(), topic.to_owned());
+        let db = stage.db.clone();
+        let done = done.clone();
+        let topic = topic.to_owned();
         tasks.spawn(async move { work(&consumer, &db, &topic, &done, orders, batch).await });
     }
     let mut start = None;
@@ -205,7 +208,8 @@ async fn work(
 
 /// Takes what is there, up to a batch; waits a moment for the first record only.
 fn gather(consumer: &BaseConsumer, batch: usize) -> Result<(Columns, BTreeMap<i32, i64>)> {
-    let (mut columns, mut next) = (Columns::default(), BTreeMap::new());
+    let mut columns = Columns::default();
+    let mut next = BTreeMap::new();
     let mut wait = Duration::from_millis(200);
     while columns.number.len() < batch {
         let Some(message) = consumer.poll(wait) else {

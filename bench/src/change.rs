@@ -86,7 +86,8 @@ async fn measure(
     let instances = (0..readers)
         .map(|_| instance(&settings, &store, &names))
         .collect::<Result<Vec<_>>>()?;
-    let (mut all, mut each) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
+    let mut all = Histogram::<u64>::new(3)?;
+    let mut each = Histogram::<u64>::new(3)?;
     let mut version = store
         .program(id)
         .await?

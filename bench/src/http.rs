@@ -39,7 +39,8 @@ pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
     rush(&stage, &program, &buyers, clients, WARM_UP).await?; // processes start, connections open
 
     let watch = host.watch();
-    let (before, clock) = (Reading::of_host(&watch).await?, Instant::now());
+    let before = Reading::of_host(&watch).await?;
+    let clock = Instant::now();
     let seen = rush(
         &stage,
         &program,
@@ -48,10 +49,8 @@ pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
         Duration::from_secs(seconds),
     )
     .await?;
-    let (elapsed, cpu) = (
-        clock.elapsed().as_secs_f64(),
-        Reading::of_host(&watch).await?.since(&before),
-    );
+    let elapsed = clock.elapsed().as_secs_f64();
+    let cpu = Reading::of_host(&watch).await?.since(&before);
     ensure!(
         !seen.took_us.is_empty(),
         "no order was accepted; usher's log: {}",
@@ -99,7 +98,9 @@ async fn rush(
     let end = Instant::now() + span;
     let mut tasks = JoinSet::new();
     for client in 0..clients {
-        let (shop, program, buyers) = (stage.shop.clone(), program.clone(), buyers.clone());
+        let shop = stage.shop.clone();
+        let program = program.clone();
+        let buyers = buyers.clone();
         tasks.spawn(async move {
             let mut seen = Seen {
                 took_us: Histogram::new(3)?,

@@ -18,7 +18,8 @@ const CALLS: u32 = 20_000;
 
 pub(crate) async fn run(orders: u32) -> Result<()> {
     let orders = (orders / 4).max(20_000);
-    let (mut without, mut beside) = (Vec::new(), Vec::new());
+    let mut without = Vec::new();
+    let mut beside = Vec::new();
     for hanging in [false, true, true, false] {
         let run = once(orders, hanging).await?;
         if hanging { &mut beside } else { &mut without }.push(run);
@@ -28,7 +29,8 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
          two runs of each kind"
     );
     group("Order-create beside a collector that hangs", &configuration);
-    let (without, beside) = (rate(&without), rate(&beside));
+    let without = rate(&without);
+    let beside = rate(&beside);
     figure("without a collector", without, "orders/s");
     figure("beside one that hangs", beside, "orders/s");
     figure(
@@ -49,10 +51,8 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
     stage.environment.schedules = false; // nothing else works beside them
     let programs = open_programs(&stage, orders).await?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
-    let (brokers, prefix) = (
-        stage.environment.servers.brokers.clone(),
-        stage.environment.prefix.clone(),
-    );
+    let brokers = stage.environment.servers.brokers.clone();
+    let prefix = stage.environment.prefix.clone();
     tokio::task::spawn_blocking(move || {
         fill(&brokers, &orders_topic(&prefix), orders, &programs, now)?;
         fill_calls(&brokers, &calls_topic(&prefix), CALLS, now)

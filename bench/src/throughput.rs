@@ -36,7 +36,9 @@ pub(crate) async fn through_usher(
     all: u64,
     warm: u64,
 ) -> Result<Run> {
-    let (mut last, mut moved, mut start) = (0, Instant::now(), None);
+    let mut last = 0;
+    let mut moved = Instant::now();
+    let mut start = None;
     loop {
         let now = watch
             .status()

@@ -203,7 +203,8 @@ async fn messages(records: &[Value]) -> Result<Value, Error> {
     let mut failures = Vec::new();
     for message in records {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let (id, body) = (text(&message["messageId"]), text(&message["body"]));
+        let id = text(&message["messageId"]);
+        let body = text(&message["body"]);
         let receives = text(&message["attributes"]["ApproximateReceiveCount"]);
         if let Some(message) = body.strip_prefix("fail-with:") {
             return Err(message.into());
@@ -247,7 +248,8 @@ async fn misbehaves(value: &str) -> Result<bool, Error> {
 
 /// How many are at work in this folder at the moment. Works until another has been there, too.
 async fn busy(folder: &Path, id: &str) -> Result<usize, Error> {
-    let (been, here) = (folder.join("been"), folder.join("here"));
+    let been = folder.join("been");
+    let here = folder.join("here");
     let count = |folder: &Path| std::fs::read_dir(folder).map(Iterator::count);
     std::fs::write(here.join(id), "")?;
     std::fs::write(been.join(id), "")?;
@@ -274,10 +276,8 @@ fn record(line: &str) -> Result<(), Error> {
 
 /// Takes events without the runtime library: waits as many milliseconds as each says, answers, and records how that was taken.
 async fn events_by_hand() -> Result<(), Error> {
-    let (client, api) = (
-        reqwest::Client::new(),
-        std::env::var("AWS_LAMBDA_RUNTIME_API")?,
-    );
+    let client = reqwest::Client::new();
+    let api = std::env::var("AWS_LAMBDA_RUNTIME_API")?;
     let base = format!("http://{api}/2018-06-01/runtime/invocation");
     loop {
         let next = client.get(format!("{base}/next")).send().await?;
@@ -288,10 +288,8 @@ async fn events_by_hand() -> Result<(), Error> {
                 .unwrap_or_default()
                 .to_owned()
         };
-        let (request, invocation) = (
-            header("lambda-runtime-aws-request-id"),
-            header("lambda-runtime-invocation-id"),
-        );
+        let request = header("lambda-runtime-aws-request-id");
+        let invocation = header("lambda-runtime-invocation-id");
         let event: Value = serde_json::from_slice(&next.bytes().await?)?;
         tokio::time::sleep(Duration::from_millis(
             event["ms"].as_u64().unwrap_or_default(),

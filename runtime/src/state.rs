@@ -247,7 +247,8 @@ mod tests {
     #[test]
     fn a_copied_folder_is_another_host() {
         let folder = tempfile::tempdir().unwrap();
-        let (state, copy) = (folder.path().join("state"), folder.path().join("copy"));
+        let state = folder.path().join("state");
+        let copy = folder.path().join("copy");
         let first = StateFolder::claim(&state).unwrap().host_id().to_owned();
         std::fs::create_dir(&copy).unwrap();
         std::fs::copy(state.join(IDENTITY), copy.join(IDENTITY)).unwrap();

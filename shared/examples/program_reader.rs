@@ -62,7 +62,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .try_for_each(|line| send.send(line))
     });
     while let Some(line) = asked.recv().await {
-        let (before, fresh) = (loads.load(Ordering::Relaxed), programs.local().is_fresh());
+        let before = loads.load(Ordering::Relaxed);
+        let fresh = programs.local().is_fresh();
         let found = programs.find(line.trim().parse()?).await?;
         let from = if fresh && loads.load(Ordering::Relaxed) == before {
             "memory"

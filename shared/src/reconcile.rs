@@ -84,7 +84,8 @@ pub async fn reconcile(
     let mut report = Reconciled::default();
     let mut seen: HashSet<OrderNumber> = HashSet::new();
     let mut rows = rows.to_vec();
-    let (mut settled, mut rounds) = (HashSet::new(), 0);
+    let mut settled = HashSet::new();
+    let mut rounds = 0;
     while !rows.is_empty() {
         let mut clean = Vec::with_capacity(rows.len());
         let mut displaced = Vec::new();
@@ -140,7 +141,8 @@ async fn settle_all(
 ) -> Vec<(OrderRow, Result<Option<Settled>, GateError>)> {
     let mut tasks = JoinSet::new();
     for row in rows {
-        let (gate, row) = (gate.clone(), row.clone());
+        let gate = gate.clone();
+        let row = row.clone();
         tasks.spawn(async move {
             let answer = match settle_of(&row) {
                 Some(settle) => gate.settle(&settle).await.map(Some),

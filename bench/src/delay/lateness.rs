@@ -39,7 +39,8 @@ pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram
 
     let late = Arc::new(Mutex::new(Histogram::<u64>::new(3)?));
     let all = Arc::new(Notify::new());
-    let (of_handler, last) = (late.clone(), all.clone());
+    let of_handler = late.clone();
+    let last = all.clone();
     let worker = Worker::new(queue.clone(), WorkerSettings::default(), move |job: Job| {
         let now_us = now_us();
         let mut late = of_handler.lock().unwrap_or_else(PoisonError::into_inner);

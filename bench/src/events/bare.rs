@@ -37,8 +37,11 @@ pub(super) fn consumer(site: &Site, group: &str) -> Result<BaseConsumer> {
 
 fn consume(site: &Site, events: u64) -> Result<Run> {
     let consumer = consumer(site, "bare")?;
-    let (mut count, mut bytes, mut last) = (0, 0, BTreeMap::new());
-    let (mut start, mut moved) = (None, Instant::now());
+    let mut count = 0;
+    let mut bytes = 0;
+    let mut last = BTreeMap::new();
+    let mut start = None;
+    let mut moved = Instant::now();
     while count < events {
         let Some(message) = consumer.poll(Duration::from_millis(100)) else {
             ensure!(

@@ -28,7 +28,8 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     let running = host::start(&site, "usher", 100, Some(FILE), "none").await?;
     let stop = Arc::new(AtomicBool::new(false));
     let bare = tokio::task::spawn_blocking({
-        let (site, stop) = (site.clone(), stop.clone());
+        let site = site.clone();
+        let stop = stop.clone();
         move || listen(&site, &stop)
     });
     // Both have joined their groups and look at the end of the topic by then: what comes before counts as warm-up anyway.
@@ -56,7 +57,8 @@ pub(crate) async fn run(events: u32) -> Result<()> {
         EVERY.as_millis()
     );
     group("One event on an idle system", &configuration);
-    let (ours, bare) = (quantiles(&ours)?, quantiles(&bare)?);
+    let ours = quantiles(&ours)?;
+    let bare = quantiles(&bare)?;
     for (name, values) in [
         ("usher, to the function's handler", ours),
         ("bare rdkafka consumer", bare),

@@ -67,7 +67,8 @@ impl Site {
     /// With so many events in the topic.
     async fn filled(name: &str, events: u32) -> Result<Self> {
         let site = Self::set(name).await?;
-        let (brokers, topic) = (site.brokers.clone(), site.topic.clone());
+        let brokers = site.brokers.clone();
+        let topic = site.topic.clone();
         tokio::task::spawn_blocking(move || fill_events(&brokers, &topic, events, VALUE)).await??;
         Ok(site)
     }

@@ -45,7 +45,9 @@ pub fn headers<'m>(message: &'m BorrowedMessage<'_>) -> Result<Vec<Header<'m>>, 
     }
     let mut headers = Vec::new();
     loop {
-        let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+        let mut name = ptr::null();
+        let mut value = ptr::null();
+        let mut size = 0;
         // SAFETY: `list` was set by the successful call above and belongs to the message. The three others are valid places to write to.
         let got = unsafe {
             rd_kafka_header_get_all(

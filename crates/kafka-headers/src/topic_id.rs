@@ -67,11 +67,9 @@ pub fn topic_id<C: ClientContext>(
             ),
         )
     };
-    let (topics, options, queue) = (
-        topics.ok_or(failed)?,
-        options.ok_or(failed)?,
-        queue.ok_or(failed)?,
-    );
+    let topics = topics.ok_or(failed)?;
+    let options = options.ok_or(failed)?;
+    let queue = queue.ok_or(failed)?;
     // SAFETY: the four objects are live; the request copies the topics and the options. A null buffer of length 0 takes no error text.
     // The poll returns null or an event that is this function's to destroy.
     let event = unsafe {

@@ -26,7 +26,9 @@ impl Picture {
     /// Reads a file.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
         let mut rest = bytes.strip_prefix(b"P6").ok_or(Unreadable::NotPpm)?;
-        let (width, height, most) = (number(&mut rest)?, number(&mut rest)?, number(&mut rest)?);
+        let width = number(&mut rest)?;
+        let height = number(&mut rest)?;
+        let most = number(&mut rest)?;
         // One blank ends the header.
         let pixels = rest.get(1..).unwrap_or_default();
         let wanted = width
@@ -61,7 +63,8 @@ impl Picture {
             return self.clone();
         }
         let side = |given: usize| (given * longest / long).max(1);
-        let (width, height) = (side(self.width), side(self.height));
+        let width = side(self.width);
+        let height = side(self.height);
         let mut pixels = Vec::with_capacity(width * height * 3);
         for y in 0..height {
             let rows = y * self.height / height..(y + 1) * self.height / height;

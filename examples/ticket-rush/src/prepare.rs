@@ -41,10 +41,8 @@ pub async fn prepare(environment: &Environment, tell: impl Fn(&str)) -> Result<K
     let invoked = timeout(MIGRATION, environment.invoke_alone("Migrate", &event)).await;
     let output = invoked.context("the tables were not made within two minutes")??;
     if !output.status.success() {
-        let (out, err) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
+        let out = String::from_utf8_lossy(&output.stdout);
+        let err = String::from_utf8_lossy(&output.stderr);
         bail!("usher invoke Migrate failed:\n{err}{out}");
     }
     tell(&format!("tables of {} in PostgreSQL", environment.prefix));

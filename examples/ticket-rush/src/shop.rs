@@ -138,10 +138,8 @@ impl Shop {
                 .and_then(|v| v.to_str().ok())
                 .map(str::to_owned)
         };
-        let (instance, retry_after) = (
-            header("x-instance-id"),
-            header("retry-after").and_then(|v| v.parse().ok()),
-        );
+        let instance = header("x-instance-id");
+        let retry_after = header("retry-after").and_then(|v| v.parse().ok());
         self.sent.answered(route, http, instance.is_some());
         let body = response
             .bytes()

@@ -41,7 +41,7 @@ pub(crate) fn faults(
             (Promise::Until(_), [_]) | (Promise::Kept, []) => {}
             (Promise::Until(_), []) => faults.push(format!("{table} was never released")),
             (Promise::Until(_), many) => {
-                faults.push(format!("{table} was released {} times", many.len()))
+                faults.push(format!("{table} was released {} times", many.len()));
             }
             (Promise::Kept, _) => faults.push(format!("{table} was released under its guests")),
         }

@@ -252,10 +252,10 @@ impl Evening {
                         });
                     }
                     Released::Before => {
-                        println!("  again      {} by {who}: it was free already", job.id)
+                        println!("  again      {} by {who}: it was free already", job.id);
                     }
                     Released::TakenByItsGuest => {
-                        println!("  too late   {} by {who}: its guest came first", job.id)
+                        println!("  too late   {} by {who}: its guest came first", job.id);
                     }
                 }
             }

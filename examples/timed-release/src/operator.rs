@@ -61,7 +61,9 @@ async fn pending(queue: &DelayQueue) -> Result<()> {
     for (shard, pending) in queue.all_pending(&shards, LISTED).await? {
         let entry = pending.entry;
         let state = if entry.leased { "leased until" } else { "due" };
-        let (id, due_ms, attempts) = (pending.id, entry.due_ms, entry.attempts);
+        let id = pending.id;
+        let due_ms = entry.due_ms;
+        let attempts = entry.attempts;
         println!(
             "{shard}\t{id}\t{state} {due_ms}\tattempts {attempts}\t{}",
             short(&entry.body)

@@ -58,7 +58,9 @@ mod tests {
 
     #[test]
     fn it_is_time_at_first_then_after_a_while_and_at_once_where_more_was_left() {
-        let (keeper, began, every) = (Keeper::default(), Instant::now(), Duration::from_secs(60));
+        let keeper = Keeper::default();
+        let began = Instant::now();
+        let every = Duration::from_secs(60);
         assert!(keeper.due(began, every));
         assert!(!keeper.due(began + Duration::from_secs(59), every));
         assert!(keeper.due(began + every, every));

@@ -49,7 +49,8 @@ impl Creator {
 
     /// Handles a batch and says which records are to come again. Everything it does not name is durable.
     pub async fn handle(&self, batch: &Batch) -> Failures {
-        let (began, began_at) = (Instant::now(), SystemTime::now());
+        let began = Instant::now();
+        let began_at = SystemTime::now();
         let arrivals: Vec<Arrival> = batch.records().map(Arrival::read).collect();
         let min_pay_ms =
             u64::try_from(self.settings.min_pay_window.as_millis()).unwrap_or(u64::MAX);

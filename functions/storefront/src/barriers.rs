@@ -38,8 +38,10 @@ pub fn append_requested_beside(shop: &Storefront) {
     if !shop.barrier_look.is_due(Instant::now()) {
         return;
     }
-    let (store, publisher) = (shop.store.clone(), shop.publisher.clone());
-    let (topic, token) = (shop.settings.topic.clone(), shop.clock.nonce());
+    let store = shop.store.clone();
+    let publisher = shop.publisher.clone();
+    let topic = shop.settings.topic.clone();
+    let token = shop.clock.nonce();
     tokio::spawn(async move {
         if let Err(why) = append_requested(&store, &publisher, &topic, token).await {
             tracing::warn!(
@@ -108,7 +110,8 @@ mod tests {
 
     #[test]
     fn a_process_looks_once_at_a_time() {
-        let (look, now) = (LastLook::default(), Instant::now());
+        let look = LastLook::default();
+        let now = Instant::now();
         assert!(look.is_due(now));
         assert!(!look.is_due(now + EVERY / 2));
         assert!(look.is_due(now + EVERY));

@@ -81,7 +81,8 @@ pub async fn install_new(
 
 /// Continues the filling as far as one request may.
 pub async fn carry_on(shop: &Storefront, program: &Program) -> Result<Progress, Problem> {
-    let (at, epoch) = (ProgramRef::from(program), Epoch::new(rand::random()));
+    let at = ProgramRef::from(program);
+    let epoch = Epoch::new(rand::random());
     let mut begun = shop
         .gate
         .install_begin(program, None, &epoch, LEASE_MS)

@@ -127,7 +127,9 @@ fn windows(reader: &Reader) -> Option<Windows> {
     let publish = reader.milliseconds_or("PUBLISH_WINDOW_MS", 1_000..=600_000, 30_000);
     let delivery = reader.milliseconds_or("DELIVERY_TIMEOUT_MS", 500..=300_000, 10_000);
     let ms = |time: Duration| time.as_millis() as u64;
-    let (pay_ms, publish_ms, delivery_ms) = (ms(pay?), ms(publish?), ms(delivery?));
+    let pay_ms = ms(pay?);
+    let publish_ms = ms(publish?);
+    let delivery_ms = ms(delivery?);
     // The least time to pay is create's to give; here it only must not contradict.
     match (Windows {
         pay_ms,

@@ -139,7 +139,8 @@ impl Storefront {
         } else {
             None
         };
-        let (names, streams) = (&settings.names, &settings.cache.streams);
+        let names = &settings.names;
+        let streams = &settings.cache.streams;
         let tracer = Tracer::start(settings.traces.as_ref(), names, FLUSH_EVERY);
         let link = streams.link()?;
         let programs = settings.cache.open(store.clone(), link.clone(), names);

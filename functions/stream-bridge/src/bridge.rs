@@ -115,7 +115,8 @@ impl Bridge {
             &consumer,
             reading.clone(),
         );
-        let (mut report, mut measured) = (Report::default(), Measured::default());
+        let mut report = Report::default();
+        let mut measured = Measured::default();
         while !stop.has_come() {
             let entries = tokio::select! {
                 entries = reader.next(stop.latest().min(Instant::now() + MEASURE_EVERY)) => entries,
@@ -133,7 +134,7 @@ impl Bridge {
         match reader.leave().await {
             Ok(given_back) => report.given_back = given_back,
             Err(error) => {
-                tracing::warn!(%error, "left without a word: what is in hand is taken over later")
+                tracing::warn!(%error, "left without a word: what is in hand is taken over later");
             }
         }
         self.measure(&reader, &report, &mut measured).await;

@@ -13,7 +13,8 @@ async fn main() -> Result<ExitCode, Error> {
     let Some(settings) = shared::start::settings(Settings::read) else {
         return Ok(ExitCode::FAILURE);
     };
-    let (mode, timeout) = (settings.mode, settings.timeout);
+    let mode = settings.mode;
+    let timeout = settings.timeout;
     let bridge = &Bridge::open(settings).await?;
     match mode {
         Mode::Lambda => {
@@ -27,10 +28,8 @@ async fn main() -> Result<ExitCode, Error> {
             lambda_runtime::run(service_fn(tick)).await?;
         }
         Mode::AlwaysOn => {
-            let (mut terminate, mut interrupt) = (
-                signal(SignalKind::terminate())?,
-                signal(SignalKind::interrupt())?,
-            );
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
             let (tell, told) = watch::channel(false);
             let told_to_end = async {
                 tokio::select! {

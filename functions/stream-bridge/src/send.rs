@@ -94,7 +94,8 @@ fn wave(
     left: &mut Vec<Item>,
 ) -> (Vec<Item>, Vec<Item>) {
     let mut groups = BTreeSet::new();
-    let (mut now, mut later) = (Vec::with_capacity(items.len()), Vec::new());
+    let mut now = Vec::with_capacity(items.len());
+    let mut later = Vec::new();
     for item in items {
         let group = item.group().map(str::to_owned);
         if group.as_ref().is_some_and(|group| stopped.contains(group)) {

@@ -238,11 +238,9 @@ impl Run {
         let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
             return;
         };
-        let (store, outlet, queue) = (
-            self.driver.store.clone(),
-            self.driver.settings.outlet.clone(),
-            self.driver.queue.clone(),
-        );
+        let store = self.driver.store.clone();
+        let outlet = self.driver.settings.outlet.clone();
+        let queue = self.driver.queue.clone();
         self.tasks.spawn(async move {
             let sent = async {
                 let stored = store.read(id).await?;

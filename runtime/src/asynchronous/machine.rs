@@ -164,7 +164,7 @@ impl Machine {
             Input::Accepted(id, entry) => self.accepted(id, entry),
             Input::Finished(id, finish) => self.finished(now, id, finish, actions),
             Input::Delivered(id, target, taken) => {
-                self.delivered(now, (id, target), taken, actions)
+                self.delivered(now, (id, target), taken, actions);
             }
             Input::Limited(function, most) => {
                 if let Some(policy) = self.policies.get_mut(&function) {
@@ -277,7 +277,7 @@ impl Machine {
                 entry.stage = again(failed + 1, 0, now + wait);
             }
             Finish::NotBegun => {
-                entry.stage = again(failed, delayed + 1, now + self.timing.after(delayed))
+                entry.stage = again(failed, delayed + 1, now + self.timing.after(delayed));
             }
             Finish::Never => {
                 self.end(now, id, Condition::RetriesExhausted, actions);

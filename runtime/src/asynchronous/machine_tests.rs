@@ -363,7 +363,8 @@ proptest! {
             }
         }
         for id in 1..=accepted {
-            let (failures, answered) = (world.failures.get(&id).copied().unwrap_or(0), world.answered.get(&id).copied().unwrap_or(0));
+            let failures = world.failures.get(&id).copied().unwrap_or(0);
+            let answered = world.answered.get(&id).copied().unwrap_or(0);
             // in whichever order the destinations took it
             let sorted = |mut targets: Vec<Target>| { targets.sort(); targets };
             let told = sorted(world.taken.get(&id).cloned().unwrap_or_default());

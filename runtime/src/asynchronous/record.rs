@@ -86,7 +86,8 @@ pub(super) fn documents(
         forms.push(write(request, None));
     }
     if let Some(whole) = forms.first().filter(|whole| whole.len() > most) {
-        let (request_id, bytes) = (&entry.request_id, whole.len());
+        let request_id = &entry.request_id;
+        let bytes = whole.len();
         tracing::warn!(
             request_id,
             bytes,

@@ -169,7 +169,8 @@ async fn what_a_full_disk_refuses_is_not_there_and_what_it_owes_is_made_up_for()
 #[tokio::test]
 async fn while_the_disk_fails_no_other_host_takes_the_events_and_no_other_file_takes_their_place() {
     let folder = tempfile::tempdir().unwrap();
-    let (file, away) = (folder.path().join(FILE), folder.path().join("away"));
+    let file = folder.path().join(FILE);
+    let away = folder.path().join("away");
     let broken = Arc::new(AtomicU8::new(Fault::None as u8));
     let (store, _, _) = Store::reaching(folder.path(), faulty(&broken)).unwrap();
     broken.store(Fault::Write as u8, Ordering::SeqCst);

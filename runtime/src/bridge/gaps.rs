@@ -47,7 +47,9 @@ impl Gaps {
     /// Looks at a record that was just read, before its offset is committed. Offsets that follow each other cost nothing; a gap costs two
     /// requests to the brokers: the group's offset, which another bridge may have moved meanwhile, and the start of the log.
     pub(super) fn look(&mut self, consumer: &BaseConsumer<Quiet>, record: &OwnedMessage) {
-        let (topic, partition, found) = (record.topic(), record.partition(), record.offset());
+        let topic = record.topic();
+        let partition = record.partition();
+        let found = record.offset();
         let next = self.0.insert(partition, found + 1);
         if next == Some(found) {
             return;

@@ -67,7 +67,9 @@ pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u6
         .map_err(unusable)?;
     consumer.subscribe(&[&route.topic]).map_err(unusable)?;
     let fifo = crate::model::sqs::is_fifo(&route.queue);
-    let (mut copied, mut errors, mut gaps) = (0, Repeats::default(), Gaps::default());
+    let mut copied = 0;
+    let mut errors = Repeats::default();
+    let mut gaps = Gaps::default();
     while !stop.load(Ordering::Relaxed) {
         let records = read(&consumer, &mut errors).map_err(unusable)?;
         let Some(last) = records.last() else { continue };
@@ -75,7 +77,8 @@ pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u6
             gaps.look(&consumer, record);
         }
         // what came before a record that cannot be sent is copied all the same
-        let (mut messages, mut wrong) = (Vec::with_capacity(records.len()), None);
+        let mut messages = Vec::with_capacity(records.len());
+        let mut wrong = None;
         for record in &records {
             match message(record, fifo) {
                 Ok(message) => messages.push(message),

@@ -73,7 +73,8 @@ pub(super) fn check(targets: &[Target<'_>], options: &Options) -> Vec<String> {
 
 /// What an earlier build left, found without cargo; only the one binary of a workspace that the template does not name needs it.
 fn former(targets: &[Target<'_>], options: &Options) -> Result<Binaries, BuildError> {
-    let (mut found, mut missing) = (Binaries::new(), Vec::new());
+    let mut found = Binaries::new();
+    let mut missing = Vec::new();
     for target in targets {
         let root = former::root(target.dir);
         let profile = options

@@ -40,7 +40,9 @@ pub(super) fn check(file: &Path) -> Result<(), String> {
 
 /// The architecture in an ELF header.
 fn machine(head: &[u8]) -> Option<&'static str> {
-    let (magic, order, machine) = (head.get(..4)?, head.get(5)?, head.get(18..20)?);
+    let magic = head.get(..4)?;
+    let order = head.get(5)?;
+    let machine = head.get(18..20)?;
     if magic != b"\x7fELF" {
         return None;
     }

@@ -116,7 +116,7 @@ pub fn check(app: &Application, options: &Options) -> Vec<String> {
             }),
             Code::Prebuilt(_) => {}
             Code::Tool(build) => {
-                problems.extend(tool::check(build).err().map(|wrong| said(function, &wrong)))
+                problems.extend(tool::check(build).err().map(|wrong| said(function, &wrong)));
             }
         }
     }

@@ -165,7 +165,8 @@ impl Workspace {
             }
             ([], _) if at_root => self.packages.iter().collect(),
             ([], _) => {
-                let (dir, root) = (dir.display(), self.root.display());
+                let dir = dir.display();
+                let root = self.root.display();
                 return wrong(format!(
                     "{dir} is neither a package of the workspace {root} nor its root. Add it to `members` there."
                 ));

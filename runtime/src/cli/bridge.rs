@@ -17,7 +17,8 @@ use crate::sqs::Sqs;
 pub(super) fn run(arguments: &Bridge) -> Result<ExitCode, Wrong> {
     let route = route(arguments)?;
     let runtime = prepare::runtime()?;
-    let (stop, handle) = (Arc::new(AtomicBool::new(false)), runtime.handle().clone());
+    let stop = Arc::new(AtomicBool::new(false));
+    let handle = runtime.handle().clone();
     let copied = runtime.block_on(async {
         let deaf =
             |error: std::io::Error| Wrong::failure(format!("cannot listen for signals: {error}"));

@@ -30,7 +30,8 @@ pub(super) fn run(arguments: &Doctor) -> Result<ExitCode, Wrong> {
             .filter(|finding| finding.level == level)
             .count()
     };
-    let (warnings, failures) = (count(Level::Warn), count(Level::Fail));
+    let warnings = count(Level::Warn);
+    let failures = count(Level::Fail);
     print(&format!(
         "{}\n{failures} to mend, {warnings} to look at\n",
         lines.concat()

@@ -152,7 +152,8 @@ async fn through(
 
 /// The body alone on standard output; that of an error is told of as well.
 fn print(arguments: &Invoke, ended: &Ended) -> Result<ExitCode, Wrong> {
-    let (body, mut code) = (&ended.body, ExitCode::SUCCESS);
+    let body = &ended.body;
+    let mut code = ExitCode::SUCCESS;
     if ended.failed {
         let error = reported(body);
         terminal::report(&format!(

@@ -41,7 +41,8 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, Wrong> {
     if mappings.is_empty() {
         return print("the application has no Kafka mappings\n");
     }
-    let (mut out, mut troubled) = (String::new(), false);
+    let mut out = String::new();
+    let mut troubled = false;
     for mapping in mappings {
         let _ = writeln!(out, "{} (group {})", mapping.id, line(&mapping.group));
         match positions::standings(mapping) {
@@ -115,7 +116,8 @@ impl Subject {
                 let Some(one) = all.iter().find(|one| one["mapping"] == self.mapping.id) else {
                     return Ok(None);
                 };
-                let (group, topics) = (&one["group"], &one["topics"]);
+                let group = &one["group"];
+                let topics = &one["topics"];
                 let same = (
                     *group == self.mapping.group,
                     *topics == serde_json::json!(self.mapping.topics),
@@ -206,7 +208,8 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
             "an offset belongs to one partition. Name it: --partition N",
         ));
     }
-    let (mut rows, mut wrong) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
+    let mut wrong = Vec::new();
     for standing in chosen {
         let to = positions::resolve(&subject.mapping, standing, target).map_err(Wrong::failure)?;
         match standing.seek(to) {
@@ -374,7 +377,8 @@ fn table(rows: &[Row]) -> String {
         |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     for Row { standing, lag, to } in rows {
         let to = to.map(|to| to.to_string()).unwrap_or_default();
-        let (committed, lag) = (shown(standing.committed), shown(*lag));
+        let committed = shown(standing.committed);
+        let lag = shown(*lag);
         let _ = writeln!(
             out,
             "  {:40} {committed:>12} {:>12} {:>12} {lag:>12} {to:>12}",

@@ -91,7 +91,9 @@ fn printed(text: &str) -> Vec<Printed> {
 
 /// The words of a shell command, without its comment.
 fn words(command: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    let mut words = Vec::new();
+    let mut word = None::<String>;
+    let mut quote = None;
     for letter in command.trim().chars() {
         match (quote, letter) {
             (Some(open), letter) if letter == open => quote = None,
@@ -204,7 +206,8 @@ fn fault(printed: &Printed, application: &Application, folder: &Path) -> Option<
 #[test]
 fn every_command_in_a_message_exists() {
     let mut folders = vec![root().join("runtime/src")];
-    let (mut wrong, mut checked) = (Vec::new(), 0);
+    let mut wrong = Vec::new();
+    let mut checked = 0;
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder)
             .unwrap()
@@ -247,7 +250,8 @@ fn every_printed_command_names_what_exists() {
         .lines()
         .filter_map(|line| Some(line.split_once(": ##")?.0))
         .collect();
-    let (mut wrong, mut checked) = (Vec::new(), 0);
+    let mut wrong = Vec::new();
+    let mut checked = 0;
     for (page, folder) in pages() {
         let (_, application, problems) =
             prepare::examine(&folder.join("template.yaml"), &Arguments::default());

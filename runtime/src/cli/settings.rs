@@ -121,7 +121,8 @@ fn wishes(words: &[String]) -> Result<Vec<Wish>, String> {
 fn table(told: &Value) -> String {
     let mut out = String::new();
     for one in told["settings"].as_array().into_iter().flatten() {
-        let (value, initial) = (plain(&one["value"]), plain(&one["initial"]));
+        let value = plain(&one["value"]);
+        let initial = plain(&one["initial"]);
         let note = if value == initial {
             String::new()
         } else {

@@ -175,7 +175,8 @@ async fn connection<H, F>(
 {
     // small answers must not wait for an acknowledgement of the one before
     let _ = stream.set_nodelay(true);
-    let (client, place) = (peers.client, peers.place.clone());
+    let client = peers.client;
+    let place = peers.place.clone();
     let first = AtomicBool::new(true);
     let service = service_fn(move |request| {
         let peers = Peers {

@@ -246,7 +246,8 @@ impl Shared {
     /// Once, until there has been room again.
     fn say_short(&self, state: &mut State, what: impl FnOnce() -> String) {
         if !std::mem::replace(&mut state.short, true) {
-            let (ports, what) = (self.ports, what());
+            let ports = self.ports;
+            let what = what();
             tracing::warn!(
                 ports,
                 "{what}; the connections that wait longest for their client are closed to make room"

@@ -12,7 +12,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn the_longest_waiting_connection_makes_room() {
-    let (places, now) = (Places::new("test", 2, 0), Instant::now());
+    let places = Places::new("test", 2, 0);
+    let now = Instant::now();
     let (first, mut first_closed) = places.try_take(now).unwrap();
     let (second, mut second_closed) = places.try_take(now + SECOND).unwrap();
     // the client of the first took something of its answer: the other one has waited longer
@@ -32,7 +33,8 @@ fn the_longest_waiting_connection_makes_room() {
 
 #[test]
 fn a_request_at_work_is_never_closed() {
-    let (places, now) = (Places::new("test", 1, 0), Instant::now());
+    let places = Places::new("test", 1, 0);
+    let now = Instant::now();
     let (place, mut closed) = places.try_take(now).unwrap();
     assert!(place.works());
     assert!(places.try_take(now).is_none());
@@ -45,7 +47,8 @@ fn a_request_at_work_is_never_closed() {
 
 #[test]
 fn a_body_held_back_gives_its_bytes_to_others() {
-    let (places, now) = (Places::new("test", 10, 100), Instant::now());
+    let places = Places::new("test", 10, 100);
+    let now = Instant::now();
     let (slow, mut slow_closed) = places.try_take(now).unwrap();
     slow.hold(80, now).unwrap();
     slow.waits(now);

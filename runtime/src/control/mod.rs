@@ -85,7 +85,8 @@ pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>, places: Places
         Rules::default(),
         never,
         move |request, peers| {
-            let (host, letters) = (host.clone(), letters.clone());
+            let host = host.clone();
+            let letters = letters.clone();
             async move { routes::answer(request, &peers, &host, &letters).await }
         },
     )

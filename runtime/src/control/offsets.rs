@@ -24,13 +24,11 @@ pub(super) async fn change(
     let watch =
         watch.ok_or_else(|| format!("this host runs no Kafka mapping {}", change.mapping))?;
     let became = watch.change_position(change).await;
-    let (mapping, topic, partition, action, offset) = (
-        &change.mapping,
-        &change.topic,
-        change.partition,
-        change.action,
-        change.offset,
-    );
+    let mapping = &change.mapping;
+    let topic = &change.topic;
+    let partition = change.partition;
+    let action = change.action;
+    let offset = change.offset;
     match became {
         Ok(became) => {
             tracing::warn!(

@@ -51,7 +51,8 @@ pub(super) async fn answer(
         );
     }
     let path = request.uri().path().to_owned();
-    let (own_page, changes) = (page::file(&path), CHANGES.contains(&path.as_str()));
+    let own_page = page::file(&path);
+    let changes = CHANGES.contains(&path.as_str());
     if own_page.is_none()
         && let Some(parameter) = unknown_parameter(request.uri().query().unwrap_or_default())
     {

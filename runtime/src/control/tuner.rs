@@ -101,7 +101,8 @@ impl Tuner {
                 told.send_if_modified(|now| now.replace(new.clone()) != Some(new));
             }
         }
-        let (target, setting) = (&change.target, change.setting.name());
+        let target = &change.target;
+        let setting = change.setting.name();
         tracing::info!(
             who,
             target,

@@ -90,7 +90,8 @@ fn executables(subject: &Subject<'_>) -> Vec<Finding> {
         cargo(app)
     };
     let no_cargo = tools.iter().any(|finding| finding.level == Level::Fail);
-    let (mut found, mut ready) = (tools, true);
+    let mut found = tools;
+    let mut ready = true;
     for (id, function) in &app.functions {
         let only = build::Options {
             only: vec![id.clone()],
@@ -191,11 +192,9 @@ async fn topics(app: &Application) -> Vec<Finding> {
         if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
             topics.push(topic.clone());
         }
-        let (names, place, security) = (
-            topics.join(", "),
-            mapping.bootstrap_servers.clone(),
-            mapping.security.clone(),
-        );
+        let names = topics.join(", ");
+        let place = mapping.bootstrap_servers.clone();
+        let security = mapping.security.clone();
         let asked = tokio::task::spawn_blocking({
             let place = place.clone();
             move || kafka::reach(&place, &security, &topics, PATIENCE)
@@ -244,7 +243,8 @@ fn descriptors(project: &Project, app: &Application) -> Finding {
         .concurrency
         .map_or(DEFAULT_CONCURRENCY, |most| most as usize);
     let needs = Needs::of(app, usual);
-    let (wanted, processes) = (needs.wanted(), needs.processes);
+    let wanted = needs.wanted();
+    let processes = needs.processes;
     match allowed_at_most() {
         Ok(hard) if hard >= wanted => Finding::new(
             Level::Ok,

@@ -34,7 +34,10 @@ pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
 
 /// The line on which a JSON text nests deeper than [`DEEPEST`]. `serde_json` skips what it ignores without a bound.
 fn too_deep(text: &str) -> Option<usize> {
-    let (mut depth, mut line, mut in_string, mut escaped) = (0, 1, false, false);
+    let mut depth = 0;
+    let mut line = 1;
+    let mut in_string = false;
+    let mut escaped = false;
     for byte in text.bytes() {
         match byte {
             _ if escaped => escaped = false,
@@ -118,7 +121,8 @@ impl<'t> Cursor<'t> {
         let mut entries: Vec<Entry> = Vec::new();
         while !self.pass(b'}') {
             self.peek();
-            let (line, key) = (self.line, self.string());
+            let line = self.line;
+            let key = self.string();
             self.pass(b':');
             let value = self.value(problems);
             if let Some(first) = entries.iter().find(|entry| entry.key == key) {
@@ -193,10 +197,8 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_named_by_line() {
-        let (deep, braces) = (
-            format!("\n{}{}", "[".repeat(100_000), "]".repeat(100_000)),
-            format!("{}1{}", "{\"a\":".repeat(101), "}".repeat(101)),
-        );
+        let deep = format!("\n{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let braces = format!("{}1{}", "{\"a\":".repeat(101), "}".repeat(101));
         for (text, line) in [
             (deep.as_str(), 2),
             (&braces, 1),

@@ -146,7 +146,10 @@ fn same(found: &Value, expected: &Value) -> bool {
 
 #[test]
 fn the_public_yaml_suite_reads_as_it_says() {
-    let (mut wrong, mut read, mut refused, mut invalid) = (Vec::new(), 0, 0, 0);
+    let mut wrong = Vec::new();
+    let mut read = 0;
+    let mut refused = 0;
+    let mut invalid = 0;
     for (id, cases) in suite() {
         for (at, case) in cases.iter().enumerate() {
             let text = case["yaml"].as_str().unwrap();

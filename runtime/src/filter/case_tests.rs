@@ -182,10 +182,8 @@ fn fields_are_joined_by_and_and_alternatives_by_or_at_any_depth() {
 
 #[test]
 fn a_record_of_another_format_than_the_pattern_is_dropped() {
-    let (text, json) = (
-        r#"{"value": [{"prefix": "{"}, "7"]}"#,
-        r#"{"value": {"a": [{"exists": false}]}}"#,
-    );
+    let text = r#"{"value": [{"prefix": "{"}, "7"]}"#;
+    let json = r#"{"value": {"a": [{"exists": false}]}}"#;
     assert!(
         kept(text, "7") && kept(text, "{no json"),
         "text, a lone number too"

@@ -66,7 +66,8 @@ impl FailedCalls {
         reason: &Reason,
     ) {
         let now = Instant::now();
-        let (function, path) = (&route.function, format!("{} {}", route.method, route.path));
+        let function = &route.function;
+        let path = format!("{} {}", route.method, route.path);
         if let Some(times) = self.due(now, (function.clone(), path.clone()), status, reason) {
             tracing::warn!(
                 function,
@@ -108,7 +109,8 @@ mod tests {
 
     #[test]
     fn a_failure_that_repeats_is_counted_whatever_ids_it_names() {
-        let (failed, start) = (FailedCalls::default(), Instant::now());
+        let failed = FailedCalls::default();
+        let start = Instant::now();
         let key = ("F".to_owned(), "GET /".to_owned());
         let lines: Vec<u64> = (0..30)
             .filter_map(|second| {

@@ -207,7 +207,8 @@ impl Handler {
 
     /// Who answers, and the path as the event names it.
     fn find<'s, 'p>(&'s self, head: &'p Head) -> Result<Way<'s, 'p>, Refusal> {
-        let (method, path) = (head.method.as_str(), head.uri.path());
+        let method = head.method.as_str();
+        let path = head.uri.path();
         let ApiKind::Rest(rest) = &self.api.kind else {
             let inner = if self.api.stage == "$default" {
                 Some(path)

@@ -140,7 +140,8 @@ impl KeyStore {
                     &mut *self.current.write().unwrap_or_else(PoisonError::into_inner),
                     Arc::new(set),
                 );
-                let (old, new) = (before.names(), self.current().names());
+                let old = before.names();
+                let new = self.current().names();
                 if old != new {
                     tracing::info!(%source, "keys for tokens changed: {} -> {}", old.join(", "), new.join(", "));
                 }

@@ -91,7 +91,8 @@ mod tests {
     #[test]
     fn the_end_of_the_host_ends_what_is_still_listed_and_nothing_else() {
         let guardian = Guardian::start();
-        let (mut kept, mut doomed) = (sleeper(), sleeper());
+        let mut kept = sleeper();
+        let mut doomed = sleeper();
         guardian.watch(kept.id());
         guardian.watch(doomed.id());
         guardian.forget(kept.id());

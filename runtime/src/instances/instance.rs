@@ -335,7 +335,8 @@ impl Instance {
         state.idle_since = Instant::now();
         state.last_request = Some(request_id.clone());
         let duration = entry.started.elapsed();
-        let (init, pid) = (entry.init, state.pid);
+        let init = entry.init;
+        let pid = state.pid;
         self.runner.observer.ended(observed::ended(
             request_id,
             entry.records,

@@ -43,7 +43,8 @@ mod tests {
         let start = Instant::now();
         let mut pace = Pace::from(start);
         assert_eq!(pace.after(start, 4 * 1024 * 1024), Duration::ZERO);
-        let (mut now, mut bytes) = (start, 0);
+        let mut now = start;
+        let mut bytes = 0;
         while now < start + Duration::from_secs(10) {
             bytes += 64 * 1024;
             now += pace.after(now, 64 * 1024);

@@ -17,7 +17,8 @@ pub(super) fn is_same_user(peer: SocketAddr, local: SocketAddr) -> bool {
 
 /// User id of the socket bound to `peer` and connected to `local` in a table of /proc/net/tcp.
 fn owner(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
-    let (peer, local) = (kernel_form(peer), kernel_form(local));
+    let peer = kernel_form(peer);
+    let local = kernel_form(local);
     table.lines().skip(1).find_map(|line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let matches = fields.next()? == peer && fields.next()? == local;

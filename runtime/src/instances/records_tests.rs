@@ -12,7 +12,8 @@ fn logging(system: LogLevel) -> Logging {
 }
 
 fn report(status: Status) -> Line {
-    let (duration, init) = (Duration::from_micros(1_230), Some(Duration::from_millis(4)));
+    let duration = Duration::from_micros(1_230);
+    let init = Some(Duration::from_millis(4));
     Line::Report {
         duration,
         init,

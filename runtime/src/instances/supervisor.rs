@@ -261,11 +261,9 @@ async fn start(instance: &Arc<Instance>) -> io::Result<(Process, TcpListener)> {
     )?;
     instance.process_started(process.pid());
     let weak = Arc::downgrade(instance);
-    let (log, observer, function) = (
-        runner.log.clone(),
-        runner.observer.clone(),
-        runner.function.id.clone(),
-    );
+    let log = runner.log.clone();
+    let observer = runner.observer.clone();
+    let function = runner.function.id.clone();
     process.forward_output(move |text| {
         let request = weak
             .upgrade()

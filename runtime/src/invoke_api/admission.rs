@@ -67,7 +67,8 @@ pub(super) fn admit(
     if headers.contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none") {
         return Err(Refused::Page);
     }
-    let (peer, local) = (peer.to_canonical(), local.to_canonical());
+    let peer = peer.to_canonical();
+    let local = local.to_canonical();
     if (peer.is_loopback() || peer == local)
         && is_own(text(header::HOST).unwrap_or_default(), local)
     {

@@ -67,7 +67,8 @@ impl Beacon {
     /// # Errors
     /// It cannot be written.
     pub fn light(state: &Path, run: &Definitions, invoke: SocketAddr) -> std::io::Result<Self> {
-        let (file, half) = (state.join(FILE), state.join("host.new"));
+        let file = state.join(FILE);
+        let half = state.join("host.new");
         let text = serde_json::to_vec(&Place {
             id: run.id.clone(),
             invoke,

@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn differences_name_what_is_not_the_same() {
-        let (one, mut other) = (function(), function());
+        let one = function();
+        let mut other = function();
         assert!(
             Definition::of(&one, None, "r")
                 .differences(&Definition::of(&other, None, "r"))

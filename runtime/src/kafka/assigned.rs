@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn partitions_that_stay_without_a_member_are_counted() {
-        let (all, mut unheld) = (places(&[("a", 0), ("a", 1)]), Unheld::default());
+        let all = places(&[("a", 0), ("a", 1)]);
+        let mut unheld = Unheld::default();
         assert_eq!(unheld.looked(&all, &all).0, 0, "others may have them all");
         assert_eq!(unheld.looked(&all, &places(&[("a", 0)])).0, 1);
         assert_eq!(

@@ -302,7 +302,7 @@ mod tests {
         let mut chunk = Chunk::default();
         for offset in offsets {
             chunk.push(*offset, 0, |out| {
-                out.extend_from_slice(offset.to_string().as_bytes())
+                out.extend_from_slice(offset.to_string().as_bytes());
             });
         }
         chunk
@@ -356,7 +356,7 @@ mod tests {
         let mut chunk = Chunk::default();
         for offset in offsets {
             chunk.push(*offset, 1, |out| {
-                out.extend_from_slice(format!("\"new {offset}\"").as_bytes())
+                out.extend_from_slice(format!("\"new {offset}\"").as_bytes());
             });
         }
         chunk

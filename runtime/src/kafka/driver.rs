@@ -188,7 +188,8 @@ impl Driver {
             }
         }
         let done = self.step_for_commit(Input::Flush);
-        let (consumer, topics) = (self.consumer.clone(), self.mapping.topics.clone());
+        let consumer = self.consumer.clone();
+        let topics = self.mapping.topics.clone();
         let committed = tokio::task::spawn_blocking(move || {
             // a consumer with a fatal error commits nothing; its records are read again
             let nothing = done.is_empty() || consumer.client().fatal_error().is_some();
@@ -224,7 +225,7 @@ impl Driver {
                 self.step(Input::Finished(id, finish));
             }
             Ok(Ended::Delivery(partition, letter, result)) => {
-                self.delivered(partition, letter, &result)
+                self.delivered(partition, letter, &result);
             }
             Ok(Ended::Move(wanted, committed)) => self.moved(wanted, committed),
             Err(error) => return Err(Broken::Other(panic_text(error))),

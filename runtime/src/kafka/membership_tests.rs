@@ -2,7 +2,8 @@ use super::*;
 
 #[test]
 fn a_name_that_is_taken_is_given_up() {
-    let (mut membership, start) = (Membership::default(), Instant::now());
+    let mut membership = Membership::default();
+    let start = Instant::now();
     assert_eq!(membership.of("host"), "host");
     membership.fenced(start, 1);
     assert_eq!(membership.of("host"), "host");

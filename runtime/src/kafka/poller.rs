@@ -318,7 +318,8 @@ impl Poller<'_> {
     /// The brokers do not have the partition's position. Another consumer settles where it goes on.
     fn astray(&mut self, partition: Partition) -> Result<(), End> {
         self.hand_on(partition)?;
-        let (topic, number) = (&self.context.topics[partition.topic], partition.number);
+        let topic = &self.context.topics[partition.topic];
+        let number = partition.number;
         let place = self.next.get(&partition).map_or_else(String::new, |next| {
             format!(" at offset {next}, the next to read")
         });
@@ -368,7 +369,8 @@ impl Poller<'_> {
         if again {
             self.hand_on(partition)?;
         }
-        let (context, batch) = (self.context, self.batch);
+        let context = self.context;
+        let batch = self.batch;
         let chunk = self.chunk(partition);
         if !append(chunk, start, &message, context) {
             context.progress.filtered.fetch_add(1, Ordering::Relaxed);
@@ -467,7 +469,7 @@ fn append(
     });
     let time = message.timestamp().to_millis().unwrap_or(-1);
     chunk.push(message.offset(), time, |out| {
-        encode::record(start, message, &headers, out)
+        encode::record(start, message, &headers, out);
     });
     true
 }

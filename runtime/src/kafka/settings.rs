@@ -149,7 +149,8 @@ mod tests {
     use crate::supervision::Registry;
 
     fn limits(aws_timing: bool) -> Limits {
-        let (host_id, function_arn) = (String::new(), String::new());
+        let host_id = String::new();
+        let function_arn = String::new();
         Limits {
             in_flight: 1,
             buffer_bytes: 1,
@@ -180,10 +181,8 @@ mod tests {
     #[test]
     fn at_the_services_pace_a_mapping_gathers_and_waits_longer_and_its_own_window_comes_first() {
         let mut mapping = mapping(KafkaKind::SelfManaged);
-        let (soon, slow) = (
-            machine(&mapping, &limits(false)),
-            machine(&mapping, &limits(true)),
-        );
+        let soon = machine(&mapping, &limits(false));
+        let slow = machine(&mapping, &limits(true));
         assert_eq!(
             (soon.window, slow.window),
             (Duration::ZERO, Duration::from_millis(500))

@@ -156,11 +156,9 @@ impl Source {
         let (ending, polling) = oneshot::channel();
         let name = Self::polling_name(&self.mapping.id);
         let thread = std::thread::Builder::new().name(name.clone()).spawn({
-            let (consumer, stop, batch) = (
-                consumer.clone(),
-                stop.clone(),
-                self.mapping.batch_size as usize,
-            );
+            let consumer = consumer.clone();
+            let stop = stop.clone();
+            let batch = self.mapping.batch_size as usize;
             let panics = self.limits.parts.fault(&name);
             move || {
                 // a panic drops the sender, which the driver notices as well

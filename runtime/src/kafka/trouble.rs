@@ -56,7 +56,8 @@ impl Trouble {
         let Some(times) = self.repeats.failed(now, partition, &code.to_string()) else {
             return;
         };
-        let (mapping, remedy) = (&context.mapping, remedy(code));
+        let mapping = &context.mapping;
+        let remedy = remedy(code);
         let reason = context.reason().unwrap_or_else(|| code.to_string());
         let Some(partition) = partition else {
             tracing::error!(

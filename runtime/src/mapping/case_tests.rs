@@ -120,10 +120,8 @@ fn a_destination_that_is_down_holds_the_partition_until_it_takes_the_records() {
         ..settings()
     };
     let (mut machine, mut out) = assigned(limits, 0..2);
-    let (first, send) = (
-        slice(0, 0),
-        Action::SendToDestination(slice(0, 0), Reason::RetriesExhausted),
-    );
+    let first = slice(0, 0);
+    let send = Action::SendToDestination(slice(0, 0), Reason::RetriesExhausted);
     assert_eq!(
         out,
         [Action::Invoke(

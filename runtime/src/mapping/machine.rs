@@ -322,7 +322,7 @@ impl Machine {
             };
             match &finish {
                 Finish::NotInvoked => {
-                    state.not_before = now + self.settings.backoff.as_millis() as Millis
+                    state.not_before = now + self.settings.backoff.as_millis() as Millis;
                 }
                 Finish::Failed => self.failed(now, &flying, 0, out),
                 Finish::Answered(failures) => {

@@ -120,7 +120,8 @@ mod tests {
 
     fn failed(at_ms: u64, function: &str, message: &str) -> Ended {
         let error = Some(Failure::new("E", message));
-        let (function, request_id) = (function.to_owned(), format!("r{at_ms}"));
+        let function = function.to_owned();
+        let request_id = format!("r{at_ms}");
         Ended {
             at_ms,
             function,

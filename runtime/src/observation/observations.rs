@@ -86,11 +86,9 @@ pub struct Observations(Arc<Mutex<State>>);
 
 impl Default for Observations {
     fn default() -> Self {
-        let (invocations, failures, groups) = (
-            Recent::new(REMEMBERED),
-            Recent::new(REMEMBERED),
-            Failures::new(REMEMBERED),
-        );
+        let invocations = Recent::new(REMEMBERED);
+        let failures = Recent::new(REMEMBERED);
+        let groups = Failures::new(REMEMBERED);
         Self(Arc::new(Mutex::new(State {
             durations: BTreeMap::new(),
             invocations,
@@ -205,7 +203,8 @@ mod tests {
     use super::*;
 
     fn ended(n: usize, error: Option<Failure>) -> Ended {
-        let (function, request_id) = (String::new(), n.to_string());
+        let function = String::new();
+        let request_id = n.to_string();
         Ended {
             at_ms: n as u64,
             function,

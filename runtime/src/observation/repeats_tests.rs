@@ -2,7 +2,8 @@ use super::*;
 
 #[test]
 fn an_error_is_logged_once_then_at_growing_intervals() {
-    let (mut repeats, start) = (Repeats::default(), Instant::now());
+    let mut repeats = Repeats::default();
+    let start = Instant::now();
     let lines: Vec<(u64, u64)> = (0..4 * 3_600)
         .filter_map(|quarters| {
             let at = start + Duration::from_millis(250 * quarters);
@@ -21,7 +22,8 @@ fn an_error_is_logged_once_then_at_growing_intervals() {
 
 #[test]
 fn other_errors_and_other_keys_have_lines_of_their_own() {
-    let (mut repeats, now) = (Repeats::default(), Instant::now());
+    let mut repeats = Repeats::default();
+    let now = Instant::now();
     assert_eq!(repeats.failed(now, 1, "a"), Some(1));
     assert_eq!(repeats.failed(now, 1, "b"), Some(1));
     assert_eq!(repeats.failed(now, 2, "a"), Some(1));
@@ -38,7 +40,8 @@ fn other_errors_and_other_keys_have_lines_of_their_own() {
 
 #[test]
 fn any_number_of_different_errors_takes_bounded_memory_and_lines() {
-    let (mut repeats, now) = (Repeats::default(), Instant::now());
+    let mut repeats = Repeats::default();
+    let now = Instant::now();
     let lines = (0..1_000)
         .filter(|n: &u32| repeats.failed(now, (), &n.to_string()).is_some())
         .count();
@@ -47,7 +50,8 @@ fn any_number_of_different_errors_takes_bounded_memory_and_lines() {
 
 #[test]
 fn an_error_that_does_not_come_again_is_over() {
-    let (mut repeats, now) = (Repeats::default(), Instant::now());
+    let mut repeats = Repeats::default();
+    let now = Instant::now();
     repeats.failed(now, 1, "a");
     repeats.failed(now + FIRST_AGAIN, 2, "a");
     assert_eq!(repeats.expire(now + FIRST_AGAIN, FIRST_AGAIN), [1]);

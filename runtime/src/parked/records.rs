@@ -48,7 +48,8 @@ pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
             )?);
         }
         // only now: what is written stays written, and a letter that stays would bring it again
-        let (mut count, mut wrong) = (0, Vec::new());
+        let mut count = 0;
+        let mut wrong = Vec::new();
         for (range, found) in ranges.iter().zip(&all) {
             let outgoing = found
                 .iter()

@@ -111,7 +111,8 @@ pub(super) async fn replay(
     back_to: &[String],
     limit: usize,
 ) -> Result<Replayed, String> {
-    let (place, back_to) = (mapping.clone(), back_to.to_vec());
+    let place = mapping.clone();
+    let back_to = back_to.to_vec();
     blocking(mapping, topic, move |consumer, topic| {
         let mut replayed = Replayed::default();
         let mut left = limit;
@@ -306,7 +307,8 @@ async fn blocking<T: Send + 'static>(
     topic: &str,
     work: impl FnOnce(&BaseConsumer<Quiet>, &str) -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
-    let (mapping, topic) = (mapping.clone(), topic.to_owned());
+    let mapping = mapping.clone();
+    let topic = topic.to_owned();
     let done = tokio::task::spawn_blocking(move || work(&consumer(&mapping, GROUP)?, &topic));
     done.await.unwrap_or_else(|error| Err(error.to_string()))
 }

@@ -94,7 +94,8 @@ impl Calendar {
                 continue;
             }
             if self.fits(date) {
-                let (hour, minute) = (self.hours.first()?, self.minutes.first()?);
+                let hour = self.hours.first()?;
+                let minute = self.minutes.first()?;
                 return Some(date.at(i8::try_from(*hour).ok()?, i8::try_from(*minute).ok()?, 0, 0));
             }
         }
@@ -108,7 +109,8 @@ impl Calendar {
 
     /// The first time from this one on that fits, on the same day.
     fn in_day(&self, from: DateTime) -> Option<DateTime> {
-        let (hour, minute) = (number(from.hour()), number(from.minute()));
+        let hour = number(from.hour());
+        let minute = number(from.minute());
         let same_hour = self
             .hours
             .contains(&hour)
@@ -130,11 +132,9 @@ impl Calendar {
 
 impl DayRule {
     fn holds(&self, date: Date) -> bool {
-        let (day, weekday, last) = (
-            number(date.day()),
-            weekday(date),
-            number(date.days_in_month()),
-        );
+        let day = number(date.day());
+        let weekday = weekday(date);
+        let last = number(date.days_in_month());
         match self {
             Self::OfMonth(days) => days.contains(&day),
             Self::Last => day == last,

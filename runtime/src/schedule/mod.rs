@@ -171,7 +171,8 @@ impl Firing {
 
     /// Fires, unless it is too late or too many events wait. Returns up to when the schedule is looked after by this.
     fn due(&self, due: Timestamp, handing_over: &mut JoinSet<()>) -> Timestamp {
-        let (schedule, now) = (&self.schedule, Timestamp::now());
+        let schedule = &self.schedule;
+        let now = Timestamp::now();
         if now.duration_since(due) > jiff::SignedDuration::try_from(TOO_LATE).unwrap_or_default() {
             tracing::warn!(schedule = schedule.id, %due, "missed: this machine was away; missed times are not made up for");
             return now;
@@ -198,7 +199,8 @@ impl Firing {
                 ..
             } = firing;
             let accept = |event| {
-                let (queue, schedule) = (queue.clone(), schedule.clone());
+                let queue = queue.clone();
+                let schedule = schedule.clone();
                 async move {
                     let taken = queue.accept(event).await;
                     if let Err(why) = &taken {

@@ -40,10 +40,8 @@ pub(super) fn event(schedule: &Schedule, attempt: &Attempt) -> Bytes {
     let id = attempt.event;
     // arn:partition:service:region:account:resource
     let mut arn = schedule.arn.split(':').skip(3);
-    let (region, account) = (
-        arn.next().unwrap_or_default(),
-        arn.next().unwrap_or_default(),
-    );
+    let region = arn.next().unwrap_or_default();
+    let account = arn.next().unwrap_or_default();
     let event = json!({
         "version": "0",
         "id": format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", id >> 96, id >> 80 & 0xffff, id >> 64 & 0xffff, id >> 48 & 0xffff, id & 0xffff_ffff_ffff),

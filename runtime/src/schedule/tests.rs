@@ -13,10 +13,8 @@ fn at(text: &str) -> Timestamp {
 
 /// The next `count` firings after a time.
 fn firings(expression: &str, zone_name: &str, after: &str, count: usize) -> Vec<String> {
-    let (expression, zone) = (
-        Expression::parse(expression).unwrap(),
-        zone(zone_name).unwrap(),
-    );
+    let expression = Expression::parse(expression).unwrap();
+    let zone = zone(zone_name).unwrap();
     let start = at(after);
     let next = |last: &Timestamp| expression.next(start, *last, &zone);
     std::iter::successors(next(&start), next)
@@ -551,7 +549,8 @@ fn what_passed_while_no_host_ran_is_counted_within_the_dates() {
     let count = |text: &str, zone_name: &str, change: fn(&mut Schedule)| {
         let mut schedule = schedule(ScheduleKind::Scheduler, None);
         change(&mut schedule);
-        let (since, until) = (at("2026-01-01T00:00:30Z"), at("2026-01-03T00:00:30Z"));
+        let since = at("2026-01-01T00:00:30Z");
+        let until = at("2026-01-03T00:00:30Z");
         seen::missed(
             &schedule,
             &Expression::parse(text).unwrap(),

@@ -76,7 +76,7 @@ impl SourceWatch {
     /// Sets whether an operator holds the source back.
     pub fn paused(&mut self, now: Millis, paused: bool) {
         self.change(now, |watch| {
-            watch.paused_since = paused.then(|| watch.paused_since.unwrap_or(now))
+            watch.paused_since = paused.then(|| watch.paused_since.unwrap_or(now));
         });
     }
 

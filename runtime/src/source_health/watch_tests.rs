@@ -215,8 +215,10 @@ proptest! {
     /// which nothing waits is unwell only by a problem.
     #[test]
     fn a_state_is_always_explained(steps in prop::collection::vec((0..11_usize, 0..30_000_i64), 0..40)) {
-        let (mut now, mut watch) = (1_000_000, SourceWatch::new(1_000_000));
-        let (mut waiting, mut problem) = (false, false);
+        let mut now = 1_000_000;
+        let mut watch = SourceWatch::new(1_000_000);
+        let mut waiting = false;
+        let mut problem = false;
         for (what, later) in steps {
             now += later;
             match what {

@@ -59,7 +59,8 @@ impl Counting {
             if let Some(due) = self.due {
                 tokio::time::sleep_until(due).await;
             }
-            let (sqs, queue) = (sqs.clone(), queue.to_owned());
+            let sqs = sqs.clone();
+            let queue = queue.to_owned();
             self.out.spawn(async move { sqs.depth(&queue).await });
         }
     }

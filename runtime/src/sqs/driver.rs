@@ -241,7 +241,8 @@ impl Driver {
             .attributes()
             .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp));
         let sent = sent.and_then(|sent| sent.parse().ok());
-        let (id, receipt) = (text(message.message_id()), text(message.receipt_handle()));
+        let id = text(message.message_id());
+        let receipt = text(message.receipt_handle());
         self.held.insert(
             known.key,
             Held {
@@ -259,8 +260,10 @@ impl Driver {
             Action::Receive { id, most, wait } => {
                 let (sqs, mapping, queues) =
                     (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
-                let (invoker, progress) = (self.invoker.clone(), self.progress.clone());
-                let (mut shutdown, mut paused) = (self.shutdown.clone(), self.paused.subscribe());
+                let invoker = self.invoker.clone();
+                let progress = self.progress.clone();
+                let mut shutdown = self.shutdown.clone();
+                let mut paused = self.paused.subscribe();
                 self.tasks.spawn(async move {
                     tokio::select! {
                         () = room(&invoker, &mapping.function, &progress) => {}
@@ -309,7 +312,8 @@ impl Driver {
         };
         self.batches.insert(id, batch);
         Progress::add(&self.progress.batches, 1);
-        let (invoker, begins) = (self.invoker.clone(), self.begins.clone());
+        let invoker = self.invoker.clone();
+        let begins = self.begins.clone();
         self.tasks.spawn(async move {
             let mut invocation = std::pin::pin!(invoke(&invoker, request));
             tokio::select! {
@@ -331,15 +335,14 @@ impl Driver {
     }
 
     fn tell(&mut self, verdict: Verdict, receipts: Vec<String>) {
-        let (sqs, mapping, progress) = (
-            self.sqs.clone(),
-            self.mapping.clone(),
-            self.progress.clone(),
-        );
+        let sqs = self.sqs.clone();
+        let mapping = self.mapping.clone();
+        let progress = self.progress.clone();
         self.tasks.spawn(async move {
             let all = receipts.len();
             let (taken, why) = settle(&sqs, mapping.queue_name(), verdict, receipts).await;
-            let (missed, why) = (all - taken, why.unwrap_or_default());
+            let missed = all - taken;
+            let why = why.unwrap_or_default();
             match verdict {
                 Verdict::Delete => {
                     Progress::add(&progress.deleted, taken);
@@ -367,7 +370,8 @@ impl Driver {
     /// What an invocation's result means for its batch.
     fn judge(&mut self, id: InvocationId, result: Result<Response, Rejected>) -> Finish {
         let batch = self.batches.remove(&id).unwrap_or_default();
-        let (mapping, messages) = (&self.mapping.id, batch.len());
+        let mapping = &self.mapping.id;
+        let messages = batch.len();
         match result {
             Ok(Response {
                 outcome: Outcome::Answer(_),

@@ -129,7 +129,8 @@ pub fn start(
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Handle {
-    let (settings, drain) = (settings(&mapping, limits), limits.drain);
+    let settings = settings(&mapping, limits);
+    let drain = limits.drain;
     let watch = Watch {
         mapping: Arc::new(mapping),
         progress: Arc::default(),
@@ -137,10 +138,12 @@ pub fn start(
     let (tune, tuned) = watch::channel(None);
     let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
     let run = {
-        let (watch, shutdown) = (watch.clone(), shutdown.clone());
+        let watch = watch.clone();
+        let shutdown = shutdown.clone();
         move || {
             let machine = Machine::new(settings.clone());
-            let (mapping, progress) = (watch.mapping.clone(), watch.progress.clone());
+            let mapping = watch.mapping.clone();
+            let progress = watch.progress.clone();
             let driver = Driver::new(
                 mapping,
                 machine,

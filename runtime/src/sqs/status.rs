@@ -130,7 +130,8 @@ impl Progress {
 
     /// Sets or clears the problem of asking the queue.
     pub(super) fn problem(&self, problem: Option<Problem>) {
-        let (mut observed, now) = (self.observed(), now());
+        let mut observed = self.observed();
+        let now = now();
         if let Some(problem) = &problem {
             observed.watch.noted(now, &problem.reason);
         }
@@ -144,7 +145,8 @@ impl Progress {
 
     /// The function is done with messages.
     pub(super) fn succeeded(&self) {
-        let (mut observed, now) = (self.observed(), now());
+        let mut observed = self.observed();
+        let now = now();
         observed.watch.succeeded(now);
         observed.watch.progressed(now);
     }

@@ -95,7 +95,8 @@ impl Registry {
 
     /// Names that were to panic and are neither part nor thread of this host.
     pub fn unknown_faults(&self) -> Vec<String> {
-        let (parts, threads) = (locked(&self.0.parts), locked(&self.0.threads));
+        let parts = locked(&self.0.parts);
+        let threads = locked(&self.0.threads);
         let known = |name: &String| parts.contains_key(name.as_str()) || threads.contains(name);
         locked(&self.0.panics)
             .iter()

@@ -7,7 +7,8 @@ fn status(registry: &Registry, now: Instant) -> (bool, u64, Option<String>) {
 
 #[test]
 fn a_part_that_ended_is_named_until_it_runs_steadily() {
-    let (registry, start) = (Registry::default(), Instant::now());
+    let registry = Registry::default();
+    let start = Instant::now();
     let part = registry.part("mapping A");
     assert_eq!(status(&registry, start), (true, 0, None));
     part.started(start);

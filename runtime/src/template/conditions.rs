@@ -72,10 +72,8 @@ fn truth<'s>(
             }
         }
         "Fn::Equals" if items.len() == 2 => {
-            let (a, b) = (
-                resolve(&items[0], scope, problems),
-                resolve(&items[1], scope, problems),
-            );
+            let a = resolve(&items[0], scope, problems);
+            let b = resolve(&items[1], scope, problems);
             a.kind == b.kind
         }
         // Every side is evaluated, so that mistakes on all sides are reported.

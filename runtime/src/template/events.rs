@@ -171,7 +171,7 @@ fn mapping(
     };
     match service {
         None | Some("kafka") => {
-            kafka::read_mapping(resource, resources, scope, project, application, problems)
+            kafka::read_mapping(resource, resources, scope, project, application, problems);
         }
         Some("sqs") => sqs::read_mapping(resource, resources, scope, application, problems),
         Some(other) => {
@@ -214,7 +214,7 @@ fn one(
     };
     match kind {
         "SelfManagedKafka" | "MSK" => {
-            kafka::read_event(&event, kind, scope, project, application, problems)
+            kafka::read_event(&event, kind, scope, project, application, problems);
         }
         "SQS" => sqs::read_event(&event, scope, application, problems),
         "Schedule" | "ScheduleV2" => schedules::read(&event, kind, scope, application, problems),

@@ -287,7 +287,8 @@ fn variables(reader: &Reader<'_>, problems: &mut Problems) -> BTreeMap<String, S
         return variables;
     };
     for entry in section.node.entries() {
-        let (name, line) = (&entry.key, entry.line);
+        let name = &entry.key;
+        let line = entry.line;
         if let Some(why) = reserved::refusal(name) {
             problems.error(line, format!("{}: {why}", reader.what));
         } else if !name.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -78,7 +78,8 @@ pub(super) fn resolve(node: &Node, scope: &Scope<'_>, problems: &mut Problems) -
 }
 
 fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
-    let (line, argument) = (entry.line, &entry.value);
+    let line = entry.line;
+    let argument = &entry.value;
     match entry.key.as_str() {
         "Ref" => match argument.text() {
             Some(name) => scope.reference(name, line, problems),

@@ -363,7 +363,7 @@ fn cluster(
                 problems.error(
                     line,
                     format!("{}: usher.toml [kafka]: {wrong}.", reader.what),
-                )
+                );
             };
             (cluster.servers.as_str(), security.map_err(wrong).ok()?)
         }

@@ -220,7 +220,8 @@ fn check(
         if bound("MinValue").is_some_and(|low| number < low)
             || bound("MaxValue").is_some_and(|high| number > high)
         {
-            let (low, high) = (bound("MinValue"), bound("MaxValue"));
+            let low = bound("MinValue");
+            let high = bound("MaxValue");
             return Err(format!("it must be {}", between(low, high, "")));
         }
     }

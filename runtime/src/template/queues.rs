@@ -280,7 +280,8 @@ fn check_redrive(queue: &Queue, queues: &[Queue], line: usize, problems: &mut Pr
     let Some(redrive) = &queue.redrive else {
         return;
     };
-    let (id, target) = (&queue.id, redrive.target_name());
+    let id = &queue.id;
+    let target = redrive.target_name();
     let declared = queues.iter().find(|q| q.name == target);
     if declared.is_some_and(|q| q.id == *id) {
         problems.error(

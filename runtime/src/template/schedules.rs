@@ -93,10 +93,8 @@ pub(super) fn read(
             format!("{}: {wrong}", reader.what),
         );
     }
-    let (start, end) = (
-        date(&reader, "StartDate", problems),
-        date(&reader, "EndDate", problems),
-    );
+    let start = date(&reader, "StartDate", problems);
+    let end = date(&reader, "EndDate", problems);
     if start.zip(end).is_some_and(|(start, end)| end < start) {
         problems.error(
             reader.line("EndDate"),
@@ -207,7 +205,7 @@ fn flexible_window(reader: &Reader<'_>, problems: &mut Problems) {
                     "{}: a FLEXIBLE window needs a length. Write `MaximumWindowInMinutes: 15`.",
                     window.what
                 ),
-            )
+            );
         }
         Some("OFF" | "FLEXIBLE") | None => {}
         Some(other) => {

@@ -131,7 +131,8 @@ impl<'t> Scope<'t> {
                 kind: value.kind.clone(),
             };
         }
-        let (stack, location) = (&self.stack, &self.location);
+        let stack = &self.stack;
+        let location = &self.location;
         let text = match name {
             "AWS::NoValue" => return Node::null(line),
             "AWS::NotificationARNs" => {

@@ -42,7 +42,8 @@ pub(super) fn check(resources: &[Resource], application: &Application, problems:
 }
 
 fn batch(mapping: &SqsMapping, resources: &[Resource], problems: &mut Problems) {
-    let (id, size) = (&mapping.id, mapping.batch_size);
+    let id = &mapping.id;
+    let size = mapping.batch_size;
     let line = line_of(mapping, "BatchSize", resources);
     if mapping.fifo() && size > ONE_RECEIVE {
         problems.error(
@@ -75,7 +76,8 @@ fn twins(
     let Some(twin) = earlier.iter().find(|m| m.queue_arn == mapping.queue_arn) else {
         return;
     };
-    let (line, queue) = (line_of(mapping, "", resources), mapping.queue_name());
+    let line = line_of(mapping, "", resources);
+    let queue = mapping.queue_name();
     if twin.function == mapping.function {
         problems.error(
             line,
@@ -115,11 +117,9 @@ fn visibility(
     let line = resources.iter().find(|r| r.id == queue.id).map_or(0, |r| {
         key_line(&r.properties, "VisibilityTimeout").unwrap_or(r.line)
     });
-    let (id, hidden, timeout) = (
-        &queue.id,
-        queue.visibility.as_secs(),
-        function.timeout.as_secs(),
-    );
+    let id = &queue.id;
+    let hidden = queue.visibility.as_secs();
+    let timeout = function.timeout.as_secs();
     let advised = (function.timeout * TIMES_TIMEOUT + mapping.batching_window)
         .max(Duration::from_secs(1))
         .as_secs();

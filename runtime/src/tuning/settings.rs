@@ -73,7 +73,9 @@ impl Settings {
     /// As the application has them. `concurrency`: instances of a function that reserves no number; `log`: what is logged now;
     /// `gathers`: how long a Kafka mapping gathers where no window is set.
     pub fn new(app: &Application, concurrency: usize, log: &str, gathers: Duration) -> Self {
-        let (subjects, values, sources) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let subjects = BTreeMap::new();
+        let values = BTreeMap::new();
+        let sources = BTreeMap::new();
         let partitions = BTreeMap::new();
         let mut settings = Self {
             subjects,
@@ -310,7 +312,8 @@ impl Settings {
     /// Everything in force.
     pub fn shown(&self) -> Vec<Shown> {
         let one = |((target, knob), held): (&(String, Knob), &Held)| {
-            let (value, initial) = (held.value.clone(), held.initial.clone());
+            let value = held.value.clone();
+            let initial = held.initial.clone();
             Some(Shown {
                 target: target.clone(),
                 subject: *self.subjects.get(target)?,

@@ -156,7 +156,8 @@ fn number(text: &str, bounds: RangeInclusive<u32>) -> Result<Value, String> {
         .parse()
         .ok()
         .filter(|number| bounds.contains(number));
-    let (low, high) = (bounds.start(), bounds.end());
+    let low = bounds.start();
+    let high = bounds.end();
     number
         .map(Value::Number)
         .ok_or_else(|| format!("must be a whole number from {low} to {high}, not '{text}'"))

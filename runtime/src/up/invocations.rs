@@ -75,17 +75,17 @@ pub(super) fn api(
             options.state.path().display()
         ))
     };
-    let (address, host_id) = (listener.local_addr().map_err(wrong)?, run.id().to_owned());
+    let address = listener.local_addr().map_err(wrong)?;
+    let host_id = run.id().to_owned();
     let beacon = Beacon::light(options.state.path(), run, address).map_err(wrong)?;
     tracing::info!(
         "Invoke API on http://{address} (aws lambda invoke --endpoint-url http://{address} ...)"
     );
-    let (functions, logs, token) = (
-        app.functions.clone(),
-        options.pool.logs.clone(),
-        options.token.clone(),
-    );
-    let (skipped, location) = (app.skipped.clone(), app.location.clone());
+    let functions = app.functions.clone();
+    let logs = options.pool.logs.clone();
+    let token = options.token.clone();
+    let skipped = app.skipped.clone();
+    let location = app.location.clone();
     Ok((
         Api {
             functions,

@@ -143,7 +143,9 @@ pub async fn run(
     let registry = options.pool.parts.clone();
     let mut parts = Parts::default();
     parts.supervise(registry.part("asynchronous events"), &stopping, {
-        let (invoker, stopping, drain) = (invoker.clone(), stopping.clone(), options.pool.drain);
+        let invoker = invoker.clone();
+        let stopping = stopping.clone();
+        let drain = options.pool.drain;
         move || driver.clone().run(invoker.clone(), stopping.clone(), drain)
     });
     let (api, beacon) = invocations::api(
@@ -156,14 +158,14 @@ pub async fn run(
     )?;
     let mut ports = vec![Port::of(invoke_api)?];
     parts.supervise(registry.part("Invoke API"), &stopping, {
-        let (port, places, stopping) = (ports[0].clone(), room.public.clone(), stopping.clone());
+        let port = ports[0].clone();
+        let places = room.public.clone();
+        let stopping = stopping.clone();
         move || {
-            let (api, listener, places, stopping) = (
-                api.clone(),
-                port.listener(),
-                places.clone(),
-                stopping.clone(),
-            );
+            let api = api.clone();
+            let listener = port.listener();
+            let places = places.clone();
+            let stopping = stopping.clone();
             async move {
                 invoke_api::serve(listener?, api, places, stopping).await;
                 Ok(())
@@ -173,17 +175,16 @@ pub async fn run(
 
     let mut faces = Parts::default();
     for (api, listener) in app.apis.iter().zip(listeners.apis) {
-        let (base, routes) = (api.base_path(), api.routes.len());
+        let base = api.base_path();
+        let routes = api.routes.len();
         tracing::info!(api = %api.id, "listening on http://{}{base} ({}, {routes} routes)", address(&listener), api.kind.name());
         let port = Port::of(listener)?;
         ports.push(port.clone());
-        let (api, places, keys, invoker, serving) = (
-            api.clone(),
-            room.public.clone(),
-            options.keys.clone(),
-            invoker.clone(),
-            stopping.clone(),
-        );
+        let api = api.clone();
+        let places = room.public.clone();
+        let keys = options.keys.clone();
+        let invoker = invoker.clone();
+        let serving = stopping.clone();
         faces.supervise(registry.part(format!("API {}", api.id)), &stopping, move || {
             let (api, places, keys, invoker, serving) =
                 (api.clone(), places.clone(), keys.clone(), invoker.clone(), serving.clone());
@@ -201,19 +202,15 @@ pub async fn run(
         tracing::info!(schedule = %schedule.id, "fires {} at {}", schedule.expression, schedule.function);
     }
     parts.supervise(registry.part("schedules"), &stopping, {
-        let (queue, stopping, memory) = (
-            events.clone(),
-            stopping.clone(),
-            options.state.path().join(SCHEDULES_SEEN),
-        );
+        let queue = events.clone();
+        let stopping = stopping.clone();
+        let memory = options.state.path().join(SCHEDULES_SEEN);
         let registry = registry.clone();
         move || {
-            let (enabled, queue, memory, registry) = (
-                enabled.clone(),
-                queue.clone(),
-                memory.clone(),
-                registry.clone(),
-            );
+            let enabled = enabled.clone();
+            let queue = queue.clone();
+            let memory = memory.clone();
+            let registry = registry.clone();
             let mut until = stopping.clone();
             async move {
                 schedule::run(enabled, queue, Some(&memory), registry, until.clone()).await;
@@ -229,7 +226,8 @@ pub async fn run(
         invoker: &invoker,
         stopping: &stopping,
     };
-    let (kafka, sqs) = (host.start_kafka()?, host.start_sqs(queues));
+    let kafka = host.start_kafka()?;
+    let sqs = host.start_sqs(queues);
     let mut mappings = Parts::default();
     let mut tuners = BTreeMap::new();
     let mut watches = (Vec::new(), Vec::new());
@@ -291,9 +289,13 @@ pub async fn run(
             started_ms: epoch_ms(SystemTime::now()),
             app: app.clone(),
         };
-        let (host, port, places) = (Arc::new(host), Port::of(listener)?, room.control);
+        let host = Arc::new(host);
+        let port = Port::of(listener)?;
+        let places = room.control;
         watching.supervise(registry.part("live page"), &stopping, move || {
-            let (host, listener, places) = (host.clone(), port.listener(), places.clone());
+            let host = host.clone();
+            let listener = port.listener();
+            let places = places.clone();
             async move {
                 control::serve(listener?, host, places).await;
                 Ok(())

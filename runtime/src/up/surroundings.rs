@@ -64,7 +64,8 @@ async fn brokers(app: &Application) -> Vec<String> {
         if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
             topics.push(topic.clone());
         }
-        let (servers, security) = (mapping.bootstrap_servers.as_str(), &mapping.security);
+        let servers = mapping.bootstrap_servers.as_str();
+        let security = &mapping.security;
         match clusters
             .iter_mut()
             .find(|cluster| (cluster.0, cluster.1) == (servers, security))
@@ -83,7 +84,8 @@ async fn brokers(app: &Application) -> Vec<String> {
             continue;
         }
         let question = tokio::task::spawn_blocking({
-            let (servers, security) = (servers.to_owned(), security.clone());
+            let servers = servers.to_owned();
+            let security = security.clone();
             move || kafka::reach(&servers, &security, &topics, PATIENCE)
         });
         match question.await {

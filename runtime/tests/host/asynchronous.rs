@@ -325,7 +325,8 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("seen");
     let app = application(function(&[("RECORD_TO", record.to_str().unwrap())]));
-    let (state, settings) = (state(), Settings::of(&app, 16, false));
+    let state = state();
+    let settings = Settings::of(&app, 16, false);
     let marker = folder.path().join("marker");
     {
         let options = usher::instances::PoolOptions {

@@ -51,11 +51,10 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let (commands, answers) = (
-            process.stdin.take().unwrap(),
-            BufReader::new(process.stdout.take().unwrap()),
-        );
-        let (session, complaints) = (String::new(), Vec::new());
+        let commands = process.stdin.take().unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        let session = String::new();
+        let complaints = Vec::new();
         let mut browser = Self {
             process,
             commands,

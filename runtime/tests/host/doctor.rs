@@ -243,15 +243,11 @@ fn doctor_and_up_name_the_same_problems_before_a_build() {
     application.settings(
         "[settings]\nlog = 'info,usher=loud'\n[settings.Nowhere]\nbatch-size = 5\n[settings.'Behave.Jobs']\nbatch-size = 70000",
     );
-    let (doctor, up) = (
-        application.usher(&["doctor"]),
-        application.usher(&["up", "--http", "127.0.0.1:0"]),
-    );
+    let doctor = application.usher(&["doctor"]);
+    let up = application.usher(&["up", "--http", "127.0.0.1:0"]);
     assert_eq!((doctor.status.code(), up.status.code()), (Some(2), Some(2)));
-    let (doctor, up) = (
-        String::from_utf8(doctor.stdout).unwrap(),
-        String::from_utf8(up.stderr).unwrap(),
-    );
+    let doctor = String::from_utf8(doctor.stdout).unwrap();
+    let up = String::from_utf8(up.stderr).unwrap();
     for part in ["Nowhere", "batch-size of Behave.Jobs", "log of host"] {
         assert!(doctor.contains(part), "{part} is missing from {doctor}");
         assert!(up.contains(part), "{part} is missing from {up}");

@@ -29,7 +29,8 @@ struct Example {
 impl Example {
     /// `usher up` in the example's folder, which builds it, until the status answers.
     async fn up(name: &str, parameters: &[String], more: &[&str]) -> Self {
-        let (control, http) = (free_address(), free_address());
+        let control = free_address();
+        let http = free_address();
         let mut host = Command::new(env!("CARGO_BIN_EXE_usher"))
             .args([
                 "up",
@@ -143,8 +144,10 @@ async fn count(queue: &str) -> Option<usize> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thumbnails_shrink_every_picture_and_the_unreadable_one_reaches_the_dead_letter_queue() {
-    let (prefix, files) = (random(), TempDir::new().unwrap());
-    let (pictures, small) = (files.path().join("in"), files.path().join("out"));
+    let prefix = random();
+    let files = TempDir::new().unwrap();
+    let pictures = files.path().join("in");
+    let small = files.path().join("out");
     fs::create_dir(&pictures).unwrap();
     for at in 0..12 {
         fs::write(pictures.join(format!("{at}.ppm")), picture(100 + at)).unwrap();
@@ -195,10 +198,8 @@ async fn thumbnails_shrink_every_picture_and_the_unreadable_one_reaches_the_dead
 
 /// What stands in a queue of the dead, as soon as there is something; it is taken out.
 async fn letter(queue: &str) -> Value {
-    let (client, url) = (
-        client(&endpoint()),
-        format!("{}/000000000000/{queue}", endpoint()),
-    );
+    let client = client(&endpoint());
+    let url = format!("{}/000000000000/{queue}", endpoint());
     let body = eventually("the queue has a letter", async || {
         let received = client.receive_message().queue_url(&url).send().await.ok()?;
         let message = received.messages()[..].first()?.clone();
@@ -218,7 +219,8 @@ async fn letter(queue: &str) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_the_meter_readings_only_the_bad_ones_are_missing_and_each_is_reported_alone() {
     let stage = Stage::new(1).await;
-    let (prefix, copy) = (random(), TempDir::new().unwrap());
+    let prefix = random();
+    let copy = TempDir::new().unwrap();
     // A copy, because only usher.toml can say where the cluster is.
     let code = format!(
         "CodeUri: {}",

@@ -8,7 +8,8 @@ use crate::support::{answer, error, eventually, function, invoke, pool};
 async fn registrations_are_checked_as_the_emulator_checks_them() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("answers");
-    let (invoke_event, none) = (r#"{"events":["INVOKE"]}"#, r#"{"events":[]}"#);
+    let invoke_event = r#"{"events":["INVOKE"]}"#;
+    let none = r#"{"events":[]}"#;
     let mut wanted = vec![
         (None, none, "403 Extension.InvalidExtensionName"),
         (Some("a"), "no json", "403 InvalidRequestFormat"),

@@ -209,7 +209,8 @@ async fn a_crash_fails_its_own_invocation_and_the_next_gets_a_new_process() {
 #[tokio::test]
 async fn a_kill_from_outside_fails_only_what_that_process_worked_on() {
     let pool = pool(function(&[]));
-    let (short, long) = (json!({"do": "sleep", "ms": 1_500}), json!({"do": "hang"}));
+    let short = json!({"do": "sleep", "ms": 1_500});
+    let long = json!({"do": "hang"});
     let ((), doomed, spared) = tokio::join!(
         async {
             let pid = eventually("both are in flight", async || {

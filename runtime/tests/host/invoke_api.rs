@@ -49,7 +49,8 @@ impl Host {
 
     /// With as many instances of a function as this, unless it reserves a number.
     async fn limited(function: Function, default_concurrency: usize) -> Self {
-        let (address, options) = (free_address(), up_options(free_address()));
+        let address = free_address();
+        let options = up_options(free_address());
         let pool = PoolOptions {
             default_concurrency,
             ..options.pool
@@ -460,7 +461,8 @@ impl Project {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn usher_invoke_goes_through_the_running_host_and_starts_the_function_where_none_runs() {
     let host = Host::start(function(&[("WHERE", "host")])).await;
-    let (project, state) = (Project::new(), host.state.clone());
+    let project = Project::new();
+    let state = host.state.clone();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let where_it_ran = |more: &[&str]| {
         let output = project.invoke(&state, r#"{"do": "environment"}"#, more);

@@ -51,7 +51,8 @@ impl Host {
 }
 
 async fn completes_beside_one_that_always(does: &str, shows: &str) {
-    let (good, bad) = (Stage::new(2).await, Stage::new(2).await);
+    let good = Stage::new(2).await;
+    let bad = Stage::new(2).await;
     for partition in 0..2 {
         bad.produce(partition, &values(0..50)).await;
     }

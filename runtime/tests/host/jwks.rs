@@ -47,11 +47,10 @@ impl Issuer {
             "http://{}/.well-known/jwks.json",
             listener.local_addr().unwrap()
         );
-        let (document, reads) = (
-            Arc::new(Mutex::new(Some(document))),
-            Arc::new(AtomicUsize::new(0)),
-        );
-        let (shown, count) = (document.clone(), reads.clone());
+        let document = Arc::new(Mutex::new(Some(document)));
+        let reads = Arc::new(AtomicUsize::new(0));
+        let shown = document.clone();
+        let count = reads.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut request = [0; 4_096];
@@ -110,7 +109,8 @@ async fn a_changed_key_file_lets_new_tokens_in() {
         let store = store.clone();
         async move { store.follow().await }
     });
-    let (old, new) = (signed("k1", KNOWN), signed("k2", STRANGER));
+    let old = signed("k1", KNOWN);
+    let new = signed("k2", STRANGER);
     assert!(passes(&server, &old).await && !passes(&server, &new).await);
     std::fs::write(&file, jwks(&[("k1", KNOWN), ("k2", STRANGER)])).unwrap();
     eventually("both keys are taken", async || {

@@ -156,11 +156,9 @@ impl Stage {
     }
 
     pub(crate) async fn committed(&self, partition: i32) -> Option<i64> {
-        let (brokers, group, topic) = (
-            self.brokers.clone(),
-            self.mapping.group.clone(),
-            self.topic().to_owned(),
-        );
+        let brokers = self.brokers.clone();
+        let group = self.mapping.group.clone();
+        let topic = self.topic().to_owned();
         let question = tokio::task::spawn_blocking(move || {
             let consumer: BaseConsumer = ClientConfig::new()
                 .set("bootstrap.servers", &brokers)

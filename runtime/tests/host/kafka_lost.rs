@@ -36,7 +36,8 @@ pub(crate) async fn delete_before(stage: &Stage, offset: Offset) {
 
 /// Deletes the topic and creates another one of its name.
 async fn create_again(stage: &Stage) {
-    let (admin, topic) = (admin(stage), stage.mapping.topics[0].as_str());
+    let admin = admin(stage);
+    let topic = stage.mapping.topics[0].as_str();
     admin
         .delete_topics(&[topic], &AdminOptions::new())
         .await
@@ -109,7 +110,8 @@ async fn records_deleted_while_reading_are_named() {
     })
     .await;
     // librdkafka stands still, and has reported where; had it fetched on, it would find out itself, and the host say it when it goes on
-    let (mut held, mut since) = (0, Instant::now());
+    let mut held = 0;
+    let mut since = Instant::now();
     while held == 0 || since.elapsed() < Duration::from_secs(6) {
         let now = running
             .handle
@@ -282,7 +284,8 @@ async fn a_mapping_that_gets_nothing_joins_as_another() {
     let mut stage = Stage::new(1).await;
     let registry = Registry::default();
     stage.limits.parts = registry.clone();
-    let (group, own) = (stage.mapping.group.clone(), stage.mapping.topics[0].clone());
+    let group = stage.mapping.group.clone();
+    let own = stage.mapping.topics[0].clone();
     let name = format!(
         "{}\n{}\n{group}\n{own}",
         stage.limits.host_id, stage.mapping.id

@@ -110,7 +110,8 @@ async fn a_broker_that_is_killed_stops_no_mapping() {
     let kafka = OwnKafka::start();
     let stage = Stage::at(kafka.brokers(), 2).await;
     let running = stage.start();
-    let (mut sent, per_round) = (0, 20);
+    let mut sent = 0;
+    let per_round = 20;
     for _ in 0..=KILLS {
         // one at a time, so that commits are on their way whenever the broker is killed
         for n in sent..sent + per_round {

@@ -92,7 +92,8 @@ async fn records_come_through_every_login_and_through_client_certificates_and_wr
         assert_eq!(stage.committed(0).await, Some(so_far as i64), "{kind}");
     }
 
-    let (scram, mutual) = ("SASL_SCRAM_512_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH");
+    let scram = "SASL_SCRAM_512_AUTH";
+    let mutual = "CLIENT_CERTIFICATE_TLS_AUTH";
     let ask = async |brokers: &String, security: Security| {
         let brokers = brokers.clone();
         tokio::task::spawn_blocking(move || reach(&brokers, &security, &[], PATIENCE))

@@ -86,7 +86,8 @@ Resources:
     }
 
     fn up(&self) -> Child {
-        let (control, invoke) = (free_address().to_string(), self.invoke.to_string());
+        let control = free_address().to_string();
+        let invoke = self.invoke.to_string();
         let arguments = [
             "up",
             "--control",
@@ -118,16 +119,15 @@ Resources:
     async fn load(&self, stop: &AtomicBool) -> Sent {
         let mut sent = Sent::default();
         let queue = format!("{}/000000000000/{}", endpoint(), self.queue);
-        let (servers, topic) = (
-            &self.stage.mapping.bootstrap_servers,
-            &self.stage.mapping.topics[0],
-        );
+        let servers = &self.stage.mapping.bootstrap_servers;
+        let topic = &self.stage.mapping.topics[0];
         let producer: FutureProducer = ClientConfig::new()
             .set("bootstrap.servers", servers)
             .set("linger.ms", "1")
             .create()
             .unwrap();
-        let (sqs, http) = (client(&endpoint()), reqwest::Client::new());
+        let sqs = client(&endpoint());
+        let http = reqwest::Client::new();
         let function = format!(
             "http://{}/2015-03-31/functions/Behave/invocations",
             self.invoke
@@ -195,7 +195,7 @@ Resources:
                         .push(offset.parse().unwrap());
                 }
                 [_id, _receives, _batch, "done", message] => {
-                    _ = seen.messages.insert(message.to_owned())
+                    _ = seen.messages.insert(message.to_owned());
                 }
                 _ => panic!("the function wrote {line:?}"),
             }
@@ -238,7 +238,8 @@ async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_
     let world = Arc::new(World::new().await);
     let stop = Arc::new(AtomicBool::new(false));
     let load = tokio::spawn({
-        let (world, stop) = (world.clone(), stop.clone());
+        let world = world.clone();
+        let stop = stop.clone();
         async move { world.load(&stop).await }
     });
     // after each kill: how many records of each partition had been handled, and from where the next host reads
@@ -287,7 +288,8 @@ async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_
                 "KILL_SEED={seed}: partition {partition} was committed up to {committed}"
             );
         }
-        let (mut next, mut back) = (0, 0);
+        let mut next = 0;
+        let mut back = 0;
         for offset in offsets {
             assert!(
                 offset <= next,

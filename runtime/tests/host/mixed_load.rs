@@ -75,11 +75,9 @@ impl World {
         let stage = Stage::new(PARTITIONS).await;
         let second = stage.another_topic(1).await;
         let destination = topic(&stage, "max.message.bytes", DESTINATION_LIMIT).await;
-        let (servers, topic, group) = (
-            &stage.mapping.bootstrap_servers,
-            &stage.mapping.topics[0],
-            &stage.mapping.group,
-        );
+        let servers = &stage.mapping.bootstrap_servers;
+        let topic = &stage.mapping.topics[0];
+        let group = &stage.mapping.group;
         let seen = stage.folder.path().join("seen");
         let template = format!(
             "\
@@ -170,13 +168,15 @@ Resources:
             .create()
             .unwrap();
         consumer.subscribe(&[&self.destination]).unwrap();
-        let (mut whole, mut reduced) = (BTreeSet::new(), BTreeSet::new());
+        let mut whole = BTreeSet::new();
+        let mut reduced = BTreeSet::new();
         while whole.len() < sent.failing.len() || reduced.len() < sent.oversize.len() {
             let next = tokio::time::timeout(Duration::from_secs(60), consumer.recv()).await;
             let Ok(message) = next else {
                 let log =
                     std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-                let (failing, oversize) = (sent.failing.len(), sent.oversize.len());
+                let failing = sent.failing.len();
+                let oversize = sent.oversize.len();
                 panic!(
                     "the destination has {} of {failing} and {} of {oversize}; the host's log:\n{log}",
                     whole.len(),
@@ -271,7 +271,8 @@ impl<'a> Load<'a> {
     }
 
     async fn round(&mut self, round: usize) {
-        let (topic, partition) = (self.world.topic(), (round % PARTITIONS as usize) as i32);
+        let topic = self.world.topic();
+        let partition = (round % PARTITIONS as usize) as i32;
         for partition in 0..PARTITIONS {
             let values: Vec<String> = (0..GOOD)
                 .map(|n| format!("good {partition} {round} {n}"))
@@ -336,7 +337,8 @@ impl<'a> Load<'a> {
         );
 
         let second = &self.world.second;
-        let (deleted, kept) = (format!("deleted {round}"), format!("kept {round}"));
+        let deleted = format!("deleted {round}");
+        let kept = format!("kept {round}");
         let end = Self::send(&self.plain, second, 0, std::slice::from_ref(&deleted)).await[0].1 + 1;
         self.sent.deleted.insert(deleted);
         let mut before = TopicPartitionList::new();
@@ -351,7 +353,8 @@ impl<'a> Load<'a> {
         self.sent.good.insert(kept);
 
         if round % FENCING == FIRST_FENCING {
-            let (config, group) = (self.world.client(), self.world.stage.mapping.group.clone());
+            let config = self.world.client();
+            let group = self.world.stage.mapping.group.clone();
             let topic = topic.to_owned();
             self.fencings.push(tokio::task::spawn_blocking(move || {
                 fence(config, &group, &topic)
@@ -415,7 +418,8 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
             break;
         }
     }
-    let (sent, fencings) = (load.sent, futures::future::join_all(load.fencings).await);
+    let sent = load.sent;
+    let fencings = futures::future::join_all(load.fencings).await;
     let mut handled = world.handled();
     while !handled.is_superset(&sent.good) {
         let before = handled.len();

@@ -314,7 +314,8 @@ async fn a_host_of_another_group_moves_nothing() {
         group: format!("{}-other", stage.mapping.group),
         ..stage.mapping.clone()
     };
-    let (theirs, topic) = (other.clone(), stage.mapping.topics[0].clone());
+    let theirs = other.clone();
+    let topic = stage.mapping.topics[0].clone();
     tokio::task::spawn_blocking(move || positions::seek(&theirs, &topic, 0, 3))
         .await
         .unwrap()

@@ -31,7 +31,8 @@ pub(crate) struct Application {
 impl Application {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (queue, control) = (format!("host-{}", random()), free_address());
+        let queue = format!("host-{}", random());
+        let control = free_address();
         let seen = folder.path().join("seen");
         let template = format!(
             "\

@@ -29,10 +29,8 @@ const TOO_LONG: &str = r#"{"__type":"com.amazonaws.sqs#InvalidParameterValue","m
 /// A server whose queues have a smaller `MaximumMessageSize`, which the test server does not know: it passes all else on.
 async fn smaller(server: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (here, server) = (
-        format!("http://{}", listener.local_addr().unwrap()),
-        server.to_owned(),
-    );
+    let here = format!("http://{}", listener.local_addr().unwrap());
+    let server = server.to_owned();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let server = server.clone();
@@ -79,7 +77,9 @@ async fn an_oversize_event_leaves_its_record_and_blocks_none() {
     let server = OwnServer::strict();
     let endpoint = smaller(&server.endpoint()).await;
     let project = tempfile::tempdir().unwrap();
-    let (queue, invoke, control) = (format!("host-{}", random()), free_address(), free_address());
+    let queue = format!("host-{}", random());
+    let invoke = free_address();
+    let control = free_address();
     let template = format!(
         "\
 Transform: AWS::Serverless-2016-10-31

@@ -7,7 +7,8 @@ use crate::operations_stage::{Application, HOSTILE};
 async fn the_page_shows_what_runs_changes_settings_and_never_runs_what_a_function_said() {
     let mut application = Application::new();
     application.up().await;
-    let (page, queue) = (application.url("/_usher/"), application.queue.clone());
+    let page = application.url("/_usher/");
+    let queue = application.queue.clone();
     tokio::task::spawn_blocking(move || look(&page, &queue))
         .await
         .unwrap();

@@ -206,7 +206,8 @@ async fn a_poison_record_in_front_is_red() {
         stage.mapping.bootstrap_servers,
         stage.mapping.group,
     );
-    let (folder, control) = (project(&template), free_address());
+    let folder = project(&template);
+    let control = free_address();
     let host = usher_up(
         folder.path(),
         &["--listen", "127.0.0.1:0", "--control", &control.to_string()],

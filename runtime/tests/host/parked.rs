@@ -188,10 +188,8 @@ fn usher(project: &std::path::Path, arguments: &[&str]) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_were_given_up_are_shown_and_handed_to_their_function_again() {
     let project = tempfile::tempdir().unwrap();
-    let (queue, seen) = (
-        format!("host-{}", kafka::random()),
-        project.path().join("seen"),
-    );
+    let queue = format!("host-{}", kafka::random());
+    let seen = project.path().join("seen");
     let template = format!(
         "\
 Transform: AWS::Serverless-2016-10-31

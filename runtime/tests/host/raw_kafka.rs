@@ -34,7 +34,7 @@ pub(crate) fn produce(
         match error {
             0 => return offset,
             error if NOT_YET.contains(&error) && Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(50))
+                std::thread::sleep(Duration::from_millis(50));
             }
             error => panic!("{topic}-{partition} at {servers}: Kafka's error code {error}"),
         }

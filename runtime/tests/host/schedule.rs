@@ -124,7 +124,8 @@ async fn context_attributes_reach_the_function_replaced() {
         Registry::default(),
         stopping,
     ));
-    let (first, second) = (seen.recv().await.unwrap(), seen.recv().await.unwrap());
+    let first = seen.recv().await.unwrap();
+    let second = seen.recv().await.unwrap();
     assert_eq!(
         (&first["arn"], &first["try"]),
         (&"arn:of:schedule".into(), &1.into())
@@ -149,8 +150,11 @@ async fn context_attributes_reach_the_function_replaced() {
 async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
     let now = jiff::Timestamp::now();
     let second = jiff::SignedDuration::from_secs(1);
-    let (start, end) = (now + second, now + second * 3);
-    let (kind, start_at, end_at) = (ScheduleKind::Scheduler, Some(start), Some(end));
+    let start = now + second;
+    let end = now + second * 3;
+    let kind = ScheduleKind::Scheduler;
+    let start_at = Some(start);
+    let end_at = Some(end);
     let schedule = Schedule {
         kind,
         start: start_at,

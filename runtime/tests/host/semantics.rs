@@ -202,7 +202,7 @@ impl Run<'_> {
             }
             Action::Discard(slice, reason) => {
                 self.said
-                    .push(format!("{} discarded ({})", span(&slice), why(reason)))
+                    .push(format!("{} discarded ({})", span(&slice), why(reason)));
             }
             Action::SendToDestination(slice, reason) => {
                 let taken = !self.trouble("destination down twice", 2);

@@ -111,7 +111,8 @@ fn nested(path: &str) -> String {
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     let lists = first.matches("[]").count();
     let key = first.trim_end_matches("[]").replace('*', "Name");
-    let (open, close) = ("[".repeat(lists), "]".repeat(lists));
+    let open = "[".repeat(lists);
+    let close = "]".repeat(lists);
     match (rest, lists) {
         ("", 0) => format!("\n\"{key}\": @\n"),
         ("", _) => format!("\"{key}\": {open}\n@\n{close}"),
@@ -586,10 +587,8 @@ fn every_property_refuses_wrong_kinds_with_its_line() {
         });
         lines.collect::<Vec<_>>().join("\n")
     };
-    let (missing, wrong) = (
-        lines(&tolerated, &documented),
-        lines(&documented, &tolerated),
-    );
+    let missing = lines(&tolerated, &documented);
+    let wrong = lines(&documented, &tolerated);
     assert!(
         missing.is_empty() && wrong.is_empty(),
         "tolerated, and not in docs/conformance/kinds.md:\n{missing}\nthere, and not tolerated:\n{wrong}"

@@ -46,7 +46,9 @@ impl Host {
     /// `limit`: arguments of the shell's ulimit.
     async fn start(limit: &str) -> Self {
         let project = project(TEMPLATE);
-        let (control, http, invoke) = (free_address(), free_address(), free_address());
+        let control = free_address();
+        let http = free_address();
+        let invoke = free_address();
         let mut shell = Command::new("sh");
         shell.args([
             "-c",
@@ -203,7 +205,8 @@ async fn stalled_uploads_take_bounded_memory() {
     let head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n";
     let part = Arc::new(vec![b'x'; 10_000_000]);
     let uploads = (0..60).map(|_| {
-        let (address, part) = (host.http, part.clone());
+        let address = host.http;
+        let part = part.clone();
         tokio::spawn(async move {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(head).await.unwrap();

@@ -121,7 +121,9 @@ Resources:
   Queue: {{Type: 'AWS::SQS::Queue', Properties: {{QueueName: {queue}}}}}
 "
     ));
-    let (listen, control, http) = (free_address(), free_address(), free_address());
+    let listen = free_address();
+    let control = free_address();
+    let http = free_address();
     std::fs::write(
         folder.path().join("usher.toml"),
         format!("region = 'eu-central-1'\n[endpoints]\nsqs = '{}'\n[settings.'Script.Jobs']\nbatch-size = 5\n", endpoint()),

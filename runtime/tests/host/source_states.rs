@@ -197,7 +197,8 @@ async fn reading_a_queue(queue: &str) -> Host {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_queue_is_missing_until_created_again() {
-    let (queue, sqs) = (format!("host-{}", random()), client(&endpoint()));
+    let queue = format!("host-{}", random());
+    let sqs = client(&endpoint());
     let url = format!("{}/000000000000/{queue}", endpoint());
     let host = reading_a_queue(&queue).await;
     host.eventually_well("queues").await;

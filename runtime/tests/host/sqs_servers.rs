@@ -145,7 +145,7 @@ async fn up_makes_the_queues_reads_them_and_shows_how_far_it_is() {
     let control = free_address();
     let (stop, stopped) = oneshot::channel::<()>();
     let host = tokio::spawn(up::run(app, up_options(Some(control)), async move {
-        drop(stopped.await)
+        drop(stopped.await);
     }));
     eventually("the queue is made", async || {
         stage.sqs.exists(&name).await.ok().filter(|there| *there)

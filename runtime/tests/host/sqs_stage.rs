@@ -112,7 +112,8 @@ impl Stage {
     /// `receives`: after so many a message goes to the dead-letter queue, which is the second of the queues.
     pub(crate) async fn with(endpoint: String, suffix: &str, receives: Option<u32>) -> Self {
         let name = format!("host-{}", random());
-        let (own, dead) = (format!("{name}{suffix}"), format!("{name}-dead{suffix}"));
+        let own = format!("{name}{suffix}");
+        let dead = format!("{name}-dead{suffix}");
         let redrive = receives.map(|max_receives| Redrive {
             target: arn(&dead),
             max_receives,

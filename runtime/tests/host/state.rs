@@ -64,13 +64,12 @@ impl Host {
 async fn two_folders_are_two_members_of_a_group() {
     let stage = Stage::new(2).await;
     let project = reader(&stage);
-    let (mut first, mut second) = (
-        Host::start(&project, &["--state", "one"]),
-        Host::start(&project, &["--state", "two"]),
-    );
+    let mut first = Host::start(&project, &["--state", "one"]);
+    let mut second = Host::start(&project, &["--state", "two"]);
     // the broker fences a member when another one of its identity joins, which ends its share of the partitions
     eventually("each owns one partition", async || {
-        let (one, other) = (first.owns().await?, second.owns().await?);
+        let one = first.owns().await?;
+        let other = second.owns().await?;
         (one.len() == 1 && other.len() == 1 && one.is_disjoint(&other)).then_some(())
     })
     .await;

@@ -101,7 +101,8 @@ async fn the_control_port_takes_no_request_with_two_readings() {
         "/_usher/status",
         "/_usher/settings",
     ] {
-        let (shown, head) = (ask(Method::GET, path).await, ask(Method::HEAD, path).await);
+        let shown = ask(Method::GET, path).await;
+        let head = ask(Method::HEAD, path).await;
         assert_eq!(
             (shown.status(), head.status()),
             (StatusCode::OK, StatusCode::OK),
@@ -229,10 +230,8 @@ async fn a_token_with_two_readings_stays_out() {
         Some(KeySet::parse(&jwks(&[("k1", KNOWN)])).unwrap()),
     )
     .await;
-    let (header, good) = (
-        r#"{"alg":"RS256","kid":"k1"}"#,
-        claims(&json!({})).to_string(),
-    );
+    let header = r#"{"alg":"RS256","kid":"k1"}"#;
+    let good = claims(&json!({})).to_string();
     let answer = async |token: &str| get(&server, "/mine", Some(token)).await.status();
     assert_eq!(answer(&signed(header, &good)).await, StatusCode::OK);
     for header in [

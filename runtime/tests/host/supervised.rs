@@ -31,8 +31,10 @@ const PARTS: [&str; 10] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_each_part_stops_no_other() {
-    let (stage, queue) = (Stage::new(1).await, QueueStage::new().await);
-    let (control, http) = (free_address(), free_address());
+    let stage = Stage::new(1).await;
+    let queue = QueueStage::new().await;
+    let control = free_address();
+    let http = free_address();
     let mut app = application(crate::kafka::recording(&stage.folder));
     app.kafka.push(stage.mapping.clone());
     app.sqs.push(queue.mapping.clone());

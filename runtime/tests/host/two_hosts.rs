@@ -59,9 +59,11 @@ impl Host {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_and_in_order() {
     let stage = Stage::new(4).await;
-    let (first, second) = (Host::start(&stage), Host::start(&stage));
+    let first = Host::start(&stage);
+    let second = Host::start(&stage);
     let owned = eventually("each owns two partitions", async || {
-        let (one, other) = (first.owns().await?, second.owns().await?);
+        let one = first.owns().await?;
+        let other = second.owns().await?;
         (one.len() == 2 && other.len() == 2 && one.is_disjoint(&other)).then_some(one)
     })
     .await;

@@ -16,7 +16,7 @@ async fn up_serves_its_status_and_drains_when_told() {
     let control = free_address();
     let (stop, stopped) = oneshot::channel::<()>();
     let host = tokio::spawn(up::run(app, up_options(control), async move {
-        drop(stopped.await)
+        drop(stopped.await);
     }));
     let url = format!("http://{control}/_usher/status");
     let status: serde_json::Value = eventually("the status shows that all is done", async || {

@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn now_goes_forward() {
-        let (first, second) = (Moment::now(), Moment::now());
+        let first = Moment::now();
+        let second = Moment::now();
         assert!(second.is_not_before(first) && second.since(first).is_some());
     }
 }

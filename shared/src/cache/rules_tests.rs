@@ -196,7 +196,8 @@ proptest! {
     #[test]
     fn what_is_served_from_memory_is_never_older_than_what_was_heard(events in proptest::collection::vec(event(), 1..80)) {
         let mut rules = following();
-        let (mut now, mut committed) = (1, 1);
+        let mut now = 1;
+        let mut committed = 1;
         let mut under_way: Vec<Stamp> = Vec::new();
         let mut kept: Option<Stamp> = None;
         // When each version was committed.

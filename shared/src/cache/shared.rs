@@ -82,7 +82,8 @@ impl SharedCache {
         match reply.word()?.as_str() {
             "MISS" => Ok(Looked::Miss(Lease(reply.word()?))),
             "HIT" => {
-                let (version, text) = (reply.parse::<i64>()?, reply.word()?);
+                let version = reply.parse::<i64>()?;
+                let text = reply.word()?;
                 if version == 0 {
                     return Ok(Looked::Hit(None));
                 }
@@ -170,7 +171,7 @@ impl Rest {
                 tracing::warn!(%error, "the cache is away; programs are read from Postgres");
             }
             None if self.told.swap(false, Ordering::Relaxed) => {
-                tracing::info!("the cache answers again")
+                tracing::info!("the cache answers again");
             }
             _ => {}
         }

@@ -144,7 +144,9 @@ fn read_parked(reply: &mut Reply) -> Result<Vec<Parked>, LinkError> {
 fn read_pending(reply: &mut Reply) -> Result<Vec<Pending>, LinkError> {
     let mut pending = Vec::with_capacity(reply.left() / 5);
     while let Some(id) = reply.next_word()? {
-        let (body, due_ms, attempts) = (reply.word()?, reply.parse()?, reply.parse()?);
+        let body = reply.word()?;
+        let due_ms = reply.parse()?;
+        let attempts = reply.parse()?;
         pending.push(Pending {
             id,
             entry: Entry {

@@ -112,7 +112,9 @@ impl DelayQueue {
         if reply.left() == 0 {
             return Ok(None);
         }
-        let (body, due_ms, attempts) = (reply.word()?, reply.parse()?, reply.parse()?);
+        let body = reply.word()?;
+        let due_ms = reply.parse()?;
+        let attempts = reply.parse()?;
         Ok(Some(Entry {
             body,
             due_ms,
@@ -220,7 +222,9 @@ fn scheduled(reply: &mut Reply) -> Result<Scheduled, LinkError> {
 
 fn stats(reply: &mut Reply) -> Result<Stats, LinkError> {
     let now_ms: u64 = reply.parse()?;
-    let (waiting, leased, parked) = (reply.parse()?, reply.parse()?, reply.parse()?);
+    let waiting = reply.parse()?;
+    let leased = reply.parse()?;
+    let parked = reply.parse()?;
     let first: Option<u64> = reply.parse_some()?;
     let oldest_overdue_ms = first.and_then(|due| now_ms.checked_sub(due));
     Ok(Stats {

@@ -49,7 +49,7 @@ mod tests {
             match script.name() {
                 "delay/schedule" => assert_eq!(first, "#!lua"),
                 "delay/peek" | "delay/stats" | "delay/parked" | "delay/pending" => {
-                    assert_eq!(first, "#!lua flags=no-writes")
+                    assert_eq!(first, "#!lua flags=no-writes");
                 }
                 name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
             }

@@ -46,7 +46,8 @@ impl DelayQueue {
             let replies = self.link.run_all(calls.collect()).await?;
             let mut more = later;
             for (n, reply) in replies.into_iter().enumerate() {
-                let (shard, before) = (asked[n], all.claims.len());
+                let shard = asked[n];
+                let before = all.claims.len();
                 let next = read_claims(&mut reply?, shard, &token, &mut all)?;
                 all.next.retain(|(of, _)| *of != shard);
                 all.next.push((shard, next));
@@ -169,7 +170,9 @@ fn read_claims(
     into.now_ms = into.now_us / 1000;
     let next = reply.parse_some()?;
     while let Some(id) = reply.next_word()? {
-        let (body, attempt, due_ms) = (reply.word()?, reply.parse()?, reply.parse()?);
+        let body = reply.word()?;
+        let attempt = reply.parse()?;
+        let due_ms = reply.parse()?;
         into.claims.push(Claim {
             shard,
             id,

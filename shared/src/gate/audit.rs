@@ -107,7 +107,8 @@ impl Gate {
         program: ProgramRef,
     ) -> Result<HashSet<SeatIndex>, LinkError> {
         let jobs = self.timeouts().jobs_key(program.shard);
-        let (mut seats, mut from) = (HashSet::new(), 0_u64);
+        let mut seats = HashSet::new();
+        let mut from = 0_u64;
         loop {
             let mut scan = cmd("HSCAN");
             scan.arg(&jobs).arg(from).arg("COUNT").arg(1000);
@@ -115,7 +116,8 @@ impl Gate {
                 break;
             };
             from = reply.parse()?;
-            let (mut pairs, mut reads) = (reply.nested()?, Vec::new());
+            let mut pairs = reply.nested()?;
+            let mut reads = Vec::new();
             while let Some(order) = pairs.next_word()? {
                 // A body that cannot be read is no reason to leave its reservation out.
                 if TimeoutJob::parse(&pairs.word()?).is_ok_and(|job| job.program != program.id) {

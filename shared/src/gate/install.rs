@@ -101,7 +101,8 @@ impl Gate {
         lease_ms: u64,
         orders: &[LiveOrder],
     ) -> Result<Merged, LinkError> {
-        let (mut displaced, mut outside) = (Vec::new(), Vec::new());
+        let mut displaced = Vec::new();
+        let mut outside = Vec::new();
         let batches: Vec<&[LiveOrder]> = if orders.is_empty() {
             vec![&[]]
         } else {
@@ -203,7 +204,9 @@ impl Gate {
 
 /// `first:rows:row_len:chunk_rows:chunks`, as the header keeps it.
 fn layout_text(layout: Layout) -> String {
-    let (first, rows, row_len) = (layout.first(), layout.rows(), layout.row_len());
+    let first = layout.first();
+    let rows = layout.rows();
+    let row_len = layout.row_len();
     format!(
         "{first}:{rows}:{row_len}:{}:{}",
         layout.chunk_rows(),

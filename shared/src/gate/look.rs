@@ -99,10 +99,12 @@ impl Gate {
         let Some(nonce) = reply.parse_some()? else {
             return Ok(None);
         };
-        let (program, user) = (reply.parse()?, reply.word()?);
+        let program = reply.parse()?;
+        let user = reply.word()?;
         let (category, seats): (u16, _) = (reply.parse()?, parse_seats(&reply.word()?)?);
         let (unit_price, key): (i64, String) = (reply.parse()?, reply.word()?);
-        let (attempt, state) = (reply.parse()?, ResvState::read(&mut reply)?);
+        let attempt = reply.parse()?;
+        let state = ResvState::read(&mut reply)?;
         let message = reply.word()?;
         let damaged =
             |e| LinkError::Protocol(format!("the reservation of order {order} is damaged: {e}"));

@@ -106,7 +106,8 @@ impl Gate {
     /// Holds seats for a buyer, or says why not. Repeated with the same order and nonce it answers `Held` again, with the same seats.
     pub async fn reserve(&self, wish: &Reserve) -> Result<Reserved, LinkError> {
         if wish.order.shard() != wish.program.shard {
-            let (number, program) = (wish.order.shard(), wish.program.shard);
+            let number = wish.order.shard();
+            let program = wish.program.shard;
             return Err(LinkError::Protocol(format!(
                 "order {} is of shard {number}, its program of {program}",
                 wish.order
@@ -168,7 +169,8 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
     Ok(match word {
         "HELD" => {
             let (order, nonce) = parse_owner(&reply.word()?)?;
-            let (seats, message) = (parse_seats(&reply.word()?)?, reply.word()?);
+            let seats = parse_seats(&reply.word()?)?;
+            let message = reply.word()?;
             Reserved::Held {
                 order,
                 nonce,

@@ -74,7 +74,9 @@ impl Gate {
             });
         };
         let next = reply.parse()?;
-        let (mut keys, mut found, mut reads) = (reply.nested()?, Vec::new(), Vec::new());
+        let mut keys = reply.nested()?;
+        let mut found = Vec::new();
+        let mut reads = Vec::new();
         while let Some(key) = keys.next_word()? {
             if let Some(buyer) = parse_key(self.names.prefix(), &key) {
                 let mut read = cmd("HGETALL");

@@ -86,11 +86,9 @@ impl ResvState {
     /// Four words: state, partition, offset, appended.
     pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
         let state = reply.word()?;
-        let (partition, offset, appended) = (
-            reply.parse_some()?,
-            reply.parse_some()?,
-            reply.parse_some()?,
-        );
+        let partition = reply.parse_some()?;
+        let offset = reply.parse_some()?;
+        let appended = reply.parse_some()?;
         match (state.as_str(), partition, offset, appended) {
             ("held", ..) => Ok(Self::Held),
             ("abandoning", ..) => Ok(Self::Abandoning),

@@ -71,7 +71,8 @@ impl Gate {
         }
         let before = local_ms(SystemTime::now());
         let mut replies = self.link.read("time", vec![cmd("TIME")]).await?;
-        let (ticking, wall) = (Instant::now(), SystemTime::now());
+        let ticking = Instant::now();
+        let wall = SystemTime::now();
         let mut reply = replies
             .pop()
             .ok_or_else(|| LinkError::Protocol("no answer to TIME".into()))?;

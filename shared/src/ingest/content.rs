@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn an_array_is_no_message() {
-        let (nonce, hash) = ("00".repeat(16), "ab".repeat(32));
+        let nonce = "00".repeat(16);
+        let hash = "ab".repeat(32);
         refused::<OrderRequested>(&format!(
             r#"[1,"381265920001048577","{nonce}","alice","17",0,[4,5],2500,5000,"k-1","{hash}",1795000000000,null]"#
         ));

@@ -56,10 +56,8 @@ mod tests {
 
     #[test]
     fn a_position_reads_back_and_another_text_is_none() {
-        let (seat, number) = (
-            SeatIndex::new(199_999).ok(),
-            OrderNumber::new(i64::MAX).ok(),
-        );
+        let seat = SeatIndex::new(199_999).ok();
+        let number = OrderNumber::new(i64::MAX).ok();
         let seats = [
             Position::Kept(u64::MAX),
             Position::Seats(None),

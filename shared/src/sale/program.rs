@@ -234,7 +234,8 @@ impl NewProgram {
             user_limit,
             categories,
         } = self;
-        let (version, status) = (ProgramVersion::FIRST, ProgramStatus::OnSale);
+        let version = ProgramVersion::FIRST;
+        let status = ProgramStatus::OnSale;
         Program {
             id,
             shard,

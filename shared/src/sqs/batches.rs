@@ -12,7 +12,8 @@ use super::{MAX_BATCH, MAX_BYTES};
 /// ```
 pub fn batches(sizes: &[usize]) -> Vec<Range<usize>> {
     let mut all = Vec::new();
-    let (mut from, mut bytes) = (0, 0);
+    let mut from = 0;
+    let mut bytes = 0;
     for (at, size) in sizes.iter().enumerate() {
         if at > from && (at - from == MAX_BATCH || bytes + size > MAX_BYTES) {
             all.push(from..at);

@@ -60,7 +60,9 @@ impl Dealt<'_> {
     pub fn raise_alarms(&self, batch: &Batch) {
         for (at, reason) in self.parked {
             if let Some(record) = batch.get(*at) {
-                let (topic, partition, offset) = (record.topic, record.partition, record.offset);
+                let topic = record.topic;
+                let partition = record.partition;
+                let offset = record.offset;
                 tracing::error!(alarm = "record_parked", topic, partition, offset, %reason, "a record was set aside");
             }
         }

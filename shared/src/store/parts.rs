@@ -95,7 +95,8 @@ mod tests {
 
     /// Tries all parts; `fails` says which records fail a part and how. Gives what was committed, left to right, and the end.
     fn run(len: usize, fails: impl Fn(usize, bool) -> Option<ErrorClass>) -> (Vec<usize>, Parts) {
-        let (mut parts, mut committed) = (Parts::new(len), Vec::new());
+        let mut parts = Parts::new(len);
+        let mut committed = Vec::new();
         while let Some(part) = parts.next() {
             let refused = |at: usize| parts.refused().contains_key(&at);
             match part.clone().find_map(|at| fails(at, refused(at))) {

@@ -194,7 +194,8 @@ impl Store {
         by: &UserId,
         note: &str,
     ) -> Result<Refunded, StoreError> {
-        let (mut repeat, mut rounds) = (Repeat::default(), Rounds::default());
+        let mut repeat = Repeat::default();
+        let mut rounds = Rounds::default();
         loop {
             let query = sqlx::query(include_str!("sql/payment_refunded.sql"))
                 .bind(id.get())

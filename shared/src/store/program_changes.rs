@@ -39,7 +39,8 @@ impl Store {
         expected: ProgramVersion,
         change: &ProgramChange,
     ) -> Result<Changed, StoreError> {
-        let (mut repeat, mut rounds) = (Repeat::default(), Rounds::default());
+        let mut repeat = Repeat::default();
+        let mut rounds = Rounds::default();
         loop {
             let result = self.update_once(id, expected, change).await;
             if repeat.again(&result) {
@@ -91,7 +92,8 @@ impl Store {
         id: ProgramId,
         to: ProgramStatus,
     ) -> Result<Switched, StoreError> {
-        let (mut repeat, mut rounds) = (Repeat::default(), Rounds::default());
+        let mut repeat = Repeat::default();
+        let mut rounds = Rounds::default();
         loop {
             let result = self.switch_once(id, to).await;
             if repeat.again(&result) {

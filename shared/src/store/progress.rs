@@ -58,7 +58,8 @@ impl<'a> Seen<'a> {
     }
 
     fn range(&self, incarnation: i32, offsets: Range<i64>) -> Gap {
-        let (topic, partition) = (self.topic.to_owned(), self.partition);
+        let topic = self.topic.to_owned();
+        let partition = self.partition;
         Gap {
             topic,
             partition,

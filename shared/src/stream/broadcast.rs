@@ -65,7 +65,8 @@ impl BroadcastReader {
     /// A reader of all that is added from now on. When this returns, the position is fixed: what is loaded after it cannot have
     /// been changed before it unheard.
     pub async fn open(link: Link, names: &Names, stream: &str) -> Result<Self, LinkError> {
-        let (waiting, key) = (link.waiting(), names.stream(stream));
+        let waiting = link.waiting();
+        let key = names.stream(stream);
         let position = Position::resolve(&link, &key).await?;
         Ok(Self {
             link,
@@ -184,7 +185,9 @@ impl Look {
                 entries: Vec::new(),
             });
         }
-        let (last, added, held) = (reply.parse()?, reply.parse()?, reply.parse()?);
+        let last = reply.parse()?;
+        let added = reply.parse()?;
+        let held = reply.parse()?;
         let state = State {
             last,
             added,

@@ -187,7 +187,8 @@ impl GroupReader {
             return Ok(Vec::new());
         }
         self.take_over_from = reply.parse()?;
-        let (buried, lost) = (ids(&mut reply)?, ids(&mut reply)?);
+        let buried = ids(&mut reply)?;
+        let lost = ids(&mut reply)?;
         self.counts.deleted += reply.parse::<u64>()?;
         let mut entries = Vec::with_capacity(reply.left() / 3);
         while reply.left() > 0 {

@@ -73,7 +73,8 @@ impl GroupReader {
     /// How far the group is.
     pub async fn state(&self) -> Result<GroupState, LinkError> {
         let mut reply = self.link.run(self.call(&scripts::GROUP_STATE)).await?;
-        let (pending, lag) = (reply.parse()?, reply.parse_some()?);
+        let pending = reply.parse()?;
+        let lag = reply.parse_some()?;
         Ok(GroupState {
             pending,
             lag,

@@ -78,7 +78,8 @@ impl Publisher {
         match reply.word()?.as_str() {
             "ADDED" => Ok(Published::At(reply.parse()?)),
             "FULL" => {
-                let (entries, held_by) = (reply.parse()?, reply.word()?);
+                let entries = reply.parse()?;
+                let held_by = reply.word()?;
                 tracing::error!(
                     alarm = "stream_full",
                     stream = %self.key,

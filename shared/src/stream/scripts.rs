@@ -43,7 +43,7 @@ mod tests {
             let first = script.source().lines().next().unwrap_or_default();
             match script.name() {
                 "stream/broadcast_look" | "stream/group_state" => {
-                    assert_eq!(first, "#!lua flags=no-writes")
+                    assert_eq!(first, "#!lua flags=no-writes");
                 }
                 name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
             }

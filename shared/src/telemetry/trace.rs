@@ -103,7 +103,10 @@ fn parse(text: &str) -> Option<TraceContext> {
         let lower = part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         (part.len() == len && lower).then(|| u128::from_str_radix(part, 16).ok())?
     };
-    let (version, trace, span, flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
+    let version = hex(2)?;
+    let trace = hex(32)?;
+    let span = hex(16)?;
+    let flags = hex(2)?;
     let more = parts.next().is_some();
     if version == 0xff || (version == 0 && more) || trace == 0 || span == 0 {
         return None;

@@ -100,7 +100,9 @@ proptest! {
 
     #[test]
     fn bisecting_finds_every_failing_record_left_to_right_and_tries_all_others(len in 0..60_usize, bad in vec(0..60_usize, 0..6)) {
-        let (mut parts, mut succeeded, mut found) = (Bisect::new(len), Vec::new(), Vec::new());
+        let mut parts = Bisect::new(len);
+        let mut succeeded = Vec::new();
+        let mut found = Vec::new();
         while let Some(part) = parts.next() {
             let dealt_with = succeeded.len() + found.len();
             prop_assert_eq!(part.start, dealt_with, "everything to the left has been dealt with");

@@ -29,7 +29,8 @@ async fn clustered() -> (Private, Stage) {
 async fn every_script_of_the_gate_keeps_to_one_slot() {
     let (_server, stage) = clustered().await;
     stage.install().await;
-    let (one, two) = (stage.order(), stage.order());
+    let one = stage.order();
+    let two = stage.order();
     stage.held(one, "{a}b", best(2)).await;
     stage.held(two, "bob", chosen(&[1999, 2000])).await;
     assert_eq!(

@@ -61,7 +61,8 @@ async fn scheduling_is_idempotent_by_id_even_within_one_batch() {
         entry(shard(1), "b", "2"),
         entry(shard(2), "b", "4"),
     ];
-    let (new, old) = (Scheduled::New, Scheduled::Existing);
+    let new = Scheduled::New;
+    let old = Scheduled::Existing;
     assert_eq!(
         queue.schedule_many(&batch).await,
         Ok(vec![new, old, new, old])

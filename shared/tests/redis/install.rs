@@ -11,7 +11,8 @@ use super::stage::{ENDS, Stage, best, category, chosen, idem, mine, seat, settle
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out() {
     let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
-    let (first, second) = (Epoch::new(1), Epoch::new(2));
+    let first = Epoch::new(1);
+    let second = Epoch::new(2);
     let begin = async |loader, lease| {
         stage
             .gate
@@ -97,7 +98,8 @@ async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out
 async fn an_install_delayed_past_a_loss_is_refused() {
     let mut server = Private::start(&[]);
     let stage = Stage::at(&server.url(), &[(1, 10)]).await;
-    let (slow, other) = (Epoch::new(1), Epoch::new(2));
+    let slow = Epoch::new(1);
+    let other = Epoch::new(2);
     let late = async |grant: &Grant, ends| {
         let start = Start { grant, ends };
         stage
@@ -158,7 +160,9 @@ async fn merging_brings_in_what_postgres_says_but_nothing_that_has_ended_or_does
     let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
     let loader = Epoch::new(1);
     assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
-    let (live, ended, odd) = (stage.order(), stage.order(), stage.order());
+    let live = stage.order();
+    let ended = stage.order();
+    let odd = stage.order();
     let gone = stage
         .gate
         .settle(&settle_to(ended, SettleTo::Gone { forget_key: false }))
@@ -209,7 +213,8 @@ async fn restored_keys_lead_to_their_orders() {
     let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
     let loader = Epoch::new(1);
     assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
-    let (known, older) = (stage.order(), stage.order());
+    let known = stage.order();
+    let older = stage.order();
     let named = |at: OrderAt, key, body_hash: &str| NamedOrder {
         user: uid("alice"),
         key: idem(key),
@@ -279,7 +284,9 @@ async fn a_restarted_server_is_filled_again_and_keeps_the_seats_of_orders_on_the
     let mut server = Private::start(&[]);
     let stage = Stage::at(&server.url(), &[(3, 10)]).await;
     stage.install().await;
-    let (held, accepted, stored) = (stage.order(), stage.order(), stage.order());
+    let held = stage.order();
+    let accepted = stage.order();
+    let stored = stage.order();
     stage.held(held, "alice", chosen(&[0, 1])).await;
     stage.held(accepted, "bob", chosen(&[2, 3])).await;
     stage

@@ -111,7 +111,8 @@ async fn a_filled_gate_keeps_the_youngest_keys() {
     let named: Vec<NamedOrder> = (0..200_u64)
         .map(|n| {
             let at = stage.order();
-            let (user, key) = (uid("alice"), idem(&format!("key-{n}")));
+            let user = uid("alice");
+            let key = idem(&format!("key-{n}"));
             NamedOrder {
                 user,
                 key,

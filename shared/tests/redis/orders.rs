@@ -193,7 +193,8 @@ async fn a_missing_chunk_is_never_made_up() {
 #[tokio::test]
 async fn postgres_wins_over_a_later_holder_who_then_frees_nothing_of_it() {
     let stage = Stage::open(&[(1, 10)]).await;
-    let (late, stored) = (stage.order(), stage.order());
+    let late = stage.order();
+    let stored = stage.order();
     stage.held(late, "bob", chosen(&[3, 4, 5])).await;
     let settled = stage.gate.settle(&live(stored, "alice", &[2, 3, 4])).await;
     assert_eq!(

@@ -106,7 +106,8 @@ async fn a_full_server_takes_no_new_order_but_can_be_emptied() {
     let server = Private::start(&[]);
     let stage = Stage::at(&server.url(), &[(1, 10)]).await;
     stage.install().await;
-    let (accepted, abandoned) = (stage.order(), stage.order());
+    let accepted = stage.order();
+    let abandoned = stage.order();
     stage.held(accepted, "alice", best(2)).await;
     stage.held(abandoned, "bob", best(2)).await;
     let queue = stage.gate.timeouts();

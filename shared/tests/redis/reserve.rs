@@ -130,8 +130,10 @@ async fn the_same_key_finds_the_same_order_and_another_body_is_refused() {
 #[tokio::test]
 async fn an_earlier_order_is_recalled_without_holding_anything_new() {
     let stage = Stage::open(&[(2, 20)]).await;
-    let (first, alice) = (stage.order(), uid("alice"));
-    let (click, other) = (idem("click"), idem("other"));
+    let first = stage.order();
+    let alice = uid("alice");
+    let click = idem("click");
+    let other = idem("other");
     let recall = async |key, hash| {
         stage
             .gate
@@ -281,7 +283,7 @@ async fn every_key_has_the_lifetime_that_the_table_says() {
         assert!(
             ms > most - 60_000 && ms <= most + 1,
             "{ms} is not just below {most}"
-        )
+        );
     };
     let at = stage.order();
     let mut wish = stage.wish(at, "alice", best(2));

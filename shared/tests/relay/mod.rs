@@ -24,7 +24,8 @@ impl Relay {
         let address = listener.local_addr().expect("an address");
         let leads_to = Arc::new(AtomicU16::new(port));
         let silenced = watch::Sender::new(());
-        let (target, silence) = (leads_to.clone(), silenced.clone());
+        let target = leads_to.clone();
+        let silence = silenced.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(carry(

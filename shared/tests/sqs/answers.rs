@@ -37,7 +37,8 @@ async fn answering(
 
 /// Reads a request; how many messages it carries.
 fn entries(socket: &mut std::net::TcpStream) -> usize {
-    let (mut bytes, mut chunk) = (Vec::new(), [0; 4096]);
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
     loop {
         let text = String::from_utf8_lossy(&bytes).to_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {

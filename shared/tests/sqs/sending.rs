@@ -66,7 +66,7 @@ async fn the_largest_message_is_accepted() {
 #[tokio::test]
 async fn nothing_to_send_is_sent() {
     with(false, |stage| async move {
-        assert_eq!(stage.queue().send(&[]).await, Ok(vec![]))
+        assert_eq!(stage.queue().send(&[]).await, Ok(vec![]));
     })
     .await;
 }

@@ -83,7 +83,8 @@ async fn an_order_is_behind_a_barrier_once_create_passed_it() {
 #[tokio::test]
 async fn a_barrier_proves_nothing_for_later_requests() {
     with(|env| async move {
-        let (early, late) = (order("alice", 7, &[0]), order("bob", 7, &[1]));
+        let early = order("alice", 7, &[0]);
+        let late = order("bob", 7, &[1]);
         env.request(&early).await;
         env.claim(1).await;
         // Accepted, and waiting, after the barrier was appended.
@@ -119,7 +120,8 @@ async fn a_barrier_that_is_not_read_is_replaced() {
 #[tokio::test]
 async fn a_stored_order_waits_for_no_barrier() {
     with(|env| async move {
-        let (stored, lost) = (order("alice", 7, &[0]), order("bob", 7, &[1]));
+        let stored = order("alice", 7, &[0]);
+        let lost = order("bob", 7, &[1]);
         env.request(&stored).await;
         env.request(&lost).await;
         env.create(std::slice::from_ref(&stored)).await;

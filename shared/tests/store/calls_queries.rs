@@ -13,7 +13,8 @@ use crate::environment::{Environment, with};
 const DAY_MS: i64 = 86_400_000;
 
 fn everything() -> CallFilter {
-    let (from_ms, until_ms) = (APPENDED_MS - DAY_MS, APPENDED_MS + DAY_MS);
+    let from_ms = APPENDED_MS - DAY_MS;
+    let until_ms = APPENDED_MS + DAY_MS;
     CallFilter {
         from_ms,
         until_ms,

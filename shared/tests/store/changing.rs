@@ -239,7 +239,8 @@ async fn what_was_published_is_not_left_and_what_is_young_is_its_makers_business
 #[tokio::test]
 async fn a_change_that_commits_after_later_ones_were_published_is_still_found() {
     with(|env| async move {
-        let (slow, quick) = (env.program().await, env.program().await);
+        let slow = env.program().await;
+        let quick = env.program().await;
         env.store.published(&[change_of(&slow), change_of(&quick)]).await.expect("postgres");
         let mut tx = env.raw.begin().await.expect("postgres");
         let insert = sqlx::query("INSERT INTO outbox (program, version, created_at) VALUES ($1, 2, now() - interval '1 hour')");
@@ -257,11 +258,9 @@ async fn a_change_that_commits_after_later_ones_were_published_is_still_found() 
 #[tokio::test]
 async fn published_changes_are_forgotten_after_a_day_and_unpublished_ones_never() {
     with(|env| async move {
-        let (old, young, left) = (
-            env.program().await,
-            env.program().await,
-            env.program().await,
-        );
+        let old = env.program().await;
+        let young = env.program().await;
+        let left = env.program().await;
         env.store
             .published(&[change_of(&old), change_of(&young)])
             .await

@@ -112,7 +112,8 @@ async fn a_transaction_that_falls_silent_gives_its_place_back() {
         let lock = env.orders_locked().await;
         let one = order("alice", 7, &[1]);
         let busy = tokio::spawn({
-            let (store, one) = (store.clone(), one.clone());
+            let store = store.clone();
+            let one = one.clone();
             async move {
                 store
                     .store_orders(&[arrival(0, 0, &one)], MIN_PAY_MS)

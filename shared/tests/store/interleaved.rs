@@ -19,7 +19,8 @@ async fn an_order_created_while_it_is_cancelled_is_cancelled() {
         let one = order("alice", 7, &[1]);
         let mut meeting = Meeting::at(&env, "orders", 1).await;
         let cancel = tokio::spawn({
-            let (store, one) = (env.store.clone(), one.clone());
+            let store = env.store.clone();
+            let one = one.clone();
             async move { store.cancel(one.order, &one.user).await }
         });
         meeting.reached().await;
@@ -72,7 +73,8 @@ async fn a_version_committed_meanwhile_is_not_called_another() {
             shared::message::ProgramVersion::new(program.version.get() + 1).expect("version");
         let mut meeting = Meeting::at(&env, "programs", 1).await;
         let update = tokio::spawn({
-            let (store, change) = (env.store.clone(), change("second"));
+            let store = env.store.clone();
+            let change = change("second");
             async move { store.update_program(program.id, next, &change).await }
         });
         meeting.reached().await;
@@ -97,7 +99,8 @@ async fn an_order_that_falls_due_meanwhile_is_closed() {
         env.create(std::slice::from_ref(&one)).await;
         let mut meeting = Meeting::at(&env, "orders", 1).await;
         let close = tokio::spawn({
-            let (store, asked) = (env.store.clone(), [(one.order, one.nonce)]);
+            let store = env.store.clone();
+            let asked = [(one.order, one.nonce)];
             async move { store.close_due(&asked).await }
         });
         meeting.reached().await;
@@ -119,7 +122,8 @@ async fn a_payment_whose_order_comes_meanwhile_is_applied() {
         // A payment looks for its order twice, each time by two statements: the fourth is the last before it is answered.
         let mut meeting = Meeting::at(&env, "payments", 4).await;
         let pay = tokio::spawn({
-            let (store, payment) = (env.store.clone(), payment("a", &one));
+            let store = env.store.clone();
+            let payment = payment("a", &one);
             async move { store.pay(&payment).await }
         });
         meeting.reached().await;
@@ -159,7 +163,8 @@ async fn a_record_whose_replay_ends_meanwhile_is_not_busy() {
         };
         let mut meeting = Meeting::at(&env, "parked", 1).await;
         let second = tokio::spawn({
-            let (store, user) = (env.store.clone(), user.clone());
+            let store = env.store.clone();
+            let user = user.clone();
             async move { store.begin_replay(id, 0, &user, long).await }
         });
         meeting.reached().await;

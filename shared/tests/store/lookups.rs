@@ -87,7 +87,8 @@ async fn live_orders_are_those_that_hold_seats() {
         let program = ProgramId::new(7).expect("id");
         // Pages of seats, not of orders: one may begin or end within an order, which is named at its first seat.
         for page_of in [1, 3, 10] {
-            let (mut seen, mut after) = (Vec::new(), None);
+            let mut seen = Vec::new();
+            let mut after = None;
             loop {
                 let page = env
                     .store
@@ -119,12 +120,11 @@ async fn orders_keep_what_their_keys_stood_for() {
             order.idempotency_hash = hash(seat as u8);
             order
         };
-        let (live, ended, closed) = (
-            hashed(1, "a"),
-            hashed(2, "b"),
-            keyed(order("alice", 7, &[3]), "c"),
-        );
-        let (plain, elsewhere) = (order("alice", 7, &[4]), keyed(order("alice", 8, &[5]), "a"));
+        let live = hashed(1, "a");
+        let ended = hashed(2, "b");
+        let closed = keyed(order("alice", 7, &[3]), "c");
+        let plain = order("alice", 7, &[4]);
+        let elsewhere = keyed(order("alice", 8, &[5]), "a");
         env.create(&[
             live.clone(),
             ended.clone(),

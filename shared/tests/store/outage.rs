@@ -62,7 +62,8 @@ async fn a_connection_lost_between_uses_is_replaced_without_an_error() {
 #[tokio::test]
 async fn a_lock_held_too_long_is_contention_not_an_alarm() {
     with(|env| async move {
-        let (first, second) = (order("alice", 7, &[1]), order("bob", 7, &[2]));
+        let first = order("alice", 7, &[1]);
+        let second = order("bob", 7, &[2]);
         env.create(std::slice::from_ref(&first)).await;
         let mut other = env.raw.begin().await.expect("postgres");
         sqlx::query("SELECT FROM progress FOR UPDATE")

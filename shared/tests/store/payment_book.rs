@@ -39,7 +39,8 @@ async fn two_orders(env: &Environment) -> [OrderRequested; 2] {
 async fn a_reference_with_another_order_or_amount_is_kept() {
     with(|env| async move {
         let [one, two] = two_orders(&env).await;
-        let (first_order, first_amount) = (one.order, one.amount_cents);
+        let first_order = one.order;
+        let first_amount = one.amount_cents;
         assert_eq!(pay(&env, &payment("r", &one)).await, PaymentResult::Applied);
         let other_order = payment("r", &two);
         let other_amount = Payment {
@@ -128,7 +129,8 @@ async fn payments_racing_for_a_reference_are_all_kept() {
             let racers: Vec<_> = orders
                 .iter()
                 .map(|order| {
-                    let (env, payment) = (env.clone(), payment(&reference, order));
+                    let env = env.clone();
+                    let payment = payment(&reference, order);
                     tokio::spawn(async move { pay(&env, &payment).await })
                 })
                 .collect();
@@ -231,7 +233,8 @@ async fn a_refund_is_recorded_once_and_only_where_due() {
         pay(&env, &payment("a", &one)).await;
         pay(&env, &payment("b", &one)).await;
         let rows = listed(&env, PaymentFilter::default()).await;
-        let (late, applied) = (rows[0].id, rows[1].id);
+        let late = rows[0].id;
+        let applied = rows[1].id;
         for note in ["re-1", "re-2"] {
             let refunded = env
                 .store

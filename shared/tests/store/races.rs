@@ -24,7 +24,8 @@ async fn race<F: Future<Output = ()> + Send + 'static>(
     let run = Arc::new(run);
     let lanes: Vec<_> = (0..ABREAST)
         .map(|lane| {
-            let (env, run) = (env.clone(), Arc::clone(&run));
+            let env = env.clone();
+            let run = Arc::clone(&run);
             tokio::spawn(async move {
                 for round in 0..ROUNDS {
                     let program = (1 + lane * ROUNDS + round) as i64;
@@ -56,10 +57,8 @@ async fn pay_and_close_never_both_win() {
             let payment = payment(&order.order.to_string(), &order);
             let asked = [(order.order, order.nonce)];
             let (paid, closed) = tokio::join!(env.store.pay(&payment), env.store.close_due(&asked));
-            let (paid, closed) = (
-                paid.expect("postgres").result,
-                closed.expect("postgres")[0].decision,
-            );
+            let paid = paid.expect("postgres").result;
+            let closed = closed.expect("postgres")[0].decision;
             match env.status(order.order).await {
                 Status::Paid => assert_eq!(paid, PaymentResult::Applied),
                 Status::Closed => assert_eq!(
@@ -84,7 +83,8 @@ async fn pay_and_cancel_never_both_win() {
                 env.store.pay(&payment),
                 env.store.cancel(order.order, &order.user)
             );
-            let (paid, cancelled) = (paid.expect("postgres").result, cancelled.expect("postgres"));
+            let paid = paid.expect("postgres").result;
+            let cancelled = cancelled.expect("postgres");
             match env.status(order.order).await {
                 Status::Paid => assert!(
                     paid == PaymentResult::Applied && matches!(cancelled, Cancel::AlreadyFinal(_))
@@ -138,7 +138,8 @@ async fn a_payment_and_its_order_arriving_together_never_miss_each_other() {
 async fn a_payment_and_a_fence_arriving_together_never_miss_each_other() {
     with(|env| async move {
         race(&env, |env, order| async move {
-            let (payment, fence) = (payment(&order.order.to_string(), &order), fence_of(&order));
+            let payment = payment(&order.order.to_string(), &order);
+            let fence = fence_of(&order);
             let (fenced, paid) = tokio::join!(env.store.fence(&fence), env.store.pay(&payment));
             fenced.expect("postgres");
             paid.expect("postgres");
@@ -165,7 +166,8 @@ async fn overlapping_batches_stored_at_once_sell_no_seat_twice_and_none_is_stuck
             let orders = Arc::new(orders);
             let lanes: Vec<_> = (0..4_usize)
                 .map(|lane| {
-                    let (env, orders) = (env.clone(), Arc::clone(&orders));
+                    let env = env.clone();
+                    let orders = Arc::clone(&orders);
                     tokio::spawn(async move {
                         let turned = orders.iter().cycle().skip(lane * 15).take(orders.len());
                         let arrivals: Vec<_> = turned

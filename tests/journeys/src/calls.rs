@@ -25,10 +25,8 @@ impl World {
 
     /// Writes calls number `from` to `to`, each different, spread over the partitions.
     pub async fn produce_calls(&self, from: u32, to: u32) -> Result<()> {
-        let (brokers, topic) = (
-            self.environment.servers.brokers.clone(),
-            calls_topic(&self.environment.prefix),
-        );
+        let brokers = self.environment.servers.brokers.clone();
+        let topic = calls_topic(&self.environment.prefix);
         tokio::task::spawn_blocking(move || produce(&brokers, &topic, from, to)).await?
     }
 

@@ -16,10 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 impl World {
     /// Records in the topic of orders.
     pub async fn published(&self) -> Result<i64> {
-        let (brokers, topic) = (
-            self.environment.servers.brokers.clone(),
-            orders_topic(&self.environment.prefix),
-        );
+        let brokers = self.environment.servers.brokers.clone();
+        let topic = orders_topic(&self.environment.prefix);
         tokio::task::spawn_blocking(move || {
             let consumer: BaseConsumer = ClientConfig::new()
                 .set("bootstrap.servers", &brokers)

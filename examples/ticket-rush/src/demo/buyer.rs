@@ -139,7 +139,8 @@ impl Rush {
     }
 
     async fn follow(&self, buyer: &Buyer, placed: &Placed, fate: Fate) {
-        let (order, amount) = (placed.order.as_str(), placed.amount_cents);
+        let order = placed.order.as_str();
+        let amount = placed.amount_cents;
         let reference = |n: u32| format!("pay-{order}-{n}");
         match fate {
             Fate::Pay => self.pay(order, &reference(1), amount).await,
@@ -151,7 +152,8 @@ impl Rush {
                 );
             }
             Fate::PayTwice => {
-                let (first, second) = (reference(1), reference(2));
+                let first = reference(1);
+                let second = reference(2);
                 tokio::join!(
                     self.pay(order, &first, amount),
                     self.pay(order, &second, amount)

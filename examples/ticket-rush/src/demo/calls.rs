@@ -100,7 +100,8 @@ impl Comparison {
             .keys()
             .chain(collected.keys().filter(|key| !answered.contains_key(key)))
         {
-            let (there, here) = (of(collected, key), of(&answered, key));
+            let there = of(collected, key);
+            let here = of(&answered, key);
             found.on_record += there;
             found.sent += here;
             found.missing += here.saturating_sub(there);

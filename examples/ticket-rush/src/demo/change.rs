@@ -184,7 +184,8 @@ fn tell(watch: &Watch) -> bool {
             format!("the last request that was shown the old one was sent {ms} ms after the change")
         },
     );
-    let (seen, renewed) = (watch.instances.len(), watch.renewed());
+    let seen = watch.instances.len();
+    let renewed = watch.renewed();
     let back = watch
         .instances
         .values()

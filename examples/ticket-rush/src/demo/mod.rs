@@ -104,7 +104,8 @@ async fn tell(
     let bar = Bar::new("buyers served", plans.len() as u64);
     let mut buyers = JoinSet::new();
     for plan in plans {
-        let (rush, buyer) = (rush.clone(), stage.buyer(&plan.user)?);
+        let rush = rush.clone();
+        let buyer = stage.buyer(&plan.user)?;
         buyers.spawn(async move { rush.shop_for(buyer, plan).await });
     }
     let strike = async {

@@ -65,7 +65,8 @@ async fn a_database_that_is_away_returns_every_record_from_the_first_of_each_par
         "nowhere",
         &format!("postgres://usher:usher@127.0.0.1:{port}/usher"),
     );
-    let (zero, one) = ([Some(b"noise".to_vec()), Some(call(1))], [Some(call(2))]);
+    let zero = [Some(b"noise".to_vec()), Some(call(1))];
+    let one = [Some(call(2))];
     let failures = away.handle(&event(&[(0, &zero), (1, &one)])).await;
     let wanted = json!({"batchItemFailures": [
         {"itemIdentifier": {"partition": "t-api-call-0", "offset": 0}}, {"itemIdentifier": {"partition": "t-api-call-1", "offset": 0}},

@@ -72,7 +72,8 @@ impl Emitter {
         let tally = Arc::new(Tally::default());
         let producer = Mutex::new(create(&config, &tally)?);
         let instance = calls.instance.clone().unwrap_or_else(random_instance);
-        let (names, topic) = (settings.names.clone(), calls.topic.clone());
+        let names = settings.names.clone();
+        let topic = calls.topic.clone();
         Ok(Self {
             names,
             topic,

@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn every_call_is_reported_once_and_drops_sooner() {
-        let (tally, began) = (Tally::default(), Instant::now());
+        let tally = Tally::default();
+        let began = Instant::now();
         assert_eq!(tally.due(began), None, "nothing to say");
         for delivered in [true, true, false] {
             tally.handed_over();

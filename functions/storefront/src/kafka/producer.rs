@@ -108,7 +108,8 @@ impl KafkaOrders {
         &self,
         question: impl FnOnce(&FutureProducer<Watch>, &str) -> Result<T, KafkaError> + Send + 'static,
     ) -> Result<T, String> {
-        let (producer, topic) = (self.producer(), self.topic.clone());
+        let producer = self.producer();
+        let topic = self.topic.clone();
         match tokio::task::spawn_blocking(move || question(&producer, &topic)).await {
             Ok(answer) => answer.map_err(|e| e.to_string()),
             Err(e) => Err(e.to_string()),

@@ -45,7 +45,8 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
     let key = call.idempotency_key()?;
     let wait = call.wait()?;
     let wanted: Wanted = call.json()?;
-    let (shown, want) = (wanted.program_version, wanted.want()?);
+    let shown = wanted.program_version;
+    let want = wanted.want()?;
     let program = programs::find_at_least(shop, program, shown).await?;
     let offer = offer(&program, &want, shown);
     if let (Err(problem), None) = (&offer, &key) {
@@ -95,7 +96,7 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
             Standing::Accepted(request) => return Ok(view::accepted(&request)),
             // The former order of this key came to nothing, and its key was forgotten with it.
             Standing::Row(row) if row.status == Status::Void && earlier => {
-                super::settle(shop, &row).await
+                super::settle(shop, &row).await;
             }
             Standing::Row(row) if row.status == Status::Void => {
                 super::settle(shop, &row).await;

@@ -36,10 +36,8 @@ pub async fn publish(
     let began = SystemTime::now();
     let published = shop.publisher.publish(order, &held.message).await;
     if let Some(sending) = sending.filter(|sending| sending.own.is_sampled()) {
-        let (message, took) = (
-            (order, held.request.trace.as_deref()),
-            (began, SystemTime::now()),
-        );
+        let message = (order, held.request.trace.as_deref());
+        let took = (began, SystemTime::now());
         shop.tracer.record([traces::publish(
             sending,
             message,

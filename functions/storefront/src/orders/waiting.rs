@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn create_lags_when_it_stands_still_or_is_far_behind() {
-        let (mut pace, began) = (Pace::default(), Instant::now());
+        let mut pace = Pace::default();
+        let began = Instant::now();
         assert!(!pace.lags(5, began, STALL));
         assert!(!pace.lags(5, began + STALL - WATCH_EVERY, STALL));
         assert!(!pace.lags(4, began + STALL, STALL), "it has moved");

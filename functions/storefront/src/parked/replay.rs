@@ -163,7 +163,8 @@ pub(super) fn busy(id: ParkedId) -> Problem {
 }
 
 pub(super) fn differs(record: &ParkedRecord) -> Problem {
-    let (id, replays) = (record.id, record.replays);
+    let id = record.id;
+    let replays = record.replays;
     let detail = format!(
         "record {id} has been replayed {replays} times; to replay it once more, send {{\"replays\": {replays}}}"
     );

@@ -73,14 +73,16 @@ pub async fn receive(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
 /// Refuses what the provider did not sign. A header that cannot be read is no signature.
 fn believe(shop: &Storefront, call: &Call) -> Result<(), Problem> {
     let header = |name: &str| call.headers.get(name).ok().flatten();
-    let (timestamp, signatures) = (header("x-payment-timestamp"), header("x-payment-signature"));
+    let timestamp = header("x-payment-timestamp");
+    let signatures = header("x-payment-signature");
     let keys: Vec<&[u8]> = shop
         .settings
         .webhook_secrets
         .iter()
         .map(|secret| secret.expose().as_bytes())
         .collect();
-    let (now, tolerance) = (shop.clock.now_s(), shop.settings.webhook_tolerance);
+    let now = shop.clock.now_s();
+    let tolerance = shop.settings.webhook_tolerance;
     signature::check(&keys, timestamp, signatures, &call.body, now, tolerance).map_err(|why| {
         tracing::warn!(%why, "a payment notification was not believed");
         Problem::new(

@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn one_signature_by_one_key_is_enough() {
-        let (good, next) = (sign(KEY, 1000, BODY), sign(NEXT, 1000, BODY));
+        let good = sign(KEY, 1000, BODY);
+        let next = sign(NEXT, 1000, BODY);
         let forged = sign(b"another", 1000, BODY);
         for header in [
             format!("{good},{forged}"),

@@ -135,7 +135,7 @@ pub(super) async fn tell(shop: &Storefront, program: &Program, call: &Call) {
             }
         }
         Err(error) => {
-            tracing::warn!(program = %change.id, %error, "committed; publishing it is left to the sweep")
+            tracing::warn!(program = %change.id, %error, "committed; publishing it is left to the sweep");
         }
     }
 }

@@ -114,7 +114,8 @@ async fn has_passed_own(
 async fn append(shop: &Storefront, partitions: Vec<i32>) -> Result<Barriers, Problem> {
     let mut deliveries = JoinSet::new();
     for partition in partitions {
-        let (publisher, barrier) = (shop.publisher.clone(), Barrier::new(shop.clock.nonce()));
+        let publisher = shop.publisher.clone();
+        let barrier = Barrier::new(shop.clock.nonce());
         deliveries.spawn(async move {
             (
                 partition,

@@ -81,7 +81,8 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
             "trace": null, "instance": "i",
         })
     );
-    let (mut urls, mut after) = (Vec::new(), String::new());
+    let mut urls = Vec::new();
+    let mut after = String::new();
     loop {
         let page = answer(
             &shop,

@@ -22,7 +22,8 @@ const TIME: Duration = Duration::from_secs(30);
 
 /// Leaves an aborted record and its marker at the end of both partitions: no consumer receives either.
 async fn abort_a_transaction(shop: &Storefront) {
-    let (brokers, topic) = (shop.settings.brokers.clone(), shop.settings.topic.clone());
+    let brokers = shop.settings.brokers.clone();
+    let topic = shop.settings.topic.clone();
     let abort = move || {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", &brokers)

@@ -14,7 +14,8 @@ pub(crate) struct Create(JoinHandle<()>);
 impl Create {
     /// Reads both partitions from their beginnings, as a consumer group does that has committed nothing.
     pub(crate) fn start(shop: &Storefront) -> Self {
-        let (topic, store) = (shop.settings.topic.clone(), shop.store.clone());
+        let topic = shop.settings.topic.clone();
+        let store = shop.store.clone();
         let consumer: StreamConsumer = ClientConfig::new()
             .set("bootstrap.servers", &shop.settings.brokers)
             .set("group.id", format!("{topic}-test"))

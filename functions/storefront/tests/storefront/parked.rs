@@ -133,10 +133,8 @@ async fn a_parked_record_is_shown_and_comes_back_to_its_topic_byte_by_byte_with_
             .expect("replayed")
             .body;
         let place = &replayed["replayed"];
-        let (partition, offset) = (
-            place["partition"].as_i64().expect("where") as i32,
-            place["offset"].as_i64().expect("where"),
-        );
+        let partition = place["partition"].as_i64().expect("where") as i32;
+        let offset = place["offset"].as_i64().expect("where");
         assert_eq!(
             read(&shop, partition, offset).await,
             (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec))
@@ -350,7 +348,8 @@ async fn paging_visits_each_record_once_newest_first_by_topic_and_by_state() {
         .await
         .expect("replayed");
     let pages = async |filter: String| {
-        let (mut seen, mut after) = (Vec::new(), String::new());
+        let mut seen = Vec::new();
+        let mut after = String::new();
         loop {
             let page = shop
                 .serve(&get(&format!("/parked?limit=5{filter}{after}")))

@@ -23,7 +23,8 @@ async fn redis() -> MultiplexedConnection {
 
 /// Every key of an environment.
 async fn keys(redis: &mut MultiplexedConnection, prefix: &str) -> Vec<String> {
-    let (mut all, mut from) = (Vec::new(), 0_u64);
+    let mut all = Vec::new();
+    let mut from = 0_u64;
     loop {
         let mut scan = redis::cmd("SCAN");
         scan.arg(from)
@@ -142,7 +143,8 @@ impl Copying {
 async fn a_void_order_is_not_accepted_after_a_failover() {
     let settings = settings(&[]);
     let prefix = settings.names.prefix().to_owned();
-    let (copy, first) = (Mutex::default(), Mutex::default());
+    let copy = Mutex::default();
+    let first = Mutex::default();
     let publisher = Arc::new(Copying {
         prefix,
         then: Scripted::new([]),

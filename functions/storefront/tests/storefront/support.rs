@@ -43,14 +43,13 @@ pub(crate) fn settings(more: &[(&str, &str)]) -> Settings {
 }
 
 fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
-    let (redis, database) = (
-        redis_url(),
-        variable(
-            "DATABASE_URL",
-            "postgres://usher:usher@127.0.0.1:15432/usher",
-        ),
+    let redis = redis_url();
+    let database = variable(
+        "DATABASE_URL",
+        "postgres://usher:usher@127.0.0.1:15432/usher",
     );
-    let (cache, brokers) = (cache_url(), variable("KAFKA_BROKERS", "127.0.0.1:19092"));
+    let cache = cache_url();
+    let brokers = variable("KAFKA_BROKERS", "127.0.0.1:19092");
     let mut vars: HashMap<String, String> = [
         ("ENV_PREFIX", prefix),
         ("REDIS_GATE_URL", &redis),

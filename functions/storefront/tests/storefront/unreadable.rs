@@ -186,11 +186,9 @@ async fn a_query_parameter_that_cannot_be_read_is_refused() {
 async fn a_parameter_that_a_route_does_not_have_is_refused() {
     let shop = open_with(Scripted::new([])).await;
     let id = program(&shop).await;
-    let (seats, show, update) = (
-        format!("/programs/{id}/seats"),
-        format!("/programs/{id}"),
-        r#"{"version":1}"#,
-    );
+    let seats = format!("/programs/{id}/seats");
+    let show = format!("/programs/{id}");
+    let update = r#"{"version":1}"#;
     for (method, path, body, unknown) in [
         ("GET", "/api-calls", None, "stauts=404"),
         ("GET", "/api-calls", None, "client=curl"),
@@ -327,7 +325,8 @@ async fn a_claim_that_cannot_be_read_is_no_claim() {
 async fn a_body_with_what_cannot_be_read_is_refused() {
     let shop = open_with(Scripted::new([])).await;
     let id = program(&shop).await;
-    let (orders, change) = (format!("/programs/{id}/orders"), format!("/programs/{id}"));
+    let orders = format!("/programs/{id}/orders");
+    let change = format!("/programs/{id}");
     let hall = r#"{"name":"A","rows":1,"seats_per_row":1,"price_cents":1}"#;
     let with = |more: &str| format!(r#"{{"title":"T","categories":[{hall}],{more}}}"#);
     for (method, path, body) in [
@@ -392,7 +391,8 @@ async fn a_body_with_what_cannot_be_read_is_refused() {
 async fn an_array_is_no_body_of_any_route() {
     let shop = open_with(Scripted::new([])).await;
     let id = program(&shop).await;
-    let (orders, change) = (format!("/programs/{id}/orders"), format!("/programs/{id}"));
+    let orders = format!("/programs/{id}/orders");
+    let change = format!("/programs/{id}");
     for (method, path, body) in [
         ("POST", orders.as_str(), "[0,null,1,null]"),
         ("POST", &orders, "[0,[1,2],null,null]"),

@@ -51,8 +51,10 @@ async fn a_share_of_the_instances_waits_and_no_more() {
     )
     .await;
     let other = another(&shop, &[("STOREFRONT_CONCURRENCY", "4")]);
-    let (id, redis) = (program(&shop).await, redis().await);
-    let (alices, bobs) = (waiting(&id, "alice"), waiting(&id, "bob"));
+    let id = program(&shop).await;
+    let redis = redis().await;
+    let alices = waiting(&id, "alice");
+    let bobs = waiting(&id, "bob");
     let mut first = pin!(served(&shop, &alices));
     tokio::select! {
         reply = &mut first => panic!("answered without waiting: {reply:?}"),
@@ -84,12 +86,11 @@ async fn no_request_waits_while_orders_are_not_stored() {
     let long = [("ORDER_WAIT_STALL_MS", "60000")];
     let shop = open_with_settings(settings(&long), publisher.clone()).await;
     let hasty = another(&shop, &[("ORDER_WAIT_STALL_MS", "3000")]);
-    let (id, redis) = (program(&shop).await, redis().await);
-    let (alices, bobs, carols) = (
-        waiting(&id, "alice"),
-        waiting(&id, "bob"),
-        waiting(&id, "carol"),
-    );
+    let id = program(&shop).await;
+    let redis = redis().await;
+    let alices = waiting(&id, "alice");
+    let bobs = waiting(&id, "bob");
+    let carols = waiting(&id, "carol");
     let mut patient = pin!(served(&shop, &alices));
     tokio::select! {
         reply = &mut patient => panic!("answered without waiting: {reply:?}"),

@@ -24,7 +24,8 @@ impl Cable {
                     refuse.send_modify(|n| *n += 1);
                     continue;
                 }
-                let (mut is_whole, server) = (is_whole.clone(), server.clone());
+                let mut is_whole = is_whole.clone();
+                let server = server.clone();
                 tokio::spawn(async move {
                     let Ok(mut far) = TcpStream::connect(&server).await else {
                         return;

@@ -74,7 +74,8 @@ async fn what_belongs_to_no_message_group_is_set_aside_and_holds_nobody_up() {
 async fn runs_that_overlap_keep_the_order() {
     with(true, |stage| async move {
         let settings = [("STREAM_BATCH", "3"), ("TAKE_OVER_IDLE_MS", "3600000")];
-        let (one, other) = (stage.bridge(&settings), stage.bridge(&settings));
+        let one = stage.bridge(&settings);
+        let other = stage.bridge(&settings);
         let (tell, told) = tokio::sync::watch::channel(false);
         let stop = stream_bridge::Stop::when(told);
         let (a, b, ()) = tokio::join!(one.run(&stop), other.run(&stop), async {

@@ -127,7 +127,8 @@ async fn more_than_one_request_may_carry_is_sent_in_several() {
 async fn runs_that_overlap_share_the_stream() {
     with(false, |stage| async move {
         let patient = [("TAKE_OVER_IDLE_MS", "3600000"), ("STREAM_BATCH", "5")];
-        let (one, other) = (stage.bridge(&patient), stage.bridge(&patient));
+        let one = stage.bridge(&patient);
+        let other = stage.bridge(&patient);
         let all = async {
             stage.publish_numbers(0..200).await;
             stage.all_dealt_with().await;
@@ -151,7 +152,8 @@ async fn the_run_of_a_tick_ends_before_its_process_is_taken_away() {
     with(false, |stage| async move {
         stage.publish_numbers(0..3).await;
         let bridge = stage.bridge(&[("STOP_MARGIN_MS", "7000"), ("STREAM_BLOCK_MS", "60000")]);
-        let (began, time) = (Instant::now(), Duration::from_secs(10));
+        let began = Instant::now();
+        let time = Duration::from_secs(10);
         let report = bridge
             .tick(
                 &Tick {

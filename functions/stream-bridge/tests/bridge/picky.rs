@@ -19,7 +19,8 @@ impl Picky {
         let server = server.to_owned();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let (server, text) = (server.clone(), text.clone());
+                let server = server.clone();
+                let text = text.clone();
                 tokio::spawn(async move {
                     // Ends with the client's connection.
                     let _ = serve(near, &server, &text).await;

@@ -70,7 +70,8 @@ impl Notes {
             );
         }
         if self.failed.count > 0 {
-            let (orders, first) = (self.failed.count, self.failed.first.join(","));
+            let orders = self.failed.count;
+            let first = self.failed.first.join(",");
             let error = self.failed.error.as_deref().unwrap_or_default();
             tracing::warn!(
                 orders,

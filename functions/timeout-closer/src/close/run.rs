@@ -167,7 +167,7 @@ impl Batch<'_> {
         match self.store.close_due(&orders).await {
             Ok(closed) => return closed,
             Err(error) => {
-                tracing::warn!(%error, orders = orders.len(), "not closed together; one by one")
+                tracing::warn!(%error, orders = orders.len(), "not closed together; one by one");
             }
         }
         let mut closed = Vec::with_capacity(orders.len());
@@ -299,7 +299,7 @@ impl Batch<'_> {
         match self.gate.settle(&settle).await? {
             Settled::Done { .. } | Settled::Tombstoned => self.done.push(claim),
             Settled::SeatsUnknown | Settled::NoSuchSeat | Settled::NotInstalled => {
-                self.put_off(claim, Wait::Backoff)
+                self.put_off(claim, Wait::Backoff);
             }
         }
         Ok(())

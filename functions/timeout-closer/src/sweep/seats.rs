@@ -45,7 +45,8 @@ pub(super) async fn compare(
     if matches!(outcome, Ok(Stop::End)) {
         round.next = Position::default();
     }
-    let (next, failed) = (round.next, outcome.err());
+    let next = round.next;
+    let failed = outcome.err();
     store.note_sweep_position(ROUND, &next.to_string()).await?;
     failed.map_or(Ok(()), Err)
 }
@@ -133,10 +134,8 @@ impl Round<'_> {
 
 /// One line for a program, however many of its chunks were wrong.
 fn warn(program: ProgramId, before: Swept, after: Swept) {
-    let (mended, recounted) = (
-        after.mended - before.mended,
-        after.recounted - before.recounted,
-    );
+    let mended = after.mended - before.mended;
+    let recounted = after.recounted - before.recounted;
     if mended + recounted > 0 {
         tracing::warn!(%program, mended, recounted, "the gate disagreed with Postgres or with itself; mended");
     }

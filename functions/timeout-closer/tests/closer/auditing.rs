@@ -226,7 +226,8 @@ async fn every_program_has_its_turn_whatever_process_sweeps() {
                 .shard_key(program.shard, format!("program:{}:head", program.id));
             let _: u64 = stage.redis(&["HSET", &head, "free:0", "3"]).await;
         }
-        let (mut ticks, mut mended) = (0, 0);
+        let mut ticks = 0;
+        let mut mended = 0;
         while mended < 12 {
             // A process of its own each time: Lambda promises no process more than one tick.
             let swept = tick(&stage.closer(&[("SWEEP_LIMIT", "2")]))

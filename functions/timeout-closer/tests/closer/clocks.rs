@@ -25,7 +25,8 @@ impl Drop for Killed {
 
 /// One request: its first line and its body.
 fn read(connection: &mut BufReader<TcpStream>) -> (String, String) {
-    let (mut first, mut length) = (String::new(), 0);
+    let mut first = String::new();
+    let mut length = 0;
     connection.read_line(&mut first).expect("a request");
     loop {
         let mut line = String::new();

@@ -206,9 +206,11 @@ async fn two_ticks_at_once_share_the_work() {
     with(20, |stage| async move {
         many_overdue(&stage, 200).await;
         let settings = [("CLAIM_LIMIT", "16")];
-        let (one, two) = (stage.closer(&settings), stage.closer(&settings));
+        let one = stage.closer(&settings);
+        let two = stage.closer(&settings);
         let (one, two) = tokio::join!(tick(&one), tick(&two));
-        let (one, two) = (one.expect("the servers run"), two.expect("the servers run"));
+        let one = one.expect("the servers run");
+        let two = two.expect("the servers run");
         assert_eq!(one.outcome.failed + two.outcome.failed, 0);
         // Each entry is claimed once, or found ended by the other's sweep.
         let swept: u64 = [&one, &two]

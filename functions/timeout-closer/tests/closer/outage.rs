@@ -67,7 +67,8 @@ async fn without_postgres_a_tick_fails_readably_and_its_entries_come_again() {
 #[tokio::test]
 async fn a_row_that_postgres_refuses_to_close_holds_nobody_else_up() {
     with(1, |stage| async move {
-        let (bad, good) = (stage.unpaid("alice", &[1], 0).await, stage.unpaid("bob", &[2], 1).await);
+        let bad = stage.unpaid("alice", &[1], 0).await;
+        let good = stage.unpaid("bob", &[2], 1).await;
         stage
             .run(
                 "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -91,10 +92,8 @@ async fn a_row_that_postgres_refuses_to_close_holds_nobody_else_up() {
 #[tokio::test]
 async fn a_locked_row_holds_no_other_order_up() {
     with(1, |stage| async move {
-        let (locked, free) = (
-            stage.unpaid("alice", &[1], 0).await,
-            stage.unpaid("bob", &[2], 1).await,
-        );
+        let locked = stage.unpaid("alice", &[1], 0).await;
+        let free = stage.unpaid("bob", &[2], 1).await;
         stage.overdue(&locked).await;
         stage.overdue(&free).await;
         let mut other = stage.raw.begin().await.expect("Postgres runs");

@@ -64,7 +64,8 @@ impl Stage {
     async fn open(rows: u32) -> Self {
         let names =
             Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
-        let (redis_url, database_url) = (redis_url(), database_url());
+        let redis_url = redis_url();
+        let database_url = database_url();
         let gate = Gate::connect(&redis_url, names.clone(), Duration::from_secs(5))
             .expect("a usable address");
         let store = Store::connect(&database_url, &names, 4).expect("a database URL");

@@ -62,7 +62,8 @@ pub(super) fn build(parts: &Parts<'_>, is_binary: bool) -> Result<Bytes, serde_j
 }
 
 fn context(parts: &Parts<'_>) -> Value {
-    let (api, domain) = (parts.api, parts.domain());
+    let api = parts.api;
+    let domain = parts.domain();
     json!({
         "accountId": api.location.account,
         "apiId": api.id,

@@ -71,7 +71,9 @@ pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
         "$default" => "$default".to_owned(),
         path => format!("{} {path}", parts.route_method),
     };
-    let (api, domain, user_agent) = (parts.api, parts.domain(), parts.header(USER_AGENT));
+    let api = parts.api;
+    let domain = parts.domain();
+    let user_agent = parts.header(USER_AGENT);
     let event = Event {
         version: "2.0",
         route_key: &route_key,

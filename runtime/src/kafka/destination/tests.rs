@@ -68,7 +68,7 @@ fn given_up(kind: KafkaKind, reason: Reason, tried: Option<&Tried>, each: bool) 
     for offset in [41, 42] {
         let record = json!({"topic": "orders", "partition": 3, "offset": offset, "key": "AP8=", "headers": [{"trace": [65, -128]}]});
         chunk.push(offset, 1_545_084_650_000 + offset, |out| {
-            out.extend_from_slice(record.to_string().as_bytes())
+            out.extend_from_slice(record.to_string().as_bytes());
         });
     }
     let mut buffer = Buffer::default();

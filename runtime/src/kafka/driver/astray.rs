@@ -46,11 +46,9 @@ impl Driver {
             let Some(next) = fetched.filter(|next| *next < start) else {
                 continue;
             };
-            let (topic, number, last) = (
-                &self.mapping.topics[partition.topic],
-                partition.number,
-                start - 1,
-            );
+            let topic = &self.mapping.topics[partition.topic];
+            let number = partition.number;
+            let last = start - 1;
             if context.deleted((topic, number), next, last) > 0 {
                 tracing::error!(mapping = %self.mapping.id, topic, partition = number, first = next, last,
                     "ALARM: the offsets {next} to {last} of {topic}-{number} were deleted before they were read, and more will be: the partition is \

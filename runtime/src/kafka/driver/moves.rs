@@ -66,7 +66,8 @@ impl Driver {
         let mut done = self.step_for_commit(Input::Sought(partition, offset));
         done.extend(self.step_for_commit(Input::Flush));
         self.progress.position(partition, offset);
-        let (consumer, topics) = (self.consumer.clone(), self.mapping.topics.clone());
+        let consumer = self.consumer.clone();
+        let topics = self.mapping.topics.clone();
         let Some(wanted) = wanted else {
             return self.obey(Action::Commit(done));
         };

@@ -48,7 +48,8 @@ pub async fn skip(
     (topic, number): (String, i32),
     (committed, record): (i64, i64),
 ) -> Result<String, String> {
-    let (owned, topic_name) = (mapping.clone(), topic.clone());
+    let owned = mapping.clone();
+    let topic_name = topic.clone();
     let found = tokio::task::spawn_blocking(move || {
         let consumer = consumer(&owned, &owned.group)?;
         wait_until_empty(&consumer, &owned.group)?;

@@ -126,7 +126,8 @@ impl Owned {
 
     /// Records that an open transaction holds back, once everything before them is done.
     fn held_back(&self, log: LogEnd) -> Option<(Offset, i64)> {
-        let (stable, held_back) = (log.stable_end()?, log.held_back());
+        let stable = log.stable_end()?;
+        let held_back = log.held_back();
         (held_back > 0 && self.holding.held == 0 && self.position(log)? >= stable)
             .then_some((stable, held_back))
     }
@@ -170,7 +171,8 @@ impl Progress {
 
     /// The same, with the state that the problem puts the source into.
     pub(in crate::kafka) fn report(&self, of: Option<Partition>, problem: Option<Problem>) {
-        let (mut observed, now) = (self.observed(), now());
+        let mut observed = self.observed();
+        let now = now();
         if let Some(problem) = &problem {
             match of.and_then(|partition| observed.owned.get_mut(&partition)) {
                 Some(owned) => owned.watch.noted(now, &problem.reason),
@@ -243,7 +245,8 @@ impl Progress {
     }
 
     pub(in crate::kafka) fn position(&self, partition: Partition, position: Offset) {
-        let (mut observed, now) = (self.observed(), now());
+        let mut observed = self.observed();
+        let now = now();
         let owned = observed
             .owned
             .entry(partition)
@@ -275,7 +278,8 @@ impl Progress {
         finish: &Finish,
         result: &Result<Response, Rejected>,
     ) {
-        let (mut observed, now) = (self.observed(), now());
+        let mut observed = self.observed();
+        let now = now();
         let error = error_text(result).unwrap_or_else(|| {
             "its answer reports records as failed, or cannot be read".to_owned()
         });
@@ -317,7 +321,8 @@ impl Progress {
         topics: &[String],
         holdings: impl Iterator<Item = Holding>,
     ) {
-        let (mut observed, now) = (self.observed(), now());
+        let mut observed = self.observed();
+        let now = now();
         let observed = &mut *observed;
         let mut before = std::mem::take(&mut observed.owned);
         for holding in holdings {
@@ -381,7 +386,8 @@ impl Progress {
     }
 
     pub(in crate::kafka) fn snapshot(&self, topics: &[String]) -> MappingStatus {
-        let (observed, now) = (self.observed(), now());
+        let observed = self.observed();
+        let now = now();
         let paused = |partition| observed.paused || observed.paused_partitions.contains(partition);
         let partitions: Vec<PartitionStatus> = observed
             .owned

@@ -17,14 +17,15 @@ impl Driver {
         match counted {
             Ok(depth) => self.progress.counted(depth),
             Err(why) => {
-                tracing::debug!(mapping = %self.mapping.id, "the queue's messages cannot be counted: {why}")
+                tracing::debug!(mapping = %self.mapping.id, "the queue's messages cannot be counted: {why}");
             }
         }
     }
 
     /// What a request for messages that failed makes of the mapping.
     pub(super) fn problem(&self, why: &Wrong) -> Problem {
-        let (queue, endpoint) = (self.mapping.queue_name(), self.sqs.endpoint());
+        let queue = self.mapping.queue_name();
+        let endpoint = self.sqs.endpoint();
         match why {
             Wrong::NoQueue => Problem::missing(format!(
                 "{endpoint} has no queue {queue}. Create it; it is read once it is there"

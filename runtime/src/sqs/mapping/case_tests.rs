@@ -404,7 +404,8 @@ fn a_drain_invokes_what_was_received_and_receives_nothing_more() {
         ..settings()
     });
     let out = step(&mut machine, 0, Input::Received(id, messages(0..5, 10)));
-    let (invocation, next) = (invoked(&out)[0].0, receives(&out));
+    let invocation = invoked(&out)[0].0;
+    let next = receives(&out);
     let more = receives(&step(
         &mut machine,
         0,

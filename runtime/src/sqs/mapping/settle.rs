@@ -19,7 +19,8 @@ pub(super) fn settle(batch: &[Message], finish: &Finish, out: &mut Vec<Action>) 
         Finish::Answered(failed) => {
             let failed: HashSet<Key> = failed.iter().copied().collect();
             let mut stopped: HashSet<&Arc<str>> = HashSet::new();
-            let (mut done, mut kept) = (Vec::new(), Vec::new());
+            let mut done = Vec::new();
+            let mut kept = Vec::new();
             for message in batch {
                 let behind = message
                     .group

@@ -86,10 +86,8 @@ pub(super) fn rest_api(reader: &Reader<'_>, api: &mut Api, problems: &mut Proble
 
 /// `GET /orders/{id}`, or `* /orders/{id}`, of `/~1orders~1{id}`; nothing for all methods of all paths.
 fn key(method: Option<&str>, path: Option<&str>) -> Option<String> {
-    let (method, path) = (
-        method.unwrap_or("*").to_ascii_uppercase(),
-        path.unwrap_or("/*").replace("~1", "/"),
-    );
+    let method = method.unwrap_or("*").to_ascii_uppercase();
+    let path = path.unwrap_or("/*").replace("~1", "/");
     let path = if path.starts_with("//") {
         &path[1..]
     } else {

@@ -103,10 +103,8 @@ mod tests {
     #[tokio::test]
     async fn it_rings_once_never_before_its_time_and_an_earlier_time_counts() {
         let alarm = Alarm::new();
-        let (soon, late) = (
-            Instant::now() + Duration::from_millis(30),
-            Instant::now() + Duration::from_hours(1),
-        );
+        let soon = Instant::now() + Duration::from_millis(30);
+        let late = Instant::now() + Duration::from_hours(1);
         alarm.set(Some(late));
         alarm.set(Some(soon));
         alarm.rang().await;

@@ -94,7 +94,8 @@ mod tests {
         // Redis reads its clock at any moment between question and answer.
         for n in 0..200_u64 {
             let asked = n * 10_000;
-            let (took, read) = (100 + n * 37 % 900, n * 53 % 100);
+            let took = 100 + n * 37 % 900;
+            let read = n * 53 % 100;
             clock.learn(asked, asked + took, asked + took * read / 100 + AHEAD);
             let now = asked + took;
             assert!(clock.reached_ms(now).expect("known") <= (now + AHEAD) / 1000);

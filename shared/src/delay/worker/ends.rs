@@ -16,7 +16,9 @@ pub(super) struct End {
 /// Carries all of them out, in as many round trips as there are kinds of verdicts. Answers in their order. After an error some may have
 /// been carried out; all may be repeated.
 pub(super) async fn carry_out(queue: &DelayQueue, ends: &[End]) -> Result<Vec<Fenced>, LinkError> {
-    let (mut acks, mut retries, mut parks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut acks = Vec::new();
+    let mut retries = Vec::new();
+    let mut parks = Vec::new();
     for (at, end) in ends.iter().enumerate() {
         match &end.verdict {
             Verdict::Ack => acks.push((at, ())),
@@ -29,7 +31,7 @@ pub(super) async fn carry_out(queue: &DelayQueue, ends: &[End]) -> Result<Vec<Fe
     let mut note = |at: Vec<usize>, fenced: Vec<Fenced>| {
         at.into_iter()
             .zip(fenced)
-            .for_each(|(at, one)| answers[at] = one)
+            .for_each(|(at, one)| answers[at] = one);
     };
 
     let (at, _): (Vec<_>, Vec<()>) = acks.into_iter().unzip();

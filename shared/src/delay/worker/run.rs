@@ -210,7 +210,8 @@ impl<H: Handle> Loop<H> {
             return;
         }
         if self.ending == 0 && !self.ends.is_empty() {
-            let (queue, ends) = (self.queue.clone(), std::mem::take(&mut self.ends));
+            let queue = self.queue.clone();
+            let ends = std::mem::take(&mut self.ends);
             self.ending = ends.len();
             self.calls.spawn(async move {
                 Answer::Ended {
@@ -228,7 +229,8 @@ impl<H: Handle> Loop<H> {
             .ask(self.clock.reached_ms(self.micros(Instant::now())));
         if !shards.is_empty() {
             self.claiming = true;
-            let (queue, lease_ms) = (self.queue.clone(), self.settings.lease.as_millis() as u64);
+            let queue = self.queue.clone();
+            let lease_ms = self.settings.lease.as_millis() as u64;
             self.calls.spawn(async move {
                 let asked = Instant::now();
                 let result = queue.claim(&shards, room, lease_ms).await;
@@ -393,7 +395,9 @@ impl<H: Handle> Loop<H> {
     }
 
     fn ended(&mut self, end: &End, fenced: Fenced) {
-        let (queue, id, attempt) = (self.queue.name(), &end.claim.id, end.claim.attempt);
+        let queue = self.queue.name();
+        let id = &end.claim.id;
+        let attempt = end.claim.attempt;
         match (&end.verdict, fenced) {
             (_, Fenced::Stale) if end.unsure => {}
             (_, Fenced::Stale) => {
@@ -450,7 +454,8 @@ impl<H: Handle> Loop<H> {
             return;
         }
         self.renewing = true;
-        let (queue, lease_ms) = (self.queue.clone(), self.settings.lease.as_millis() as u64);
+        let queue = self.queue.clone();
+        let lease_ms = self.settings.lease.as_millis() as u64;
         self.calls.spawn(async move {
             let asked = Instant::now();
             Answer::Renewed {

@@ -31,8 +31,12 @@ pub(super) fn read(event: &str) -> Option<Batch> {
 }
 
 fn record(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
-    let (mut topic, mut partition, mut offset, mut timestamp) = (None, None, None, None);
-    let (mut key, mut value) = (Content::Null, Content::Null);
+    let mut topic = None;
+    let mut partition = None;
+    let mut offset = None;
+    let mut timestamp = None;
+    let mut key = Content::Null;
+    let mut value = Content::Null;
     let mut headers = batch.headers.len()..batch.headers.len();
     text.each(b'{', b'}', |text| {
         match text.name()? {
@@ -40,7 +44,7 @@ fn record(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
                 topic = Some(topic_index(
                     batch,
                     str::from_utf8(text.string().filter(|name| plain(name))?).ok()?,
-                ))
+                ));
             }
             b"partition" => partition = Some(i32::try_from(text.number()?).ok()?),
             b"offset" => offset = Some(text.number()?),
@@ -56,11 +60,9 @@ fn record(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
         }
         Some(())
     })?;
-    let (topic, partition, offset) = (
-        topic?,
-        partition.filter(|p| *p >= 0)?,
-        offset.filter(|o| *o >= 0)?,
-    );
+    let topic = topic?;
+    let partition = partition.filter(|p| *p >= 0)?;
+    let offset = offset.filter(|o| *o >= 0)?;
     batch.entries.push(Entry {
         topic,
         partition,

@@ -174,8 +174,12 @@ impl<'de> Visitor<'de> for OneRecord<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { batch, name } = self;
-        let (mut topic, mut partition, mut offset, mut timestamp) = (None, None, None, None);
-        let (mut key, mut value) = (Content::Null, Content::Null);
+        let mut topic = None;
+        let mut partition = None;
+        let mut offset = None;
+        let mut timestamp = None;
+        let mut key = Content::Null;
+        let mut value = Content::Null;
         let no_headers = batch.headers.len()..batch.headers.len();
         let mut headers = no_headers.clone();
         while let Some(field) = map.next_key()? {

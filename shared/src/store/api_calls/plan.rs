@@ -131,7 +131,7 @@ impl<'a> Plan<'a> {
             match (&arrival.message, self.refused.get(&at)) {
                 (Ok(call), None) => news.calls.push((*source, arrival, call)),
                 (Err(reason), _) | (Ok(_), Some(reason)) => {
-                    news.unreadable.push((at, reason.clone()))
+                    news.unreadable.push((at, reason.clone()));
                 }
             }
         }

@@ -39,7 +39,8 @@ impl PgConnection {
         E: 'q + Execute<'q, Postgres>,
     {
         let connection = self.kept.as_deref_mut().ok_or_else(unfit::closed)?;
-        let (mut answers, mut found) = (connection.fetch_many(query), Vec::new());
+        let mut answers = connection.fetch_many(query);
+        let mut found = Vec::new();
         let result = loop {
             match timeout(self.limit, answers.next()).await {
                 Ok(Some(Ok(answer))) => found.push(answer),

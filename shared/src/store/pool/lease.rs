@@ -59,7 +59,8 @@ impl Drop for Lease {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        let (returning, open) = (Returning(Some(connection)), self.open);
+        let returning = Returning(Some(connection));
+        let open = self.open;
         // Without a runtime nothing can be sent any more: the socket closes.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(returning.run(open));

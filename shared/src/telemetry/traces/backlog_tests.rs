@@ -29,7 +29,8 @@ fn send(backlog: &mut Backlog, now: Instant) -> usize {
 
 #[test]
 fn spans_are_gathered_unless_there_are_many_or_somebody_waits() {
-    let (mut backlog, now) = (Backlog::default(), Instant::now());
+    let mut backlog = Backlog::default();
+    let now = Instant::now();
     assert_eq!(backlog.next(now), Next::Nothing);
     assert!(backlog.add(span(0), now));
     assert!(!backlog.add(span(1), now));
@@ -53,7 +54,8 @@ fn spans_are_gathered_unless_there_are_many_or_somebody_waits() {
 
 #[test]
 fn nobody_waits_without_hope_nor_more_often_than_told() {
-    let (mut backlog, now) = (Backlog::default(), Instant::now());
+    let mut backlog = Backlog::default();
+    let now = Instant::now();
     let second = Duration::from_secs(1);
     assert!(!backlog.hurry(now, second), "nothing to wait for");
     backlog.add(span(0), now);
@@ -77,7 +79,8 @@ fn nobody_waits_without_hope_nor_more_often_than_told() {
 
 #[test]
 fn an_outage_is_told_of_once_and_its_end_with_what_was_lost() {
-    let (mut backlog, now) = (Backlog::default(), Instant::now());
+    let mut backlog = Backlog::default();
+    let now = Instant::now();
     let mut attempt = |taken: Option<u64>, at: Instant| {
         backlog.add(span(0), at);
         send(&mut backlog, at + GATHER);
@@ -111,7 +114,8 @@ fn an_outage_is_told_of_once_and_its_end_with_what_was_lost() {
 
 #[test]
 fn after_a_failure_nothing_is_sent_for_a_growing_while() {
-    let (mut backlog, mut now) = (Backlog::default(), Instant::now());
+    let mut backlog = Backlog::default();
+    let mut now = Instant::now();
     let mut pauses = Vec::new();
     for _ in 0..8 {
         backlog.add(span(0), now);
@@ -133,7 +137,9 @@ proptest! {
     fn every_span_is_sent_dropped_or_waits_and_never_are_there_too_many(
         steps in proptest::collection::vec((0..3_000_u64, proptest::option::of(0..2_u64), 0..100_u64), 0..40)
     ) {
-        let (mut backlog, mut now, mut all) = (Backlog::default(), Instant::now(), 0);
+        let mut backlog = Backlog::default();
+        let mut now = Instant::now();
+        let mut all = 0;
         for (spans, outcome, seconds) in steps {
             for n in 0..spans {
                 backlog.add(span(n), now);

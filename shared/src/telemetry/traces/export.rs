@@ -179,7 +179,8 @@ fn context(context: TraceContext, is_remote: bool) -> SpanContext {
     } else {
         TraceFlags::NOT_SAMPLED
     };
-    let (trace, span) = (TraceId::from(context.trace()), SpanId::from(context.span()));
+    let trace = TraceId::from(context.trace());
+    let span = SpanId::from(context.span());
     SpanContext::new(trace, span, flags, is_remote, TraceState::NONE)
 }
 
@@ -192,11 +193,9 @@ mod tests {
 
     #[test]
     fn a_span_keeps_all_that_is_known_of_it() {
-        let (caller, own, other) = (
-            TraceContext::begin(7, 1),
-            TraceContext::begin(7, 2),
-            TraceContext::begin(8, 3),
-        );
+        let caller = TraceContext::begin(7, 1);
+        let own = TraceContext::begin(7, 2);
+        let other = TraceContext::begin(8, 3);
         let began = SystemTime::UNIX_EPOCH + Duration::from_secs(9);
         let place = Place {
             context: own,

@@ -196,7 +196,8 @@ async fn a_full_server_gives_up_bodies_and_never_a_floor() {
         let lease = miss(&cache, n).await;
         assert_eq!(put(&cache, n, &lease, Some(&large(n))).await, Put::Stored);
     }
-    let (mut floors, mut bodies) = (0, 0);
+    let mut floors = 0;
+    let mut bodies = 0;
     for n in 1..=200 {
         floors += stage.ask::<u64>(&["EXISTS", &stage.key(n, "floor")]).await;
         bodies += stage.ask::<u64>(&["EXISTS", &stage.key(n, "body")]).await;
@@ -266,7 +267,8 @@ async fn play(
     n: i64,
     steps: Vec<Step>,
 ) -> Result<(), TestCaseError> {
-    let (mut committed, mut raised) = (1, 0);
+    let mut committed = 1;
+    let mut raised = 0;
     let mut leases: [Option<Lease>; 3] = [None, None, None];
     let mut loaded = [0_i64; 3];
     for step in steps {

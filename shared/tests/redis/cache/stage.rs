@@ -125,7 +125,8 @@ impl Stage {
     }
 
     pub(crate) fn follow(&self, local: Arc<Local>) -> JoinHandle<()> {
-        let (link, names) = (self.link.clone(), self.names.clone());
+        let link = self.link.clone();
+        let names = self.names.clone();
         tokio::spawn(follow(
             local,
             link,

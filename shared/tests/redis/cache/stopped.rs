@@ -35,10 +35,8 @@ impl Instance {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the instance starts");
-        let (asks, answers) = (
-            child.stdin.take().expect("piped"),
-            child.stdout.take().expect("piped"),
-        );
+        let asks = child.stdin.take().expect("piped");
+        let answers = child.stdout.take().expect("piped");
         Self {
             child,
             asks,

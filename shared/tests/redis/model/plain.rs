@@ -115,7 +115,9 @@ impl Model {
                 resv.attempt += 1;
                 self.entries.insert(order, nonce);
             }
-            let (seats, message, attempt) = (indexes(&resv.seats), message(resv), resv.attempt);
+            let seats = indexes(&resv.seats);
+            let message = message(resv);
+            let attempt = resv.attempt;
             return Reserved::Again {
                 order,
                 nonce,
@@ -204,7 +206,7 @@ impl Model {
         for n in seats {
             match self.owners.insert(*n, (at.order, at.nonce)) {
                 Some(other) if other != (at.order, at.nonce) && !displaced.contains(&other) => {
-                    displaced.push(other)
+                    displaced.push(other);
                 }
                 _ => {}
             }

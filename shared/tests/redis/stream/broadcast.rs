@@ -94,7 +94,7 @@ async fn a_listener_that_is_abandoned_while_it_waits_loses_nothing() {
             .await
             {
                 Ok(Ok(Heard::Entries(entries))) => {
-                    all.extend(entries.iter().map(super::stage::number))
+                    all.extend(entries.iter().map(super::stage::number));
                 }
                 Ok(other) => panic!("{other:?}"),
                 Err(_abandoned) => {}

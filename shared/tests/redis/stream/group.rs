@@ -220,10 +220,8 @@ async fn in_order_nothing_is_handed_out_while_anything_before_it_is_unacknowledg
         batch: 2,
         ..settings()
     };
-    let (mut first, mut second) = (
-        streams.consumer_with("first", in_order()),
-        streams.consumer_with("second", in_order()),
-    );
+    let mut first = streams.consumer_with("first", in_order());
+    let mut second = streams.consumer_with("second", in_order());
     streams.publish(0..4).await;
     let entries = await_entries(&mut first).await;
     assert_eq!(numbers(&entries), [0, 1]);

@@ -54,7 +54,8 @@ async fn a_handler_slower_than_its_lease_keeps_its_entry() {
     let (tell, mut seen) = mpsc::unbounded_channel();
     let wait = go_on.clone();
     let slow = Running::start(&queue, short(), move |job: Job| {
-        let (tell, wait) = (tell.clone(), wait.clone());
+        let tell = tell.clone();
+        let wait = wait.clone();
         async move {
             tell.send(job).expect("the test listens");
             wait.notified().await;
@@ -158,7 +159,8 @@ async fn a_handler_is_stopped_when_its_entry_is_cancelled_or_rescheduled() {
     let (tell, mut seen) = mpsc::unbounded_channel();
     let (drop_tell, mut dropped) = mpsc::unbounded_channel();
     let worker = Running::start(&queue, short(), move |job: Job| {
-        let (tell, guard) = (tell.clone(), Dropped(drop_tell.clone()));
+        let tell = tell.clone();
+        let guard = Dropped(drop_tell.clone());
         async move {
             tell.send(job).expect("the test listens");
             let _guard = guard;
@@ -325,7 +327,8 @@ async fn a_worker_told_to_stop_finishes_what_runs_and_claims_nothing_more() {
     let go_on = Arc::new(tokio::sync::Semaphore::new(0));
     let wait = go_on.clone();
     let handler = move |job: Job| {
-        let (tell, wait) = (tell.clone(), wait.clone());
+        let tell = tell.clone();
+        let wait = wait.clone();
         async move {
             tell.send(job).expect("the test listens");
             wait.acquire().await.expect("open").forget();

@@ -45,14 +45,16 @@ async fn ten_thousand_entries_due_at_once_are_each_handled_once() {
             std::future::ready(Outcome::Done)
         })
     };
-    let (one, two) = (start(), start());
+    let one = start();
+    let two = start();
     let mut ids = BTreeSet::new();
     for _ in 0..10_000 {
         let job = next(&mut seen).await;
         assert_eq!(job.attempt, 1);
         assert!(ids.insert(job.id), "handled twice");
     }
-    let (one, two) = (one.stop().await, two.stop().await);
+    let one = one.stop().await;
+    let two = two.stop().await;
     assert_eq!((one.done + two.done, one.late + two.late), (10_000, 0));
     assert!(
         one.done > 0 && two.done > 0,
@@ -68,9 +70,11 @@ async fn no_more_handlers_run_than_there_are_permits() {
     for n in 0..60 {
         schedule(&queue, &format!("entry-{n}"), PAST).await;
     }
-    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let running = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
     let (tell, mut seen) = mpsc::unbounded_channel();
-    let (running_now, most_ever) = (running.clone(), most.clone());
+    let running_now = running.clone();
+    let most_ever = most.clone();
     let worker = Running::start(
         &queue,
         WorkerSettings {
@@ -78,7 +82,9 @@ async fn no_more_handlers_run_than_there_are_permits() {
             ..settings()
         },
         move |job: Job| {
-            let (tell, running, most) = (tell.clone(), running_now.clone(), most_ever.clone());
+            let tell = tell.clone();
+            let running = running_now.clone();
+            let most = most_ever.clone();
             async move {
                 most.fetch_max(
                     running.fetch_add(1, Ordering::Relaxed) + 1,

@@ -75,7 +75,8 @@ async fn a_worker_hands_out_nothing_early() {
     let stage = Arc::new(stage);
     let clock = stage.clone();
     let worker = Running::start(&queue, settings(), move |job: Job| {
-        let (tell, clock) = (tell.clone(), clock.clone());
+        let tell = tell.clone();
+        let clock = clock.clone();
         async move {
             let due_ms = job.due_ms;
             tell.send(job).expect("the test listens");

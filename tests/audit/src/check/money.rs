@@ -78,7 +78,9 @@ pub(super) fn payments_kept(world: &World) -> Check {
         if !payment.recorded() {
             continue;
         }
-        let (reference, order, amount) = (&payment.reference, &payment.order, payment.amount_cents);
+        let reference = &payment.reference;
+        let order = &payment.order;
+        let amount = payment.amount_cents;
         let kept = world.truth.payment(reference, order, amount);
         let another = world
             .truth
@@ -88,7 +90,8 @@ pub(super) fn payments_kept(world: &World) -> Check {
         check.look(kept.is_none().then(|| match another {
             None => format!("payment {reference} of {amount} for order {order} is lost"),
             Some(row) => {
-                let (its_amount, its_order) = (row.amount_cents, &row.order);
+                let its_amount = row.amount_cents;
+                let its_order = &row.order;
                 format!("payment {reference} of {amount} for order {order} is on record as {its_amount} for {its_order}")
             }
         }));

@@ -169,7 +169,8 @@ fn category_agrees(
             .flat_map(|row| row.split(|b| *b != FREE))
             .map(|run| run.len() as i64)
             .collect();
-        let (free, longest) = (runs.iter().sum(), runs.iter().max().copied().unwrap_or(0));
+        let free = runs.iter().sum();
+        let longest = runs.iter().max().copied().unwrap_or(0);
         free_in_all += free;
         for (field, counted) in [(format!("f{chunk}"), free), (format!("r{chunk}"), longest)] {
             let kept = hall

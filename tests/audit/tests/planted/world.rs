@@ -63,10 +63,8 @@ impl World {
     }
 
     async fn fill_gate(&mut self) -> Result<()> {
-        let (a, b) = (
-            format!("101:{}", "a1".repeat(16)),
-            format!("102:{}", "b2".repeat(16)),
-        );
+        let a = format!("101:{}", "a1".repeat(16));
+        let b = format!("102:{}", "b2".repeat(16));
         self.redis("HSET", "program:7:head", &["state", "open", "free:0", "5"])
             .await?;
         self.redis("SET", "program:7:seats:0:0", &["11100000"])

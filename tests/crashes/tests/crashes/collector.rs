@@ -180,7 +180,8 @@ async fn killed_twenty_times_and_rewound_each_time_the_sums_are_those_of_what_wa
         seed ^= seed << 17;
         seed as usize % below
     };
-    let (mut ends, mut kills) = ([0, 0], 0);
+    let mut ends = [0, 0];
+    let mut kills = 0;
     while kills < 20 {
         // Wherever the group's offsets were when they were rewound, and whatever a batch holds.
         let slices = ends.map(|end: usize| end.saturating_sub(random(150))..end + 1 + random(120));

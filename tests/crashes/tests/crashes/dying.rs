@@ -29,7 +29,8 @@ pub(crate) async fn at_waits(
     every: usize,
     mut round: impl AsyncFnMut(usize) -> ControlFlow<()>,
 ) -> usize {
-    let (mut waits, mut killed) = (1, 0);
+    let mut waits = 1;
+    let mut killed = 0;
     while waits < MOST {
         if round(waits).await.is_break() {
             return killed;

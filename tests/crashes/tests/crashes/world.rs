@@ -106,7 +106,8 @@ impl World {
         let raw = sqlx::postgres::PgPoolOptions::new()
             .max_connections(1)
             .connect_lazy_with(options);
-        let (redis, cache) = (connection(&redis_url).await, connection(&cache_url).await);
+        let redis = connection(&redis_url).await;
+        let cache = connection(&cache_url).await;
         let hall = json!([{"name": "A", "rows": 1, "seats_per_row": SEATS, "price_cents": 100}]);
         let body = json!({"title": "T", "user_limit": 2, "categories": hall});
         let reply = shop

@@ -27,7 +27,8 @@ struct Demo {
 
 impl Demo {
     async fn start() -> Result<Self> {
-        let (data, place) = (TempDir::new()?, Place::find()?);
+        let data = TempDir::new()?;
+        let place = Place::find()?;
         let log = std::fs::File::create(data.path().join("said"))?;
         let running = command(&place, data.path())?
             .stdout(log.try_clone()?)
@@ -124,7 +125,8 @@ async fn has_tables(environment: &str) -> Result<bool> {
 async fn a_second_demo_leaves_the_first_alone() -> Result<()> {
     let _alone = ONE_AT_A_TIME.lock().await;
     let mut demo = Demo::start().await?;
-    let (host, environment) = (demo.host().await?, demo.environment()?);
+    let host = demo.host().await?;
+    let environment = demo.environment()?;
     let second = timeout(
         Duration::from_secs(30),
         command(&demo.place, demo.data.path())?.output(),

@@ -14,11 +14,9 @@ const LONG: Duration = Duration::from_mins(10);
 async fn rush(world: &World, program: &str) -> Result<Vec<(ticket_rush::shop::Buyer, String)>> {
     let mut buyers = JoinSet::new();
     for n in 0..30 {
-        let (shop, buyer, program) = (
-            world.shop.clone(),
-            world.buyer(&format!("buyer-{n}"))?,
-            program.to_owned(),
-        );
+        let shop = world.shop.clone();
+        let buyer = world.buyer(&format!("buyer-{n}"))?;
+        let program = program.to_owned();
         buyers.spawn(async move {
             let answer = shop
                 .order(&buyer, &program, 0, &Want::Best(1), Some("k"), 0)
@@ -107,7 +105,8 @@ async fn while_kafka_is_away_buyers_are_sent_away_in_time_and_their_seats_come_b
     .await?;
     let host = world.up().await?;
     let program = world.sale(1, 10, LONG, 6).await?;
-    let (ann, bob) = (world.buyer("ann")?, world.buyer("bob")?);
+    let ann = world.buyer("ann")?;
+    let bob = world.buyer("bob")?;
     let before = world
         .order(&ann, &program, Want::Seats(vec![0, 1]), "k1")
         .await?;

@@ -16,7 +16,8 @@ async fn an_order_is_shown_to_its_owner_only() -> Result<()> {
     let world = World::new().await?;
     let host = world.up().await?;
     let program = world.sale(1, 4, HOUR, 4).await?;
-    let (ann, eve) = (world.buyer("ann")?, world.buyer("eve")?);
+    let ann = world.buyer("ann")?;
+    let eve = world.buyer("eve")?;
     let order = world.order(&ann, &program, Want::Best(1), "k1").await?;
     assert_eq!(world.shop.look(&eve, &order.order).await.http, 404);
     world.until_status(&ann, &order.order, "unpaid").await?;

@@ -49,7 +49,8 @@ async fn an_unpaid_order_times_out_its_seats_sell_again_and_a_late_payment_is_re
     let world = World::new().await?;
     let host = world.up().await?;
     let program = world.sale(1, 2, SHORT, 6).await?;
-    let (ann, bob) = (world.buyer("ann")?, world.buyer("bob")?);
+    let ann = world.buyer("ann")?;
+    let bob = world.buyer("bob")?;
     let order = world.order(&ann, &program, Want::Best(2), "k1").await?;
     let none = world
         .shop
@@ -132,7 +133,9 @@ async fn a_double_click_makes_one_order_and_a_key_belongs_to_one_request() -> Re
     let ann = world.buyer("ann")?;
     let mut clicks = JoinSet::new();
     for _ in 0..6 {
-        let (shop, ann, program) = (world.shop.clone(), ann.clone(), program.clone());
+        let shop = world.shop.clone();
+        let ann = ann.clone();
+        let program = program.clone();
         clicks.spawn(async move {
             shop.order(&ann, &program, 0, &Want::Best(2), Some("one-key"), 0)
                 .await
@@ -180,11 +183,9 @@ async fn of_many_who_want_one_seat_one_gets_it() -> Result<()> {
     let program = world.sale(1, 8, LONG, 6).await?;
     let mut buyers = JoinSet::new();
     for n in 0..20 {
-        let (shop, buyer, program) = (
-            world.shop.clone(),
-            world.buyer(&format!("buyer-{n}"))?,
-            program.clone(),
-        );
+        let shop = world.shop.clone();
+        let buyer = world.buyer(&format!("buyer-{n}"))?;
+        let program = program.clone();
         let want = Want::Seats(if n % 2 == 0 { vec![3, 4] } else { vec![4, 5] });
         buyers.spawn(async move { shop.order(&buyer, &program, 0, &want, Some("k"), 10).await });
     }
@@ -205,7 +206,8 @@ async fn the_limit_holds_and_only_free_adjacent_seats_are_sold() -> Result<()> {
     let world = World::new().await?;
     let host = world.up().await?;
     let program = world.sale(1, 6, LONG, 3).await?;
-    let (ann, bob) = (world.buyer("ann")?, world.buyer("bob")?);
+    let ann = world.buyer("ann")?;
+    let bob = world.buyer("bob")?;
     world
         .order(&ann, &program, Want::Seats(vec![1]), "k1")
         .await?;

@@ -61,7 +61,8 @@ async fn an_order_parked_by_a_fault_is_stored_when_it_is_replayed_after_the_faul
     let host = world.up().await?;
     let desk = Desk::of(&world)?;
     let program = world.sale(1, 10, Duration::from_mins(10), 6).await?;
-    let (ann, bob) = (world.buyer("ann")?, world.buyer("bob")?);
+    let ann = world.buyer("ann")?;
+    let bob = world.buyer("bob")?;
     // A mistake of ours that hits one buyer: Postgres refuses her rows.
     sqlx::raw_sql("ALTER TABLE orders ADD CONSTRAINT mistaken CHECK (user_id <> 'ann')")
         .execute(&world.db)

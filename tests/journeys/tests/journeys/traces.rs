@@ -214,7 +214,8 @@ async fn nobody_notices(endpoint: &str) -> Result<usize> {
     let host = world.up().await?;
     let program = world.sale(2, 10, LONG, 4).await?;
     for n in 0..6 {
-        let (user, key) = (format!("buyer-{n}"), format!("k{n}"));
+        let user = format!("buyer-{n}");
+        let key = format!("k{n}");
         let buyer = world.buyer(&user)?;
         let placed = world.order(&buyer, &program, Want::Best(1), &key).await?;
         world.until_status(&buyer, &placed.order, "unpaid").await?;

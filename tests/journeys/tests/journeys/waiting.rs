@@ -26,7 +26,9 @@ async fn a_payment_is_answered_while_as_many_buyers_wait_as_instances() -> Resul
     let host = world.up().await?;
     let program = world.sale(1, 10, Duration::from_mins(10), 6).await?;
     let wait = |user: &str, seconds: u32| -> Result<_> {
-        let (shop, buyer, program) = (world.shop.clone(), world.buyer(user)?, program.clone());
+        let shop = world.shop.clone();
+        let buyer = world.buyer(user)?;
+        let program = program.clone();
         Ok(tokio::spawn(async move {
             shop.order(&buyer, &program, 0, &Want::Best(1), Some("k"), seconds)
                 .await

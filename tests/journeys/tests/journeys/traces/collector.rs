@@ -116,7 +116,7 @@ async fn answer(
     let mut response = Response::new(Full::default());
     match manner {
         Manner::Takes => {
-            *response.body_mut() = ExportTraceServiceResponse::default().encode_to_vec().into()
+            *response.body_mut() = ExportTraceServiceResponse::default().encode_to_vec().into();
         }
         Manner::Fails => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
         Manner::Hangs => std::future::pending().await,
