@@ -392,7 +392,7 @@ fn wrong_configuration_is_one_message_and_exit_code_2() {
             &["--control 0.0.0.0:18090", "loopback"],
         ),
         (
-            &["up", "--http", "127.0.0.1:x", "--control", "active"],
+            &["up", "--http", "127.0.0.1:x", "--control", "here"],
             "",
             &["--http 127.0.0.1:x", "--control here"],
         ),
