@@ -84,7 +84,7 @@ fn invoke_takes_a_function_name_and_an_empty_event() {
         body["errorMessage"]
             .as_str()
             .unwrap()
-            .contains("cannot do \"\""),
+            .contains("unknown command \"\""),
         "the event is {{}}: {body}"
     );
     let output = usher(folder.path(), &["invoke", "greter"], "");

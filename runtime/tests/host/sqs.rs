@@ -358,7 +358,7 @@ async fn a_drain_finishes_what_is_in_flight_and_leaves_nothing_hidden_behind() {
     .await;
     let drained = tokio::spawn(running.drain());
     // the other, which the one in flight waits for
-    std::fs::write(stage.folder.path().join("been/other"), "").unwrap();
+    std::fs::write(stage.folder.path().join("started/other"), "").unwrap();
     drained.await.unwrap();
     assert_eq!(
         (stage.eventually_done(1).await.len(), stage.left().await),
