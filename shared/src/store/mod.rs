@@ -33,10 +33,10 @@ pub mod create;
 
 mod arrival;
 mod barriers;
+mod batch_result;
 mod cancel;
 mod close;
 mod connect;
-mod dealt;
 mod error;
 mod fence;
 mod gaps;
@@ -46,7 +46,6 @@ mod named;
 mod outbox;
 mod park;
 mod parked;
-mod parts;
 mod payment_book;
 mod payments;
 mod pool;
@@ -62,10 +61,10 @@ pub use api_calls::{
 };
 pub use arrival::Arrival;
 pub use barriers::BarrierWait;
+pub use batch_result::{BatchResult, Unfinished};
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing};
 pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
-pub use dealt::Dealt;
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};
 pub use gaps::{Gap, GapRow};
@@ -76,7 +75,6 @@ pub use parked::{
     Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt,
     ReplayBegun, ReplayEnd, ToReplay,
 };
-pub use parts::Unfinished;
 pub use payment_book::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refund, Refunded};
 pub use payments::{Paid, Payment, PaymentResult};
 pub use program_changes::{Changed, Switched};
