@@ -1,88 +1,91 @@
-//! What is to be done about one entry. Pure.
+//! What to do about one due entry. Pure.
 
 use shared::gate::{Abandon, ResvState};
 use shared::store::{CloseDecision, Progress};
 
-use super::wait::Wait;
+use super::retry_delay::RetryDelay;
 
-/// What was found out about an order besides its row, as far as [`decide`] has asked for it.
+/// What has been looked up about an order besides its row. [`decide`] requests each look-up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Found {
-    /// What abandoning found ([`Action::Abandon`]).
-    pub gate: Option<Abandon>,
-    /// Whether its parked record was put back and may still be stored ([`Action::LookForReplay`]).
-    pub replay: Option<bool>,
-    /// Whether create has passed a barrier that was requested when this order was accepted already.
-    pub passed_barrier: bool,
+pub(super) struct Evidence {
+    /// The gate's answer to [`CloseAction::Abandon`].
+    pub(super) gate: Option<Abandon>,
+    /// Whether its parked record was replayed and may still be stored
+    /// ([`CloseAction::LookForReplay`]).
+    pub(super) replay: Option<bool>,
+    /// Whether order-create has passed a barrier that was requested after this order was accepted.
+    pub(super) passed_barrier: bool,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// The row decides: settle by it.
+pub(super) enum CloseAction {
+    /// Settle the gate by the row.
     SettleRow,
-    /// A payment has come and is not matched: match, settle by the row if that made it paid, else look again.
+    /// Match the waiting payment. If that pays the order, settle by the row, else postpone.
     MatchPayment,
     /// Nothing can be done yet.
-    PutOff {
-        /// For so long.
-        wait: Wait,
-        /// For the log, where another process has to act first: what the order waits for.
+    Postpone {
+        /// Until the next attempt.
+        delay: RetryDelay,
+        /// For the log: which other process must act first.
         why: Option<&'static str>,
     },
-    /// No row: ask the gate to give the order up, then decide again by its answer.
+    /// No row: make the gate give the order up, then decide again by its answer.
     Abandon,
-    /// Create is behind, or the order's record is lost: put off, and request a barrier that tells which.
+    /// Order-create is behind, or the order's record is lost. Postpone, and request a barrier that
+    /// distinguishes the two.
     AwaitBarrier {
-        /// The partition that the order's record was appended to.
+        /// The partition of the order's record.
         partition: i32,
     },
-    /// Create has passed the order's record without storing it: ask whether the parked record was put back, then decide again.
+    /// Order-create has passed the order's record without storing it: find out whether the parked
+    /// record was replayed, then decide again.
     LookForReplay {
         /// Partition of the record.
         partition: i32,
         /// Its offset.
         offset: i64,
     },
-    /// Nobody was promised anything: make sure that it is never stored.
+    /// Make sure that the order is never stored.
     Fence {
-        /// Recorded with the fence.
+        /// Stored with the fence.
         reason: &'static str,
-        /// Somebody should know.
+        /// Whether the log raises an alarm: the order had been accepted, or is unknown.
         alarm: bool,
     },
-    /// The number is another order's row: this reservation can never be stored.
+    /// The number belongs to another order's row, so this reservation can never be stored.
     Release,
 }
 
-/// Decides by the row; where there is none, by what was found out since the last decision.
-pub fn decide(row: CloseDecision, found: Found, progress: &[Progress]) -> Action {
-    match (row, found.gate) {
-        (CloseDecision::Closed | CloseDecision::Final(_), _) => Action::SettleRow,
-        (CloseDecision::NotYet { remaining_ms }, _) => Action::PutOff {
-            wait: Wait::Ms(remaining_ms.max(0) as u64),
+/// Decides by the row. Without a row, decides by the evidence so far.
+pub(super) fn decide(row: CloseDecision, evidence: Evidence, progress: &[Progress]) -> CloseAction {
+    match (row, evidence.gate) {
+        (CloseDecision::Closed | CloseDecision::Final(_), _) => CloseAction::SettleRow,
+        (CloseDecision::NotYet { remaining_ms }, _) => CloseAction::Postpone {
+            delay: RetryDelay::Ms(remaining_ms.max(0) as u64),
             why: None,
         },
-        (CloseDecision::PaymentWaiting, _) => Action::MatchPayment,
-        (CloseDecision::OtherNonce, _) => Action::Release,
-        (CloseDecision::NoRow, None) => Action::Abandon,
-        (CloseDecision::NoRow, Some(gate)) => without_row(gate, found, progress),
+        (CloseDecision::PaymentWaiting, _) => CloseAction::MatchPayment,
+        (CloseDecision::OtherNonce, _) => CloseAction::Release,
+        (CloseDecision::NoRow, None) => CloseAction::Abandon,
+        (CloseDecision::NoRow, Some(gate)) => decide_without_row(gate, evidence, progress),
     }
 }
 
-fn without_row(gate: Abandon, found: Found, progress: &[Progress]) -> Action {
-    let wait = |why| Action::PutOff {
-        wait: Wait::Backoff,
+fn decide_without_row(gate: Abandon, evidence: Evidence, progress: &[Progress]) -> CloseAction {
+    let postpone = |why| CloseAction::Postpone {
+        delay: RetryDelay::Backoff,
         why: Some(why),
     };
     match gate {
         Abandon::WasHeld | Abandon::Found(ResvState::Held | ResvState::Abandoning) => {
-            Action::Fence {
+            CloseAction::Fence {
                 reason: "abandoned",
                 alarm: false,
             }
         }
-        // It was promised. Only if create has been there and has not stored it, it never will: its record was parked.
+        // The buyer saw 202. The order is fenced only if order-create can no longer store it.
         Abandon::Found(ResvState::Accepted {
             partition,
             offset,
@@ -90,37 +93,41 @@ fn without_row(gate: Abandon, found: Found, progress: &[Progress]) -> Action {
         }) => {
             let reason = if is_past(progress, partition, offset, appended_ms) {
                 "parked"
-            } else if found.passed_barrier {
-                // Deleted before create read it, or gone with a topic that was created again: the offset is never reached.
+            } else if evidence.passed_barrier {
+                // Deleted unread, or lost with a topic that was created again: order-create never
+                // reaches the offset.
                 "lost"
             } else {
-                return Action::AwaitBarrier { partition };
+                return CloseAction::AwaitBarrier { partition };
             };
-            match found.replay {
-                None => Action::LookForReplay { partition, offset },
-                Some(true) => wait("the order's parked record was put back and is not read yet"),
-                Some(false) => Action::Fence {
+            match evidence.replay {
+                None => CloseAction::LookForReplay { partition, offset },
+                Some(true) => {
+                    postpone("the order's parked record was put back and is not read yet")
+                }
+                Some(false) => CloseAction::Fence {
                     reason,
                     alarm: true,
                 },
             }
         }
-        // Stored between the two looks, or Postgres has gone back in time: look again.
-        Abandon::Found(ResvState::Stored) => Action::PutOff {
-            wait: Wait::Backoff,
+        // Stored between the two reads, or Postgres was restored from a backup: read again.
+        Abandon::Found(ResvState::Stored) => CloseAction::Postpone {
+            delay: RetryDelay::Backoff,
             why: None,
         },
-        // The gate is open and has no such order: its entry was re-armed for a seat without an owner's reservation.
-        Abandon::Missing => Action::Fence {
+        // The gate is open and has no such order: the sweep made its entry for a seat whose owner
+        // has no reservation.
+        Abandon::Missing => CloseAction::Fence {
             reason: "unknown",
             alarm: true,
         },
-        Abandon::Refused => wait("the program is not open in the gate"),
+        Abandon::Refused => postpone("the program is not open in the gate"),
     }
 }
 
-/// Whether create has dealt with this record. A smaller log-append time than the record's means that the topic was made anew, and
-/// the offsets are not of the same log.
+/// Whether order-create has passed this record. A log-append time below the record's means that the
+/// topic was created again: the offsets belong to different logs.
 fn is_past(progress: &[Progress], partition: i32, offset: i64, appended_ms: i64) -> bool {
     let passed =
         |p: &Progress| p.next_offset > offset && p.appended_ms.is_some_and(|ms| ms >= appended_ms);
@@ -149,46 +156,46 @@ mod tests {
         appended_ms: 500,
     });
 
-    fn gate(found: Abandon) -> Found {
-        Found {
+    fn gate(found: Abandon) -> Evidence {
+        Evidence {
             gate: Some(found),
-            ..Found::default()
+            ..Evidence::default()
         }
     }
 
     #[test]
-    fn a_row_decides_whatever_the_gate_says() {
+    fn a_row_outranks_the_gate() {
         for row in [
             CloseDecision::Closed,
             CloseDecision::Final(Status::Paid),
             CloseDecision::Final(Status::Void),
         ] {
             for found in [
-                Found::default(),
+                Evidence::default(),
                 gate(Abandon::WasHeld),
                 gate(ACCEPTED),
                 gate(Abandon::Missing),
             ] {
-                assert_eq!(decide(row, found, &[]), Action::SettleRow);
+                assert_eq!(decide(row, found, &[]), CloseAction::SettleRow);
             }
         }
     }
 
     #[test]
-    fn nothing_is_given_up_before_the_gate_was_asked() {
+    fn the_gate_is_read_before_an_order_is_fenced() {
         assert_eq!(
-            decide(CloseDecision::NoRow, Found::default(), &at(99, 999)),
-            Action::Abandon
+            decide(CloseDecision::NoRow, Evidence::default(), &at(99, 999)),
+            CloseAction::Abandon
         );
     }
 
     #[test]
-    fn what_was_given_up_is_fenced() {
+    fn an_abandoned_order_is_fenced() {
         for found in [Abandon::WasHeld, Abandon::Found(ResvState::Abandoning)] {
             let action = decide(CloseDecision::NoRow, gate(found), &[]);
             assert_eq!(
                 action,
-                Action::Fence {
+                CloseAction::Fence {
                     reason: "abandoned",
                     alarm: false
                 },
@@ -198,11 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn an_accepted_order_is_fenced_only_when_create_has_passed_it_for_certain() {
+    fn an_accepted_order_is_fenced_only_once_passed() {
         let action = |progress: &[Progress]| decide(CloseDecision::NoRow, gate(ACCEPTED), progress);
         assert_eq!(
             action(&at(11, 500)),
-            Action::LookForReplay {
+            CloseAction::LookForReplay {
                 partition: 2,
                 offset: 10
             }
@@ -219,7 +226,7 @@ mod tests {
         for progress in behind {
             assert_eq!(
                 action(&progress),
-                Action::AwaitBarrier { partition: 2 },
+                CloseAction::AwaitBarrier { partition: 2 },
                 "{progress:?}"
             );
         }
@@ -227,7 +234,7 @@ mod tests {
             appended_ms: None,
             ..at(11, 500)[0].clone()
         }];
-        assert_eq!(action(&silent), Action::AwaitBarrier { partition: 2 });
+        assert_eq!(action(&silent), CloseAction::AwaitBarrier { partition: 2 });
     }
 
     #[test]
@@ -235,7 +242,7 @@ mod tests {
         let action = |row, found, replay| {
             decide(
                 row,
-                Found {
+                Evidence {
                     replay,
                     passed_barrier: true,
                     ..gate(found)
@@ -243,13 +250,13 @@ mod tests {
                 &[],
             )
         };
-        let lost = Action::Fence {
+        let lost = CloseAction::Fence {
             reason: "lost",
             alarm: true,
         };
         assert_eq!(
             action(CloseDecision::NoRow, ACCEPTED, None),
-            Action::LookForReplay {
+            CloseAction::LookForReplay {
                 partition: 2,
                 offset: 10
             }
@@ -257,22 +264,22 @@ mod tests {
         assert_eq!(action(CloseDecision::NoRow, ACCEPTED, Some(false)), lost);
         assert!(matches!(
             action(CloseDecision::NoRow, ACCEPTED, Some(true)),
-            Action::PutOff { .. }
+            CloseAction::Postpone { .. }
         ));
         assert_eq!(
             action(CloseDecision::Final(Status::Unpaid), ACCEPTED, None),
-            Action::SettleRow
+            CloseAction::SettleRow
         );
         assert!(matches!(
             action(CloseDecision::NoRow, Abandon::Refused, None),
-            Action::PutOff { .. }
+            CloseAction::Postpone { .. }
         ));
     }
 
     #[test]
-    fn a_parked_record_that_was_put_back_keeps_its_order() {
+    fn a_replayed_record_keeps_its_order() {
         let action = |replay| {
-            let found = Found {
+            let found = Evidence {
                 replay: Some(replay),
                 ..gate(ACCEPTED)
             };
@@ -280,14 +287,14 @@ mod tests {
         };
         assert!(matches!(
             action(true),
-            Action::PutOff {
-                wait: Wait::Backoff,
+            CloseAction::Postpone {
+                delay: RetryDelay::Backoff,
                 why: Some(_)
             }
         ));
         assert_eq!(
             action(false),
-            Action::Fence {
+            CloseAction::Fence {
                 reason: "parked",
                 alarm: true
             }
@@ -295,25 +302,25 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_gate_concludes_nothing() {
+    fn a_closed_gate_postpones() {
         assert!(matches!(
             decide(CloseDecision::NoRow, gate(Abandon::Refused), &at(99, 999)),
-            Action::PutOff { .. }
+            CloseAction::Postpone { .. }
         ));
     }
 
     #[test]
-    fn an_entry_is_put_off_by_what_remains() {
+    fn an_entry_is_postponed_by_the_remaining_time() {
         for (remaining_ms, ms) in [(1, 1), (-3, 0), (90_000, 90_000)] {
             let action = decide(
                 CloseDecision::NotYet { remaining_ms },
-                Found::default(),
+                Evidence::default(),
                 &[],
             );
             assert_eq!(
                 action,
-                Action::PutOff {
-                    wait: Wait::Ms(ms),
+                CloseAction::Postpone {
+                    delay: RetryDelay::Ms(ms),
                     why: None
                 }
             );
@@ -321,10 +328,10 @@ mod tests {
     }
 
     #[test]
-    fn another_orders_number_releases_and_never_fences() {
+    fn the_number_of_another_order_releases() {
         assert_eq!(
             decide(CloseDecision::OtherNonce, gate(Abandon::WasHeld), &[]),
-            Action::Release
+            CloseAction::Release
         );
     }
 }

@@ -1,6 +1,7 @@
-//! What the gate and Postgres disagree about in a range of seats. Pure.
+//! The differences between the gate and Postgres in a range of seats. Pure.
 //!
-//! A row outranks a reservation. An order without a row is never taken its seats here: it may be on its way into Postgres.
+//! A row outranks a reservation. An order without a row keeps its seats: order-create may be about
+//! to store it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
@@ -9,24 +10,25 @@ use shared::gate::{Release, Taken};
 use shared::message::{Nonce, OrderNumber, ProgramId, SeatIndex};
 use shared::store::OrderRow;
 
-/// An order as the gate names it.
+/// An order as the gate identifies it.
 pub(super) type Owner = (OrderNumber, Nonce);
 
-/// What is to be mended.
+/// What to repair.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Differences {
     /// Owners that have no row.
     pub(super) unknown: Vec<Owner>,
-    /// Owners that have ended, or whose number is another order's row, with their seats of the range: these are free.
+    /// Owners that have ended, or whose number belongs to another order's row, with their seats in
+    /// the range. These seats are free.
     pub(super) ended: BTreeMap<Owner, Vec<SeatIndex>>,
-    /// Seats of live orders whose rows do not list them: nothing will ever free these.
+    /// Seats of live orders whose rows do not list them. No later step would free these.
     pub(super) stray: Vec<Release>,
-    /// Rows to settle again, by number, at the version that was seen.
+    /// Rows to settle again, by number, with the version that was read.
     pub(super) settle: BTreeMap<OrderNumber, i64>,
 }
 
-/// Compares the owners of a range of seats with the rows of these owners and of the orders that hold seats in it. The owners must have been
-/// read before the rows: an order is stored after it was reserved.
+/// Compares the owners of a range of seats with the rows of these owners and of the orders that
+/// hold seats in it. Read the owners before the rows: an order is reserved before it is stored.
 pub(super) fn differences(
     program: ProgramId,
     range: &RangeInclusive<SeatIndex>,
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_agrees_is_left_alone() {
+    fn equal_states_have_no_differences() {
         // The order's third seat is in another chunk.
         let found = compare(
             &taken(1, 1, &[4, 5]),
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_row_gets_its_seats_whoever_owns_them() {
+    fn a_live_row_gets_its_seats_from_any_owner() {
         for other in [vec![], taken(2, 2, &[4])] {
             let found = compare(&other, &[row(1, 1, Status::Unpaid, &[4])]);
             assert_eq!(found.settle, BTreeMap::from([(number(1), 5)]));
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn ended_orders_and_strangers_lose_their_seats() {
+    fn ended_orders_and_other_nonces_lose_their_seats() {
         let rows = [
             row(1, 1, Status::Closed, &[4]),
             row(2, 9, Status::Unpaid, &[50]),

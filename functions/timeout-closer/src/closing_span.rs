@@ -1,4 +1,4 @@
-//! The span of an order's closing, in the trace that its row keeps. Pure.
+//! The span of an order's closing, in the trace that its row carries. Pure.
 
 use std::time::SystemTime;
 
@@ -6,33 +6,34 @@ use shared::store::OrderRow;
 use shared::telemetry::attributes::{ORDER, OUTCOME};
 use shared::telemetry::{Kind, Place, Span};
 
-/// What led to an order whose time was up.
+/// Which job closed the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// Its timeout entry.
+pub(crate) enum ClosedBy {
+    /// The due timeout entry.
     Entry,
-    /// The sweep: its entry was lost, or late.
+    /// The sweep, because the entry was lost or late.
     Sweep,
 }
 
-/// The span of a closed order; `untold`: why the gate does not know yet. Nothing of a trace that is not kept.
-pub(crate) fn closed(
+/// The span of a closed order; `None` if its trace is not sampled. `gate_error` is why the gate was
+/// not settled.
+pub(crate) fn closing_span(
     row: &OrderRow,
-    way: Way,
-    untold: Option<&str>,
+    by: ClosedBy,
+    gate_error: Option<&str>,
     took: (SystemTime, SystemTime),
     place: impl Fn(Option<&str>) -> Option<Place>,
 ) -> Option<Span> {
     let place = place(row.trace.as_deref()).filter(|place| place.context.is_sampled())?;
-    let outcome = match way {
-        Way::Entry => "closed",
-        Way::Sweep => "closed_by_sweep",
+    let outcome = match by {
+        ClosedBy::Entry => "closed",
+        ClosedBy::Sweep => "closed_by_sweep",
     };
     let span = Span::new(place, Kind::Later, "close order", took)
         .with(ORDER, row.number.to_string())
         .with(OUTCOME, outcome);
-    Some(match untold {
-        Some(why) => span.failed("gate", why),
+    Some(match gate_error {
+        Some(error) => span.failed("gate", error),
         None => span,
     })
 }
@@ -79,8 +80,8 @@ mod tests {
     }
 
     #[test]
-    fn a_closing_stands_in_the_trace_of_its_order() {
-        let span = closed(&row(STORED), Way::Entry, None, TOOK, place).expect("kept");
+    fn a_closing_belongs_to_the_orders_trace() {
+        let span = closing_span(&row(STORED), ClosedBy::Entry, None, TOOK, place).expect("kept");
         assert_eq!(
             span.place,
             Place {
@@ -95,9 +96,9 @@ mod tests {
         assert_eq!(span.attribute(ORDER), Some(&"4611686018427387905".into()));
         assert_eq!(span.attribute(OUTCOME), Some(&"closed".into()));
         assert_eq!(
-            closed(
+            closing_span(
                 &row(STORED.with_sampled(false)),
-                Way::Entry,
+                ClosedBy::Entry,
                 None,
                 TOOK,
                 place
@@ -107,8 +108,9 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_that_was_not_told_is_an_error_though_the_order_is_closed() {
-        let span = closed(&row(STORED), Way::Sweep, Some("away"), TOOK, place).expect("kept");
+    fn an_unsettled_gate_is_an_error_of_the_span() {
+        let span =
+            closing_span(&row(STORED), ClosedBy::Sweep, Some("away"), TOOK, place).expect("kept");
         assert_eq!(
             (span.error.as_deref(), span.attribute(OUTCOME)),
             (Some("away"), Some(&"closed_by_sweep".into()))
