@@ -4,7 +4,7 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
-use shared::ingest::schedule::Tick;
+use lambda_batch::Tick;
 
 use crate::closer::Closer;
 use crate::jobs::{self, DueOrderCloser, GateRefiller, JobError};

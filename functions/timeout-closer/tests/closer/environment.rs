@@ -5,10 +5,10 @@ use std::future::Future;
 use std::sync::atomic::AtomicU16;
 use std::time::Duration;
 
+use lambda_batch::Tick;
 use redis::FromRedisValue;
 use shared::config::Reader;
 use shared::gate::{Claim, Epoch, Gate, Install, ProgramRef, Start, TIMEOUT_QUEUE};
-use shared::ingest::schedule::Tick;
 use shared::message::Cents;
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};

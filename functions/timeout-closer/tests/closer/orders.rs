@@ -118,7 +118,7 @@ impl TestEnvironment {
         let topic = self.names.topic("order-create");
         let message = request
             .cloned()
-            .ok_or_else(|| shared::worker::Reason::new("not JSON"));
+            .ok_or_else(|| lambda_batch::Reason::new("not JSON"));
         let arrival = Arrival {
             topic: &topic,
             partition: 0,
@@ -153,7 +153,7 @@ impl TestEnvironment {
             appended_ms: Some(appended_ms),
             key: None,
             value: Some(value.as_bytes()),
-            message: Err(shared::worker::Reason::new("no order")),
+            message: Err(lambda_batch::Reason::new("no order")),
         };
         let stored = self
             .store
