@@ -16,28 +16,12 @@ mod value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::mapping::Partition;
 
 pub use file::edited;
 pub use settings::{Change, Settings, Shown};
+pub use sam_template::project::{HOST, SettingChange as Wish};
 pub use value::{Knob, Subject, Value};
-
-/// The name of the host itself among the targets.
-pub const HOST: &str = "host";
-
-/// What somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wish {
-    /// Logical id of a mapping or a function, or [`HOST`].
-    pub target: String,
-    /// Name of the setting.
-    pub setting: String,
-    /// The value, as written.
-    pub value: String,
-}
 
 /// What a mapping is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::filter::Filters;
+use event_sources::filter::Filters;
 
 pub use asynchronous::{EventInvoke, EventTarget};
 pub use http::{

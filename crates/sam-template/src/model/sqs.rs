@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::filter::Filters;
+use event_sources::filter::Filters;
 
 /// How long a received message is hidden where a queue says nothing.
 pub const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);

@@ -22,13 +22,12 @@ use std::path::{Path, PathBuf};
 use crate::document::Problems;
 use crate::model::location::{is_account, is_region};
 use crate::model::{Application, Diagnostic, KeySource, Location};
-use crate::tuning::Wish;
 
 pub use clusters::{Cluster, Secret};
 pub use safety::{broker_list, is_this_machine, remote_hosts};
 pub use servers::{LocalServer, local_servers};
 pub use template_file::{TEMPLATES, in_folder, template_file};
-pub use tuned::tuned;
+pub use tuned::{HOST, SettingChange, tuned};
 
 /// Name of the settings file beside the template.
 pub const SETTINGS: &str = "usher.toml";
@@ -55,7 +54,7 @@ pub struct Project {
     /// `control`: where the host shows itself and is told.
     pub control: Option<SocketAddr>,
     /// `[settings]`: what may be changed while the host runs.
-    pub tuned: Vec<Wish>,
+    pub tuned: Vec<SettingChange>,
     /// `jwks`: public keys for JWT authorizers.
     pub jwks: Option<KeySource>,
     /// Template parameters from every source.

@@ -2,16 +2,32 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::SETTINGS;
 use crate::document::{Kind, Node, Problems, Reader, parse_toml};
 use crate::model::Diagnostic;
-use crate::tuning::{HOST, Wish};
 
-/// The section of a file, read alone: what a running host looks at when the file changes. No file, no wishes.
+/// Target of the host's own settings.
+pub const HOST: &str = "host";
+
+/// A new value for one setting of a running host: from the command line, the control page or usher.toml.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingChange {
+    /// Logical id of a mapping or a function, or [`HOST`].
+    pub target: String,
+    /// Name of the setting, such as `batch-size`.
+    pub setting: String,
+    /// The value, as written.
+    pub value: String,
+}
+
+/// The section of a file, read alone: what a running host looks at when the file changes. A file that does not exist has none.
 ///
 /// # Errors
 /// What is wrong, by line.
-pub fn tuned(file: &Path) -> Result<Vec<Wish>, Vec<Diagnostic>> {
+pub fn tuned(file: &Path) -> Result<Vec<SettingChange>, Vec<Diagnostic>> {
     let mut problems = Problems::new(file.display().to_string());
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
@@ -22,20 +38,20 @@ pub fn tuned(file: &Path) -> Result<Vec<Wish>, Vec<Diagnostic>> {
         }
     };
     let root = parse_toml(&text, &mut problems);
-    let wishes = read(&Reader::new(&root, SETTINGS), &mut problems);
-    problems.finish().map(|_| wishes)
+    let changes = read(&Reader::new(&root, SETTINGS), &mut problems);
+    problems.finish().map(|_| changes)
 }
 
 /// A table for each mapping or function, and the host's own settings between them: `log = "debug"`, `[settings.Orders.Topic] batch-size = 500`.
-pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Vec<Wish> {
+pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Vec<SettingChange> {
     let Some(section) = reader.child("settings", problems) else {
         return Vec::new();
     };
-    let mut wishes = Vec::new();
+    let mut changes = Vec::new();
     for entry in section.node.entries() {
         match &entry.value.kind {
-            Kind::Scalar(value) => wishes.push(wish(HOST, &entry.key, value)),
-            Kind::Map(_) => table(&entry.key, &entry.value, &mut wishes, problems),
+            Kind::Scalar(value) => changes.push(change(HOST, &entry.key, value)),
+            Kind::Map(_) => table(&entry.key, &entry.value, &mut changes, problems),
             _ => problems.error(
                 entry.line,
                 format!(
@@ -46,18 +62,18 @@ pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Vec<Wish> {
             ),
         }
     }
-    wishes
+    changes
 }
 
 /// A table of settings; one within it belongs to a name with a dot (`[settings.Function.Event]`).
-fn table(target: &str, node: &Node, wishes: &mut Vec<Wish>, problems: &mut Problems) {
+fn table(target: &str, node: &Node, changes: &mut Vec<SettingChange>, problems: &mut Problems) {
     for entry in node.entries() {
         match &entry.value.kind {
-            Kind::Scalar(value) => wishes.push(wish(target, &entry.key, value)),
+            Kind::Scalar(value) => changes.push(change(target, &entry.key, value)),
             Kind::Map(_) => table(
                 &format!("{target}.{}", entry.key),
                 &entry.value,
-                wishes,
+                changes,
                 problems,
             ),
             _ => problems.error(
@@ -72,9 +88,9 @@ fn table(target: &str, node: &Node, wishes: &mut Vec<Wish>, problems: &mut Probl
     }
 }
 
-fn wish(target: &str, setting: &str, value: &str) -> Wish {
+fn change(target: &str, setting: &str, value: &str) -> SettingChange {
     let [target, setting, value] = [target, setting, value].map(str::to_owned);
-    Wish {
+    SettingChange {
         target,
         setting,
         value,
@@ -95,8 +111,8 @@ mod tests {
             "[settings]\nlog = 'debug'\n[settings.Orders.In]\nbatch-size = 500\npaused = true\n",
         )
         .unwrap();
-        let wishes = tuned(&file).unwrap();
-        let words: Vec<String> = wishes
+        let changes = tuned(&file).unwrap();
+        let words: Vec<String> = changes
             .iter()
             .map(|w| format!("{} {} {}", w.target, w.setting, w.value))
             .collect();

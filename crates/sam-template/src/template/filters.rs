@@ -1,7 +1,7 @@
 //! `FilterCriteria` of event source mappings.
 
 use crate::document::{Problems, Reader};
-use crate::filter::{Filters, MOST_FILTERS, USUAL_FILTERS};
+use event_sources::filter::{Filters, MOST_FILTERS, USUAL_FILTERS};
 
 /// The mapping's filters, about this field of its records. `None`: there are none, or they are wrong.
 pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) -> Option<Filters> {
