@@ -28,7 +28,6 @@ pub mod mapping;
 pub mod observation;
 pub mod parked;
 pub mod schedule;
-pub mod source_health;
 pub mod sqs;
 pub mod state;
 pub mod supervision;
@@ -37,4 +36,5 @@ pub mod tuning;
 pub mod up;
 mod waiting;
 
+pub use event_sources::{filter, health as source_health};
 pub use sam_template::{document, model, project, redaction, template};

@@ -14,10 +14,11 @@ mod yaml;
 #[cfg(test)]
 mod suite_tests;
 
+pub use event_sources::suggestion::nearest;
 pub use json::parse_json;
 pub(crate) use node::LONGEST_SHOWN;
 pub use node::{Entry, Kind, Node};
-pub use problems::{Problems, nearest};
+pub use problems::Problems;
 pub use reader::Reader;
 pub(crate) use reader::truth;
 pub use toml::parse_toml;

@@ -1,8 +1,9 @@
 //! Reads typed values out of a mapping and reports what does not fit: a value of another kind than its key takes is an
 //! error with its line, never the same as a key without a value.
 
+use super::nearest;
 use super::node::{Entry, Kind, Node};
-use super::problems::{Problems, nearest};
+use super::problems::Problems;
 
 /// A mapping being read; messages name `what` it is.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use super::{
     Action, Finish, Input, InvocationId, MOST_RECEIVED, Message, Millis, Overview, ReceiveId,
     Settings,
 };
-use crate::tuning::SourceSettings;
+use crate::SourceSettings;
 
 /// Pause between the short requests in the last second of a batching window, in which no whole second fits.
 const SHORT_POLL: Millis = 100;

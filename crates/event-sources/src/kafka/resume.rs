@@ -3,11 +3,11 @@
 //! Nothing is skipped without an alarm. Records that were deleted before they were read are counted. A log that is not the one that the
 //! committed offset belongs to is read from its start, since no record of it was read.
 
-use crate::mapping::Offset;
+use crate::stream::Offset;
 
 /// A topic, compared with the one that this host last read under the same name with the same group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Identity {
+pub enum Identity {
     /// This host has read none.
     New,
     /// It is the same topic.
@@ -20,18 +20,18 @@ pub(super) enum Identity {
 
 /// What the brokers say of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Log {
+pub struct Log {
     /// Next offset that the group reads; `None`: none is committed.
-    pub(super) committed: Option<Offset>,
+    pub committed: Option<Offset>,
     /// First offset of the log.
-    pub(super) start: Offset,
+    pub start: Offset,
     /// Offset of the next record that is written, or the first of an open transaction.
-    pub(super) end: Offset,
+    pub end: Offset,
 }
 
 /// Where reading begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Resume {
+pub enum Resume {
     /// At the committed offset.
     Committed(Offset),
     /// Where `StartingPosition` says: the group has never read the topic.
@@ -42,18 +42,28 @@ pub(super) enum Resume {
 
 /// What needs an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Finding {
+pub enum Finding {
     /// The offsets `first` to `last` were deleted before the group read them.
-    Deleted { first: Offset, last: Offset },
+    Deleted {
+        /// First deleted offset that the group had not read.
+        first: Offset,
+        /// Last one.
+        last: Offset,
+    },
     /// The topic was deleted and created again.
     Replaced,
     /// The log ends before the committed offset, or was rewritten before it: it was cut, or the topic was deleted and created again.
-    Cut { committed: Offset, end: Offset },
+    Cut {
+        /// Offset that the group had committed.
+        committed: Offset,
+        /// End of the log.
+        end: Offset,
+    },
 }
 
 /// Where to go on. `first_time`: the group has committed nothing in any partition of the topic. `rewritten`: the brokers refused the
 /// position that this host had read up to, although the log seems to have it.
-pub(super) fn resume(
+pub fn resume(
     log: Log,
     identity: Identity,
     first_time: bool,

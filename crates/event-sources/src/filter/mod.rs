@@ -16,6 +16,7 @@ mod number;
 mod parse;
 mod pattern;
 mod rule;
+mod unique;
 
 #[cfg(test)]
 mod case_tests;

@@ -1,4 +1,6 @@
-use super::*;
+use std::time::{Duration, Instant};
+
+use super::{Membership, TOO_SOON};
 
 #[test]
 fn a_name_that_is_taken_is_given_up() {

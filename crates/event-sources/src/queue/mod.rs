@@ -34,7 +34,7 @@ mod model_tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::tuning::SourceSettings;
+use crate::SourceSettings;
 pub use machine::Machine;
 pub use response::failures;
 

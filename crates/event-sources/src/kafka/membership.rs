@@ -8,36 +8,32 @@
 use std::time::{Duration, Instant};
 
 /// Fenced twice within this time, a name counts as taken.
-pub(super) const TOO_SOON: Duration = Duration::from_secs(60);
+pub const TOO_SOON: Duration = Duration::from_secs(60);
 
 /// A mapping's way to be a member.
 #[derive(Debug, Default)]
-pub(super) struct Membership {
+pub struct Membership {
     fenced: Option<Instant>,
     own: Option<u32>,
 }
 
 impl Membership {
     /// The name to join under. `host_id`: the host's, the same after a restart.
-    pub(super) fn of(&self, host_id: &str) -> String {
+    pub fn of(&self, host_id: &str) -> String {
         self.own
             .map_or_else(|| host_id.to_owned(), |own| format!("{host_id}-{own:08x}"))
     }
 
     /// The group gives the member of this name nothing: it joins under another one. `random`: as for [`Self::fenced`].
-    pub(super) fn leaves_its_name(&mut self, random: u32) {
+    pub fn leaves_its_name(&mut self, random: u32) {
         self.own = Some(random);
     }
 
     /// The membership was taken over. `random`: tells a name of its own from every other.
-    pub(super) fn fenced(&mut self, now: Instant, random: u32) {
+    pub fn fenced(&mut self, now: Instant, random: u32) {
         let before = self.fenced.replace(now);
         if before.is_some_and(|before| now.saturating_duration_since(before) < TOO_SOON) {
             self.own = Some(random);
         }
     }
 }
-
-#[cfg(test)]
-#[path = "membership_tests.rs"]
-mod tests;

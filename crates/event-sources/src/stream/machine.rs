@@ -7,7 +7,7 @@ use super::{
     Action, Failure, Finish, Holding, Input, InvocationId, Millis, Offset, Partition, Reason,
     Settings, Slice,
 };
-use crate::tuning::SourceSettings;
+use crate::SourceSettings;
 
 #[derive(Debug)]
 struct Flying {

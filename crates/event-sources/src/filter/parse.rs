@@ -6,7 +6,8 @@ use super::LONGEST_PATTERN;
 use super::number::Number;
 use super::pattern::{Clause, Node, Object, Pattern, Whole};
 use super::rule::{Comparison, Rule};
-use crate::document::{Problems, nearest, parse_json};
+use super::unique::UniqueNames;
+use crate::suggestion::nearest;
 
 const OR: &str = "$or";
 
@@ -64,15 +65,8 @@ pub(super) fn pattern(field: &str, source: &str) -> Result<Pattern, String> {
     let example = format!(r#"write for example '{{"{field}": {{"kind": ["order"]}}}}'"#);
     let value: Value = strict_json::from_str(source)
         .map_err(|error| format!("the pattern is not JSON ({error}); {example}"))?;
-    // serde_json keeps the last of several members with one name, and the others would be no condition
-    let mut repeated = Problems::new("");
-    parse_json(source, &mut repeated);
-    if let Some(first) = repeated.finish().err().into_iter().flatten().next() {
-        return Err(format!(
-            "the pattern has two values under one name: {}",
-            first.message
-        ));
-    }
+    strict_json::from_str::<UniqueNames>(source)
+        .map_err(|error| format!("the pattern has two values under one name: {error}. Keep one"))?;
     let Value::Object(fields) = value else {
         return Err(format!(
             "the pattern is {}, not an object; {example}",

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 /// A partition by the name of its topic.
-pub(super) type Place = (String, i32);
+pub type Place = (String, i32);
 
 /// The partitions that an assignment names. `None`: it is none of the consumer protocol.
 ///
 /// The form: version (16 bits), then a list of topics, each with its name and the list of its partitions, then data of the assignor. Lists
 /// and partitions are of 32 bits, names have a length of 16 bits before them; the most significant byte comes first.
-pub(super) fn assignment(bytes: &[u8]) -> Option<BTreeSet<Place>> {
+pub fn assignment(bytes: &[u8]) -> Option<BTreeSet<Place>> {
     let mut rest = Reader(bytes);
     rest.i16()?;
     let mut places = BTreeSet::new();
@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
 
 /// How long no member had some of the partitions: a rebalance may leave them out for a moment.
 #[derive(Debug, Default)]
-pub(super) struct Unheld {
+pub struct Unheld {
     places: BTreeSet<Place>,
     looks: u32,
 }
@@ -51,7 +51,7 @@ pub(super) struct Unheld {
 impl Unheld {
     /// A look at a group that does not rebalance: the partitions that are there, and those that members have. How often in a row some were
     /// left out, and which.
-    pub(super) fn looked(
+    pub fn looked(
         &mut self,
         there: &BTreeSet<Place>,
         held: &BTreeSet<Place>,
@@ -70,7 +70,7 @@ impl Unheld {
     }
 
     /// Nothing is known of the group just now.
-    pub(super) fn unknown(&mut self) {
+    pub fn unknown(&mut self) {
         *self = Self::default();
     }
 }

@@ -6,29 +6,29 @@
 
 use std::collections::BTreeMap;
 
-use crate::mapping::{Offset, Partition};
+use crate::stream::{Offset, Partition};
 
 /// Reports that must have come since the partition was assigned or moved: those before are about its earlier position.
 const SETTLING: u32 = 3;
 
 /// The next offset to fetch, by partition.
 #[derive(Debug, Default)]
-pub(super) struct Fetched(BTreeMap<Partition, (Offset, u32)>);
+pub struct Fetched(BTreeMap<Partition, (Offset, u32)>);
 
 impl Fetched {
     /// Statistics say that this is the next offset to fetch.
-    pub(super) fn reported(&mut self, partition: Partition, next: Offset) {
+    pub fn reported(&mut self, partition: Partition, next: Offset) {
         let entry = self.0.entry(partition).or_default();
         *entry = (next, entry.1.saturating_add(1));
     }
 
     /// The partition is read from elsewhere.
-    pub(super) fn moved(&mut self, partition: Partition) {
+    pub fn moved(&mut self, partition: Partition) {
         self.0.remove(&partition);
     }
 
     /// Everything before this offset was fetched. `None`: not known yet.
-    pub(super) fn through(&self, partition: Partition) -> Option<Offset> {
+    pub fn through(&self, partition: Partition) -> Option<Offset> {
         self.0
             .get(&partition)
             .filter(|(_, reports)| *reports >= SETTLING)
