@@ -609,7 +609,7 @@ fn every_property_of_the_schema_is_known() {
             continue;
         };
         let key = path.rsplit('/').next().unwrap().trim_end_matches("[]");
-        let says = format!("does not know {key}.");
+        let says = format!("does not support {key}.");
         let errors = folder
             .errors(path, sample)
             .into_iter()

@@ -1,16 +1,16 @@
-//! JSON templates: the same tree as YAML's, with lines.
+//! JSON templates, read into the same tree as YAML.
 
 use serde_json::Value;
 
 use super::node::{Entry, Kind, Node};
 use super::problems::Problems;
-use super::yaml::DEEPEST;
+use super::yaml::MAX_DEPTH;
 
-/// Reads one document. `None` when it is not JSON; the reason is among the problems.
+/// Reads one document. `None` when it is not JSON; the reason is reported.
 pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
-    // as YAML's reader does; serde_json takes no byte-order mark
+    // The YAML reader skips a byte-order mark; serde_json refuses it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // a whole value, not one that is skipped: only then serde_json bounds the depth and reads what is escaped in texts
+    // As `Value`, not as ignored text: only then does serde_json bound the depth and check escapes.
     if let Err(error) = strict_json::from_str::<Value>(text) {
         problems.error(error.line().max(1), format!("this is not JSON: {error}."));
         return None;
@@ -18,7 +18,7 @@ pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
     if let Some(line) = too_deep(text) {
         problems.error(
             line,
-            format!("nested more than {DEEPEST} deep. Flatten this part."),
+            format!("nested more than {MAX_DEPTH} deep. Flatten this part."),
         );
         return None;
     }
@@ -32,7 +32,7 @@ pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
     )
 }
 
-/// The line on which a JSON text nests deeper than [`DEEPEST`]. `serde_json` skips what it ignores without a bound.
+/// The line on which a JSON text nests deeper than [`MAX_DEPTH`].
 fn too_deep(text: &str) -> Option<usize> {
     let mut depth = 0;
     let mut line = 1;
@@ -48,14 +48,14 @@ fn too_deep(text: &str) -> Option<usize> {
             b'}' | b']' if !in_string => depth -= 1,
             _ => {}
         }
-        if depth > DEEPEST {
+        if depth > MAX_DEPTH {
             return Some(line);
         }
     }
     None
 }
 
-/// A place in text that is known to be JSON.
+/// A position in text that has been checked to be JSON.
 struct Cursor<'t> {
     text: &'t str,
     at: usize,
@@ -63,7 +63,7 @@ struct Cursor<'t> {
 }
 
 impl<'t> Cursor<'t> {
-    /// Passes white space; yields the byte that follows.
+    /// Skips white space and returns the byte that follows; 0 at the end.
     fn peek(&mut self) -> u8 {
         while let Some(byte) = self.text.as_bytes().get(self.at) {
             match byte {
@@ -76,15 +76,15 @@ impl<'t> Cursor<'t> {
         0
     }
 
-    /// Passes the byte that follows if it is this one.
-    fn pass(&mut self, byte: u8) -> bool {
+    /// Consumes the next byte if it is this one.
+    fn consume(&mut self, byte: u8) -> bool {
         let found = self.peek() == byte;
         self.at += usize::from(found);
         found
     }
 
-    /// The text up to the first byte that ends it.
-    fn until(&mut self, ends: impl Fn(u8) -> bool) -> &'t str {
+    /// The text before the first byte for which `ends` is true.
+    fn take_until(&mut self, ends: impl Fn(u8) -> bool) -> &'t str {
         let rest = &self.text[self.at..];
         let token = &rest[..rest.bytes().position(ends).unwrap_or(rest.len())];
         self.at += token.len();
@@ -99,15 +99,15 @@ impl<'t> Cursor<'t> {
             b'[' => {
                 self.at += 1;
                 let mut items = Vec::new();
-                while !self.pass(b']') {
+                while !self.consume(b']') {
                     items.push(self.value(problems));
-                    self.pass(b',');
+                    self.consume(b',');
                 }
                 Kind::List(items)
             }
             b'"' => Kind::Scalar(self.string()),
             _ => match self
-                .until(|byte| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace())
+                .take_until(|byte| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace())
             {
                 "null" => Kind::Null,
                 number => Kind::Scalar(number.to_owned()),
@@ -119,11 +119,11 @@ impl<'t> Cursor<'t> {
     fn entries(&mut self, problems: &mut Problems) -> Vec<Entry> {
         self.at += 1;
         let mut entries: Vec<Entry> = Vec::new();
-        while !self.pass(b'}') {
+        while !self.consume(b'}') {
             self.peek();
             let line = self.line;
             let key = self.string();
-            self.pass(b':');
+            self.consume(b':');
             let value = self.value(problems);
             if let Some(first) = entries.iter().find(|entry| entry.key == key) {
                 problems.error(
@@ -135,7 +135,7 @@ impl<'t> Cursor<'t> {
                 );
             }
             entries.push(Entry::new(key, line, value));
-            self.pass(b',');
+            self.consume(b',');
         }
         entries
     }
@@ -145,7 +145,7 @@ impl<'t> Cursor<'t> {
         let start = self.at;
         self.at += 1;
         loop {
-            self.until(|byte| matches!(byte, b'"' | b'\\'));
+            self.take_until(|byte| matches!(byte, b'"' | b'\\'));
             if self.text.as_bytes().get(self.at) != Some(&b'\\') {
                 break;
             }
@@ -162,7 +162,7 @@ mod tests {
     use crate::document::parse_yaml;
 
     #[test]
-    fn json_reads_as_yaml_would_and_knows_its_lines() {
+    fn json_yields_yamls_tree_and_lines() {
         let text = "{\n\t\"a\": [1, true, \"x\\n\\\"y\\\"\\\\\"],\n  \"b\": {\"Ref\": \"P\"},\"c\":null,\n  \"d\": {}, \"e\": [ ], \"f\": -1.5e3\n}\n";
         let mut problems = Problems::new("t");
         let json = parse_json(text, &mut problems).unwrap();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_and_brackets_in_strings_change_nothing() {
+    fn byte_order_marks_and_quoted_brackets_change_nothing() {
         let mut problems = Problems::new("t");
         let text = format!(
             "\u{feff}[\"{}\\\"{}\", 1]",
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_named_by_line() {
+    fn invalid_json_is_reported_with_its_line() {
         let deep = format!("\n{}{}", "[".repeat(100_000), "]".repeat(100_000));
         let braces = format!("{}1{}", "{\"a\":".repeat(101), "}".repeat(101));
         for (text, line) in [
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_and_halves_of_characters_are_refused() {
+    fn deep_nesting_and_lone_surrogates_are_refused() {
         let deep =
             |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
         for text in [
@@ -232,7 +232,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_ends_in_a_tree_or_a_complaint(text in "[\\[\\]{}:,\"a0 \\n\\\\]{0,60}") {
+        fn any_text_yields_a_tree_or_a_problem(text in "[\\[\\]{}:,\"a0 \\n\\\\]{0,60}") {
             let mut problems = Problems::new("t");
             let node = parse_json(&text, &mut problems);
             proptest::prop_assert!(node.is_some() || problems.has_errors());

@@ -1,8 +1,7 @@
-//! Documents that users write, read without losing the lines.
+//! YAML, JSON and TOML as one tree of [`Node`]s.
 //!
-//! YAML and JSON templates and TOML settings become one tree of [`Node`]s. Every node and every key has its line, so that
-//! whatever later turns out wrong can be shown where it was written. [`Problems`] gathers all complaints of a run;
-//! nothing here stops at the first.
+//! Every node and every key has its line, so that later checks can report where a value was
+//! written. [`Problems`] collects every problem of a run; no reader stops at the first.
 
 mod json;
 mod node;
@@ -16,10 +15,10 @@ mod suite_tests;
 
 pub use event_sources::suggestion::nearest;
 pub use json::parse_json;
-pub(crate) use node::LONGEST_SHOWN;
+pub(crate) use node::MAX_SHOWN_CHARS;
 pub use node::{Entry, Kind, Node};
 pub use problems::Problems;
 pub use reader::Reader;
-pub(crate) use reader::truth;
+pub(crate) use reader::parse_bool;
 pub use toml::parse_toml;
 pub use yaml::parse_yaml;

@@ -1,23 +1,23 @@
-//! The tree both formats become.
+//! The tree that all formats are read into.
 
 use std::fmt;
 
-/// A value and the line it stands on.
+/// A value and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// Counted from 1.
     pub line: usize,
-    /// What it is.
+    /// The value.
     pub kind: Kind,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing was written, or `null`.
+    /// No value, or `null`.
     Null,
-    /// Text, a number or a boolean as it was written: `CloudFormation` turns one into the other freely, so the type is
-    /// decided by whoever reads the node.
+    /// Text, a number or a boolean, as written. `CloudFormation` converts between them, so the
+    /// caller that reads the node decides the type.
     Scalar(String),
     /// A sequence.
     List(Vec<Node>),
@@ -32,12 +32,12 @@ pub struct Entry {
     pub key: String,
     /// Line of the key.
     pub line: usize,
-    /// What it leads to.
+    /// The value under the key.
     pub value: Node,
 }
 
 impl Node {
-    /// A scalar on a line.
+    /// A scalar.
     pub fn scalar(line: usize, text: impl Into<String>) -> Self {
         Self {
             line,
@@ -45,7 +45,7 @@ impl Node {
         }
     }
 
-    /// A mapping on a line.
+    /// A mapping.
     pub fn map(line: usize, entries: Vec<Entry>) -> Self {
         Self {
             line,
@@ -53,7 +53,7 @@ impl Node {
         }
     }
 
-    /// Nothing, on a line.
+    /// A null.
     pub fn null(line: usize) -> Self {
         Self {
             line,
@@ -102,7 +102,7 @@ impl Node {
         }
     }
 
-    /// What to call the node in a message.
+    /// The node as a message names it: `'text'`, `a list`, `a mapping`, `nothing`.
     pub fn describe(&self) -> String {
         match &self.kind {
             Kind::Null => "nothing".into(),
@@ -113,24 +113,24 @@ impl Node {
     }
 }
 
-/// Characters of a value that a message shows.
-pub(crate) const LONGEST_SHOWN: usize = 60;
+/// Characters of a value that a message quotes at most.
+pub(crate) const MAX_SHOWN_CHARS: usize = 60;
 
-/// Text cut to what fits into a message.
+/// Text cut to [`MAX_SHOWN_CHARS`].
 struct Shortened<'a>(&'a str);
 
 impl fmt::Display for Shortened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.chars().count() <= LONGEST_SHOWN {
+        if self.0.chars().count() <= MAX_SHOWN_CHARS {
             return f.write_str(self.0);
         }
-        let cut: String = self.0.chars().take(LONGEST_SHOWN).collect();
+        let cut: String = self.0.chars().take(MAX_SHOWN_CHARS).collect();
         write!(f, "{cut}...")
     }
 }
 
 impl Entry {
-    /// A key and what it leads to.
+    /// A key and its value.
     pub fn new(key: impl Into<String>, line: usize, value: Node) -> Self {
         Self {
             key: key.into(),

@@ -1,4 +1,4 @@
-//! Complaints about documents, gathered so that one run names all of them.
+//! Errors and warnings about documents, collected so that one run reports all of them.
 
 use std::collections::BTreeSet;
 
@@ -11,20 +11,20 @@ pub struct Problems {
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
     failures: usize,
-    illegible: bool,
+    unreadable: bool,
     /// Line and key of each value of a wrong kind that has been reported.
     wrong_kinds: BTreeSet<(usize, String)>,
 }
 
 impl Problems {
-    /// Nothing wrong yet with this file (named as the user named it).
+    /// An empty list for this file, named as the user named it.
     pub fn new(file: impl Into<String>) -> Self {
         Self {
             file: file.into(),
             errors: Vec::new(),
             warnings: Vec::new(),
             failures: 0,
-            illegible: false,
+            unreadable: false,
             wrong_kinds: BTreeSet::new(),
         }
     }
@@ -34,7 +34,7 @@ impl Problems {
         &self.file
     }
 
-    /// Something that must be mended before anything runs: what is wrong, and what to write instead.
+    /// Reports an error: what is wrong, and what to write instead. A repeated one is kept once.
     pub fn error(&mut self, line: usize, message: impl Into<String>) {
         self.failures += 1;
         let found = self.diagnostic(line, message);
@@ -43,42 +43,44 @@ impl Problems {
         }
     }
 
-    /// A value of a kind that its key does not take. Several checks look at one value; the first one's message is kept.
+    /// Reports a value of a kind that its key does not take. Several checks read one value; the
+    /// first message is kept.
     pub fn wrong_kind(&mut self, line: usize, key: &str, message: impl Into<String>) {
         if self.wrong_kinds.insert((line, key.to_owned())) {
             self.error(line, message);
         } else {
-            self.taint();
+            self.count_failure();
         }
     }
 
-    /// Whether an error about this line has been reported.
+    /// Whether this line has an error.
     pub fn has_error_on(&self, line: usize) -> bool {
         self.errors.iter().any(|error| error.line == line)
     }
 
-    /// The file could not be read at all: what depends on its contents cannot be judged.
-    pub fn illegible(&mut self, line: usize, message: impl Into<String>) {
-        self.illegible = true;
+    /// Reports that the file could not be read, so its contents cannot be checked.
+    pub fn unreadable(&mut self, line: usize, message: impl Into<String>) {
+        self.unreadable = true;
         self.error(line, message);
     }
 
-    /// Whether the file was read at all.
-    pub fn is_legible(&self) -> bool {
-        !self.illegible
+    /// Whether the file could be read.
+    pub fn is_readable(&self) -> bool {
+        !self.unreadable
     }
 
-    /// A value could not be had because of something already complained of.
-    pub fn taint(&mut self) {
+    /// Counts a value that is missing because of an error already reported.
+    pub fn count_failure(&mut self) {
         self.failures += 1;
     }
 
-    /// How much has failed so far: compared before and after a piece of work, it tells whether that piece is sound.
-    pub fn mark(&self) -> usize {
+    /// Failures so far. A caller compares the count before and after a step to learn whether the
+    /// step failed.
+    pub fn failures(&self) -> usize {
         self.failures
     }
 
-    /// Something that is not run here, or looks wrong; the rest goes on.
+    /// Reports something that is not run here, or looks wrong, without failing.
     pub fn warn(&mut self, line: usize, message: impl Into<String>) {
         let found = self.diagnostic(line, message);
         if !self.warnings.contains(&found) {
@@ -86,12 +88,15 @@ impl Problems {
         }
     }
 
-    /// Whether anything must be mended.
+    /// Whether any error was reported.
     pub fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }
 
-    /// Ends the gathering: the warnings, or every error by line.
+    /// The warnings by line.
+    ///
+    /// # Errors
+    /// Every error by line, when there is one.
     pub fn finish(mut self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
         if self.errors.is_empty() {
             self.warnings.sort_by_key(|d| d.line);
@@ -116,17 +121,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_kind_is_reported_once_for_a_key_and_line() {
+    fn a_wrong_kind_is_reported_once() {
         let mut problems = Problems::new("t.yaml");
         problems.wrong_kind(3, "Timeout", "by the reader");
         problems.wrong_kind(3, "Timeout", "by the table");
         problems.wrong_kind(3, "Handler", "another key");
-        assert!(problems.has_error_on(3) && !problems.has_error_on(4) && problems.mark() == 3);
+        assert!(problems.has_error_on(3) && !problems.has_error_on(4) && problems.failures() == 3);
         assert_eq!(problems.finish().unwrap_err().len(), 2);
     }
 
     #[test]
-    fn the_same_complaint_is_kept_once_and_all_come_by_line() {
+    fn repeated_errors_are_kept_once_and_sorted() {
         let mut problems = Problems::new("t.yaml");
         problems.error(9, "late");
         problems.error(2, "early");

@@ -1,23 +1,23 @@
-//! Reads typed values out of a mapping and reports what does not fit: a value of another kind than its key takes is an
-//! error with its line, never the same as a key without a value.
+//! Typed values of a mapping. A value of a wrong kind is an error with its line, and is never
+//! treated as a missing key.
 
 use super::nearest;
 use super::node::{Entry, Kind, Node};
 use super::problems::Problems;
 
-/// A mapping being read; messages name `what` it is.
+/// Reads one mapping.
 #[derive(Debug, Clone)]
 pub struct Reader<'n> {
     /// The mapping.
     pub node: &'n Node,
-    /// Where a key that is missing is reported.
+    /// Line on which missing keys are reported.
     line: usize,
-    /// How messages name it, e.g. `function Greeter`.
+    /// The mapping's name in messages, such as `function Greeter`.
     pub what: String,
 }
 
 impl<'n> Reader<'n> {
-    /// Reads this mapping under this name.
+    /// A reader of this mapping, which messages call `what`.
     pub fn new(node: &'n Node, what: impl Into<String>) -> Self {
         Self {
             node,
@@ -26,7 +26,7 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// As [`Reader::new`], where what is missing is reported on the line of the mapping's own key.
+    /// As [`Reader::new`]; missing keys are reported on `line`, that of the mapping's own key.
     pub fn at(node: &'n Node, line: usize, what: impl Into<String>) -> Self {
         Self {
             node,
@@ -35,18 +35,18 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// Whether a key has a value. What kind it is, the typed readers below check: each of them yields `None` both for a key
-    /// without a value and for a value of another kind, and reports the latter.
+    /// Whether a key has a value of any kind. The typed methods below return `None` for a missing
+    /// value and for one of a wrong kind, and report the latter.
     pub fn has(&self, key: &str) -> bool {
         self.node.get(key).is_some()
     }
 
-    /// The value under a key, of any kind, if written and not null. For values that take several kinds.
+    /// The value under a key, of any kind, if not null. For keys that take several kinds.
     pub fn get(&self, key: &str) -> Option<&'n Node> {
         self.node.get(key)
     }
 
-    /// Line of a key, or of the mapping where the key is absent.
+    /// Line of a key, or of the mapping if the key is absent.
     pub fn line(&self, key: &str) -> usize {
         self.node
             .entries()
@@ -55,7 +55,7 @@ impl<'n> Reader<'n> {
             .map_or(self.node.line, |e| e.line)
     }
 
-    /// Text, if written. Numbers and booleans are text as well, as `CloudFormation` converts them.
+    /// Text. Numbers and booleans count as text, as `CloudFormation` converts them.
     pub fn text(&self, key: &str, problems: &mut Problems) -> Option<&'n str> {
         let node = self.get(key)?;
         let text = node.text();
@@ -65,7 +65,7 @@ impl<'n> Reader<'n> {
         text
     }
 
-    /// Text that must be there.
+    /// Text that is required; `remedy` ends the message if it is missing.
     pub fn required(&self, key: &str, remedy: &str, problems: &mut Problems) -> Option<&'n str> {
         if !self.has(key) {
             problems.error(self.line, format!("{} has no {key}. {remedy}", self.what));
@@ -74,7 +74,7 @@ impl<'n> Reader<'n> {
         self.text(key, problems)
     }
 
-    /// A whole number within bounds, if written.
+    /// A whole number within bounds.
     pub fn number(
         &self,
         key: &str,
@@ -94,17 +94,17 @@ impl<'n> Reader<'n> {
         number
     }
 
-    /// A boolean, if written.
+    /// A boolean.
     pub fn flag(&self, key: &str, problems: &mut Problems) -> Option<bool> {
         let node = self.get(key)?;
-        let flag = node.text().and_then(truth);
+        let flag = node.text().and_then(parse_bool);
         if flag.is_none() {
             self.wrong(node, key, "true or false", problems);
         }
         flag
     }
 
-    /// The items of a list, whatever they are; empty where the key is absent.
+    /// The items of a list, of any kind; empty if the key is absent.
     pub fn list(&self, key: &str, problems: &mut Problems) -> &'n [Node] {
         match self.get(key).map(|node| (node, &node.kind)) {
             None => &[],
@@ -116,7 +116,7 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// The texts of a list; empty where the key is absent.
+    /// The texts of a list; empty if the key is absent.
     pub fn texts(&self, key: &str, problems: &mut Problems) -> Vec<&'n str> {
         self.list(key, problems)
             .iter()
@@ -124,7 +124,7 @@ impl<'n> Reader<'n> {
             .collect()
     }
 
-    /// As [`Reader::texts`], where a lone text counts as a list of one.
+    /// As [`Reader::texts`]; a lone text counts as a list of one.
     pub fn texts_or_one(&self, key: &str, problems: &mut Problems) -> Vec<&'n str> {
         match self.get(key).and_then(Node::text) {
             Some(lone) => vec![lone],
@@ -139,7 +139,7 @@ impl<'n> Reader<'n> {
         item.text()
     }
 
-    /// The mappings of a list, each named `name` in its messages; empty where the key is absent.
+    /// The mappings of a list, each called `name` in messages; empty if the key is absent.
     pub fn mappings(&self, key: &str, name: &str, problems: &mut Problems) -> Vec<Reader<'n>> {
         let mut mappings = Vec::new();
         for item in self.list(key, problems) {
@@ -152,7 +152,7 @@ impl<'n> Reader<'n> {
         mappings
     }
 
-    /// A mapping under a key, named for its own messages.
+    /// The mapping under a key.
     pub fn child(&self, key: &str, problems: &mut Problems) -> Option<Reader<'n>> {
         let node = self.get(key)?;
         if !matches!(node.kind, Kind::Map(_)) {
@@ -162,13 +162,13 @@ impl<'n> Reader<'n> {
         Some(Reader::new(node, format!("{}: {key}", self.what)))
     }
 
-    /// The keys of a mapping under a key; empty where the key is absent.
+    /// The entries of the mapping under a key; empty if the key is absent.
     pub fn entries(&self, key: &str, problems: &mut Problems) -> &'n [Entry] {
         self.child(key, problems)
             .map_or(&[], |child| child.node.entries())
     }
 
-    /// Reports a value of another kind than the key takes.
+    /// Reports a value of a wrong kind.
     pub fn wrong(&self, node: &Node, key: &str, expected: &str, problems: &mut Problems) {
         problems.wrong_kind(
             node.line,
@@ -181,7 +181,7 @@ impl<'n> Reader<'n> {
         );
     }
 
-    /// Complains of keys that are not in the list.
+    /// Reports keys that are not in the list.
     pub fn only(&self, known: &[&str], problems: &mut Problems) {
         for entry in self.node.entries() {
             if !known.contains(&entry.key.as_str()) {
@@ -191,7 +191,7 @@ impl<'n> Reader<'n> {
                 };
                 problems.error(
                     entry.line,
-                    format!("{} does not know {}. {hint}", self.what, entry.key),
+                    format!("{} does not support {}. {hint}", self.what, entry.key),
                 );
             }
         }
@@ -199,12 +199,12 @@ impl<'n> Reader<'n> {
 }
 
 fn whole(text: &str) -> Option<i64> {
-    // YAML may write 3.0 for 3; CloudFormation takes it.
+    // YAML may write 3.0 for 3; CloudFormation accepts it.
     text.trim().trim_end_matches(".0").parse().ok()
 }
 
 /// YAML 1.1 booleans, as `CloudFormation` reads them.
-pub(crate) fn truth(text: &str) -> Option<bool> {
+pub(crate) fn parse_bool(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" => Some(true),
         "false" | "no" | "off" => Some(false),

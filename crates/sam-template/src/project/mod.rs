@@ -119,7 +119,7 @@ pub struct Examined {
     /// Every problem of every source, by file and line.
     pub problems: Vec<Diagnostic>,
     /// Every source could be read, if not used: what the template says with these values is worth a look.
-    pub legible: bool,
+    pub readable: bool,
 }
 
 impl Project {
@@ -144,9 +144,9 @@ impl Project {
         let folder = template.parent().unwrap_or(Path::new(""));
         let mut project = Self::default();
         let mut wrong = Vec::new();
-        let mut legible = true;
+        let mut readable = true;
         let mut collect = |problems: Problems| {
-            legible &= problems.is_legible();
+            readable &= problems.is_readable();
             wrong.extend(problems.finish().err().unwrap_or_default());
         };
 
@@ -221,7 +221,7 @@ impl Project {
         Examined {
             project,
             problems: wrong,
-            legible,
+            readable,
         }
     }
 

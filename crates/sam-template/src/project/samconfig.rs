@@ -14,7 +14,7 @@ pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) ->
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return problems,
         Err(error) => {
-            problems.illegible(0, format!("cannot be read: {error}."));
+            problems.unreadable(0, format!("cannot be read: {error}."));
             return problems;
         }
     };

@@ -32,7 +32,7 @@ pub(super) fn read(file: &Path, project: &mut Project) -> Problems {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return problems,
         Err(error) => {
-            problems.illegible(0, format!("cannot be read: {error}."));
+            problems.unreadable(0, format!("cannot be read: {error}."));
             return problems;
         }
     };

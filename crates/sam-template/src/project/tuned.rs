@@ -33,7 +33,7 @@ pub fn tuned(file: &Path) -> Result<Vec<SettingChange>, Vec<Diagnostic>> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => {
-            problems.illegible(0, format!("cannot be read: {error}."));
+            problems.unreadable(0, format!("cannot be read: {error}."));
             String::new()
         }
     };

@@ -13,16 +13,16 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::document::LONGEST_SHOWN;
+use crate::document::MAX_SHOWN_CHARS;
 
 /// Stands for what must not be shown.
 pub const HIDDEN: &str = "(hidden)";
 
 /// Shorter secrets are not looked for inside of messages: every third word would contain them.
-const SHORTEST_IN_TEXT: usize = 4;
+const MIN_SECRET_IN_TEXT: usize = 4;
 
 /// A value that is a part of a secret is hidden from this length on, bytes.
-const SHORTEST_PART: usize = 6;
+const MIN_SECRET_PART: usize = 6;
 
 /// In the name without its separators.
 const ANYWHERE: [&str; 11] = [
@@ -102,10 +102,10 @@ pub fn text<'t>(text: &'t str, secrets: &BTreeSet<String>) -> Cow<'t, str> {
 
 /// How a message may hold a secret.
 fn forms(secret: &str) -> Vec<String> {
-    if secret.len() < SHORTEST_IN_TEXT {
+    if secret.len() < MIN_SECRET_IN_TEXT {
         return vec![format!("'{secret}'")];
     }
-    let cut: String = secret.chars().take(LONGEST_SHOWN).collect();
+    let cut: String = secret.chars().take(MAX_SHOWN_CHARS).collect();
     let mut forms = vec![secret.to_owned()];
     if cut.len() < secret.len() {
         forms.push(cut);
@@ -119,7 +119,7 @@ fn holds_a_secret(value: &str, secrets: &BTreeSet<String>) -> bool {
         .decode(value)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok());
-    let is_part = |secret: &String| value.len() >= SHORTEST_PART && secret.contains(value);
+    let is_part = |secret: &String| value.len() >= MIN_SECRET_PART && secret.contains(value);
     let mut all = secrets.iter().filter(|secret| !secret.is_empty());
     all.any(|secret| {
         value.contains(secret)
@@ -249,7 +249,7 @@ mod tests {
         );
         assert_eq!(text("T is 'ab'", &secrets), "T is (hidden)");
         assert_eq!(
-            text(&format!("T is '{}...'", &long[..LONGEST_SHOWN]), &secrets),
+            text(&format!("T is '{}...'", &long[..MAX_SHOWN_CHARS]), &secrets),
             "T is '(hidden)...'"
         );
     }

@@ -39,12 +39,12 @@ fn named<'s>(
         );
         return false;
     }
-    let decided = truth(&entry.value, section, open, scope, problems);
+    let decided = evaluate(&entry.value, section, open, scope, problems);
     scope.conditions.insert(entry.key.clone(), decided);
     decided
 }
 
-fn truth<'s>(
+fn evaluate<'s>(
     node: &'s Node,
     section: &'s [Entry],
     open: &mut BTreeSet<&'s str>,
@@ -80,7 +80,7 @@ fn truth<'s>(
         "Fn::And" | "Fn::Or" if (2..=10).contains(&items.len()) => {
             let sides: Vec<bool> = items
                 .iter()
-                .map(|item| truth(item, section, open, scope, problems))
+                .map(|item| evaluate(item, section, open, scope, problems))
                 .collect();
             if function.key == "Fn::And" {
                 sides.iter().all(|s| *s)
@@ -88,7 +88,7 @@ fn truth<'s>(
                 sides.iter().any(|s| *s)
             }
         }
-        "Fn::Not" if items.len() == 1 => !truth(&items[0], section, open, scope, problems),
+        "Fn::Not" if items.len() == 1 => !evaluate(&items[0], section, open, scope, problems),
         name @ ("Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not") => {
             let takes = match name {
                 "Fn::Equals" => "two values",

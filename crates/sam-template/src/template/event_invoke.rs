@@ -70,7 +70,7 @@ impl Room<'_, '_> {
             return;
         };
         let reader = Reader::new(&properties, format!("function {}", resource.id));
-        let before = problems.mark();
+        let before = problems.failures();
         let dead_letters = dead_letters(&reader, problems);
         let config = reader.child("EventInvokeConfig", problems);
         if config.is_none() && dead_letters.is_none() {
@@ -81,7 +81,7 @@ impl Room<'_, '_> {
             config.only(&SETTINGS, problems);
             read = self.settings(&config, &resource.id, true, application, problems);
         }
-        if problems.mark() == before {
+        if problems.failures() == before {
             application.event_invoke.insert(
                 resource.id.clone(),
                 EventInvoke {
@@ -111,7 +111,7 @@ impl Room<'_, '_> {
             return;
         };
         let reader = Reader::new(&properties, what);
-        let before = problems.mark();
+        let before = problems.failures();
         let Some(name) = reader.required(
             "FunctionName",
             "Write `FunctionName: !Ref Function`.",
@@ -162,7 +162,7 @@ impl Room<'_, '_> {
             problems.warn(reader.node.line, message);
         }
         let read = self.settings(&reader, &function, false, application, problems);
-        if problems.mark() == before {
+        if problems.failures() == before {
             let dead_letters = application
                 .event_invoke
                 .remove(&function)

@@ -172,7 +172,7 @@ fn one(
             );
         }
     }
-    let before = problems.mark();
+    let before = problems.failures();
     check_runtime(&reader, problems);
     check_name(&reader, problems);
     check_alias(resource, scope, problems);
@@ -202,7 +202,7 @@ fn one(
         environment: variables(&reader, problems),
         logging: logging::read(&reader, problems),
     };
-    let sound = problems.mark() == before;
+    let sound = problems.failures() == before;
     if sound && function.concurrency == Some(0) {
         let text = "it never runs with ReservedConcurrentExecutions: 0. HTTP answers 503, schedules are dropped, records of Kafka wait.";
         problems.warn(

@@ -113,7 +113,7 @@ pub(super) fn read_mapping(
         return;
     };
     let reader = Reader::new(&properties, format!("mapping {id}"));
-    let before = problems.mark();
+    let before = problems.failures();
     let source = if let Some(arn) = reader.text("EventSourceArn", problems) {
         Source::Msk(arn.to_owned())
     } else {
@@ -121,7 +121,7 @@ pub(super) fn read_mapping(
             .child("SelfManagedEventSource", problems)
             .and_then(|s| s.child("Endpoints", problems));
         let Some(endpoints) = endpoints else {
-            if problems.mark() != before {
+            if problems.failures() != before {
                 return;
             }
             problems.error(
@@ -186,7 +186,7 @@ fn properties(
         .copied()
         .chain(REFUSED.iter().map(|(key, _)| *key))
         .collect();
-    let before = problems.mark();
+    let before = problems.failures();
     let reader = Reader::new(node, format!("Kafka source {id}"));
     reader.only(&known, problems);
     for (key, why) in REFUSED {
@@ -199,7 +199,7 @@ fn properties(
     }
     let wanted: Vec<&str> = COMMON.iter().chain(own).copied().collect();
     let properties = resolved(node, &wanted, scope, problems)?;
-    (problems.mark() == before).then_some(properties)
+    (problems.failures() == before).then_some(properties)
 }
 
 #[expect(
@@ -217,7 +217,7 @@ fn push(
     application: &mut Application,
     problems: &mut Problems,
 ) {
-    let before = problems.mark();
+    let before = problems.failures();
     let topics = topics(reader, problems);
     let (bootstrap_servers, security) =
         cluster(reader, id, &source, project, problems).unwrap_or_default();
@@ -276,7 +276,7 @@ fn push(
         filters: filters::read(reader, "value", problems),
         enabled: reader.flag("Enabled", problems).unwrap_or(true),
     };
-    if problems.mark() == before {
+    if problems.failures() == before {
         application
             .secrets
             .extend(mapping.security.secrets().map(str::to_owned));
@@ -286,13 +286,13 @@ fn push(
 
 /// The one topic that a mapping reads.
 fn topics(reader: &Reader<'_>, problems: &mut Problems) -> Vec<String> {
-    let before = problems.mark();
+    let before = problems.failures();
     let topics: Vec<String> = reader
         .texts("Topics", problems)
         .into_iter()
         .map(str::to_owned)
         .collect();
-    if problems.mark() == before && topics.len() != 1 {
+    if problems.failures() == before && topics.len() != 1 {
         problems.wrong_kind(
             reader.line("Topics"),
             "Topics",

@@ -42,7 +42,7 @@ pub(super) fn of_template(
     problems: &mut Problems,
 ) -> Option<Security> {
     const KEY: &str = "SourceAccessConfigurations";
-    let before = problems.mark();
+    let before = problems.failures();
     let mut access = Vec::new();
     for item in reader.mappings(KEY, KEY, problems) {
         item.only(&["Type", "URI"], problems);
@@ -68,7 +68,7 @@ pub(super) fn of_template(
             None => problems.error(item.line("URI"), format!("{}: {kind} needs a secret of the cloud. Write where a copy of it is into usher.toml: [secrets] \"{uri}\" = \"secret.json\"; or name a broker that can be reached without it: [kafka] \"{id}\" = \"127.0.0.1:9092\".", reader.what)),
         }
     }
-    if problems.mark() != before {
+    if problems.failures() != before {
         return None;
     }
     read(&access)

@@ -4,7 +4,7 @@ use crate::document::{Problems, Reader};
 use crate::model::{LogFormat, LogLevel, Logging};
 
 /// Most characters of a log group's name.
-const LONGEST_GROUP: usize = 512;
+const MAX_LOG_GROUP: usize = 512;
 
 /// Reads the configuration, if the function (or Globals) has one.
 pub(super) fn read(function: &Reader<'_>, problems: &mut Problems) -> Logging {
@@ -67,7 +67,7 @@ pub(super) fn read(function: &Reader<'_>, problems: &mut Problems) -> Logging {
         problems.error(
             config.line("LogGroup"),
             format!(
-                "{}: '{group}' cannot name a log group. Use at most {LONGEST_GROUP} letters, digits and . - _ / #; `!Ref` of an \
+                "{}: '{group}' cannot name a log group. Use at most {MAX_LOG_GROUP} letters, digits and . - _ / #; `!Ref` of an \
                  AWS::Logs::LogGroup yields its name, `!GetAtt` its ARN.",
                 config.what
             ),
@@ -104,7 +104,7 @@ fn one_of<T>(
 
 fn is_group(name: &str) -> bool {
     !name.is_empty()
-        && name.len() <= LONGEST_GROUP
+        && name.len() <= MAX_LOG_GROUP
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || ".-_/#".contains(c))

@@ -62,7 +62,7 @@ const WITHOUT_EFFECT: [&str; 3] = [
 ];
 
 /// Most bytes of a template (the service's limit).
-const MOST_BYTES: u64 = 1024 * 1024;
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Resolves a template with what the project says beside it.
 ///
@@ -104,7 +104,7 @@ fn redacted(mut found: Vec<Diagnostic>, secrets: &BTreeSet<String>) -> Vec<Diagn
 
 fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
     let size = std::fs::metadata(template).map(|m| m.len());
-    if size.is_ok_and(|bytes| bytes > MOST_BYTES) {
+    if size.is_ok_and(|bytes| bytes > MAX_BYTES) {
         problems.error(
             0,
             "the template is larger than 1 MB, which the service refuses. Split it into stacks.",
@@ -211,11 +211,11 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
         return false;
     }
     reader.only(&SECTIONS, problems);
-    let before = problems.mark();
+    let before = problems.failures();
     let transforms = reader.texts_or_one("Transform", problems);
     let line = reader.line("Transform");
     let extended = transforms.contains(&LANGUAGE_EXTENSIONS);
-    if problems.mark() == before && !transforms.contains(&SAM) {
+    if problems.failures() == before && !transforms.contains(&SAM) {
         let (line, what) = if transforms.is_empty() {
             (1, "Transform")
         } else {

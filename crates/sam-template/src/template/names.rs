@@ -103,7 +103,7 @@ impl Names {
 
     fn evaluate(&self, node: &Node, what: &str, scope: &Scope<'_>) -> Value {
         let mut problems = Problems::new(self.file.clone());
-        let before = problems.mark();
+        let before = problems.failures();
         let resolved = resolve(node, scope, &mut problems);
         let text = resolved.text().map(str::to_owned);
         if text.is_none() && resolved.kind != Kind::Null {
@@ -112,7 +112,7 @@ impl Names {
                 format!("{what} must be text, not {}.", resolved.describe()),
             );
         }
-        if problems.mark() == before {
+        if problems.failures() == before {
             return Value::Known(text.filter(|text| !text.is_empty()));
         }
         Value::Failed(problems.finish().err().unwrap_or_default())
@@ -195,7 +195,7 @@ impl Names {
                 for found in why {
                     problems.error(found.line, found.message);
                 }
-                problems.taint();
+                problems.count_failure();
                 Node::null(line)
             }
         }

@@ -38,7 +38,7 @@ pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) 
         let reader = Reader::new(&entry.value, format!("parameter {}", entry.key));
         if !matches!(entry.value.kind, Kind::Map(_)) {
             // reported by the check of shapes
-            problems.taint();
+            problems.count_failure();
             parameters.values.insert(entry.key.clone(), None);
             continue;
         }
@@ -106,7 +106,7 @@ fn one(
                 .iter()
                 .any(|entry| entry.key == "Default") =>
         {
-            problems.taint();
+            problems.count_failure();
             return None;
         }
         (None, None) => {

@@ -105,7 +105,7 @@ pub(super) fn check_endpoint(
 fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Option<Queue> {
     let properties = resource.resolved(&READ, scope, problems)?;
     let reader = Reader::new(&properties, format!("queue {}", resource.id));
-    let before = problems.mark();
+    let before = problems.failures();
     let name = scope.name_of(&resource.id);
     let fifo = reader.flag("FifoQueue", problems).unwrap_or(false);
     check_name(&reader, &name, fifo, problems);
@@ -125,7 +125,7 @@ fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Optio
         attributes,
         redrive: redrive(&reader, problems),
     };
-    (problems.mark() == before).then_some(queue)
+    (problems.failures() == before).then_some(queue)
 }
 
 fn check_name(reader: &Reader<'_>, name: &str, fifo: bool, problems: &mut Problems) {

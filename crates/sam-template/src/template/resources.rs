@@ -258,7 +258,7 @@ pub(super) fn resolved(
     scope: &Scope<'_>,
     problems: &mut Problems,
 ) -> Option<Node> {
-    let before = problems.mark();
+    let before = problems.failures();
     let whole;
     let entries = if call(node).is_some() {
         whole = resolve(node, scope, problems);
@@ -279,7 +279,7 @@ pub(super) fn resolved(
     } else if let Kind::Map(entries) = &node.kind {
         entries
     } else {
-        problems.taint();
+        problems.count_failure();
         return None;
     };
     let entries: Vec<Entry> = entries
@@ -294,5 +294,5 @@ pub(super) fn resolved(
         })
         .filter(|entry| entry.value.kind != Kind::Null)
         .collect();
-    (problems.mark() == before).then(|| Node::map(node.line, entries))
+    (problems.failures() == before).then(|| Node::map(node.line, entries))
 }

@@ -47,7 +47,7 @@ pub(super) fn read(
     application: &mut Application,
     problems: &mut Problems,
 ) {
-    let before = problems.mark();
+    let before = problems.failures();
     let (kind, known, key) = match kind {
         "Schedule" => (ScheduleKind::Rule, &RULE[..], "Schedule"),
         _ => (
@@ -154,7 +154,7 @@ pub(super) fn read(
         end,
         arn,
     };
-    if problems.mark() == before {
+    if problems.failures() == before {
         application.schedules.push(schedule);
     }
 }

@@ -123,7 +123,7 @@ impl<'t> Scope<'t> {
     pub(super) fn reference(&self, name: &str, line: usize, problems: &mut Problems) -> Node {
         if let Some(value) = self.parameters.values.get(name) {
             let Some(value) = value else {
-                problems.taint();
+                problems.count_failure();
                 return Node::null(line);
             };
             return Node {

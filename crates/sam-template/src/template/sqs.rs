@@ -99,12 +99,12 @@ fn properties(
     problems: &mut Problems,
 ) -> Option<Node> {
     let known: Vec<&str> = COMMON.iter().chain(own).chain(&IGNORED).copied().collect();
-    let before = problems.mark();
+    let before = problems.failures();
     let reader = Reader::new(node, format!("SQS source {id}"));
     reader.only(&known, problems);
     let wanted: Vec<&str> = COMMON.iter().chain(own).copied().collect();
     let properties = resolved(node, &wanted, scope, problems)?;
-    (problems.mark() == before).then_some(properties)
+    (problems.failures() == before).then_some(properties)
 }
 
 fn push(
@@ -115,7 +115,7 @@ fn push(
     application: &mut Application,
     problems: &mut Problems,
 ) {
-    let before = problems.mark();
+    let before = problems.failures();
     let Some(queue) = reader.required(key, &format!("Write `{key}: !GetAtt Queue.Arn`."), problems)
     else {
         return;
@@ -156,7 +156,7 @@ fn push(
             .map(|n| n as u32),
         enabled: reader.flag("Enabled", problems).unwrap_or(true),
     };
-    if problems.mark() == before {
+    if problems.failures() == before {
         application.sqs.push(mapping);
     }
 }

@@ -1,12 +1,12 @@
 //! `CorsConfiguration` of HTTP APIs, `Cors` of function URLs.
 
-use crate::document::{Problems, Reader, truth};
+use crate::document::{Problems, Reader, parse_bool};
 use crate::model::Cors;
 
 /// As [`read`], where SAM takes a boolean as well: `true` means everything, `false` nothing.
 pub(super) fn read_or_all(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Cors> {
     let node = reader.get(key)?;
-    match node.text().map(truth) {
+    match node.text().map(parse_bool) {
         None => read(reader, key, problems),
         Some(Some(true)) => {
             let all = || vec!["*".to_owned()];

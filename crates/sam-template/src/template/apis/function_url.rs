@@ -36,7 +36,7 @@ pub(in super::super) fn read(
 fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Option<Api> {
     let section = resource.properties.get("FunctionUrlConfig")?;
     let what = format!("the URL of {}", resource.id);
-    let before = problems.mark();
+    let before = problems.failures();
     Reader::new(section, what.clone()).only(&KNOWN, problems);
     let properties = resolved(section, &KNOWN, scope, problems)?;
     let reader = Reader::new(&properties, what);
@@ -67,7 +67,7 @@ fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Optio
         }
     };
     let cors = cors::read(&reader, "Cors", problems);
-    if problems.mark() != before {
+    if problems.failures() != before {
         return None;
     }
     if streams {

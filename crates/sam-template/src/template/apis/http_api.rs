@@ -11,7 +11,7 @@ use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, Route};
 
 /// Longest an HTTP API waits for a function.
-const LONGEST_MS: i64 = 30_000;
+const MAX_TIMEOUT_MS: i64 = 30_000;
 
 pub(in super::super) const READ: [&str; 6] = [
     "Auth",
@@ -113,7 +113,7 @@ pub(in super::super) fn read_event(
     problems: &mut Problems,
 ) {
     let what = format!("route {}", event.id);
-    let before = problems.mark();
+    let before = problems.failures();
     Reader::new(event.properties, what.clone()).only(&EVENT, problems);
     let wanted = [
         "Path",
@@ -141,8 +141,8 @@ pub(in super::super) fn read_event(
     }
     let (method, path) = method_and_path(&reader, event.line, problems);
     let timeout = reader
-        .number("TimeoutInMillis", 50..=LONGEST_MS, problems)
-        .unwrap_or(LONGEST_MS);
+        .number("TimeoutInMillis", 50..=MAX_TIMEOUT_MS, problems)
+        .unwrap_or(MAX_TIMEOUT_MS);
     let Some(api) = route::owner(event, &OWNER, scope, application, problems) else {
         return;
     };
@@ -160,7 +160,7 @@ pub(in super::super) fn read_event(
     {
         api.throttling.routes.insert(route.key(), limit);
     }
-    if problems.mark() == before {
+    if problems.failures() == before {
         route::add(route, api, &reader.what, event.line, problems);
     }
 }

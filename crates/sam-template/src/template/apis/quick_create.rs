@@ -60,14 +60,14 @@ pub(super) fn read(
         api.cors = cors::read(&reader, "CorsConfiguration", problems);
         let key = reader.text("RouteKey", problems).unwrap_or("$default");
         let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
-        let before = problems.mark();
+        let before = problems.failures();
         if let Err(wrong) = route::sound_path(path) {
             problems.error(
                 reader.line("RouteKey"),
                 format!("{}: the path {path} {wrong}", reader.what),
             );
         }
-        if problems.mark() == before {
+        if problems.failures() == before {
             api.routes.push(Route {
                 method: method.to_ascii_uppercase(),
                 path: path.to_owned(),

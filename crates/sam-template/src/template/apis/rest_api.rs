@@ -13,7 +13,7 @@ use crate::model::{Api, ApiKind, Application, PreflightMock, RestApi, Route};
 /// How long a REST API waits for a function unless a quota is raised.
 const USUAL_MS: i64 = 29_000;
 /// With the quota raised as far as it goes.
-const LONGEST_MS: i64 = 300_000;
+const MAX_TIMEOUT_MS: i64 = 300_000;
 
 /// Stage of the API that SAM makes where an event names none.
 const IMPLICIT_STAGE: &str = "Prod";
@@ -270,7 +270,7 @@ pub(in super::super) fn read_event(
     problems: &mut Problems,
 ) {
     let what = format!("route {}", event.id);
-    let before = problems.mark();
+    let before = problems.failures();
     Reader::new(event.properties, what.clone()).only(&EVENT, problems);
     let wanted = [
         "Path",
@@ -324,12 +324,12 @@ pub(in super::super) fn read_event(
         }
     }
     let timeout = reader
-        .number("TimeoutInMillis", 50..=LONGEST_MS, problems)
+        .number("TimeoutInMillis", 50..=MAX_TIMEOUT_MS, problems)
         .unwrap_or(USUAL_MS);
     let Some(api) = route::owner(event, &OWNER, scope, application, problems) else {
         return;
     };
-    if problems.mark() == before {
+    if problems.failures() == before {
         let route = Route {
             method,
             path: path.to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::document::{Kind, Node, truth};
+use crate::document::{Kind, Node, parse_bool};
 
 /// A line is a path and the kinds that it takes, joined by `|`.
 const TABLE: &str = include_str!("shapes.txt");
@@ -65,7 +65,7 @@ impl Kinds {
             Kind::Scalar(text) => {
                 self.has("text") && !(text.is_empty() && self.filled("text"))
                     || self.has("number") && text.trim().parse::<f64>().is_ok_and(f64::is_finite)
-                    || self.has("flag") && truth(text).is_some()
+                    || self.has("flag") && parse_bool(text).is_some()
             }
         }
     }
