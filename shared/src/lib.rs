@@ -32,7 +32,10 @@ pub mod config;
 pub mod delay;
 #[cfg(feature = "redis")]
 pub mod gate;
-pub mod ingest;
+/// Lambda events as records: an alias of `lambda_batch`.
+pub mod ingest {
+    pub use lambda_batch::{kafka, schedule, sqs};
+}
 #[cfg(feature = "redis")]
 pub mod link;
 pub mod message;
@@ -51,4 +54,10 @@ pub mod store;
 #[cfg(feature = "redis")]
 pub mod stream;
 pub mod telemetry;
-pub mod worker;
+/// Outcomes of records: an alias of `lambda_batch`.
+pub mod worker {
+    pub use lambda_batch::{
+        Backoff, Bisect, Counts, ErrorClass, Failures, ItemFailure, ItemIdentifier, Ledger,
+        NextStep, Outcome, Reason, Source,
+    };
+}
