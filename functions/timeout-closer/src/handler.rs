@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
+use lambda_batch::Tick;
 use shared::cache::Announcer;
 use shared::gate::{Gate, GateError};
-use shared::ingest::schedule::Tick;
 use shared::message::Shard;
 use shared::refill::RefillError;
 use shared::store::Store;

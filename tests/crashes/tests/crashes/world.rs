@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use cache_invalidator::Invalidator;
 use futures::FutureExt;
+use lambda_batch::Tick;
 use order_create::Creator;
 use serde_json::{Value, json};
 use shared::config::Reader;
 use shared::delay::Due;
 use shared::gate::ProgramRef;
-use shared::ingest::schedule::Tick;
 use shared::message::{OrderNumber, SeatIndex};
 use shared::sale::{Program, Status};
 use shared::store::OrderRow;
