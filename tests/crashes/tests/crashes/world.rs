@@ -475,7 +475,7 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> 
 }
 
 /// One tick with a minute of time.
-pub(crate) async fn tick(closer: &Closer) -> timeout_closer::Report {
+pub(crate) async fn tick(closer: &Closer) -> timeout_closer::TickReport {
     closer
         .tick(
             &Tick {
