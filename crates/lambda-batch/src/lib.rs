@@ -2,6 +2,7 @@
 
 mod bisect;
 mod content;
+mod idempotency;
 mod kafka;
 mod ledger;
 mod outcome;
@@ -22,6 +23,13 @@ mod transaction_tests;
 
 pub use bisect::Bisect;
 pub use content::BadContent;
+#[cfg(feature = "idempotency-postgres")]
+pub use idempotency::PostgresIdempotency;
+#[cfg(feature = "idempotency-redis")]
+pub use idempotency::RedisIdempotency;
+pub use idempotency::{
+    Idempotency, IdempotencyError, IdempotencyLease, IdempotencyState, IdempotencyStore,
+};
 pub use kafka::{KafkaBatch, KafkaRecord, Payload};
 pub use ledger::{Ledger, OutcomeCounts};
 pub use outcome::{HandlerError, Outcome, Reason};

@@ -121,7 +121,8 @@ async fn attempt<T: BatchTransaction>(
 ) -> Result<T::Committed, T::Error> {
     let mut attempts = 1;
     loop {
-        let result = transaction.commit(part).await;
+        // On the heap: nested in a handler, the layout of its future is too deep for the compiler.
+        let result = Box::pin(transaction.commit(part)).await;
         let conflict =
             matches!(&result, Err(error) if error.class().next_step() == NextStep::RetryNow);
         if !conflict || attempts == MAX_ATTEMPTS {
