@@ -34,7 +34,7 @@ pub async fn cancel(shop: &Storefront, number: &str, call: &Call) -> Result<Repl
             Err(Problem::new(409, "already_final", "Too late", detail)
                 .with("status", row.status.as_str()))
         }
-        Cancel::NotYours | Cancel::NoRow => Err(missing(number)),
+        Cancel::OtherBuyer | Cancel::NoRow => Err(missing(number)),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::message::{BodyHash, CategoryNo, ProgramVersion, SeatIndex};
-use shared::sale::{Program, Quote, Refusal, Status, Want, quote};
+use shared::sale::{Program, Quote, Refusal, SeatSelection, Status, quote};
 use shared::telemetry::traces::Tracer;
 
 use super::publish::{self, Standing};
@@ -28,10 +28,10 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn want(self) -> Result<Want, Problem> {
+    fn want(self) -> Result<SeatSelection, Problem> {
         match (self.seats, self.count) {
-            (Some(seats), None) => Ok(Want::seats(self.category, seats)?),
-            (None, Some(count)) => Ok(Want::best(self.category, count)?),
+            (Some(seats), None) => Ok(SeatSelection::seats(self.category, seats)?),
+            (None, Some(count)) => Ok(SeatSelection::best(self.category, count)?),
             _ => Err(Problem::invalid_order(
                 "say either which seats, or how many (count)",
             )),
@@ -111,7 +111,11 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
 }
 
 /// What the wish costs, by the version that the buyer was shown where one is named; or why a new order cannot be.
-fn offer(program: &Program, want: &Want, shown: Option<ProgramVersion>) -> Result<Quote, Problem> {
+fn offer(
+    program: &Program,
+    want: &SeatSelection,
+    shown: Option<ProgramVersion>,
+) -> Result<Quote, Problem> {
     if shown.is_some_and(|shown| shown != program.version) {
         let detail = format!(
             "the program has changed: look at version {} and order by that",
@@ -129,16 +133,16 @@ fn offer(program: &Program, want: &Want, shown: Option<ProgramVersion>) -> Resul
 }
 
 /// What makes two requests of one key the same: the wish, not its spelling, nor the version it was shown under.
-fn body_hash(want: &Want) -> BodyHash {
+fn body_hash(want: &SeatSelection) -> BodyHash {
     let mut hash = Sha256::new();
     match want {
-        Want::Seats { category, seats } => {
+        SeatSelection::Seats { category, seats } => {
             hash.update(format!("seats {category}"));
             for seat in seats {
                 hash.update(format!(" {seat}"));
             }
         }
-        Want::Best { category, count } => hash.update(format!("best {category} {count}")),
+        SeatSelection::Best { category, count } => hash.update(format!("best {category} {count}")),
     }
     BodyHash::new(hash.finalize().into())
 }
@@ -162,7 +166,7 @@ fn refused(why: &Refusal) -> Problem {
 mod tests {
     use super::*;
 
-    fn wanted(json: &str) -> Result<Want, Problem> {
+    fn wanted(json: &str) -> Result<SeatSelection, Problem> {
         serde_json::from_str::<Wanted>(json)
             .map_err(Problem::malformed)?
             .want()

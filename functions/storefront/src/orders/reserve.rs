@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::gate::{OrderAt, ProgramRef, Reserve, Reserved, ResvState};
 use shared::message::{BodyHash, IdempotencyKey, Nonce, OrderNumber, OrderRequested, UserId};
-use shared::sale::{Program, Quote, Want, key_ttl_ms};
+use shared::sale::{Program, Quote, SeatSelection, key_ttl_ms};
 
 use crate::http::Problem;
 use crate::rebuild::{self, Progress};
@@ -21,7 +21,7 @@ pub struct Wish {
     /// The buyer.
     pub user: UserId,
     /// The seats.
-    pub want: Want,
+    pub want: SeatSelection,
     /// What they cost; or why a new order cannot be. An earlier one of the same key stands all the same.
     pub offer: Result<Quote, Problem>,
     /// The client's key, and what it stands for.
