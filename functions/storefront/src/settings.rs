@@ -1,4 +1,4 @@
-//! What the storefront must be told, from the environment; docs/http-api.md and template.yaml name the same things.
+//! What the storefront must be told, from the environment; docs/reference/http-api.md and template.yaml name the same things.
 
 use std::time::Duration;
 

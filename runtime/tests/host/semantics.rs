@@ -1,4 +1,4 @@
-//! The tables of docs/conformance.md: what becomes of a batch, for each setting and each failure. Every cell is derived by running
+//! The tables of docs/reference/conformance.md: what becomes of a batch, for each setting and each failure. Every cell is derived by running
 //! the machines, and compared with what the page says.
 
 use std::collections::VecDeque;
@@ -393,7 +393,7 @@ fn table(
 }
 
 fn compare(derived: &[String]) {
-    let page = include_str!("../../../docs/conformance.md");
+    let page = include_str!("../../../docs/reference/conformance.md");
     let missing: Vec<&String> = derived
         .iter()
         .filter(|line| !page.lines().any(|known| known == **line))
@@ -404,7 +404,7 @@ fn compare(derived: &[String]) {
         .collect();
     assert!(
         missing.is_empty(),
-        "docs/conformance.md does not say what the machine does.\n--- the page\n{}\n+++ the machine\n{}\n\nThe whole table:\n{}\n",
+        "docs/reference/conformance.md does not say what the machine does.\n--- the page\n{}\n+++ the machine\n{}\n\nThe whole table:\n{}\n",
         known.join("\n"),
         missing
             .iter()
