@@ -1,0 +1,97 @@
+//! The owned arena of one event: a buffer of decoded bytes, and spans into it.
+
+use std::ops::Range;
+
+use super::record::{KafkaRecord, Payload};
+
+/// Part of [`KafkaBatch::bytes`].
+pub(super) type ByteRange = Range<usize>;
+
+/// A key or value, by span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Content {
+    Bytes(ByteRange),
+    Null,
+    Bad {
+        raw: ByteRange,
+        reason: &'static str,
+    },
+}
+
+/// A header, by spans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HeaderSpans {
+    pub(super) name: ByteRange,
+    pub(super) value: ByteRange,
+}
+
+/// A record, by spans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RecordSpans {
+    /// Index into [`KafkaBatch::topics`].
+    pub(super) topic: usize,
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    pub(super) timestamp_ms: Option<i64>,
+    pub(super) key: Content,
+    pub(super) value: Content,
+    /// Range of [`KafkaBatch::headers`].
+    pub(super) headers: Range<usize>,
+}
+
+/// The records of one Kafka event, in the order of the event: partition after partition, ascending by offset within each.
+///
+/// Made by deserialising.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct KafkaBatch {
+    pub(super) bytes: Vec<u8>,
+    pub(super) topics: Vec<String>,
+    pub(super) headers: Vec<HeaderSpans>,
+    pub(super) entries: Vec<RecordSpans>,
+}
+
+impl KafkaBatch {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The records.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = KafkaRecord<'_>> {
+        self.entries.iter().map(|entry| self.record(entry))
+    }
+
+    /// The record of an index, counted as [`Self::records`] yields them.
+    pub fn get(&self, index: usize) -> Option<KafkaRecord<'_>> {
+        self.entries.get(index).map(|entry| self.record(entry))
+    }
+
+    fn record<'a>(&'a self, entry: &'a RecordSpans) -> KafkaRecord<'a> {
+        KafkaRecord {
+            topic: &self.topics[entry.topic],
+            partition: entry.partition,
+            offset: entry.offset,
+            timestamp_ms: entry.timestamp_ms,
+            key: self.payload(&entry.key),
+            value: self.payload(&entry.value),
+            bytes: &self.bytes,
+            headers: &self.headers[entry.headers.clone()],
+        }
+    }
+
+    fn payload(&self, content: &Content) -> Payload<'_> {
+        match content {
+            Content::Bytes(span) => Payload::Bytes(&self.bytes[span.clone()]),
+            Content::Null => Payload::Null,
+            Content::Bad { raw, reason } => Payload::Bad {
+                raw: &self.bytes[raw.clone()],
+                reason,
+            },
+        }
+    }
+}

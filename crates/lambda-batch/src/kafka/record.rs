@@ -1,0 +1,84 @@
+//! One record, borrowed from its batch.
+
+use serde::de::DeserializeOwned;
+
+use super::batch::HeaderSpans;
+use crate::content::{self, BadContent};
+
+/// A key or a value as it arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// Its bytes.
+    Bytes(&'a [u8]),
+    /// Kafka's null: no key, or a tombstone.
+    Null,
+    /// The event did not hold base64 here.
+    Bad {
+        /// The text as it stood in the event, so that it can be parked; empty where it was no text at all.
+        raw: &'a [u8],
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+impl<'a> Payload<'a> {
+    /// What there is to keep aside: the bytes, or the raw text of what could not be decoded. Nothing for null.
+    pub const fn to_park(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Bytes(bytes) | Self::Bad { raw: bytes, .. } => Some(bytes),
+            Self::Null => None,
+        }
+    }
+}
+
+/// One record of a [`KafkaBatch`](super::KafkaBatch).
+#[derive(Debug, Clone, Copy)]
+pub struct KafkaRecord<'a> {
+    /// Its topic.
+    pub topic: &'a str,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset. Offsets have gaps.
+    pub offset: i64,
+    /// Milliseconds since 1970, as the topic stamps records; nothing where the event has none (-1 counts as none).
+    pub timestamp_ms: Option<i64>,
+    /// Its key.
+    pub key: Payload<'a>,
+    /// Its value.
+    pub value: Payload<'a>,
+    pub(super) bytes: &'a [u8],
+    pub(super) headers: &'a [HeaderSpans],
+}
+
+impl<'a> KafkaRecord<'a> {
+    /// Its headers, in order. One without value, or whose value is no list of bytes, is left out.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let bytes = self.bytes;
+        self.headers.iter().map(move |h| {
+            (
+                str::from_utf8(&bytes[h.name.clone()]).unwrap_or_default(),
+                &bytes[h.value.clone()],
+            )
+        })
+    }
+
+    /// The last header of a name; Kafka allows several.
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers()
+            .filter(|(n, _)| *n == name)
+            .last()
+            .map(|(_, value)| value)
+    }
+
+    /// The value as a message in JSON. Refuses, with a reason for people, what is not UTF-8, not JSON, of another shape, or has a
+    /// NUL anywhere in its text.
+    pub fn parse_json<T: DeserializeOwned>(&self) -> Result<T, BadContent> {
+        let bytes = match self.value {
+            Payload::Bytes(bytes) => bytes,
+            Payload::Null => return Err(BadContent::Tombstone),
+            Payload::Bad { reason, .. } => return Err(BadContent::Encoding(reason)),
+        };
+        let text = str::from_utf8(bytes).map_err(|e| BadContent::Utf8(e.valid_up_to()))?;
+        content::parse_json(text)
+    }
+}
