@@ -25,7 +25,6 @@ pub mod instances;
 pub mod invocation;
 pub mod invoke_api;
 pub mod kafka;
-pub mod mapping;
 pub mod model;
 pub mod observation;
 pub mod parked;
@@ -41,4 +40,4 @@ pub mod tuning;
 pub mod up;
 mod waiting;
 
-pub use event_sources::{filter, health as source_health};
+pub use event_sources::filter;
