@@ -13,24 +13,8 @@ mod partitions;
 mod settings;
 mod value;
 
-use serde::{Deserialize, Serialize};
-
 pub use event_sources::SourceSettings;
 pub use file::edited;
+pub use sam_template::project::{HOST, SettingChange as Wish};
 pub use settings::{Change, Settings, Shown};
 pub use value::{Knob, Subject, Value};
-
-/// The name of the host itself among the targets.
-pub const HOST: &str = "host";
-
-/// What somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wish {
-    /// Logical id of a mapping or a function, or [`HOST`].
-    pub target: String,
-    /// Name of the setting.
-    pub setting: String,
-    /// The value, as written.
-    pub value: String,
-}
