@@ -197,9 +197,11 @@ impl Streams {
                     // another command replayed or removed it
                     "GONE" => {}
                     why => {
-                        replayed
-                            .stayed
-                            .push(format!("{}: {}", entry.id, reason_to_stay(why, dead)));
+                        replayed.stayed.push(format!(
+                            "{}: {}",
+                            entry.id,
+                            reason_to_stay(why, dead)
+                        ));
                     }
                 }
             }
