@@ -1,4 +1,4 @@
-//! Converts records to messages and groups these into calls. Pure.
+//! Converts records to messages and groups these into calls.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,6 @@
 //! `usher bridge` copies the records of a Kafka topic to an SQS queue.
 //!
-//! The consumer reads up to 500 records. `messages` converts them and groups them into calls (pure);
+//! The consumer reads up to 500 records. `messages` converts them and groups them into calls;
 //! `send` repeats each call until the queue has accepted all of it; then the offsets are committed.
 //! `gaps` reports records that were deleted before the bridge read them.
 //!
