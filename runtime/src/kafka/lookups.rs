@@ -8,7 +8,7 @@ use super::offsets::PATIENCE;
 use super::silent::SilentContext;
 use super::status::{Progress, TopicFound};
 use crate::model::KafkaMapping;
-use crate::source_health::Problem;
+use event_sources::health::SourceProblem;
 
 /// Looks up what the mapping's status lacks. Blocks.
 pub(super) fn look_up(
@@ -62,11 +62,11 @@ fn fault(code: RDKafkaErrorCode, topic: &str, servers: &str) -> Option<TopicFoun
     use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
     match code {
         UnknownTopic | UnknownTopicOrPartition => {
-            Some(TopicFound::Fault(Problem::missing(format!(
+            Some(TopicFound::Fault(SourceProblem::missing(format!(
                 "Kafka at {servers} has no topic {topic}. Create it, or correct its name in the template; it is read once it is there"
             ))))
         }
-        TopicAuthorizationFailed => Some(TopicFound::Fault(Problem::stuck(format!(
+        TopicAuthorizationFailed => Some(TopicFound::Fault(SourceProblem::stuck(format!(
             "the login of this mapping may not read topic {topic}. Let it describe and read the topic"
         )))),
         _ => None,

@@ -18,17 +18,17 @@ use rdkafka::error::KafkaResult;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use tokio::sync::mpsc::Sender;
 
-use super::assigned::{Place, Unheld, assignment};
 use super::consumer::Event;
 use super::lookup;
 use super::lookups::look_up;
 use super::offsets::{self, PATIENCE, cluster, id};
-use super::resume::Identity;
 use super::silent::SilentContext;
 use super::status::Progress;
 use super::topics::KnownTopics;
-use crate::mapping::Partition;
 use crate::model::KafkaMapping;
+use event_sources::kafka::TopicIdentity;
+use event_sources::kafka::{TopicPartition, UnassignedPartitions, assignment};
+use event_sources::stream::Partition;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -60,7 +60,7 @@ pub(super) fn begin(
             progress,
             known,
             client: None,
-            unheld: Unheld::default(),
+            unheld: UnassignedPartitions::default(),
             waits: 0,
         };
         while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
@@ -79,7 +79,7 @@ struct Survey {
     progress: Arc<Progress>,
     known: Arc<KnownTopics>,
     client: Option<BaseConsumer<SilentContext>>,
-    unheld: Unheld,
+    unheld: UnassignedPartitions,
     /// Looks in a row at which this host had no partition, and the group was not seen to have given all to others.
     waits: u32,
 }
@@ -154,7 +154,7 @@ impl Survey {
         for (topic, name) in self.mapping.topics.iter().enumerate() {
             // a topic that is missing is no other topic
             let Ok(id) = id(client, name) else { continue };
-            if self.known.identity(&cluster, name, id) == Identity::Replaced {
+            if self.known.identity(&cluster, name, id) == TopicIdentity::Replaced {
                 let partitions = partitions(client, name).map_err(|error| error.to_string())?;
                 let partitions = partitions
                     .into_iter()
@@ -240,7 +240,10 @@ impl Survey {
     }
 }
 
-fn partitions(client: &BaseConsumer<SilentContext>, topic: &str) -> KafkaResult<Vec<Place>> {
+fn partitions(
+    client: &BaseConsumer<SilentContext>,
+    topic: &str,
+) -> KafkaResult<Vec<TopicPartition>> {
     let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
     let numbers = metadata
         .topics()

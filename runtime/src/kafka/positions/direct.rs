@@ -15,9 +15,9 @@ use crate::kafka::destination::{Context, GivenUp, Outlet, letters};
 use crate::kafka::lookup::{PATIENCE, consumer, read_as};
 use crate::kafka::silent::SilentContext;
 use crate::kafka::{encode, settings};
-use crate::mapping::{Partition, Reason, Slice};
 use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
+use event_sources::stream::{DiscardReason, Partition, Slice};
 
 /// How long members of a host that ended may be waited for: longer than a session.
 const SESSION: Duration = Duration::from_secs(15);
@@ -145,7 +145,7 @@ async fn deliver(
     };
     let given_up = GivenUp {
         slice: &slice,
-        reason: Reason::Skipped,
+        reason: DiscardReason::Skipped,
         tried: None,
         records: &[(&found.json, found.time)],
         payload_size: encode::envelope(mapping).len() + found.json.len() + encode::EVENT_END.len(),
