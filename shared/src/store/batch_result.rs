@@ -2,7 +2,7 @@
 
 use lambda_batch::{KafkaBatch, Ledger, NextStep, Reason};
 
-use super::{Gap, StoreError};
+use super::{OffsetRange, StoreError};
 
 /// The records of a batch that no transaction could commit.
 pub type Unfinished = lambda_batch::Unfinished<StoreError>;
@@ -15,7 +15,7 @@ pub struct BatchResult<'a> {
     /// Topics and partitions that were created again.
     pub recreated: &'a [(String, i32)],
     /// Offsets that were passed without a record.
-    pub gaps: &'a [Gap],
+    pub gaps: &'a [OffsetRange],
     /// The rest, if not all records are committed or parked.
     pub unfinished: Option<&'a Unfinished>,
 }
@@ -51,7 +51,7 @@ impl BatchResult<'_> {
                 "offsets started again: the topic was created anew"
             );
         }
-        for Gap {
+        for OffsetRange {
             topic,
             partition,
             from,

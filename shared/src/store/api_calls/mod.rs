@@ -21,7 +21,7 @@ pub use forget::Forgotten;
 pub use search::{CallFilter, CallPlace, CallRow};
 pub use sums::{GroupBy, GroupSums, SumFilter};
 
-use super::{Arrival, BatchResult, Gap, Store, StoreError, Unfinished};
+use super::{Arrival, BatchResult, OffsetRange, Store, StoreError, Unfinished};
 use crate::api_stats::Caps;
 use crate::message::ApiCall;
 use lambda_batch::{BatchPart, BatchTransaction, Reason, commit_prefix};
@@ -38,7 +38,7 @@ pub struct CollectedBatch {
     /// Topics and partitions that were re-created: raise an alarm.
     pub recreated: Vec<(String, i32)>,
     /// Offsets that were passed without a record: raise an alarm.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<OffsetRange>,
     /// Set if not all records could be dealt with.
     pub unfinished: Option<Unfinished>,
 }

@@ -12,7 +12,7 @@ mod columns;
 mod plan;
 mod transaction;
 
-use super::{Arrival, BatchResult, Gap, OrderRow, Store, StoreError, Unfinished};
+use super::{Arrival, BatchResult, OffsetRange, OrderRow, Store, StoreError, Unfinished};
 use crate::message::{Nonce, OrderNumber, OrderRequested};
 use lambda_batch::{BatchPart, BatchTransaction, Reason, commit_prefix};
 
@@ -28,7 +28,7 @@ pub struct StoredBatch<'a> {
     /// Topics and partitions that were re-created: raise an alarm.
     pub recreated: Vec<(String, i32)>,
     /// Offsets that were passed without a record: raise an alarm.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<OffsetRange>,
     /// Set if not all records could be dealt with.
     pub unfinished: Option<Unfinished>,
 }
@@ -114,7 +114,7 @@ impl<'a> BatchTransaction for OrderTransaction<'_, 'a> {
     type Error = StoreError;
 
     async fn commit(&self, part: &BatchPart<'_>) -> Result<StoredBatch<'a>, StoreError> {
-        let plan = plan::Plan::new(self.arrivals, part);
+        let plan = plan::CreatePlan::new(self.arrivals, part);
         self.store.transact(&plan, self.min_pay_ms).await
     }
 }

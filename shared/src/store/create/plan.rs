@@ -2,13 +2,13 @@
 
 use crate::message::{Barrier, Nonce, OrderRequested};
 use crate::sale::Status;
-use crate::store::progress::Seen;
+use crate::store::progress::PartitionRange;
 use crate::store::{Arrival, OrderRow};
 use lambda_batch::{BatchPart, Reason};
 
 /// A part of a batch, sorted by what is to be done.
 #[derive(Debug)]
-pub(super) struct Plan<'a> {
+pub(super) struct CreatePlan<'a> {
     /// All records of the batch; positions count in it.
     pub(super) arrivals: &'a [Arrival<'a>],
     /// The first request of each number, ascending by number: the order in which rows are locked.
@@ -20,7 +20,7 @@ pub(super) struct Plan<'a> {
     /// Barriers: topic, partition, token.
     pub(super) barriers: Vec<(&'a str, i32, Nonce)>,
     /// How far the part reaches in each partition.
-    pub(super) seen: Vec<Seen<'a>>,
+    pub(super) seen: Vec<PartitionRange<'a>>,
 }
 
 /// A request and where it stands in the batch.
@@ -38,7 +38,7 @@ pub(super) enum Match {
     Other,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> CreatePlan<'a> {
     pub(super) fn new(arrivals: &'a [Arrival<'a>], part: &BatchPart<'_>) -> Self {
         let mut requests = Vec::with_capacity(part.records.len());
         let mut unreadable = Vec::new();
@@ -77,7 +77,7 @@ impl<'a> Plan<'a> {
             repeats,
             unreadable,
             barriers,
-            seen: Seen::of(arrivals, part.records.clone()),
+            seen: PartitionRange::of(arrivals, part.records.clone()),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Where a page ended, as clients carry it: opaque text.
+//! The end of a page, as opaque text for the client.
 
 use shared::store::CallPlace;
 
-/// To be given back as `after`.
-pub(super) fn written(place: CallPlace) -> String {
+/// The text that the client sends back as `after`.
+pub(super) fn encode(place: CallPlace) -> String {
     let mut bytes = [0; 20];
     bytes[..8].copy_from_slice(&place.at_ms.to_be_bytes());
     bytes[8..12].copy_from_slice(&place.source.to_be_bytes());
@@ -11,8 +11,8 @@ pub(super) fn written(place: CallPlace) -> String {
     hex::encode(bytes)
 }
 
-/// Nothing if it is none of ours.
-pub(super) fn read(text: &str) -> Option<CallPlace> {
+/// `None` if the text is not a cursor.
+pub(super) fn decode(text: &str) -> Option<CallPlace> {
     let mut bytes = [0; 20];
     hex::decode_to_slice(text, &mut bytes).ok()?;
     let (at, rest) = bytes.split_first_chunk::<8>()?;
@@ -22,7 +22,7 @@ pub(super) fn read(text: &str) -> Option<CallPlace> {
         source: i32::from_be_bytes(*source),
         offset: i64::from_be_bytes(*offset.first_chunk::<8>()?),
     };
-    // Beyond any time that a call can have, Postgres would refuse to compare.
+    // Postgres cannot compare a time beyond the range of calls.
     (0..=shared::message::ApiCall::MAX_AT_MS)
         .contains(&place.at_ms)
         .then_some(place)
@@ -33,15 +33,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_reads_back_and_anything_else_is_none() {
+    fn a_cursor_reads_back_and_other_text_is_refused() {
         let place = CallPlace {
             at_ms: 1_795_000_000_123,
             source: 7,
             offset: i64::MAX,
         };
-        assert_eq!(read(&written(place)), Some(place));
+        assert_eq!(decode(&encode(place)), Some(place));
         for bad in ["", "7", "zz", &"f".repeat(40), &"0".repeat(42)] {
-            assert_eq!(read(bad), None, "{bad}");
+            assert_eq!(decode(bad), None, "{bad}");
         }
     }
 }
