@@ -195,10 +195,11 @@ impl Run {
             AsyncAction::Forget(id) => drop(self.driver.store.change(vec![Change::Remove(id)])),
             AsyncAction::Lost(function, request_id, condition) => {
                 tracing::error!(
+                    alarm = "event_lost",
                     function,
                     request_id,
                     condition = condition.word(),
-                    "ALARM: an event is given up and lost; an OnFailure destination would have taken it"
+                    "an event is given up and lost; an OnFailure destination would have taken it"
                 );
                 self.driver.queue.lost(function);
             }
@@ -285,7 +286,12 @@ impl Run {
                 AsyncInput::Finished(id, finish)
             }
             Ended::Unread(id, why) => {
-                tracing::error!(event = id, why, "ALARM: an event cannot be read");
+                tracing::error!(
+                    alarm = "event_unreadable",
+                    event = id,
+                    why,
+                    "an event cannot be read"
+                );
                 AsyncInput::Finished(id, AttemptResult::NotBegun)
             }
             Ended::Letter(id, target, sent) => {
@@ -325,9 +331,10 @@ impl Run {
             return;
         };
         tracing::error!(
+            alarm = "event_lost",
             function = entry.function,
             request_id = entry.request_id,
-            "ALARM: an event's record is given up and lost: {} refuses it in every form ({why}). Raise MaximumMessageSize of the queue",
+            "an event's record is given up and lost: {} refuses it in every form ({why}). Raise MaximumMessageSize of the queue",
             shown(target)
         );
         self.driver.queue.lost(entry.function);
@@ -337,8 +344,9 @@ impl Run {
     fn not_taken(&mut self, target: &EventDestination, why: &str) {
         if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
             tracing::error!(
+                alarm = "destination_refuses",
                 times,
-                "ALARM: {} does not take the record of an event ({why}); it is kept, and tried until it is taken",
+                "{} does not take the record of an event ({why}); it is kept, and tried until it is taken",
                 shown(target)
             );
         }

@@ -98,18 +98,20 @@ fn report(topic: &str, partition: i32, next: i64, passed: Passed) {
     match passed {
         Passed::Nothing => {}
         Passed::Deleted { first, last } => tracing::error!(
+            alarm = "offsets_deleted_unread",
             topic,
             partition,
             first,
             last,
-            "ALARM: offsets {first} to {last} of {topic}-{partition} were deleted before the bridge read them, and are not copied. Keep records \
+            "offsets {first} to {last} of {topic}-{partition} were deleted before the bridge read them, and are not copied. Keep records \
              for longer than the bridge may be away (retention.ms of the topic)"
         ),
         Passed::BeginsAgain => tracing::error!(
+            alarm = "log_replaced",
             topic,
             partition,
             next,
-            "ALARM: the log of {topic}-{partition} ends before offset {next}, up to which the bridge had read: the topic was created again, or \
+            "the log of {topic}-{partition} ends before offset {next}, up to which the bridge had read: the topic was created again, or \
              its log was cut. It is copied from its start"
         ),
     }

@@ -272,8 +272,8 @@ impl Driver {
         match self.buffer.accept(partition, chunk) {
             Accepted::Records(records) => self.step(StreamInput::Records(partition, &records)),
             Accepted::Reset(records) => {
-                tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
-                        "ALARM: the log was cut or begun anew; reading goes on from there, and what is not done yet is done again");
+                tracing::error!(alarm = "log_replaced", mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
+                        "the log was cut or begun anew; reading goes on from there, and what is not done yet is done again");
                 self.letters.remove(&partition);
                 self.history.forget(&[partition]);
                 self.step(StreamInput::Reset(partition));
@@ -370,12 +370,12 @@ impl Driver {
                         .lost
                         .fetch_add(slice.records as u64, Ordering::Relaxed);
                 }
-                tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
-                    first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records discarded");
+                tracing::error!(alarm = "records_discarded", mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
+                    first = slice.first, last = slice.last, records = slice.records, ?reason, "records discarded");
             }
             StreamAction::SendToDestination(slice, reason) => self.send_away(&slice, reason),
-            StreamAction::Alarm(text) => {
-                tracing::error!(mapping = %self.mapping.id, "ALARM: {text}");
+            StreamAction::RejectedResponse(text) => {
+                tracing::error!(alarm = "partial_response_rejected", mapping = %self.mapping.id, "{text}");
             }
         }
     }

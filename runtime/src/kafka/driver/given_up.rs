@@ -30,8 +30,8 @@ impl Driver {
             now: jiff::Timestamp::from_millisecond(self.clock.now()).unwrap_or_default(),
         };
         let letters = letters(&self.context, &given_up, outlet.takes_each());
-        tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
-            first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records given up; they go to {}", outlet.name());
+        tracing::error!(alarm = "records_discarded", mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
+            first = slice.first, last = slice.last, records = slice.records, ?reason, "records given up; they go to {}", outlet.name());
         self.letters.insert(slice.partition, letter);
         let partition = slice.partition;
         self.tasks.spawn(async move {
@@ -63,15 +63,15 @@ impl Driver {
                     self.progress
                         .reduced
                         .fetch_add(delivered.reduced, Ordering::Relaxed);
-                    tracing::error!(%mapping, %topic, partition = number, failure_records = delivered.reduced,
-                        "ALARM: failure records are larger than {name} takes; they went there without their payload or details");
+                    tracing::error!(alarm = "failure_records_reduced", %mapping, %topic, partition = number, failure_records = delivered.reduced,
+                        "failure records are larger than {name} takes; they went there without their payload or details");
                 }
                 for lost in &delivered.lost {
                     self.progress
                         .lost
                         .fetch_add(lost.records, Ordering::Relaxed);
-                    tracing::error!(%mapping, %topic, partition = number, first = lost.about, records = lost.records,
-                        "ALARM: records are given up and lost: {name} refuses their failure record in every form ({}). Raise its limit; \
+                    tracing::error!(alarm = "records_lost", %mapping, %topic, partition = number, first = lost.about, records = lost.records,
+                        "records are given up and lost: {name} refuses their failure record in every form ({}). Raise its limit; \
                          the records stay in their topic as long as its retention says", lost.why);
                 }
             }
@@ -81,8 +81,8 @@ impl Driver {
                     Some(format!("{name} takes no failure records ({why}); partition {number} of {topic} waits")),
                 );
                 if let Some(times) = self.undelivered.failed(Instant::now(), partition, why) {
-                    tracing::error!(%mapping, %topic, partition = number, times,
-                        "ALARM: {name} takes no records ({why}). The partition waits, and it is tried until it does");
+                    tracing::error!(alarm = "destination_refuses", %mapping, %topic, partition = number, times,
+                        "{name} takes no records ({why}). The partition waits, and it is tried until it does");
                 }
             }
         }
