@@ -22,7 +22,7 @@ use super::consumer::Event;
 use super::lookup;
 use super::lookups::look_up;
 use super::offsets::{self, PATIENCE, cluster, id};
-use super::quiet::Quiet;
+use super::silent::SilentContext;
 use super::status::Progress;
 use super::topics::KnownTopics;
 use crate::model::KafkaMapping;
@@ -78,7 +78,7 @@ struct Survey {
     mapping: KafkaMapping,
     progress: Arc<Progress>,
     known: Arc<KnownTopics>,
-    client: Option<BaseConsumer<Quiet>>,
+    client: Option<BaseConsumer<SilentContext>>,
     unheld: UnassignedPartitions,
     /// Looks in a row at which this host had no partition, and the group was not seen to have given all to others.
     waits: u32,
@@ -141,14 +141,14 @@ impl Survey {
         })
     }
 
-    fn client(&mut self) -> Result<BaseConsumer<Quiet>, String> {
+    fn client(&mut self) -> Result<BaseConsumer<SilentContext>, String> {
         self.client
             .take()
             .map_or_else(|| lookup::consumer(&self.mapping, &self.mapping.group), Ok)
     }
 
     /// Topics that were created again since they were read.
-    fn replaced(&self, client: &BaseConsumer<Quiet>) -> Result<Vec<Event>, String> {
+    fn replaced(&self, client: &BaseConsumer<SilentContext>) -> Result<Vec<Event>, String> {
         let cluster = cluster(client);
         let mut events = Vec::new();
         for (topic, name) in self.mapping.topics.iter().enumerate() {
@@ -169,7 +169,7 @@ impl Survey {
     }
 
     /// Where the logs start.
-    fn log_starts(&self, client: &BaseConsumer<Quiet>) -> Result<Event, String> {
+    fn log_starts(&self, client: &BaseConsumer<SilentContext>) -> Result<Event, String> {
         let mut all = Vec::new();
         for (topic, name) in self.mapping.topics.iter().enumerate() {
             let numbers = partitions(client, name).map_err(|error| error.to_string())?;
@@ -186,7 +186,7 @@ impl Survey {
     }
 
     /// Whether the group gives its partitions to members.
-    fn group(&mut self, client: &BaseConsumer<Quiet>) -> Result<Group, String> {
+    fn group(&mut self, client: &BaseConsumer<SilentContext>) -> Result<Group, String> {
         let failed = |error: rdkafka::error::KafkaError| error.to_string();
         let group = &self.mapping.group;
         let groups = client
@@ -240,7 +240,10 @@ impl Survey {
     }
 }
 
-fn partitions(client: &BaseConsumer<Quiet>, topic: &str) -> KafkaResult<Vec<TopicPartition>> {
+fn partitions(
+    client: &BaseConsumer<SilentContext>,
+    topic: &str,
+) -> KafkaResult<Vec<TopicPartition>> {
     let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
     let numbers = metadata
         .topics()

@@ -10,9 +10,9 @@
 
 mod client;
 mod counting;
+mod dead_letters;
 mod driver;
 mod encode;
-mod letters;
 mod notes;
 mod queues;
 mod settlement;
@@ -30,9 +30,9 @@ use crate::model::{Queue, SqsMapping};
 use crate::supervision::{Registry, supervise};
 use crate::tuning::SourceSettings;
 pub use client::{Sqs, Wrong};
+pub use dead_letters::DeadLetter;
 use driver::Driver;
 use event_sources::queue::{QueueMachine, QueueSettings};
-pub use letters::Letter;
 pub use notes::Note;
 pub use queues::{ensure, missing};
 use status::Progress;

@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::kafka::consumer::partition;
 use crate::kafka::destination::{Context, GivenUp, Outlet, letters};
 use crate::kafka::lookup::{PATIENCE, consumer, read_as};
-use crate::kafka::quiet::Quiet;
+use crate::kafka::silent::SilentContext;
 use crate::kafka::{encode, settings};
 use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
@@ -171,7 +171,7 @@ async fn deliver(
     })
 }
 
-fn wait_until_empty(consumer: &BaseConsumer<Quiet>, group: &str) -> Result<(), String> {
+fn wait_until_empty(consumer: &BaseConsumer<SilentContext>, group: &str) -> Result<(), String> {
     let until = Instant::now() + SESSION;
     loop {
         let groups = consumer
@@ -196,7 +196,7 @@ fn wait_until_empty(consumer: &BaseConsumer<Quiet>, group: &str) -> Result<(), S
 }
 
 fn commit(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<SilentContext>,
     topic: &str,
     partition: i32,
     offset: i64,
