@@ -1,7 +1,7 @@
 //! Batches of the queue over real Redis: what is done, what comes again, what is told.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cache_invalidator::{Invalidator, Settings};
 use lambda_batch::SqsBatch;
@@ -60,7 +60,8 @@ impl Stage {
         let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
         let batch: SqsBatch =
             serde_json::from_value(json!({ "Records": records })).expect("an event");
-        let failures = self.invalidator(url).handle(&batch).await;
+        let deadline = SystemTime::now() + Duration::from_secs(60);
+        let failures = self.invalidator(url).handle(&batch, deadline).await;
         failures
             .items
             .into_iter()

@@ -1,5 +1,7 @@
 //! A change of a program on its way to every instance, with whoever carries it killed at each wait.
 
+use std::time::{Duration, SystemTime};
+
 use lambda_batch::SqsBatch;
 use serde_json::json;
 use shared::cache::{Looked, Put};
@@ -9,6 +11,11 @@ use crate::dying::{at_waits, killed_after, whole};
 use crate::world::{World, call, tick, with};
 
 const EVERY: usize = 100;
+
+/// The end of an invocation, far away.
+fn deadline() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(60)
+}
 
 /// A message as the bridge sends it.
 fn delivered(world: &World, version: i64) -> SqsBatch {
@@ -95,11 +102,19 @@ async fn the_invalidator_may_die_anywhere_and_redelivery_finishes_its_work() {
             );
 
             let batch = delivered(world, version);
-            let ended =
-                killed_after(waits, async { world.invalidator().handle(&batch).await }).await;
+            let ended = killed_after(waits, async {
+                world.invalidator().handle(&batch, deadline()).await
+            })
+            .await;
             if ended.is_none() {
                 // Not acknowledged, so delivered again.
-                assert!(world.invalidator().handle(&batch).await.is_empty());
+                assert!(
+                    world
+                        .invalidator()
+                        .handle(&batch, deadline())
+                        .await
+                        .is_empty()
+                );
             }
             assert!(
                 matches!(cache.get(id, rand::random()).await, Ok(Looked::Miss(_))),
