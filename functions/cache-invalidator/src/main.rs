@@ -1,4 +1,4 @@
-//! Wires the cache-invalidator: settings, adapters, then one batch after the other.
+//! Wires the cache-invalidator: settings, adapters, handler.
 
 use std::process::ExitCode;
 

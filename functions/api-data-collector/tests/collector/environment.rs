@@ -1,4 +1,4 @@
-//! One test's environment: the function under test, and a way past it.
+//! The environment of one test: the function under test, and a direct connection to its schema.
 
 use std::future::Future;
 use std::sync::LazyLock;
@@ -12,7 +12,8 @@ use shared::naming::Names;
 use shared::store::Store;
 use sqlx::{AssertSqlSafe, PgPool};
 
-/// When the broker appended offset 0: a moment ago, so that nothing is too old to be kept; the same however often it is delivered.
+/// When the broker appended offset 0: a minute ago, so that no row is too old. Redelivery does not change
+/// it.
 static APPENDED_MS: LazyLock<i64> = LazyLock::new(|| {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -25,14 +26,16 @@ fn database() -> String {
         .unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned())
 }
 
-pub(crate) struct Stage {
+pub(crate) struct TestEnvironment {
     collector: Collector,
     prefix: String,
     raw: PgPool,
 }
 
-/// Runs a test on a stage of its own, and clears the stage away however the test ends.
-pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Stage) -> F) {
+/// Runs a test in a fresh, migrated schema and drops the schema however the test ends.
+pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
+    test: impl FnOnce(TestEnvironment) -> F,
+) {
     let prefix = format!("t-{:08x}", rand::random::<u32>());
     let names = Names::new(&prefix).expect("prefix");
     let store = Store::connect(&database(), &names, 1).expect("a database URL");
@@ -43,7 +46,7 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(test: impl FnO
     store.disconnect().await;
     let options: sqlx::postgres::PgConnectOptions = database().parse().expect("a database URL");
     let raw = PgPool::connect_lazy_with(options.options([("search_path", names.schema())]));
-    let end = tokio::spawn(test(Stage {
+    let end = tokio::spawn(test(TestEnvironment {
         collector: collector(&prefix, &database()),
         prefix,
         raw: raw.clone(),
@@ -68,8 +71,8 @@ pub(crate) fn collector(prefix: &str, database: &str) -> Collector {
     Collector::open(Settings::read(&Reader::new(vars)).expect("settings")).expect("lazy")
 }
 
-impl Stage {
-    /// A new process of the same function.
+impl TestEnvironment {
+    /// Another process of the function.
     pub(crate) fn another(&self) -> Collector {
         collector(&self.prefix, &database())
     }
@@ -88,14 +91,14 @@ impl Stage {
             .expect("statement");
     }
 
-    /// Handles a batch; gives the partial batch response.
+    /// Handles a batch and returns the partial batch response.
     pub(crate) async fn handle(&self, values: &[Option<Vec<u8>>]) -> Value {
         let batch = event(&[(0, values)]);
         serde_json::to_value(self.collector.handle(&batch).await).expect("JSON")
     }
 }
 
-/// The event of a mapping: offsets from 0 in each partition.
+/// A Kafka event with offsets from 0 in each partition.
 pub(crate) fn event(partitions: &[(i32, &[Option<Vec<u8>>])]) -> KafkaBatch {
     let records = |partition: i32, values: &[Option<Vec<u8>>]| -> Vec<Value> {
         let record = |(offset, value): (usize, &Option<Vec<u8>>)| {
