@@ -264,8 +264,8 @@ pub(super) struct Invoke {
 }
 
 /// The region of the command line, else of the variables that AWS' own tools read.
-pub(super) fn region(written: Option<&str>) -> Option<project::Given> {
-    let given = |value: String, source: &str| project::Given {
+pub(super) fn region(written: Option<&str>) -> Option<project::SourcedValue> {
+    let given = |value: String, source: &str| project::SourcedValue {
         value,
         source: source.to_owned(),
     };

@@ -12,7 +12,7 @@ use crate::doctor::{Level, Subject, examine};
 /// Prints every finding. Exit code 2 if the application would not start.
 pub(super) fn run(arguments: &Doctor) -> Result<ExitCode, Wrong> {
     let (project, app, mut problems) =
-        prepare::examine(&arguments.source.template, &arguments.source.arguments());
+        prepare::check(&arguments.source.template, &arguments.source.arguments());
     problems.extend(project.control.and_then(open_to_others));
     let build = prepare::build_options(&project, &arguments.build, &[]);
     let subject = Subject {

@@ -6,7 +6,7 @@ use super::arguments::Build;
 use super::exit::Wrong;
 use crate::build::{self, Binaries};
 use crate::model::Application;
-use crate::project::{Arguments, Examined, Project};
+use crate::project::{Arguments, CheckedProject, Project};
 use crate::redaction;
 use crate::template;
 use crate::tuning::Wish;
@@ -16,7 +16,7 @@ pub(super) fn application(
     template: &Path,
     arguments: &Arguments,
 ) -> Result<(Project, Application), Wrong> {
-    let (project, application, found) = examine(template, arguments);
+    let (project, application, found) = check(template, arguments);
     if found.is_empty() {
         Ok((project, application))
     } else {
@@ -26,25 +26,22 @@ pub(super) fn application(
 
 /// What is sound of both, and every problem of either. A template means little without the values that the project gives it:
 /// where those cannot be read at all, it is left alone.
-pub(super) fn examine(
-    template: &Path,
-    arguments: &Arguments,
-) -> (Project, Application, Vec<String>) {
-    let Examined {
+pub(super) fn check(template: &Path, arguments: &Arguments) -> (Project, Application, Vec<String>) {
+    let CheckedProject {
         mut project,
         problems,
         readable,
-    } = Project::examine(template, arguments);
+    } = Project::check(template, arguments);
     let mut found: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let mut application = Application::default();
     if readable {
-        let examined = template::examine(template, &project);
-        application = examined.0;
-        found.extend(examined.1.iter().map(ToString::to_string));
+        let checked = template::check(template, &project);
+        application = checked.0;
+        found.extend(checked.1.iter().map(ToString::to_string));
         // Settings of a function that this host cannot run, and of its sources, have nothing to change.
         let function = |wish: &Wish| wish.target.split('.').next().unwrap_or_default().to_owned();
         project
-            .tuned
+            .setting_changes
             .retain(|wish| !application.skipped.contains_key(&function(wish)));
     }
     // only the template says which of the project's values are secrets

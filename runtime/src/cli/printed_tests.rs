@@ -254,7 +254,7 @@ fn every_printed_command_names_what_exists() {
     let mut checked = 0;
     for (page, folder) in pages() {
         let (_, application, problems) =
-            prepare::examine(&folder.join("template.yaml"), &Arguments::default());
+            prepare::check(&folder.join("template.yaml"), &Arguments::default());
         assert!(problems.is_empty(), "{}: {problems:?}", folder.display());
         for mut printed in printed(&std::fs::read_to_string(&page).unwrap()) {
             let first = printed.words[0].clone();

@@ -77,7 +77,7 @@ fn client(arguments: &Running) -> Result<Client, Wrong> {
         Some(text) => Some(text.parse().map_err(|_| {
             Wrong::configuration(format!("--control {text} is no address. Write host address and port, such as 127.0.0.1:18090."))
         })?),
-        None => Project::examine(&arguments.template, &Arguments::default()).project.control,
+        None => Project::check(&arguments.template, &Arguments::default()).project.control,
     };
     address.map(Client::at).ok_or_else(|| {
         Wrong::configuration("where the host is told is not known. Write control = \"127.0.0.1:18090\" into usher.toml, or say --control ADDRESS to usher up and to this command")

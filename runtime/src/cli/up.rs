@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         ..arguments.source.arguments()
     };
     let (project, application, found) =
-        prepare::examine(&arguments.source.template, &project_arguments);
+        prepare::check(&arguments.source.template, &project_arguments);
     problems.extend(found);
     prepare::warn(&application);
     let control = control.or(project.control);
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         .map_or(DEFAULT_CONCURRENCY, |most| most as usize);
     problems.extend(up::contradictions(
         &application,
-        &project.tuned,
+        &project.setting_changes,
         concurrency,
     ));
     let listen = parsed("--listen", arguments.listen.as_deref(), &mut problems);
@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         keys,
         settings: Some((
             arguments.source.template.with_file_name(SETTINGS),
-            project.tuned.clone(),
+            project.setting_changes.clone(),
         )),
         log: Some(log),
         schedules: arguments.schedules == Switch::On,

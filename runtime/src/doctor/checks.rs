@@ -43,7 +43,7 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
         .concurrency
         .map_or(DEFAULT_CONCURRENCY, |most| most as usize);
     let mut problems = subject.problems.clone();
-    problems.extend(up::contradictions(app, &project.tuned, usual));
+    problems.extend(up::contradictions(app, &project.setting_changes, usual));
     let mut found = Finding::each(&read, Level::Fail, problems);
     found.extend(
         app.warnings

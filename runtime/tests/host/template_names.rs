@@ -1,7 +1,7 @@
 //! What references yield: names that resources give themselves, aliases, region and account.
 
 use usher::model::Application;
-use usher::project::{Arguments, Given, Project};
+use usher::project::{Arguments, Project, SourcedValue};
 use usher::template;
 
 use crate::template::{ENDPOINT, complaints, function, good, warnings};
@@ -220,7 +220,7 @@ fn located(arguments: &Arguments, settings: &str, samconfig: &str) -> Applicatio
 fn region_and_account_are_chosen_and_used_everywhere() {
     let arguments = |region: Option<&str>| Arguments {
         config_env: "default".into(),
-        region: region.map(|value| Given {
+        region: region.map(|value| SourcedValue {
             value: value.to_owned(),
             source: "--region".to_owned(),
         }),

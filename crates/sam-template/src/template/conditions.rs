@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::intrinsics::{FOR_EACH, call, for_each, resolve, unknown_condition};
+use super::calls::{FOR_EACH, call, for_each};
+use super::intrinsics::{resolve, unknown_condition};
 use super::scope::Scope;
 use crate::document::{Entry, Node, Problems};
 

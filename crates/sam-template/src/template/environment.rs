@@ -1,15 +1,15 @@
-//! The functions' variables, after the template: `--env-vars`, a look for hosts that are not this machine, and where the
-//! AWS SDK finds SQS.
+//! Environment variables of the functions: overrides by `--env-vars`, warnings for values that name
+//! other machines, and the endpoint of SQS for the AWS SDK.
 
 use super::reserved;
 use crate::document::{Problems, nearest};
 use crate::model::Application;
 use crate::project::{Project, remote_hosts};
 
-/// Section of an `--env-vars` file that holds for every function.
+/// Section of an `--env-vars` file that applies to every function.
 const FOR_ALL: &str = "Parameters";
 
-/// Where the AWS SDK of every language looks for the address of SQS before it makes one up that is AWS's own.
+/// Variable from which every AWS SDK takes the URL of SQS; without it, the SDK calls AWS.
 const SQS: &str = "AWS_ENDPOINT_URL_SQS";
 
 /// Applies the overrides to variables that functions declare, then warns of remote hosts among the values.
@@ -38,7 +38,7 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
                 .iter_mut()
                 .filter(|(id, _)| section == FOR_ALL || *id == section)
             {
-                // A function's own section wins over the one for all, which sorts anywhere.
+                // A function's own section overrides the one for all functions.
                 let own = project
                     .env_vars
                     .get(&function.id)

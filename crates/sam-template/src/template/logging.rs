@@ -3,7 +3,7 @@
 use crate::document::{Problems, Reader};
 use crate::model::{LogFormat, LogLevel, Logging};
 
-/// Most characters of a log group's name.
+/// Longest name of a log group, characters.
 const MAX_LOG_GROUP: usize = 512;
 
 /// Reads the configuration, if the function (or Globals) has one.
@@ -76,7 +76,7 @@ pub(super) fn read(function: &Reader<'_>, problems: &mut Problems) -> Logging {
     logging
 }
 
-/// The value of a key that takes one of a few words.
+/// The value of an enumerated key.
 fn one_of<T>(
     reader: &Reader<'_>,
     key: &str,

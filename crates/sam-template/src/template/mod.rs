@@ -12,29 +12,30 @@
 //! (an authorizer that would fall open, a destination that nothing here can reach).
 
 mod apis;
+mod calls;
 mod conditions;
+mod dynamic_references;
 mod environment;
 mod event_invoke;
 mod events;
 mod filters;
+mod function_event;
 mod functions;
 mod globals;
 mod intrinsics;
 mod kafka;
-mod kafka_access;
-mod kafka_lints;
 mod logging;
 mod names;
 mod parameters;
 mod queues;
 mod reserved;
+mod resource;
 mod resources;
-mod returns;
+mod return_values;
 mod schedules;
 mod scope;
 mod shapes;
 mod sqs;
-mod sqs_lints;
 mod unapplied;
 
 #[cfg(test)]
@@ -69,7 +70,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// # Errors
 /// Every problem found, by line; nothing is run in part.
 pub fn load(template: &Path, project: &Project) -> Result<Application, Vec<Diagnostic>> {
-    let (application, problems) = examine(template, project);
+    let (application, problems) = check(template, project);
     if problems.is_empty() {
         Ok(application)
     } else {
@@ -79,7 +80,7 @@ pub fn load(template: &Path, project: &Project) -> Result<Application, Vec<Diagn
 
 /// As [`load`], but keeps what is sound beside every problem found: enough to ask whether the servers are there, too little
 /// to run.
-pub fn examine(template: &Path, project: &Project) -> (Application, Vec<Diagnostic>) {
+pub fn check(template: &Path, project: &Project) -> (Application, Vec<Diagnostic>) {
     let mut problems = Problems::new(template.display().to_string());
     let application = read_file(template, &mut problems)
         .and_then(|text| parse(&text, template, project, &mut problems));
@@ -175,14 +176,14 @@ fn parse(
     events::read(&resources, &scope, project, &mut application, problems);
     apis::check_throttling(&resources, &application, problems);
     unapplied::check(&resources, &scope, problems);
-    kafka_lints::check(&resources, &mut application, problems);
-    sqs_lints::check(&resources, &application, problems);
+    kafka::checks::check(&resources, &mut application, problems);
+    sqs::checks::check(&resources, &application, problems);
     shapes::check(&root, &scope, problems);
     schedules::apply_overrides(&root, project, &mut application, problems);
     for api in &mut application.apis {
         api.location = scope.location.clone();
     }
-    kafka_lints::check_names(&root, project, &application, problems);
+    kafka::checks::check_names(&root, project, &application, problems);
     Some(application)
 }
 

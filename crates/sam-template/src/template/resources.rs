@@ -1,20 +1,11 @@
 //! The Resources section: which resources exist, with the globals merged in.
 
+use super::calls::{FOR_EACH, call, for_each};
 use super::globals::merge;
-use super::intrinsics::{FOR_EACH, call, for_each, resolve, unknown_condition};
+use super::intrinsics::{resolve, unknown_condition};
+pub(super) use super::resource::Resource;
 use super::scope::Scope;
 use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
-
-/// One resource that exists (its condition holds).
-#[derive(Debug)]
-pub(super) struct Resource {
-    pub(super) id: String,
-    pub(super) line: usize,
-    pub(super) kind: String,
-    /// Functions not evaluated; globals merged.
-    pub(super) properties: Node,
-    pub(super) metadata: Node,
-}
 
 /// The API that SAM makes for `HttpApi` events that name none; the globals are all its settings.
 pub(super) const IMPLICIT_HTTP_API: &str = "ServerlessHttpApi";

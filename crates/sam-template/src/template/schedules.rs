@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::events::Event;
+use super::function_event::FunctionEvent;
 use super::resources::resolved;
 use super::scope::Scope;
 use crate::document::{Node, Problems, Reader, nearest};
@@ -41,7 +41,7 @@ pub(super) const SCHEDULER: [&str; 16] = [
 
 /// Reads one event of either kind.
 pub(super) fn read(
-    event: &Event<'_>,
+    event: &FunctionEvent<'_>,
     kind: &str,
     scope: &Scope<'_>,
     application: &mut Application,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::names::Names;
 use super::parameters::Parameters;
-use super::resources::Resource;
+use super::resource::Resource;
 use crate::document::{Kind, Node, Problems, nearest};
 use crate::model::Location;
 use crate::model::qualified::PUBLISHED;
@@ -318,7 +318,7 @@ impl<'t> Scope<'t> {
         Node::null(line)
     }
 
-    /// The ARN of a resource whose type [`returns`](super::returns) does not list.
+    /// The ARN of a resource whose type [`return_values`](super::return_values) does not list.
     fn arn(&self, id: &str, kind: &str) -> String {
         let mut parts = kind.split("::").skip(1);
         let service = parts.next().unwrap_or("cloudformation").to_lowercase();

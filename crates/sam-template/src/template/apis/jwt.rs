@@ -1,9 +1,10 @@
-//! JWT authorizers of HTTP APIs, and which of them a route has. Any other kind is refused: its route would stand open.
+//! JWT authorizers of HTTP APIs and their routes. Any other kind is refused, because the host could
+//! not protect its routes.
 
 use crate::document::{Entry, Kind, Problems, Reader, nearest};
 use crate::model::{Api, JwtAuthorizer};
 
-/// The authorizers that an API declares, and its default one.
+/// Reads the authorizers that an API declares, and its default.
 pub(super) fn declared(auth: &Reader<'_>, api: &mut Api, problems: &mut Problems) {
     auth.only(
         &["Authorizers", "DefaultAuthorizer", "EnableIamAuthorizer"],
@@ -103,7 +104,7 @@ pub(super) fn of_route(
     let authorizer = match named {
         Some("NONE") => None,
         Some(name) => {
-            // A broken declaration has been complained of; only a name nobody wrote is news.
+            // A broken declaration has been reported; only an unknown name is a new error.
             if !api.authorizers.contains_key(name) {
                 problems.error(
                     reader.line("Auth"),

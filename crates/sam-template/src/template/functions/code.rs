@@ -1,4 +1,4 @@
-//! Where a function's executable comes from: a cargo package, another tool, or what an earlier build left.
+//! Source of a function's executable: a cargo package, another tool, or an earlier build.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,6 @@ use super::super::scope::Scope;
 use crate::document::{Node, Problems, Reader, parse_toml};
 use crate::model::{Code, Tool, ToolBuild};
 
-/// Where the executable comes from: a cargo package, or what another build left.
 pub(super) fn read(
     resource: &Resource,
     reader: &Reader<'_>,
@@ -32,7 +31,7 @@ pub(super) fn read(
         problems.error(
             line,
             format!(
-                "{}: CodeUri {uri} is in S3, which is not asked from here. Name a local folder.",
+                "{}: CodeUri {uri} is in S3, which this host does not read. Name a local folder.",
                 reader.what
             ),
         );
@@ -78,7 +77,7 @@ pub(super) fn read(
             tool(Tool::Make, source, working)
         }
         Some("go1.x") => tool(Tool::Go, normal(&dir), normal(&dir)),
-        // Anything else is built by SAM; its result stands in its own folder.
+        // Anything else is built by SAM into this folder.
         Some(_) => {
             let built = folder.join(".aws-sam/build").join(&resource.id);
             Some(Code::Prebuilt(normal(if built.is_dir() {
@@ -126,8 +125,8 @@ fn cargo(
     })
 }
 
-/// The binary that a package makes when nothing is said: its only `[[bin]]`, else `default-run`, else one of the package's own
-/// name. `None`: there is no package.
+/// The default binary of a package: its only `[[bin]]`, else `default-run`, else the package's name.
+/// `None`: there is no package.
 fn binary_of_package(manifest: &Node) -> Option<String> {
     let package = manifest.get("package")?;
     let only = match manifest.get("bin").map(Node::items) {
@@ -140,7 +139,7 @@ fn binary_of_package(manifest: &Node) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Without `.` and `..`, so that messages and comparisons are plain.
+/// The path without `.` and `..`, for messages and comparisons.
 fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {

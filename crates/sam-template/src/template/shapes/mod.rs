@@ -9,7 +9,7 @@
 
 mod table;
 
-use super::intrinsics::call;
+use super::calls::call;
 use super::scope::Scope;
 use crate::document::{Entry, Kind, Node, Problems, nearest};
 

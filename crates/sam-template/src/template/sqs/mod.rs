@@ -1,8 +1,10 @@
 //! SQS event source mappings: SAM's event, and `AWS::Lambda::EventSourceMapping`.
 
+pub(super) mod checks;
+
 use std::time::Duration;
 
-use super::events::Event;
+use super::function_event::FunctionEvent;
 use super::queues::is_queue_arn;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
@@ -32,7 +34,7 @@ pub(super) const IGNORED: [&str; 6] = [
 
 /// An `SQS` event of a function.
 pub(super) fn read_event(
-    event: &Event<'_>,
+    event: &FunctionEvent<'_>,
     scope: &Scope<'_>,
     application: &mut Application,
     problems: &mut Problems,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::resources::Resource;
-use super::{kafka_lints, queues};
+use super::super::resources::Resource;
+use super::super::{kafka, queues};
 use crate::document::{Node, Problems};
 use crate::model::{Application, Destination, Function, Queue, SqsMapping};
 
@@ -14,7 +14,11 @@ const ONE_RECEIVE: u32 = 10;
 const TIMES_TIMEOUT: u32 = 6;
 
 /// Complains of what cannot work, and warns of what works badly.
-pub(super) fn check(resources: &[Resource], application: &Application, problems: &mut Problems) {
+pub(in crate::template) fn check(
+    resources: &[Resource],
+    application: &Application,
+    problems: &mut Problems,
+) {
     let sources = application
         .sqs
         .iter()
@@ -24,7 +28,7 @@ pub(super) fn check(resources: &[Resource], application: &Application, problems:
         .iter()
         .filter(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
     let first = sources
-        .chain(letters.map(|mapping| kafka_lints::line_of(mapping, resources)))
+        .chain(letters.map(|mapping| kafka::checks::line_of(mapping, resources)))
         .min();
     queues::check_endpoint(resources, application, first, problems);
     for (at, mapping) in application.sqs.iter().enumerate() {

@@ -1,23 +1,23 @@
-//! Settings of Kafka mappings that are each valid and together are not, or mean something else than they look.
+//! Checks of Kafka mappings across settings: combinations that are invalid or misleading.
 
 use std::time::Duration;
 
-use super::resources::Resource;
-use super::schedules::declares;
+use super::super::resources::Resource;
+use super::super::schedules::declares;
 use crate::document::{Node, Problems, nearest};
 use crate::model::{Application, Destination, KafkaMapping};
 use crate::project::Project;
 
-/// Longest Timeout of a function that Kafka invokes.
-const LONGEST: Duration = Duration::from_mins(14);
+/// Longest `Timeout` of a function with a Kafka mapping.
+const MAX_TIMEOUT: Duration = Duration::from_mins(14);
 
-/// What "for ever" becomes when there is somewhere to send what failed.
+/// Retries on Lambda of a mapping with unlimited retries and a destination.
 const RETRIES_WITH_DESTINATION: u32 = 10;
 
-/// Names under `[kafka]` of usher.toml that no mapping of the template has: the mapping that was meant would read from the cluster
-/// that the template names. ARNs and addresses of clusters (they hold a colon) are for whichever mapping uses them, and a
-/// mapping of a function whose condition is false may be named.
-pub(super) fn check_names(
+/// Reports names under `[kafka]` of usher.toml that no mapping has: the intended mapping would read
+/// from the template's cluster. Names with a colon are ARNs or addresses of clusters, and a mapping
+/// whose condition is false may be named.
+pub(in crate::template) fn check_names(
     root: &Node,
     project: &Project,
     application: &Application,
@@ -45,7 +45,7 @@ pub(super) fn check_names(
             Some(near) => format!("Did you mean {near}?"),
             None => format!(
                 "The mappings of Kafka are: {}.",
-                super::parameters::listed(known.into_iter())
+                super::super::parameters::listed(known.into_iter())
             ),
         };
         problems.error(
@@ -57,8 +57,8 @@ pub(super) fn check_names(
     }
 }
 
-/// Complains, and applies what Lambda would apply in silence.
-pub(super) fn check(
+/// Reports invalid combinations, and applies the limits that Lambda applies silently.
+pub(in crate::template) fn check(
     resources: &[Resource],
     application: &mut Application,
     problems: &mut Problems,
@@ -71,7 +71,7 @@ pub(super) fn check(
         let id = mapping.id.clone();
         if functions
             .get(&mapping.function)
-            .is_some_and(|f| f.timeout > LONGEST)
+            .is_some_and(|f| f.timeout > MAX_TIMEOUT)
         {
             problems.error(
                 line,
@@ -83,14 +83,14 @@ pub(super) fn check(
         }
         if mapping.on_failure.is_some() && mapping.max_retries.is_none() {
             mapping.max_retries = Some(RETRIES_WITH_DESTINATION);
-            problems.warn(line, format!("{id}: unlimited retries together with a destination become 10, as on Lambda. Leave the destination out to retry for ever."));
+            problems.warn(line, format!("{id}: unlimited retries together with a destination become 10, as on Lambda. Leave the destination out to retry without limit."));
         }
         if matches!(&mapping.on_failure, Some(Destination::KafkaTopic(topic)) if mapping.topics.contains(topic))
         {
             problems.error(
                 line,
                 format!(
-                    "{id}: the destination is the topic it reads, so failed records would come back for ever. Name another topic."
+                    "{id}: the destination is the topic it reads, so failed records would be read again without end. Name another topic."
                 ),
             );
         }
@@ -109,7 +109,7 @@ pub(super) fn check(
     }
 }
 
-/// On Lambda these settings need provisioned pollers; here they always work.
+/// Warns of settings that need provisioned pollers on Lambda and always work here.
 fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Problems) {
     let uses: Vec<&str> = [
         (mapping.partial_responses, "ReportBatchItemFailures"),
@@ -140,7 +140,7 @@ fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Pr
     }
 }
 
-/// The properties the mapping was read from.
+/// The properties of a mapping in the template.
 fn source<'r>(
     mapping: &KafkaMapping,
     resources: &'r [Resource],
@@ -156,7 +156,7 @@ fn source<'r>(
     }
 }
 
-pub(super) fn line_of(mapping: &KafkaMapping, resources: &[Resource]) -> usize {
+pub(in crate::template) fn line_of(mapping: &KafkaMapping, resources: &[Resource]) -> usize {
     let own = resources
         .iter()
         .find(|r| r.id == mapping.id)
