@@ -236,7 +236,7 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
             )),
             "",
             12,
-            "SAM makes no queue of its own",
+            "SAM creates no queue of its own",
         ),
         (
             event(&format!(
@@ -244,7 +244,7 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
             )),
             ENDPOINT,
             12,
-            "is no standard queue",
+            "is not a standard queue",
         ),
         (
             event(&format!(
@@ -260,7 +260,7 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
             )),
             "",
             12,
-            "would come back for ever",
+            "read again without end",
         ),
         (
             event(&format!("{{{local}, MaximumRecordAgeInSeconds: 30}}")),
@@ -325,7 +325,7 @@ fn each_wrong_template_gets_one_message_with_its_line_and_remedy() {
             read(", MaximumBatchingWindowInSeconds: 1", ", FifoQueue: true"),
             ENDPOINT,
             10,
-            "not gathered over time",
+            "takes no batching window",
         ),
         (
             read(

@@ -101,7 +101,7 @@ fn whatever_guards_a_rest_route_is_refused_with_its_line() {
             "",
         );
         assert!(
-            matches!(&found[..], [(10, text)] if text.contains("stand open")),
+            matches!(&found[..], [(10, text)] if text.contains("unprotected")),
             "{auth}: {found:?}"
         );
     }
@@ -129,7 +129,7 @@ fn a_function_url_gets_an_address_of_its_own() {
     );
     assert_eq!(api.cors.as_ref().unwrap().origins, ["*"]);
     for (config, words) in [
-        ("{AuthType: AWS_IAM}", "would stand open"),
+        ("{AuthType: AWS_IAM}", "would be unprotected"),
         ("{}", "has no AuthType"),
         (
             "{AuthType: NONE, InvokeMode: FAST}",

@@ -195,7 +195,7 @@ pub struct KafkaMapping {
     pub security: KafkaSecurity,
     /// Self-managed or MSK, which differ in their event.
     pub kind: KafkaKind,
-    /// Topics. SAM and CloudFormation allow exactly one.
+    /// Topics. The service allows exactly one.
     pub topics: Vec<String>,
     /// `ConsumerGroupId`, or the derived one.
     pub group: String,

@@ -29,7 +29,7 @@ pub struct SaslLogin {
 /// A client certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// ClientCertificate chain, PEM.
+    /// Chain, PEM.
     pub certificate: String,
     /// Private key, PEM.
     pub key: SecretText,

@@ -109,7 +109,7 @@ pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), Strin
     }
     if url.starts_with("http://") {
         return Err(format!(
-            "jwks: keys that come from {host} in the open could be anyone's. Write https://."
+            "jwks: keys that come from {host} in plain text could be forged. Write https://."
         ));
     }
     Ok(())

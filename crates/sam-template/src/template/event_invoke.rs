@@ -13,7 +13,7 @@ use crate::model::asynchronous::{MAX_EVENT_AGE, MAX_EVENT_RETRIES};
 use crate::model::sqs::{is_fifo, name_of};
 use crate::model::{Application, EventInvokeConfig, EventTarget};
 
-/// Type of the CloudFormation resource.
+/// Type of the resource.
 pub(super) const RESOURCE_TYPE: &str = "AWS::Lambda::EventInvokeConfig";
 
 const SETTINGS: [&str; 3] = [
@@ -267,7 +267,7 @@ impl Reading<'_, '_> {
             Some("sqs") => return Some(EventTarget::Queue(target.to_owned())),
             Some("lambda") => match by_name(target, self.resources, self.scope) {
                 Some(id) if id == function => {
-                    "it is the function itself, and would run for ever".to_owned()
+                    "it is the function itself, and would run without end".to_owned()
                 }
                 Some(id) if application.skipped.contains_key(&id) => {
                     let message = format!(

@@ -24,7 +24,7 @@ enum Value {
     Open,
     /// `None`: missing, or `AWS::NoValue`.
     Known(Option<String>),
-    /// Why it has no value.
+    /// Evaluation failed.
     Failed(Vec<Diagnostic>),
 }
 
@@ -86,7 +86,7 @@ impl Names {
             None => {}
         }
         self.values.borrow_mut().insert(key.clone(), Value::Open);
-        // In the words of the type's own reader, so that one mistake is one message.
+        // The same text as the type's reader uses, so that one mistake is reported once.
         let what = match kind.as_str() {
             "AWS::Serverless::Function" => format!("function {id}"),
             "AWS::SQS::Queue" => format!("queue {id}"),

@@ -248,7 +248,8 @@ fn check(
     let Some(pattern) = reader.text("AllowedPattern", problems) else {
         return Ok(());
     };
-    // CloudFormation matches the whole value. Its dialect is Java's, which knows a little more than ours.
+    // CloudFormation matches the whole value, with Java's regular expressions, which have a few
+    // features more.
     match Regex::new(&format!("^(?:{pattern})$")) {
         Ok(regex) if !regex.is_match(value) => Err(format!("it must match {pattern}")),
         Ok(_) => Ok(()),

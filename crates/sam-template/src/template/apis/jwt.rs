@@ -26,7 +26,7 @@ pub(super) fn declared(auth: &Reader<'_>, api: &mut Api, problems: &mut Problems
             if reader.has("JwtConfiguration") {
                 continue;
             }
-            problems.error(*line, format!("authorizer {name} is not a JWT authorizer. Others cannot be run here, and a route without its authorizer would stand open. Write JwtConfiguration with issuer and audience."));
+            problems.error(*line, format!("authorizer {name} is not a JWT authorizer. Others cannot be run here, and a route without its authorizer would be unprotected. Write JwtConfiguration with issuer and audience."));
             continue;
         };
         let either = |low: &'static str, high: &'static str| {
@@ -80,7 +80,7 @@ pub(super) fn declared(auth: &Reader<'_>, api: &mut Api, problems: &mut Problems
 fn no_authorizer<'a>(what: &str, name: &str, declared: impl Iterator<Item = &'a str>) -> String {
     if name == "AWS_IAM" {
         return format!(
-            "{what}: AWS_IAM signatures cannot be checked here, and a route without its authorizer would stand open. Use a JWT authorizer."
+            "{what}: AWS_IAM signatures cannot be checked here, and a route without its authorizer would be unprotected. Use a JWT authorizer."
         );
     }
     let hint = nearest(name, declared)

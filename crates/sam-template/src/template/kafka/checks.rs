@@ -29,7 +29,7 @@ pub(in crate::template) fn check_names(
         declares(root, id, &["SelfManagedKafka", "MSK"]) || resource() == Some(MAPPING)
     };
     for name in project.kafka.keys().filter(|name| !name.contains(':')) {
-        // a mapping whose own definition is wrong is among the errors
+        // A mapping with an invalid definition has been reported.
         if problems.has_errors()
             || is_mapping(name)
             || application.kafka.iter().any(|mapping| mapping.id == *name)

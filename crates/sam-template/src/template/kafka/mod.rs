@@ -16,7 +16,7 @@ use super::resources::{Resource, resolved};
 use super::scope::Scope;
 use super::{filters, functions};
 use crate::document::{Node, Problems, Reader};
-use crate::model::{Application, KafkaKind, KafkaMapping, KafkaSecurity, StartingPosition};
+use crate::model::{Application, KafkaKind, KafkaMapping, StartingPosition};
 use crate::project::Project;
 use connection::KafkaSource;
 
@@ -205,7 +205,7 @@ fn properties(
 
 #[expect(
     clippy::too_many_arguments,
-    reason = "one call site a form; a struct would only rename them"
+    reason = "two call sites; a struct would only rename the arguments"
 )]
 fn push(
     reader: &Reader<'_>,

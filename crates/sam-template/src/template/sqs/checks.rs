@@ -1,4 +1,5 @@
-//! Settings of SQS mappings and their queues that are each valid and together are not, or mean something else than they look.
+//! Checks of SQS mappings and their queues across settings: combinations that are invalid or
+//! misleading.
 
 use std::time::Duration;
 
@@ -7,13 +8,13 @@ use super::super::{kafka, queues};
 use crate::document::{Node, Problems};
 use crate::model::{Application, Destination, Function, Queue, SqsMapping};
 
-/// Messages that one receive of the service yields at most, and with it a batch that does not gather.
-const ONE_RECEIVE: u32 = 10;
+/// Largest batch without a batching window: the messages of one receive.
+const MAX_RECEIVE: u32 = 10;
 
-/// How many times a function's timeout the service asks a queue to hide a message.
+/// Visibility timeout that the service recommends, in multiples of the function's timeout.
 const TIMES_TIMEOUT: u32 = 6;
 
-/// Complains of what cannot work, and warns of what works badly.
+/// Reports invalid combinations, and warns of inefficient ones.
 pub(in crate::template) fn check(
     resources: &[Resource],
     application: &Application,
@@ -49,7 +50,7 @@ fn batch(mapping: &SqsMapping, resources: &[Resource], problems: &mut Problems) 
     let id = &mapping.id;
     let size = mapping.batch_size;
     let line = line_of(mapping, "BatchSize", resources);
-    if mapping.fifo() && size > ONE_RECEIVE {
+    if mapping.fifo() && size > MAX_RECEIVE {
         problems.error(
             line,
             format!("{id}: a FIFO queue gives at most 10 messages to a batch, not {size}. Write `BatchSize: 10` or less."),
@@ -58,9 +59,9 @@ fn batch(mapping: &SqsMapping, resources: &[Resource], problems: &mut Problems) 
         let line = line_of(mapping, "MaximumBatchingWindowInSeconds", resources);
         problems.error(
             line,
-            format!("{id}: batches of a FIFO queue are not gathered over time. Leave MaximumBatchingWindowInSeconds out."),
+            format!("{id}: a FIFO queue takes no batching window. Leave MaximumBatchingWindowInSeconds out."),
         );
-    } else if size > ONE_RECEIVE && mapping.batching_window.is_zero() {
+    } else if size > MAX_RECEIVE && mapping.batching_window.is_zero() {
         problems.error(
             line,
             format!(
@@ -91,7 +92,7 @@ fn twins(
             ),
         );
     } else {
-        problems.warn(line, format!("{} and {} read the same queue {queue}: each gets a part of its messages. Give each a queue of its own if both want all.", twin.id, mapping.id));
+        problems.warn(line, format!("{} and {} read the same queue {queue}: each gets a part of its messages. Give each a queue of its own if both need all.", twin.id, mapping.id));
     }
 }
 

@@ -1,4 +1,4 @@
-//! SQS event source mappings: SAM's event, and `AWS::Lambda::EventSourceMapping`.
+//! SQS event source mappings: events of type `SQS`, and `AWS::Lambda::EventSourceMapping`.
 
 pub(super) mod checks;
 
@@ -12,7 +12,7 @@ use super::{filters, functions};
 use crate::document::{Node, Problems, Reader};
 use crate::model::{Application, SqsMapping};
 
-/// Read for both forms.
+/// Properties of both forms.
 pub(super) const COMMON: [&str; 6] = [
     "BatchSize",
     "MaximumBatchingWindowInSeconds",
@@ -22,7 +22,7 @@ pub(super) const COMMON: [&str; 6] = [
     "ScalingConfig",
 ];
 
-/// Do nothing here, and nothing is lost by it.
+/// Properties without effect here.
 pub(super) const IGNORED: [&str; 6] = [
     "KmsKeyArn",
     "MetricsConfig",
@@ -54,7 +54,7 @@ pub(super) fn read_event(
     );
 }
 
-/// A mapping in long hand whose source is a queue.
+/// An `AWS::Lambda::EventSourceMapping` whose source is a queue.
 pub(super) fn read_mapping(
     resource: &Resource,
     resources: &[Resource],
@@ -92,7 +92,7 @@ pub(super) fn read_mapping(
     );
 }
 
-/// Checks the keys, refuses what must not be ignored, and evaluates the rest.
+/// Checks the keys and evaluates the properties that are read.
 fn properties(
     node: &Node,
     own: &[&str],
