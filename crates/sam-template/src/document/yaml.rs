@@ -67,7 +67,8 @@ pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
                 builder.problems.error(
                     line,
                     format!(
-                        "this is not YAML: {}. Check indentation, quotes and brackets here and on the line before.",
+                        "this is not YAML: {}. Check indentation, quotes and brackets here and on \
+                         the line before.",
                         error.info()
                     ),
                 );
@@ -174,7 +175,11 @@ impl Builder<'_> {
             }
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
-                    self.problems.error(line, "this alias names an anchor that is not complete here. Write the value out.");
+                    self.problems.error(
+                        line,
+                        "this alias names an anchor that is not complete here. Write the value \
+                         out.",
+                    );
                     return Break(());
                 };
                 self.made += count(&node);

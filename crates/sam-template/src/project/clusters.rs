@@ -24,8 +24,9 @@ pub struct SecretCopy {
     pub text: SecretText,
 }
 
-const REMEDY: &str = "Write brokers as \"127.0.0.1:9092\", or a table: { servers = \"127.0.0.1:9094\", auth = \"SASL_SCRAM_512_AUTH\", \
-                      secret = \"login.json\", ca = \"ca.json\" }; quote keys that hold a dot: \"A.B\"";
+const REMEDY: &str = "Write brokers as \"127.0.0.1:9092\", or a table: \
+    { servers = \"127.0.0.1:9094\", auth = \"SASL_SCRAM_512_AUTH\", \
+    secret = \"login.json\", ca = \"ca.json\" }; quote keys that hold a dot: \"A.B\"";
 
 /// Reads both sections. Files are relative to `folder`.
 pub(super) fn read(

@@ -1,4 +1,5 @@
-//! `--env-vars FILE`: JSON as SAM reads it, `{"Function": {"NAME": "value"}, "Parameters": {"NAME": "value"}}`.
+//! `--env-vars FILE`: JSON as SAM reads it,
+//! `{"Function": {"NAME": "value"}, "Parameters": {"NAME": "value"}}`.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -2,8 +2,9 @@
 //!
 //! Sources, in rising precedence: `usher.toml` beside the template ([`usher_toml`]), this host's
 //! sections of `samconfig.toml` ([`samconfig`]), `AWS_DEFAULT_REGION` and `AWS_REGION` for the
-//! region, and the command line ([`overrides`], [`env_vars`]). They are merged into one [`Project`],
-//! which `template` reads. [`safety`] refuses addresses of other machines that are not allowed.
+//! region, and the command line ([`overrides`], [`env_vars`]). They are merged into one
+//! [`Project`], which `template` reads. [`safety`] refuses addresses of other machines that are not
+//! allowed.
 
 mod clusters;
 mod env_vars;
@@ -49,7 +50,8 @@ pub struct Project {
     pub account: Option<SourcedValue>,
     /// `concurrency`: limit of instances of a function without `ReservedConcurrentExecutions`.
     pub concurrency: Option<u32>,
-    /// `http`, or `[http]` with an address for each API by logical id. The key `""` is for all APIs.
+    /// `http`, or `[http]` with an address for each API by logical id. The key `""` is for all
+    /// APIs.
     pub http: BTreeMap<String, SocketAddr>,
     /// `control`: address of the control page.
     pub control: Option<SocketAddr>,
@@ -59,7 +61,8 @@ pub struct Project {
     pub jwks: Option<KeySource>,
     /// Template parameters from every source.
     pub parameters: BTreeMap<String, SourcedValue>,
-    /// `[kafka]`: clusters by mapping (`Function.Event`), by logical id of a mapping, or by MSK ARN.
+    /// `[kafka]`: clusters by mapping (`Function.Event`), by logical id of a mapping, or by MSK
+    /// ARN.
     pub kafka: BTreeMap<String, LocalCluster>,
     /// `[secrets]`: local copies of secrets, by their name in the template.
     pub secrets: BTreeMap<String, SecretCopy>,
@@ -139,8 +142,8 @@ impl Project {
         }
     }
 
-    /// As [`Project::load`], but returns the valid settings beside the problems, so that one run can
-    /// report the template's problems as well.
+    /// As [`Project::load`], but returns the valid settings beside the problems, so that one run
+    /// can report the template's problems as well.
     pub fn check(template: &Path, arguments: &Arguments) -> CheckedProject {
         let folder = template.parent().unwrap_or(Path::new(""));
         let mut project = Self::default();
@@ -258,7 +261,8 @@ impl Project {
                 ids.join(", ")
             };
             return Err(format!(
-                "{SETTINGS} [http] names {stranger}, which is not an API of the template. The APIs are: {known}."
+                "{SETTINGS} [http] names {stranger}, which is not an API of the template. The \
+                 APIs are: {known}."
             ));
         }
         let mut common = self.http.get("").copied().unwrap_or(DEFAULT_HTTP);
@@ -271,7 +275,8 @@ impl Project {
             }
             if address.port() != 0 && addresses.values().any(|taken| *taken == address) {
                 return Err(format!(
-                    "two APIs would listen on {address}. Give {id} an address of its own in {SETTINGS}: [http] {id} = \"127.0.0.1:PORT\"."
+                    "two APIs would listen on {address}. Give {id} an address of its own in \
+                     {SETTINGS}: [http] {id} = \"127.0.0.1:PORT\"."
                 ));
             }
             addresses.insert(id.to_owned(), address);

@@ -42,8 +42,8 @@ pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), Stri
         }
         if !is_this_machine(host) && !allowed.contains(host) {
             return Err(format!(
-                "the broker {host} is not this machine. Name a local one in usher.toml under [kafka], or say --allow-remote {host} \
-                 if that is meant."
+                "the broker {host} is not this machine. Name a local one in usher.toml under \
+                 [kafka], or say --allow-remote {host} if that is meant."
             ));
         }
     }
@@ -80,7 +80,8 @@ pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, 
     }
     if !is_this_machine(host) && !allowed.contains(host) {
         return Err(format!(
-            "the endpoint {host} is not this machine. Name a local one, or say --allow-remote {host} if that is meant."
+            "the endpoint {host} is not this machine. Name a local one, or say --allow-remote \
+             {host} if that is meant."
         ));
     }
     Ok(url.to_owned())
@@ -96,7 +97,8 @@ pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), Strin
     let host = without_port(authority);
     if host.is_empty() || authority.contains(['@', ' ']) || url.parse::<http::Uri>().is_err() {
         return Err(format!(
-            "jwks: '{url}' is not an address. Write it such as \"https://issuer.example/.well-known/jwks.json\"."
+            "jwks: '{url}' is not an address. Write it such as \
+             \"https://issuer.example/.well-known/jwks.json\"."
         ));
     }
     if is_this_machine(host) {
@@ -104,7 +106,8 @@ pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), Strin
     }
     if !allowed.contains(host) {
         return Err(format!(
-            "jwks: {host} is not this machine. Say --allow-remote {host} if its keys are to be used."
+            "jwks: {host} is not this machine. Say --allow-remote {host} if its keys are to be \
+             used."
         ));
     }
     if url.starts_with("http://") {
@@ -122,14 +125,19 @@ pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), Strin
 pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, String> {
     if url.starts_with("rediss://") {
         return Err(
-            "usher speaks to Redis without TLS only. Give it an address that begins with redis://, of a tunnel if need be."
+            "usher speaks to Redis without TLS only. Give it an address that begins with \
+             redis://, of a tunnel if need be."
                 .into(),
         );
     }
     let rest = url.strip_prefix("redis://").unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if rest.contains('@') && !authority.contains('@') {
-        return Err("the password in the address of Redis has a /, ? or # in it. Write %2F, %3F or %23 for it.".into());
+        return Err(
+            "the password in the address of Redis has a /, ? or # in it. Write %2F, %3F or %23 \
+             for it."
+                .into(),
+        );
     }
     let host = without_port(
         authority
@@ -143,7 +151,8 @@ pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, Str
     }
     if !is_this_machine(host) && !allowed.contains(host) {
         return Err(format!(
-            "the Redis {host} is not this machine. Name a local one, or say --allow-remote {host} if that is meant."
+            "the Redis {host} is not this machine. Name a local one, or say --allow-remote {host} \
+             if that is meant."
         ));
     }
     Ok(url.to_owned())

@@ -11,7 +11,8 @@ use crate::model::Diagnostic;
 /// Target of the host's own settings.
 pub const HOST: &str = "host";
 
-/// A new value for one setting of a running host: from the command line, the control page or usher.toml.
+/// A new value for one setting of a running host: from the command line, the control page or
+/// usher.toml.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettingChange {

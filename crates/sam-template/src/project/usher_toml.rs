@@ -53,7 +53,10 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
     if let Some(stack) = project.stack.as_deref().filter(|name| !is_stack_name(name)) {
         problems.error(
             reader.line("stack"),
-            format!("stack '{stack}' is not a stack name. Use letters, digits and -, beginning with a letter, at most 128."),
+            format!(
+                "stack '{stack}' is not a stack name. Use letters, digits and -, beginning with a \
+                 letter, at most 128."
+            ),
         );
     }
     let given = |key: &str, problems: &mut Problems| {
@@ -273,7 +276,8 @@ mod tests {
     #[test]
     fn every_setting_is_read() {
         let project = take_text(
-            "stack = 'shop'\nprofile = 'release'\nconcurrency = 4\nhttp = '127.0.0.1:9000'\nallow_remote = ['db.example.test']\n\
+            "stack = 'shop'\nprofile = 'release'\nconcurrency = 4\nhttp = '127.0.0.1:9000'\n\
+             allow_remote = ['db.example.test']\n\
              [parameters]\nSize = 3\nZones = ['a', 'b']\n[kafka]\n'Worker.Orders' = '127.0.0.1:9092'\n\
              [resolve]\n'{{resolve:ssm:/x}}' = 'y'\n[schedules]\nSweeper.Tick = 'rate(1 second)'\n\
              [endpoints]\nsqs = 'http://127.0.0.1:9324'\nredis = 'redis://127.0.0.1:6379'\n",
@@ -296,8 +300,11 @@ mod tests {
 
     #[test]
     fn every_mistake_is_reported_with_its_line() {
-        let found =
-            take_text("stak = 'x'\nconcurrency = 0\nhttp = 'here'\n[resolve]\nk = { file = '/nowhere/at/all' }\n").unwrap_err();
+        let found = take_text(
+            "stak = 'x'\nconcurrency = 0\nhttp = 'here'\n[resolve]\n\
+             k = { file = '/nowhere/at/all' }\n",
+        )
+        .unwrap_err();
         let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 2, 3, 5], "{found:?}");
         assert!(found[0].1.contains("Did you mean stack?"), "{}", found[0].1);

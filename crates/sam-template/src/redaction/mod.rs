@@ -80,8 +80,9 @@ pub fn variable<'v>(name: &str, value: &'v str, secrets: &BTreeSet<String>) -> C
     shapes::hide(value)
 }
 
-/// A message with secrets hidden. `secrets`: values that must never be printed. Those shorter than 4
-/// bytes are hidden only in quotes; of long ones the start is hidden, to which messages cut values.
+/// A message with secrets hidden. `secrets`: values that must never be printed. Those shorter than
+/// 4 bytes are hidden only in quotes; of long ones the start is hidden, to which messages cut
+/// values.
 pub fn text<'t>(text: &'t str, secrets: &BTreeSet<String>) -> Cow<'t, str> {
     let mut forms: Vec<String> = secrets
         .iter()
@@ -153,7 +154,8 @@ fn names_a_secret(name: &str, value: &str) -> bool {
     ANYWHERE.iter().any(|part| whole.contains(part)) || words.iter().any(named)
 }
 
-/// The words of a name in upper case: `dbPassword`, `DB_PASSWORD` and `db-password` are DB and PASSWORD.
+/// The words of a name in upper case: `dbPassword`, `DB_PASSWORD` and `db-password` are DB and
+/// PASSWORD.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';

@@ -10,8 +10,12 @@ use super::HIDDEN;
 /// `password=...`, `"password": "..."`, `sig=...`: the value is hidden. Without quotes it ends at a
 /// blank, `;` or `&`.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
-    let names = "(?:[a-z0-9]+[_.-])*(?:[a-z0-9]*(?:password|passwd|passphrase|pwd|secret|token|credential)|pass|signature|sig|\
-                 (?:api|access|account|shared|private|secret|signing|encryption)[_ .-]?(?:access[_ .-]?)?key)";
+    let words = "password|passwd|passphrase|pwd|secret|token|credential";
+    let keys = "api|access|account|shared|private|secret|signing|encryption";
+    let names = format!(
+        "(?:[a-z0-9]+[_.-])*(?:[a-z0-9]*(?:{words})|pass|signature|sig|\
+         (?:{keys})[_ .-]?(?:access[_ .-]?)?key)"
+    );
     let separators = r#"(?:["']?[ \t]*=[ \t]*|["'][ \t]*:[ \t]*|:[ \t]+)"#;
     let values = r#"(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s;&"']+)"#;
     compiled(&format!(r"(?i)(\b{names}{separators}){values}"))
@@ -30,9 +34,19 @@ static PRIVATE_KEY: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Access key ids of AWS, signed tokens (JWT), and tokens with a vendor's prefix.
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(
-        r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abeprs]-[A-Za-z0-9-]{10,}|[rs]k_(?:live|test)_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,}|npm_[A-Za-z0-9]{30,})",
-    )
+    let forms = [
+        "(?:AKIA|ASIA)[A-Z0-9]{16}",
+        r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?",
+        "gh[pousr]_[A-Za-z0-9]{20,}",
+        "github_pat_[A-Za-z0-9_]{20,}",
+        "glpat-[A-Za-z0-9_-]{16,}",
+        "xox[abeprs]-[A-Za-z0-9-]{10,}",
+        "[rs]k_(?:live|test)_[A-Za-z0-9]{10,}",
+        "sk-[A-Za-z0-9_-]{20,}",
+        "AIza[A-Za-z0-9_-]{30,}",
+        "npm_[A-Za-z0-9]{30,}",
+    ];
+    compiled(&format!(r"\b(?:{})", forms.join("|")))
 });
 
 /// Base64, of which 40 characters are a secret access key of AWS.
@@ -167,8 +181,8 @@ pub(crate) fn without_login(url: &str) -> &str {
     login(url).map_or(url, |login| &url[login + 1..])
 }
 
-/// Position of the `@` that ends user and password. A password may contain an `@`, and a `/`, `?` or
-/// `#` that should have been encoded.
+/// Position of the `@` that ends user and password. A password may contain an `@`, and a `/`, `?`
+/// or `#` that should have been encoded.
 fn login(url: &str) -> Option<usize> {
     let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
     let without_port = |text: &str| {
@@ -262,7 +276,8 @@ mod tests {
 
     #[test]
     fn advice_in_messages_is_kept() {
-        let advice = "Write servers = \"127.0.0.1:9094\", secret = \"login.json\" or [resolve] \"a:password\" = \"...\".";
+        let advice = "Write servers = \"127.0.0.1:9094\", secret = \"login.json\" or [resolve] \
+            \"a:password\" = \"...\".";
         assert_eq!(hide_in_message(advice), advice);
         let message = "parameter Size is 'host=h password=p', but its Type is Number";
         assert_eq!(

@@ -1,5 +1,5 @@
-//! `EventBridge`'s cron: six fields (minute, hour, day of month, month, day of week, year) with `?`,
-//! `L`, `W` and `#`.
+//! `EventBridge`'s cron: six fields (minute, hour, day of month, month, day of week, year) with
+//! `?`, `L`, `W` and `#`.
 //!
 //! Pure: an expression becomes sets of numbers, in which the next civil time is searched.
 

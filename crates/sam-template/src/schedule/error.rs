@@ -15,10 +15,12 @@ pub enum ScheduleError {
     /// `rate(1 minutes)`, `rate(2 minute)`.
     #[error("is not a rate: the unit's number is wrong. Write rate({0} {1}).")]
     Plural(i64, String),
-    /// `rate(1 seconds)`, `rate(2 second)`: in a template the corrected form would be refused as well.
+    /// `rate(1 seconds)`, `rate(2 second)`: in a template the corrected form would be refused as
+    /// well.
     #[error(
         "is not a rate: the unit's number is wrong, and the service does not support seconds. \
-         Write minutes, hours or days in a template, rate({0} {1}) only in usher.toml under [schedules]."
+         Write minutes, hours or days in a template, rate({0} {1}) only in usher.toml under \
+         [schedules]."
     )]
     PluralSeconds(i64, &'static str),
     /// A rate in seconds in a template.
@@ -29,18 +31,20 @@ pub enum ScheduleError {
     Seconds,
     /// `at()` on a rule.
     #[error(
-        "fires once, which only ScheduleV2 events can. Write rate() or cron(), or `Type: ScheduleV2`."
+        "fires once, which only ScheduleV2 events can. Write rate() or cron(), or `Type: \
+         ScheduleV2`."
     )]
     OnceOnRule,
     /// `at()` without a civil time.
     #[error(
-        "is not a time as at() takes it: yyyy-mm-ddThh:mm:ss, without offset, Z, fraction or blanks. \
-         Write at(2030-01-31T12:00:00), and the time zone as ScheduleExpressionTimezone."
+        "is not a time as at() takes it: yyyy-mm-ddThh:mm:ss, without offset, Z, fraction or \
+         blanks. Write at(2030-01-31T12:00:00), and the time zone as ScheduleExpressionTimezone."
     )]
     At,
     /// `cron()` without exactly six fields.
     #[error(
-        "has {0} fields. Write six: minute, hour, day of month, month, day of week, year, as in cron(0 12 * * ? *)."
+        "has {0} fields. Write six: minute, hour, day of month, month, day of week, year, as in \
+         cron(0 12 * * ? *)."
     )]
     Fields(usize),
     /// `?` for both days.
@@ -48,13 +52,14 @@ pub enum ScheduleError {
     NoDay,
     /// No `?` for either day.
     #[error(
-        "sets the day of month and the day of week, which exclude each other. Write ? for one of them."
+        "sets the day of month and the day of week, which exclude each other. Write ? for one of \
+         them."
     )]
     BothDays,
     /// A field with an invalid value.
     #[error(
-        "is not a cron expression: {field} is {text}, and takes {takes}. \
-         The fields are minute, hour, day of month, month, day of week (1 is Sunday), year."
+        "is not a cron expression: {field} is {text}, and takes {takes}. The fields are minute, \
+         hour, day of month, month, day of week (1 is Sunday), year."
     )]
     Field {
         /// The field's name.

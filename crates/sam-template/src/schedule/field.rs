@@ -70,7 +70,8 @@ pub(super) const YEAR: Field = Field {
 };
 
 impl Field {
-    /// The numbers of one item of a list: a number, a name, a range or `*`, each with or without a step.
+    /// The numbers of one item of a list: a number, a name, a range or `*`, each with or without a
+    /// step.
     ///
     /// # Errors
     /// [`ScheduleError::Field`].

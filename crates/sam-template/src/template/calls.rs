@@ -36,7 +36,8 @@ pub(super) fn call(node: &Node) -> Option<&Entry> {
 /// Reports a loop, which only the service unrolls.
 pub(super) fn for_each(entry: &Entry, problems: &mut Problems) {
     let message = format!(
-        "{}: loops of AWS::LanguageExtensions are not unrolled by this host. Write out what it makes.",
+        "{}: loops of AWS::LanguageExtensions are not unrolled by this host. Write out what it \
+         makes.",
         entry.key
     );
     problems.error(entry.line, message);

@@ -55,7 +55,11 @@ fn evaluate<'s>(
     let Some(function) = node.single() else {
         problems.error(
             node.line,
-            format!("a condition is one of Fn::Equals, Fn::And, Fn::Or, Fn::Not, Condition; here is {}.", node.describe()),
+            format!(
+                "a condition is one of Fn::Equals, Fn::And, Fn::Or, Fn::Not, Condition; here is \
+                 {}.",
+                node.describe()
+            ),
         );
         return false;
     };
@@ -115,7 +119,10 @@ fn evaluate<'s>(
         other => {
             problems.error(
                 function.line,
-                format!("{other} is not a condition. Write Fn::Equals, Fn::And, Fn::Or, Fn::Not or Condition."),
+                format!(
+                    "{other} is not a condition. Write Fn::Equals, Fn::And, Fn::Or, Fn::Not or \
+                     Condition."
+                ),
             );
             false
         }

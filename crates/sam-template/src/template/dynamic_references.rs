@@ -23,8 +23,9 @@ pub(super) fn replace(
             out.push_str(value);
         } else {
             let message = format!(
-                "{{{{resolve:{name}}}}} is stored in the cloud, which this host does not call. Write its value into \
-                 usher.toml: [resolve] \"{name}\" = \"...\" or {{ file = \"...\" }}."
+                "{{{{resolve:{name}}}}} is stored in the cloud, which this host does not call. \
+                 Write its value into usher.toml: [resolve] \"{name}\" = \"...\" or {{ file = \
+                 \"...\" }}."
             );
             problems.error(line, message);
         }

@@ -12,7 +12,8 @@ const FOR_ALL: &str = "Parameters";
 /// Variable from which every AWS SDK takes the URL of SQS; without it, the SDK calls AWS.
 const SQS: &str = "AWS_ENDPOINT_URL_SQS";
 
-/// Applies the overrides to variables that functions declare, then warns of remote hosts among the values.
+/// Applies the overrides to variables that functions declare, then warns of remote hosts among the
+/// values.
 pub(super) fn apply(project: &Project, application: &mut Application, problems: &mut Problems) {
     for (section, values) in &project.env_vars {
         if application.skipped.contains_key(section) {
@@ -49,7 +50,13 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
                 }
             }
             if !declared && (section == FOR_ALL || application.functions.contains_key(section)) {
-                problems.warn(0, format!("--env-vars sets {name} for {section}, which does not declare it; it is left out, as SAM does. Declare it under Environment."));
+                problems.warn(
+                    0,
+                    format!(
+                        "--env-vars sets {name} for {section}, which does not declare it; it is \
+                         left out, as SAM does. Declare it under Environment."
+                    ),
+                );
             }
         }
     }
@@ -60,8 +67,9 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
                 .filter(|host| !project.allow_remote.contains(host))
             {
                 let message = format!(
-                    "function {}: the variable {name} points at {host}, which is not this machine. If that is meant, say \
-                     --allow-remote {host}; else override it in usher.toml or with --env-vars.",
+                    "function {}: the variable {name} points at {host}, which is not this \
+                     machine. If that is meant, say --allow-remote {host}; else override it in \
+                     usher.toml or with --env-vars.",
                     function.id
                 );
                 problems.warn(0, message);

@@ -121,7 +121,11 @@ impl Reading<'_, '_> {
         let Some(function) = by_name(name, self.resources, self.scope) else {
             problems.warn(
                 reader.line("FunctionName"),
-                format!("{} is for the function {name}, which is not one that runs here; it is left out.", reader.what),
+                format!(
+                    "{} is for the function {name}, which is not one that runs here; it is left \
+                     out.",
+                    reader.what
+                ),
             );
             return;
         };
@@ -155,7 +159,8 @@ impl Reading<'_, '_> {
         }
         if !self.configured.borrow_mut().insert(function.clone()) {
             let message = format!(
-                "{}: {function} has such settings already, for another version or alias. Here they are one, and these hold.",
+                "{}: {function} has such settings already, for another version or alias. Here \
+                 they are one, and these hold.",
                 reader.what
             );
             problems.warn(reader.node.line, message);
@@ -282,7 +287,8 @@ impl Reading<'_, '_> {
             },
             Some(service @ ("sns" | "events" | "s3")) => {
                 format!(
-                    "records cannot be sent to {target} from here: there is no {service} on this machine"
+                    "records cannot be sent to {target} from here: there is no {service} on this \
+                     machine"
                 )
             }
             _ => format!("'{target}' is not the ARN of a queue or a function"),

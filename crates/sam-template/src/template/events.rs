@@ -166,7 +166,8 @@ fn mapping(
         Some("sqs") => sqs::read_mapping(resource, resources, scope, application, problems),
         Some(other) => {
             let message = format!(
-                "mapping {} reads from {other}, which this host does not poll; it is left out, and `usher invoke` reaches the function.",
+                "mapping {} reads from {other}, which this host does not poll; it is left out, \
+                 and `usher invoke` reaches the function.",
                 resource.id
             );
             problems.warn(resource.line, message);
@@ -212,7 +213,8 @@ fn one(
         "HttpApi" => apis::read_http_event(&event, scope, application, problems),
         _ if NOT_RUN.contains(&kind) => {
             let message = format!(
-                "event {} ({kind}) is not run by this host; the function runs without it, and `usher invoke {}` reaches it.",
+                "event {} ({kind}) is not run by this host; the function runs without it, and \
+                 `usher invoke {}` reaches it.",
                 event.id, resource.id
             );
             problems.warn(entry.line, message);

@@ -22,7 +22,8 @@ pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) ->
     }
     if items.len() > USUAL_FILTERS {
         let message = format!(
-            "{}: {} filters; on Lambda more than {USUAL_FILTERS} need a higher quota. Request it before you deploy, or join some with $or.",
+            "{}: {} filters; on Lambda more than {USUAL_FILTERS} need a higher quota. Request it \
+             before you deploy, or join some with $or.",
             criteria.what,
             items.len()
         );

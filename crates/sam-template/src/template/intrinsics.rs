@@ -118,7 +118,8 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
                 },
                 _ => {
                     let message = format!(
-                        "Fn::Select selects item {} of {} (the first is 0). Choose one that exists.",
+                        "Fn::Select selects item {} of {} (the first is 0). Choose one that \
+                         exists.",
                         index.describe(),
                         items.len()
                     );
@@ -264,7 +265,10 @@ fn find_in_map(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Nod
             );
             problems.error(
                 entry.line,
-                format!("Fn::FindInMap looks for {key}, but {inside} holds {keys}. Add it, or name one of those."),
+                format!(
+                    "Fn::FindInMap looks for {key}, but {inside} holds {keys}. Add it, or name \
+                     one of those."
+                ),
             );
             return Node::null(entry.line);
         };

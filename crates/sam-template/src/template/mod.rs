@@ -4,8 +4,8 @@
 //! values; [`conditions`] are decided, and resources with a false condition are left out;
 //! [`globals`] are merged into the [`resources`]; a [`scope`] evaluates the intrinsic functions
 //! ([`intrinsics`]) of the properties that are read; the readers ([`functions`], [`queues`],
-//! [`event_invoke`], [`events`], [`kafka`], [`sqs`], [`filters`], [`schedules`], [`apis`]) build the
-//! model. [`shapes`] then checks the kind of every other value.
+//! [`event_invoke`], [`events`], [`kafka`], [`sqs`], [`filters`], [`schedules`], [`apis`]) build
+//! the model. [`shapes`] then checks the kind of every other value.
 //!
 //! Every problem is reported with its line, what is wrong and what to write instead, and without
 //! its consequences. What this host does not run is a warning if the rest still works, and an error
@@ -122,7 +122,8 @@ fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
             problems.error(
                 0,
                 format!(
-                    "cannot read the template: {error}. Run in the folder of {}, or name it with --template FILE.{built}",
+                    "cannot read the template: {error}. Run in the folder of {}, or name it with \
+                     --template FILE.{built}",
                     TEMPLATES.join(", ")
                 ),
             );
@@ -229,8 +230,9 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
     }
     for transform in transforms.into_iter().filter(|transform| *transform != SAM) {
         if transform == LANGUAGE_EXTENSIONS {
-            let message = "of AWS::LanguageExtensions this host evaluates Fn::Length, Fn::ToJsonString and DefaultValue of Fn::FindInMap; \
-                           a loop (Fn::ForEach) in what is read is refused.";
+            let message = "of AWS::LanguageExtensions this host evaluates Fn::Length, \
+                Fn::ToJsonString and DefaultValue of Fn::FindInMap; a loop (Fn::ForEach) in what \
+                is read is refused.";
             problems.warn(line, message);
         } else if WITHOUT_EFFECT.contains(&transform) {
             problems.warn(
@@ -240,7 +242,10 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
         } else {
             problems.error(
                 line,
-                format!("the transform {transform} is a macro that only the service can run. Use `Transform: {SAM}`."),
+                format!(
+                    "the transform {transform} is a macro that only the service can run. Use \
+                     `Transform: {SAM}`."
+                ),
             );
         }
     }

@@ -48,7 +48,8 @@ pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) 
         let secret = no_echo.unwrap_or(reader.get("NoEcho").is_some());
         let value = one(&entry.key, entry.line, (&reader, secret), project, problems);
         if secret {
-            // Both the value as written, which may be invalid, and the value that results are secret.
+            // Both the value as written, which may be invalid, and the value that results are
+            // secret.
             let given = project
                 .parameters
                 .get(&entry.key)
@@ -113,8 +114,8 @@ fn one(
         }
         (None, None) => {
             let message = format!(
-                "parameter {name} has no value. Give --parameter-overrides {name}=VALUE, write it under [parameters] in \
-                 usher.toml, or add a Default."
+                "parameter {name} has no value. Give --parameter-overrides {name}=VALUE, write it \
+                 under [parameters] in usher.toml, or add a Default."
             );
             problems.error(line, message);
             return None;
@@ -161,8 +162,8 @@ fn one(
     Some(Node::scalar(line, text.clone()))
 }
 
-/// A valid value in place of an invalid one, which has been reported and prevents a run. With it the
-/// rest of the template can still be checked. `None` if no value is certainly valid.
+/// A valid value in place of an invalid one, which has been reported and prevents a run. With it
+/// the rest of the template can still be checked. `None` if no value is certainly valid.
 fn stand_in(name: &str, kind: &str, reader: &Reader<'_>) -> Option<String> {
     if is_list(kind) {
         return None;
@@ -195,8 +196,9 @@ fn stored_value(
         return Node::scalar(line, value);
     }
     let message = format!(
-        "parameter {name} is stored in Systems Manager as {key}, which this host does not call; the name itself is used. \
-         Write its value into usher.toml: [resolve] \"ssm:{key}\" = \"...\"."
+        "parameter {name} is stored in Systems Manager as {key}, which this host does not call; \
+         the name itself is used. Write its value into usher.toml: [resolve] \"ssm:{key}\" = \
+         \"...\"."
     );
     problems.warn(line, message);
     Node::scalar(line, key)
@@ -280,7 +282,11 @@ fn text_of(node: &Node, name: &str, problems: &mut Problems) -> Option<String> {
         problems.wrong_kind(
             node.line,
             "Default",
-            format!("parameter {name}: Default must be text or a number, not {}. Lists are written 'a,b,c'.", node.describe()),
+            format!(
+                "parameter {name}: Default must be text or a number, not {}. Lists are written \
+                 'a,b,c'.",
+                node.describe()
+            ),
         );
     }
     node.text().map(str::to_owned)

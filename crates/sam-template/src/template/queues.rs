@@ -96,8 +96,9 @@ pub(super) fn check_endpoint(
     }
     let queue = resources.iter().find(|r| r.kind == KIND).map(|r| r.line);
     if let Some(line) = queue.into_iter().chain(line).min() {
-        let message = "the template uses SQS, and no local endpoint is configured; the functions would call AWS. \
-                       Write into usher.toml: [endpoints] sqs = \"http://127.0.0.1:9324\" (ElasticMQ, say), or --sqs-endpoint URL.";
+        let message = "the template uses SQS, and no local endpoint is configured; the functions \
+            would call AWS. Write into usher.toml: [endpoints] sqs = \"http://127.0.0.1:9324\" \
+            (ElasticMQ, say), or --sqs-endpoint URL.";
         problems.error(line, message);
     }
 }
@@ -154,7 +155,10 @@ fn check_name(reader: &Reader<'_>, name: &str, fifo: bool, problems: &mut Proble
     } else if !fifo && is_fifo(name) {
         problems.error(
             line,
-            format!("{what}: '{name}' names a FIFO queue, and this is none. Write `FifoQueue: true`, or another name."),
+            format!(
+                "{what}: '{name}' names a FIFO queue, and this is none. Write `FifoQueue: true`, \
+                 or another name."
+            ),
         );
     }
 }
@@ -297,7 +301,10 @@ fn check_redrive(queue: &Queue, queues: &[Queue], line: usize, problems: &mut Pr
         };
         problems.error(
             line,
-            format!("queue {id} is {kind}, and its dead-letter queue {target} is {other}. Both must be of the same kind."),
+            format!(
+                "queue {id} is {kind}, and its dead-letter queue {target} is {other}. Both must \
+                 be of the same kind."
+            ),
         );
     }
 }

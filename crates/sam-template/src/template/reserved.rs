@@ -31,7 +31,8 @@ pub(super) fn refusal(name: &str) -> Option<String> {
     RESERVED.contains(&name).then(|| {
         format!(
             "the variable {name} is reserved: Lambda sets it, and refuses a function that sets it \
-             (InvalidParameterValueException, \"Reserved keys used in this request: {name}\"). Use another name."
+             (InvalidParameterValueException, \"Reserved keys used in this request: {name}\"). Use \
+             another name."
         )
     })
 }

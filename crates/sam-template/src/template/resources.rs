@@ -50,7 +50,8 @@ const NOT_RUN: [(&str, &str); 11] = [
     ),
     (
         "AWS::Serverless::WebFunction",
-        "it runs in a virtual machine of the service; write AWS::Serverless::Function to have it run",
+        "it runs in a virtual machine of the service; write AWS::Serverless::Function to have it \
+         run",
     ),
     ("AWS::Serverless::WebSocketApi", "its routes are not served"),
     (
@@ -127,7 +128,11 @@ fn one(
         return None;
     }
     if id == "Fn::Transform" {
-        problems.error(entry.line, "the Resources come from a macro that only the service can run. Write its result instead.");
+        problems.error(
+            entry.line,
+            "the Resources come from a macro that only the service can run. Write its result \
+             instead.",
+        );
         return None;
     }
     let reader = Reader::at(&entry.value, entry.line, format!("resource {id}"));
@@ -211,7 +216,8 @@ impl Resource {
         entry.map_or(self.line, |entry| entry.line)
     }
 
-    /// Evaluates the named properties only. `None`: evaluation failed, and the reasons are reported.
+    /// Evaluates the named properties only. `None`: evaluation failed, and the reasons are
+    /// reported.
     pub(super) fn resolved(
         &self,
         wanted: &[&str],

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// A line is: type, naming property, `Ref`, and `ATTRIBUTE=PATTERN` for each attribute; `-` is none.
+/// A line is: type, naming property, `Ref`, and `ATTRIBUTE=PATTERN` for each attribute; `-` is
+/// none.
 ///
 /// In a pattern `{name}` is the resource's name; `{region}`, `{account}`, `{partition}` and
 /// `{suffix}` are those of the stack; `{function}` is the bare name of `FunctionName`; any other

@@ -11,7 +11,8 @@ use super::{events, functions, kafka, resources, schedules, sqs};
 /// Lines of `scripts/lib/python/sam_lists.py`, as words.
 fn schema() -> Vec<Vec<String>> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/lib");
-    let shell = "for part in say places python; do source \"$0/$part.sh\"; done; exec \"$PYTHON_TOOLS/bin/python\" \"$0/python/sam_lists.py\"";
+    let shell = "for part in say places python; do source \"$0/$part.sh\"; done; exec \
+        \"$PYTHON_TOOLS/bin/python\" \"$0/python/sam_lists.py\"";
     let output = Command::new("bash")
         .args(["-c", shell])
         .arg(&scripts)

@@ -191,7 +191,8 @@ fn date(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Times
     read
 }
 
-/// Checks `FlexibleTimeWindow`. The service fires at any time in the window, this host at its start.
+/// Checks `FlexibleTimeWindow`. The service fires at any time in the window, this host at its
+/// start.
 fn flexible_window(reader: &Reader<'_>, problems: &mut Problems) {
     let Some(window) = reader.child("FlexibleTimeWindow", problems) else {
         return;
@@ -245,7 +246,13 @@ pub(super) fn apply_overrides(
                         super::parameters::listed(known.iter())
                     ),
                 };
-                problems.error(0, format!("usher.toml [schedules] names {id}, which is not a schedule of the template. {hint}"));
+                problems.error(
+                    0,
+                    format!(
+                        "usher.toml [schedules] names {id}, which is not a schedule of the \
+                         template. {hint}"
+                    ),
+                );
             }
         }
     }

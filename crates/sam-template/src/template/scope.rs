@@ -222,8 +222,8 @@ impl<'t> Scope<'t> {
         problems.error(
             line,
             format!(
-                "{id} does not exist, since its condition {condition} does not hold. Put the reference into Fn::If of {condition}, or give \
-                 this resource the same Condition."
+                "{id} does not exist, since its condition {condition} does not hold. Put the \
+                 reference into Fn::If of {condition}, or give this resource the same Condition."
             ),
         );
         true
@@ -239,7 +239,8 @@ impl<'t> Scope<'t> {
         )
     }
 
-    /// `Ref` of a resource that SAM creates: a function's alias, version or role, or part of an API.
+    /// `Ref` of a resource that SAM creates: a function's alias, version or role, or part of an
+    /// API.
     fn made_by_sam(&self, name: &str, line: usize, problems: &mut Problems) -> Node {
         let text = |text: String| Node::scalar(line, text);
         if let Some(rest) = name
@@ -288,7 +289,8 @@ impl<'t> Scope<'t> {
             (".Version", Some(_)) => qualified(PUBLISHED),
             (".Alias" | ".Version", None) => {
                 let message = format!(
-                    "{name} is made by AutoPublishAlias, which {id} does not have. Write `AutoPublishAlias: live`."
+                    "{name} is made by AutoPublishAlias, which {id} does not have. Write \
+                     `AutoPublishAlias: live`."
                 );
                 problems.error(line, message);
                 Node::null(line)

@@ -3,7 +3,7 @@
 
 use super::resources::Resource;
 use super::scope::Scope;
-use crate::document::{Kind, Problems};
+use crate::document::{Node, Problems};
 
 /// Type of the resource, property, and what happens without it.
 const UNAPPLIED: [(&str, &str, &str); 6] = [
@@ -57,11 +57,9 @@ pub(super) fn check(resources: &[Resource], scope: &Scope<'_>, problems: &mut Pr
             // A value that is switched off, or removed by a condition, changes nothing.
             let mut unread = Problems::new("");
             let value = resource.resolved(&[property], scope, &mut unread);
-            let is_on = value.as_ref().is_none_or(|value| {
-                value
-                    .get(property)
-                    .is_some_and(|value| !matches!(&value.kind, Kind::Scalar(text) if text.eq_ignore_ascii_case("false")))
-            });
+            let is_on = value
+                .as_ref()
+                .is_none_or(|value| value.get(property).is_some_and(|value| !is_off(value)));
             if is_on {
                 problems.warn(
                     entry.line,
@@ -70,4 +68,10 @@ pub(super) fn check(resources: &[Resource], scope: &Scope<'_>, problems: &mut Pr
             }
         }
     }
+}
+
+fn is_off(value: &Node) -> bool {
+    value
+        .text()
+        .is_some_and(|text| text.eq_ignore_ascii_case("false"))
 }

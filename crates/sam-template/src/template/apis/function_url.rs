@@ -44,14 +44,17 @@ fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Optio
         Some("AWS_IAM") => problems.error(
             reader.line("AuthType"),
             format!(
-                "{}: AWS_IAM signatures cannot be checked here, and without them the URL would be unprotected. Write `AuthType: NONE`, \
-                 for this machine with a parameter.",
+                "{}: AWS_IAM signatures cannot be checked here, and without them the URL would be \
+                 unprotected. Write `AuthType: NONE`, for this machine with a parameter.",
                 reader.what
             ),
         ),
         Some("NONE") | None => {}
         Some(other) => {
-            problems.error(reader.line("AuthType"), format!("{}: AuthType is NONE or AWS_IAM, not {other}.", reader.what));
+            problems.error(
+                reader.line("AuthType"),
+                format!("{}: AuthType is NONE or AWS_IAM, not {other}.", reader.what),
+            );
         }
     }
     let streams = match reader.text("InvokeMode", problems) {
@@ -72,8 +75,8 @@ fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Optio
     }
     if streams {
         let message = format!(
-            "{} is left out: answers are not streamed by this host, and a function that streams answers in a form of its own. \
-             Write `InvokeMode: BUFFERED` to have it served.",
+            "{} is left out: answers are not streamed by this host, and a function that streams \
+             answers in a form of its own. Write `InvokeMode: BUFFERED` to have it served.",
             reader.what
         );
         problems.warn(reader.line("InvokeMode"), message);

@@ -80,14 +80,19 @@ pub(super) fn read(
                 if resource.has(key, scope) {
                     problems.warn(
                         resource.line_of(key),
-                        format!("{}: {key} is not read; only routes written as HttpApi events are served.", reader.what),
+                        format!(
+                            "{}: {key} is not read; only routes written as HttpApi events are \
+                             served.",
+                            reader.what
+                        ),
                     );
                 }
             }
             if let Some(stage) = reader.text("StageName", problems) {
                 if stage != "$default" && !route::is_stage_name(stage) {
                     let message = format!(
-                        "{}: StageName is '{stage}'. Use $default, or 1 to 128 letters, digits, _ and -.",
+                        "{}: StageName is '{stage}'. Use $default, or 1 to 128 letters, digits, _ \
+                         and -.",
                         reader.what
                     );
                     problems.error(reader.line("StageName"), message);
@@ -172,7 +177,11 @@ fn method_and_path(reader: &Reader<'_>, line: usize, problems: &mut Problems) ->
         if method.is_some() {
             problems.error(
                 line,
-                format!("{} has a Method but no Path. Write both, or neither for the route that takes all else.", reader.what),
+                format!(
+                    "{} has a Method but no Path. Write both, or neither for the route that takes \
+                     all else.",
+                    reader.what
+                ),
             );
         }
         return ("ANY".into(), "$default".into());

@@ -4,8 +4,9 @@
 //! resource), then the events that add routes ([`route`], [`jwt`], [`cors`]), then the functions
 //! with a URL ([`function_url`]).
 //!
-//! Invariant: protection that cannot be checked here (IAM, Lambda and Cognito authorizers, API keys,
-//! resource policies) is an error with its line. No route is open here that is protected on AWS.
+//! Invariant: protection that cannot be checked here (IAM, Lambda and Cognito authorizers, API
+//! keys, resource policies) is an error with its line. No route is open here that is protected on
+//! AWS.
 
 mod cors;
 mod function_url;

@@ -30,8 +30,8 @@ pub(super) fn read(
     {
         if resource.properties.get("Target").is_none() {
             let message = format!(
-                "{} (AWS::ApiGatewayV2::Api) is left out: its routes are resources of their own, which are not read. Write \
-                 AWS::Serverless::HttpApi, or give it a Target.",
+                "{} (AWS::ApiGatewayV2::Api) is left out: its routes are resources of their own, \
+                 which are not read. Write AWS::Serverless::HttpApi, or give it a Target.",
                 resource.id
             );
             problems.warn(resource.line, message);
@@ -46,7 +46,8 @@ pub(super) fn read(
         };
         let Some(function) = functions::by_name(target, resources, scope) else {
             let message = format!(
-                "{}: the Target {target} is no function of this template; the API is left out. `!GetAtt Function.Arn` names one.",
+                "{}: the Target {target} is no function of this template; the API is left out. \
+                 `!GetAtt Function.Arn` names one.",
                 reader.what
             );
             problems.warn(reader.line("Target"), message);

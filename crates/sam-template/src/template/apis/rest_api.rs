@@ -155,8 +155,8 @@ fn settings(
 
 /// Refuses settings that restrict clients and cannot be checked here.
 fn refuse_guards(auth: &Reader<'_>, authorizer: &str, problems: &mut Problems) {
-    const ELSE: &str = "Use an HttpApi with a JWT authorizer, or switch it off for this machine with a parameter: \
-                        `!If [Local, !Ref AWS::NoValue, ...]`";
+    const ELSE: &str = "Use an HttpApi with a JWT authorizer, or switch it off for this machine \
+        with a parameter: `!If [Local, !Ref AWS::NoValue, ...]`";
     auth.only(
         &[
             "AddApiKeyRequiredToCorsPreflight",
@@ -178,14 +178,16 @@ fn refuse_guards(auth: &Reader<'_>, authorizer: &str, problems: &mut Problems) {
         .filter(|name| *name != "NONE")
     {
         let message = format!(
-            "{}: the authorizer {name} cannot be run here, and without it the route would be unprotected. {ELSE}.",
+            "{}: the authorizer {name} cannot be run here, and without it the route would be \
+             unprotected. {ELSE}.",
             auth.what
         );
         problems.error(auth.line(authorizer), message);
     }
     if auth.flag("ApiKeyRequired", problems) == Some(true) {
         let message = format!(
-            "{}: API keys are not checked here, and without them the route would be unprotected. {ELSE}.",
+            "{}: API keys are not checked here, and without them the route would be unprotected. \
+             {ELSE}.",
             auth.what
         );
         problems.error(auth.line("ApiKeyRequired"), message);
@@ -195,14 +197,16 @@ fn refuse_guards(auth: &Reader<'_>, authorizer: &str, problems: &mut Problems) {
         .and_then(|plan| plan.text("CreateUsagePlan", problems));
     if plan.is_some_and(|plan| plan != "NONE") {
         let message = format!(
-            "{}: usage plans are not applied here, and without them no client would be limited. {ELSE}.",
+            "{}: usage plans are not applied here, and without them no client would be limited. \
+             {ELSE}.",
             auth.what
         );
         problems.error(auth.line("UsagePlan"), message);
     }
     if auth.get("ResourcePolicy").is_some() {
         let message = format!(
-            "{}: a ResourcePolicy is not applied here, and without it the route would be unprotected. {ELSE}.",
+            "{}: a ResourcePolicy is not applied here, and without it the route would be \
+             unprotected. {ELSE}.",
             auth.what
         );
         problems.error(auth.line("ResourcePolicy"), message);
@@ -255,7 +259,8 @@ fn quoted(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Str
         .and_then(|text| text.strip_suffix('\''));
     if inner.is_none() {
         let message = format!(
-            "{}: {key} must stand in quotes of its own, or the service refuses it. Write \"'{text}'\".",
+            "{}: {key} must stand in quotes of its own, or the service refuses it. Write \
+             \"'{text}'\".",
             reader.what
         );
         problems.error(reader.line(key), message);

@@ -207,7 +207,8 @@ pub(super) fn owner<'a>(
     }
     if let Some(kind) = scope.kind_of(id).filter(|kind| *kind != wanted.resource) {
         let message = format!(
-            "route {} belongs to {id} ({kind}), which is not served; it is left out, and `usher invoke {}` reaches the function.",
+            "route {} belongs to {id} ({kind}), which is not served; it is left out, and `usher \
+             invoke {}` reaches the function.",
             event.id, event.function
         );
         problems.warn(event.line, message);

@@ -84,7 +84,8 @@ pub(super) fn rest_api(reader: &Reader<'_>, api: &mut Api, problems: &mut Proble
     }
 }
 
-/// `GET /orders/{id}` or `* /orders/{id}` of `/~1orders~1{id}`; `None` for all methods of all paths.
+/// `GET /orders/{id}` or `* /orders/{id}` of `/~1orders~1{id}`; `None` for all methods of all
+/// paths.
 fn key(method: Option<&str>, path: Option<&str>) -> Option<String> {
     let method = method.unwrap_or("*").to_ascii_uppercase();
     let path = path.unwrap_or("/*").replace("~1", "/");

@@ -17,7 +17,11 @@ pub(super) fn read(
     if resource.has("InlineCode", scope) {
         problems.error(
             resource.line_of("InlineCode"),
-            format!("{}: InlineCode is for interpreted languages. Write CodeUri with the folder of the executable.", reader.what),
+            format!(
+                "{}: InlineCode is for interpreted languages. Write CodeUri with the folder of \
+                 the executable.",
+                reader.what
+            ),
         );
         return None;
     }
@@ -66,8 +70,8 @@ pub(super) fn read(
             let source = at("ContextDir", problems).unwrap_or_else(|| normal(&dir));
             if !source.join("Makefile").is_file() {
                 let message = format!(
-                    "{}: there is no Makefile in {uri}. BuildMethod makefile runs its target build-{}, which leaves the executable \
-                     bootstrap in $(ARTIFACTS_DIR).",
+                    "{}: there is no Makefile in {uri}. BuildMethod makefile runs its target \
+                     build-{}, which leaves the executable bootstrap in $(ARTIFACTS_DIR).",
                     reader.what, resource.id
                 );
                 problems.error(line, message);
@@ -100,7 +104,14 @@ fn cargo(
 ) -> Option<Code> {
     let manifest = dir.join("Cargo.toml");
     let Ok(text) = std::fs::read_to_string(&manifest) else {
-        problems.error(line, format!("{}: there is no Cargo.toml in {uri}. CodeUri of a rust-cargolambda function is the folder of its cargo package, relative to the template.", function.what));
+        problems.error(
+            line,
+            format!(
+                "{}: there is no Cargo.toml in {uri}. CodeUri of a rust-cargolambda function is \
+                 the folder of its cargo package, relative to the template.",
+                function.what
+            ),
+        );
         return None;
     };
     let written = metadata
@@ -113,7 +124,8 @@ fn cargo(
         problems.error(
             line,
             format!(
-                "{}: {uri}/Cargo.toml has neither [package] with a name nor [workspace]. Write [package] name.",
+                "{}: {uri}/Cargo.toml has neither [package] with a name nor [workspace]. Write \
+                 [package] name.",
                 function.what
             ),
         );
@@ -125,8 +137,8 @@ fn cargo(
     })
 }
 
-/// The default binary of a package: its only `[[bin]]`, else `default-run`, else the package's name.
-/// `None`: there is no package.
+/// The default binary of a package: its only `[[bin]]`, else `default-run`, else the package's
+/// name. `None`: there is no package.
 fn binary_of_package(manifest: &Node) -> Option<String> {
     let package = manifest.get("package")?;
     let only = match manifest.get("bin").map(Node::items) {

@@ -151,7 +151,10 @@ pub(super) fn check_qualifier(
         };
         problems.error(
             line,
-            format!("{what}: {id} has no version or alias {qualifier} (it has: {known}). Write `AutoPublishAlias: {qualifier}`."),
+            format!(
+                "{what}: {id} has no version or alias {qualifier} (it has: {known}). Write \
+                 `AutoPublishAlias: {qualifier}`."
+            ),
         );
     }
 }
@@ -204,7 +207,8 @@ fn one(
     };
     let sound = problems.failures() == before;
     if sound && function.concurrency == Some(0) {
-        let text = "it never runs with ReservedConcurrentExecutions: 0. HTTP answers 503, schedules are dropped, records of Kafka wait.";
+        let text = "it never runs with ReservedConcurrentExecutions: 0. HTTP answers 503, \
+            schedules are dropped, records of Kafka wait.";
         problems.warn(
             reader.line("ReservedConcurrentExecutions"),
             format!("{}: {text}", reader.what),
@@ -224,7 +228,8 @@ fn check_name(reader: &Reader<'_>, problems: &mut Problems) {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if !sound {
         let message = format!(
-            "{}: FunctionName is '{name}', and a function's name has up to 64 letters, digits, - and _. Rename it.",
+            "{}: FunctionName is '{name}', and a function's name has up to 64 letters, digits, - \
+             and _. Rename it.",
             reader.what
         );
         problems.wrong_kind(reader.line("FunctionName"), "FunctionName", message);
@@ -270,7 +275,8 @@ fn check_alias(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) 
         problems.error(
             reader.line("AutoPublishAlias"),
             format!(
-                "{}: '{alias}' is not an alias. Use up to 128 letters, digits, - and _, not digits alone: `AutoPublishAlias: live`.",
+                "{}: '{alias}' is not an alias. Use up to 128 letters, digits, - and _, not \
+                 digits alone: `AutoPublishAlias: live`.",
                 reader.what
             ),
         );
@@ -296,7 +302,11 @@ fn variables(reader: &Reader<'_>, problems: &mut Problems) -> BTreeMap<String, S
         {
             problems.error(
                 line,
-                format!("{}: '{name}' cannot name a variable. Use letters, digits and _, beginning with a letter.", reader.what),
+                format!(
+                    "{}: '{name}' cannot name a variable. Use letters, digits and _, beginning \
+                     with a letter.",
+                    reader.what
+                ),
             );
         } else if let Some(text) = entry.value.text() {
             variables.insert(name.clone(), text.to_owned());

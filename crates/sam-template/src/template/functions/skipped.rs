@@ -56,8 +56,8 @@ pub(super) fn read(
     problems.warn(
         resource.line_of(key),
         format!(
-            "function {} is left out: {reason}. Its triggers do not start, its queues and topics are not read, and requests for it \
-             are answered with an error.",
+            "function {} is left out: {reason}. Its triggers do not start, its queues and topics \
+             are not read, and requests for it are answered with an error.",
             resource.id
         ),
     );
@@ -99,8 +99,8 @@ pub(super) fn check(resources: &[Resource], application: &Application, problems:
     problems.error(
         line,
         format!(
-            "no function of the template runs here: {}. This host runs native executables. Write `Runtime: provided.al2023` (and build \
-             an executable named bootstrap).",
+            "no function of the template runs here: {}. This host runs native executables. Write \
+             `Runtime: provided.al2023` (and build an executable named bootstrap).",
             all.join(", ")
         ),
     );

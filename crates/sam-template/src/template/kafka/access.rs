@@ -65,7 +65,15 @@ pub(super) fn of_template(
         }
         match project.secrets.get(uri) {
             Some(secret) => access.push((kind.to_owned(), secret.clone())),
-            None => problems.error(item.line("URI"), format!("{}: {kind} needs a secret of the cloud. Write the path of a copy into usher.toml: [secrets] \"{uri}\" = \"secret.json\"; or name a broker that can be reached without it: [kafka] \"{id}\" = \"127.0.0.1:9092\".", reader.what)),
+            None => problems.error(
+                item.line("URI"),
+                format!(
+                    "{}: {kind} needs a secret of the cloud. Write the path of a copy into \
+                     usher.toml: [secrets] \"{uri}\" = \"secret.json\"; or name a broker that can \
+                     be reached without it: [kafka] \"{id}\" = \"127.0.0.1:9092\".",
+                    reader.what
+                ),
+            ),
         }
     }
     if problems.failures() != before {
@@ -182,7 +190,8 @@ mod tests {
         );
         assert!(!format!("{login:?}").contains("hush"));
         assert_eq!(login.secrets().collect::<Vec<_>>(), ["hush"]);
-        let pem = r#"{"certificate": "-----BEGIN CERTIFICATE-----x", "privateKey": "-----BEGIN PRIVATE KEY-----y", "privateKeyPassword": "p"}"#;
+        let pem = r#"{"certificate": "-----BEGIN CERTIFICATE-----x",
+            "privateKey": "-----BEGIN PRIVATE KEY-----y", "privateKeyPassword": "p"}"#;
         let mutual = one("CLIENT_CERTIFICATE_TLS_AUTH", pem).unwrap();
         assert_eq!(mutual.secrets().count(), 2);
         assert!(one("SERVER_ROOT_CA_CERTIFICATE", pem).unwrap().ca.is_some());

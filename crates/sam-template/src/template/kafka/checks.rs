@@ -76,21 +76,31 @@ pub(in crate::template) fn check(
             problems.error(
                 line,
                 format!(
-                    "{id}: the Timeout of {} is over 14 minutes, more than a Kafka mapping allows. Write `Timeout: 840` or less.",
+                    "{id}: the Timeout of {} is over 14 minutes, more than a Kafka mapping \
+                     allows. Write `Timeout: 840` or less.",
                     mapping.function
                 ),
             );
         }
         if mapping.on_failure.is_some() && mapping.max_retries.is_none() {
             mapping.max_retries = Some(RETRIES_WITH_DESTINATION);
-            problems.warn(line, format!("{id}: unlimited retries together with a destination become 10, as on Lambda. Leave the destination out to retry without limit."));
+            problems.warn(
+                line,
+                format!(
+                    "{id}: unlimited retries together with a destination become 10, as on Lambda. \
+                     Leave the destination out to retry without limit."
+                ),
+            );
         }
-        if matches!(&mapping.on_failure, Some(Destination::KafkaTopic(topic)) if mapping.topics.contains(topic))
-        {
+        if matches!(
+            &mapping.on_failure,
+            Some(Destination::KafkaTopic(topic)) if mapping.topics.contains(topic)
+        ) {
             problems.error(
                 line,
                 format!(
-                    "{id}: the destination is the topic it reads, so failed records would be read again without end. Name another topic."
+                    "{id}: the destination is the topic it reads, so failed records would be read \
+                     again without end. Name another topic."
                 ),
             );
         }
@@ -101,7 +111,17 @@ pub(in crate::template) fn check(
             .iter()
             .find(|m| m.group == mapping.group && m.topics == mapping.topics);
         if let Some(twin) = twin {
-            problems.error(line_of(mapping, resources), format!("{} and {} read {} in the same group {}, so each would get a part of the records. Give each a ConsumerGroupId of its own.", twin.id, mapping.id, mapping.topics.join(", "), mapping.group));
+            problems.error(
+                line_of(mapping, resources),
+                format!(
+                    "{} and {} read {} in the same group {}, so each would get a part of the \
+                     records. Give each a ConsumerGroupId of its own.",
+                    twin.id,
+                    mapping.id,
+                    mapping.topics.join(", "),
+                    mapping.group
+                ),
+            );
         }
     }
     for mapping in mappings {
@@ -132,7 +152,8 @@ fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Pr
         problems.warn(
             line_of(mapping, resources),
             format!(
-                "{}: on Lambda {} works in provisioned mode only. Add ProvisionedPollerConfig before you deploy.",
+                "{}: on Lambda {} works in provisioned mode only. Add ProvisionedPollerConfig \
+                 before you deploy.",
                 mapping.id,
                 uses.join(", ")
             ),

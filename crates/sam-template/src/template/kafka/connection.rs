@@ -44,14 +44,22 @@ pub(super) fn read(
             (cluster.servers.as_str(), security.map_err(wrong).ok()?)
         }
         (None, KafkaSource::Msk(arn)) => {
-            problems.error(line, format!("{}: only AWS has the addresses of an MSK cluster's brokers. Name the ones to use in usher.toml: [kafka] \"{arn}\" = \"127.0.0.1:9092\".", reader.what));
+            problems.error(
+                line,
+                format!(
+                    "{}: only AWS has the addresses of an MSK cluster's brokers. Name the ones to \
+                     use in usher.toml: [kafka] \"{arn}\" = \"127.0.0.1:9092\".",
+                    reader.what
+                ),
+            );
             return None;
         }
         (None, KafkaSource::SelfManaged(_)) if written.is_empty() => {
             problems.error(
                 line,
                 format!(
-                    "{} names no brokers. Write KafkaBootstrapServers, or in usher.toml: [kafka] \"{id}\" = \"127.0.0.1:9092\".",
+                    "{} names no brokers. Write KafkaBootstrapServers, or in usher.toml: [kafka] \
+                     \"{id}\" = \"127.0.0.1:9092\".",
                     reader.what
                 ),
             );

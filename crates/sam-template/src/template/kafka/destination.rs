@@ -11,7 +11,8 @@ pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Option<Desti
         .child("DestinationConfig", problems)?
         .child("OnFailure", problems)?;
     on_failure.only(&["Destination", "Type"], problems);
-    let remedy = "Write the ARN of a queue (`!GetAtt Failed.Arn`), or kafka://topic. For an event source SAM creates no queue of its own.";
+    let remedy = "Write the ARN of a queue (`!GetAtt Failed.Arn`), or kafka://topic. For an event \
+        source SAM creates no queue of its own.";
     let target = on_failure.required("Destination", remedy, problems)?;
     let line = on_failure.line("Destination");
     if let Some(topic) = target.strip_prefix("kafka://") {
@@ -32,7 +33,8 @@ pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Option<Desti
     }
     let why = match target.split(':').nth(2) {
         Some("sqs") => format!(
-            "{target} is not a standard queue, and only a standard queue can be the destination of a mapping"
+            "{target} is not a standard queue, and only a standard queue can be the destination \
+             of a mapping"
         ),
         Some(service @ ("s3" | "sns")) => {
             format!(

@@ -132,7 +132,10 @@ pub(super) fn read_mapping(
             }
             problems.error(
                 resource.line,
-                format!("mapping {id} has no source. Write SelfManagedEventSource with Endpoints, or EventSourceArn."),
+                format!(
+                    "mapping {id} has no source. Write SelfManagedEventSource with Endpoints, or \
+                     EventSourceArn."
+                ),
             );
             return;
         };
@@ -155,7 +158,10 @@ pub(super) fn read_mapping(
     let Some(function) = functions::by_name(name, resources, scope) else {
         problems.error(
             reader.line("FunctionName"),
-            format!("mapping {id} names the function {name}, which is not in this template. Write `!Ref Function`."),
+            format!(
+                "mapping {id} names the function {name}, which is not in this template. Write \
+                 `!Ref Function`."
+            ),
         );
         return;
     };
@@ -293,7 +299,8 @@ fn group<'n>(reader: &Reader<'n>, problems: &mut Problems) -> Option<&'n str> {
         .all(|c| c.is_ascii_alphanumeric() || "-/*:_+=.@".contains(c));
     if !sound || group.is_empty() || group.len() > 200 {
         let message = format!(
-            "{}: ConsumerGroupId is '{group}'. Use 1 to 200 letters, digits and signs of -/*:_+=.@ only.",
+            "{}: ConsumerGroupId is '{group}'. Use 1 to 200 letters, digits and signs of \
+             -/*:_+=.@ only.",
             reader.what
         );
         problems.wrong_kind(reader.line("ConsumerGroupId"), "ConsumerGroupId", message);

@@ -1,5 +1,5 @@
-//! Checks the kind of every value in the template against SAM's schema, also of properties that have
-//! no effect here.
+//! Checks the kind of every value in the template against SAM's schema, also of properties that
+//! have no effect here.
 //!
 //! It runs last, so that a reader's more exact message comes first. Function calls are skipped, as
 //! only the readers evaluate them; of `Fn::If` the selected branch is checked. For types that are
@@ -47,8 +47,8 @@ pub(super) fn check(root: &Node, scope: &Scope<'_>, problems: &mut Problems) {
     }
 }
 
-/// Whether SAM drops a null here: directly in one of its resources, an event or a section of Globals.
-/// `CloudFormation` refuses every other null.
+/// Whether SAM drops a null here: directly in one of its resources, an event or a section of
+/// Globals. `CloudFormation` refuses every other null.
 fn left_out(path: &str) -> bool {
     let mut parts = path.split('/');
     let first = parts.next().unwrap_or_default();
@@ -125,8 +125,8 @@ impl Check<'_, '_> {
         self.wrong(&entry.value, &entry.key, message);
     }
 
-    /// Reports unknown resource attributes, such as a misspelt `Properties`. `CloudFormation` refuses
-    /// them as well.
+    /// Reports unknown resource attributes, such as a misspelt `Properties`. `CloudFormation`
+    /// refuses them as well.
     fn attributes(&mut self, id: &str, resource: &Node) {
         let Some(resource) = self.settled(resource) else {
             return;
@@ -213,7 +213,8 @@ impl Check<'_, '_> {
         } else if node.kind == Kind::Null && !kinds.any() {
             if !self.problems.has_error_on(node.line) {
                 let message = format!(
-                    "{what}: {key} has no value, and CloudFormation takes no null. Write {}, or leave the key out.",
+                    "{what}: {key} has no value, and CloudFormation takes no null. Write {}, or \
+                     leave the key out.",
                     kinds.expected()
                 );
                 self.wrong(node, key, message);

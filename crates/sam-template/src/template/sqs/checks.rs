@@ -53,19 +53,26 @@ fn batch(mapping: &SqsMapping, resources: &[Resource], problems: &mut Problems) 
     if mapping.fifo() && size > MAX_RECEIVE {
         problems.error(
             line,
-            format!("{id}: a FIFO queue gives at most 10 messages to a batch, not {size}. Write `BatchSize: 10` or less."),
+            format!(
+                "{id}: a FIFO queue gives at most 10 messages to a batch, not {size}. Write \
+                 `BatchSize: 10` or less."
+            ),
         );
     } else if mapping.fifo() && !mapping.batching_window.is_zero() {
         let line = line_of(mapping, "MaximumBatchingWindowInSeconds", resources);
         problems.error(
             line,
-            format!("{id}: a FIFO queue takes no batching window. Leave MaximumBatchingWindowInSeconds out."),
+            format!(
+                "{id}: a FIFO queue takes no batching window. Leave \
+                 MaximumBatchingWindowInSeconds out."
+            ),
         );
     } else if size > MAX_RECEIVE && mapping.batching_window.is_zero() {
         problems.error(
             line,
             format!(
-                "{id}: a batch of more than 10 messages needs time to gather. Add `MaximumBatchingWindowInSeconds: 1` or more."
+                "{id}: a batch of more than 10 messages needs time to gather. Add \
+                 `MaximumBatchingWindowInSeconds: 1` or more."
             ),
         );
     }
@@ -92,7 +99,14 @@ fn twins(
             ),
         );
     } else {
-        problems.warn(line, format!("{} and {} read the same queue {queue}: each gets a part of its messages. Give each a queue of its own if both need all.", twin.id, mapping.id));
+        problems.warn(
+            line,
+            format!(
+                "{} and {} read the same queue {queue}: each gets a part of its messages. Give \
+                 each a queue of its own if both need all.",
+                twin.id, mapping.id
+            ),
+        );
     }
 }
 
@@ -108,7 +122,14 @@ fn concurrency(
         .filter(|(wanted, reserved)| wanted > reserved)
     {
         let line = line_of(mapping, "ScalingConfig", resources);
-        problems.warn(line, format!("{}: MaximumConcurrency {wanted} is more than {} may have (ReservedConcurrentExecutions {reserved}); on Lambda the rest is throttled.", mapping.id, function.id));
+        problems.warn(
+            line,
+            format!(
+                "{}: MaximumConcurrency {wanted} is more than {} may have \
+                 (ReservedConcurrentExecutions {reserved}); on Lambda the rest is throttled.",
+                mapping.id, function.id
+            ),
+        );
     }
 }
 
@@ -129,9 +150,25 @@ fn visibility(
         .max(Duration::from_secs(1))
         .as_secs();
     if queue.visibility < function.timeout {
-        problems.error(line, format!("queue {id} hides a message for {hidden} s, less than the Timeout of {} ({timeout} s), which would get it twice at once. Write `VisibilityTimeout: {advised}`.", function.id));
+        problems.error(
+            line,
+            format!(
+                "queue {id} hides a message for {hidden} s, less than the Timeout of {} \
+                 ({timeout} s), which would get it twice at once. Write `VisibilityTimeout: \
+                 {advised}`.",
+                function.id
+            ),
+        );
     } else if hidden < advised {
-        problems.warn(line, format!("queue {id} hides a message for {hidden} s. With a Timeout of {timeout} s for {} the service advises six times that, and the batching window on top: `VisibilityTimeout: {advised}`.", function.id));
+        problems.warn(
+            line,
+            format!(
+                "queue {id} hides a message for {hidden} s. With a Timeout of {timeout} s for {} \
+                 the service advises six times that, and the batching window on top: \
+                 `VisibilityTimeout: {advised}`.",
+                function.id
+            ),
+        );
     }
 }
 

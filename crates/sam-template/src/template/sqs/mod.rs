@@ -77,7 +77,8 @@ pub(super) fn read_mapping(
     };
     let Some(function) = functions::by_name(name, resources, scope) else {
         let message = format!(
-            "mapping {id} names the function {name}, which is not in this template. Write `!Ref Function`."
+            "mapping {id} names the function {name}, which is not in this template. Write `!Ref \
+             Function`."
         );
         problems.error(reader.line("FunctionName"), message);
         return;
@@ -124,7 +125,8 @@ fn push(
     };
     if !is_queue_arn(queue) {
         let message = format!(
-            "{}: {queue} is not the ARN of a queue. Write `{key}: !GetAtt Queue.Arn`; `!Ref Queue` is its URL.",
+            "{}: {queue} is not the ARN of a queue. Write `{key}: !GetAtt Queue.Arn`; `!Ref \
+             Queue` is its URL.",
             reader.what
         );
         problems.error(reader.line(key), message);
