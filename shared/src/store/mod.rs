@@ -1,4 +1,4 @@
-//! Postgres, the truth. What it holds is `docs/postgres.md`; this room is the only one that reads or writes it.
+//! Postgres, the truth. What it holds is `docs/reference/postgres.md`; this room is the only one that reads or writes it.
 //!
 //! What passes through, in the order of an order's life:
 //!

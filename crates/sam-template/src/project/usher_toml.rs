@@ -278,7 +278,8 @@ mod tests {
         let project = take_text(
             "stack = 'shop'\nprofile = 'release'\nconcurrency = 4\nhttp = '127.0.0.1:9000'\n\
              allow_remote = ['db.example.test']\n\
-             [parameters]\nSize = 3\nZones = ['a', 'b']\n[kafka]\n'Worker.Orders' = '127.0.0.1:9092'\n\
+             [parameters]\nSize = 3\nZones = ['a', 'b']\n[kafka]\n\
+             'Worker.Orders' = '127.0.0.1:9092'\n\
              [resolve]\n'{{resolve:ssm:/x}}' = 'y'\n[schedules]\nSweeper.Tick = 'rate(1 second)'\n\
              [endpoints]\nsqs = 'http://127.0.0.1:9324'\nredis = 'redis://127.0.0.1:6379'\n",
         )
