@@ -19,7 +19,7 @@ use crate::sqs_stage::{arn, client, endpoint, queue};
 use crate::support::{
     add_function, application, echo_function, eventually, executables, function, options, state,
 };
-use crate::template::good;
+use crate::template_fixture::good;
 
 /// One message of a batch, which `echo_function` records when it is done with it.
 fn message(body: &str) -> Value {

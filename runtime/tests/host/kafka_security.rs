@@ -11,7 +11,7 @@ use usher::template;
 
 use crate::kafka::{Stage, values};
 use crate::own_kafka::OwnKafka;
-use crate::template::function;
+use crate::template_fixture::function;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

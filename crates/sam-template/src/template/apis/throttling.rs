@@ -6,7 +6,7 @@ use crate::document::{Node, Problems, Reader};
 use crate::model::{Api, Application, Throttle};
 
 /// Default quotas of an account, which apply if only one of the two limits is written.
-const ACCOUNT: Throttle = Throttle {
+const DEFAULT_QUOTAS: Throttle = Throttle {
     rate_milli: 10_000_000,
     burst: 5_000,
 };
@@ -103,8 +103,8 @@ fn limit(settings: &Reader<'_>, problems: &mut Problems) -> Option<Throttle> {
         .and_then(|n| u32::try_from(n).ok());
     let rate = rate(settings, problems);
     (burst.is_some() || rate.is_some()).then(|| Throttle {
-        rate_milli: rate.unwrap_or(ACCOUNT.rate_milli),
-        burst: burst.unwrap_or(ACCOUNT.burst),
+        rate_milli: rate.unwrap_or(DEFAULT_QUOTAS.rate_milli),
+        burst: burst.unwrap_or(DEFAULT_QUOTAS.burst),
     })
 }
 
