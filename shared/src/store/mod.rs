@@ -33,27 +33,26 @@ pub mod create;
 
 mod arrival;
 mod barriers;
+mod batch_result;
 mod cancel;
 mod close;
 mod connect;
-mod dealt;
 mod error;
 mod fence;
 mod gaps;
+mod keyed_orders;
 mod lookup;
 mod migrate;
-mod named;
 mod outbox;
 mod park;
 mod parked;
-mod parts;
 mod payment_book;
 mod payments;
 mod pool;
 mod program_changes;
 mod programs;
 mod progress;
-mod repeat;
+mod retry;
 mod row;
 mod sweep;
 
@@ -62,21 +61,20 @@ pub use api_calls::{
 };
 pub use arrival::Arrival;
 pub use barriers::BarrierWait;
+pub use batch_result::{BatchResult, Unfinished};
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing};
 pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
-pub use dealt::Dealt;
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};
-pub use gaps::{Gap, GapRow};
-pub use lookup::{Counts, LiveOrders, Progress};
+pub use gaps::{GapRow, OffsetRange};
+pub use keyed_orders::KeyedOrder;
+pub use lookup::{BacklogCounts, LiveOrders, Progress};
 pub use migrate::Migrated;
-pub use named::NamedRow;
 pub use parked::{
     Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt,
     ReplayBegun, ReplayEnd, ToReplay,
 };
-pub use parts::Unfinished;
 pub use payment_book::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refund, Refunded};
 pub use payments::{Paid, Payment, PaymentResult};
 pub use program_changes::{Changed, Switched};

@@ -17,19 +17,14 @@ mod search;
 mod sums;
 mod transaction;
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-
 pub use forget::Forgotten;
 pub use search::{CallFilter, CallPlace, CallRow};
 pub use sums::{GroupBy, GroupSums, SumFilter};
 
-use super::parts::{Parts, Unfinished};
-use super::repeat::Repeat;
-use super::{Arrival, Dealt, Gap, Store, StoreError};
+use super::{Arrival, BatchResult, OffsetRange, Store, StoreError, Unfinished};
 use crate::api_stats::Caps;
 use crate::message::ApiCall;
-use lambda_batch::Reason;
+use lambda_batch::{BatchPart, BatchTransaction, Reason, commit_prefix};
 
 /// What became of the records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,15 +38,15 @@ pub struct CollectedBatch {
     /// Topics and partitions that were re-created: raise an alarm.
     pub recreated: Vec<(String, i32)>,
     /// Offsets that were passed without a record: raise an alarm.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<OffsetRange>,
     /// Set if not all records could be dealt with.
     pub unfinished: Option<Unfinished>,
 }
 
 impl CollectedBatch {
     /// What became of the records.
-    pub fn dealt(&self) -> Dealt<'_> {
-        Dealt {
+    pub fn result(&self) -> BatchResult<'_> {
+        BatchResult {
             parked: &self.parked,
             recreated: &self.recreated,
             gaps: &self.gaps,
@@ -78,36 +73,36 @@ impl Store {
         arrivals: &[Arrival<'_, ApiCall>],
         caps: Caps,
     ) -> CollectedBatch {
-        let mut collected = CollectedBatch::default();
-        let mut parts = Parts::new(arrivals.len());
-        while let Some(part) = parts.next() {
-            match self
-                .collect_part(arrivals, part.clone(), parts.refused(), caps)
-                .await
-            {
-                Ok(committed) => collected.add(committed),
-                Err(error) => parts.failed(part, error),
-            }
+        let transaction = CallTransaction {
+            store: self,
+            arrivals,
+            caps,
+        };
+        let prefix = commit_prefix(arrivals.len(), &transaction).await;
+        let mut collected = CollectedBatch {
+            unfinished: prefix.unfinished,
+            ..CollectedBatch::default()
+        };
+        for part in prefix.committed {
+            collected.add(part);
         }
-        collected.unfinished = parts.unfinished();
         collected
     }
+}
 
-    /// One part in one transaction, repeated while another transaction is in its way.
-    async fn collect_part(
-        &self,
-        arrivals: &[Arrival<'_, ApiCall>],
-        part: Range<usize>,
-        refused: &BTreeMap<usize, Reason>,
-        caps: Caps,
-    ) -> Result<CollectedBatch, StoreError> {
-        let plan = plan::Plan::new(arrivals, part, refused);
-        let mut repeat = Repeat::default();
-        loop {
-            let result = self.collect(&plan, caps).await;
-            if !repeat.again(&result) {
-                return result;
-            }
-        }
+/// Adds a part of a batch.
+struct CallTransaction<'a> {
+    store: &'a Store,
+    arrivals: &'a [Arrival<'a, ApiCall>],
+    caps: Caps,
+}
+
+impl BatchTransaction for CallTransaction<'_> {
+    type Committed = CollectedBatch;
+    type Error = StoreError;
+
+    async fn commit(&self, part: &BatchPart<'_>) -> Result<CollectedBatch, StoreError> {
+        let plan = plan::Plan::new(self.arrivals, part);
+        self.store.collect(&plan, self.caps).await
     }
 }

@@ -1,37 +1,35 @@
 //! What a part of a batch has of each partition, and what of it is new. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::message::ApiCall;
 use crate::store::Arrival;
-use crate::store::gaps::{Gap, Missing};
-use crate::store::progress::{Advance, Mark, Seen, advance};
-use lambda_batch::Reason;
+use crate::store::gaps::{Missing, OffsetRange};
+use crate::store::progress::{Advance, PartitionRange, ProgressMark, advance};
+use lambda_batch::{BatchPart, Reason};
 
 /// A part of a batch, before Postgres is asked.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
     /// All records of the batch; positions count in it.
     pub(super) arrivals: &'a [Arrival<'a, ApiCall>],
-    part: Range<usize>,
-    /// Records that Postgres has refused, by position, with its reason.
-    refused: &'a BTreeMap<usize, Reason>,
+    part: &'a BatchPart<'a>,
     /// How far the part reaches in each partition, ascending.
-    pub(super) seen: Vec<Seen<'a>>,
+    pub(super) seen: Vec<PartitionRange<'a>>,
 }
 
 /// Where a partition stands: its mark, unless nothing was ever read from it, and the source that its rows carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Standing {
-    pub(super) mark: Option<Mark>,
+    pub(super) mark: Option<ProgressMark>,
     pub(super) source: Option<i32>,
 }
 
 /// What a partition is moved on to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
-    pub(super) mark: Mark,
+    pub(super) mark: ProgressMark,
     /// The source; nothing while it has yet to be made.
     pub(super) source: Option<i32>,
     /// The first offset that is new.
@@ -39,9 +37,9 @@ pub(super) struct Step {
     /// The topic was created anew.
     pub(super) anew: bool,
     /// Offsets that were passed without a record.
-    pub(super) gap: Option<Gap>,
+    pub(super) gap: Option<OffsetRange>,
     /// Offsets below the mark: handled before, unless a gap has them.
-    pub(super) redelivered: Option<Gap>,
+    pub(super) redelivered: Option<OffsetRange>,
 }
 
 /// What is new of a part.
@@ -56,23 +54,18 @@ pub(super) struct News<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(
-        arrivals: &'a [Arrival<'a, ApiCall>],
-        part: Range<usize>,
-        refused: &'a BTreeMap<usize, Reason>,
-    ) -> Self {
-        let seen = Seen::of(arrivals, part.clone());
+    pub(super) fn new(arrivals: &'a [Arrival<'a, ApiCall>], part: &'a BatchPart<'a>) -> Self {
+        let seen = PartitionRange::of(arrivals, part.records.clone());
         Self {
             arrivals,
             part,
-            refused,
             seen,
         }
     }
 
     /// What becomes of each partition, in the order of [`Self::seen`].
     pub(super) fn steps(&self, standing: &HashMap<(String, i32), Standing>) -> Vec<Step> {
-        let step = |seen: &Seen| {
+        let step = |seen: &PartitionRange| {
             let before = standing.get(&(seen.topic.to_owned(), seen.partition));
             let known = before.and_then(|standing| standing.mark);
             let Advance {
@@ -113,8 +106,8 @@ impl<'a> Plan<'a> {
             .arrivals
             .iter()
             .enumerate()
-            .take(self.part.end)
-            .skip(self.part.start)
+            .take(self.part.records.end)
+            .skip(self.part.records.start)
         {
             let Some((from, source)) = next.get_mut(&(arrival.topic, arrival.partition)) else {
                 continue;
@@ -128,7 +121,7 @@ impl<'a> Plan<'a> {
                 news.repeated += 1;
                 continue;
             }
-            match (&arrival.message, self.refused.get(&at)) {
+            match (&arrival.message, self.part.refused.get(&at)) {
                 (Ok(call), None) => news.calls.push((*source, arrival, call)),
                 (Err(reason), _) | (Ok(_), Some(reason)) => {
                     news.unreadable.push((at, reason.clone()));
