@@ -11,7 +11,6 @@
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
 //! | [`api_stats`] | pure rules: API calls added up by minute, route, status and client |
 //! | [`worker`] | the outcome of a record, the ledger of a batch and its partial batch response, retry policy |
-//! | [`link`] (feature `redis`) | the connection to Redis and the scripts that run over it |
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
 //! | [`delay`] (feature `redis`) | the delay queue |
 //! | [`stream`] (feature `redis`) | Redis Streams: publishing, reading as a group, reading everything |
@@ -33,8 +32,6 @@ pub mod delay;
 #[cfg(feature = "redis")]
 pub mod gate;
 pub mod ingest;
-#[cfg(feature = "redis")]
-pub mod link;
 pub mod message;
 pub mod naming;
 #[cfg(all(feature = "redis", feature = "postgres"))]
@@ -52,3 +49,6 @@ pub mod store;
 pub mod stream;
 pub mod telemetry;
 pub mod worker;
+
+#[cfg(feature = "redis")]
+pub use redis_link as link;

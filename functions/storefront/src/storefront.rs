@@ -7,7 +7,7 @@ use lambda_http::http::{HeaderValue, Response};
 use lambda_http::{Body, Error, Request};
 use shared::cache::{Announcer, ProgramCache, follow};
 use shared::gate::Gate;
-use shared::link::Keeps;
+use shared::link::Eviction;
 use shared::message::{CallId, Nonce};
 use shared::sale::ProgramStatus;
 use shared::store::Store;
@@ -146,8 +146,8 @@ impl Storefront {
         let programs = settings.cache.open(store.clone(), link.clone(), names);
         let changes = streams.tell_changed(link.clone(), names);
         let mut beside = JoinSet::new();
-        beside.spawn(gate.link().clone().watch_eviction(Keeps::Gate));
-        beside.spawn(link.clone().watch_eviction(Keeps::Cache));
+        beside.spawn(gate.link().clone().watch_eviction(Eviction::Nothing));
+        beside.spawn(link.clone().watch_eviction(Eviction::Expiring));
         if let Some(block) = settings.cache.block() {
             beside.spawn(follow(
                 programs.local(),

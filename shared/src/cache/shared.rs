@@ -101,7 +101,7 @@ impl SharedCache {
                     }
                 }
             }
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 
@@ -125,7 +125,7 @@ impl SharedCache {
             "STORED" => Ok(Put::Stored),
             "OLD" => Ok(Put::Old),
             "NOLEASE" => Ok(Put::NoLease),
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 

@@ -125,7 +125,7 @@ impl DelayQueue {
 }
 
 fn read_parked(reply: &mut Reply) -> Result<Vec<Parked>, LinkError> {
-    let mut parked = Vec::with_capacity(reply.left() / 6);
+    let mut parked = Vec::with_capacity(reply.remaining() / 6);
     while let Some(id) = reply.next_word()? {
         let (mark, body, attempts, reason) =
             (reply.word()?, reply.word()?, reply.parse()?, reply.word()?);
@@ -142,7 +142,7 @@ fn read_parked(reply: &mut Reply) -> Result<Vec<Parked>, LinkError> {
 }
 
 fn read_pending(reply: &mut Reply) -> Result<Vec<Pending>, LinkError> {
-    let mut pending = Vec::with_capacity(reply.left() / 5);
+    let mut pending = Vec::with_capacity(reply.remaining() / 5);
     while let Some(id) = reply.next_word()? {
         let body = reply.word()?;
         let due_ms = reply.parse()?;
@@ -166,7 +166,7 @@ fn replayed(reply: &mut Reply) -> Result<Replayed, LinkError> {
         "NOTPARKED" => Ok(Replayed::NotParked),
         "SEVERAL" => Ok(Replayed::Several),
         "EXISTS" => Ok(Replayed::Existing),
-        other => Err(reply.odd(other)),
+        other => Err(reply.unexpected(other)),
     }
 }
 

@@ -109,7 +109,7 @@ impl DelayQueue {
             .link
             .run(self.call(&scripts::PEEK, shard).arg(id))
             .await?;
-        if reply.left() == 0 {
+        if reply.remaining() == 0 {
             return Ok(None);
         }
         let body = reply.word()?;
@@ -225,7 +225,7 @@ fn stats(reply: &mut Reply) -> Result<Stats, LinkError> {
     let waiting = reply.parse()?;
     let leased = reply.parse()?;
     let parked = reply.parse()?;
-    let first: Option<u64> = reply.parse_some()?;
+    let first: Option<u64> = reply.parse_optional()?;
     let oldest_overdue_ms = first.and_then(|due| now_ms.checked_sub(due));
     Ok(Stats {
         waiting,

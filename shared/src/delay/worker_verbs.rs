@@ -168,7 +168,7 @@ fn read_claims(
 ) -> Result<Option<u64>, LinkError> {
     into.now_us = into.now_us.max(reply.parse()?);
     into.now_ms = into.now_us / 1000;
-    let next = reply.parse_some()?;
+    let next = reply.parse_optional()?;
     while let Some(id) = reply.next_word()? {
         let body = reply.word()?;
         let attempt = reply.parse()?;

@@ -209,6 +209,6 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
         "LOADING" => Reserved::Loading,
         "REBUILD" => Reserved::Rebuild,
         "INUSE" => Reserved::NumberInUse,
-        other => return Err(reply.odd(other)),
+        other => return Err(reply.unexpected(other)),
     })
 }

@@ -90,7 +90,7 @@ impl Gate {
             .into_iter()
             .zip(self.link.read("buyers", reads).await?)
         {
-            let mut counts = Vec::with_capacity(fields.left() / 2);
+            let mut counts = Vec::with_capacity(fields.remaining() / 2);
             while let Some(order) = fields.next_word()? {
                 counts.push((order, fields.word()?));
             }

@@ -37,7 +37,7 @@ impl Gate {
             "YES" => Ok(WaitBegun::Yes),
             "FULL" => Ok(WaitBegun::Full),
             "LAGGING" => Ok(WaitBegun::Lagging),
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 

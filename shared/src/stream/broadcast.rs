@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::link::{Call, Link, LinkError, Reply, Waiting};
+use crate::link::{Call, Link, LinkError, Reply, BlockingConnection};
 use crate::naming::Names;
 
 use super::entry::{Entry, EntryId};
@@ -16,7 +16,7 @@ const BATCH: usize = 1_000;
 #[derive(Debug)]
 pub struct BroadcastReader {
     link: Link,
-    waiting: Waiting,
+    waiting: BlockingConnection,
     key: String,
     position: Position,
     /// Found, and not yet told because the new position is not known yet.
@@ -65,7 +65,7 @@ impl BroadcastReader {
     /// A reader of all that is added from now on. When this returns, the position is fixed: what is loaded after it cannot have
     /// been changed before it unheard.
     pub async fn open(link: Link, names: &Names, stream: &str) -> Result<Self, LinkError> {
-        let waiting = link.waiting();
+        let waiting = link.blocking();
         let key = names.stream(stream);
         let position = Position::resolve(&link, &key).await?;
         Ok(Self {
@@ -178,7 +178,7 @@ struct State {
 impl Look {
     fn read(reply: &mut Reply) -> Result<Self, LinkError> {
         let replid = reply.word()?;
-        if reply.left() == 0 {
+        if reply.remaining() == 0 {
             return Ok(Self {
                 replid,
                 state: None,
@@ -195,8 +195,8 @@ impl Look {
             first: reply.parse()?,
             deleted: reply.parse()?,
         };
-        let mut entries = Vec::with_capacity(reply.left() / 2);
-        while reply.left() > 0 {
+        let mut entries = Vec::with_capacity(reply.remaining() / 2);
+        while reply.remaining() > 0 {
             entries.push(Entry::read(reply)?);
         }
         Ok(Self {

@@ -67,10 +67,10 @@ impl Entry {
     pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
         let id = reply.parse()?;
         let mut list = reply.nested()?;
-        let mut fields = Vec::with_capacity(list.left() / 2);
-        while list.left() > 0 {
+        let mut fields = Vec::with_capacity(list.remaining() / 2);
+        while list.remaining() > 0 {
             let (Some(name), Some(value)) = (list.bytes(), list.bytes()) else {
-                return Err(list.odd("a field that is no text"));
+                return Err(list.unexpected("a field that is no text"));
             };
             fields.push((name, value));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
 
-use crate::link::{Call, Link, LinkError, Reply, Waiting, stream_is_gone};
+use crate::link::{Call, Link, LinkError, Reply, BlockingConnection, is_stream_deleted};
 use crate::naming::Names;
 use crate::worker::Backoff;
 
@@ -71,7 +71,7 @@ pub struct GroupReader {
     pub(super) group: String,
     pub(super) consumer: String,
     pub(super) settings: GroupSettings,
-    waiting: Waiting,
+    waiting: BlockingConnection,
     counts: GroupCounts,
     created: bool,
     /// Where the next take-over goes on, and when.
@@ -99,7 +99,7 @@ impl GroupReader {
         settings: GroupSettings,
     ) -> Self {
         Self {
-            waiting: link.waiting(),
+            waiting: link.blocking(),
             link,
             key: names.stream(stream),
             group: names.group(group),
@@ -182,7 +182,7 @@ impl GroupReader {
             .arg(*max_deliveries);
         let call = call.arg(self.take_over_from).arg(forget.as_millis() as u64);
         let mut reply = self.link.run(call).await?;
-        if reply.left() == 0 {
+        if reply.remaining() == 0 {
             self.recreate().await?;
             return Ok(Vec::new());
         }
@@ -190,8 +190,8 @@ impl GroupReader {
         let buried = ids(&mut reply)?;
         let lost = ids(&mut reply)?;
         self.counts.deleted += reply.parse::<u64>()?;
-        let mut entries = Vec::with_capacity(reply.left() / 3);
-        while reply.left() > 0 {
+        let mut entries = Vec::with_capacity(reply.remaining() / 3);
+        while reply.remaining() > 0 {
             let deliveries = reply.parse()?;
             entries.push(Delivery {
                 entry: Entry::read(&mut reply)?,
@@ -251,7 +251,7 @@ impl GroupReader {
             .arg(">");
         let (value, _) = self.waiting.run(command, block, None).await?;
         if let Value::ServerError(error) = &value
-            && (error.code() == "NOGROUP" || stream_is_gone(error))
+            && (error.code() == "NOGROUP" || is_stream_deleted(error))
         {
             return Ok(Read::NoGroup);
         }
@@ -281,7 +281,7 @@ impl GroupReader {
             let call = self.call(&scripts::GROUP_NEXT).arg(self.settings.batch);
             let (woken, after) = self.waiting.run(wake, block, Some(call)).await?;
             match woken {
-                Value::ServerError(error) if stream_is_gone(&error) => return Ok(Read::NoGroup),
+                Value::ServerError(error) if is_stream_deleted(&error) => return Ok(Read::NoGroup),
                 woken => drop(woken.extract_error()?),
             }
             reply = after.ok_or_else(|| LinkError::Protocol("no answer to a call".into()))?;
@@ -292,8 +292,8 @@ impl GroupReader {
             Some("BUSY") => Ok(Read::Busy),
             Some("NONE") => Ok(Read::Entries(Vec::new())),
             Some("NEW") => {
-                let mut entries = Vec::with_capacity(reply.left() / 2);
-                while reply.left() > 0 {
+                let mut entries = Vec::with_capacity(reply.remaining() / 2);
+                while reply.remaining() > 0 {
                     entries.push(Delivery {
                         entry: Entry::read(&mut reply)?,
                         deliveries: 1,
@@ -301,7 +301,7 @@ impl GroupReader {
                 }
                 Ok(Read::Entries(entries))
             }
-            Some(other) => Err(reply.odd(other)),
+            Some(other) => Err(reply.unexpected(other)),
         }
     }
 
@@ -333,8 +333,8 @@ fn wait_ms(block: Duration) -> u64 {
 
 fn ids(reply: &mut Reply) -> Result<Vec<EntryId>, LinkError> {
     let mut list = reply.nested()?;
-    let mut ids = Vec::with_capacity(list.left());
-    while list.left() > 0 {
+    let mut ids = Vec::with_capacity(list.remaining());
+    while list.remaining() > 0 {
         ids.push(list.parse()?);
     }
     Ok(ids)

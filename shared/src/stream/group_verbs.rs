@@ -74,11 +74,11 @@ impl GroupReader {
     pub async fn state(&self) -> Result<GroupState, LinkError> {
         let mut reply = self.link.run(self.call(&scripts::GROUP_STATE)).await?;
         let pending = reply.parse()?;
-        let lag = reply.parse_some()?;
+        let lag = reply.parse_optional()?;
         Ok(GroupState {
             pending,
             lag,
-            oldest_pending: reply.parse_some()?.map(Duration::from_millis),
+            oldest_pending: reply.parse_optional()?.map(Duration::from_millis),
         })
     }
 

@@ -89,7 +89,7 @@ impl Publisher {
                 );
                 Ok(Published::Full { entries, held_by })
             }
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A connection for reads that wait at the server until something comes.
+//! A connection for blocking reads.
 
 use std::time::Duration;
 
@@ -6,21 +6,25 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, Value};
 
 use super::connection::is_noscript;
+use super::failover::refusal;
 use super::script::Call;
-use super::unfit::refusal;
 use super::{Link, LinkError, Reply};
 
-/// One connection, used by one reader at a time. Made on first use; given up after any error, and when a read is abandoned: what the
-/// server would still answer to that read must not be taken for the answer to the next. Given up together with the link's shared
-/// connection as well: both lead to the same server, and whichever finds it of no use speaks for the other.
+/// A connection for one reader. On the shared connection a blocking read would delay all other
+/// calls, and the response timeout would cut it.
+///
+/// It connects on first use and is closed after any error, and when a read is dropped: a late reply
+/// must not be taken for the reply to the next read. It is also closed when the link replaces its
+/// shared connection, and the link's connection is replaced when this one fails: both lead to the
+/// same server.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub struct BlockingConnection {
     link: Link,
-    /// The connection, and the number of the link's shared one when it was made.
+    /// The connection, and the link's generation when it was made.
     connection: Option<(MultiplexedConnection, u64)>,
 }
 
-impl Waiting {
+impl BlockingConnection {
     pub(super) fn new(link: Link) -> Self {
         Self {
             link,
@@ -28,21 +32,22 @@ impl Waiting {
         }
     }
 
-    /// Runs a command that the server may hold for `block`, and a script right behind it in the same round trip.
+    /// Runs a command that the server may hold for `block`, and a script after it in the same round
+    /// trip. Ends within `block` plus the response timeout.
     ///
-    /// Ends within `block` plus the response timeout. What the command answered is handed over as it is, errors of the server's included.
-    pub(crate) async fn run(
+    /// Returns the command's reply unchanged, server errors included.
+    pub async fn run(
         &mut self,
         command: Cmd,
         block: Duration,
         then: Option<Call>,
     ) -> Result<(Value, Option<Reply>), LinkError> {
-        let most = block + self.link.response_timeout();
-        let number = *self.link.numbers().borrow();
+        let max = block + self.link.response_timeout();
+        let generation = *self.link.generations().borrow();
         let kept = self
             .connection
             .take()
-            .filter(|(_, made_at)| *made_at == number);
+            .filter(|(_, made_in)| *made_in == generation);
         let work = async {
             let mut open = match kept {
                 Some((open, _)) => open,
@@ -70,15 +75,15 @@ impl Waiting {
             }
             Ok::<_, LinkError>((open, values))
         };
-        let Ok(done) = tokio::time::timeout(most, work).await else {
-            let error = LinkError::silent(most);
-            self.link.replace(number, &error);
+        let Ok(done) = tokio::time::timeout(max, work).await else {
+            let error = LinkError::timed_out(max);
+            self.link.replace(generation, &error);
             return Err(error);
         };
         let (open, values) = done?;
         match refusal(&values) {
-            Some(error) => self.link.replace(number, error),
-            None => self.connection = Some((open, number)),
+            Some(error) => self.link.replace(generation, error),
+            None => self.connection = Some((open, generation)),
         }
         let mut values = values.into_iter();
         let first = values
@@ -97,7 +102,7 @@ impl Waiting {
     }
 
     fn config(&self) -> AsyncConnectionConfig {
-        // The bound of each read is ours: only we know how long it may wait.
+        // `run` bounds each read: the library does not know how long a read may block.
         AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_connection_timeout(Some(self.link.response_timeout()))

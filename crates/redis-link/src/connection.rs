@@ -1,4 +1,4 @@
-//! The connection: made on first use, replaced when it is of no use, every exchange bounded in time.
+//! The link: connects on first use, reconnects when the server is unusable, bounds every exchange.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -8,13 +8,14 @@ use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, ServerErrorKind, Value
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::blocking::BlockingConnection;
+use super::failover::{error_needs_reconnect, refusal, value_needs_reconnect};
 use super::script::Call;
 use super::shared_connection::SharedConnection;
-use super::unfit::{is_unfit_error, is_unfit_value, refusal};
-use super::waiting::Waiting;
 use super::{LinkError, Reply, address};
 
-/// Connections that one exchange may try: the kept one may be dead, and a server that restarts may refuse the next.
+/// Connections that one exchange may try: the kept one may be dead, and a restarting server may
+/// refuse the next.
 const ATTEMPTS: u32 = 3;
 
 /// One multiplexed connection to Redis. Cheap to clone; clones share the connection.
@@ -34,12 +35,12 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    /// Prepares a connection to `redis://host:port`; it is made on first use, so Redis may be away at start. Needs a tokio runtime.
+    /// A link to `redis://host:port`. It connects on first use. Needs a tokio runtime.
     ///
-    /// `response_timeout` bounds every verb, reconnecting included. An address that asks for TLS is refused.
+    /// `response_timeout` bounds every call, reconnecting included.
     pub fn open(url: &str, response_timeout: Duration) -> Result<Self, LinkError> {
         let client = address::client(url)?;
-        // The bound of each exchange is ours: after it the connection is given up, which the library would not do.
+        // `exchange` applies the timeout: it also replaces the connection, which the library does not.
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_connection_timeout(Some(response_timeout));
@@ -51,23 +52,22 @@ impl Link {
         })
     }
 
-    /// A connection of its own to the same Redis, for reads that wait there.
-    pub(crate) fn waiting(&self) -> Waiting {
-        Waiting::new(self.clone())
+    /// A connection of its own to the same server, for blocking reads.
+    pub fn blocking(&self) -> BlockingConnection {
+        BlockingConnection::new(self.clone())
     }
 
     /// Runs one script.
-    pub(crate) async fn run(&self, call: Call) -> Result<Reply, LinkError> {
+    pub async fn run(&self, call: Call) -> Result<Reply, LinkError> {
         let mut replies = self.run_all(vec![call]).await?;
         replies
             .pop()
             .unwrap_or_else(|| Err(LinkError::Protocol("no answer to a call".into())))
     }
 
-    /// Runs many scripts in one round trip. They are independent: one that fails does not stop the others.
-    ///
-    /// The outer error says that nothing is known of any of them.
-    pub(crate) async fn run_all(
+    /// Runs many scripts in one round trip. They are independent: one that fails does not stop the
+    /// others. After an outer error any of them may have been applied.
+    pub async fn run_all(
         &self,
         calls: Vec<Call>,
     ) -> Result<Vec<Result<Reply, LinkError>>, LinkError> {
@@ -82,8 +82,9 @@ impl Link {
             .collect())
     }
 
-    /// Runs plain commands, which must be fit to be repeated, in one round trip; the first that fails fails all.
-    pub(crate) async fn read(
+    /// Runs commands in one round trip; they must be safe to repeat. `what` names them in errors.
+    /// The first error reply fails the whole read.
+    pub async fn read(
         &self,
         what: &'static str,
         commands: Vec<Cmd>,
@@ -104,7 +105,14 @@ impl Link {
             .collect()
     }
 
-    /// For connections of another kind.
+    /// Runs one command, which must be safe to repeat. `what` names it in errors.
+    pub async fn read_one(&self, what: &'static str, command: Cmd) -> Result<Reply, LinkError> {
+        self.read(what, vec![command])
+            .await?
+            .pop()
+            .ok_or_else(|| LinkError::Protocol(format!("no answer to {what}")))
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
@@ -113,17 +121,17 @@ impl Link {
         self.response_timeout
     }
 
-    /// The number of the shared connection, now and whenever it is replaced.
-    pub(super) fn numbers(&self) -> watch::Receiver<u64> {
-        self.connection.numbers()
+    /// The generation of the shared connection; changes with each replacement.
+    pub(super) fn generations(&self) -> watch::Receiver<u64> {
+        self.connection.generations()
     }
 
-    /// A connection made while the shared one had this number has met a server that is of no use: the shared one is replaced as well.
-    pub(super) fn replace(&self, number: u64, reason: &dyn Display) {
-        self.connection.replace(number, reason);
+    /// Replaces the shared connection if it is still of this generation.
+    pub(super) fn replace(&self, generation: u64, reason: &dyn Display) {
+        self.connection.replace(generation, reason);
     }
 
-    /// Runs the calls; loads scripts that the server does not know and repeats exactly the calls that missed them.
+    /// Runs the calls; loads missing scripts and repeats the calls that needed them.
     async fn run_loading(&self, calls: &[Call]) -> Result<Vec<Value>, LinkError> {
         let deadline = Instant::now() + self.response_timeout;
         let mut pipeline = Pipeline::with_capacity(calls.len());
@@ -152,8 +160,8 @@ impl Link {
         Ok(values)
     }
 
-    /// One round trip. A connection that turns out to be dead, silent, or to lead to a server of no use is replaced; the commands are
-    /// repeated on the new one unless some of them were carried out, or may still be.
+    /// One round trip. Replaces a connection that is dead, silent, or leads to an unusable server,
+    /// and repeats the commands on the new one unless some of them were, or may still be, applied.
     async fn exchange(
         &self,
         pipeline: &Pipeline,
@@ -161,31 +169,31 @@ impl Link {
     ) -> Result<Vec<Value>, LinkError> {
         let mut attempt = 1;
         loop {
-            let connection = self.connection.latest();
+            let connection = self.connection.current();
             let began = Instant::now();
             let Ok(answer) = timeout_at(deadline, connection.exchange(pipeline)).await else {
-                let error = LinkError::silent(self.response_timeout);
-                // One that had little of the time, because others used it up, may be well.
+                let error = LinkError::timed_out(self.response_timeout);
+                // A connection that had only the rest of the time may be healthy.
                 if began.elapsed() >= self.response_timeout / 2 {
                     self.replace(connection.number(), &error);
                 }
                 return Err(error);
             };
-            // Why this connection is of no use, if so; and whether it is known that nothing was carried out, or may be repeated.
+            // Why this connection must be replaced, if it must, and whether repeating is safe.
             let (reason, may_repeat): (Option<&dyn Display>, bool) = match &answer {
-                Err(error) => (Some(error), error.is_io_error() || is_unfit_error(error)),
-                Ok(Err(error)) if is_unfit_error(error) || error.code().is_none() => {
-                    (Some(error), is_unfit_error(error) || error.is_io_error())
+                Err(error) => (Some(error), error.is_io_error() || error_needs_reconnect(error)),
+                Ok(Err(error)) if error_needs_reconnect(error) || error.code().is_none() => {
+                    (Some(error), error_needs_reconnect(error) || error.is_io_error())
                 }
                 Ok(Err(_)) => (None, false),
                 Ok(Ok(values)) => (
                     refusal(values).map(|error| error as &dyn Display),
-                    values.iter().all(is_unfit_value),
+                    values.iter().all(value_needs_reconnect),
                 ),
             };
             match reason {
                 Some(reason) => self.replace(connection.number(), reason),
-                None => connection.prove(),
+                None => connection.mark_used(),
             }
             if reason.is_none() || !may_repeat || attempt == ATTEMPTS {
                 return Ok(answer??);

@@ -1,4 +1,4 @@
-//! Channels listened to, on a connection of their own.
+//! Pub/sub channels, on a connection of their own.
 
 use std::time::Duration;
 
@@ -10,30 +10,34 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Link, LinkError};
 
-/// Between two pings on a connection that only listens: silence is otherwise not told from having nothing to say.
+/// Pings detect a dead server on a connection that otherwise only receives.
 const PING_EVERY: Duration = Duration::from_secs(2);
 
-/// What is published on some channels from now on. What is published while there is no subscription is lost.
-pub(crate) struct Subscription {
+/// The messages of some channels from now on. Messages published while there is no subscription are
+/// lost.
+pub struct Subscription {
     sink: PubSubSink,
     messages: PubSubStream,
-    /// Changes when the link has left the server that this subscription may still be connected to.
-    left: watch::Receiver<u64>,
+    /// Changes when the link replaces its connection; the subscription may then be connected to an
+    /// old server.
+    generations: watch::Receiver<u64>,
     response_timeout: Duration,
     ping_at: Instant,
 }
 
 impl Subscription {
-    /// The next message: its channel and its text. Nothing when the subscription has ended: its connection was closed, the server
-    /// does not answer a ping within the response timeout, or the link has changed its connection.
-    pub(crate) async fn next(&mut self) -> Option<(String, String)> {
+    /// The next message: its channel and its text. `None` when the subscription has ended: its
+    /// connection was closed, the server does not answer a ping within the response timeout, or the
+    /// link has replaced its connection.
+    pub async fn next(&mut self) -> Option<(String, String)> {
         loop {
             tokio::select! {
                 message = self.messages.next() => {
                     let message = message?;
-                    return Some((message.get_channel_name().to_owned(), message.get_payload().unwrap_or_default()));
+                    let text = message.get_payload().unwrap_or_default();
+                    return Some((message.get_channel_name().to_owned(), text));
                 }
-                _ = self.left.changed() => return None,
+                _ = self.generations.changed() => return None,
                 () = sleep_until(self.ping_at) => {
                     let pong = timeout(self.response_timeout, self.sink.ping::<Value>()).await;
                     pong.ok()?.ok()?;
@@ -45,9 +49,10 @@ impl Subscription {
 }
 
 impl Link {
-    /// Listens to channels. Comes back when they are being listened to, within the response timeout.
-    pub(crate) async fn subscribe(&self, channels: &[String]) -> Result<Subscription, LinkError> {
-        let left = self.numbers();
+    /// Subscribes to channels. Returns when the server has confirmed it, within the response
+    /// timeout.
+    pub async fn subscribe(&self, channels: &[String]) -> Result<Subscription, LinkError> {
+        let generations = self.generations();
         let subscribed = async {
             let mut channel = self.client().get_async_pubsub().await?;
             channel.subscribe(channels).await?;
@@ -56,12 +61,12 @@ impl Link {
         let response_timeout = self.response_timeout();
         let subscribed = timeout(response_timeout, subscribed)
             .await
-            .map_err(|_| LinkError::silent(response_timeout))??;
+            .map_err(|_| LinkError::timed_out(response_timeout))??;
         let (sink, messages) = subscribed.split();
         Ok(Subscription {
             sink,
             messages,
-            left,
+            generations,
             response_timeout,
             ping_at: Instant::now() + PING_EVERY,
         })
