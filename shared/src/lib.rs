@@ -31,7 +31,16 @@ pub mod config;
 pub mod delay;
 #[cfg(feature = "redis")]
 pub mod gate;
+<<<<<<< HEAD
 pub mod ingest;
+=======
+/// Lambda events as records: an alias of `lambda_batch`.
+pub mod ingest {
+    pub use lambda_batch::{kafka, schedule, sqs};
+}
+#[cfg(feature = "redis")]
+pub mod link;
+>>>>>>> lead
 pub mod message;
 pub mod naming;
 #[cfg(all(feature = "redis", feature = "postgres"))]
@@ -48,7 +57,13 @@ pub mod store;
 #[cfg(feature = "redis")]
 pub mod stream;
 pub mod telemetry;
-pub mod worker;
-
 #[cfg(feature = "redis")]
 pub use redis_link as link;
+
+/// Outcomes of records: an alias of `lambda_batch`.
+pub mod worker {
+    pub use lambda_batch::{
+        Backoff, Bisect, Counts, ErrorClass, Failures, ItemFailure, ItemIdentifier, Ledger,
+        NextStep, Outcome, Reason, Source,
+    };
+}

@@ -4,6 +4,8 @@
 //! version; unknown fields are tolerated, so a newer sender can add some.
 
 mod api_call;
+#[cfg(test)]
+mod array_tests;
 mod barrier;
 mod client;
 mod order_requested;

@@ -7,7 +7,7 @@ use std::ops::Range;
 /// Everything left of the part in hand has been dealt with, so progress may always be recorded over the contiguous prefix.
 ///
 /// ```
-/// use shared::worker::Bisect;
+/// use lambda_batch::Bisect;
 ///
 /// // Record 2 of 0..4 always fails.
 /// let mut parts = Bisect::new(4);

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::ingest::content::{self, BadContent};
+use crate::content::{self, BadContent};
 
 /// The messages of one SQS event, in its order.
 ///

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ingest::{kafka, sqs};
+use crate::{kafka, sqs};
 
 /// What may not be acknowledged, as event source mappings read it. Empty: all is well.
 ///

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::batch::Header;
-use crate::ingest::content::{self, BadContent};
+use crate::content::{self, BadContent};
 
 /// A key or a value as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

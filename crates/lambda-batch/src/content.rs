@@ -49,32 +49,21 @@ fn has_nul(json: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::message::{ApiCall, OrderRequested, StreamEntry};
+    use serde::Deserialize;
 
     use super::*;
 
-    fn refused<T: DeserializeOwned>(array: &str) {
-        let text = parse_json::<T>(array)
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default();
-        assert!(text.contains("invalid type: sequence"), "{array}: {text}");
+    #[derive(Debug, Deserialize)]
+    struct Message {
+        #[expect(dead_code, reason = "only its shape matters")]
+        n: u8,
     }
 
     #[test]
-    fn an_array_is_no_message() {
-        let nonce = "00".repeat(16);
-        let hash = "ab".repeat(32);
-        refused::<OrderRequested>(&format!(
-            r#"[1,"381265920001048577","{nonce}","alice","17",0,[4,5],2500,5000,"k-1","{hash}",1795000000000,null]"#
-        ));
-        refused::<ApiCall>(&format!(
-            r#"[1,"{nonce}",1795000000000,"GET","/orders","/orders?wait=2",200,1834,"curl","alice","192.0.2.7",null,"i"]"#
-        ));
-        for empty in ["[]", "[[]]"] {
-            refused::<OrderRequested>(empty);
-            refused::<ApiCall>(empty);
-            refused::<StreamEntry>(empty);
+    fn an_array_is_not_read_as_a_struct() {
+        for array in ["[1]", "[]", "[[]]"] {
+            let error = parse_json::<Message>(array).expect_err(array).to_string();
+            assert!(error.contains("invalid type: sequence"), "{array}: {error}");
         }
     }
 }

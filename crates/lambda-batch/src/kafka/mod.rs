@@ -16,6 +16,5 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use super::content::BadContent;
 pub use batch::Batch;
 pub use record::{Payload, Record};

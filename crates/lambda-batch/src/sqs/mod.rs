@@ -10,5 +10,4 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-pub use super::content::BadContent;
 pub use message::{Batch, Body, Message};

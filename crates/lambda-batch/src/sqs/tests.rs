@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::BadContent;
 
 fn batch(event: &str) -> Batch {
     serde_json::from_str(event).expect("the event is read")

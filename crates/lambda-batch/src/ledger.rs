@@ -1,8 +1,8 @@
 //! The outcomes of a batch, and what may be acknowledged because of them.
 
-use super::failures::{Failures, Source};
 use super::outcome::{Outcome, Reason};
-use crate::ingest::kafka::Batch;
+use super::response::{Failures, Source};
+use crate::kafka::Batch;
 
 /// What is known of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::canonical;
 use super::decode::any_form;
 use super::*;
+use crate::BadContent;
 
 macro_rules! fixture {
     ($name:literal) => {

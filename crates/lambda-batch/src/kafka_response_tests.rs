@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::*;
-use crate::ingest::kafka::Batch;
+use crate::kafka::Batch;
+use crate::{Backoff, Bisect, Counts, ErrorClass, Failures, Ledger, NextStep, Outcome, Reason};
 
 fn batch(records: &[(i32, i64)]) -> Batch {
     let record = |(p, o): &(i32, i64)| json!({ "topic": "t", "partition": p, "offset": o });

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::*;
-use crate::ingest::sqs::Batch;
+use crate::sqs::Batch;
+use crate::{Counts, Ledger, Outcome, Reason};
 
 /// A batch; group 0 stands for none.
 fn batch(groups: &[u8]) -> Batch {
