@@ -12,8 +12,6 @@
 //! | [`api_stats`] | pure rules: API calls added up by minute, route, status and client |
 //! | [`worker`] | the outcome of a record, the ledger of a batch and its partial batch response, retry policy |
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
-//! | [`delay`] (feature `redis`) | the delay queue |
-//! | [`stream`] (feature `redis`) | Redis Streams: publishing, reading as a group, reading everything |
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never older than what was heard of |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
 //! | [`store`] (feature `postgres`) | Postgres, the truth |
@@ -28,19 +26,11 @@ pub mod api_stats;
 pub mod cache;
 pub mod config;
 #[cfg(feature = "redis")]
-pub mod delay;
-#[cfg(feature = "redis")]
 pub mod gate;
-<<<<<<< HEAD
-pub mod ingest;
-=======
 /// Lambda events as records: an alias of `lambda_batch`.
 pub mod ingest {
     pub use lambda_batch::{kafka, schedule, sqs};
 }
-#[cfg(feature = "redis")]
-pub mod link;
->>>>>>> lead
 pub mod message;
 pub mod naming;
 #[cfg(all(feature = "redis", feature = "postgres"))]
@@ -54,11 +44,7 @@ pub mod sqs;
 pub mod start;
 #[cfg(feature = "postgres")]
 pub mod store;
-#[cfg(feature = "redis")]
-pub mod stream;
 pub mod telemetry;
-#[cfg(feature = "redis")]
-pub use redis_link as link;
 
 /// Outcomes of records: an alias of `lambda_batch`.
 pub mod worker {

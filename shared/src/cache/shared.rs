@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{body, scripts};
-use crate::link::{Call, Link, LinkError};
+use redis_link::{Call, Link, LinkError};
 use crate::message::{ProgramChanged, ProgramId};
 use crate::naming::Names;
 use crate::sale::Program;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use redis::cmd;
 
-use crate::link::{Call, LinkError};
+use redis_link::{Call, LinkError};
 use crate::message::{CategoryNo, Nonce, OrderNumber, SeatIndex};
 
 use super::look::Taken;
@@ -106,7 +106,7 @@ impl Gate {
         &self,
         program: ProgramRef,
     ) -> Result<HashSet<SeatIndex>, LinkError> {
-        let jobs = self.timeouts().jobs_key(program.shard);
+        let jobs = self.timeouts().bodies_key(program.shard);
         let mut seats = HashSet::new();
         let mut from = 0_u64;
         loop {

@@ -6,7 +6,7 @@
 
 use redis::cmd;
 
-use crate::link::{Call, LinkError};
+use redis_link::{Call, LinkError};
 use crate::message::Shard;
 use crate::sale::{Layout, Program};
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use redis::cmd;
 
-use crate::link::{Call, LinkError, Reply};
+use redis_link::{Call, LinkError, Reply};
 use crate::message::{
     CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
 };

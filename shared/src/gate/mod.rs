@@ -30,6 +30,7 @@ mod install;
 mod look;
 mod map;
 mod orders;
+mod queue_shard;
 mod reserve;
 mod scripts;
 mod tickets;
@@ -37,7 +38,7 @@ mod types;
 mod verbs;
 mod waiting;
 
-pub use crate::link::LinkError as GateError;
+pub use redis_link::LinkError as GateError;
 pub use audit::{Audit, AuditedChunk, Release};
 pub use filling::{
     Claim, Epoch, Grant, Install, InstallState, LiveOrder, Merged, NamedOrder, Start,

@@ -1,6 +1,6 @@
 //! Steps 2 to 5: what becomes of a reservation, and the gate made to agree with Postgres.
 
-use crate::link::{Call, LinkError};
+use redis_link::{Call, LinkError};
 use crate::message::{CategoryNo, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
 
 use super::scripts;

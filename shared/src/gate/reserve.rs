@@ -1,6 +1,6 @@
 //! Step 1: seats for a buyer, all or nothing.
 
-use crate::link::{Call, LinkError, Reply};
+use redis_link::{Call, LinkError, Reply};
 use crate::message::{Cents, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
 use crate::sale::Want;
 

@@ -2,7 +2,7 @@
 
 use redis::cmd;
 
-use crate::link::{Call, LinkError};
+use redis_link::{Call, LinkError};
 use crate::message::{OrderNumber, ProgramId, Shard, UserId};
 
 use super::scripts;

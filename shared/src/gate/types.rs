@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{LinkError, Reply};
+use redis_link::{LinkError, Reply};
 use crate::message::{Nonce, OrderNumber, ProgramId, SeatIndex, Shard};
 use crate::sale::Program;
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::link::{Call, LinkError};
+use redis_link::{Call, LinkError};
 use crate::message::Shard;
 
 use super::scripts;
