@@ -1,4 +1,5 @@
-//! The core crate of all functions: what travels, the rules of a sale, and the adapters that carry decisions out.
+//! The core crate of all functions: messages, the rules of a sale, and the adapters to Redis, SQS and Postgres.
+//! Lambda events and the outcomes of their records are in the crate `lambda-batch`.
 //!
 //! Rooms, in the order data passes through them:
 //!
@@ -7,10 +8,8 @@
 //! | [`config`] | settings from the environment, read once, all problems reported together |
 //! | [`naming`] | the environment prefix: the only place that builds a topic, key, stream, queue, group or schema name |
 //! | [`message`] | what travels, with its bounds and JSON Schema |
-//! | [`ingest`] | a Lambda event becomes records; one bad record never fails its batch |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
 //! | [`api_stats`] | pure rules: API calls added up by minute, route, status and client |
-//! | [`worker`] | the outcome of a record, the ledger of a batch and its partial batch response, retry policy |
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never older than what was heard of |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
@@ -27,10 +26,6 @@ pub mod cache;
 pub mod config;
 #[cfg(feature = "redis")]
 pub mod gate;
-/// Lambda events as records: an alias of `lambda_batch`.
-pub mod ingest {
-    pub use lambda_batch::{kafka, schedule, sqs};
-}
 pub mod message;
 pub mod naming;
 #[cfg(all(feature = "redis", feature = "postgres"))]
@@ -45,11 +40,3 @@ pub mod start;
 #[cfg(feature = "postgres")]
 pub mod store;
 pub mod telemetry;
-
-/// Outcomes of records: an alias of `lambda_batch`.
-pub mod worker {
-    pub use lambda_batch::{
-        Backoff, Bisect, Counts, ErrorClass, Failures, ItemFailure, ItemIdentifier, Ledger,
-        NextStep, Outcome, Reason, Source,
-    };
-}

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use shared::delay::{DelayQueue, Due, NewEntry};
+use delay_queue::{DelayQueue, Due, NewEntry};
 use shared::message::Shard;
 use tokio::task::JoinSet;
 

@@ -181,10 +181,14 @@ impl Link {
             };
             // Why this connection must be replaced, if it must, and whether repeating is safe.
             let (reason, may_repeat): (Option<&dyn Display>, bool) = match &answer {
-                Err(error) => (Some(error), error.is_io_error() || error_needs_reconnect(error)),
-                Ok(Err(error)) if error_needs_reconnect(error) || error.code().is_none() => {
-                    (Some(error), error_needs_reconnect(error) || error.is_io_error())
-                }
+                Err(error) => (
+                    Some(error),
+                    error.is_io_error() || error_needs_reconnect(error),
+                ),
+                Ok(Err(error)) if error_needs_reconnect(error) || error.code().is_none() => (
+                    Some(error),
+                    error_needs_reconnect(error) || error.is_io_error(),
+                ),
                 Ok(Err(_)) => (None, false),
                 Ok(Ok(values)) => (
                     refusal(values).map(|error| error as &dyn Display),

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lambda_http::http::{HeaderValue, Response};
 use lambda_http::{Body, Error, Request};
+use redis_link::Eviction;
 use shared::cache::{Announcer, ProgramCache, follow};
 use shared::gate::Gate;
-use shared::link::Eviction;
 use shared::message::{CallId, Nonce};
 use shared::sale::ProgramStatus;
 use shared::store::Store;

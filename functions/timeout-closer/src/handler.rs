@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
+use delay_queue::Shard;
+use lambda_batch::Tick;
 use shared::cache::Announcer;
 use shared::gate::{Gate, GateError};
-use shared::ingest::schedule::Tick;
-use shared::message::Shard;
 use shared::refill::RefillError;
 use shared::store::Store;
 use shared::telemetry::MetricLine;

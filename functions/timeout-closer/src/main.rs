@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
+use lambda_batch::Tick;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::ingest::schedule::Tick;
 use timeout_closer::{Closer, Settings};
 
 #[tokio::main(flavor = "current_thread")]

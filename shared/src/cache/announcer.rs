@@ -1,8 +1,8 @@
 //! Tells a stream of a program's change.
 
-use redis_link::{Link, LinkError};
 use crate::message::{ProgramChanged, StreamEntry};
 use crate::naming::Names;
+use redis_link::{Link, LinkError};
 use redis_streams::{Bounds, Published, Publisher};
 
 /// Publishes changes of programs to one stream. Cheap to clone.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::local::Local;
 use super::moment::Moment;
-use redis_link::{Link, LinkError};
 use crate::message::ProgramChanged;
 use crate::naming::Names;
+use redis_link::{Link, LinkError};
 use redis_streams::{BroadcastReader, Entry, Received};
 
 /// After a failed read.

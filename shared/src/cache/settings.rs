@@ -7,8 +7,8 @@ use super::programs::{Keep, ProgramCache, Truth};
 use super::rules::Hearing;
 use super::shared::SharedCache;
 use crate::config::{Reader, Url};
-use redis_link::{Link, LinkError};
 use crate::naming::Names;
+use redis_link::{Link, LinkError};
 use redis_streams::Bounds;
 
 /// Longest that a process which hears of no change may serve from memory.

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{body, scripts};
-use redis_link::{Call, Link, LinkError};
 use crate::message::{ProgramChanged, ProgramId};
 use crate::naming::Names;
 use crate::sale::Program;
+use redis_link::{Call, Link, LinkError};
 
 /// A reader that takes longer than this to load a program may not keep it.
 const LEASE_MS: u64 = 10_000;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use redis::cmd;
 
-use redis_link::{Call, LinkError};
 use crate::message::{CategoryNo, Nonce, OrderNumber, SeatIndex};
+use redis_link::{Call, LinkError};
 
 use super::look::Taken;
 use super::scripts;

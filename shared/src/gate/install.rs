@@ -6,9 +6,9 @@
 
 use redis::cmd;
 
-use redis_link::{Call, LinkError};
 use crate::message::Shard;
 use crate::sale::{Layout, Program};
+use redis_link::{Call, LinkError};
 
 use super::filling::{Claim, Epoch, Grant, Install, LiveOrder, Merged, NamedOrder, Start};
 use super::scripts;
@@ -194,7 +194,9 @@ impl Gate {
         let mut programs = Vec::new();
         for (shard, mut reply) in shards.into_iter().zip(replies) {
             while let Some(id) = reply.next_word()? {
-                let id = id.parse().map_err(|e| reply.unexpected(&format!("{id:?}: {e}")))?;
+                let id = id
+                    .parse()
+                    .map_err(|e| reply.unexpected(&format!("{id:?}: {e}")))?;
                 programs.push(ProgramRef { id, shard });
             }
         }

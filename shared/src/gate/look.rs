@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use redis::cmd;
 
-use redis_link::{Call, LinkError, Reply};
 use crate::message::{
     CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
 };
 use crate::sale::Category;
+use redis_link::{Call, LinkError, Reply};
 
 use super::filling::InstallState;
 use super::types::{ProgramRef, ResvState, parse_owner, parse_seats};

@@ -1,7 +1,7 @@
 //! Steps 2 to 5: what becomes of a reservation, and the gate made to agree with Postgres.
 
-use redis_link::{Call, LinkError};
 use crate::message::{CategoryNo, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
+use redis_link::{Call, LinkError};
 
 use super::scripts;
 use super::types::{OrderAt, ResvState, parse_owner, seat_list};

@@ -1,8 +1,8 @@
 //! Step 1: seats for a buyer, all or nothing.
 
-use redis_link::{Call, LinkError, Reply};
 use crate::message::{Cents, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
 use crate::sale::Want;
+use redis_link::{Call, LinkError, Reply};
 
 use super::scripts;
 use super::types::{ProgramRef, ResvState, parse_owner, parse_seats, seat_list};

@@ -2,8 +2,8 @@
 
 use redis::cmd;
 
-use redis_link::{Call, LinkError};
 use crate::message::{OrderNumber, ProgramId, Shard, UserId};
+use redis_link::{Call, LinkError};
 
 use super::scripts;
 use super::types::ProgramRef;

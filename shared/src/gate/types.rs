@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use redis_link::{LinkError, Reply};
 use crate::message::{Nonce, OrderNumber, ProgramId, SeatIndex, Shard};
 use crate::sale::Program;
+use redis_link::{LinkError, Reply};
 
 /// Name of the delay queue that holds the timeout entry of every reservation, under the order's number.
 pub const TIMEOUT_QUEUE: &str = "order-timeout";

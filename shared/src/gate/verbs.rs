@@ -6,10 +6,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::cmd;
 
-use delay_queue::DelayQueue;
-use redis_link::{Link, LinkError};
 use crate::naming::Names;
 use crate::sale::GateClock;
+use delay_queue::DelayQueue;
+use redis_link::{Link, LinkError};
 
 use super::types::{ProgramRef, TIMEOUT_QUEUE};
 

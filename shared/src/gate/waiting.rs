@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use redis_link::{Call, LinkError};
 use crate::message::Shard;
+use redis_link::{Call, LinkError};
 
 use super::scripts;
 use super::verbs::Gate;

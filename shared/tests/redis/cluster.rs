@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared::delay::{Due, Fenced, Replayed, Scheduled};
+use delay_queue::{Due, Fenced, Replayed, Scheduled};
 use shared::gate::{Abandon, Accepted, SettleTo, Settled};
 use shared::message::Shard;
 

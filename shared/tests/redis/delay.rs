@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::delay::{
+use delay_queue::{
     Claim, Claimed, DelayQueue, Due, Fenced, MAX_PARKED, NewEntry, Parked, Replayed, Scheduled,
     Stats,
 };
@@ -16,7 +16,7 @@ fn shard(n: u8) -> Shard {
 
 async fn queue() -> (Stage, DelayQueue) {
     let stage = Stage::at(&super::stage::shared_url(), &[(1, 1)]).await;
-    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.clone(), "jobs")
+    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.prefix(), "jobs")
         .expect("a valid name");
     (stage, queue)
 }
@@ -538,6 +538,6 @@ async fn what_cannot_be_kept_is_refused_before_redis_is_asked() {
             "{id:?}"
         );
     }
-    assert!(DelayQueue::new(stage.gate.link().clone(), stage.names.clone(), "Bad:name").is_err());
+    assert!(DelayQueue::new(stage.gate.link().clone(), stage.names.prefix(), "Bad:name").is_err());
     assert_eq!(queue.stats(shard(1)).await, Ok(Stats::default()));
 }

@@ -1,6 +1,6 @@
 //! Steps 2 to 5: accept, abandon, settle.
 
-use shared::delay::Fenced;
+use delay_queue::Fenced;
 use shared::gate::{
     Abandon, Accepted, OrderAt, Reserved, ResvState, Settle, SettleTo, Settled, TimeoutJob,
 };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared::delay::{Due, Fenced};
+use delay_queue::{Due, Fenced};
 use shared::gate::{Abandon, Accepted, Gate, GateError, Reserved, SettleTo, Settled};
 use shared::message::Shard;
 use shared::naming::Names;

@@ -94,10 +94,7 @@ mod tests {
     #[test]
     fn an_entry_beyond_its_last_attempt_is_parked() {
         assert_eq!(exhausted(3, &BACKOFF), None);
-        assert!(matches!(
-            exhausted(4, &BACKOFF),
-            Some(Disposition::Park(_))
-        ));
+        assert!(matches!(exhausted(4, &BACKOFF), Some(Disposition::Park(_))));
         assert_eq!(exhausted(u32::MAX, &ENDLESS), None);
     }
 

@@ -6,6 +6,6 @@ mod take_over;
 mod types;
 
 pub use ownership::GroupState;
-pub(super) use reader::wait_for_entry;
 pub use reader::GroupReader;
+pub(super) use reader::wait_for_entry;
 pub use types::{Delivery, GroupCounts, GroupSettings};

@@ -1,5 +1,6 @@
 //! Acknowledging, parking, holding and returning entries.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use redis::cmd;
@@ -33,14 +34,14 @@ impl GroupReader {
 
     /// Parks entries, each with its reason: moves them to `{stream}-dead` and acknowledges them.
     /// Returns for each, in order, whether it was parked; not if another consumer has taken it over.
-    pub async fn park(&self, entries: &[(EntryId, &str)]) -> Result<Vec<bool>, LinkError> {
+    pub async fn park<R: Display>(&self, entries: &[(EntryId, R)]) -> Result<Vec<bool>, LinkError> {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
         let mut call = self.call(&scripts::GROUP_PARK);
         for (id, reason) in entries {
             call.push(*id);
-            call.push(*reason);
+            call.push(reason.to_string());
         }
         self.flags(call, entries.len()).await
     }

@@ -10,12 +10,12 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use redis::FromRedisValue;
+use redis_link::Link;
+use redis_streams::{Bounds, GroupReader, GroupState, Published, Publisher};
 use shared::config::Reader;
-use shared::link::Link;
 use shared::message::StreamEntry;
 use shared::naming::Names;
 use shared::sqs::Queue;
-use shared::stream::{Bounds, GroupReader, GroupState, Published, Publisher};
 use stream_bridge::{Bridge, Report, Settings, Stop};
 use tokio::sync::watch;
 

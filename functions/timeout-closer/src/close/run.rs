@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
-use shared::delay::{Claim, DelayError};
+use delay_queue::{Claim, LinkError};
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
 use shared::reconcile::{Reconciled, reconcile};
@@ -134,7 +134,7 @@ async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateErr
         .id
         .parse::<OrderNumber>()
         .ok()
-        .filter(|order| order.shard() == claim.shard)
+        .filter(|order| order.shard() == claim.shard.into())
     else {
         tracing::error!(alarm = "entry_of_no_order", id = claim.id, shard = %claim.shard, "a timeout entry of no order; ended");
         return Ok(None);
@@ -144,7 +144,7 @@ async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateErr
         nonce,
         program: ProgramRef {
             id,
-            shard: claim.shard,
+            shard: claim.shard.into(),
         },
     };
     if let Ok(job) = TimeoutJob::parse(&claim.body) {
@@ -363,7 +363,7 @@ impl Batch<'_> {
             }
         }
         let queue = self.gate.timeouts();
-        let ended = |n: Result<Vec<_>, DelayError>| n.map(|answers| answers.len() as u64);
+        let ended = |n: Result<Vec<_>, LinkError>| n.map(|answers| answers.len() as u64);
         self.outcome.acknowledged += ended(queue.ack_many(&self.done).await)?;
         let pauses = &self.put_off;
         let pause = |claim: &Claim| {

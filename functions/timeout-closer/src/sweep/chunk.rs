@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use shared::delay::{Due, NewEntry, Scheduled};
+use delay_queue::{Due, NewEntry, Scheduled};
 use shared::gate::{
     Audit, AuditedChunk, Gate, OrderAt, ProgramRef, Release, Settle, SettleTo, StoredTickets,
     TicketCount, TimeoutJob,
@@ -250,7 +250,7 @@ async fn rearm(
     let stored = orders(store, without.iter().map(|(order, _)| *order)).await?;
     let is_stored = |owner: &&Owner| stored.iter().any(|row| (row.number, row.nonce) == **owner);
     let entry = |(order, nonce): &Owner| NewEntry {
-        shard: program.shard,
+        shard: program.shard.into(),
         id: order.to_string(),
         body: TimeoutJob {
             program: program.id,

@@ -5,14 +5,14 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, SystemTime};
 
+use delay_queue::Due;
+use lambda_batch::Tick;
 use redis::FromRedisValue;
 use shared::config::Reader;
-use shared::delay::Due;
 use shared::gate::{
     Accepted, Claim, Epoch, Gate, Install, OrderAt, ProgramRef, Reserve, Reserved, Start,
     TIMEOUT_QUEUE,
 };
-use shared::ingest::schedule::Tick;
 use shared::message::{Barrier, Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::naming::Names;
 use shared::reconcile::reconcile;
@@ -274,7 +274,7 @@ impl Stage {
         let topic = self.names.topic("order-create");
         let message = request
             .cloned()
-            .ok_or_else(|| shared::worker::Reason::new("not JSON"));
+            .ok_or_else(|| lambda_batch::Reason::new("not JSON"));
         let arrival = Arrival {
             topic: &topic,
             partition: 0,
@@ -309,7 +309,7 @@ impl Stage {
             appended_ms: Some(appended_ms),
             key: None,
             value: Some(value.as_bytes()),
-            message: Err(shared::worker::Reason::new("no order")),
+            message: Err(lambda_batch::Reason::new("no order")),
         };
         let stored = self
             .store
