@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use delay_queue::{DelayQueue, Due, Job, NewEntry, Shard, Worker, WorkerSettings};
 use lambda_batch::Outcome;
-use shared::message::Shard;
 use tokio::sync::mpsc;
 
 use super::{BULK, LEASE_MS, entry, id};

@@ -15,7 +15,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use delay_queue::{DelayQueue, Due, NewEntry, Shard};
 use redis_link::Link;
-use shared::message::Shard;
 use shared::naming::Names;
 use ticket_rush::place::Servers;
 use ticket_rush::remove;

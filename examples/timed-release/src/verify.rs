@@ -44,7 +44,7 @@ pub(crate) fn violations(
                 violations.push(format!("{table} was released {} times", many.len()));
             }
             (Promise::Kept, _) => {
-                violations.push(format!("{table} was released while its guest was seated"))
+                violations.push(format!("{table} was released while its guest was seated"));
             }
         }
         let expected = if *promise == Promise::Kept {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use delay_queue::Shard;
 use delay_queue::{
     Claim, Claimed, DelayQueue, Due, Fenced, MAX_PARKED, NewEntry, Parked, Replayed, Scheduled,
     Stats,
 };
-use shared::message::Shard;
 
 use super::stage::Stage;
 
@@ -361,7 +361,7 @@ async fn an_entry_parked_by_an_earlier_version_is_replayed() {
     let (stage, queue) = queue().await;
     let base = stage
         .names
-        .shard_key(shard(1), format!("delay:{}:parked", queue.name()));
+        .shard_key(shard(1).into(), format!("delay:{}:parked", queue.name()));
     let _: u64 = stage.ask(&["ZADD", &base, "7", "a"]).await;
     for (part, value) in [("job", "body"), ("why", "3:odd")] {
         let _: u64 = stage
@@ -386,7 +386,7 @@ async fn a_full_parking_place_loses_no_entry() {
     let (stage, queue) = queue().await;
     let base = stage
         .names
-        .shard_key(shard(1), format!("delay:{}:parked", queue.name()));
+        .shard_key(shard(1).into(), format!("delay:{}:parked", queue.name()));
     let old: Vec<String> = (0..MAX_PARKED).map(|n| format!("old-{n}")).collect();
     let words = ["ZADD", &base]
         .into_iter()

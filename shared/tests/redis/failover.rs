@@ -73,7 +73,7 @@ async fn a_write_leaves_a_server_that_became_a_replica() {
         .await
         .expect("the new server takes it");
     // Several scripts in one round trip: one a shard.
-    let shards: Vec<_> = shared::message::Shard::all().collect();
+    let shards: Vec<_> = Shard::all().collect();
     assert!(
         queue
             .claim(&shards, 10, 1000)

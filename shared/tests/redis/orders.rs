@@ -276,7 +276,7 @@ async fn settling_takes_the_lease_from_whoever_holds_the_timeout() {
     let queue = stage.gate.timeouts();
     let claim = loop {
         let claimed = queue
-            .claim(&[at.program.shard], 10, 60_000)
+            .claim(&[at.program.shard.into()], 10, 60_000)
             .await
             .expect("answers");
         if let Some(claim) = claimed.claims.into_iter().next() {

@@ -167,9 +167,8 @@ impl Stage {
             .reading;
         let reader = GroupReader::open(
             self.link.clone(),
-            &self.names,
-            STREAM,
-            "stream-bridge",
+            &self.names.stream(STREAM),
+            &self.names.group("stream-bridge"),
             "looks only",
             reading,
         );
@@ -182,7 +181,7 @@ impl Stage {
 
     fn publisher(&self) -> Publisher {
         let bounds = Bounds::new(100_000, 1_000_000).expect("valid");
-        Publisher::new(self.link.clone(), &self.names, STREAM, bounds)
+        Publisher::new(self.link.clone(), &self.names.stream(STREAM), bounds)
     }
 
     pub(crate) async fn publish(&self, fields: &[(&str, &str)]) -> String {

@@ -246,7 +246,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 async fn whatever_the_order_nothing_older_than_a_raised_floor_is_served() {
     let stage = Stage::open();
     let cache = stage.shared();
-    let runtime = tokio::runtime::Handler::current();
+    let runtime = tokio::runtime::Handle::current();
     let outcome = tokio::task::block_in_place(|| {
         let mut runner = TestRunner::new(Config {
             cases: 150,

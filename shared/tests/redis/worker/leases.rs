@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use delay_queue::{Due, Job, Replayed, Shard, Stats, WorkerCounts, WorkerSettings};
 use lambda_batch::{Outcome, Reason};
-use shared::message::Shard;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{LATER, PAST, Running, next, queue, schedule, settings, stuck, telling};

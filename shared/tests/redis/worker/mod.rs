@@ -117,7 +117,7 @@ async fn next(seen: &mut Seen) -> Job {
 /// Waits until so many workers listen for wakes.
 async fn until_listening(stage: &Stage, queue: &DelayQueue, workers: u64) {
     let channel = stage.names.shard_key(
-        Shard::of_id(""),
+        Shard::of_id("").into(),
         format_args!("delay:{}:wake", queue.name()),
     );
     while stage

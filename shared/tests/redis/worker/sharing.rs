@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use delay_queue::{Job, NewEntry, Scheduled, Shard, Stats, WorkerSettings};
 use lambda_batch::Outcome;
-use shared::message::Shard;
 use tokio::sync::mpsc;
 
 use super::{PAST, Running, next, queue, schedule, settings};

@@ -114,7 +114,7 @@ async fn a_worker_outlives_a_restart_of_redis_and_hears_again_afterwards() {
     server.restart();
     let stage = Stage::at(&server.url(), &[(1, 1)]).await;
     let other = elsewhere(&queue, &stage);
-    let channel = names.shard_key(Shard::of_id(""), "delay:jobs:wake");
+    let channel = names.shard_key(Shard::of_id("").into(), "delay:jobs:wake");
     while stage
         .ask::<(String, u64)>(&["PUBSUB", "NUMSUB", &channel])
         .await
