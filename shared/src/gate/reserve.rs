@@ -1,7 +1,7 @@
 //! Step 1: seats for a buyer, all or nothing.
 
 use crate::message::{Cents, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
-use crate::sale::Want;
+use crate::sale::SeatSelection;
 use redis_link::{Call, LinkError, Reply};
 
 use super::scripts;
@@ -20,7 +20,7 @@ pub struct Reserve {
     /// The buyer.
     pub user: UserId,
     /// Which seats.
-    pub want: Want,
+    pub want: SeatSelection,
     /// Price of one ticket, as quoted.
     pub unit_price: Cents,
     /// Most live tickets this buyer may have of this program.
@@ -114,8 +114,8 @@ impl Gate {
             )));
         }
         let (mode, wanted) = match &wish.want {
-            Want::Seats { seats, .. } => ("seats", seat_list(seats)),
-            Want::Best { count, .. } => ("best", count.to_string()),
+            SeatSelection::Seats { seats, .. } => ("seats", seat_list(seats)),
+            SeatSelection::Best { count, .. } => ("best", count.to_string()),
         };
         let (key, body_hash) = match &wish.idempotency {
             Some((key, hash)) => (key.as_str(), hash.as_str()),
