@@ -1,11 +1,13 @@
-//! What is told of records that were given up, word by word.
+//! Failure records, field by field.
 
 use std::time::Duration;
 
 use rdkafka::message::Headers as _;
 use serde_json::{Value, json};
 
+use super::attempts::AttemptHistory;
 use super::*;
+use crate::destinations::{FailureRecord, Metadata, owned_headers};
 use crate::kafka::buffer::{Buffer, Chunk};
 use crate::model::{KafkaKind, KafkaMapping, StartingPosition};
 use event_sources::stream::{DiscardReason, Partition, Slice};
@@ -15,7 +17,7 @@ const P: Partition = Partition {
     number: 3,
 };
 
-/// A mapping, for whatever is tested of one.
+/// A mapping of the topic `orders`.
 pub(in crate::kafka) fn mapping(kind: KafkaKind) -> KafkaMapping {
     KafkaMapping {
         id: "F.E".into(),
@@ -38,40 +40,41 @@ pub(in crate::kafka) fn mapping(kind: KafkaKind) -> KafkaMapping {
     }
 }
 
-fn context(kind: KafkaKind) -> Context {
-    Context {
+fn context(kind: KafkaKind) -> FailureContext {
+    FailureContext {
         mapping: mapping(kind),
         function_arn: "arn:aws:lambda:us-east-1:000000000000:function:s-F".into(),
     }
 }
 
-fn written(
+fn documents(
     kind: KafkaKind,
     reason: DiscardReason,
-    tried: Option<&Tried>,
+    attempts: Option<&Attempts>,
     each: bool,
-) -> Vec<(Value, Option<Original>)> {
-    let letters = given_up(kind, reason, tried, each);
-    letters
+) -> Vec<(Value, Metadata)> {
+    let document = |record: FailureRecord| {
+        let body = serde_json::from_str(&record.bodies[0].text).unwrap();
+        (body, record.metadata)
+    };
+    discard(kind, reason, attempts, each)
         .into_iter()
-        .map(|letter| {
-            (
-                serde_json::from_str(&letter.bodies[0].text).unwrap(),
-                letter.original,
-            )
-        })
+        .map(document)
         .collect()
 }
 
-fn given_up(
+fn discard(
     kind: KafkaKind,
     reason: DiscardReason,
-    tried: Option<&Tried>,
+    attempts: Option<&Attempts>,
     each: bool,
-) -> Vec<Letter> {
+) -> Vec<FailureRecord> {
     let mut chunk = Chunk::default();
     for offset in [41, 42] {
-        let record = json!({"topic": "orders", "partition": 3, "offset": offset, "key": "AP8=", "headers": [{"trace": [65, -128]}]});
+        let record = json!({
+            "topic": "orders", "partition": 3, "offset": offset, "key": "AP8=",
+            "headers": [{"trace": [65, -128]}],
+        });
         chunk.push(offset, 1_545_084_650_000 + offset, |out| {
             out.extend_from_slice(record.to_string().as_bytes());
         });
@@ -84,20 +87,20 @@ fn given_up(
         last: 42,
         records: 2,
     };
-    let given_up = GivenUp {
+    let discarded = Discarded {
         slice: &slice,
         reason,
-        tried,
+        attempts,
         records: &buffer.records(&slice),
         payload_size: 99,
         own_id: "own",
         now: jiff::Timestamp::from_millisecond(1_573_755_365_568).unwrap(),
     };
-    letters(&context(kind), &given_up, each)
+    failure_records(&context(kind), &discarded, each)
 }
 
-fn tried() -> Tried {
-    let mut history = History::default();
+fn attempts() -> Attempts {
+    let mut history = AttemptHistory::default();
     let slice = Slice {
         partition: P,
         first: 41,
@@ -110,13 +113,13 @@ fn tried() -> Tried {
 }
 
 #[test]
-fn a_queue_is_told_where_the_records_are() {
-    let found = written(
+fn a_queue_receives_the_positions_of_the_records() {
+    let found = documents(
         KafkaKind::Msk {
             arn: "arn:msk".into(),
         },
         DiscardReason::RetriesExhausted,
-        Some(&tried()),
+        Some(&attempts()),
         false,
     );
     let expected = json!({
@@ -135,21 +138,21 @@ fn a_queue_is_told_where_the_records_are() {
             }},
         },
     });
-    assert_eq!(found, [(expected, None)]);
+    assert_eq!(found, [(expected, Metadata::None)]);
 }
 
 #[test]
-fn a_topic_gets_each_record_with_what_is_told_of_it() {
-    let found = written(
+fn a_topic_receives_each_record() {
+    let found = documents(
         KafkaKind::SelfManaged,
         DiscardReason::RetriesExhausted,
-        Some(&tried()),
+        Some(&attempts()),
         true,
     );
     assert_eq!(found.len(), 2);
-    let (letter, original) = &found[1];
-    assert_eq!(letter["requestContext"]["condition"], "RetriesExhausted");
-    let info = &letter["KafkaBatchInfo"];
+    let (document, metadata) = &found[1];
+    assert_eq!(document["requestContext"]["condition"], "RetriesExhausted");
+    let info = &document["KafkaBatchInfo"];
     assert_eq!(
         (&info["batchSize"], info.get("eventSourceArn")),
         (&json!(1), None)
@@ -158,12 +161,14 @@ fn a_topic_gets_each_record_with_what_is_told_of_it() {
         info["recordInfo"],
         json!({"offset": "42", "timestamp": "2018-12-17T22:10:50.042Z"})
     );
-    assert_eq!(info["payloadSize"], letter["payload"].to_string().len());
-    assert_eq!(letter["payload"]["eventSource"], "SelfManagedKafka");
-    assert_eq!(letter["payload"]["records"]["orders-3"][0]["offset"], 42);
-    let original = original.as_ref().unwrap();
-    assert_eq!(original.key.as_deref(), Some(&[0, 255][..]));
-    let headers = original.headers().unwrap();
+    assert_eq!(info["payloadSize"], document["payload"].to_string().len());
+    assert_eq!(document["payload"]["eventSource"], "SelfManagedKafka");
+    assert_eq!(document["payload"]["records"]["orders-3"][0]["offset"], 42);
+    let Metadata::KeyAndHeaders { key, headers } = metadata else {
+        panic!("{metadata:?}");
+    };
+    assert_eq!(key.as_deref(), Some(&[0, 255][..]));
+    let headers = owned_headers(headers).unwrap();
     assert_eq!(
         (headers.get(0).key, headers.get(0).value),
         ("trace", Some(&[65, 128][..]))
@@ -171,14 +176,14 @@ fn a_topic_gets_each_record_with_what_is_told_of_it() {
 }
 
 #[test]
-fn records_that_no_function_saw_have_no_response() {
+fn records_without_an_invocation_have_no_response() {
     for (reason, condition) in [
         (DiscardReason::TooOld, "RecordAgeExceeded"),
         (DiscardReason::TooLarge, "MaximumPayloadSizeExceeded"),
     ] {
-        let (letter, _) = written(KafkaKind::SelfManaged, reason, None, false).remove(0);
-        assert_eq!(letter["responseContext"], Value::Null);
-        let context = &letter["requestContext"];
+        let (document, _) = documents(KafkaKind::SelfManaged, reason, None, false).remove(0);
+        assert_eq!(document["responseContext"], Value::Null);
+        let context = &document["requestContext"];
         assert_eq!(
             (&context["condition"], &context["requestId"]),
             (&json!(condition), &json!("own"))
@@ -188,26 +193,30 @@ fn records_that_no_function_saw_have_no_response() {
 }
 
 #[test]
-fn the_smaller_form_says_what_it_leaves_out_and_where_it_is() {
+fn the_reduced_document_has_the_position() {
     let small = |each| -> Vec<Value> {
-        let letters = given_up(
+        let records = discard(
             KafkaKind::SelfManaged,
             DiscardReason::RetriesExhausted,
-            Some(&tried()),
+            Some(&attempts()),
             each,
         );
-        letters
+        records
             .iter()
-            .map(|letter| serde_json::from_str(&letter.bodies[1].text).unwrap())
+            .map(|record| serde_json::from_str(&record.bodies[1].text).unwrap())
             .collect()
     };
     let of_topic = small(true);
-    let left_out = json!({
-        "reason": "TooLargeForDestination", "topic": "orders", "partition": 3, "offset": "42", "valueSize": null,
+    let omitted = json!({
+        "reason": "TooLargeForDestination",
+        "topic": "orders",
+        "partition": 3,
+        "offset": "42",
+        "valueSize": null,
     });
     assert_eq!(
         (of_topic[1].get("payload"), &of_topic[1]["payloadOmitted"]),
-        (None, &left_out)
+        (None, &omitted)
     );
     assert_eq!(of_topic[1]["KafkaBatchInfo"]["recordInfo"]["offset"], "42");
     let of_queue = &small(false)[0];
@@ -221,6 +230,6 @@ fn the_smaller_form_says_what_it_leaves_out_and_where_it_is() {
     );
     assert!(
         of_queue.to_string().len() < 1_024,
-        "the smallest limit that a queue may have"
+        "the lowest limit of a queue"
     );
 }

@@ -1,117 +1,124 @@
-//! What is told of records that were given up, in the service's words.
+//! Failure records in the service's format.
 //!
-//! For a queue: "Capturing discarded batches for Amazon MSK and self-managed Apache Kafka event sources" in Lambda's guide.
-//! For a topic: "Using a Kafka topic as an on-failure destination". The two call running out of retries differently.
+//! For a queue: "Capturing discarded batches for Amazon MSK and self-managed Apache Kafka event
+//! sources" in Lambda's guide. For a topic: "Using a Kafka topic as an on-failure destination". The two
+//! pages use different names for exhausted retries.
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Body, Letter, Tried};
+use super::Attempts;
+use crate::destinations::{Body, FailureRecord, Metadata};
 use crate::kafka::encode;
-use crate::kafka::record::Original;
+use crate::kafka::record::OriginalRecord;
 use crate::model::{KafkaKind, KafkaMapping};
 use event_sources::stream::{DiscardReason, Slice};
 
-/// What does not change while a mapping runs.
+/// The fields that all failure records of a mapping share.
 #[derive(Debug, Clone)]
-pub(in crate::kafka) struct Context {
+pub(in crate::kafka) struct FailureContext {
     pub(in crate::kafka) mapping: KafkaMapping,
     pub(in crate::kafka) function_arn: String,
 }
 
-/// Records that are given up.
+/// Records that the mapping discards.
 #[derive(Debug)]
-pub(in crate::kafka) struct GivenUp<'a> {
+pub(in crate::kafka) struct Discarded<'a> {
     pub(in crate::kafka) slice: &'a Slice,
     pub(in crate::kafka) reason: DiscardReason,
-    /// `None`: no function ever saw them.
-    pub(in crate::kafka) tried: Option<&'a Tried>,
-    /// Each as its JSON and its time in milliseconds since 1970; negative: none.
+    /// `None`: the function was never invoked with them.
+    pub(in crate::kafka) attempts: Option<&'a Attempts>,
+    /// JSON and time of each record, in milliseconds since 1970; negative: none.
     pub(in crate::kafka) records: &'a [(&'a [u8], i64)],
-    /// Bytes of the event that they make.
+    /// Size of their event in bytes.
     pub(in crate::kafka) payload_size: usize,
-    /// Names the letter where no invocation gives it a name.
+    /// Identifies the failure record if no invocation has a request id.
     pub(in crate::kafka) own_id: &'a str,
     pub(in crate::kafka) now: Timestamp,
 }
 
-/// One letter about all of them, or, for a topic, one about each. Each in every form, the whole one first.
-pub(in crate::kafka) fn letters(
-    context: &Context,
-    given_up: &GivenUp<'_>,
+/// A failure record for each discarded record (topics) or one for all of them (queues).
+pub(in crate::kafka) fn failure_records(
+    context: &FailureContext,
+    discarded: &Discarded<'_>,
     each: bool,
-) -> Vec<Letter> {
+) -> Vec<FailureRecord> {
     if each {
-        return given_up
+        return discarded
             .records
             .iter()
-            .map(|(record, time)| about_one(context, given_up, record, *time))
+            .map(|(record, time)| for_record(context, discarded, record, *time))
             .collect();
     }
-    let whole = about_all(context, given_up);
-    let less = without_details(&whole);
+    let complete = for_batch(context, discarded);
+    let reduced = without_details(&complete);
     let Slice {
         partition,
         first,
         records,
         ..
-    } = *given_up.slice;
-    vec![Letter {
+    } = *discarded.slice;
+    vec![FailureRecord {
         bodies: vec![
-            Body::whole(whole.to_string()),
-            Body::reduced(less.to_string()),
+            Body::complete(complete.to_string()),
+            Body::reduced(reduced.to_string()),
         ],
-        original: None,
-        about: format!(
+        metadata: Metadata::None,
+        position: format!(
             "{}-{}-{first}",
             context.mapping.topics[partition.topic], partition.number
         ),
-        records,
+        records: records as u64,
     }]
 }
 
-/// What a queue needs at least: whose records they are and where they stand.
-fn without_details(whole: &Value) -> Value {
-    let context = &whole["requestContext"];
+/// The minimum for a queue: function and positions.
+fn without_details(complete: &Value) -> Value {
+    let context = &complete["requestContext"];
     json!({
         "requestContext": {
             "requestId": context["requestId"],
             "functionArn": context["functionArn"],
             "condition": context["condition"],
         },
-        "KafkaBatchInfo": { "recordsInfo": whole["KafkaBatchInfo"]["recordsInfo"] },
+        "KafkaBatchInfo": { "recordsInfo": complete["KafkaBatchInfo"]["recordsInfo"] },
         "detailsOmitted": true,
     })
 }
 
-fn about_all(context: &Context, given_up: &GivenUp<'_>) -> Value {
+fn for_batch(context: &FailureContext, discarded: &Discarded<'_>) -> Value {
     let Slice {
         partition,
         first,
         last,
         ..
-    } = *given_up.slice;
-    let times = [given_up.records.first(), given_up.records.last()]
-        .map(|record| record.and_then(|(_, time)| moment(*time)));
+    } = *discarded.slice;
+    let times = [discarded.records.first(), discarded.records.last()]
+        .map(|record| record.and_then(|(_, time)| timestamp(*time)));
     let name = format!(
         "{}-{}",
         context.mapping.topics[partition.topic], partition.number
     );
-    let mut batch = batch(context, given_up.records.len(), given_up.payload_size);
+    let mut batch = batch(context, discarded.records.len(), discarded.payload_size);
     batch["recordsInfo"] = json!({ name: {
         "firstRecordOffset": first.to_string(),
         "lastRecordOffset": last.to_string(),
         "firstRecordTimestamp": times[0],
         "lastRecordTimestamp": times[1],
     } });
-    let mut document = frame(context, given_up, condition(given_up.reason, false));
+    let mut document = frame(context, discarded, condition(discarded.reason, false));
     document["KafkaBatchInfo"] = batch;
     document
 }
 
-fn about_one(context: &Context, given_up: &GivenUp<'_>, record: &[u8], time: i64) -> Letter {
-    let partition = given_up.slice.partition;
+fn for_record(
+    context: &FailureContext,
+    discarded: &Discarded<'_>,
+    record: &[u8],
+    time: i64,
+) -> FailureRecord {
+    let partition = discarded.slice.partition;
     let mut payload = encode::envelope(&context.mapping);
     encode::partition_start(
         &context.mapping.topics[partition.topic],
@@ -124,18 +131,18 @@ fn about_one(context: &Context, given_up: &GivenUp<'_>, record: &[u8], time: i64
     payload.extend_from_slice(encode::EVENT_END);
     let original = strict_json::from_slice(record)
         .ok()
-        .and_then(|record| Original::read(&record));
-    let mut document = frame(context, given_up, condition(given_up.reason, true));
+        .and_then(|record| OriginalRecord::parse(&record));
+    let mut document = frame(context, discarded, condition(discarded.reason, true));
     let mut batch = batch(context, 1, payload.len());
     batch["recordInfo"] = json!({
         "offset": original.as_ref().map(|original| original.offset.to_string()),
-        "timestamp": moment(time),
+        "timestamp": timestamp(time),
     });
     document["KafkaBatchInfo"] = batch;
-    let whole = with_payload(&document, payload);
+    let complete = with_payload(&document, payload);
     let offset = original
         .as_ref()
-        .map_or(given_up.slice.first, |original| original.offset);
+        .map_or(discarded.slice.first, |original| original.offset);
     let topic = &context.mapping.topics[partition.topic];
     document["payloadOmitted"] = json!({
         "reason": "TooLargeForDestination",
@@ -144,51 +151,54 @@ fn about_one(context: &Context, given_up: &GivenUp<'_>, record: &[u8], time: i64
         "offset": offset.to_string(),
         "valueSize": original.as_ref().and_then(|original| original.value.as_ref()).map(Vec::len),
     });
-    Letter {
-        bodies: whole
-            .map(Body::whole)
+    FailureRecord {
+        bodies: complete
+            .map(Body::complete)
             .into_iter()
             .chain([Body::reduced(document.to_string())])
             .collect(),
-        about: format!("{topic}-{}-{offset}", partition.number),
-        original,
+        metadata: original.map_or(Metadata::None, |original| Metadata::KeyAndHeaders {
+            key: original.key,
+            headers: original.headers,
+        }),
+        position: format!("{topic}-{}-{offset}", partition.number),
         records: 1,
     }
 }
 
-/// The document with the payload as it is: parsing and writing the payload again could only change it. `None`: it is no JSON.
+/// Adds the payload byte for byte. `None`: the payload is not valid JSON.
 fn with_payload(document: &Value, payload: Vec<u8>) -> Option<String> {
     let payload = String::from_utf8(payload).ok()?;
     strict_json::from_str::<&RawValue>(&payload).ok()?;
-    let mut whole = document.to_string();
-    whole.truncate(whole.len() - 1);
-    whole.extend([",\"payload\":", &payload, "}"]);
-    Some(whole)
+    let mut complete = document.to_string();
+    complete.truncate(complete.len() - 1);
+    complete.extend([",\"payload\":", &payload, "}"]);
+    Some(complete)
 }
 
-fn frame(context: &Context, given_up: &GivenUp<'_>, condition: &str) -> Value {
-    let tried = given_up.tried;
-    let response = tried.map(|tried| {
+fn frame(context: &FailureContext, discarded: &Discarded<'_>, condition: &str) -> Value {
+    let attempts = discarded.attempts;
+    let response = attempts.map(|attempts| {
         let mut response = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
-        if tried.function_error {
+        if attempts.function_error {
             response["functionError"] = "Unhandled".into();
         }
         response
     });
     json!({
         "requestContext": {
-            "requestId": tried.map_or(given_up.own_id, |tried| &tried.request_id),
+            "requestId": attempts.map_or(discarded.own_id, |attempts| &attempts.request_id),
             "functionArn": context.function_arn,
             "condition": condition,
-            "approximateInvokeCount": tried.map_or(0, |tried| tried.invocations),
+            "approximateInvokeCount": attempts.map_or(0, |attempts| attempts.invocations),
         },
         "responseContext": response,
         "version": "1.0",
-        "timestamp": instant(given_up.now),
+        "timestamp": instant(discarded.now),
     })
 }
 
-fn batch(context: &Context, records: usize, payload_size: usize) -> Value {
+fn batch(context: &FailureContext, records: usize, payload_size: usize) -> Value {
     let mut batch = json!({
         "batchSize": records,
         "bootstrapServers": context.mapping.bootstrap_servers,
@@ -210,7 +220,7 @@ fn condition(reason: DiscardReason, topic: bool) -> &'static str {
     }
 }
 
-fn moment(milliseconds: i64) -> Option<String> {
+fn timestamp(milliseconds: i64) -> Option<String> {
     (milliseconds >= 0)
         .then(|| Timestamp::from_millisecond(milliseconds).ok().map(instant))
         .flatten()

@@ -1,27 +1,27 @@
-//! What was tried with the records of each partition, as far as a destination is told of it.
+//! Failed invocations of the records of each partition. Pure.
 
 use std::collections::BTreeMap;
 
 use event_sources::stream::{Offset, Partition, Slice};
 
-/// Failed invocations in a row that carried a partition's oldest records.
+/// Consecutive failed invocations with the oldest records of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::kafka) struct Tried {
-    /// Of the last one.
+pub(in crate::kafka) struct Attempts {
+    /// Of the last invocation.
     pub(in crate::kafka) request_id: String,
-    /// How many they were.
+    /// Number of invocations.
     pub(in crate::kafka) invocations: u32,
-    /// The last one ended with an error of the function; false: it answered which records failed.
+    /// The last invocation ended with a function error; false: its response named the failed records.
     pub(in crate::kafka) function_error: bool,
     last: Offset,
 }
 
 /// By partition.
 #[derive(Debug, Default)]
-pub(in crate::kafka) struct History(BTreeMap<Partition, Tried>);
+pub(in crate::kafka) struct AttemptHistory(BTreeMap<Partition, Attempts>);
 
-impl History {
-    /// An invocation with this slice failed.
+impl AttemptHistory {
+    /// Counts a failed invocation with this slice.
     pub(in crate::kafka) fn failed(
         &mut self,
         slice: &Slice,
@@ -35,11 +35,11 @@ impl History {
         let invocations = before
             .map_or(0, |tried| tried.invocations)
             .saturating_add(1);
-        // what a cut left behind was in the failed invocation as well
+        // the rest of a bisected batch was part of the failed invocation
         let last = before.map_or(slice.last, |tried| tried.last.max(slice.last));
         self.0.insert(
             slice.partition,
-            Tried {
+            Attempts {
                 request_id: request_id.to_owned(),
                 invocations,
                 function_error,
@@ -48,14 +48,14 @@ impl History {
         );
     }
 
-    /// What was tried with records that begin here.
-    pub(in crate::kafka) fn of(&self, slice: &Slice) -> Option<&Tried> {
+    /// The attempts with records that begin with this slice.
+    pub(in crate::kafka) fn of(&self, slice: &Slice) -> Option<&Attempts> {
         self.0
             .get(&slice.partition)
             .filter(|tried| slice.first <= tried.last)
     }
 
-    /// Partitions that are this host's no more.
+    /// Removes partitions that were revoked.
     pub(in crate::kafka) fn forget(&mut self, partitions: &[Partition]) {
         self.0
             .retain(|partition, _| !partitions.contains(partition));
@@ -81,8 +81,8 @@ mod tests {
     }
 
     #[test]
-    fn attempts_count_while_a_batch_is_cut_and_begin_anew_behind_it() {
-        let mut history = History::default();
+    fn attempts_count_until_the_batch_is_passed() {
+        let mut history = AttemptHistory::default();
         for (first, last) in [(0, 7), (0, 3), (4, 7), (4, 5)] {
             history.failed(&slice(first, last), "r", true);
         }
