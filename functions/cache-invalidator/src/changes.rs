@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use lambda_batch::{Reason, SqsBatch, SqsMessage};
 use shared::message::{ProgramChanged, ProgramId, StreamEntry};
-use shared::stream::TRACE_FIELD;
 
 /// A change of a program, and the stream entry that carried it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +46,7 @@ pub(crate) fn read(message: &SqsMessage, stream: &str) -> Result<StreamedChange,
         added_ms.ok_or_else(|| Reason::new(format_args!("the entry's id is {:?}", entry.id)))?;
     Ok(StreamedChange {
         change,
-        trace: entry.field(TRACE_FIELD).map(str::to_owned),
+        trace: entry.field(StreamEntry::TRACE_FIELD).map(str::to_owned),
         added_ms,
     })
 }

@@ -206,7 +206,7 @@ mod tests {
             (true, Some(word.into()))
         });
         assert_eq!(errors, [none.clone(), some("parked"), none, some("retry")]);
-        let parents: Vec<_> = spans.iter().map(|span| span.place.parent).collect();
+        let parents: Vec<_> = spans.iter().map(|span| span.position.parent).collect();
         assert_eq!(
             parents,
             [Some(traces[0]), None, Some(traces[1]), Some(traces[2])]

@@ -174,7 +174,7 @@ mod tests {
             ("POST /programs/{id}/orders", SpanKind::Server, None)
         );
         assert_eq!(
-            span.place,
+            span.position,
             SpanPosition {
                 context: REQUEST,
                 parent: Some(CALLER)
@@ -245,7 +245,7 @@ mod tests {
             ("send demo-order-create", SpanKind::Producer)
         );
         assert_eq!(
-            (span.place, span.link),
+            (span.position, span.link),
             (
                 SpanPosition {
                     context: OWN,

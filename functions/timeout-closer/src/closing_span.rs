@@ -83,7 +83,7 @@ mod tests {
     fn a_closing_belongs_to_the_orders_trace() {
         let span = closing_span(&row(STORED), ClosedBy::Entry, None, TOOK, place).expect("kept");
         assert_eq!(
-            span.place,
+            span.position,
             SpanPosition {
                 context: STORED.child(8),
                 parent: Some(STORED)

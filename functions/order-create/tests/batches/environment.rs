@@ -12,7 +12,7 @@ use shared::message::{Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, User
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, SeatSelection, Status};
 use shared::store::Store;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 pub(crate) fn variable(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())

@@ -19,7 +19,7 @@ const RETRY_PAUSE: Backoff = Backoff {
     cap: Duration::from_secs(60),
     max_attempts: None,
 };
-/// SpanCounts are reported at most so often.
+/// Minimum time between two reports of counts.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// Numbers of spans.
@@ -151,7 +151,7 @@ impl Backlog {
     }
 
     /// Whether there is nothing to wait for: no span is left, or the collector is unavailable.
-    pub(super) fn is_over(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         self.failures > 0 || (self.waiting.is_empty() && self.sending == 0)
     }
 

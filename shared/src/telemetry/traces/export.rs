@@ -143,7 +143,7 @@ fn span_data(span: Span, scope: &InstrumentationScope) -> SpanData {
     SpanData {
         span_context: context(span.position.context, false),
         parent_span_id: span
-            .place
+            .position
             .parent
             .map_or(SpanId::INVALID, |parent| parent.span().into()),
         parent_span_is_remote: span.position.parent.is_some() && span.kind.has_remote_parent(),

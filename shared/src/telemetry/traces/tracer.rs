@@ -223,7 +223,7 @@ fn log_change(change: Option<CollectorChange>, result: &Result<u64, String>) {
             );
         }
         (Some(CollectorChange::Available(dropped)), _) => {
-            tracing::info!(dropped, "spans are exported again")
+            tracing::info!(dropped, "spans are exported again");
         }
         _ => {}
     }
