@@ -119,7 +119,7 @@ pub(crate) fn publish(
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use shared::telemetry::Value;
+    use shared::telemetry::AttributeValue;
     use shared::telemetry::attributes::ERROR_TYPE;
 
     use super::*;
@@ -152,8 +152,8 @@ mod tests {
 
     fn text(span: &Span, name: &str) -> Option<String> {
         match span.attribute(name)? {
-            Value::Text(text) => Some(text.clone().into_owned()),
-            Value::Number(number) => Some(number.to_string()),
+            AttributeValue::Text(text) => Some(text.clone().into_owned()),
+            AttributeValue::Number(number) => Some(number.to_string()),
         }
     }
 
