@@ -6,9 +6,10 @@ use shared::sale::ProgramStatus;
 use shared::store::Switched;
 use storefront::App;
 use storefront::identity::Claims;
+use testkit::until;
 
 use crate::support::{
-    Scripted, another, call, free, keyed, open_with, problem, program, store, two, until,
+    Scripted, another, call, free, keyed, open_with, problem, program, store, two,
 };
 
 async fn patch(
