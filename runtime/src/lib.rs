@@ -24,7 +24,6 @@ pub mod instances;
 pub mod invocation;
 pub mod invoke_api;
 pub mod kafka;
-pub mod mapping;
 pub mod observation;
 pub mod parked;
 pub mod schedule;
@@ -36,5 +35,4 @@ pub mod tuning;
 pub mod up;
 mod waiting;
 
-pub use event_sources::{filter, health as source_health};
 pub use sam_template::{document, model, project, redaction, template};

@@ -1,4 +1,4 @@
-//! Settings from the environment. docs/http-api.md and template.yaml document the same variables.
+//! Settings from the environment. docs/reference/http-api.md and template.yaml document the same variables.
 
 use std::time::Duration;
 

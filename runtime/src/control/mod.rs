@@ -3,7 +3,7 @@
 //! A request passes `guard` (is it from this machine, and from no foreign page?) and then goes to one of: `page` (the live page at
 //! `/_usher/`, embedded in this program), `status` (`/_usher/status`, JSON: what runs and how far it is), `activity`
 //! (`/_usher/activity`: the last invocations and failures), `metrics` (`/metrics`, for Prometheus), `health` (`/health`, `/health/live`),
-//! `tuner` (`/_usher/settings`: what is set, and changes of it), `letters` (`/_usher/parked`: dead letters, counted).
+//! `tuner` (`/_usher/settings`: what is set, and changes of it), `dead_letters` (`/_usher/parked`: dead letters, counted).
 //! `client` asks such a host from the command line.
 //!
 //! Promises: nothing that a function printed or answered is ever markup or script on the page; what changes something needs the token of
@@ -11,9 +11,9 @@
 
 mod activity;
 mod client;
+mod dead_letters;
 mod guard;
 mod health;
-mod letters;
 mod metrics;
 mod offsets;
 mod page;
@@ -38,7 +38,7 @@ use crate::observation::Observations;
 use crate::supervision::Registry;
 use crate::{kafka, sqs};
 
-use letters::Letters;
+use dead_letters::DeadLetterCounts;
 
 pub use client::{Asked, Client};
 pub use tuner::{LogSwitch, SetLog, Tuner};
@@ -77,7 +77,7 @@ type Answer = http::Response<Full<Bytes>>;
 /// Serves until it is aborted; connections end with it. `places`: a budget of its own, so that this port can be reached however
 /// many connections there are to others.
 pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>, places: Places) {
-    let letters = Arc::new(Letters::default());
+    let dead_letters = Arc::new(DeadLetterCounts::default());
     let (_live, never) = watch::channel(false);
     connections::serve(
         listener,
@@ -86,8 +86,8 @@ pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>, places: Places
         never,
         move |request, peers| {
             let host = host.clone();
-            let letters = letters.clone();
-            async move { routes::answer(request, &peers, &host, &letters).await }
+            let dead_letters = dead_letters.clone();
+            async move { routes::answer(request, &peers, &host, &dead_letters).await }
         },
     )
     .await;

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::json;
 
-use super::letters::Letters;
+use super::dead_letters::DeadLetterCounts;
 use super::{Answer, Host, activity, guard, health, metrics, offsets, page, status, tuner};
 use crate::connections::Peers;
 use crate::connections::body::Unread;
@@ -41,7 +41,7 @@ pub(super) async fn answer(
     request: Request<Incoming>,
     peers: &Peers,
     host: &Host,
-    letters: &Letters,
+    dead_letters: &DeadLetterCounts,
 ) -> Answer {
     let headers = request.headers();
     if !guard::is_local(headers) {
@@ -73,7 +73,7 @@ pub(super) async fn answer(
         }
         // a HEAD is answered like a GET; the connection sends no body after it
         Method::GET | Method::HEAD if path != OFFSETS => {
-            shown(&path, own_page, host, letters).await
+            shown(&path, own_page, host, dead_letters).await
         }
         _ if own_page.is_none() && !changes && !SHOWN.contains(&path.as_str()) => {
             message(StatusCode::NOT_FOUND, PATHS)
@@ -89,12 +89,17 @@ fn unknown_parameter(query: &str) -> Option<String> {
 }
 
 /// What a path shows.
-async fn shown(path: &str, own_page: Option<Answer>, host: &Host, letters: &Letters) -> Answer {
+async fn shown(
+    path: &str,
+    own_page: Option<Answer>,
+    host: &Host,
+    dead_letters: &DeadLetterCounts,
+) -> Answer {
     match path {
         "/_usher/status" => json(StatusCode::OK, &status::picture(host)),
         "/_usher/activity" => json(StatusCode::OK, &activity::picture(host)),
         SETTINGS => json(StatusCode::OK, &tuner::picture(&host.tuner)),
-        "/_usher/parked" => json(StatusCode::OK, &letters.counted(&host.app).await),
+        "/_usher/parked" => json(StatusCode::OK, &dead_letters.get(&host.app).await),
         "/_usher/token" => json(StatusCode::OK, &json!({ "token": host.token })),
         "/metrics" => text(
             "text/plain; version=0.0.4; charset=utf-8",

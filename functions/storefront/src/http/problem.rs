@@ -19,7 +19,7 @@ pub struct Problem {
     pub title: &'static str,
     /// One sentence about this occurrence.
     pub detail: String,
-    /// Further members, by code (docs/http-api.md).
+    /// Further members, by code (docs/reference/http-api.md).
     pub extras: Map<String, Value>,
     /// Seconds after which the client should retry.
     pub retry_after: Option<u32>,

@@ -35,7 +35,7 @@ pub async fn cancel(app: &App, number: &str, call: &Call) -> Result<Reply, Probl
             Err(Problem::new(409, "already_final", "Too late", detail)
                 .with("status", row.status.as_str()))
         }
-        Cancel::NotYours | Cancel::NoRow => Err(missing(number)),
+        Cancel::OtherBuyer | Cancel::NoRow => Err(missing(number)),
     }
 }
 

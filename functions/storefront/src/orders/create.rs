@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::message::{BodyHash, CategoryNo, ProgramVersion, SeatIndex};
-use shared::sale::{Program, Quote, Refusal, Status, Want, quote};
+use shared::sale::{Program, Quote, Refusal, SeatSelection, Status, quote};
 use shared::telemetry::traces::Tracer;
 
 use super::reserve::{self, Reservation, ReserveRequest};
@@ -30,10 +30,10 @@ struct OrderBody {
 }
 
 impl OrderBody {
-    fn selection(self) -> Result<Want, Problem> {
+    fn selection(self) -> Result<SeatSelection, Problem> {
         match (self.seats, self.count) {
-            (Some(seats), None) => Ok(Want::seats(self.category, seats)?),
-            (None, Some(count)) => Ok(Want::best(self.category, count)?),
+            (Some(seats), None) => Ok(SeatSelection::seats(self.category, seats)?),
+            (None, Some(count)) => Ok(SeatSelection::best(self.category, count)?),
             _ => Err(Problem::invalid_order(
                 "name either the seats, or their number (count)",
             )),
@@ -113,7 +113,11 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
 }
 
 /// Prices the selection. Fails if a new order is impossible, or if the buyer has seen another version.
-fn offer(program: &Program, want: &Want, seen: Option<ProgramVersion>) -> Result<Quote, Problem> {
+fn offer(
+    program: &Program,
+    want: &SeatSelection,
+    seen: Option<ProgramVersion>,
+) -> Result<Quote, Problem> {
     if seen.is_some_and(|seen| seen != program.version) {
         let detail = format!(
             "the program has changed; get version {} and order by it",
@@ -127,16 +131,16 @@ fn offer(program: &Program, want: &Want, seen: Option<ProgramVersion>) -> Result
 
 /// Two requests with one key are the same if they select the same seats, whatever the spelling of the
 /// body and the version seen.
-fn body_hash(want: &Want) -> BodyHash {
+fn body_hash(want: &SeatSelection) -> BodyHash {
     let mut hash = Sha256::new();
     match want {
-        Want::Seats { category, seats } => {
+        SeatSelection::Seats { category, seats } => {
             hash.update(format!("seats {category}"));
             for seat in seats {
                 hash.update(format!(" {seat}"));
             }
         }
-        Want::Best { category, count } => hash.update(format!("best {category} {count}")),
+        SeatSelection::Best { category, count } => hash.update(format!("best {category} {count}")),
     }
     BodyHash::new(hash.finalize().into())
 }
@@ -160,7 +164,7 @@ fn refused(why: &Refusal) -> Problem {
 mod tests {
     use super::*;
 
-    fn selection(json: &str) -> Result<Want, Problem> {
+    fn selection(json: &str) -> Result<SeatSelection, Problem> {
         serde_json::from_str::<OrderBody>(json)
             .map_err(Problem::malformed)?
             .selection()

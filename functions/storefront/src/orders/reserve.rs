@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::gate::{OrderAt, ProgramRef, Reserve, Reserved, ResvState};
 use shared::message::{BodyHash, IdempotencyKey, Nonce, OrderNumber, OrderRequested, UserId};
-use shared::sale::{Program, Quote, Want, key_ttl_ms};
+use shared::sale::{Program, Quote, SeatSelection, key_ttl_ms};
 
 use crate::app::App;
 use crate::http::Problem;
@@ -22,7 +22,7 @@ pub struct ReserveRequest {
     /// The buyer.
     pub user: UserId,
     /// The selected seats.
-    pub want: Want,
+    pub want: SeatSelection,
     /// Their price, or why a new order is impossible. An earlier order of the same key is found in
     /// either case.
     pub offer: Result<Quote, Problem>,

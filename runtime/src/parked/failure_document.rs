@@ -1,26 +1,26 @@
-//! A record inside the document that an on-failure topic holds.
+//! The document in an on-failure topic, and the record in it.
 //!
-//! Source: "Using a Kafka topic as an on-failure destination" in Lambda's guide: the document's `payload` is the event that failed.
-//! Where that was too large for the topic, `payloadOmitted` says where the record stands (this host's own field).
+//! Source: "Using a Kafka topic as an on-failure destination" in Lambda's guide: `payload` is the event
+//! that failed. If it exceeded the topic's limit, `payloadOmitted` has the position of the record
+//! (a field of this host's own).
 
 use serde_json::Value;
 
 use crate::kafka::Original;
 
-/// What a document says.
+/// The fields that a replay needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrapped {
+pub(super) struct FailureDocument {
     pub(super) content: Content,
     pub(super) reason: String,
 }
 
-/// The record of a document.
+/// The record, or its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    /// Here it is.
     Record(Original),
-    /// It was too large; it stands in its topic, as long as the topic keeps it.
-    Elsewhere {
+    /// The record was too large for the destination. Its source topic has it until retention deletes it.
+    Omitted {
         topic: String,
         partition: i32,
         offset: i64,
@@ -28,21 +28,21 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// Topic that the record came from.
+    /// Source topic of the record.
     pub(super) fn topic(&self) -> &str {
         match self {
             Self::Record(original) => &original.topic,
-            Self::Elsewhere { topic, .. } => topic,
+            Self::Omitted { topic, .. } => topic,
         }
     }
 }
 
-/// The record in a document; `None`: it is no such document.
-pub(super) fn unwrapped(document: &[u8]) -> Option<Wrapped> {
+/// `None`: not a failure document.
+pub(super) fn parse(document: &[u8]) -> Option<FailureDocument> {
     let document: Value = strict_json::from_slice(document).ok()?;
     let reason = document["requestContext"]["condition"].as_str()?.to_owned();
     let content = if let Some(place) = document.get("payloadOmitted") {
-        Content::Elsewhere {
+        Content::Omitted {
             topic: place["topic"].as_str()?.to_owned(),
             partition: i32::try_from(place["partition"].as_i64()?).ok()?,
             offset: place["offset"].as_str()?.parse().ok()?,
@@ -53,7 +53,7 @@ pub(super) fn unwrapped(document: &[u8]) -> Option<Wrapped> {
             records.values().next()?.as_array()?.first()?,
         )?)
     };
-    Some(Wrapped { content, reason })
+    Some(FailureDocument { content, reason })
 }
 
 #[cfg(test)]
@@ -63,30 +63,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_gives_its_record_and_reason_and_anything_else_is_none() {
-        let record = json!({"topic": "orders", "partition": 3, "offset": 41, "value": "aGk=", "headers": []});
-        let document = json!({"requestContext": {"condition": "RetriesExhausted"}, "payload": {"records": {"orders-3": [record]}}});
-        let wrapped = unwrapped(document.to_string().as_bytes()).unwrap();
+    fn record_and_reason_are_extracted() {
+        let record = json!({
+            "topic": "orders", "partition": 3, "offset": 41, "value": "aGk=", "headers": [],
+        });
+        let document = json!({
+            "requestContext": {"condition": "RetriesExhausted"},
+            "payload": {"records": {"orders-3": [record]}},
+        });
+        let document = parse(document.to_string().as_bytes()).unwrap();
         assert_eq!(
-            (wrapped.reason.as_str(), wrapped.content.topic()),
+            (document.reason.as_str(), document.content.topic()),
             ("RetriesExhausted", "orders")
         );
         assert!(
-            matches!(wrapped.content, Content::Record(original) if original.value.as_deref() == Some(b"hi"))
+            matches!(document.content, Content::Record(original) if original.value.as_deref() == Some(b"hi"))
         );
-        assert_eq!(unwrapped(b"{}"), None);
-        assert_eq!(unwrapped(b"plain"), None);
+        assert_eq!(parse(b"{}"), None);
+        assert_eq!(parse(b"plain"), None);
     }
 
     #[test]
-    fn a_document_without_its_payload_gives_the_place() {
+    fn an_omitted_payload_yields_its_position() {
         let place = json!({"topic": "orders", "partition": 3, "offset": "41"});
         let document =
             json!({"requestContext": {"condition": "RetriesExhausted"}, "payloadOmitted": place});
-        let wrapped = unwrapped(document.to_string().as_bytes()).unwrap();
+        let document = parse(document.to_string().as_bytes()).unwrap();
         assert_eq!(
-            wrapped.content,
-            Content::Elsewhere {
+            document.content,
+            Content::Omitted {
                 topic: "orders".into(),
                 partition: 3,
                 offset: 41

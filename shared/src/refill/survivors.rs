@@ -6,16 +6,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::position::Position;
-use super::{Filling, RefillError, Step};
+use super::position::FillPosition;
+use super::{GateFilling, RefillError, Step};
 use crate::gate::{OrderAt, Settle, SettleTo, Settled};
 use crate::message::{Nonce, OrderNumber};
 use crate::reconcile::settle_of;
 use crate::store::OrderRow;
 
-impl Filling<'_> {
+impl GateFilling<'_> {
     /// One page of the owners of seats. Before any order is merged these are exactly the reservations that survived.
-    pub(super) async fn settle_kept(&self, cursor: u64) -> Result<Step, RefillError> {
+    pub(super) async fn settle_survivors(&self, cursor: u64) -> Result<Step, RefillError> {
         let page = self.gate.taken(self.at, cursor).await?;
         let kept: HashSet<(OrderNumber, Nonce)> = page
             .taken
@@ -49,7 +49,8 @@ impl Filling<'_> {
             tracing::warn!(program = %self.program.id, orders = released, "the gate still held seats of orders that have ended; released");
         }
         Ok(Step::To(
-            page.next.map_or(Position::Seats(None), Position::Kept),
+            page.next
+                .map_or(FillPosition::Seats(None), FillPosition::Kept),
         ))
     }
 }

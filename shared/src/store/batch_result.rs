@@ -1,25 +1,25 @@
 //! What became of the records of a batch, as far as their source and people are concerned.
 
-use super::{Gap, StoredBatch, Unfinished};
+use super::{OffsetRange, StoredBatch, Unfinished};
 use lambda_batch::{KafkaBatch, Ledger, NextStep, Outcome, Reason};
 
 /// Of a batch that was dealt with left to right.
 #[derive(Debug, Clone, Copy)]
-pub struct Dealt<'a> {
+pub struct BatchResult<'a> {
     /// Positions of the records that were parked, and why.
     pub parked: &'a [(usize, Reason)],
     /// Topics and partitions that were found to be created anew.
     pub recreated: &'a [(String, i32)],
     /// Offsets that were passed without a record.
-    pub gaps: &'a [Gap],
+    pub gaps: &'a [OffsetRange],
     /// What was left, if anything was.
     pub unfinished: Option<&'a Unfinished>,
 }
 
 impl StoredBatch<'_> {
     /// What became of the records.
-    pub fn dealt(&self) -> Dealt<'_> {
-        Dealt {
+    pub fn result(&self) -> BatchResult<'_> {
+        BatchResult {
             parked: &self.parked,
             recreated: &self.recreated,
             gaps: &self.gaps,
@@ -28,7 +28,7 @@ impl StoredBatch<'_> {
     }
 }
 
-impl Dealt<'_> {
+impl BatchResult<'_> {
     /// The outcome of every record. All before the first that was not dealt with are durable: stored, found, or parked.
     pub fn ledger<'b>(&self, batch: &'b KafkaBatch) -> Ledger<'b> {
         let mut ledger = Ledger::new(batch);
@@ -73,7 +73,7 @@ impl Dealt<'_> {
                 "offsets started again: the topic was created anew"
             );
         }
-        for Gap {
+        for OffsetRange {
             topic,
             partition,
             from,

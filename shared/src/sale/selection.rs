@@ -5,7 +5,7 @@ use crate::message::{BadValue, CategoryNo, Cents, MAX_SEATS_PER_ORDER, SeatIndex
 
 /// What a buyer wants: seats chosen by hand, or the best that lie side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Want {
+pub enum SeatSelection {
     /// Exactly these seats: 1 to 20, ascending, no repeats.
     Seats {
         /// Their category.
@@ -22,7 +22,7 @@ pub enum Want {
     },
 }
 
-impl Want {
+impl SeatSelection {
     /// Chosen seats in any order; refuses none, more than 20 and repeats.
     pub fn seats(category: CategoryNo, mut seats: Vec<SeatIndex>) -> Result<Self, BadValue> {
         seats.sort_unstable();
@@ -96,22 +96,22 @@ pub enum Refusal {
 }
 
 /// Checks a wish against the program and prices it. Whether the seats are free is the gate's to say.
-pub fn quote(program: &Program, want: &Want) -> Result<Quote, Refusal> {
+pub fn quote(program: &Program, want: &SeatSelection) -> Result<Quote, Refusal> {
     if program.status != ProgramStatus::OnSale {
         return Err(Refusal::SaleStopped);
     }
     let no = want.category();
     let category = program.category(no).ok_or(Refusal::NoSuchCategory(no))?;
     match want {
-        Want::Seats { seats, .. } => {
+        SeatSelection::Seats { seats, .. } => {
             if let Some(seat) = seats.iter().find(|s| category.layout.place(**s).is_none()) {
                 return Err(Refusal::NoSuchSeat(*seat, no));
             }
         }
-        Want::Best { count, .. } if *count > category.layout.row_len() => {
+        SeatSelection::Best { count, .. } if *count > category.layout.row_len() => {
             return Err(Refusal::RowTooShort(category.layout.row_len()));
         }
-        Want::Best { .. } => {}
+        SeatSelection::Best { .. } => {}
     }
     if !within_limit(0, want.tickets(), program.user_limit) {
         return Err(Refusal::OverLimit(program.user_limit));

@@ -10,20 +10,20 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 /// A consumer whose only word is what it is asked for.
-pub(crate) struct Quiet;
+pub(crate) struct SilentContext;
 
-impl ClientContext for Quiet {
+impl ClientContext for SilentContext {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
     fn error(&self, _: KafkaError, _: &str) {}
 }
 
-impl ConsumerContext for Quiet {}
+impl ConsumerContext for SilentContext {}
 
 /// What became of records that were sent, by the number that each was sent under.
 #[derive(Debug, Default)]
-pub(crate) struct Deliveries(Mutex<BTreeMap<usize, Result<(), KafkaError>>>);
+pub(crate) struct DeliveryResults(Mutex<BTreeMap<usize, Result<(), KafkaError>>>);
 
-impl Deliveries {
+impl DeliveryResults {
     /// What became of the record of this number; `None`: it is not known yet.
     pub(crate) fn of(&self, number: usize) -> Option<Result<(), KafkaError>> {
         self.0
@@ -34,12 +34,12 @@ impl Deliveries {
     }
 }
 
-impl ClientContext for Deliveries {
+impl ClientContext for DeliveryResults {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
     fn error(&self, _: KafkaError, _: &str) {}
 }
 
-impl ProducerContext for Deliveries {
+impl ProducerContext for DeliveryResults {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {

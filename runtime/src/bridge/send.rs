@@ -1,13 +1,13 @@
-//! Sends messages until the queue has every one of them.
+//! Sends messages until the queue has accepted all of them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::cut::{Outgoing, calls};
+use super::messages::{QueueMessage, calls};
 use crate::sqs::{Note, Sqs, Wrong};
 
-/// Pauses between attempts: doubling, up to the last.
-const PAUSES: [Duration; 5] = [
+/// Delays between attempts. The last one repeats.
+const DELAYS: [Duration; 5] = [
     Duration::from_millis(50),
     Duration::from_millis(200),
     Duration::from_millis(500),
@@ -15,14 +15,14 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(2),
 ];
 
-/// True once all of it is there; false if `stop` turned true while it could not be sent.
+/// Returns false if `stop` turned true before the queue had accepted all messages.
 ///
 /// # Errors
-/// The queue does not exist, or refuses a message for what it is.
-pub(super) async fn all(
+/// The queue does not exist, or refuses a message for its content.
+pub(super) async fn send_all(
     sqs: &Sqs,
     queue: &str,
-    messages: Vec<Outgoing>,
+    messages: Vec<QueueMessage>,
     stop: &AtomicBool,
 ) -> Result<bool, String> {
     for call in calls(messages) {
@@ -38,12 +38,9 @@ pub(super) async fn all(
                     return Err(format!("there is no queue {queue} at {}", sqs.endpoint()));
                 }
                 Err(Wrong::Other(why)) if attempt == 0 => {
-                    tracing::warn!(
-                        queue,
-                        "cannot be sent just now; it is tried until it can: {why}"
-                    );
+                    tracing::warn!(queue, "messages cannot be sent; the bridge retries: {why}");
                 }
-                Err(Wrong::Other(why)) => tracing::debug!(queue, why, "not sent yet"),
+                Err(Wrong::Other(why)) => tracing::debug!(queue, why, "a retry failed"),
             }
             if left.is_empty() {
                 break;
@@ -51,14 +48,14 @@ pub(super) async fn all(
             if stop.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            tokio::time::sleep(PAUSES[attempt.min(PAUSES.len() - 1)]).await;
+            tokio::time::sleep(DELAYS[attempt.min(DELAYS.len() - 1)]).await;
             attempt += 1;
         }
     }
     Ok(true)
 }
 
-fn note(message: Outgoing) -> Note {
+fn note(message: QueueMessage) -> Note {
     let mut attributes = vec![("record", message.id.clone())];
     attributes.extend(message.key.map(|key| ("key", key)));
     attributes.extend(message.encoded.then(|| ("encoding", "base64".to_owned())));

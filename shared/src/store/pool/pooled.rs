@@ -8,18 +8,18 @@ use sqlx::{Error, Executor};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use super::{PgConnection, RETURN};
+use super::{BoundedConnection, RETURN};
 
 /// A connection, with or without a transaction, until dropped.
 #[derive(Debug)]
-pub(in crate::store) struct Lease {
-    connection: PgConnection,
+pub(in crate::store) struct PooledConnection {
+    connection: BoundedConnection,
     /// A transaction may be open.
     open: bool,
 }
 
-impl Lease {
-    pub(super) fn new(connection: PgConnection) -> Self {
+impl PooledConnection {
+    pub(super) fn new(connection: BoundedConnection) -> Self {
         Self {
             connection,
             open: false,
@@ -40,21 +40,21 @@ impl Lease {
     }
 }
 
-impl Deref for Lease {
-    type Target = PgConnection;
+impl Deref for PooledConnection {
+    type Target = BoundedConnection;
 
-    fn deref(&self) -> &PgConnection {
+    fn deref(&self) -> &BoundedConnection {
         &self.connection
     }
 }
 
-impl DerefMut for Lease {
-    fn deref_mut(&mut self) -> &mut PgConnection {
+impl DerefMut for PooledConnection {
+    fn deref_mut(&mut self) -> &mut BoundedConnection {
         &mut self.connection
     }
 }
 
-impl Drop for Lease {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else {
             return;

@@ -1,4 +1,4 @@
-//! Where failures go.
+//! The queues, topics and streams that hold dead letters.
 
 use std::collections::BTreeMap;
 
@@ -9,62 +9,62 @@ use crate::model::{Application, Destination, EventTarget, KafkaMapping};
 
 /// A queue, topic or stream that holds dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct DeadLetterStore {
     /// Its name.
     pub name: String,
-    /// What it is, and whose failures it takes.
-    pub store: Store,
+    /// Queue, topic or stream, with the sources whose dead letters it holds.
+    pub kind: StoreKind,
 }
 
-/// What a place is.
+/// The kind of a store, with what a replay needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Store {
+pub enum StoreKind {
     /// A queue.
     Queue {
-        /// Queues whose redrive policy names it.
+        /// Queues whose redrive policy targets it.
         queues: Vec<String>,
         /// Kafka mappings whose on-failure destination it is.
         mappings: Vec<KafkaMapping>,
-        /// Functions whose asynchronous events go there when they are given up.
-        functions: Vec<Origin>,
+        /// Functions whose discarded asynchronous events it receives.
+        functions: Vec<EventOrigin>,
     },
     /// A topic that is the on-failure destination of a mapping.
     Topic {
-        /// One of the mappings: how the cluster is reached.
+        /// One of the mappings: it has the addresses and credentials of the cluster.
         mapping: Box<KafkaMapping>,
-        /// Topics of the mappings, without repetition.
+        /// Source topics of the mappings, without duplicates.
         back_to: Vec<String>,
     },
-    /// A stream that holds what the groups of another set aside.
+    /// A stream that holds the entries that the consumer groups of another stream parked.
     Stream {
-        /// Where its Redis answers.
+        /// URL of its Redis.
         url: String,
     },
 }
 
-/// A function whose asynchronous events are given up.
+/// A function whose discarded asynchronous events a queue receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct EventOrigin {
     /// Logical id.
     pub function: String,
-    /// As the records of destinations name it.
+    /// As failure records contain it.
     pub arn: String,
 }
 
-impl Place {
-    /// The functions whose given-up events go there.
-    pub fn functions(&self) -> &[Origin] {
-        match &self.store {
-            Store::Queue { functions, .. } => functions,
-            Store::Topic { .. } | Store::Stream { .. } => &[],
+impl DeadLetterStore {
+    /// The functions whose discarded events it receives.
+    pub fn functions(&self) -> &[EventOrigin] {
+        match &self.kind {
+            StoreKind::Queue { functions, .. } => functions,
+            StoreKind::Topic { .. } | StoreKind::Stream { .. } => &[],
         }
     }
 
-    /// Whose failures go there, in words.
+    /// The sources whose dead letters it holds, as text.
     pub fn from(&self) -> String {
-        match &self.store {
-            Store::Stream { .. } => format!("stream {}", streams::source(&self.name)),
-            Store::Queue {
+        match &self.kind {
+            StoreKind::Stream { .. } => format!("stream {}", streams::source(&self.name)),
+            StoreKind::Queue {
                 queues,
                 mappings,
                 functions,
@@ -83,15 +83,20 @@ impl Place {
                     .collect();
                 names.join(", ")
             }
-            Store::Topic { back_to, .. } => format!("topic {}", back_to.join(", ")),
+            StoreKind::Topic { back_to, .. } => format!("topic {}", back_to.join(", ")),
         }
     }
 }
 
-/// Every place that the template names, by name.
-pub fn places(app: &Application) -> Vec<Place> {
+/// The queues and topics that the template names as redrive targets, on-failure destinations or
+/// dead-letter queues of asynchronous events.
+pub fn stores(app: &Application) -> Vec<DeadLetterStore> {
     #[derive(Default)]
-    struct Sources(Vec<String>, Vec<KafkaMapping>, Vec<Origin>);
+    struct Sources {
+        queues: Vec<String>,
+        mappings: Vec<KafkaMapping>,
+        functions: Vec<EventOrigin>,
+    }
     let mut queues: BTreeMap<&str, Sources> = BTreeMap::new();
     let mut topics: BTreeMap<(&str, &str), (&KafkaMapping, Vec<String>)> = BTreeMap::new();
     for queue in &app.queues {
@@ -99,7 +104,7 @@ pub fn places(app: &Application) -> Vec<Place> {
             queues
                 .entry(redrive.target_name())
                 .or_default()
-                .0
+                .queues
                 .push(queue.name.clone());
         }
     }
@@ -108,7 +113,7 @@ pub fn places(app: &Application) -> Vec<Place> {
             Some(Destination::Sqs(arn)) => queues
                 .entry(name_of(arn))
                 .or_default()
-                .1
+                .mappings
                 .push(mapping.clone()),
             Some(Destination::KafkaTopic(topic)) => {
                 let (_, back_to) = topics
@@ -130,35 +135,33 @@ pub fn places(app: &Application) -> Vec<Place> {
         let Some(function) = app.functions.get(id) else {
             continue;
         };
-        let given_up = config.on_failure.iter().filter_map(|target| match target {
+        let discarded_to = config.on_failure.iter().filter_map(|target| match target {
             EventTarget::Queue(arn) => Some(arn),
             EventTarget::Function(_) => None,
         });
-        for queue in given_up.chain(&config.dead_letters) {
-            let origins = &mut queues.entry(name_of(queue)).or_default().2;
+        for queue in discarded_to.chain(&config.dead_letters) {
+            let origins = &mut queues.entry(name_of(queue)).or_default().functions;
             if !origins.iter().any(|known| known.function == *id) {
-                origins.push(Origin {
+                origins.push(EventOrigin {
                     function: id.clone(),
                     arn: arn(function),
                 });
             }
         }
     }
-    let queues = queues
-        .into_iter()
-        .map(|(name, Sources(queues, mappings, functions))| Place {
-            name: name.to_owned(),
-            store: Store::Queue {
-                queues,
-                mappings,
-                functions,
-            },
-        });
+    let queues = queues.into_iter().map(|(name, sources)| DeadLetterStore {
+        name: name.to_owned(),
+        kind: StoreKind::Queue {
+            queues: sources.queues,
+            mappings: sources.mappings,
+            functions: sources.functions,
+        },
+    });
     let topics = topics
         .into_iter()
-        .map(|((name, _), (mapping, back_to))| Place {
+        .map(|((name, _), (mapping, back_to))| DeadLetterStore {
             name: name.to_owned(),
-            store: Store::Topic {
+            kind: StoreKind::Topic {
                 mapping: Box::new(mapping.clone()),
                 back_to,
             },

@@ -1,4 +1,4 @@
-//! Records as messages, and which of them travel together.
+//! Converts records to messages and groups these into calls.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,35 +7,35 @@ use sha2::{Digest as _, Sha256};
 
 use crate::sqs::text::allowed;
 
-/// Bytes of one message, and of one call: what every SQS takes.
-pub const MOST_BYTES: usize = 256 * 1024;
+/// Maximum size of a message and of a call in bytes: the lowest limit of any SQS server.
+pub const MAX_BYTES: usize = 256 * 1024;
 
-/// Messages of one call at most.
-const MOST_MESSAGES: usize = 10;
+/// Maximum of messages in one call (SQS quota).
+const MAX_MESSAGES: usize = 10;
 
-/// Bytes that attributes add, generously.
+/// Upper bound of the bytes that attributes add.
 const ATTRIBUTES: usize = 1_024;
 
-/// A message to be sent.
+/// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Body: the record's value as it is, or in base64 where a queue would not take it as text.
+pub struct QueueMessage {
+    /// The value of the record, in base64 if SQS does not allow it as text.
     pub body: String,
-    /// `base64` if the body is.
+    /// The body is in base64.
     pub encoded: bool,
-    /// `topic-partition-offset`; deduplicates in a FIFO queue.
+    /// `topic-partition-offset`; the deduplication id in a FIFO queue.
     pub id: String,
     /// Key, base64.
     pub key: Option<String>,
-    /// Message group of a FIFO queue: of the key, or the partition where there is none.
+    /// Message group in a FIFO queue: derived from the key, or from the partition without a key.
     pub group: Option<String>,
 }
 
-/// The message that a record becomes.
+/// Converts a record.
 ///
 /// # Errors
-/// It is too large.
-pub fn message(record: &OwnedMessage, fifo: bool) -> Result<Outgoing, String> {
+/// The record is too large or empty.
+pub fn message(record: &OwnedMessage, fifo: bool) -> Result<QueueMessage, String> {
     let value = record.payload().unwrap_or_default();
     let text = std::str::from_utf8(value)
         .ok()
@@ -47,9 +47,10 @@ pub fn message(record: &OwnedMessage, fifo: bool) -> Result<Outgoing, String> {
         record.partition(),
         record.offset()
     );
-    if body.len() + ATTRIBUTES + record.key().map_or(0, <[u8]>::len) * 2 > MOST_BYTES {
+    if body.len() + ATTRIBUTES + record.key().map_or(0, <[u8]>::len) * 2 > MAX_BYTES {
         return Err(format!(
-            "record {id} has {} bytes, more than a queue takes; copy it by other means and commit past it",
+            "record {id} has {} bytes, more than a queue takes; copy it by other means and commit \
+             past it",
             value.len()
         ));
     }
@@ -59,11 +60,11 @@ pub fn message(record: &OwnedMessage, fifo: bool) -> Result<Outgoing, String> {
         ));
     }
     let group = |record: &OwnedMessage| match record.key() {
-        // groups are limited in length and alphabet
+        // hashed: SQS limits the length and the alphabet of groups
         Some(key) => hex::encode(Sha256::digest(key)),
         None => format!("partition-{}", record.partition()),
     };
-    Ok(Outgoing {
+    Ok(QueueMessage {
         encoded: text.is_none(),
         id,
         key: record.key().map(|key| STANDARD.encode(key)),
@@ -72,16 +73,17 @@ pub fn message(record: &OwnedMessage, fifo: bool) -> Result<Outgoing, String> {
     })
 }
 
-/// Cuts messages into calls, in order. A group is at most once in a call: of two, the first could be refused and the second taken.
-pub fn calls(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
-    let mut calls: Vec<Vec<Outgoing>> = Vec::new();
+/// Groups messages into calls and keeps their order. A call has one message of a message group at most:
+/// the queue could refuse the first of two and accept the second.
+pub fn calls(messages: Vec<QueueMessage>) -> Vec<Vec<QueueMessage>> {
+    let mut calls: Vec<Vec<QueueMessage>> = Vec::new();
     let mut bytes = 0;
     for message in messages {
         let size = message.body.len() + ATTRIBUTES + message.key.as_ref().map_or(0, String::len);
         let fits = calls.last().is_some_and(|call| {
-            let twin =
+            let same_group =
                 message.group.is_some() && call.iter().any(|other| other.group == message.group);
-            call.len() < MOST_MESSAGES && bytes + size <= MOST_BYTES && !twin
+            call.len() < MAX_MESSAGES && bytes + size <= MAX_BYTES && !same_group
         });
         if let Some(call) = calls.last_mut().filter(|_| fits) {
             bytes += size;
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_travels_in_base64_and_what_is_too_large_does_not() {
+    fn values_that_are_not_text_are_encoded() {
         let sent = message(&record(None, b"hi"), false).unwrap();
         assert_eq!(
             (
@@ -130,7 +132,7 @@ mod tests {
             assert!(sent.encoded && STANDARD.decode(sent.body).unwrap() == value);
         }
         assert!(
-            message(&record(None, &vec![b'x'; MOST_BYTES]), false)
+            message(&record(None, &vec![b'x'; MAX_BYTES]), false)
                 .unwrap_err()
                 .contains("t-1-7")
         );
@@ -142,9 +144,9 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_once_in_a_call_and_a_call_within_its_limits() {
+    fn calls_keep_their_limits_and_groups_apart() {
         let keys = ["a", "b", "a", "c", "d"];
-        let messages: Vec<Outgoing> = keys
+        let messages: Vec<QueueMessage> = keys
             .iter()
             .map(|key| message(&record(Some(key), b"x"), true).unwrap())
             .collect();

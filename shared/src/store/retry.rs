@@ -8,11 +8,11 @@ const MOST: u32 = 8;
 
 /// Counts how often one change was tried.
 #[derive(Debug, Default)]
-pub(super) struct Repeat(u32);
+pub(super) struct ConflictRetry(u32);
 
-impl Repeat {
+impl ConflictRetry {
     /// Whether this failure is worth another try at once.
-    pub(super) fn again<T>(&mut self, result: &Result<T, StoreError>) -> bool {
+    pub(super) fn is_due<T>(&mut self, result: &Result<T, StoreError>) -> bool {
         let again = matches!(result, Err(e) if e.class == ErrorClass::Conflict) && self.0 < MOST;
         self.0 += u32::from(again);
         again
@@ -28,11 +28,11 @@ const MAX_ROUNDS: u32 = 8;
 /// very row that the UPDATE looked for: then the SELECT shows a row that the UPDATE would have changed, and explains nothing. The
 /// change is tried again. States only advance, so a second round nearly always decides; the bound is for what changes back and forth.
 #[derive(Debug, Default)]
-pub(super) struct Rounds(u32);
+pub(super) struct StaleReadRetry(u32);
 
-impl Rounds {
+impl StaleReadRetry {
     /// Whether to try the change again: its condition holds (`contradicts`) although it found no row.
-    pub(super) fn again(&mut self, contradicts: bool) -> bool {
+    pub(super) fn is_due(&mut self, contradicts: bool) -> bool {
         let again = contradicts && self.0 < MAX_ROUNDS;
         self.0 += u32::from(again);
         again

@@ -9,7 +9,7 @@ use crate::message::{BodyHash, IdempotencyKey, Nonce, OrderNumber, ProgramId, Us
 
 /// An order and the client's key that leads to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedRow {
+pub struct KeyedOrder {
     /// The order.
     pub number: OrderNumber,
     /// Its nonce.
@@ -22,7 +22,7 @@ pub struct NamedRow {
     pub body_hash: Option<BodyHash>,
 }
 
-impl NamedRow {
+impl KeyedOrder {
     /// Nothing where the row has no key.
     pub(super) fn read(row: &PgRow) -> Result<Option<Self>, StoreError> {
         let Some(key) = row.try_get::<Option<String>, _>("idempotency_key")? else {
@@ -44,21 +44,21 @@ impl NamedRow {
 
 impl Store {
     /// Orders of a program that have ended (cancelled, closed, refunded) and have a key, ascending by number, from above `after` on.
-    pub async fn named_ended(
+    pub async fn keyed_ended(
         &self,
         program: ProgramId,
         after: Option<OrderNumber>,
         limit: u32,
-    ) -> Result<Vec<NamedRow>, StoreError> {
+    ) -> Result<Vec<KeyedOrder>, StoreError> {
         let after = after.map_or(0, OrderNumber::get);
-        let query = sqlx::query(include_str!("sql/orders_named_ended.sql"))
+        let query = sqlx::query(include_str!("sql/orders_keyed_ended.sql"))
             .bind(program.get())
             .bind(after)
             .bind(i64::from(limit));
         let rows = query.fetch_all(&self.pool).await?;
         let named = rows
             .iter()
-            .map(NamedRow::read)
+            .map(KeyedOrder::read)
             .collect::<Result<Vec<_>, _>>()?;
         Ok(named.into_iter().flatten().collect())
     }

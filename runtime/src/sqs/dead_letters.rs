@@ -1,4 +1,4 @@
-//! Messages that a person looks at or sends back: what a dead-letter queue holds.
+//! Dead letters in a queue: received, resent to their source, deleted or released.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,26 +11,26 @@ use super::client::{Sqs, Wrong, wrong};
 use super::settlement::{Verdict, settle};
 use crate::model::sqs::is_fifo;
 
-/// A message of a dead-letter queue, hidden from others for as long as was asked.
+/// A received message of a dead-letter queue, hidden from other consumers.
 #[derive(Debug, Clone, Default)]
-pub struct Letter {
+pub struct DeadLetter {
     /// `MessageId`.
     pub id: String,
-    /// The body.
+    /// Body of the message.
     pub body: String,
-    /// When it was first sent, milliseconds since 1970.
+    /// When the message was first sent, milliseconds since 1970.
     pub sent_ms: Option<u64>,
-    /// How often it was received, this time included.
+    /// Number of receives, including this one.
     pub receives: Option<u32>,
     /// `MessageGroupId`.
     pub group: Option<String>,
-    /// ARN of the queue it came from, where the service tells.
+    /// ARN of the source queue, if the server reports it.
     pub source: Option<String>,
     receipt: String,
     attributes: HashMap<String, MessageAttributeValue>,
 }
 
-impl Letter {
+impl DeadLetter {
     fn of(message: Message) -> Self {
         let system = |name: Name| message.attributes().and_then(|all| all.get(&name)).cloned();
         Self {
@@ -52,21 +52,21 @@ impl Letter {
 }
 
 impl Sqs {
-    /// Messages of a queue, about: visible and hidden ones.
+    /// Approximate number of visible and hidden messages of a queue.
     ///
     /// # Errors
-    /// The queue does not exist, or nobody answers.
+    /// The queue does not exist, or the server does not respond.
     pub async fn count(&self, queue: &str) -> Result<u64, Wrong> {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
         ];
-        let question = self
+        let request = self
             .client
             .get_queue_attributes()
             .queue_url(self.url(queue))
             .set_attribute_names(Some(names.to_vec()));
-        let answer = question.send().await.map_err(|error| wrong(&error))?;
+        let answer = request.send().await.map_err(|error| wrong(&error))?;
         let count = |name| {
             answer
                 .attributes()
@@ -76,21 +76,21 @@ impl Sqs {
         Ok(names.iter().filter_map(count).sum())
     }
 
-    /// Takes up to ten messages and hides them from others for `hidden`. Waits a second for the first.
+    /// Receives up to ten messages and hides them for `hidden`. Waits a second for the first one.
     ///
     /// # Errors
-    /// The queue does not exist, or nobody answers.
-    pub async fn letters(
+    /// The queue does not exist, or the server does not respond.
+    pub async fn receive_dead_letters(
         &self,
         queue: &str,
-        most: usize,
+        max: usize,
         hidden: Duration,
-    ) -> Result<Vec<Letter>, Wrong> {
+    ) -> Result<Vec<DeadLetter>, Wrong> {
         let request = self
             .client
             .receive_message()
             .queue_url(self.url(queue))
-            .max_number_of_messages(most.clamp(1, 10) as i32)
+            .max_number_of_messages(max.clamp(1, 10) as i32)
             .wait_time_seconds(1)
             .visibility_timeout(hidden.as_secs() as i32)
             .message_system_attribute_names(Name::All)
@@ -100,25 +100,26 @@ impl Sqs {
             .messages
             .unwrap_or_default()
             .into_iter()
-            .map(Letter::of)
+            .map(DeadLetter::of)
             .collect())
     }
 
-    /// Sends a letter's body and attributes to a queue. A FIFO queue takes the same letter once in five minutes.
+    /// Sends body and attributes of a dead letter to a queue. A FIFO queue deduplicates the same dead
+    /// dead for five minutes.
     ///
     /// # Errors
-    /// It was not taken.
-    pub async fn send_back(&self, queue: &str, letter: &Letter) -> Result<(), Wrong> {
+    /// The queue did not accept it.
+    pub async fn resend(&self, queue: &str, dead: &DeadLetter) -> Result<(), Wrong> {
         let fifo = is_fifo(queue);
-        let attributes = (!letter.attributes.is_empty()).then(|| letter.attributes.clone());
+        let attributes = (!dead.attributes.is_empty()).then(|| dead.attributes.clone());
         let request = self
             .client
             .send_message()
             .queue_url(self.url(queue))
-            .message_body(&letter.body)
+            .message_body(&dead.body)
             .set_message_attributes(attributes)
-            .set_message_group_id(letter.group.clone())
-            .set_message_deduplication_id(fifo.then(|| format!("replay-{}", letter.id)));
+            .set_message_group_id(dead.group.clone())
+            .set_message_deduplication_id(fifo.then(|| format!("replay-{}", dead.id)));
         request
             .send()
             .await
@@ -126,20 +127,33 @@ impl Sqs {
             .map_err(|error| wrong(&error))
     }
 
-    /// Deletes letters. Says why one could not be.
-    pub async fn bury(&self, queue: &str, letters: &[Letter]) -> Option<String> {
-        self.tell(queue, Verdict::Delete, letters).await
+    /// Returns why one could not be deleted.
+    pub async fn delete_dead_letters(
+        &self,
+        queue: &str,
+        dead_letters: &[DeadLetter],
+    ) -> Option<String> {
+        self.settle_all(queue, Verdict::Delete, dead_letters).await
     }
 
-    /// Shows letters again at once. Says why one could not be; it shows itself later.
-    pub async fn put_back(&self, queue: &str, letters: &[Letter]) -> Option<String> {
-        self.tell(queue, Verdict::Release, letters).await
+    /// Makes them visible to other consumers. Returns why one stays hidden until its timeout.
+    pub async fn release_dead_letters(
+        &self,
+        queue: &str,
+        dead_letters: &[DeadLetter],
+    ) -> Option<String> {
+        self.settle_all(queue, Verdict::Release, dead_letters).await
     }
 
-    async fn tell(&self, queue: &str, verdict: Verdict, letters: &[Letter]) -> Option<String> {
-        let receipts = letters
+    async fn settle_all(
+        &self,
+        queue: &str,
+        verdict: Verdict,
+        dead_letters: &[DeadLetter],
+    ) -> Option<String> {
+        let receipts = dead_letters
             .iter()
-            .map(|letter| letter.receipt.clone())
+            .map(|dead| dead.receipt.clone())
             .collect();
         settle(self, queue, verdict, receipts).await.1
     }
