@@ -70,10 +70,7 @@ fn cut(client: &redis::Client) {
 
 #[test]
 fn an_evening_outlives_its_connections() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
-        .port();
+    let port = testkit::net::free_address().port();
     let mut server = Command::new("redis-server");
     server.args([
         "--port",

@@ -3,6 +3,7 @@
 //! | module | provides |
 //! |---|---|
 //! | [`servers`] | addresses of the shared servers, and a prefix for each test's data on them |
+//! | [`cleanup`] | cleanup that runs however a test ends |
 //! | [`wait`] | waiting for a condition, with a deadline |
 //! | [`net`] | free ports |
 //! | [`process`] | child processes that end with their test |
@@ -10,6 +11,7 @@
 //! | [`kafka`], [`redis`] | private servers that a test may stop, kill and damage |
 //! | `postgres`, `sqs` | clients of the shared servers, each behind a feature |
 
+pub mod cleanup;
 pub mod kafka;
 pub mod net;
 #[cfg(feature = "postgres")]
@@ -22,5 +24,6 @@ pub mod servers;
 pub mod sqs;
 pub mod wait;
 
+pub use cleanup::with_cleanup;
 pub use servers::prefix;
 pub use wait::{eventually, until};
