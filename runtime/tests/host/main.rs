@@ -41,6 +41,7 @@ mod oversize;
 mod oversize_queues;
 mod page;
 mod page_truth;
+mod pages;
 mod parked;
 mod raw_kafka;
 mod schedule;
