@@ -15,7 +15,7 @@ use testkit::kafka::PrivateKafka;
 use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::kafka::{self, Handle, Limits};
-use usher::model::{Function, KafkaKind, KafkaMapping, Security, StartingPosition};
+use usher::model::{Function, KafkaKind, KafkaMapping, KafkaSecurity, StartingPosition};
 use usher::supervision::Registry;
 
 use crate::support::{function, pool};
@@ -52,7 +52,7 @@ impl Stage {
             id: "EchoEvents".into(),
             function: "Echo".into(),
             bootstrap_servers: brokers.clone(),
-            security: Security::default(),
+            security: KafkaSecurity::default(),
             kind: KafkaKind::SelfManaged,
             group: format!("{topic}-group"),
             topics: vec![topic],

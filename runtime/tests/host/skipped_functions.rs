@@ -12,7 +12,7 @@ use testkit::process::KillOnDrop;
 use crate::kafka::random;
 use crate::sqs_stage::{client, endpoint};
 use crate::support::project;
-use crate::template::{ENDPOINT, function, good, warnings};
+use crate::template_fixture::{ENDPOINT, function, good, warnings};
 
 const OTHERS: &str = "  Script:
     Type: AWS::Serverless::Function
