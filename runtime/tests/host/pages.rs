@@ -52,7 +52,9 @@ fn blocks(page: &str) -> Vec<Block> {
                 });
             }
         } else if inside {
-            found.last_mut().unwrap().text += &format!("{line}\n");
+            let text = &mut found.last_mut().unwrap().text;
+            text.push_str(line);
+            text.push('\n');
         }
     }
     found
