@@ -6,7 +6,7 @@
 use super::arguments::{Build, Invoke};
 use super::exit::Wrong;
 use super::prepare;
-use crate::invoke_api::Client;
+use crate::client::InvokeClient;
 use crate::model::{Application, Function};
 use crate::project::Project;
 
@@ -15,7 +15,7 @@ use crate::project::Project;
 /// # Errors
 /// It runs the function otherwise.
 pub(super) async fn check(
-    host: &Client,
+    host: &InvokeClient,
     function: &Function,
     arguments: &Invoke,
     (project, application): (&Project, &Application),
@@ -62,7 +62,7 @@ pub(super) async fn check(
 /// # Errors
 /// It runs one of them otherwise.
 pub(super) async fn check_all<'f>(
-    host: &Client,
+    host: &InvokeClient,
     functions: impl Iterator<Item = &'f Function>,
 ) -> Result<(), Wrong> {
     for function in functions {

@@ -12,10 +12,11 @@ use super::arguments::Invoke;
 use super::beside;
 use super::exit::Wrong;
 use super::prepare;
+use crate::client::{InvokeClient, InvokeReply};
 use crate::document::nearest;
 use crate::instances::{Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Request};
-use crate::invoke_api::{self, Asked, Client};
+use crate::invoke_api;
 use crate::model::qualified::function_name;
 use crate::model::{Application, Function};
 use crate::terminal;
@@ -33,7 +34,7 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     let runtime = prepare::runtime()?;
     if !arguments.alone {
         let state = arguments.state.folder(&arguments.source.template);
-        if let Some(host) = Client::of(&state) {
+        if let Some(host) = InvokeClient::of(&state) {
             runtime.block_on(beside::check(
                 &host,
                 &function,
@@ -113,7 +114,7 @@ struct Ended {
 
 /// Through the running host. `None`: it does not run any more.
 async fn through(
-    host: &Client,
+    host: &InvokeClient,
     function: &str,
     arguments: &Invoke,
     event: Bytes,
@@ -122,19 +123,19 @@ async fn through(
         .invoke(function, event, arguments.asynchronous, arguments.log)
         .await
     {
-        Asked::Answer(answer) => answer,
-        Asked::Refused(why) => {
+        InvokeReply::Answer(answer) => answer,
+        InvokeReply::Refused(why) => {
             return Err(Wrong::failure(format!(
                 "the running host refuses: {}",
                 terminal::line(&why)
             )));
         }
-        Asked::Broken(why) => {
+        InvokeReply::Broken(why) => {
             return Err(Wrong::failure(format!(
                 "the running host went away ({why}); whether the function ran is not known"
             )));
         }
-        Asked::Nobody => return Ok(None),
+        InvokeReply::Unreachable => return Ok(None),
     };
     if let Some(log) = &answer.log {
         terminal::report(log);

@@ -12,7 +12,7 @@ use super::exit::{IN_PART, Wrong};
 use super::operations::{ListOffsets, Offsets, OffsetsVerb, SeekOffsets, SkipOffset};
 use super::prepare;
 use super::settings::print;
-use crate::control::{Asked, Client};
+use crate::client::{ControlClient, ControlReply};
 use crate::document::nearest;
 use crate::instances;
 use crate::kafka::{PositionAction, PositionChange, Standing, Target, positions};
@@ -95,7 +95,7 @@ impl Subject {
     ///
     /// # Errors
     /// The host runs the mapping for the same group, which is therefore in use, with other topics; or it was named, and is another's.
-    fn host(&self, control: Option<&str>) -> Result<Option<Client>, Wrong> {
+    fn host(&self, control: Option<&str>) -> Result<Option<ControlClient>, Wrong> {
         let address = match control {
             Some(text) => Some(text.parse().map_err(|_| {
                 Wrong::configuration(format!(
@@ -104,11 +104,11 @@ impl Subject {
             })?),
             None => self.project.control,
         };
-        let Some(client) = address.map(Client::at) else {
+        let Some(client) = address.map(ControlClient::at) else {
             return Ok(None);
         };
         match prepare::runtime()?.block_on(client.get("/_usher/status")) {
-            Asked::Answer(status) => {
+            ControlReply::Answer(status) => {
                 let all = status["mappings"]
                     .as_array()
                     .map(Vec::as_slice)
@@ -132,8 +132,8 @@ impl Subject {
                     ))),
                 }
             }
-            Asked::Refused(why) => Err(Wrong::failure(why)),
-            Asked::Nobody(_) => Ok(None),
+            ControlReply::Refused(why) => Err(Wrong::failure(why)),
+            ControlReply::Unreachable(_) => Ok(None),
         }
     }
 }
@@ -269,13 +269,15 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
 }
 
 /// Has the host make the move; yields what became of it.
-fn asked(host: &Client, change: &PositionChange) -> Result<String, Wrong> {
+fn asked(host: &ControlClient, change: &PositionChange) -> Result<String, Wrong> {
     let who = super::settings::user();
     let body = serde_json::to_value(change).map_err(|error| Wrong::failure(error.to_string()))?;
     match prepare::runtime()?.block_on(host.change(PATH, &who, &body)) {
-        Asked::Answer(answer) => Ok(answer["became"].as_str().unwrap_or_default().to_owned()),
-        Asked::Refused(why) => Err(Wrong::failure(why)),
-        Asked::Nobody(why) => Err(Wrong::failure(format!(
+        ControlReply::Answer(answer) => {
+            Ok(answer["became"].as_str().unwrap_or_default().to_owned())
+        }
+        ControlReply::Refused(why) => Err(Wrong::failure(why)),
+        ControlReply::Unreachable(why) => Err(Wrong::failure(format!(
             "the host went away ({why}); look with usher offsets list"
         ))),
     }

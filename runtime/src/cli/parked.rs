@@ -10,9 +10,9 @@ use super::exit::{IN_PART, Wrong};
 use super::operations::{Parked, ParkedVerb, Place, Replay};
 use super::prepare;
 use super::settings::print;
+use crate::client::InvokeClient;
+use crate::clock::epoch_ms;
 use crate::document::nearest;
-use crate::instances::epoch_ms;
-use crate::invoke_api::Client;
 use crate::model::Application;
 use crate::observation::shortened;
 use crate::parked::{self, Seen};
@@ -131,7 +131,7 @@ fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
         ));
     }
     let app = application(&arguments.place.source)?;
-    let host = Client::of(&arguments.state.folder(&arguments.place.source.template));
+    let host = InvokeClient::of(&arguments.state.folder(&arguments.place.source.template));
     let replayed = prepare::runtime()?.block_on(async {
         let place = find(&arguments.place.name, &app).await?;
         if let Some(host) = host.as_ref().filter(|_| arguments.place.source.decides()) {

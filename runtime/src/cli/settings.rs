@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::exit::Wrong;
 use super::operations::{Running, Set, Switched};
 use super::prepare;
-use crate::control::{Asked, Client};
+use crate::client::{ControlClient, ControlReply};
 use crate::project::{Arguments, Project};
 use crate::terminal;
 use crate::tuning::{HOST, Wish};
@@ -72,23 +72,23 @@ pub(super) fn user() -> String {
     )
 }
 
-fn client(arguments: &Running) -> Result<Client, Wrong> {
+fn client(arguments: &Running) -> Result<ControlClient, Wrong> {
     let address = match &arguments.control {
         Some(text) => Some(text.parse().map_err(|_| {
             Wrong::configuration(format!("--control {text} is no address. Write host address and port, such as 127.0.0.1:18090."))
         })?),
         None => Project::examine(&arguments.template, &Arguments::default()).project.control,
     };
-    address.map(Client::at).ok_or_else(|| {
+    address.map(ControlClient::at).ok_or_else(|| {
         Wrong::configuration("where the host is told is not known. Write control = \"127.0.0.1:18090\" into usher.toml, or say --control ADDRESS to usher up and to this command")
     })
 }
 
-fn understood(asked: Asked) -> Result<Value, Wrong> {
-    match asked {
-        Asked::Answer(value) => Ok(value),
-        Asked::Refused(why) => Err(Wrong::configuration(why)),
-        Asked::Nobody(why) => Err(Wrong::failure(format!(
+fn understood(reply: ControlReply) -> Result<Value, Wrong> {
+    match reply {
+        ControlReply::Answer(value) => Ok(value),
+        ControlReply::Refused(why) => Err(Wrong::configuration(why)),
+        ControlReply::Unreachable(why) => Err(Wrong::failure(format!(
             "no host answers ({why}). Start it with usher up"
         ))),
     }

@@ -23,7 +23,7 @@ mod wrapped;
 
 use serde::Serialize;
 
-use crate::invoke_api::Client;
+use crate::client::InvokeClient;
 use crate::model::Application;
 use crate::sqs::Sqs;
 pub use places::{Origin, Place, Store, places};
@@ -176,7 +176,7 @@ pub async fn replay(
     app: &Application,
     place: &Place,
     limit: usize,
-    host: Option<&Client>,
+    host: Option<&InvokeClient>,
 ) -> Result<Replayed, String> {
     match &place.store {
         Store::Queue { .. } => queue::replay(&sqs(app)?, place, limit, host).await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::places::Place;
 use super::route::{Range, Route, reason, route};
 use super::{Replayed, Seen, records};
-use crate::invoke_api::{Asked, Client};
+use crate::client::{InvokeClient, InvokeReply};
 use crate::sqs::{Letter, Sqs};
 
 /// How long letters are hidden while a person's command looks at them, or brings them back.
@@ -58,7 +58,7 @@ pub(super) async fn replay(
     sqs: &Sqs,
     place: &Place,
     limit: usize,
-    host: Option<&Client>,
+    host: Option<&InvokeClient>,
 ) -> Result<Replayed, String> {
     let mut replayed = Replayed::default();
     let mut staying: Vec<Letter> = Vec::new();
@@ -118,7 +118,7 @@ async fn bring(
     sqs: &Sqs,
     place: &Place,
     letter: &Letter,
-    host: Option<&Client>,
+    host: Option<&InvokeClient>,
 ) -> Result<u64, String> {
     match route(place, letter)? {
         Route::Queue(queue) => sqs
@@ -132,18 +132,22 @@ async fn bring(
 }
 
 /// Has the running host take the event over: it is on its disk then.
-async fn hand_over(function: &str, payload: String, host: Option<&Client>) -> Result<(), String> {
-    let asked = match host {
+async fn hand_over(
+    function: &str,
+    payload: String,
+    host: Option<&InvokeClient>,
+) -> Result<(), String> {
+    let reply = match host {
         Some(host) => host.invoke(function, payload.into(), true, false).await,
-        None => Asked::Nobody,
+        None => InvokeReply::Unreachable,
     };
-    match asked {
-        Asked::Answer(_) => Ok(()),
-        Asked::Refused(why) => Err(format!("the running host refuses the event: {why}")),
-        Asked::Nobody => Err(
+    match reply {
+        InvokeReply::Answer(_) => Ok(()),
+        InvokeReply::Refused(why) => Err(format!("the running host refuses the event: {why}")),
+        InvokeReply::Unreachable => Err(
             "events go to a running host, and none runs here. Start one with `usher up`".to_owned(),
         ),
-        Asked::Broken(why) => Err(format!(
+        InvokeReply::Broken(why) => Err(format!(
             "the host went away ({why}); it may have taken the event"
         )),
     }
