@@ -13,22 +13,22 @@ servers: ## start Redis, PostgreSQL and Kafka on loopback
 	@scripts/servers start
 	@scripts/servers status
 
-demo: ## a sale under a rush, narrated and audited; FAULTS=1 kills functions and stops Kafka meanwhile
+demo: ## a ticket sale under load, with an audit; FAULTS=1 kills functions and stops Kafka during it
 	@scripts/run demo $(if $(filter-out 0,$(FAULTS)),--faults)
 
-up: ## the same system left running, with requests to try
+up: ## the same system, left running, with requests to try
 	@scripts/run up
 
-holds: ## the delay queue on its own: tables held, extended, confirmed, released
+holds: ## the delay queue alone: tables held, extended, confirmed, released
 	@scripts/run holds
 
 test: ## lints, rules and every test, on the real servers
 	@scripts/test
 
-kills: ## the host killed 200 times at seeded moments under load; KILL_SEED repeats a run
+kills: ## kill the host 200 times at seeded times under load; KILL_SEED repeats a run
 	@KILLS=$(or $(KILLS),200) scripts/test --test host a_host_killed_at_any_moment
 
-mixed: ## one host under good records and every kind of bad input for 600 s; MIXED_SECONDS sets the time
+mixed: ## one host under valid and every kind of invalid input for 600 s; MIXED_SECONDS sets the time
 	@MIXED_SECONDS=$(or $(MIXED_SECONDS),600) scripts/test --test host counts_agree_under_a_mixed_load -- --nocapture
 
 bench: ## the benchmarks
@@ -37,18 +37,18 @@ bench: ## the benchmarks
 lint: ## format, clippy, documentation, scripts, template, rules
 	@scripts/lint
 
-rules: ## the architecture's rules, proven
+rules: ## check the rules of ARCHITECTURE.md
 	@scripts/rules
 
 sizes: ## stripped size of each function as shipped
 	@scripts/sizes
 
-symbols: ## proves that the shipped consumers carry no librdkafka
+symbols: ## prove that the shipped consumers contain no librdkafka
 	@scripts/symbols
 
-stop: ## stop the servers; their data stay
+stop: ## stop the servers and keep their data
 	@scripts/servers stop
 
-clean: ## stop the servers, delete their data and everything built
+clean: ## stop the servers, delete their data and the build
 	@scripts/servers wipe
 	@cargo clean

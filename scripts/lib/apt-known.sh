@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Of `a|b`, the first package that apt knows here; `a` if it knows none.
+# known_package "a|b": prints the first package that apt offers on this system, or `a` if it offers none.
 known_package() {
   local names name
   IFS='|' read -ra names <<<"$1"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Servers that come as jars: fetched by Maven at an exact version and kept with the tools, for all checkouts.
+# Servers distributed as jars: Maven fetches an exact version once for all checkouts.
 
 JAVA_PACKAGES='openjdk-21-jre-headless|openjdk-17-jre-headless|openjdk-25-jre-headless|default-jre-headless'
 
@@ -13,7 +13,7 @@ jar_packages() {
   [[ -f $1/complete ]] || command -v mvn >/dev/null || printf 'maven\n'
 }
 
-# fetch_jars NAME VERSION SIZE POM FOLDER: all that the pom names, once, whole or not at all.
+# fetch_jars NAME VERSION SIZE POM FOLDER: fetches what the pom names, once; FOLDER is complete or absent.
 fetch_jars() {
   local name=$1 version=$2 size=$3 pom=$4 folder=$5 part=$5.part.$$
   [[ ! -f $folder/complete ]] || return 0

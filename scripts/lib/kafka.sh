@@ -9,8 +9,8 @@ kafka_address() { printf '127.0.0.1:%s' "$KAFKA_PORT"; }
 kafka_data() { printf '%s/kafka' "$DATA_HOME"; }
 kafka_version() { [[ ! -f $KAFKA_JARS/complete ]] || printf '%s' "$KAFKA_VERSION"; }
 
-# Encrypted listeners stand beside the plain one where both of these name ports: KAFKA_SASL_PORT asks for a login (SCRAM or
-# PLAIN: alice, alice-secret), KAFKA_MTLS_PORT for a client certificate. Their certificates and secrets lie in the data, under tls/.
+# If both variables name ports, Kafka has encrypted listeners as well: KAFKA_SASL_PORT requires a login (SCRAM or
+# PLAIN: alice, alice-secret), KAFKA_MTLS_PORT a client certificate. Certificates and keys are in the data folder, under tls/.
 kafka_is_secured() { [[ -n ${KAFKA_SASL_PORT:-} && -n ${KAFKA_MTLS_PORT:-} ]]; }
 
 kafka_certificates() {
@@ -71,10 +71,10 @@ listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT$protocols
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 log.dirs=$(kafka_data)/log
-# A topic that nobody created is a mistake to be told, not a topic to be made.
+# A client that names a missing topic gets an error; the broker does not create it.
 auto.create.topics.enable=false
 delete.topic.enable=true
-# One broker: every internal topic has one replica, and few partitions, as each is two files to open.
+# One broker: internal topics have one replica, and few partitions, as each opens two files.
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=8
 transaction.state.log.replication.factor=1
@@ -103,7 +103,7 @@ kafka_launch() {
   fi
   kafka_settings >"$data/server.properties"
   if [[ ! -f $data/log/meta.properties ]]; then
-    rm -rf -- "$data/log" # left by a first start that was interrupted
+    rm -rf -- "$data/log" # an interrupted first start left it
     cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '=')
     working "Formatting Kafka's log" "$LOGS/kafka-format.log" \
       kafka_java kafka.tools.StorageTool format -t "$cluster" -c "$data/server.properties" "${users[@]}" || die "Kafka's log could not be formatted."
@@ -112,7 +112,7 @@ kafka_launch() {
     -cp "$KAFKA_JARS/*" kafka.Kafka "$data/server.properties"
 }
 
-# Asks for the API versions, the first thing every client asks: an open port alone is not yet an answer.
+# Sends ApiVersions, the first request of every client: an open port does not prove that the broker answers.
 kafka_answers() {
   local size=0
   { exec 3<>"/dev/tcp/127.0.0.1/$KAFKA_PORT"; } 2>/dev/null || return 1

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Where things are: the checkout, its data, the tools shared by all checkouts, the ports.
-# Ports come from the environment, then from .data/ports (lines of NAME=NUMBER), then from here.
+# Paths and ports: the checkout, its data, the tools that all checkouts share.
+# A port comes from the environment, else from .data/ports (lines of NAME=NUMBER), else from this file.
 
 # Some cron and CI environments have no HOME.
 : "${HOME:=$(getent passwd "$(id -u)" | cut -d: -f6)}"

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# PostgreSQL: the truth. It refuses to run as root: then it runs as the package's own user `postgres`, and its data
-# go to /var/tmp if that user cannot reach the checkout. The one role that can log in, usher, owns the one database
-# and is no superuser; administration happens in single-user mode, so that no other door is open.
+# PostgreSQL. It refuses to run as root: then it runs as the package's user `postgres`, with its data in
+# /var/tmp if that user cannot read the checkout. The only role that can log in, usher, owns the only database
+# and is no superuser; administration uses single-user mode, so that no other login exists.
 
-postgres_bin() { # the folder of the server's programs: the major that made the data, else the newest
+postgres_bin() { # the folder of the server's programs: the major version of the data, else the newest
   local data dir
   data=$(postgres_data)
   if [[ -r $data/PG_VERSION ]]; then
@@ -38,7 +38,7 @@ postgres_data() {
 
 postgres_can_reach() {
   local folder=$1
-  getent passwd postgres >/dev/null || return 0 # not installed yet: asked again afterwards
+  getent passwd postgres >/dev/null || return 0 # not installed yet: checked again after the installation
   until [[ -e $folder ]]; do folder=$(dirname "$folder"); done
   as_postgres test -x "$folder"
 }
@@ -49,7 +49,7 @@ postgres_launch() {
   postgres_claim "$data"
   if [[ -r $data/PG_VERSION && $bin != *"/$(<"$data/PG_VERSION")/"* && $bin == /usr/lib/postgresql/* ]]; then
     die "The data in $data are PostgreSQL $(<"$data/PG_VERSION")'s, which is not installed any more." \
-      "Start afresh: scripts/servers wipe postgres"
+      "Delete the data and start again: scripts/servers wipe postgres"
   fi
   [[ -f $data/usher-ready ]] || postgres_create "$data" "$bin"
   postgres_await_orphans "$data"
@@ -58,8 +58,8 @@ postgres_launch() {
   spawn postgres "${command[@]}"
 }
 
-# After a kill -9 the sessions take a moment to notice; until the last has let go of the shared memory, whose
-# number stands in the file left behind, a new server refuses to start.
+# After a kill -9 the sessions still hold the shared memory segment that postmaster.pid names; a new server
+# refuses to start until the last of them has ended.
 postgres_await_orphans() {
   local segment attached began=$SECONDS
   segment=$(as_postgres sed -n '7s/.* //p' "$1/postmaster.pid" 2>/dev/null) || return 0
@@ -70,7 +70,7 @@ postgres_await_orphans() {
   done
 }
 
-# The data folder is ours, or we do not touch it.
+# A data folder of another user is not touched.
 postgres_claim() {
   local data=$1 user
   user=$(as_postgres id -un)
@@ -85,7 +85,7 @@ postgres_claim() {
 
 postgres_create() {
   local data=$1 bin=$2
-  # Left by a first start that was interrupted: nothing of value is in there yet.
+  # An interrupted first start left it: it holds no data yet.
   find "$data" -mindepth 1 -delete
   working "Creating the PostgreSQL database" "$LOGS/initdb.log" as_postgres "$bin/initdb" -D "$data" \
     --username=postgres --encoding=UTF8 --locale=C.UTF-8 --auth=reject || die "initdb failed."
@@ -101,12 +101,12 @@ postgres_answers() {
   bin=$(postgres_bin)
   if [[ -n $bin ]]; then
     "$bin/pg_isready" -q -h 127.0.0.1 -p "$POSTGRES_PORT" -U usher -d usher -t 2
-  else # it runs elsewhere and no client is installed: an open port must do
+  else # it runs elsewhere and no client is installed: an open port is all that can be checked
     (exec 3<>"/dev/tcp/127.0.0.1/$POSTGRES_PORT") 2>/dev/null
   fi
 }
 
-postgres_end() { end_process postgres INT 30; } # INT: "fast", sessions are cut, nothing committed is lost
+postgres_end() { end_process postgres INT 30; } # INT is a fast shutdown: it ends sessions and keeps every commit
 
 postgres_forget() {
   local data

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# Processes and ports. A server is known by its process id together with the time that process started, so that
-# a stale file never makes us take, or stop, a stranger that was given the same number later.
+# Processes and ports. A server is identified by its process id and its start time: a process that
+# received the same id later is neither used nor stopped.
 
 RUN=$DATA_HOME/run
 
 started_at() { # clock ticks since boot; empty when there is no such process
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
-  stat=${stat##*) } # the name may hold spaces and brackets: skip past it
-  # shellcheck disable=SC2086 # split on purpose
+  stat=${stat##*) } # the process name may contain spaces and brackets
+  # shellcheck disable=SC2086 # word splitting is intended
   set -- $stat
   [[ $1 == Z ]] || printf '%s' "${20}"
 }
@@ -33,7 +33,7 @@ spawn() {
   local name=$1
   shift
   mkdir -p "$RUN" "$LOGS"
-  # The lock must not live on in the server; nor must a pipe that somebody is waiting on.
+  # The server must inherit neither the lock nor a pipe that a caller reads.
   (cd / && exec setsid "$@" >>"$LOGS/$name.log" 2>&1 </dev/null 9>&-) &
   remember "$name" "$!"
 }
@@ -49,7 +49,7 @@ await_up() {
   done
 }
 
-# end_process NAME SIGNAL SECONDS: asks with SIGNAL, waits, and only then kills.
+# end_process NAME SIGNAL SECONDS: sends SIGNAL, waits, then kills.
 end_process() {
   local name=$1 signal=$2 limit=$3 pid began=$SECONDS
   pid=$(pid_of "$name") || return 0
@@ -66,8 +66,8 @@ end_process() {
   rm -f "$RUN/$name.pid"
 }
 
-# listener PORT: prints "PID NAME" of whoever listens there, "? user NAME" if it may not be looked at; empty if free.
-# Reads /proc, as ss and lsof are not on every machine.
+# listener PORT: prints "PID NAME" of the process that listens there, "? user NAME" without permission, nothing if
+# the port is free. Reads /proc, as ss and lsof are not on every machine.
 listener() {
   local hex inode uid fd pid
   hex=$(printf ':%04X' "$1")
@@ -84,7 +84,7 @@ listener() {
   printf '? a process of user %s' "$(getent passwd "$uid" | cut -d: -f1)"
 }
 
-# require_free PORT VARIABLE: stops with a clear message if somebody listens there.
+# require_free PORT VARIABLE: ends the script if a process listens on PORT.
 require_free() {
   local port=$1 variable=$2 owner pid who
   owner=$(listener "$port")

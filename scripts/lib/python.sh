@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The checkers of template.yaml (aws-sam-cli, cfn-lint) and the AWS command line live in a Python environment of their own, outside the
-# checkout: it is large, slow to make, and the same for every checkout with the same list.
+# A Python environment with aws-sam-cli, cfn-lint and the AWS command line. It is outside the checkout, since it is large
+# and the same for every checkout with the same requirements.
 
 REQUIREMENTS=$ROOT/scripts/lib/python/requirements.txt
 PYTHON_TOOLS=$TOOLS/python-$(cksum <"$REQUIREMENTS" | cut -d' ' -f1)
 
-python_with_venv() { # the first Python here that can make an environment
+python_with_venv() { # prints the first Python that can create an environment
   local python
   for python in python3 /usr/bin/python3; do
     if "$python" -c 'import venv, ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then

@@ -1,7 +1,6 @@
 # shellcheck shell=bash
-# Redis, twice. `redis` is the gate: nothing may be evicted. `cache` holds caches and streams: bodies carry a time to live and
-# may be evicted, version floors and streams carry none and may not. Both keep what was written through a kill, at most a
-# second of it excepted.
+# Two Redis servers. `redis` is the gate and never evicts. `cache` holds caches and streams: bodies have a time to live and
+# may be evicted; version floors and streams have none and may not. After a kill each has lost at most the last second.
 
 CACHE_MEMORY=256mb
 
@@ -40,5 +39,5 @@ redis_pongs() { # redis_pongs PORT
   printf 'PING\r\n' >&3
   read -r -t 2 reply <&3 || true
   exec 3>&-
-  [[ $reply == +PONG* ]] # not so while it still loads its data
+  [[ $reply == +PONG* ]] # a server that is loading its data answers -LOADING
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What a person reads: short lines, a mark that tells how it went, a spinner only where somebody watches.
-# Everything goes to standard error, so that a command's standard output stays its answer.
+# Output for a person: short lines, a mark for the result, a spinner only on a terminal.
+# All of it goes to standard error: standard output carries only a command's result.
 
 if [[ -t 2 && -z "${NO_COLOR:-}" && "${TERM:-dumb}" != dumb ]]; then
   bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' green=$'\e[32m' yellow=$'\e[33m' plain=$'\e[0m'
@@ -14,7 +14,7 @@ done_line() { printf '  %s%s%s %s\n' "$green" "ok" "$plain" "$*" >&2; }
 note() { printf '     %s\n' "$*" >&2; }
 warn() { printf '  %s%s%s  %s\n' "$yellow" "!" "$plain" "$*" >&2; }
 
-# Ends the script. Every further argument is a line that says what to do next.
+# die MESSAGE [REMEDY...]: ends the script. Each REMEDY is a line that says what to do next.
 die() {
   printf '%serror:%s %s\n' "$red" "$plain" "$1" >&2
   shift
@@ -22,13 +22,13 @@ die() {
   exit 1
 }
 
-# Ctrl-C does not reach what runs in the background: it is ended here, or it would go on unseen.
+# Ctrl-C does not reach background processes: the trap ends them.
 at_work=''
 interrupted() {
   trap - INT TERM
   [[ -z $at_work ]] || end_tree "$at_work"
   printf '\n' >&2
-  die "Interrupted. Run it again whenever you like: it goes on from where it was."
+  die "Interrupted. Run it again: it resumes where it stopped."
 }
 trap interrupted INT TERM
 
@@ -39,8 +39,8 @@ end_tree() {
   kill -TERM "$1" 2>/dev/null || true
 }
 
-# working LABEL LOG COMMAND...: runs a command with its output in a file, and shows that it is alive.
-# On failure the end of that file is shown and the command's exit code returned.
+# working LABEL LOG COMMAND...: runs a command with its output in LOG and shows its progress.
+# On failure it prints the end of LOG and returns the command's exit code.
 working() {
   local label=$1 log=$2 began=$SECONDS pid code=0
   shift 2
@@ -60,22 +60,22 @@ working() {
   return "$code"
 }
 
-show_end() { # the last lines of a log, if it has any
+show_end() { # prints the last lines of a log that is not empty
   [[ -s $1 ]] || return 0
   printf '       the end of %s:\n' "$1" >&2
   tail -n 15 "$1" | sed 's/^/       | /' >&2
 }
 
-# A spinner on a terminal; elsewhere a line every half minute, so that no log looks dead.
+# A spinner on a terminal; elsewhere one line every 30 seconds.
 watch_over() {
-  local pid=$1 label=$2 began=$SECONDS told=0 turn=0 marks=$'|/-\\'
+  local pid=$1 label=$2 began=$SECONDS printed=0 turn=0 marks=$'|/-\\'
   while kill -0 "$pid" 2>/dev/null; do
     if [[ -t 2 && "${TERM:-dumb}" != dumb ]]; then
       printf '\r  %s  %s %s%s s%s ' "${marks:turn++ % 4:1}" "$label" "$dim" "$((SECONDS - began))" "$plain" >&2
       sleep 0.2
     else
       sleep 0.1
-      ((SECONDS - began < told + 30)) || { told=$((SECONDS - began)); note "$label ... $told s"; }
+      ((SECONDS - began < printed + 30)) || { printed=$((SECONDS - began)); note "$label ... $printed s"; }
     fi
   done
   [[ ! -t 2 || "${TERM:-dumb}" == dumb ]] || printf '\r\e[K' >&2

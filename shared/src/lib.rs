@@ -1,4 +1,5 @@
-//! The core crate of all functions: what travels, the rules of a sale, and the adapters that carry decisions out.
+//! The core crate of all functions: messages, the rules of a sale, and the adapters to Redis, SQS and Postgres.
+//! Lambda events and the outcomes of their records are in the crate `lambda-batch`.
 //!
 //! Rooms, in the order data passes through them:
 //!
@@ -7,10 +8,8 @@
 //! | [`config`] | settings from the environment, read once, all problems reported together |
 //! | [`naming`] | the environment prefix: the only place that builds a topic, key, stream, queue, group or schema name |
 //! | [`message`] | what travels, with its bounds and JSON Schema |
-//! | [`ingest`] | a Lambda event becomes records; one bad record never fails its batch |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
 //! | [`api_stats`] | pure rules: API calls added up by minute, route, status and client |
-//! | [`worker`] | the outcome of a record, the ledger of a batch and its partial batch response, retry policy |
 //! | [`link`] (feature `redis`) | the connection to Redis and the scripts that run over it |
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
 //! | [`delay`] (feature `redis`) | the delay queue |
@@ -32,10 +31,6 @@ pub mod config;
 pub mod delay;
 #[cfg(feature = "redis")]
 pub mod gate;
-/// Lambda events as records: an alias of `lambda_batch`.
-pub mod ingest {
-    pub use lambda_batch::{kafka, schedule, sqs};
-}
 #[cfg(feature = "redis")]
 pub mod link;
 pub mod message;
@@ -54,10 +49,3 @@ pub mod store;
 #[cfg(feature = "redis")]
 pub mod stream;
 pub mod telemetry;
-/// Outcomes of records: an alias of `lambda_batch`.
-pub mod worker {
-    pub use lambda_batch::{
-        Backoff, Bisect, Counts, ErrorClass, Failures, ItemFailure, ItemIdentifier, Ledger,
-        NextStep, Outcome, Reason, Source,
-    };
-}

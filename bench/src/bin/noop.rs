@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use lambda_batch::{KafkaBatch, Payload};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::ingest::kafka::{Batch, Payload};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -16,13 +16,13 @@ async fn main() -> Result<(), Error> {
         .ok()
         .filter(|file| !file.is_empty());
     let file = file.as_deref();
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| async move {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<KafkaBatch>| async move {
         handle(&event.payload, file)
     }))
     .await
 }
 
-fn handle(batch: &Batch, latencies: Option<&str>) -> Result<(), Error> {
+fn handle(batch: &KafkaBatch, latencies: Option<&str>) -> Result<(), Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
     let mut bytes = 0;
     let mut lines = String::new();

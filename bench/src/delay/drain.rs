@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use lambda_batch::Outcome;
 use shared::delay::{DelayQueue, Due, Job, NewEntry, Worker, WorkerSettings, shard_of};
 use shared::message::Shard;
-use shared::worker::Outcome;
 use tokio::sync::mpsc;
 
 use super::{BULK, LEASE_MS, entry, id};

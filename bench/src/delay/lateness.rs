@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
+use lambda_batch::Outcome;
 use shared::delay::{DelayQueue, Due, Job, NewEntry, Worker, WorkerSettings, shard_of};
-use shared::worker::Outcome;
 use tokio::sync::Notify;
 
 use super::{BULK, entry, id};

@@ -6,10 +6,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::kafka::Batch;
-use crate::{Backoff, Bisect, Counts, ErrorClass, Failures, Ledger, NextStep, Outcome, Reason};
+use crate::KafkaBatch;
+use crate::{
+    Backoff, BatchResponse, Bisect, ErrorClass, Ledger, NextStep, Outcome, OutcomeCounts, Reason,
+};
 
-fn batch(records: &[(i32, i64)]) -> Batch {
+fn batch(records: &[(i32, i64)]) -> KafkaBatch {
     let record = |(p, o): &(i32, i64)| json!({ "topic": "t", "partition": p, "offset": o });
     let records: Vec<_> = records.iter().map(record).collect();
     serde_json::from_str(&json!({ "records": { "t-0": records } }).to_string()).expect("an event")
@@ -35,7 +37,7 @@ fn fates() -> impl Strategy<Value = Fate> {
     ]
 }
 
-fn play<'a>(batch: &'a Batch, fates: &[Fate]) -> Ledger<'a> {
+fn play<'a>(batch: &'a KafkaBatch, fates: &[Fate]) -> Ledger<'a> {
     let mut ledger = Ledger::new(batch);
     let reason = || Reason::new("because");
     for (i, fate) in fates.iter().enumerate() {
@@ -61,10 +63,10 @@ proptest! {
         let (at, fates): (Vec<_>, Vec<_>) = records.into_iter().unzip();
         let batch = batch(&at);
         let ledger = play(&batch, &fates);
-        let failures = ledger.failures();
+        let failures = ledger.response();
         let resumes = |partition: i32| {
             let name = format!("t-{partition}");
-            failures.items.iter().find(|f| f.at.partition == name).map_or(i64::MAX, |f| f.at.offset)
+            failures.items.iter().find(|f| f.identifier.partition == name).map_or(i64::MAX, |f| f.identifier.offset)
         };
         let acknowledged = |(partition, offset): (i32, i64)| offset < resumes(partition);
         let mut failed_at = std::collections::BTreeSet::new();
@@ -88,14 +90,14 @@ proptest! {
         let batch = batch(&at);
         let ledger = play(&batch, &fates);
         let count = |wanted: &[Fate]| fates.iter().filter(|f| wanted.contains(f)).count();
-        let expected = Counts {
+        let expected = OutcomeCounts {
             done: count(&[Fate::Done]),
             parked: count(&[Fate::Parked]),
             failed: count(&[Fate::Forgotten, Fate::Retried, Fate::ToPark]),
         };
         prop_assert_eq!(ledger.counts(), expected);
         prop_assert_eq!(ledger.to_park().count(), count(&[Fate::ToPark]));
-        prop_assert_eq!(ledger.failures().is_empty(), expected.failed == 0);
+        prop_assert_eq!(ledger.response().is_empty(), expected.failed == 0);
     }
 
     #[test]
@@ -141,13 +143,13 @@ proptest! {
 fn the_response_reads_as_the_event_source_mapping_expects() {
     let batch = batch(&[(0, 41), (0, 42), (0, 43)]);
     let ledger = play(&batch, &[Fate::Done, Fate::Retried, Fate::Done]);
-    let response = serde_json::to_value(ledger.failures()).expect("encodes");
+    let response = serde_json::to_value(ledger.response()).expect("encodes");
     assert_eq!(
         response,
         json!({ "batchItemFailures": [{ "itemIdentifier": { "partition": "t-0", "offset": 42 } }] })
     );
     assert_eq!(
-        serde_json::to_value(<Failures>::default()).expect("encodes"),
+        serde_json::to_value(<BatchResponse>::default()).expect("encodes"),
         json!({ "batchItemFailures": [] })
     );
 }

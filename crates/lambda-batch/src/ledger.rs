@@ -1,12 +1,12 @@
 //! The outcomes of a batch, and what may be acknowledged because of them.
 
 use super::outcome::{Outcome, Reason};
-use super::response::{Failures, Source};
-use crate::kafka::Batch;
+use super::response::{BatchResponse, EventBatch};
+use crate::KafkaBatch;
 
 /// What is known of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
+enum RecordState {
     /// Nobody spoke of it yet.
     Open,
     Done,
@@ -18,14 +18,14 @@ enum State {
 
 /// Keeps the outcome of every record of a batch, addressed by its index in the batch.
 #[derive(Debug)]
-pub struct Ledger<'a, B = Batch> {
+pub struct Ledger<'a, B = KafkaBatch> {
     batch: &'a B,
-    states: Vec<State>,
+    states: Vec<RecordState>,
 }
 
 /// How many records came to which end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct OutcomeCounts {
     /// Done.
     pub done: usize,
     /// Durably parked.
@@ -34,12 +34,12 @@ pub struct Counts {
     pub failed: usize,
 }
 
-impl<'a, B: Source> Ledger<'a, B> {
+impl<'a, B: EventBatch> Ledger<'a, B> {
     /// A ledger in which every record is still open.
     pub fn new(batch: &'a B) -> Self {
         Self {
             batch,
-            states: vec![State::Open; batch.size()],
+            states: vec![RecordState::Open; batch.size()],
         }
     }
 
@@ -49,16 +49,16 @@ impl<'a, B: Source> Ledger<'a, B> {
     /// If the batch has no such record.
     pub fn note(&mut self, index: usize, outcome: Outcome) {
         self.states[index] = match outcome {
-            Outcome::Done => State::Done,
-            Outcome::Retry(reason) => State::Retry(reason),
-            Outcome::Park(reason) => State::ToPark(reason),
+            Outcome::Done => RecordState::Done,
+            Outcome::Retry(reason) => RecordState::Retry(reason),
+            Outcome::Park(reason) => RecordState::ToPark(reason),
         };
     }
 
     /// Records that are to be parked and are not yet, with the reason. Whoever makes them durable says so by [`Self::parked`].
     pub fn to_park(&self) -> impl Iterator<Item = (usize, &Reason)> {
         self.states.iter().enumerate().filter_map(|(i, s)| match s {
-            State::ToPark(reason) => Some((i, reason)),
+            RecordState::ToPark(reason) => Some((i, reason)),
             _ => None,
         })
     }
@@ -69,31 +69,33 @@ impl<'a, B: Source> Ledger<'a, B> {
     /// If the batch has no such record.
     pub fn parked(&mut self, index: usize) {
         let state = &mut self.states[index];
-        if let State::ToPark(reason) = state {
-            *state = State::Parked(reason.clone());
+        if let RecordState::ToPark(reason) = state {
+            *state = RecordState::Parked(reason.clone());
         }
     }
 
     /// How many came to which end.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
+    pub fn counts(&self) -> OutcomeCounts {
+        let mut counts = OutcomeCounts::default();
         for state in &self.states {
             match state {
-                State::Done => counts.done += 1,
-                State::Parked(_) => counts.parked += 1,
-                State::Open | State::Retry(_) | State::ToPark(_) => counts.failed += 1,
+                RecordState::Done => counts.done += 1,
+                RecordState::Parked(_) => counts.parked += 1,
+                RecordState::Open | RecordState::Retry(_) | RecordState::ToPark(_) => {
+                    counts.failed += 1;
+                }
             }
         }
         counts
     }
 
     /// The partial batch response: what may not be acknowledged.
-    pub fn failures(&self) -> Failures<B::Identifier> {
+    pub fn response(&self) -> BatchResponse<B::Identifier> {
         let failed = self
             .states
             .iter()
             .enumerate()
-            .filter(|(_, state)| !matches!(state, State::Done | State::Parked(_)));
-        self.batch.failures(failed.map(|(index, _)| index))
+            .filter(|(_, state)| !matches!(state, RecordState::Done | RecordState::Parked(_)));
+        self.batch.response(failed.map(|(index, _)| index))
     }
 }

@@ -2,14 +2,14 @@
 
 mod bisect;
 mod content;
-pub mod kafka;
+mod kafka;
 mod ledger;
 mod outcome;
 mod response;
 mod retry;
-pub mod schedule;
+mod schedule;
 mod sqlstate;
-pub mod sqs;
+mod sqs;
 
 #[cfg(test)]
 mod kafka_response_tests;
@@ -18,8 +18,11 @@ mod sqs_response_tests;
 
 pub use bisect::Bisect;
 pub use content::BadContent;
-pub use ledger::{Counts, Ledger};
+pub use kafka::{KafkaBatch, KafkaRecord, Payload};
+pub use ledger::{Ledger, OutcomeCounts};
 pub use outcome::{Outcome, Reason};
-pub use response::{Failures, ItemFailure, ItemIdentifier, Source};
+pub use response::{BatchItemFailure, BatchResponse, EventBatch, KafkaItemIdentifier};
 pub use retry::Backoff;
+pub use schedule::Tick;
 pub use sqlstate::{ErrorClass, NextStep};
+pub use sqs::{Body, SqsBatch, SqsMessage};

@@ -4,11 +4,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::sqs::Batch;
-use crate::{Counts, Ledger, Outcome, Reason};
+use crate::SqsBatch;
+use crate::{Ledger, Outcome, OutcomeCounts, Reason};
 
 /// A batch; group 0 stands for none.
-fn batch(groups: &[u8]) -> Batch {
+fn batch(groups: &[u8]) -> SqsBatch {
     let record = |(n, group): (usize, &u8)| match group {
         0 => json!({ "messageId": n.to_string(), "body": "" }),
         group => {
@@ -30,8 +30,8 @@ proptest! {
                 ledger.note(n, Outcome::Done);
             }
         }
-        let failures = ledger.failures();
-        let named: Vec<usize> = failures.items.iter().map(|item| item.at.parse().expect("an index")).collect();
+        let failures = ledger.response();
+        let named: Vec<usize> = failures.items.iter().map(|item| item.identifier.parse().expect("an index")).collect();
         let expected: Vec<usize> = (0..groups.len())
             .filter(|n| !done[*n] || (groups[*n] != 0 && (0..*n).any(|m| groups[m] == groups[*n] && !done[m])))
             .collect();
@@ -47,14 +47,14 @@ fn the_response_names_messages_as_the_event_source_mapping_expects() {
     ledger.note(1, Outcome::Retry(Reason::new("later")));
     ledger.note(2, Outcome::Park(Reason::new("poison")));
     ledger.parked(2);
-    let response = serde_json::to_value(ledger.failures()).expect("encodes");
+    let response = serde_json::to_value(ledger.response()).expect("encodes");
     assert_eq!(
         response,
         json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] })
     );
     assert_eq!(
         ledger.counts(),
-        Counts {
+        OutcomeCounts {
             done: 1,
             parked: 1,
             failed: 1

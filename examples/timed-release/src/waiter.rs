@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
+use lambda_batch::{Backoff, Outcome, Reason};
 use shared::delay::{DelayQueue, Handle, Job, Tally, Worker, WorkerSettings};
 use shared::link::Link;
-use shared::worker::{Backoff, Outcome, Reason};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 

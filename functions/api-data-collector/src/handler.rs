@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use shared::ingest::kafka::Batch;
+use lambda_batch::{BatchResponse, KafkaBatch, OutcomeCounts};
 use shared::store::{Arrival, CollectedBatch, Forgotten, Store};
 use shared::telemetry::MetricLine;
-use shared::worker::{Counts, Failures};
 
 use crate::retention::Keeper;
 use crate::settings::Settings;
@@ -34,7 +33,7 @@ impl Collector {
     }
 
     /// Handles a batch and says which records are to come again. Everything it does not name is durable.
-    pub async fn handle(&self, batch: &Batch) -> Failures {
+    pub async fn handle(&self, batch: &KafkaBatch) -> BatchResponse {
         let began = Instant::now();
         let arrivals: Vec<Arrival<_>> = batch.records().map(Arrival::read).collect();
         let collected = self
@@ -61,13 +60,13 @@ impl Collector {
             store_time,
             began.elapsed(),
         );
-        ledger.failures()
+        ledger.response()
     }
 
     fn measure(
         &self,
         collected: &CollectedBatch,
-        (counts, contended): (Counts, u64),
+        (counts, contended): (OutcomeCounts, u64),
         forgotten: Forgotten,
         store: Duration,
         all: Duration,

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use api_data_collector::{Collector, Settings};
+use lambda_batch::KafkaBatch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::ingest::kafka::Batch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
@@ -13,7 +13,7 @@ async fn main() -> Result<ExitCode, Error> {
     };
     let collector = Collector::open(settings)?;
     let collector = &collector;
-    let batch = |event: LambdaEvent<Batch>| async move {
+    let batch = |event: LambdaEvent<KafkaBatch>| async move {
         Ok::<_, Error>(collector.handle(&event.payload).await)
     };
     lambda_runtime::run(service_fn(batch)).await?;

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use shared::ingest::sqs::{Batch, Message};
+use lambda_batch::{Reason, SqsBatch, SqsMessage};
 use shared::message::{ProgramChanged, ProgramId, StreamEntry};
 use shared::stream::TRACE_FIELD;
-use shared::worker::Reason;
 
 /// A program's greatest version in a batch, and the messages that are done when it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +26,7 @@ struct Told {
 }
 
 /// The work of a batch, a program at a time; and the messages that say nothing, with the reason.
-pub(crate) fn read(batch: &Batch, stream: &str) -> (Vec<Work>, Vec<(usize, Reason)>) {
+pub(crate) fn read(batch: &SqsBatch, stream: &str) -> (Vec<Work>, Vec<(usize, Reason)>) {
     let mut programs: BTreeMap<ProgramId, Work> = BTreeMap::new();
     let mut bad = Vec::new();
     for (index, message) in batch.messages.iter().enumerate() {
@@ -56,7 +55,7 @@ pub(crate) fn read(batch: &Batch, stream: &str) -> (Vec<Work>, Vec<(usize, Reaso
     (programs.into_values().collect(), bad)
 }
 
-fn told(message: &Message, stream: &str) -> Result<Told, Reason> {
+fn told(message: &SqsMessage, stream: &str) -> Result<Told, Reason> {
     let entry: StreamEntry = message.parse_json().map_err(Reason::new)?;
     if entry.stream != stream {
         return Err(Reason::new(format_args!(
@@ -83,7 +82,7 @@ mod tests {
 
     const STREAM: &str = "program-changed";
 
-    fn batch(bodies: &[&str]) -> Batch {
+    fn batch(bodies: &[&str]) -> SqsBatch {
         let records = bodies.iter().enumerate().map(|(n, body)| {
             serde_json::json!({ "messageId": format!("m{n}"), "body": body, "eventSource": "aws:sqs", "attributes": {} })
         });

@@ -2,10 +2,9 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use lambda_batch::{BatchResponse, Ledger, Outcome, Reason, SqsBatch};
 use shared::cache::{AnnounceError, Announcer, Raised, SharedCache};
-use shared::ingest::sqs::Batch;
 use shared::telemetry::MetricLine;
-use shared::worker::{Failures, Ledger, Outcome, Reason};
 
 use crate::changes::{self, Work};
 use crate::settings::Settings;
@@ -44,7 +43,7 @@ impl Invalidator {
     }
 
     /// Handles a batch and says which messages are to come again. For all others the caches hold nothing older, and everybody knows.
-    pub async fn handle(&self, batch: &Batch) -> Failures<String> {
+    pub async fn handle(&self, batch: &SqsBatch) -> BatchResponse<String> {
         let began = Instant::now();
         let (work, bad) = changes::read(batch, &self.settings.streams.changed);
         let mut ledger = Ledger::new(batch);
@@ -88,7 +87,7 @@ impl Invalidator {
             tracing::warn!(%error, messages = tally.failed, "to be delivered again");
         }
         self.measure(&tally, began);
-        ledger.failures()
+        ledger.response()
     }
 
     /// The floor first: an instance that is told looks there next.

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use cache_invalidator::{Invalidator, Settings};
+use lambda_batch::SqsBatch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::ingest::sqs::Batch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
@@ -13,7 +13,7 @@ async fn main() -> Result<ExitCode, Error> {
     };
     let invalidator = Invalidator::open(settings)?;
     let invalidator = &invalidator;
-    let batch = |event: LambdaEvent<Batch>| async move {
+    let batch = |event: LambdaEvent<SqsBatch>| async move {
         Ok::<_, Error>(invalidator.handle(&event.payload).await)
     };
     lambda_runtime::run(service_fn(batch)).await?;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use cache_invalidator::{Invalidator, Settings};
+use lambda_batch::SqsBatch;
 use serde_json::{Value, json};
 use shared::cache::{Looked, Put, SharedCache};
 use shared::config::Reader;
-use shared::ingest::sqs::Batch;
 use shared::link::Link;
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
 use shared::naming::Names;
@@ -58,9 +58,14 @@ impl Stage {
             json!({ "messageId": format!("m{n}"), "body": body, "eventSource": "aws:sqs", "attributes": {} })
         };
         let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
-        let batch: Batch = serde_json::from_value(json!({ "Records": records })).expect("an event");
+        let batch: SqsBatch =
+            serde_json::from_value(json!({ "Records": records })).expect("an event");
         let failures = self.invalidator(url).handle(&batch).await;
-        failures.items.into_iter().map(|item| item.at).collect()
+        failures
+            .items
+            .into_iter()
+            .map(|item| item.identifier)
+            .collect()
     }
 
     async fn told(&self) -> Vec<(String, String)> {

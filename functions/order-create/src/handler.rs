@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use lambda_batch::{BatchResponse, KafkaBatch, OutcomeCounts};
 use shared::gate::Gate;
-use shared::ingest::kafka::Batch;
 use shared::store::{Arrival, Decision, Store, StoredBatch};
 use shared::telemetry::MetricLine;
 use shared::telemetry::traces::Tracer;
-use shared::worker::{Counts, Failures};
 
 use crate::settings::Settings;
 use crate::settle::{Settling, settle};
@@ -48,7 +47,7 @@ impl Creator {
     }
 
     /// Handles a batch and says which records are to come again. Everything it does not name is durable.
-    pub async fn handle(&self, batch: &Batch) -> Failures {
+    pub async fn handle(&self, batch: &KafkaBatch) -> BatchResponse {
         let began = Instant::now();
         let began_at = SystemTime::now();
         let arrivals: Vec<Arrival> = batch.records().map(Arrival::read).collect();
@@ -75,13 +74,13 @@ impl Creator {
                 }));
         }
         self.tracer.settle().await;
-        ledger.failures()
+        ledger.response()
     }
 
     fn measure(
         &self,
         stored: &StoredBatch<'_>,
-        (counts, contended): (Counts, u64),
+        (counts, contended): (OutcomeCounts, u64),
         settling: &Settling,
         store: Duration,
         all: Duration,

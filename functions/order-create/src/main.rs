@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
+use lambda_batch::KafkaBatch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use order_create::{Creator, Settings};
-use shared::ingest::kafka::Batch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
@@ -13,7 +13,7 @@ async fn main() -> Result<ExitCode, Error> {
     };
     let creator = Creator::open(settings)?;
     let creator = &creator;
-    let batch = |event: LambdaEvent<Batch>| async move {
+    let batch = |event: LambdaEvent<KafkaBatch>| async move {
         Ok::<_, Error>(creator.handle(&event.payload).await)
     };
     creator

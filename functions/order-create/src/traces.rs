@@ -76,12 +76,12 @@ const fn word(decision: &Decision) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use lambda_batch::{ErrorClass, Reason};
     use shared::message::{CategoryNo, Cents, Nonce, OrderRequested, ProgramId, Shard, UserId};
     use shared::sale::Status;
     use shared::store::{OrderRow, StoreError, StoredOrder, Unfinished};
     use shared::telemetry::attributes::ERROR_TYPE;
     use shared::telemetry::{TraceContext, Value};
-    use shared::worker::{ErrorClass, Reason};
 
     use super::*;
 

@@ -3,18 +3,17 @@
 use std::future::Future;
 use std::time::Duration;
 
+use lambda_batch::{BatchResponse, KafkaBatch};
 use order_create::{Creator, Settings};
 use serde_json::{Value, json};
 use shared::config::Reader;
 use shared::gate::{Claim, Epoch, Gate, Install, ProgramRef, Reserve, Reserved, ResvState, Start};
-use shared::ingest::kafka::Batch;
 use shared::message::{
     Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId,
 };
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, Status, Want};
 use shared::store::{Payment, Store};
-use shared::worker::Failures;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 fn variable(name: &str, default: &str) -> String {
@@ -212,13 +211,13 @@ impl Stage {
             .expect("statement");
     }
 
-    async fn handle(&self, values: &[Option<Vec<u8>>]) -> Failures {
+    async fn handle(&self, values: &[Option<Vec<u8>>]) -> BatchResponse {
         self.creator.handle(&event(values)).await
     }
 }
 
 /// The event of a mapping: one partition, offsets from 0.
-fn event(values: &[Option<Vec<u8>>]) -> Batch {
+fn event(values: &[Option<Vec<u8>>]) -> KafkaBatch {
     let records: Vec<Value> = values
         .iter()
         .enumerate()

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use shared::ingest::schedule::Tick;
+use lambda_batch::{Backoff, Reason, Tick};
 use shared::link::{Link, LinkError};
 use shared::sqs::{Queue, SqsError};
 use shared::stream::{Delivery, EntryId, GroupReader};
 use shared::telemetry::MetricLine;
-use shared::worker::{Backoff, Reason};
 use tokio::time::Instant;
 
 use crate::send::{Item, send};

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
+use lambda_batch::Tick;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::ingest::schedule::Tick;
 use stream_bridge::{Bridge, Mode, Settings, Stop};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
+use lambda_batch::Reason;
 use shared::sqs::{NewMessage, Queue, Sent, SqsError, batches};
 use shared::stream::EntryId;
-use shared::worker::Reason;
 
 /// An entry on its way: its message and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use lambda_batch::Reason;
 use shared::message::StreamEntry;
 use shared::sqs::{Fifo, NewMessage};
 use shared::stream::{Entry, TRACE_FIELD};
 use shared::telemetry::TraceContext;
-use shared::worker::Reason;
 
 /// The message of an entry; or why there can never be one.
 pub fn translate(

@@ -1,23 +1,22 @@
-//! The timeout-closer: ends orders whose time is up, and mends what crashes left.
+//! The timeout-closer: closes orders whose time to pay is over, and repairs what crashes left.
 //!
-//! A tick passes through here in this order:
+//! A [`tick`] runs the maintenance [`jobs`]: the due timeout entries and the unfinished gates on
+//! every tick, the sweep jobs less often.
 //!
-//! 1. [`handler`]: claims due timeout entries of all shards in batches, until none is due or the deadline is near;
-//! 2. [`close`]: each batch, order by order: closed in Postgres, fenced, or put off; then the gate is settled and the entry ended;
-//! 3. [`fill`]: programs whose gate lost its memory and is being filled again;
-//! 4. [`sweep`]: less often, what no entry leads to: overdue rows, waiting payments, rows that the gate has not been settled by, seats without an owner.
-//!
-//! What it promises: nothing is ended before its time by Postgres' clock; a seat is freed only after the row (or the fence) that
-//! allows it is committed; an entry is acknowledged only when its order needs no entry any more, so whatever fails comes back with
-//! the lease's end; one bad entry never fails its batch.
+//! Guarantees: no order ends before its time by the clock of Postgres. A seat is freed only after
+//! the row, or the fence, that allows it is committed. An entry is acknowledged only when its order
+//! needs no entry any more, so an entry that failed is claimed again when its lease ends. One bad
+//! entry never fails its batch.
 
-pub mod close;
-pub mod fill;
-pub mod handler;
-pub mod sweep;
-pub mod traces;
+pub mod jobs;
 
+mod closer;
+mod closing_span;
+mod report;
 mod settings;
+mod tick;
 
-pub use handler::{Closer, Report};
+pub use closer::Closer;
+pub use report::{ClosingCounts, RefillCounts, SweepReport, TickReport};
 pub use settings::Settings;
+pub use tick::TickError;

@@ -1,9 +1,9 @@
-//! Wires the timeout-closer: settings, adapters, then one tick after the other.
+//! Wires the timeout-closer: settings, adapters, ticks.
 
 use std::process::ExitCode;
 
+use lambda_batch::Tick;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::ingest::schedule::Tick;
 use timeout_closer::{Closer, Settings};
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +14,7 @@ async fn main() -> Result<ExitCode, Error> {
     let closer = Closer::open(settings)?;
     let closer = &closer;
     let tick = |event: LambdaEvent<Tick>| async move {
-        // Not until the deadline in the event: that is a time by the clock of another machine.
+        // The deadline in the event is not used: it is a time by the clock of another machine.
         closer
             .tick(&event.payload, closer.settings.timeout)
             .await

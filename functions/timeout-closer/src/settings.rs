@@ -1,4 +1,4 @@
-//! What the timeout-closer must be told, from the environment; template.yaml names the same things.
+//! Settings of the timeout-closer, from the environment. template.yaml sets the same variables.
 
 use std::time::Duration;
 
@@ -10,36 +10,36 @@ use shared::telemetry::traces::TraceSettings;
 /// Settings of one process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The environment's names.
+    /// Names of the environment.
     pub names: Names,
-    /// The gate.
+    /// Address of the gate.
     pub redis: Url,
-    /// Where changes of programs are told.
+    /// Streams of program changes.
     pub streams: ProgramStreams,
-    /// The truth.
+    /// Address of Postgres.
     pub database: Url,
-    /// Connections to it at most.
+    /// Maximum connections to Postgres.
     pub connections: u32,
-    /// How long the process has for one tick, as its template says.
+    /// Time limit of one tick, as in template.yaml.
     pub timeout: Duration,
-    /// Full name of the topic of orders, whose progress decides what is past.
+    /// Full name of the topic of orders.
     pub topic: String,
-    /// Entries claimed at a time.
+    /// Maximum entries of one batch.
     pub claim_limit: usize,
-    /// How long a claim is nobody else's.
+    /// Lease of a claimed entry.
     pub lease: Duration,
-    /// How long between two sweeps of one process.
+    /// Minimum interval between two sweeps of one process.
     pub sweep_every: Duration,
-    /// Rows of each kind in one sweep.
+    /// Maximum rows per page, and chunks per sweep.
     pub sweep_limit: u32,
-    /// Changes of programs published at a time.
+    /// Maximum changes of programs per page.
     pub publish_limit: u32,
-    /// Where spans go, if anywhere.
+    /// Export of spans; `None` if switched off.
     pub traces: Option<TraceSettings>,
 }
 
 impl Settings {
-    /// Reads all of them, or says everything that is wrong.
+    /// Reads all settings, or returns every problem.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
         let redis = reader.redis_url("REDIS_GATE_URL");

@@ -10,16 +10,16 @@
 
 mod disk;
 mod driver;
-mod entry;
-mod machine;
-#[cfg(test)]
-mod machine_tests;
 mod outlet;
 mod queue;
 mod record;
 mod store;
 
 pub use driver::Driver;
-pub use entry::{Condition, Entry, EventId, Millis, Stage, Target};
-pub use machine::{Action, Finish, Input, Machine, Policy, Timing};
+use event_sources::asynchronous as entry;
+use event_sources::asynchronous as machine;
+pub use event_sources::asynchronous::{
+    Action, Condition, Entry, EventId, Finish, Input, Machine, Millis, Policy, Stage, Target,
+    Timing,
+};
 pub use queue::{AsyncStats, Event, MAX_EVENT, NotAccepted, Queue, Settings, open};

@@ -33,11 +33,11 @@ pub(super) fn examine(
     let Examined {
         mut project,
         problems,
-        legible,
+        readable,
     } = Project::examine(template, arguments);
     let mut found: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let mut application = Application::default();
-    if legible {
+    if readable {
         let examined = template::examine(template, &project);
         application = examined.0;
         found.extend(examined.1.iter().map(ToString::to_string));

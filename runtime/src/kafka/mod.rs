@@ -8,7 +8,6 @@
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
 //! that goes away is waited for; a consumer that cannot go on is replaced; a drain finishes what is in flight, commits it and leaves.
 
-mod assigned;
 mod broken;
 mod buffer;
 mod clock;
@@ -16,10 +15,8 @@ mod consumer;
 mod destination;
 mod driver;
 mod encode;
-mod fetched;
 pub(crate) mod lookup;
 mod lookups;
-mod membership;
 mod moves;
 mod offsets;
 mod poller;
@@ -27,7 +24,6 @@ pub mod positions;
 mod question;
 mod quiet;
 mod record;
-mod resume;
 mod settings;
 mod source;
 mod status;
@@ -39,6 +35,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_sources::kafka as assigned;
+use event_sources::kafka as fetched;
+use event_sources::kafka as membership;
+use event_sources::kafka as resume;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 

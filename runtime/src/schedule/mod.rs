@@ -1,18 +1,13 @@
 //! Fires schedules at the functions.
 //!
-//! [`expression`] and [`cron`] say when (pure, with [`field`] and [`shape`]); [`payload`] what is sent (pure); [`handover`] hands it to
+//! [`Expression`] says when; [`payload`] what is sent (pure); [`handover`] hands it to
 //! the queue of asynchronous events, which takes it from there ([`crate::asynchronous`]), as in the cloud: what was fired runs even if the host dies. A run that still goes on does
 //! not hold back the next: the function's concurrency does. Times that passed while the
 //! machine slept, or while no host ran ([`seen`]), are not made up for: a line says what was missed.
 
-mod cron;
-mod error;
-mod expression;
-mod field;
 mod handover;
 mod payload;
 mod seen;
-mod shape;
 
 #[cfg(test)]
 mod tests;
@@ -32,8 +27,7 @@ use crate::supervision::{Registry, supervise};
 
 use seen::Seen;
 
-pub use error::ScheduleError;
-pub use expression::{Expression, instant, zone};
+pub use sam_template::schedule::{Expression, ScheduleError, instant, zone};
 
 /// The clock is looked at this often at least: a laptop that slept must not fire hours late.
 const LOOK_UP: Duration = Duration::from_mins(1);

@@ -13,13 +13,13 @@ mod counting;
 mod driver;
 mod encode;
 mod letters;
-pub mod mapping;
 mod notes;
 mod queues;
 mod settlement;
 mod status;
 pub(crate) mod text;
 
+pub use event_sources::queue as mapping;
 use std::sync::Arc;
 use std::time::Duration;
 

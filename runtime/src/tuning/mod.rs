@@ -13,43 +13,8 @@ mod partitions;
 mod settings;
 mod value;
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-
-use crate::mapping::Partition;
-
+pub use event_sources::SourceSettings;
 pub use file::edited;
+pub use sam_template::project::{HOST, SettingChange as Wish};
 pub use settings::{Change, Settings, Shown};
 pub use value::{Knob, Subject, Value};
-
-/// The name of the host itself among the targets.
-pub const HOST: &str = "host";
-
-/// What somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wish {
-    /// Logical id of a mapping or a function, or [`HOST`].
-    pub target: String,
-    /// Name of the setting.
-    pub setting: String,
-    /// The value, as written.
-    pub value: String,
-}
-
-/// What a mapping is told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SourceSettings {
-    /// Records or messages in one invocation at most.
-    pub batch_size: usize,
-    /// Most time to wait for a full batch.
-    pub window: Duration,
-    /// Invocations at one time at most, as the function has them.
-    pub concurrency: usize,
-    /// Start no invocation; stay in the group.
-    pub paused: bool,
-    /// The same for these partitions of a Kafka mapping.
-    pub paused_partitions: BTreeSet<Partition>,
-}

@@ -17,11 +17,11 @@ use usher::sqs::{self, Sqs};
 use crate::kafka::{free_address, random};
 use crate::sqs_stage::{arn, client, endpoint, queue};
 use crate::support::{
-    add_function, application, behave, eventually, executables, function, options, state,
+    add_function, application, echo_function, eventually, executables, function, options, state,
 };
 use crate::template::good;
 
-/// One message of a batch, which `behave` records when it is done with it.
+/// One message of a batch, which `echo_function` records when it is done with it.
 fn message(body: &str) -> Value {
     json!({ "Records": [{ "messageId": "m", "body": body, "attributes": { "ApproximateReceiveCount": "1" } }] })
 }
@@ -36,7 +36,7 @@ impl Host {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let template = format!(
-            "Transform: AWS::Serverless-2016-10-31\nResources:\n  Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      \
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      \
              Runtime: provided.al2023\n      CodeUri: built\n      Timeout: 60\n      ReservedConcurrentExecutions: 1\n      \
              Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n",
             folder.path().join("seen").display()
@@ -61,7 +61,7 @@ impl Host {
 
     async fn send(&self, event: &Value) -> Option<u16> {
         let url = format!(
-            "http://{}/2015-03-31/functions/Behave/invocations",
+            "http://{}/2015-03-31/functions/Echo/invocations",
             self.invoke
         );
         let request = reqwest::Client::new()
@@ -137,7 +137,7 @@ async fn a_second_host_on_the_same_state_is_refused_with_the_remedy() {
     first.wait().unwrap();
 }
 
-/// Events of `Behave` and `Other`, with these destinations, and queues for them.
+/// Events of `Echo` and `Other`, with these destinations, and queues for them.
 struct Stage {
     queue: Queue,
     pool: Arc<Pool>,
@@ -168,16 +168,16 @@ impl Stage {
             id: "Other".into(),
             name: "stack-Other".into(),
             concurrency: None,
-            ..app.functions["Behave"].clone()
+            ..app.functions["Echo"].clone()
         };
         app.functions.insert(other.id.clone(), other);
         app.sqs_endpoint = Some(endpoint());
         app.event_invoke.insert(
-            "Behave".into(),
+            "Echo".into(),
             config(&|kind| arn(&format!("{name}-{kind}"))),
         );
         let mut executables = executables();
-        executables.insert("Other".into(), behave());
+        executables.insert("Other".into(), echo_function());
         let pool = Pool::new(&app, &executables, &options().0);
         let (queue, driver) = asynchronous::open(&state(), &Settings::of(&app, 16, false)).unwrap();
         let (stop, stopping) = watch::channel(false);
@@ -193,7 +193,7 @@ impl Stage {
 
     async fn accept(&self, event: &Value) -> String {
         let event = Event {
-            function: "Behave".into(),
+            function: "Echo".into(),
             payload: event.to_string().into(),
             trace_id: None,
         };
@@ -238,7 +238,7 @@ async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_
     let event = json!({ "do": "fail", "order": 7 });
     let request_id = stage.accept(&event).await;
     let record = body(&stage.next("failed").await);
-    let arn = "arn:aws:lambda:us-east-1:000000000000:function:stack-Behave:$LATEST";
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:stack-Echo:$LATEST";
     let context = json!({ "requestId": request_id, "functionArn": arn, "condition": "RetriesExhausted", "approximateInvokeCount": 3 });
     assert_eq!(
         (
@@ -252,14 +252,17 @@ async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_
         record["responseContext"],
         json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" })
     );
-    assert_eq!(record["responsePayload"]["errorMessage"], "as told");
+    assert_eq!(
+        record["responsePayload"]["errorMessage"],
+        "failure requested"
+    );
     let dead = stage.next("dead").await;
     assert_eq!(body(&dead), event);
     let attributes = dead.message_attributes().unwrap();
     let text = |name: &str| attributes[name].string_value().unwrap();
     assert_eq!(
         (text("RequestID"), text("ErrorCode"), text("ErrorMessage")),
-        (request_id.as_str(), "200", "as told")
+        (request_id.as_str(), "200", "failure requested")
     );
     assert_eq!(stage.pool.stats().functions[0].invocations, 3);
     eventually("nothing is left", async || {
@@ -291,7 +294,7 @@ async fn an_answer_goes_to_the_function_that_is_to_hear_of_it() {
             .queue
             .stats()
             .iter()
-            .all(|of| of.function != "Behave" || of.unfinished() == 0))
+            .all(|of| of.function != "Echo" || of.unfinished() == 0))
         .then_some(())
     })
     .await;
@@ -342,7 +345,7 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
             .into();
         queue
             .accept(Event {
-                function: "Behave".into(),
+                function: "Echo".into(),
                 payload,
                 trace_id: None,
             })
@@ -392,7 +395,7 @@ async fn what_cannot_be_taken_over_is_refused_with_a_reason() {
     );
     let large = asynchronous::MAX_EVENT + 1;
     assert_eq!(
-        accept("Behave", vec![b' '; large]).await,
+        accept("Echo", vec![b' '; large]).await,
         Err(NotAccepted::TooLarge(large))
     );
     assert!(Rejected::TooLarge(1).to_string().contains("6 MB"));

@@ -14,7 +14,7 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   Stage: {Type: String, Default: template}
 Resources:
-  Behave:
+  Echo:
     Type: AWS::Serverless::Function
     Properties:
       Runtime: provided.al2023
@@ -51,12 +51,12 @@ async fn invoke_refuses_values_that_the_host_does_not_have() {
     std::fs::write(folder.path().join("event.json"), r#"{"do": "environment"}"#).unwrap();
     std::fs::write(
         folder.path().join("same.json"),
-        r#"{"Behave": {"EXTRA": "template"}}"#,
+        r#"{"Echo": {"EXTRA": "template"}}"#,
     )
     .unwrap();
     std::fs::write(
         folder.path().join("other.json"),
-        r#"{"Behave": {"EXTRA": "file"}}"#,
+        r#"{"Echo": {"EXTRA": "file"}}"#,
     )
     .unwrap();
     std::fs::write(
@@ -73,7 +73,7 @@ async fn invoke_refuses_values_that_the_host_does_not_have() {
     let invoke = |more: &[&str]| {
         usher(
             folder.path(),
-            &[&["invoke", "Behave", "-e", "event.json"], more].concat(),
+            &[&["invoke", "Echo", "-e", "event.json"], more].concat(),
         )
     };
 
@@ -186,7 +186,7 @@ async fn replays_refuse_events_for_a_host_of_other_values() {
     let message = String::from_utf8_lossy(&other.stderr).into_owned();
     assert_eq!(other.status.code(), Some(2), "{message}");
     assert!(
-        message.contains("Behave otherwise") && message.contains("variable STAGE"),
+        message.contains("Echo otherwise") && message.contains("variable STAGE"),
         "{message}"
     );
 }

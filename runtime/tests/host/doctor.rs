@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::operations_stage::Application;
-use crate::support::{behave, eventually};
+use crate::support::{echo_function, eventually};
 use crate::{kafka, sqs_stage};
 
 /// A Redis of the test's own, which ends with it.
@@ -37,7 +37,7 @@ fn the_doctor_names_what_is_missing_and_its_remedy() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
     for part in [
-        "function Behave: there is no executable",
+        "function Echo: there is no executable",
         &format!("SQS at http://{nowhere} does not answer"),
         "2 to mend",
     ] {
@@ -209,7 +209,8 @@ Resources:
 fn without_a_build_no_cargo_is_needed() {
     let folder = package("hello");
     std::fs::create_dir_all(folder.path().join("target/release")).unwrap();
-    std::os::unix::fs::symlink(behave(), folder.path().join("target/release/hello")).unwrap();
+    std::os::unix::fs::symlink(echo_function(), folder.path().join("target/release/hello"))
+        .unwrap();
     std::fs::write(folder.path().join("event.json"), r#"{"do": "echo"}"#).unwrap();
     let (code, said) = usher(folder.path(), &["doctor", "--no-build"], Some("/nowhere"));
     assert_eq!(code, Some(0), "{said}");
@@ -241,14 +242,14 @@ fn the_doctor_names_what_a_build_would_refuse() {
 fn doctor_and_up_name_the_same_problems_before_a_build() {
     let application = Application::new();
     application.settings(
-        "[settings]\nlog = 'info,usher=loud'\n[settings.Nowhere]\nbatch-size = 5\n[settings.'Behave.Jobs']\nbatch-size = 70000",
+        "[settings]\nlog = 'info,usher=loud'\n[settings.Nowhere]\nbatch-size = 5\n[settings.'Echo.Jobs']\nbatch-size = 70000",
     );
     let doctor = application.usher(&["doctor"]);
     let up = application.usher(&["up", "--http", "127.0.0.1:0"]);
     assert_eq!((doctor.status.code(), up.status.code()), (Some(2), Some(2)));
     let doctor = String::from_utf8(doctor.stdout).unwrap();
     let up = String::from_utf8(up.stderr).unwrap();
-    for part in ["Nowhere", "batch-size of Behave.Jobs", "log of host"] {
+    for part in ["Nowhere", "batch-size of Echo.Jobs", "log of host"] {
         assert!(doctor.contains(part), "{part} is missing from {doctor}");
         assert!(up.contains(part), "{part} is missing from {up}");
     }

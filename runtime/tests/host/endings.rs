@@ -12,7 +12,7 @@ use crate::support::{Killed, eventually, project};
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
 Resources:
-  Behave:
+  Echo:
     Type: AWS::Serverless::Function
     Properties: {Runtime: provided.al2023, CodeUri: built}
 ";

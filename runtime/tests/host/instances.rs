@@ -22,7 +22,7 @@ async fn a_function_is_answered_and_its_log_names_the_request() {
     assert_eq!(answer["request_id"], response.request_id);
     assert_eq!(
         answer["arn"],
-        "arn:aws:lambda:us-east-1:000000000000:function:stack-Behave"
+        "arn:aws:lambda:us-east-1:000000000000:function:stack-Echo"
     );
     assert!(
         answer["trace"].as_str().unwrap().starts_with("Root=1-"),
@@ -37,11 +37,11 @@ async fn a_function_is_answered_and_its_log_names_the_request() {
     })
     .await;
     assert!(
-        text.contains(&format!("Behave {id} | START RequestId: {id}")),
+        text.contains(&format!("Echo {id} | START RequestId: {id}")),
         "{text}"
     );
     assert!(
-        text.contains(&format!("Behave {id} | echo \"hello\"")),
+        text.contains(&format!("Echo {id} | echo \"hello\"")),
         "{text}"
     );
     assert!(text.contains(&format!("END RequestId: {id}")), "{text}");
@@ -64,7 +64,7 @@ async fn a_warm_process_takes_the_next_event() {
 /// The refusal at this reserved limit.
 fn throttled(limit: usize) -> Rejected {
     Rejected::Throttled(ConcurrencyLimit {
-        function: "Behave".into(),
+        function: "Echo".into(),
         limit,
         reserved: true,
     })
@@ -256,7 +256,7 @@ async fn a_kill_from_outside_fails_only_what_that_process_worked_on() {
 async fn an_error_of_the_function_keeps_its_type_and_message_and_its_process() {
     let pool = pool(function(&[]));
     let (_, message) = error(&invoke(&pool, json!({"do": "fail"})).await);
-    assert_eq!(message, "as told");
+    assert_eq!(message, "failure requested");
     answer(&invoke(&pool, json!({"do": "echo"})).await);
     assert_eq!(pool.stats().functions[0].cold_starts, 1);
 }
@@ -291,7 +291,7 @@ async fn a_function_that_cannot_start_fails_the_invocation_and_is_not_started_fo
 
 #[tokio::test]
 async fn an_executable_that_is_none_is_named_in_the_error() {
-    let nowhere = [("Behave".to_owned(), "/nonexistent/bootstrap".into())].into();
+    let nowhere = [("Echo".to_owned(), "/nonexistent/bootstrap".into())].into();
     let pool = Pool::new(&application(function(&[])), &nowhere, &options().0);
     let (kind, message) = error(&invoke(&pool, json!({"do": "echo"})).await);
     assert_eq!(kind, "Runtime.InvalidEntrypoint");
@@ -318,7 +318,7 @@ async fn a_function_sees_its_own_environment_and_nothing_of_the_hosts() {
     let pool = pool(function(&[("TABLE", "orders")]));
     let seen = answer(&invoke(&pool, json!({"do": "environment"})).await);
     assert_eq!(seen["TABLE"], "orders");
-    assert_eq!(seen["AWS_LAMBDA_FUNCTION_NAME"], "stack-Behave");
+    assert_eq!(seen["AWS_LAMBDA_FUNCTION_NAME"], "stack-Echo");
     assert!(
         seen.get("HOME").is_none() && seen.get("CARGO_MANIFEST_DIR").is_none(),
         "{seen}"
@@ -379,7 +379,7 @@ async fn what_cannot_be_invoked_is_refused_with_a_reason() {
         .unwrap_err();
     assert_eq!(unknown.to_string(), "no function Nobody runs here");
     let large = pool
-        .invoke(Request::new("Behave", vec![b' '; MAX_PAYLOAD + 1]), false)
+        .invoke(Request::new("Echo", vec![b' '; MAX_PAYLOAD + 1]), false)
         .await
         .unwrap_err();
     assert_eq!(large, Rejected::TooLarge(MAX_PAYLOAD + 1));

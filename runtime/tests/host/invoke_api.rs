@@ -20,7 +20,7 @@ use crate::kafka::free_address;
 use crate::support::{application, eventually, function, project};
 use crate::up::up_options;
 
-/// A host with the function `Behave`, named `stack-Behave`.
+/// A host with the function `Echo`, named `stack-Echo`.
 pub(crate) struct Host {
     pub(crate) url: String,
     pub(crate) state: PathBuf,
@@ -142,33 +142,33 @@ async fn what_the_service_refuses_is_refused_in_its_words() {
             "ResourceNotFoundException",
         ),
         (
-            host.call("stack-Behave:live", &[], "{}").await,
+            host.call("stack-Echo:live", &[], "{}").await,
             404,
             "ResourceNotFoundException",
         ),
         (
-            host.call("stack-Behave", &[], "no json").await,
+            host.call("stack-Echo", &[], "no json").await,
             400,
             "InvalidRequestContentException",
         ),
         (
-            host.call("stack-Behave", &event, "no json").await,
+            host.call("stack-Echo", &event, "no json").await,
             400,
             "InvalidRequestContentException",
         ),
         (
-            host.call("stack-Behave", &[("x-amz-invocation-type", "Maybe")], "{}")
+            host.call("stack-Echo", &[("x-amz-invocation-type", "Maybe")], "{}")
                 .await,
             400,
             "InvalidParameterValueException",
         ),
         (
-            host.call("stack-Behave", &[], six).await,
+            host.call("stack-Echo", &[], six).await,
             413,
             "RequestTooLargeException",
         ),
         (
-            host.call("stack-Behave", &event, one).await,
+            host.call("stack-Echo", &event, one).await,
             413,
             "RequestTooLargeException",
         ),
@@ -182,7 +182,7 @@ async fn what_the_service_refuses_is_refused_in_its_words() {
     }
     let hanging = tokio::spawn({
         let request = reqwest::Client::new()
-            .post(host.path("/Behave/invocations"))
+            .post(host.path("/Echo/invocations"))
             .body(r#"{"do": "sleep", "ms": 3000}"#);
         async move {
             loop {
@@ -196,7 +196,7 @@ async fn what_the_service_refuses_is_refused_in_its_words() {
     });
     let (status, kind, body) =
         eventually("a second call finds the only instance busy", async || {
-            let response = host.call("Behave", &[], r#"{"do": "echo"}"#).await;
+            let response = host.call("Echo", &[], r#"{"do": "echo"}"#).await;
             if response.status() == StatusCode::OK {
                 None
             } else {
@@ -223,7 +223,7 @@ async fn a_default_limit_is_not_called_reserved() {
     let held = async {
         // the other's call may have the instance just then
         while host
-            .call("Behave", &[], r#"{"do": "sleep", "ms": 3000}"#)
+            .call("Echo", &[], r#"{"do": "sleep", "ms": 3000}"#)
             .await
             .status()
             != StatusCode::OK
@@ -231,7 +231,7 @@ async fn a_default_limit_is_not_called_reserved() {
     };
     let second = async {
         eventually("the second call finds the only instance busy", async || {
-            let response = host.call("Behave", &[], r#"{"do": "echo"}"#).await;
+            let response = host.call("Echo", &[], r#"{"do": "echo"}"#).await;
             if response.status() == StatusCode::OK {
                 None
             } else {
@@ -251,7 +251,7 @@ async fn a_default_limit_is_not_called_reserved() {
     for part in [
         "Rate Exceeded.",
         "limit of 1 instance",
-        "usher set Behave concurrency=N",
+        "usher set Echo concurrency=N",
         "usher.toml",
     ] {
         assert!(message.contains(part), "{part}: {message}");
@@ -268,10 +268,10 @@ async fn a_function_sees_the_alias_it_was_invoked_by() {
     })
     .await;
     for (name, end, version) in [
-        ("Behave", ":stack-Behave", "$LATEST"),
-        ("Behave:$LATEST", ":stack-Behave:$LATEST", "$LATEST"),
-        ("Behave:live", ":stack-Behave:live", "1"),
-        ("Behave:1", ":stack-Behave:1", "1"),
+        ("Echo", ":stack-Echo", "$LATEST"),
+        ("Echo:$LATEST", ":stack-Echo:$LATEST", "$LATEST"),
+        ("Echo:live", ":stack-Echo:live", "1"),
+        ("Echo:1", ":stack-Echo:1", "1"),
     ] {
         let answer = host.call(name, &[], r#"{"do": "echo"}"#).await;
         assert_eq!(
@@ -297,23 +297,20 @@ async fn a_client_context_reaches_a_synchronous_invocation() {
     let context = encode("{\"custom\": {\"caller\": \"M\u{fc}ller\"}}");
     let event = r#"{"do": "context"}"#;
     let answer: Value = host
-        .call("Behave", &[("x-amz-client-context", &context)], event)
+        .call("Echo", &[("x-amz-client-context", &context)], event)
         .await
         .json()
         .await
         .unwrap();
     assert_eq!(answer, json!({ "caller": "M\u{fc}ller" }));
-    let bare: Value = host.call("Behave", &[], event).await.json().await.unwrap();
+    let bare: Value = host.call("Echo", &[], event).await.json().await.unwrap();
     assert_eq!(bare, json!({}), "it is of one invocation only");
     // the service passes it to synchronous invocations alone
     let event_headers = [
         ("x-amz-client-context", context.as_str()),
         ("x-amz-invocation-type", "Event"),
     ];
-    assert_eq!(
-        host.call("Behave", &event_headers, event).await.status(),
-        202
-    );
+    assert_eq!(host.call("Echo", &event_headers, event).await.status(), 202);
     let seen = eventually("the event ran", async || {
         let seen = std::fs::read_to_string(&record).ok()?;
         (seen.lines().count() == 3).then_some(seen)
@@ -323,7 +320,7 @@ async fn a_client_context_reaches_a_synchronous_invocation() {
     let large = encode(&format!("{{\"a\": \"{}\"}}", "x".repeat(3_000)));
     for wrong in ["no base64!", &encode("7"), &encode("{"), &large] {
         let (status, kind, body) = refusal(
-            host.call("Behave", &[("x-amz-client-context", wrong)], event)
+            host.call("Echo", &[("x-amz-client-context", wrong)], event)
                 .await,
         )
         .await;
@@ -360,7 +357,7 @@ async fn web_pages_and_foreign_names_are_refused_before_anything_runs() {
         for kind in ["RequestResponse", "Event"] {
             let response = host
                 .call(
-                    "Behave",
+                    "Echo",
                     &[header, ("x-amz-invocation-type", kind)],
                     event.clone(),
                 )
@@ -381,7 +378,7 @@ async fn web_pages_and_foreign_names_are_refused_before_anything_runs() {
         .unwrap();
     assert_eq!(listed.status(), 403);
     assert!(!record.exists());
-    assert_eq!(host.call("Behave", &[], event).await.status(), 200);
+    assert_eq!(host.call("Echo", &[], event).await.status(), 200);
     assert!(record.exists());
     host.stop().await;
 }
@@ -392,7 +389,7 @@ async fn an_open_address_needs_the_token_from_whoever_is_not_this_machine() {
     let host = Host::with(function(&[]), address, Some("0123456789abcdef")).await;
     let foreign = ("host", "usher.example:3001");
     let call = async |headers: &[(&str, &str)]| {
-        host.call("Behave", headers, r#"{"do": "echo"}"#)
+        host.call("Echo", headers, r#"{"do": "echo"}"#)
             .await
             .status()
             .as_u16()
@@ -415,9 +412,9 @@ async fn an_open_address_needs_the_token_from_whoever_is_not_this_machine() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_calls_another_through_its_host_and_files_are_for_this_user_alone() {
     let host = Host::start(function(&[])).await;
-    let event = json!({ "do": "call", "function": "stack-Behave", "event": { "do": "echo", "text": "from within" } });
+    let event = json!({ "do": "call", "function": "stack-Echo", "event": { "do": "echo", "text": "from within" } });
     let answer: Value = host
-        .call("Behave", &[], event.to_string())
+        .call("Echo", &[], event.to_string())
         .await
         .json()
         .await
@@ -440,7 +437,7 @@ struct Project(TempDir);
 
 impl Project {
     fn new() -> Self {
-        let template = "Transform: AWS::Serverless-2016-10-31\nResources:\n  Behave:\n    Type: AWS::Serverless::Function\n    \
+        let template = "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    Type: AWS::Serverless::Function\n    \
                         Properties: {Runtime: provided.al2023, CodeUri: built}\n";
         Self(project(template))
     }
@@ -450,7 +447,7 @@ impl Project {
         std::fs::write(&file, event).unwrap();
         let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
         usher
-            .args(["invoke", "Behave", "-e", "event.json", "--state"])
+            .args(["invoke", "Echo", "-e", "event.json", "--state"])
             .arg(state)
             .args(more)
             .current_dir(self.0.path());
@@ -481,7 +478,7 @@ async fn usher_invoke_goes_through_the_running_host_and_starts_the_function_wher
     let failed = project.invoke(&state, r#"{"do": "fail"}"#, &[]);
     assert_eq!(failed.status.code(), Some(1));
     assert!(
-        text(&failed.stderr).contains("as told"),
+        text(&failed.stderr).contains("failure requested"),
         "{}",
         text(&failed.stderr)
     );

@@ -29,7 +29,7 @@ async fn the_sdk_for_rust_gets_answers_errors_logs_and_exceptions() {
     let invoke = |event: &str| {
         client
             .invoke()
-            .function_name("stack-Behave")
+            .function_name("stack-Echo")
             .payload(Blob::new(event))
     };
 
@@ -91,7 +91,7 @@ async fn the_sdk_for_rust_gets_answers_errors_logs_and_exceptions() {
         .unwrap_err()
         .into_service_error();
     assert!(unknown.is_resource_not_found_exception(), "{unknown:?}");
-    let arn = "arn:aws:lambda:us-east-1:000000000000:function:stack-Behave";
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:stack-Echo";
     let by_arn = client
         .invoke()
         .function_name(arn)
@@ -163,18 +163,18 @@ async fn said(program: &str, arguments: &[&str], url: &str) -> (bool, String) {
 const BOTO3: &str = r#"
 import base64, boto3, json
 client = boto3.client("lambda")
-answer = client.invoke(FunctionName="stack-Behave", Payload=b'{"do": "echo", "text": "hello"}', LogType="Tail")
+answer = client.invoke(FunctionName="stack-Echo", Payload=b'{"do": "echo", "text": "hello"}', LogType="Tail")
 assert answer["StatusCode"] == 200 and answer["ExecutedVersion"] == "$LATEST" and "FunctionError" not in answer, answer
 assert json.load(answer["Payload"])["event"]["text"] == "hello"
 assert b'echo "hello"' in base64.b64decode(answer["LogResult"]), answer
-answer = client.invoke(FunctionName="stack-Behave", Payload=b'{"do": "fail"}')
-assert answer["FunctionError"] == "Unhandled" and json.load(answer["Payload"])["errorMessage"] == "as told"
-assert client.invoke(FunctionName="stack-Behave", InvocationType="Event")["StatusCode"] == 202
-assert client.invoke(FunctionName="stack-Behave", InvocationType="DryRun")["StatusCode"] == 204
+answer = client.invoke(FunctionName="stack-Echo", Payload=b'{"do": "fail"}')
+assert answer["FunctionError"] == "Unhandled" and json.load(answer["Payload"])["errorMessage"] == "failure requested"
+assert client.invoke(FunctionName="stack-Echo", InvocationType="Event")["StatusCode"] == 202
+assert client.invoke(FunctionName="stack-Echo", InvocationType="DryRun")["StatusCode"] == 204
 for call, wanted in [
     (dict(FunctionName="Nobody"), client.exceptions.ResourceNotFoundException),
-    (dict(FunctionName="stack-Behave", Payload=b"no json"), client.exceptions.InvalidRequestContentException),
-    (dict(FunctionName="stack-Behave", InvocationType="Event", Payload=b" " * (1024 * 1024 + 1)), client.exceptions.RequestTooLargeException),
+    (dict(FunctionName="stack-Echo", Payload=b"no json"), client.exceptions.InvalidRequestContentException),
+    (dict(FunctionName="stack-Echo", InvocationType="Event", Payload=b" " * (1024 * 1024 + 1)), client.exceptions.RequestTooLargeException),
 ]:
     try:
         client.invoke(**call)
@@ -211,7 +211,7 @@ async fn the_aws_command_line_invokes_and_understands_refusals() {
     let payload = ["--payload", r#"{"do": "echo", "text": "hello"}"#, out];
     let (good, text) = said(
         "aws",
-        &[&invoke[..], &["stack-Behave"], &payload].concat(),
+        &[&invoke[..], &["stack-Echo"], &payload].concat(),
         &host.url,
     )
     .await;

@@ -54,8 +54,8 @@ impl Stage {
     pub(crate) async fn at(brokers: String, partitions: i32) -> Self {
         let topic = new_topic(&brokers, partitions).await;
         let mapping = KafkaMapping {
-            id: "BehaveEvents".into(),
-            function: "Behave".into(),
+            id: "EchoEvents".into(),
+            function: "Echo".into(),
             bootstrap_servers: brokers.clone(),
             security: Security::default(),
             kind: KafkaKind::SelfManaged,
@@ -81,7 +81,7 @@ impl Stage {
             host_id: random(),
             sqs: None,
             aws_timing: false,
-            function_arn: "arn:behave".into(),
+            function_arn: "arn:echo".into(),
             parts: Registry::default(),
             state: None,
         };

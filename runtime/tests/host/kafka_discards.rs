@@ -56,8 +56,7 @@ fn to_queue(stage: &mut Stage, name: &str) {
     stage.mapping.max_retries = Some(1);
     stage.mapping.on_failure = Some(Destination::Sqs(arn(name)));
     stage.limits.sqs = Some(Sqs::at(&endpoint()));
-    stage.limits.function_arn =
-        "arn:aws:lambda:us-east-1:000000000000:function:stack-Behave".into();
+    stage.limits.function_arn = "arn:aws:lambda:us-east-1:000000000000:function:stack-Echo".into();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -267,7 +267,7 @@ fn part(registry: &Registry) -> PartStatus {
     registry
         .status(Instant::now())
         .into_iter()
-        .find(|part| part.part == "mapping BehaveEvents")
+        .find(|part| part.part == "mapping EchoEvents")
         .unwrap()
 }
 

@@ -23,7 +23,7 @@ fn part(registry: &Registry) -> PartStatus {
     registry
         .status(Instant::now())
         .into_iter()
-        .find(|part| part.part == "mapping BehaveEvents")
+        .find(|part| part.part == "mapping EchoEvents")
         .unwrap()
 }
 
@@ -79,7 +79,7 @@ async fn a_fenced_mapping_rejoins() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_of_the_polling_thread_loses_nothing() {
     let mut stage = Stage::new(1).await;
-    let registry = Registry::panicking(["polling BehaveEvents".to_owned()]);
+    let registry = Registry::panicking(["polling EchoEvents".to_owned()]);
     let running = stage.start_registered(&registry);
     stage.produce(0, &values(0..10)).await;
     let restarted = eventually("it started again", async || {
@@ -211,7 +211,7 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
     let seek = [
         "offsets",
         "seek",
-        "Behave.Records",
+        "Echo.Records",
         "--partition",
         "0",
         "--to",
@@ -250,7 +250,7 @@ fn template(stage: &Stage) -> String {
         "\
 Transform: AWS::Serverless-2016-10-31
 Resources:
-  Behave:
+  Echo:
     Type: AWS::Serverless::Function
     Properties:
       Runtime: provided.al2023

@@ -54,7 +54,7 @@ impl World {
 Transform: AWS::Serverless-2016-10-31
 Resources:
   Work: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}, VisibilityTimeout: 4}}}}
-  Behave:
+  Echo:
     Type: AWS::Serverless::Function
     Properties:
       Runtime: provided.al2023
@@ -129,7 +129,7 @@ Resources:
         let sqs = client(&endpoint());
         let http = reqwest::Client::new();
         let function = format!(
-            "http://{}/2015-03-31/functions/Behave/invocations",
+            "http://{}/2015-03-31/functions/Echo/invocations",
             self.invoke
         );
         for round in 0.. {

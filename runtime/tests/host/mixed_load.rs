@@ -83,7 +83,7 @@ impl World {
             "\
 Transform: AWS::Serverless-2016-10-31
 Resources:
-  Behave:
+  Echo:
     Type: AWS::Serverless::Function
     Properties:
       Runtime: provided.al2023

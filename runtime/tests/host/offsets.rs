@@ -24,7 +24,7 @@ impl Application {
         let template = format!(
             "Transform: AWS::Serverless-2016-10-31\n\
              Resources:\n  \
-               Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+               Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
                  Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
                  Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            \
                    Topics: [{}]\n            KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            \
@@ -112,7 +112,7 @@ async fn a_record_that_never_succeeds_is_skipped() {
         [
             "offsets",
             "skip",
-            "Behave.Records",
+            "Echo.Records",
             "--partition",
             "0",
             "--offset",
@@ -174,7 +174,7 @@ async fn a_skipped_record_goes_to_the_destination() {
         [
             "offsets",
             "skip",
-            "Behave.Records",
+            "Echo.Records",
             "--partition",
             "0",
             "--offset",
@@ -224,7 +224,7 @@ async fn a_running_host_reads_from_elsewhere_on() {
         (stage.committed(0).await == Some(20) && stage.committed(1).await == Some(5)).then_some(())
     })
     .await;
-    let listed = application.said(&["offsets", "list", "Behave.Records"]);
+    let listed = application.said(&["offsets", "list", "Echo.Records"]);
     let row = |line: &str| {
         line.split_whitespace()
             .map(str::to_owned)
@@ -243,7 +243,7 @@ async fn a_running_host_reads_from_elsewhere_on() {
     let seek = [
         "offsets",
         "seek",
-        "Behave.Records",
+        "Echo.Records",
         "--partition",
         "0",
         "--to",
@@ -260,13 +260,13 @@ async fn a_running_host_reads_from_elsewhere_on() {
     );
     assert!(
         application
-            .refused(&["offsets", "seek", "Behave.Records", "--to", "3", "--apply"])
+            .refused(&["offsets", "seek", "Echo.Records", "--to", "3", "--apply"])
             .contains("--partition")
     );
     assert!(
         application
-            .refused(&["offsets", "seek", "Behave.Record", "--to", "end"])
-            .contains("Did you mean Behave.Records?")
+            .refused(&["offsets", "seek", "Echo.Record", "--to", "end"])
+            .contains("Did you mean Echo.Records?")
     );
     assert!(
         application
@@ -326,7 +326,7 @@ async fn a_host_of_another_group_moves_nothing() {
     let seek = [
         "offsets",
         "seek",
-        "Behave.Records",
+        "Echo.Records",
         "--partition",
         "0",
         "--to",
@@ -362,7 +362,7 @@ async fn a_host_of_another_group_moves_nothing() {
 async fn without_a_host_an_empty_group_is_moved() {
     let stage = Stage::new(1).await;
     let application = Application::of(&stage, "");
-    let seek = |to: &'static str| ["offsets", "seek", "Behave.Records", "--to", to, "--apply"];
+    let seek = |to: &'static str| ["offsets", "seek", "Echo.Records", "--to", to, "--apply"];
     assert!(
         application
             .refused(&seek("beginning"))
@@ -396,7 +396,7 @@ async fn a_paused_partition_waits_alone() {
         application.partition(1).await
     })
     .await;
-    application.said(&["pause", "Behave.Records", "--partition", "1"]);
+    application.said(&["pause", "Echo.Records", "--partition", "1"]);
     assert!(
         application
             .said(&["settings"])
@@ -419,10 +419,10 @@ async fn a_paused_partition_waits_alone() {
     assert!(stage.seen().iter().all(|seen| seen.0 == 0));
     assert!(
         application
-            .refused(&["pause", "Behave.Records", "--partition", "x"])
+            .refused(&["pause", "Echo.Records", "--partition", "x"])
             .contains("such as 0,3")
     );
-    application.said(&["resume", "Behave.Records", "--partition", "1"]);
+    application.said(&["resume", "Echo.Records", "--partition", "1"]);
     eventually("it goes on", async || {
         (stage.committed(1).await == Some(5)).then_some(())
     })

@@ -14,23 +14,23 @@ async fn metrics_count_what_functions_do_and_carry_what_they_print() {
     let text = eventually("all of it is counted", async || {
         let text = application.metrics().await;
         let queue = format!(
-            "usher_sqs_deleted_total{{mapping=\"Behave.Jobs\",queue=\"{}\"}} 1\n",
+            "usher_sqs_deleted_total{{mapping=\"Echo.Jobs\",queue=\"{}\"}} 1\n",
             application.queue
         );
         let parts = [
             queue.as_str(),
-            "usher_function_errors_total{function=\"Behave\"} ",
-            "usher_function_duration_seconds_bucket{function=\"Behave\",le=\"+Inf\"} ",
-            "usher_function_init_seconds_count{function=\"Behave\"} ",
-            "emf_shop_sold_sum{function=\"Behave\",unit=\"\",d_env=\"test\"} ",
+            "usher_function_errors_total{function=\"Echo\"} ",
+            "usher_function_duration_seconds_bucket{function=\"Echo\",le=\"+Inf\"} ",
+            "usher_function_init_seconds_count{function=\"Echo\"} ",
+            "emf_shop_sold_sum{function=\"Echo\",unit=\"\",d_env=\"test\"} ",
         ];
-        let failed = !text.contains("usher_function_errors_total{function=\"Behave\"} 0\n");
+        let failed = !text.contains("usher_function_errors_total{function=\"Echo\"} 0\n");
         (failed && parts.iter().all(|part| text.contains(part))).then_some(text)
     })
     .await;
     let errors = text
         .lines()
-        .find_map(|line| line.strip_prefix("usher_function_errors_total{function=\"Behave\"} "))
+        .find_map(|line| line.strip_prefix("usher_function_errors_total{function=\"Echo\"} "))
         .unwrap();
     assert_ne!(errors, "0");
     let activity = application.get("/_usher/activity").await;
@@ -58,7 +58,7 @@ async fn only_this_machine_is_answered_and_only_with_the_token_is_anything_chang
             assert_eq!(answer.status(), 403, "{path} {header}: {value}");
         }
     }
-    let change = json!({ "target": "Behave", "setting": "concurrency", "value": "2" });
+    let change = json!({ "target": "Echo", "setting": "concurrency", "value": "2" });
     let token = application.get("/_usher/token").await["token"]
         .as_str()
         .unwrap()
@@ -81,7 +81,7 @@ async fn only_this_machine_is_answered_and_only_with_the_token_is_anything_chang
         .await;
     assert_eq!(foreign.0, 403);
     for array in [
-        json!(["Behave", "concurrency", "2"]),
+        json!(["Echo", "concurrency", "2"]),
         json!([change]),
         json!([]),
     ] {
@@ -163,7 +163,7 @@ async fn metrics_stay_valid_whatever_functions_print() {
         "each metric is a family of its own: {families:?}"
     );
     assert!(
-        text.contains("_sum{function=\"Behave\",unit=\"a\\\"b\\n\",d_env=")
+        text.contains("_sum{function=\"Echo\",unit=\"a\\\"b\\n\",d_env=")
             && text.contains("} +Inf\n"),
         "{text}"
     );

@@ -45,7 +45,7 @@ Resources:
       QueueName: {queue}
       VisibilityTimeout: 3
       RedrivePolicy: {{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 1}}
-  Behave:
+  Echo:
     Type: AWS::Serverless::Function
     Properties:
       Runtime: provided.al2023
@@ -76,7 +76,7 @@ Resources:
     /// Writes usher.toml, with this below what every test needs.
     pub(crate) fn settings(&self, more: &str) {
         let text = format!(
-            "control = '{}'\n[schedules]\n'Behave.Fail' = 'rate(1 second)'\n'Behave.Print' = 'rate(1 second)'\n[endpoints]\nsqs = '{}'\n{more}\n",
+            "control = '{}'\n[schedules]\n'Echo.Fail' = 'rate(1 second)'\n'Echo.Print' = 'rate(1 second)'\n[endpoints]\nsqs = '{}'\n{more}\n",
             self.control,
             endpoint()
         );
@@ -104,7 +104,7 @@ Resources:
     /// The same, with further arguments.
     pub(crate) fn invoke_with(&self, event: &Value, arguments: &[&str]) -> Output {
         std::fs::write(self.path().join("event.json"), event.to_string()).unwrap();
-        self.usher(&[&["invoke", "Behave", "-e", "event.json"], arguments].concat())
+        self.usher(&[&["invoke", "Echo", "-e", "event.json"], arguments].concat())
     }
 
     /// What the host printed so far, to either output.

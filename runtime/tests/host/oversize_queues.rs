@@ -86,7 +86,7 @@ Transform: AWS::Serverless-2016-10-31
 Resources:
   GivenUp: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-given-up}}}}
   Dead: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-dead}}}}
-  Behave:
+  Echo:
     Type: AWS::Serverless::Function
     Properties:
       Runtime: provided.al2023
@@ -102,7 +102,7 @@ Resources:
     std::fs::write(project.path().join("usher.toml"), settings).unwrap();
     add_function(project.path());
     let host = usher_up(project.path(), &["--listen", &invoke.to_string()]);
-    let url = format!("http://{invoke}/2015-03-31/functions/Behave/invocations");
+    let url = format!("http://{invoke}/2015-03-31/functions/Echo/invocations");
     let send = async |event: Value| {
         let request = reqwest::Client::new()
             .post(&url)
@@ -135,9 +135,8 @@ Resources:
         "the rest is counted as lost, and nothing waits",
         async || {
             let text = reqwest::get(&metrics).await.ok()?.text().await.ok()?;
-            let lost = text.contains("usher_events_lost_total{function=\"Behave\"} 1\n");
-            (lost && text.contains("usher_events_delivering{function=\"Behave\"} 0\n"))
-                .then_some(())
+            let lost = text.contains("usher_events_lost_total{function=\"Echo\"} 1\n");
+            (lost && text.contains("usher_events_delivering{function=\"Echo\"} 0\n")).then_some(())
         },
     )
     .await;
@@ -149,7 +148,7 @@ Resources:
         .unwrap();
     assert_eq!(
         (&health["status"], &health["alarms"][0]["of"]),
-        (&json!("ok"), &json!("Behave")),
+        (&json!("ok"), &json!("Echo")),
         "{health}"
     );
 

@@ -33,8 +33,8 @@ fn look(page: &str, queue: &str) {
         .unwrap()
         .to_owned();
     for part in [
-        "Behave",
-        "Behave.Jobs",
+        "Echo",
+        "Echo.Jobs",
         &format!("SQS {queue}"),
         &format!("{queue}-dead"),
         "all sources answer",
@@ -62,7 +62,7 @@ fn look(page: &str, queue: &str) {
     );
 
     // a change by hand, by keyboard: focus, type, Enter
-    let input = "document.querySelector('[aria-label=\"Behave concurrency\"]')";
+    let input = "document.querySelector('[aria-label=\"Echo concurrency\"]')";
     browser.value(&format!("{input}.focus()"));
     browser.value(&format!(
         "{input}.value = '0'; {input}.form.requestSubmit()"

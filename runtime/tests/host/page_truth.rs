@@ -111,7 +111,7 @@ async fn a_lost_event_is_red() {
 async fn a_refused_value_leaves_its_field() {
     look_at_a_page(|browser| {
         browser.wait_for("document.body?.dataset.ready === 'true'");
-        for (name, refused) in [("Behave concurrency", "5000"), ("host log", "no-such=level=x"), ("Behave.Jobs batch-size", "-1")] {
+        for (name, refused) in [("Echo concurrency", "5000"), ("host log", "no-such=level=x"), ("Echo.Jobs batch-size", "-1")] {
             let input = format!("document.querySelector('[aria-label=\"{name}\"]')");
             let before = browser.value(&format!("{input}.value"));
             browser.value(&format!("{input}.focus(); {input}.value = '{refused}'; {input}.form.requestSubmit()"));
@@ -197,7 +197,7 @@ async fn a_poison_record_in_front_is_red() {
         .produce(0, &[vec!["always-fail".to_owned()], values(0..20)].concat())
         .await;
     let template = format!(
-        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      \
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      \
          Runtime: provided.al2023\n      CodeUri: built\n      Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
          Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            Topics: [{}]\n            \
          KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            StartingPosition: TRIM_HORIZON\n            BatchSize: 1\n",

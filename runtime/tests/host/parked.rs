@@ -196,7 +196,7 @@ Transform: AWS::Serverless-2016-10-31
 Resources:
   GivenUp: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-given-up}}}}
   Dead: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-dead}}}}
-  Behave:
+  Echo:
     Type: AWS::Serverless::Function
     Properties:
       Runtime: provided.al2023
@@ -221,20 +221,20 @@ Resources:
     std::fs::write(project.path().join("event.json"), event.to_string()).unwrap();
     let up = || usher_up(project.path(), &["--listen", "127.0.0.1:0"]);
     let host = up();
-    let ask = ["invoke", "Behave", "-e", "event.json", "--async"];
+    let ask = ["invoke", "Echo", "-e", "event.json", "--async"];
     let accepted = async || (usher(project.path(), &ask).trim().len() == REQUEST_ID).then_some(());
     eventually("the event is accepted", accepted).await;
     let places = [format!("{queue}-given-up"), format!("{queue}-dead")];
     eventually("both places have a letter", async || {
         let listed = usher(project.path(), &["parked", "list"]);
-        (listed.matches(" 1  from events of Behave").count() == 2).then_some(())
+        (listed.matches(" 1  from events of Echo").count() == 2).then_some(())
     })
     .await;
     drop(host);
     for place in &places {
         let shown = usher(project.path(), &["parked", "show", place]);
         assert!(
-            shown.contains("back to function Behave, as an event") && shown.contains(&body),
+            shown.contains("back to function Echo, as an event") && shown.contains(&body),
             "{shown}"
         );
     }
@@ -249,7 +249,7 @@ Resources:
     eventually("another event is accepted", accepted).await;
     eventually("a second letter is there", async || {
         let listed = usher(project.path(), &["parked", "list"]);
-        (listed.matches(" 2  from events of Behave").count() == 2).then_some(())
+        (listed.matches(" 2  from events of Echo").count() == 2).then_some(())
     })
     .await;
     for place in &places {

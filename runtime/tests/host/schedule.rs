@@ -210,8 +210,8 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         ..function(&[])
     });
     app.schedules.push(Schedule {
-        id: "Behave.Tick".into(),
-        function: "Behave".into(),
+        id: "Echo.Tick".into(),
+        function: "Echo".into(),
         input: Some(r#"{"do":"hang"}"#.into()),
         ..every_second("arn:rule")
     });

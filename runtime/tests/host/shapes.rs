@@ -528,7 +528,8 @@ fn settings_of_wrong_kinds_are_refused_with_lines() {
 #[test]
 fn kinds_come_from_the_schema_of_sam() {
     let table =
-        std::fs::read_to_string(root().join("runtime/src/template/shapes/shapes.txt")).unwrap();
+        std::fs::read_to_string(root().join("crates/sam-template/src/template/shapes/shapes.txt"))
+            .unwrap();
     assert!(
         table == schema(),
         "shapes.txt is not what the installed packages say. Run `scripts/shapes --write`."
@@ -608,7 +609,7 @@ fn every_property_of_the_schema_is_known() {
             continue;
         };
         let key = path.rsplit('/').next().unwrap().trim_end_matches("[]");
-        let says = format!("does not know {key}.");
+        let says = format!("does not support {key}.");
         let errors = folder
             .errors(path, sample)
             .into_iter()

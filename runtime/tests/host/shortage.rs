@@ -17,12 +17,12 @@ use usher::invocation::{Invoke as _, Rejected, Request};
 use usher::model::Function;
 
 use crate::kafka::free_address;
-use crate::support::{Killed, answer, application, behave, eventually, function, project};
+use crate::support::{Killed, answer, application, echo_function, eventually, function, project};
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
 Resources:
-  Behave:
+  Echo:
     Type: AWS::Serverless::Function
     Properties:
       Runtime: provided.al2023
@@ -108,7 +108,7 @@ impl Host {
     /// Hands over an event that nobody waits for.
     async fn send(&self, event: &Value) -> StatusCode {
         let url = format!(
-            "http://{}/2015-03-31/functions/Behave/invocations",
+            "http://{}/2015-03-31/functions/Echo/invocations",
             self.invoke
         );
         let request = reqwest::Client::new()
@@ -262,7 +262,7 @@ fn narrow() -> Arc<Pool> {
             ..function(&[])
         },
     );
-    let executables = ["Behave", "Other"].map(|id| (id.to_owned(), behave()));
+    let executables = ["Echo", "Other"].map(|id| (id.to_owned(), echo_function()));
     Pool::new(
         &app,
         &executables.into(),
@@ -281,7 +281,7 @@ fn event(function: &str, event: &Value) -> Request {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_process_makes_room_for_another_function() {
     let pool = narrow();
-    for function in ["Behave", "Other", "Behave"] {
+    for function in ["Echo", "Other", "Echo"] {
         let response = pool
             .invoke(
                 event(function, &json!({ "do": "echo", "text": function })),
@@ -307,7 +307,7 @@ async fn without_room_an_event_stays_with_its_caller() {
     let hanging = tokio::spawn({
         let pool = pool.clone();
         async move {
-            pool.invoke(event("Behave", &json!({ "do": "hang" })), true)
+            pool.invoke(event("Echo", &json!({ "do": "hang" })), true)
                 .await
         }
     });
@@ -351,7 +351,7 @@ async fn without_room_an_event_stays_with_its_caller() {
 async fn a_failed_start_of_the_machines_is_no_function_error() {
     let folder = tempfile::tempdir().unwrap();
     let executable = folder.path().join("bootstrap");
-    std::fs::copy(behave(), &executable).unwrap();
+    std::fs::copy(echo_function(), &executable).unwrap();
     std::fs::set_permissions(&executable, std::fs::Permissions::from_mode(0o755)).unwrap();
     let writing = std::fs::File::options()
         .append(true)
@@ -359,17 +359,17 @@ async fn a_failed_start_of_the_machines_is_no_function_error() {
         .unwrap();
     let pool = Pool::new(
         &application(function(&[])),
-        &[("Behave".to_owned(), executable)].into(),
+        &[("Echo".to_owned(), executable)].into(),
         &PoolOptions::default(),
     );
     let refused = pool
-        .invoke(event("Behave", &json!({ "do": "echo" })), true)
+        .invoke(event("Echo", &json!({ "do": "echo" })), true)
         .await
         .unwrap_err();
     assert!(matches!(refused, Rejected::NoCapacity { .. }), "{refused}");
     drop(writing);
     eventually("the file can be run", async || {
-        pool.invoke(event("Behave", &json!({ "do": "echo" })), true)
+        pool.invoke(event("Echo", &json!({ "do": "echo" })), true)
             .await
             .ok()
     })
@@ -380,11 +380,11 @@ async fn a_failed_start_of_the_machines_is_no_function_error() {
     let nowhere = Path::new("/nowhere/bootstrap").to_owned();
     let pool = Pool::new(
         &application(function(&[])),
-        &[("Behave".to_owned(), nowhere)].into(),
+        &[("Echo".to_owned(), nowhere)].into(),
         &PoolOptions::default(),
     );
     let failed = pool
-        .invoke(event("Behave", &json!({ "do": "echo" })), true)
+        .invoke(event("Echo", &json!({ "do": "echo" })), true)
         .await
         .unwrap();
     assert!(

@@ -102,7 +102,7 @@ async fn native_functions_run_beside_others_whose_queue_is_kept() {
         "\
 Transform: AWS::Serverless-2016-10-31
 Resources:
-  Behave:
+  Echo:
     Type: AWS::Serverless::Function
     Properties:
       Runtime: provided.al2023
@@ -182,10 +182,10 @@ Resources:
         )
     };
     for (name, query) in [
-        ("Behave:live", ""),
-        ("Behave:1", ""),
-        ("Behave:$LATEST", ""),
-        ("Behave", "?Qualifier=live"),
+        ("Echo:live", ""),
+        ("Echo:1", ""),
+        ("Echo:$LATEST", ""),
+        ("Echo", "?Qualifier=live"),
     ] {
         let (status, environment) = invoke(name, query).await;
         assert_eq!(status, 200, "{name}: {environment}");
@@ -197,7 +197,7 @@ Resources:
             (&json!("eu-central-1"), &json!("eu-central-1"))
         );
     }
-    let (status, unknown) = invoke("Behave", "?Qualifier=beta").await;
+    let (status, unknown) = invoke("Echo", "?Qualifier=beta").await;
     assert_eq!(status, 404, "{unknown}");
     assert!(
         unknown["Message"]
@@ -241,7 +241,7 @@ Resources:
 #[test]
 fn usher_invoke_says_why_a_function_does_not_run() {
     let folder = project(
-        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Behave: {Type: 'AWS::Serverless::Function', Properties: {Runtime: provided.al2023, \
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo: {Type: 'AWS::Serverless::Function', Properties: {Runtime: provided.al2023, \
          CodeUri: built}}\n  Script: {Type: 'AWS::Serverless::Function', Properties: {Runtime: ruby3.4, CodeUri: x}}\n",
     );
     let output = Command::new(env!("CARGO_BIN_EXE_usher"))

@@ -81,7 +81,7 @@ async fn a_function_that_always_fails_makes_a_source_failing() {
         source["health"]["last_error"]["error"]
             .as_str()
             .unwrap()
-            .contains("as told"),
+            .contains("failure requested"),
         "{source}"
     );
     let [failing, other] = [&source["partitions"][0], &source["partitions"][1]];
@@ -267,7 +267,7 @@ async fn asynchronous_events_that_always_fail_are_failing() {
         source["health"]["last_error"]["error"]
             .as_str()
             .unwrap()
-            .contains("as told"),
+            .contains("failure requested"),
         "{source}"
     );
     let url = format!("{}/000000000000/{queue}", endpoint());

@@ -215,7 +215,7 @@ async fn maximum_concurrency_is_reached_and_never_exceeded() {
     let mut stage = Stage::new().await;
     stage.mapping.max_concurrency = Some(2);
     stage.mapping.batch_size = 1;
-    for folder in ["been", "here"] {
+    for folder in ["started", "active"] {
         std::fs::create_dir(stage.folder.path().join(folder)).unwrap();
     }
     // each body its own, and all of one folder
@@ -347,7 +347,7 @@ fn slow_to_start(stage: &Stage, ms: &str) -> Arc<Pool> {
 async fn a_drain_finishes_what_is_in_flight_and_leaves_nothing_hidden_behind() {
     let stage = Stage::new().await;
     let folder = stage.folder.path().to_str().unwrap().to_owned();
-    for name in ["been", "here"] {
+    for name in ["started", "active"] {
         std::fs::create_dir(stage.folder.path().join(name)).unwrap();
     }
     stage.send(&[format!("busy:{folder}")]).await;
@@ -358,7 +358,7 @@ async fn a_drain_finishes_what_is_in_flight_and_leaves_nothing_hidden_behind() {
     .await;
     let drained = tokio::spawn(running.drain());
     // the other, which the one in flight waits for
-    std::fs::write(stage.folder.path().join("been/other"), "").unwrap();
+    std::fs::write(stage.folder.path().join("started/other"), "").unwrap();
     drained.await.unwrap();
     assert_eq!(
         (stage.eventually_done(1).await.len(), stage.left().await),

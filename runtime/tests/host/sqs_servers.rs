@@ -21,7 +21,7 @@ pub(crate) fn project(stage: &Stage) -> TempDir {
         "Transform: AWS::Serverless-2016-10-31\n\
          Resources:\n  \
            Messages:\n    Type: AWS::SQS::Queue\n    Properties: {{QueueName: {}, VisibilityTimeout: 3}}\n  \
-           Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+           Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
              Environment: {{Variables: {{RECORD_TO: '{}', QUEUE_URL: !Ref Messages}}}}\n      \
              Events:\n        Messages: {{Type: SQS, Properties: {{Queue: !GetAtt Messages.Arn, FunctionResponseTypes: [ReportBatchItemFailures]}}}}\n",
         stage.mapping.queue_name(),
@@ -224,7 +224,7 @@ fn invoke_needs_no_server_and_tells_the_function_where_it_would_be() {
     let template = "Transform: AWS::Serverless-2016-10-31\n\
          Resources:\n  \
            Messages: {Type: AWS::SQS::Queue}\n  \
-           Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+           Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
              Environment: {Variables: {QUEUE_URL: !Ref Messages}}\n";
     std::fs::write(folder.path().join("template.yaml"), template).unwrap();
     std::fs::write(
@@ -241,7 +241,7 @@ fn invoke_needs_no_server_and_tells_the_function_where_it_would_be() {
             .output()
             .unwrap()
     };
-    let output = usher(&["invoke", "Behave", "-e", "event.json"]);
+    let output = usher(&["invoke", "Echo", "-e", "event.json"]);
     let environment: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert_eq!(

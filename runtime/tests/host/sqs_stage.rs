@@ -125,8 +125,8 @@ impl Stage {
             .await
             .expect("SQS answers: start it with `scripts/servers start sqs`");
         let mapping = SqsMapping {
-            id: "BehaveMessages".into(),
-            function: "Behave".into(),
+            id: "EchoMessages".into(),
+            function: "Echo".into(),
             queue_arn: arn(&own),
             batch_size: 10,
             batching_window: Duration::ZERO,

@@ -14,7 +14,7 @@ fn reader(stage: &Stage) -> TempDir {
     project(&format!(
         "Transform: AWS::Serverless-2016-10-31\n\
          Resources:\n  \
-           Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+           Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
              Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
              Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            \
                Topics: [{}]\n            KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n",

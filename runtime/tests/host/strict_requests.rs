@@ -148,7 +148,7 @@ async fn the_control_port_takes_no_request_with_two_readings() {
     );
 
     for path in [
-        "/_usher/status?function=Behave",
+        "/_usher/status?function=Echo",
         "/metrics?name=x",
         "/health?source=Jobs",
         "/_usher/activity?limit=1",

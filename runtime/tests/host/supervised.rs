@@ -20,11 +20,11 @@ const PARTS: [&str; 10] = [
     "API Api",
     "Invoke API",
     "asynchronous events",
-    "function Behave",
+    "function Echo",
     "live page",
-    "mapping BehaveEvents",
-    "mapping BehaveMessages",
-    "schedule Behave.Tick",
+    "mapping EchoEvents",
+    "mapping EchoMessages",
+    "schedule Echo.Tick",
     "schedules",
     "settings of usher.toml",
 ];
@@ -39,7 +39,7 @@ async fn a_panic_in_each_part_stops_no_other() {
     app.kafka.push(stage.mapping.clone());
     app.sqs.push(queue.mapping.clone());
     app.sqs_endpoint = Some(queue.endpoint.clone());
-    app.apis.push(api(vec![route("GET /", "Behave")]));
+    app.apis.push(api(vec![route("GET /", "Echo")]));
     app.schedules.push(every_second());
     let settings = stage.folder.path().join("usher.toml");
     std::fs::write(&settings, "").unwrap();
@@ -127,8 +127,8 @@ async fn a_panic_in_each_part_stops_no_other() {
 
 fn every_second() -> Schedule {
     Schedule {
-        id: "Behave.Tick".into(),
-        function: "Behave".into(),
+        id: "Echo.Tick".into(),
+        function: "Echo".into(),
         expression: "rate(1 second)".into(),
         timezone: "UTC".into(),
         input: Some(json!({ "do": "record", "text": "tick" }).to_string()),
@@ -146,7 +146,7 @@ async fn a_part_that_ended_is_named_by_health() {
     let control = free_address();
     let mut app = application(crate::kafka::recording(&stage.folder));
     app.schedules.push(every_second());
-    let parts = Registry::panicking(["schedule Behave.Tick".to_owned()]);
+    let parts = Registry::panicking(["schedule Echo.Tick".to_owned()]);
     let options = up::Options {
         pool: PoolOptions {
             parts,
@@ -168,7 +168,7 @@ async fn a_part_that_ended_is_named_by_health() {
     })
     .await;
     let problem = &health["problems"][0];
-    assert_eq!(problem["part"], "schedule Behave.Tick", "{health}");
+    assert_eq!(problem["part"], "schedule Echo.Tick", "{health}");
     assert!(
         problem["problem"].as_str().unwrap().contains("on purpose"),
         "{health}"

@@ -14,12 +14,12 @@ use usher::invocation::{Invoke, Outcome, Request, Response};
 use usher::model::{Application, Code, Function, Location, Logging};
 use usher::state::StateFolder;
 
-/// The executable of `examples/behave.rs`, built beside this test.
-pub(crate) fn behave() -> PathBuf {
+/// The executable of `examples/echo`, built beside this test.
+pub(crate) fn echo_function() -> PathBuf {
     let folder = Path::new(env!("CARGO_BIN_EXE_usher"))
         .parent()
         .expect("a binary lies in a folder");
-    let path = folder.join("examples/behave");
+    let path = folder.join("examples/echo");
     assert!(
         path.is_file(),
         "{} is missing: cargo test builds it, `--test host` alone does not",
@@ -28,7 +28,7 @@ pub(crate) fn behave() -> PathBuf {
     path
 }
 
-/// A folder with this template and, under `built`, the function [`behave`].
+/// A folder with this template and, under `built`, the function [`echo_function`].
 pub(crate) fn project(template: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("template.yaml"), template).unwrap();
@@ -36,20 +36,20 @@ pub(crate) fn project(template: &str) -> TempDir {
     folder
 }
 
-/// Puts the function [`behave`] into a project, under `built`.
+/// Puts the function [`echo_function`] into a project, under `built`.
 pub(crate) fn add_function(project: &Path) {
     std::fs::create_dir(project.join("built")).unwrap();
-    std::os::unix::fs::symlink(behave(), project.join("built/bootstrap")).unwrap();
+    std::os::unix::fs::symlink(echo_function(), project.join("built/bootstrap")).unwrap();
 }
 
-/// The function `Behave`, with these variables in its environment.
+/// The function `Echo`, with these variables in its environment.
 pub(crate) fn function(environment: &[(&str, &str)]) -> Function {
     Function {
-        id: "Behave".into(),
-        name: "stack-Behave".into(),
+        id: "Echo".into(),
+        name: "stack-Echo".into(),
         location: Location::default(),
         qualifiers: BTreeSet::new(),
-        code: Code::Prebuilt(behave()),
+        code: Code::Prebuilt(echo_function()),
         place: String::new(),
         handler: "bootstrap".into(),
         timeout: Duration::from_secs(30),
@@ -72,7 +72,7 @@ pub(crate) fn application(function: Function) -> Application {
 }
 
 pub(crate) fn executables() -> BTreeMap<String, PathBuf> {
-    BTreeMap::from([("Behave".to_owned(), behave())])
+    BTreeMap::from([("Echo".to_owned(), echo_function())])
 }
 
 /// A state folder of this test's own, within the target folder.
@@ -119,7 +119,7 @@ pub(crate) fn pool(function: Function) -> Arc<Pool> {
 }
 
 pub(crate) fn request(event: &serde_json::Value) -> Request {
-    Request::new("Behave", event.to_string())
+    Request::new("Echo", event.to_string())
 }
 
 /// Invokes, waiting for a slot.

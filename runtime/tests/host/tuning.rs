@@ -39,7 +39,7 @@ fn held(running: &kafka::Running) -> usize {
 async fn a_paused_source_reads_nothing_until_it_goes_on() {
     let mut application = Application::new();
     application.up().await;
-    application.said(&["pause", "Behave.Jobs"]);
+    application.said(&["pause", "Echo.Jobs"]);
     // a request that was out when it was paused still brings what comes within its wait
     eventually("the last request for messages is over", async || {
         application.send(&application.queue, "early").await;
@@ -57,15 +57,15 @@ async fn a_paused_source_reads_nothing_until_it_goes_on() {
     })
     .await;
     assert!(!application.seen().contains("late"));
-    application.said(&["resume", "Behave.Jobs"]);
+    application.said(&["resume", "Echo.Jobs"]);
     eventually("the function sees it", async || {
         application.seen().contains("late").then_some(())
     })
     .await;
     let told = application.said(&["settings"]);
     assert!(
-        told.contains("Behave.Jobs paused: false -> true")
-            && told.contains("Behave.Jobs paused: true -> false"),
+        told.contains("Echo.Jobs paused: false -> true")
+            && told.contains("Echo.Jobs paused: true -> false"),
         "{told}"
     );
 }
@@ -73,11 +73,11 @@ async fn a_paused_source_reads_nothing_until_it_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn usher_toml_is_followed_and_what_is_wrong_in_it_changes_nothing() {
     let mut application = Application::new();
-    application.settings("[settings.Behave]\nconcurrency = 3");
+    application.settings("[settings.Echo]\nconcurrency = 3");
     application.up().await;
     let limit = async || application.get("/_usher/status").await["functions"][0]["limit"].as_u64();
     assert_eq!(limit().await, Some(3));
-    application.settings("[settings.Behave]\nconcurrency = 5\n[settings.Behave.Jobs]\nbatching-window = 1\nbatch-size = 500");
+    application.settings("[settings.Echo]\nconcurrency = 5\n[settings.Echo.Jobs]\nbatching-window = 1\nbatch-size = 500");
     eventually("the file is followed", async || {
         (limit().await == Some(5)).then_some(())
     })
@@ -87,7 +87,7 @@ async fn usher_toml_is_followed_and_what_is_wrong_in_it_changes_nothing() {
         told.contains("batch-size: 10 -> 500  (usher.toml)"),
         "{told}"
     );
-    application.settings("[settings.Behave]\nconcurrency = 0\n[settings.Behave.Jobs]\nbatching-window = 1\nbatch-size = 400");
+    application.settings("[settings.Echo]\nconcurrency = 0\n[settings.Echo.Jobs]\nbatching-window = 1\nbatch-size = 400");
     let told = eventually("the sound part is followed", async || {
         let told = application.said(&["settings"]);
         told.contains("batch-size: 500 -> 400").then_some(told)
@@ -106,22 +106,19 @@ async fn usher_toml_is_followed_and_what_is_wrong_in_it_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_change_says_why_and_so_does_a_host_that_is_not_there() {
     let mut application = Application::new();
-    let alone = application.usher(&["set", "Behave", "concurrency=3"]);
+    let alone = application.usher(&["set", "Echo", "concurrency=3"]);
     assert_eq!(alone.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&alone.stderr).contains("no host answers"));
     application.up().await;
     for (arguments, words) in [
+        (&["set", "Ech", "concurrency=3"][..], "Did you mean Echo?"),
+        (&["set", "Echo", "concurrency=0"], "from 1 to 1000"),
         (
-            &["set", "Behav", "concurrency=3"][..],
-            "Did you mean Behave?",
-        ),
-        (&["set", "Behave", "concurrency=0"], "from 1 to 1000"),
-        (
-            &["set", "Behave.Jobs", "batch-size=500"],
+            &["set", "Echo.Jobs", "batch-size=500"],
             "Set batching-window first",
         ),
         (&["set", "log=[x"], "such as info or debug"),
-        (&["pause", "Behave"], "has no setting paused"),
+        (&["pause", "Echo"], "has no setting paused"),
     ] {
         let output = application.usher(arguments);
         let message = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -23,7 +23,7 @@ impl Host {
         let template = format!(
             "Transform: AWS::Serverless-2016-10-31\n\
              Resources:\n  \
-               Behave:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+               Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
                  Timeout: 60\n      Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
                  Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            \
                    Topics: [{}]\n            KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            \

@@ -24,7 +24,7 @@ async fn up_serves_its_status_and_drains_when_told() {
         (status["mappings"][0]["records_done"] == 25).then_some(status)
     })
     .await;
-    assert_eq!(status["functions"][0]["function"], "Behave");
+    assert_eq!(status["functions"][0]["function"], "Echo");
     assert!(
         status["functions"][0]["instances"][0]["pid"].is_u64(),
         "{status}"
@@ -73,7 +73,7 @@ async fn everything_that_is_missing_at_the_start_is_named_in_one_message() {
     for part in [
         format!("Kafka at {nowhere} does not answer"),
         "there is no function Nobody".into(),
-        "function Behave has no executable".into(),
+        "function Echo has no executable".into(),
     ] {
         assert!(
             message.contains(&part),

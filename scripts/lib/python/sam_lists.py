@@ -1,4 +1,4 @@
-"""Prints what SAM knows, from the schema of aws-sam-translator: a line each of `type NAME`, `global NAME`, `event KIND`, and `property OWNER NAME`."""
+"""Prints the names in the schema of aws-sam-translator, one a line: `type NAME`, `global NAME`, `event KIND`, `property OWNER NAME`."""
 
 from samtranslator.internal.schema_source import schema
 

@@ -1,4 +1,4 @@
-"""Prints the kind of value that each property of a SAM template takes: runtime/src/template/shapes/shapes.txt.
+"""Prints the kind of value that each property of a SAM template takes: crates/sam-template/src/template/shapes/shapes.txt.
 
 The properties come from the JSON schema of aws-sam-translator. What that package passes through to CloudFormation is looked up in the
 resource schemas that cfn-lint ships. Both packages are pinned in requirements.txt.

@@ -1,13 +1,12 @@
 //! A message is read from a JSON object only, never from an array by position.
 
-use lambda_batch::BadContent;
-use lambda_batch::sqs::{Body, Message};
+use lambda_batch::{BadContent, Body, SqsMessage};
 use serde::de::DeserializeOwned;
 
 use super::{ApiCall, OrderRequested, StreamEntry};
 
 fn refuses<T: DeserializeOwned>(array: &str) {
-    let message = Message {
+    let message = SqsMessage {
         id: "m".to_owned(),
         body: Body::Text(array.to_owned()),
         attributes: vec![],

@@ -61,7 +61,7 @@ impl Queue {
     /// Where SQS refuses a request because of one of its messages without saying which, the request is sent in halves until it is found.
     pub async fn send(&self, messages: &[NewMessage]) -> Result<Vec<Sent>, SqsError> {
         let mut all = Vec::with_capacity(messages.len());
-        let mut parts = crate::worker::Bisect::new(messages.len());
+        let mut parts = lambda_batch::Bisect::new(messages.len());
         while let Some(part) = parts.next() {
             let entries = messages[part.clone()]
                 .iter()

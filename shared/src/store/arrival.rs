@@ -1,7 +1,7 @@
 //! A record on its way into Postgres, read or not.
 
 use crate::message::OrderRequested;
-use crate::worker::Reason;
+use lambda_batch::Reason;
 
 /// One record of a topic, read or not.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub struct Arrival<'a, M = OrderRequested> {
 
 impl<'a, M: serde::de::DeserializeOwned> Arrival<'a, M> {
     /// A record of a batch, read on its own: one that cannot be read carries its reason and its bytes.
-    pub fn read(record: crate::ingest::kafka::Record<'a>) -> Self {
+    pub fn read(record: lambda_batch::KafkaRecord<'a>) -> Self {
         Self {
             topic: record.topic,
             partition: record.partition,

@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use super::pool::Pool;
 use super::{Store, StoreError};
 use crate::naming::Names;
-use crate::worker::ErrorClass;
+use lambda_batch::ErrorClass;
 
 /// How long Postgres may be silent during a statement: somewhat longer than it may work on one (`statement_timeout` below).
 pub(super) const LIMIT: Duration = Duration::from_secs(17);

@@ -1,8 +1,7 @@
 //! What became of the records of a batch, as far as their source and people are concerned.
 
 use super::{Gap, StoredBatch, Unfinished};
-use crate::ingest::kafka::Batch;
-use crate::worker::{Ledger, NextStep, Outcome, Reason};
+use lambda_batch::{KafkaBatch, Ledger, NextStep, Outcome, Reason};
 
 /// Of a batch that was dealt with left to right.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +30,7 @@ impl StoredBatch<'_> {
 
 impl Dealt<'_> {
     /// The outcome of every record. All before the first that was not dealt with are durable: stored, found, or parked.
-    pub fn ledger<'b>(&self, batch: &'b Batch) -> Ledger<'b> {
+    pub fn ledger<'b>(&self, batch: &'b KafkaBatch) -> Ledger<'b> {
         let mut ledger = Ledger::new(batch);
         for at in 0..self.unfinished.map_or(batch.len(), |rest| rest.from) {
             ledger.note(at, Outcome::Done);
@@ -57,7 +56,7 @@ impl Dealt<'_> {
     }
 
     /// Tells of what somebody should look at.
-    pub fn raise_alarms(&self, batch: &Batch) {
+    pub fn raise_alarms(&self, batch: &KafkaBatch) {
         for (at, reason) in self.parked {
             if let Some(record) = batch.get(*at) {
                 let topic = record.topic;

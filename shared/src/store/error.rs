@@ -1,6 +1,6 @@
 //! What can go wrong in Postgres, as far as it decides what to do next.
 
-use crate::worker::ErrorClass;
+use lambda_batch::ErrorClass;
 
 /// An error of Postgres, or of the way to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

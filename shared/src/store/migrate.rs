@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use super::pool::PgConnection;
 use super::{Store, StoreError};
-use crate::worker::ErrorClass;
+use lambda_batch::ErrorClass;
 
 /// How long Postgres may be silent during a migration: somewhat longer than its `statement_timeout` below.
 const LIMIT: Duration = Duration::from_mins(11);

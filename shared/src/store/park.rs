@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::pool::PgConnection;
 use super::{Arrival, StoreError};
-use crate::worker::Reason;
+use lambda_batch::Reason;
 
 /// Parks records in the transaction that advances over them.
 pub(super) async fn park<M>(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::StoreError;
-use crate::worker::{Bisect, NextStep, Reason};
+use lambda_batch::{Bisect, NextStep, Reason};
 
 /// The rest of a batch, not dealt with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::ErrorClass;
+    use lambda_batch::ErrorClass;
 
     fn error(class: ErrorClass) -> StoreError {
         StoreError {

@@ -1,7 +1,7 @@
 //! Repeats what another transaction was in the way of.
 
 use super::StoreError;
-use crate::worker::ErrorClass;
+use lambda_batch::ErrorClass;
 
 /// Deadlocks and serialization failures are transient by nature: whoever lost has let the other one pass.
 const MOST: u32 = 8;

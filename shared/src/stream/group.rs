@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::link::{Call, Link, LinkError, Reply, Waiting, stream_is_gone};
 use crate::naming::Names;
-use crate::worker::Backoff;
+use lambda_batch::Backoff;
 
 use super::entry::{Entry, EntryId};
 use super::scripts;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::cmd;
 
 use crate::link::{Call, LinkError, Reply};
-use crate::worker::Reason;
+use lambda_batch::Reason;
 
 use super::entry::EntryId;
 use super::group::GroupReader;

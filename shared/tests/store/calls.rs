@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
+use lambda_batch::{ErrorClass, Reason};
 use shared::api_stats::Caps;
 use shared::message::{
     ApiCall, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, UserId,
 };
 use shared::store::{Arrival, CollectedBatch};
-use shared::worker::{ErrorClass, Reason};
 
 use crate::environment::{Environment, with};
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use lambda_batch::Reason;
 use shared::message::{
     CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, ProgramId, SeatIndex,
     Shard, UserId,
@@ -9,7 +10,6 @@ use shared::message::{
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, Status};
 use shared::store::{Arrival, OrderRow, Store, StoredBatch};
-use shared::worker::Reason;
 use sqlx::{AssertSqlSafe, PgPool};
 
 pub(crate) const TOPIC: &str = "test-order-create";

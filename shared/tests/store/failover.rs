@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use lambda_batch::ErrorClass;
 use shared::message::UserId;
 use shared::store::{Store, StoreError};
-use shared::worker::ErrorClass;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Postgres, Transaction};
 

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use lambda_batch::{ErrorClass, NextStep};
 use shared::message::UserId;
 use shared::naming::Names;
 use shared::store::Store;
-use shared::worker::{ErrorClass, NextStep};
 
 use crate::environment::{MIN_PAY_MS, TOPIC, arrival, order, with};
 

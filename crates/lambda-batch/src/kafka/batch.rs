@@ -2,37 +2,40 @@
 
 use std::ops::Range;
 
-use super::record::{Payload, Record};
+use super::record::{KafkaRecord, Payload};
 
-/// Part of [`Batch::bytes`].
-pub(super) type Span = Range<usize>;
+/// Part of [`KafkaBatch::bytes`].
+pub(super) type ByteRange = Range<usize>;
 
 /// A key or value, by span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    Bytes(Span),
+    Bytes(ByteRange),
     Null,
-    Bad { raw: Span, reason: &'static str },
+    Bad {
+        raw: ByteRange,
+        reason: &'static str,
+    },
 }
 
 /// A header, by spans.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) name: Span,
-    pub(super) value: Span,
+pub(super) struct HeaderSpans {
+    pub(super) name: ByteRange,
+    pub(super) value: ByteRange,
 }
 
 /// A record, by spans.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// Index into [`Batch::topics`].
+pub(super) struct RecordSpans {
+    /// Index into [`KafkaBatch::topics`].
     pub(super) topic: usize,
     pub(super) partition: i32,
     pub(super) offset: i64,
     pub(super) timestamp_ms: Option<i64>,
     pub(super) key: Content,
     pub(super) value: Content,
-    /// Range of [`Batch::headers`].
+    /// Range of [`KafkaBatch::headers`].
     pub(super) headers: Range<usize>,
 }
 
@@ -40,14 +43,14 @@ pub(super) struct Entry {
 ///
 /// Made by deserialising.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Batch {
+pub struct KafkaBatch {
     pub(super) bytes: Vec<u8>,
     pub(super) topics: Vec<String>,
-    pub(super) headers: Vec<Header>,
-    pub(super) entries: Vec<Entry>,
+    pub(super) headers: Vec<HeaderSpans>,
+    pub(super) entries: Vec<RecordSpans>,
 }
 
-impl Batch {
+impl KafkaBatch {
     /// Number of records.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -59,17 +62,17 @@ impl Batch {
     }
 
     /// The records.
-    pub fn records(&self) -> impl ExactSizeIterator<Item = Record<'_>> {
+    pub fn records(&self) -> impl ExactSizeIterator<Item = KafkaRecord<'_>> {
         self.entries.iter().map(|entry| self.record(entry))
     }
 
     /// The record of an index, counted as [`Self::records`] yields them.
-    pub fn get(&self, index: usize) -> Option<Record<'_>> {
+    pub fn get(&self, index: usize) -> Option<KafkaRecord<'_>> {
         self.entries.get(index).map(|entry| self.record(entry))
     }
 
-    fn record<'a>(&'a self, entry: &'a Entry) -> Record<'a> {
-        Record {
+    fn record<'a>(&'a self, entry: &'a RecordSpans) -> KafkaRecord<'a> {
+        KafkaRecord {
             topic: &self.topics[entry.topic],
             partition: entry.partition,
             offset: entry.offset,

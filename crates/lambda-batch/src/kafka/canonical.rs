@@ -4,12 +4,12 @@
 //! Whatever is not as expected ends the attempt, and `decode` reads the event from its beginning: this file decides nothing,
 //! it only agrees sooner (a property in the tests).
 
-use super::batch::{Batch, Content, Entry, Header};
+use super::batch::{Content, HeaderSpans, KafkaBatch, RecordSpans};
 use super::decode::topic_index;
 
 /// The batch of an event in the usual form. `None`: it has another, which says nothing about whether it is sound.
-pub(super) fn read(event: &str) -> Option<Batch> {
-    let mut batch = Batch::default();
+pub(super) fn read(event: &str) -> Option<KafkaBatch> {
+    let mut batch = KafkaBatch::default();
     // the better part of an event is base64, four bytes of which are three
     batch.bytes.reserve(event.len() / 4 * 3);
     let mut text = Text {
@@ -30,7 +30,7 @@ pub(super) fn read(event: &str) -> Option<Batch> {
     (seen && text.at == text.bytes.len()).then_some(batch)
 }
 
-fn record(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
+fn record(text: &mut Text<'_>, batch: &mut KafkaBatch) -> Option<()> {
     let mut topic = None;
     let mut partition = None;
     let mut offset = None;
@@ -63,7 +63,7 @@ fn record(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
     let topic = topic?;
     let partition = partition.filter(|p| *p >= 0)?;
     let offset = offset.filter(|o| *o >= 0)?;
-    batch.entries.push(Entry {
+    batch.entries.push(RecordSpans {
         topic,
         partition,
         offset,
@@ -75,7 +75,7 @@ fn record(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
     Some(())
 }
 
-fn content(text: &mut Text<'_>, batch: &mut Batch) -> Option<Content> {
+fn content(text: &mut Text<'_>, batch: &mut KafkaBatch) -> Option<Content> {
     let start = batch.bytes.len();
     base64_simd::STANDARD
         .decode_append(text.string()?, &mut batch.bytes)
@@ -83,7 +83,7 @@ fn content(text: &mut Text<'_>, batch: &mut Batch) -> Option<Content> {
     Some(Content::Bytes(start..batch.bytes.len()))
 }
 
-fn header(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
+fn header(text: &mut Text<'_>, batch: &mut KafkaBatch) -> Option<()> {
     text.each(b'{', b'}', |text| {
         let start = batch.bytes.len();
         batch.bytes.extend_from_slice(text.name()?);
@@ -95,7 +95,7 @@ fn header(text: &mut Text<'_>, batch: &mut Batch) -> Option<()> {
                 .push(text.number().filter(|n| (-128..=255).contains(n))? as u8);
             Some(())
         })?;
-        batch.headers.push(Header {
+        batch.headers.push(HeaderSpans {
             name: start..end,
             value: end..batch.bytes.len(),
         });

@@ -1,4 +1,4 @@
-//! Reads a Kafka event into a [`Batch`].
+//! Reads a Kafka event into a [`KafkaBatch`].
 //!
 //! The event's text is taken as a whole first. Lambda's runtime library reads events through a layer that notes the path to
 //! each field, for its error messages; read field by field through it, an event costs twice as much.
@@ -12,12 +12,12 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::batch::{Batch, Content, Entry, Header};
+use super::batch::{Content, HeaderSpans, KafkaBatch, RecordSpans};
 use super::canonical;
 use super::number::Number;
 
 /// Only from JSON text in memory, as `serde_json::from_slice` and Lambda's runtime have it.
-impl<'de> Deserialize<'de> for Batch {
+impl<'de> Deserialize<'de> for KafkaBatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <&RawValue>::deserialize(deserializer)?.get();
         canonical::read(text).map_or_else(|| any_form(text).map_err(D::Error::custom), Ok)
@@ -25,7 +25,7 @@ impl<'de> Deserialize<'de> for Batch {
 }
 
 /// Reads an event in whatever form its JSON has.
-pub(super) fn any_form(text: &str) -> serde_json::Result<Batch> {
+pub(super) fn any_form(text: &str) -> serde_json::Result<KafkaBatch> {
     serde_json::Deserializer::from_str(text).deserialize_map(Event)
 }
 
@@ -65,12 +65,12 @@ enum EventField {
 }
 
 impl<'de> Visitor<'de> for Event {
-    type Value = Batch;
+    type Value = KafkaBatch;
 
     expecting!("a Kafka event");
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Batch, A::Error> {
-        let mut batch = Batch::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KafkaBatch, A::Error> {
+        let mut batch = KafkaBatch::default();
         let mut seen = false;
         while let Some(field) = map.next_key()? {
             match field {
@@ -90,7 +90,7 @@ impl<'de> Visitor<'de> for Event {
 }
 
 /// `{"topic-0": [...], ...}`
-struct Partitions<'a>(&'a mut Batch);
+struct Partitions<'a>(&'a mut KafkaBatch);
 
 impl<'de> DeserializeSeed<'de> for Partitions<'_> {
     type Value = ();
@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for Partitions<'_> {
 
 /// The records of one partition.
 struct Records<'a> {
-    batch: &'a mut Batch,
+    batch: &'a mut KafkaBatch,
     /// `topic-0`.
     name: &'a str,
 }
@@ -147,7 +147,7 @@ impl<'de> Visitor<'de> for Records<'_> {
 }
 
 struct OneRecord<'a> {
-    batch: &'a mut Batch,
+    batch: &'a mut KafkaBatch,
     name: &'a str,
 }
 
@@ -213,7 +213,7 @@ impl<'de> Visitor<'de> for OneRecord<'_> {
             )));
         };
         let timestamp_ms = timestamp.filter(|t| *t >= 0);
-        batch.entries.push(Entry {
+        batch.entries.push(RecordSpans {
             topic,
             partition,
             offset,
@@ -227,7 +227,7 @@ impl<'de> Visitor<'de> for OneRecord<'_> {
 }
 
 /// A topic's name, as an index into the batch's list of them.
-struct Topic<'a>(&'a mut Batch);
+struct Topic<'a>(&'a mut KafkaBatch);
 
 seed_of_any!(Topic, Option<usize>);
 
@@ -246,7 +246,7 @@ impl Visitor<'_> for Topic<'_> {
 }
 
 /// Records come topic by topic, so the last one is nearly always the right one.
-pub(super) fn topic_index(batch: &mut Batch, name: &str) -> usize {
+pub(super) fn topic_index(batch: &mut KafkaBatch, name: &str) -> usize {
     batch
         .topics
         .iter()
@@ -258,7 +258,7 @@ pub(super) fn topic_index(batch: &mut Batch, name: &str) -> usize {
 }
 
 /// A key or value: base64, decoded straight into the arena.
-struct Base64<'a>(&'a mut Batch);
+struct Base64<'a>(&'a mut KafkaBatch);
 
 seed_of_any!(Base64, Content);
 
@@ -319,7 +319,7 @@ impl<'de> Visitor<'de> for Base64<'_> {
 }
 
 /// `[{"name": [bytes]}, ...]`, or nothing.
-struct Headers<'a>(&'a mut Batch);
+struct Headers<'a>(&'a mut KafkaBatch);
 
 /// What nobody can use is read over, so that the record stays.
 macro_rules! scalars_are_left_out {
@@ -370,7 +370,7 @@ impl<'de> Visitor<'de> for Headers<'_> {
 }
 
 /// `{"name": [bytes]}`: one name by Kafka's custom, any number of them here.
-struct OneHeader<'a>(&'a mut Batch);
+struct OneHeader<'a>(&'a mut KafkaBatch);
 
 seed_of_any!(OneHeader, ());
 
@@ -392,7 +392,7 @@ impl<'de> Visitor<'de> for OneHeader<'_> {
             batch.bytes.extend_from_slice(name.as_bytes());
             let end = batch.bytes.len();
             if map.next_value_seed(HeaderValue(&mut batch.bytes))? {
-                batch.headers.push(Header {
+                batch.headers.push(HeaderSpans {
                     name: start..end,
                     value: end..batch.bytes.len(),
                 });

@@ -1,6 +1,6 @@
 //! Kafka events of Lambda: `eventSource` `aws:kafka` and `SelfManagedKafka` alike.
 //!
-//! Values and keys arrive as base64 in JSON. A [`Batch`] decodes them *while* the JSON is read, all into one buffer with spans, so
+//! Values and keys arrive as base64 in JSON. A [`KafkaBatch`] decodes them *while* the JSON is read, all into one buffer with spans, so
 //! that a batch of 10,000 records costs a few allocations; it owns what it decoded, as Lambda's runtime asks.
 //!
 //! Tolerated, each on its own record: missing or null headers, signed and unsigned header bytes, a null key, a tombstone, bad
@@ -16,5 +16,5 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use batch::Batch;
-pub use record::{Payload, Record};
+pub use batch::KafkaBatch;
+pub use record::{KafkaRecord, Payload};

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::batch::Header;
+use super::batch::HeaderSpans;
 use crate::content::{self, BadContent};
 
 /// A key or a value as it arrived.
@@ -31,9 +31,9 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// One record of a [`Batch`](super::Batch).
+/// One record of a [`KafkaBatch`](super::KafkaBatch).
 #[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
+pub struct KafkaRecord<'a> {
     /// Its topic.
     pub topic: &'a str,
     /// Its partition.
@@ -47,10 +47,10 @@ pub struct Record<'a> {
     /// Its value.
     pub value: Payload<'a>,
     pub(super) bytes: &'a [u8],
-    pub(super) headers: &'a [Header],
+    pub(super) headers: &'a [HeaderSpans],
 }
 
-impl<'a> Record<'a> {
+impl<'a> KafkaRecord<'a> {
     /// Its headers, in order. One without value, or whose value is no list of bytes, is left out.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let bytes = self.bytes;

@@ -12,16 +12,16 @@ use crate::BadContent;
 
 macro_rules! fixture {
     ($name:literal) => {
-        serde_json::from_str::<Batch>(include_str!(concat!("../fixtures/", $name)))
+        serde_json::from_str::<KafkaBatch>(include_str!(concat!("../fixtures/", $name)))
             .expect("the event is read")
     };
 }
 
-fn record(batch: &Batch, index: usize) -> Record<'_> {
+fn record(batch: &KafkaBatch, index: usize) -> KafkaRecord<'_> {
     batch.get(index).expect("a record")
 }
 
-fn values(batch: &Batch) -> Vec<Result<Value, BadContent>> {
+fn values(batch: &KafkaBatch) -> Vec<Result<Value, BadContent>> {
     batch.records().map(|r| r.parse_json()).collect()
 }
 
@@ -165,7 +165,7 @@ fn of_a_repeated_field_the_last_counts_and_of_a_repeated_partition_every_record(
         "t-0": [{"topic":"t","partition":0,"offset":1,"value":"YQ==","value":"Yg==","headers":[{"a":[1]}],"headers":[{"a":[2]}]}],
         "t-0": [{"topic":"t","partition":0,"offset":2}]
     }}"#;
-    let batch: Batch = serde_json::from_str(event).expect("the event is read");
+    let batch: KafkaBatch = serde_json::from_str(event).expect("the event is read");
     assert_eq!(batch.len(), 2);
     assert_eq!(record(&batch, 0).value, Payload::Bytes(b"b"));
     assert_eq!(
@@ -177,7 +177,7 @@ fn of_a_repeated_field_the_last_counts_and_of_a_repeated_partition_every_record(
 #[test]
 fn an_event_of_which_nothing_could_be_acknowledged_is_refused_with_its_reason() {
     let refused = |event: Value| {
-        serde_json::from_str::<Batch>(&event.to_string())
+        serde_json::from_str::<KafkaBatch>(&event.to_string())
             .expect_err("refused")
             .to_string()
     };
@@ -270,7 +270,7 @@ proptest! {
     #[test]
     fn what_a_broker_sent_is_what_is_read(partitions in vec(("[a-z][a-z-]{0,8}", vec(sent(), 0..6)), 0..4)) {
         let text = as_event(&partitions).to_string();
-        let batch: Batch = serde_json::from_str(&text).expect("the event is read");
+        let batch: KafkaBatch = serde_json::from_str(&text).expect("the event is read");
         let mut read: Vec<_> = batch.records().collect();
         read.sort_by_key(|r| (r.partition, r.offset));
         prop_assert_eq!(read.len(), partitions.iter().map(|(_, sent)| sent.len()).sum::<usize>());
@@ -321,7 +321,7 @@ proptest! {
         let mut records = json!([{ "topic": "t", "partition": 0, "offset": 0 }, { "topic": "t", "partition": 0, "offset": 1, "value": "e30=" }]);
         records[0][field] = odd;
         let text = json!({ "records": { "t-0": records } }).to_string();
-        let batch: Batch = serde_json::from_str(&text).expect("the event is read");
+        let batch: KafkaBatch = serde_json::from_str(&text).expect("the event is read");
         prop_assert_eq!(batch.len(), 2);
         let _ = batch.get(0).expect("the odd one").parse_json::<Value>();
         prop_assert_eq!(batch.get(1).expect("its neighbour").parse_json::<Value>(), Ok(json!({})));
@@ -330,7 +330,7 @@ proptest! {
     #[test]
     fn any_json_is_read_or_refused_and_never_panics(event in any_json(), records in any_json(), partition in any_json()) {
         for event in [event, json!({ "records": records }), json!({ "records": { "t-0": [partition] } })] {
-            if let Ok(batch) = serde_json::from_str::<Batch>(&event.to_string()) {
+            if let Ok(batch) = serde_json::from_str::<KafkaBatch>(&event.to_string()) {
                 for r in batch.records() {
                     let _ = r.parse_json::<Value>();
                     let _ = r.headers().count();
@@ -342,7 +342,7 @@ proptest! {
     #[test]
     fn any_bytes_are_a_message_or_a_reason(bytes in vec(any::<u8>(), 0..60)) {
         let sent = Sent { key: None, value: Some(bytes), timestamp: None, headers: Vec::new() };
-        let batch: Batch = serde_json::from_str(&as_event(&[("t".to_owned(), vec![sent])]).to_string()).expect("the event is read");
+        let batch: KafkaBatch = serde_json::from_str(&as_event(&[("t".to_owned(), vec![sent])]).to_string()).expect("the event is read");
         if let Err(reason) = record(&batch, 0).parse_json::<Value>() {
             prop_assert!(!reason.to_string().is_empty());
         }

@@ -1,11 +1,11 @@
-//! Reads an SQS event into a [`Batch`]. An event is small (at most 6 MB), so its records are read as JSON of any shape first, and
+//! Reads an SQS event into a [`SqsBatch`]. An event is small (at most 6 MB), so its records are read as JSON of any shape first, and
 //! then each is taken for what it is.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::message::{Batch, Body, Message};
+use super::message::{Body, SqsBatch, SqsMessage};
 
 #[derive(Deserialize)]
 struct Event {
@@ -13,7 +13,7 @@ struct Event {
     records: Option<Vec<Map<String, Value>>>,
 }
 
-impl<'de> Deserialize<'de> for Batch {
+impl<'de> Deserialize<'de> for SqsBatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let event = Event::deserialize(strict_json::Objects(deserializer))?;
         let records = event
@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for Batch {
     }
 }
 
-fn message(mut record: Map<String, Value>) -> Option<Message> {
+fn message(mut record: Map<String, Value>) -> Option<SqsMessage> {
     let id = text(record.remove("messageId"))?;
     let body = match record.remove("body") {
         Some(Value::String(text)) => Body::Text(text),
@@ -51,7 +51,7 @@ fn message(mut record: Map<String, Value>) -> Option<Message> {
         .filter_map(attribute)
         .collect();
     let arn = text(record.remove("eventSourceARN"));
-    Some(Message {
+    Some(SqsMessage {
         id,
         body,
         attributes,

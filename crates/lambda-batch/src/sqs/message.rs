@@ -8,14 +8,14 @@ use crate::content::{self, BadContent};
 ///
 /// Made by deserialising.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Batch {
+pub struct SqsBatch {
     /// The messages.
-    pub messages: Vec<Message>,
+    pub messages: Vec<SqsMessage>,
 }
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct SqsMessage {
     /// What the response names it by.
     pub id: String,
     /// What was sent.
@@ -46,7 +46,7 @@ pub enum Body {
     },
 }
 
-impl Message {
+impl SqsMessage {
     /// The value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes

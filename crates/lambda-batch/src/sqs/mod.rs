@@ -10,4 +10,4 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-pub use message::{Batch, Body, Message};
+pub use message::{Body, SqsBatch, SqsMessage};

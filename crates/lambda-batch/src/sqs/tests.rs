@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::BadContent;
 
-fn batch(event: &str) -> Batch {
+fn batch(event: &str) -> SqsBatch {
     serde_json::from_str(event).expect("the event is read")
 }
 
@@ -96,12 +96,12 @@ fn what_is_no_event_of_a_queue_is_refused_and_says_why() {
         ("[]", "invalid type"),
         (r#"[[{"messageId": "m", "body": "x"}]]"#, "invalid type"),
     ] {
-        let error = serde_json::from_str::<Batch>(event)
+        let error = serde_json::from_str::<SqsBatch>(event)
             .expect_err(event)
             .to_string();
         assert!(error.contains(why), "{event}: {error}");
     }
-    assert_eq!(batch(r#"{"Records": []}"#), Batch::default());
+    assert_eq!(batch(r#"{"Records": []}"#), SqsBatch::default());
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -135,7 +135,7 @@ proptest! {
                 "messageAttributes": message_attributes, "eventSourceARN": arn,
             }));
         }
-        let batch: Batch = serde_json::from_value(json!({ "Records": records })).expect("the event is read");
+        let batch: SqsBatch = serde_json::from_value(json!({ "Records": records })).expect("the event is read");
         let ids: Vec<_> = batch.messages.iter().map(|m| m.id.clone()).collect();
         let expected: Vec<_> = std::iter::once("first".to_owned()).chain((0..odd.len()).map(|n| format!("odd-{n}"))).collect();
         prop_assert_eq!(ids, expected);

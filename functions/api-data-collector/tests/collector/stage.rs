@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use api_data_collector::{Collector, Settings};
+use lambda_batch::KafkaBatch;
 use serde_json::{Value, json};
 use shared::config::Reader;
-use shared::ingest::kafka::Batch;
 use shared::naming::Names;
 use shared::store::Store;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -96,7 +96,7 @@ impl Stage {
 }
 
 /// The event of a mapping: offsets from 0 in each partition.
-pub(crate) fn event(partitions: &[(i32, &[Option<Vec<u8>>])]) -> Batch {
+pub(crate) fn event(partitions: &[(i32, &[Option<Vec<u8>>])]) -> KafkaBatch {
     let records = |partition: i32, values: &[Option<Vec<u8>>]| -> Vec<Value> {
         let record = |(offset, value): (usize, &Option<Vec<u8>>)| {
             let value = value

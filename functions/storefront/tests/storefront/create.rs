@@ -1,10 +1,10 @@
 //! Order-create as far as a storefront's tests need it: a consumer of the real topic whose records become rows. It starts and stops.
 
+use lambda_batch::Reason;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use shared::store::Arrival;
-use shared::worker::Reason;
 use storefront::Storefront;
 use tokio::task::JoinHandle;
 

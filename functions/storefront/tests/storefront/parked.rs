@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use lambda_batch::Reason;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use shared::store::Arrival;
-use shared::worker::Reason;
 use storefront::Storefront;
 use storefront::http::Call;
 use storefront::kafka::Published;

@@ -366,7 +366,7 @@ pub(crate) async fn pass_barriers(shop: &Storefront, publisher: &Scripted) {
             appended_ms: Some(BARRIER_MS),
             key: None,
             value: Some(value.as_bytes()),
-            message: Err(shared::worker::Reason::new("no order")),
+            message: Err(lambda_batch::Reason::new("no order")),
         };
         let batch = shop
             .store

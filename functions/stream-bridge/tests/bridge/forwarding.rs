@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared::ingest::schedule::Tick;
+use lambda_batch::Tick;
 use shared::sqs::MAX_BYTES;
 
 use crate::stage::{body, numbers, with};

@@ -3,9 +3,9 @@
 use shared::gate::Reserved;
 use shared::sale::Status;
 
-use crate::stage::{APPENDED_MS, Stage, hall, tick, with};
+use crate::environment::{APPENDED_MS, TestEnvironment, hall, tick, with};
 
-impl Stage {
+impl TestEnvironment {
     /// Meddles with a hash of the program.
     async fn plant(&self, key: &str, field: &str, value: &str) {
         let _: u64 = self
@@ -32,80 +32,74 @@ impl Stage {
 
 #[tokio::test]
 async fn a_wrong_longest_run_is_mended_and_best_answers() {
-    with(2, |stage| async move {
+    with(2, |env| async move {
         // No four seats side by side are left.
-        stage.held("alice", &[3, 7, 13, 17]).await;
-        stage.held("bob", &[0, 10]).await;
-        stage.plant("runs:0", "r0", "9").await;
-        assert_eq!(stage.ask_best(4).await, Reserved::Rebuild);
-        let swept = stage.tick().await.sweep.expect("sweeps");
+        env.held("alice", &[3, 7, 13, 17]).await;
+        env.held("bob", &[0, 10]).await;
+        env.plant("runs:0", "r0", "9").await;
+        assert_eq!(env.reserve_best(4).await, Reserved::Rebuild);
+        let swept = env.tick().await.sweep.expect("sweeps");
         assert_eq!((swept.recounted, swept.mended), (1, 0));
-        assert_eq!(stage.ask_best(4).await, Reserved::NotAdjacent { free: 14 });
         assert_eq!(
-            stage.tick().await.sweep.map(|swept| swept.recounted),
-            Some(0)
+            env.reserve_best(4).await,
+            Reserved::NotAdjacent { free: 14 }
         );
-        assert!(matches!(stage.ask_best(3).await, Reserved::Held { .. }));
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.recounted), Some(0));
+        assert!(matches!(env.reserve_best(3).await, Reserved::Held { .. }));
     })
     .await;
 }
 
 #[tokio::test]
 async fn wrong_free_counts_are_mended() {
-    with(2, |stage| async move {
-        stage.held("alice", &[3, 4]).await;
-        stage.plant("runs:0", "f0", "1").await;
-        stage.plant("head", "free:0", "0").await;
-        assert_eq!(stage.ask_best(1).await, Reserved::SoldOut);
+    with(2, |env| async move {
+        env.held("alice", &[3, 4]).await;
+        env.plant("runs:0", "f0", "1").await;
+        env.plant("head", "free:0", "0").await;
+        assert_eq!(env.reserve_best(1).await, Reserved::SoldOut);
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.recounted), Some(2));
         assert_eq!(
-            stage.tick().await.sweep.map(|swept| swept.recounted),
-            Some(2)
-        );
-        assert_eq!(
-            (
-                stage.free().await,
-                stage.field("runs:0", "f0").await.as_deref()
-            ),
+            (env.free().await, env.field("runs:0", "f0").await.as_deref()),
             (18, Some("18"))
         );
-        assert!(matches!(stage.ask_best(1).await, Reserved::Held { .. }));
+        assert!(matches!(env.reserve_best(1).await, Reserved::Held { .. }));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_seat_with_an_owner_is_never_sold_as_free() {
-    with(1, |stage| async move {
-        stage.unpaid("alice", &[3, 4], 0).await;
-        let _: u64 = stage
-            .redis(&["SETRANGE", &stage.program_key("seats:0:0"), "3", "0"])
+    with(1, |env| async move {
+        env.unpaid("alice", &[3, 4], 0).await;
+        let _: u64 = env
+            .redis(&["SETRANGE", &env.program_key("seats:0:0"), "3", "0"])
             .await;
-        assert_eq!(stage.tick().await.sweep.map(|swept| swept.mended), Some(1));
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.mended), Some(1));
         assert!(matches!(
-            stage.ask(&stage.request("bob", &[3])).await,
+            env.reserve(&env.request("bob", &[3])).await,
             Reserved::SeatsTaken(_)
         ));
-        assert_eq!(stage.free().await, 8);
+        assert_eq!(env.free().await, 8);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_taken_seat_of_no_order_is_freed() {
-    with(1, |stage| async move {
+    with(1, |env| async move {
         // One of a row and one of a reservation lost their owners as well: these are not free.
-        let stored = stage.unpaid("alice", &[3], 0).await;
-        stage.held("bob", &[5]).await;
-        let _: u64 = stage
-            .redis(&["HDEL", &stage.program_key("owner"), "3", "5"])
+        let stored = env.unpaid("alice", &[3], 0).await;
+        env.held("bob", &[5]).await;
+        let _: u64 = env
+            .redis(&["HDEL", &env.program_key("owner"), "3", "5"])
             .await;
-        let _: u64 = stage
-            .redis(&["SETRANGE", &stage.program_key("seats:0:0"), "8", "11"])
+        let _: u64 = env
+            .redis(&["SETRANGE", &env.program_key("seats:0:0"), "8", "11"])
             .await;
-        stage.tick().await;
-        let free = |seat: u32| stage.request("carol", &[seat]);
+        env.tick().await;
+        let free = |seat: u32| env.request("carol", &[seat]);
         for (seat, is_free) in [(3, false), (5, false), (8, true), (9, true)] {
-            let answer = stage.ask(&free(seat)).await;
+            let answer = env.reserve(&free(seat)).await;
             assert_eq!(
                 matches!(answer, Reserved::Held { .. }),
                 is_free,
@@ -113,11 +107,11 @@ async fn a_taken_seat_of_no_order_is_freed() {
             );
         }
         assert_eq!(
-            (stage.free().await, stage.status(&stored).await),
+            (env.free().await, env.status(&stored).await),
             (6, Some(Status::Unpaid))
         );
         assert_eq!(
-            stage.field("owner", "3").await,
+            env.field("owner", "3").await,
             Some(format!("{}:{}", stored.order, stored.nonce))
         );
     })
@@ -126,42 +120,41 @@ async fn a_taken_seat_of_no_order_is_freed() {
 
 #[tokio::test]
 async fn a_seat_beyond_its_orders_row_is_freed() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        stage
-            .plant("owner", "6", &format!("{}:{}", order.order, order.nonce))
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        env.plant("owner", "6", &format!("{}:{}", order.order, order.nonce))
             .await;
-        stage.tick().await;
+        env.tick().await;
         assert!(matches!(
-            stage.ask(&stage.request("bob", &[6])).await,
+            env.reserve(&env.request("bob", &[6])).await,
             Reserved::Held { .. }
         ));
         assert!(matches!(
-            stage.ask(&stage.request("bob", &[4])).await,
+            env.reserve(&env.request("bob", &[4])).await,
             Reserved::SeatsTaken(_)
         ));
-        assert_eq!(stage.free().await, 7);
+        assert_eq!(env.free().await, 7);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_missing_part_of_the_map_is_filled_again() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        let _: u64 = stage.redis(&["DEL", &stage.program_key("seats:0:0")]).await;
-        stage.plant("runs:0", "r0", "0").await;
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        let _: u64 = env.redis(&["DEL", &env.program_key("seats:0:0")]).await;
+        env.plant("runs:0", "r0", "0").await;
         assert_eq!(
-            stage.ask_best(1).await,
+            env.reserve_best(1).await,
             Reserved::NotAdjacent { free: 8 },
             "it looks like a full hall"
         );
-        stage.tick().await;
-        assert_eq!(stage.ask_best(1).await, Reserved::Rebuild);
-        stage.install().await;
-        stage.tick().await;
+        env.tick().await;
+        assert_eq!(env.reserve_best(1).await, Reserved::Rebuild);
+        env.install().await;
+        env.tick().await;
         assert_eq!(
-            (stage.free().await, stage.status(&order).await),
+            (env.free().await, env.status(&order).await),
             (8, Some(Status::Unpaid))
         );
     })
@@ -170,37 +163,31 @@ async fn a_missing_part_of_the_map_is_filled_again() {
 
 #[tokio::test]
 async fn an_older_copy_of_redis_locks_no_buyer_out() {
-    with(1, |stage| async move {
-        let ended = stage.unpaid("alice", &[3, 4], 0).await;
-        stage
-            .store
+    with(1, |env| async move {
+        let ended = env.unpaid("alice", &[3, 4], 0).await;
+        env.store
             .cancel(ended.order, &ended.user)
             .await
             .expect("Postgres runs");
-        stage.settle(&ended).await;
-        let live = stage.unpaid("alice", &[5, 6, 7], 1).await;
-        let in_flight = stage.held("alice", &[8]).await;
+        env.settle(&ended).await;
+        let live = env.unpaid("alice", &[5, 6, 7], 1).await;
+        let in_flight = env.held("alice", &[8]).await;
         // As the copy says: the cancelled order counts, the live one does not, the third one has another number.
-        stage
-            .plant("user:alice", &ended.order.to_string(), "2")
+        env.plant("user:alice", &ended.order.to_string(), "2").await;
+        env.plant("user:alice", "no order", "many").await;
+        env.plant("user:alice", &in_flight.order.to_string(), "9")
             .await;
-        stage.plant("user:alice", "no order", "many").await;
-        stage
-            .plant("user:alice", &in_flight.order.to_string(), "9")
-            .await;
-        let _: u64 = stage
+        let _: u64 = env
             .redis(&[
                 "HDEL",
-                &stage.program_key("user:alice"),
+                &env.program_key("user:alice"),
                 &live.order.to_string(),
             ])
             .await;
-        let count = async |order: &str| stage.field("user:alice", order).await;
-        stage
-            .sweep_until(async || count(&ended.order.to_string()).await.is_none())
+        let count = async |order: &str| env.field("user:alice", order).await;
+        env.sweep_until(async || count(&ended.order.to_string()).await.is_none())
             .await;
-        stage
-            .sweep_until(async || count("no order").await.is_none())
+        env.sweep_until(async || count("no order").await.is_none())
             .await;
         assert_eq!(count(&live.order.to_string()).await.as_deref(), Some("3"));
         assert_eq!(
@@ -213,24 +200,24 @@ async fn an_older_copy_of_redis_locks_no_buyer_out() {
 
 #[tokio::test]
 async fn every_program_has_its_turn_whatever_process_sweeps() {
-    with(1, |stage| async move {
+    with(1, |env| async move {
         for _ in 0..12 {
-            let program = stage
+            let program = env
                 .store
                 .create_program(hall(1), None)
                 .await
                 .expect("created");
-            stage.install_program(&program).await;
-            let head = stage
+            env.install_program(&program).await;
+            let head = env
                 .names
                 .shard_key(program.shard, format!("program:{}:head", program.id));
-            let _: u64 = stage.redis(&["HSET", &head, "free:0", "3"]).await;
+            let _: u64 = env.redis(&["HSET", &head, "free:0", "3"]).await;
         }
         let mut ticks = 0;
         let mut mended = 0;
         while mended < 12 {
             // A process of its own each time: Lambda promises no process more than one tick.
-            let swept = tick(&stage.closer(&[("SWEEP_LIMIT", "2")]))
+            let swept = tick(&env.closer(&[("SWEEP_LIMIT", "2")]))
                 .await
                 .expect("the servers run")
                 .sweep
@@ -245,17 +232,17 @@ async fn every_program_has_its_turn_whatever_process_sweeps() {
 
 #[tokio::test]
 async fn orders_on_their_way_are_no_difference() {
-    with(2, |stage| async move {
-        stage.held("alice", &[0, 1]).await;
-        stage.accepted("bob", &[2], 7).await;
-        let order = stage.accepted("carol", &[12], 0).await;
-        stage.create(Some(&order), 0, APPENDED_MS).await;
-        let swept = stage.tick().await.sweep.expect("sweeps");
+    with(2, |env| async move {
+        env.held("alice", &[0, 1]).await;
+        env.accepted("bob", &[2], 7).await;
+        let order = env.accepted("carol", &[12], 0).await;
+        env.create(Some(&order), 0, APPENDED_MS).await;
+        let swept = env.tick().await.sweep.expect("sweeps");
         assert_eq!(
             (swept.mended, swept.recounted, swept.tickets, swept.rearmed),
             (0, 0, 0, 0)
         );
-        assert_eq!(stage.free().await, 16);
+        assert_eq!(env.free().await, 16);
     })
     .await;
 }

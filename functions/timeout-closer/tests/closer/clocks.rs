@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use shared::sale::Status;
 
-use crate::stage::with;
+use crate::environment::with;
 
 /// How far the clock of the function's machine is ahead of the clock that set the deadline: more than the function's timeout.
 const AHEAD: Duration = Duration::from_secs(120);
@@ -96,12 +96,12 @@ fn invoke(listener: &TcpListener, event: &str) -> String {
 
 #[tokio::test]
 async fn a_clock_far_ahead_still_tells_the_gate() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        stage.overdue(&order).await;
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        env.overdue(&order).await;
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut command = Command::new(env!("CARGO_BIN_EXE_timeout-closer"));
-        command.env_clear().envs(stage.variables(&[]));
+        command.env_clear().envs(env.variables(&[]));
         command.env(
             "AWS_LAMBDA_RUNTIME_API",
             listener.local_addr().expect("bound").to_string(),
@@ -121,10 +121,10 @@ async fn a_clock_far_ahead_still_tells_the_gate() {
             (&1.into(), &1.into(), &false.into())
         );
         assert_eq!(
-            (stage.status(&order).await, stage.free().await),
+            (env.status(&order).await, env.free().await),
             (Some(Status::Closed), 10)
         );
-        assert!(!stage.has_entry(&order).await);
+        assert!(!env.has_entry(&order).await);
     })
     .await;
 }

@@ -6,32 +6,32 @@ use shared::message::{Cents, Nonce};
 use shared::sale::Status;
 use shared::store::{Payment, PaymentResult};
 
-use crate::stage::{APPENDED_MS, tick, with};
+use crate::environment::{APPENDED_MS, tick, with};
 
 #[tokio::test]
 async fn an_overdue_unpaid_order_is_closed_and_its_seats_sell_again() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        assert_eq!(stage.free().await, 8);
-        stage.overdue(&order).await;
-        let report = stage.tick().await;
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        assert_eq!(env.free().await, 8);
+        env.overdue(&order).await;
+        let report = env.tick().await;
         assert_eq!(
             (report.claimed, report.outcome.closed, report.outcome.failed),
             (1, 1, 0)
         );
-        assert_eq!(stage.status(&order).await, Some(Status::Closed));
-        assert_eq!(stage.free().await, 10);
-        assert!(!stage.has_entry(&order).await);
-        stage.held("bob", &[3, 4]).await;
-        assert_eq!(stage.tick().await.claimed, 0);
+        assert_eq!(env.status(&order).await, Some(Status::Closed));
+        assert_eq!(env.free().await, 10);
+        assert!(!env.has_entry(&order).await);
+        env.held("bob", &[3, 4]).await;
+        assert_eq!(env.tick().await.claimed, 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_paid_order_is_never_closed() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
         // The payment comes in time, but the gate does not hear of it: the entry stays.
         let payment = Payment {
             reference: "p".to_owned(),
@@ -39,33 +39,28 @@ async fn a_paid_order_is_never_closed() {
             amount: order.amount_cents,
         };
         assert_eq!(
-            stage
-                .store
-                .pay(&payment)
-                .await
-                .expect("Postgres runs")
-                .result,
+            env.store.pay(&payment).await.expect("Postgres runs").result,
             PaymentResult::Applied
         );
-        stage.overdue(&order).await;
-        let report = stage.tick().await;
+        env.overdue(&order).await;
+        let report = env.tick().await;
         assert_eq!((report.claimed, report.outcome.closed), (1, 0));
-        assert_eq!(stage.status(&order).await, Some(Status::Paid));
-        assert_eq!(stage.free().await, 8);
-        assert!(!stage.has_entry(&order).await);
+        assert_eq!(env.status(&order).await, Some(Status::Paid));
+        assert_eq!(env.free().await, 8);
+        assert!(!env.has_entry(&order).await);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_payment_and_the_timeout_never_both_win() {
-    with(4, |stage| async move {
+    with(4, |env| async move {
         let mut orders = Vec::new();
         for seat in 0..40 {
-            orders.push(stage.unpaid("alice", &[seat], i64::from(seat)).await);
+            orders.push(env.unpaid("alice", &[seat], i64::from(seat)).await);
         }
         for order in &orders {
-            stage.overdue(order).await;
+            env.overdue(order).await;
         }
         let pay = |n: usize| {
             let payment = Payment {
@@ -73,17 +68,17 @@ async fn a_payment_and_the_timeout_never_both_win() {
                 order: orders[n].order,
                 amount: orders[n].amount_cents,
             };
-            let store = stage.store.clone();
+            let store = env.store.clone();
             async move { store.pay(&payment).await.expect("Postgres runs").result }
         };
-        let closer = stage.closer(&[("CLAIM_LIMIT", "1")]);
+        let closer = env.closer(&[("CLAIM_LIMIT", "1")]);
         let (report, results) = tokio::join!(tick(&closer), join_all((0..40).map(pay)));
         report.expect("the servers run");
         // A payment between the closer's looks put its order off: the next tick ends that.
-        stage.tick().await;
+        env.tick().await;
         let mut held = 0;
         for (order, result) in orders.iter().zip(results) {
-            let status = stage.status(order).await;
+            let status = env.status(order).await;
             match result {
                 PaymentResult::Applied => assert_eq!(status, Some(Status::Paid)),
                 PaymentResult::ToRefund => assert_eq!(status, Some(Status::Closed)),
@@ -91,55 +86,55 @@ async fn a_payment_and_the_timeout_never_both_win() {
             }
             held += u32::from(status == Some(Status::Paid));
         }
-        assert_eq!(stage.free().await, 40 - held);
+        assert_eq!(env.free().await, 40 - held);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_payment_that_is_not_matched_yet_keeps_its_order_from_being_closed() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        unmatched(&stage, order.order.get(), order.amount_cents).await;
-        stage.overdue(&order).await;
-        assert_eq!(stage.tick().await.outcome.closed, 0);
-        assert_eq!(stage.status(&order).await, Some(Status::Paid));
-        assert_eq!(stage.free().await, 8);
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        unmatched(&env, order.order.get(), order.amount_cents).await;
+        env.overdue(&order).await;
+        assert_eq!(env.tick().await.outcome.closed, 0);
+        assert_eq!(env.status(&order).await, Some(Status::Paid));
+        assert_eq!(env.free().await, 8);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_payment_of_another_amount_holds_an_order_up_for_one_look_only() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        unmatched(&stage, order.order.get(), Cents::new(1).expect("valid")).await;
-        stage.overdue(&order).await;
-        stage.tick().await;
-        stage.due(&order).await;
-        stage.tick().await;
-        assert_eq!(stage.status(&order).await, Some(Status::Closed));
-        assert_eq!(stage.free().await, 10);
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        unmatched(&env, order.order.get(), Cents::new(1).expect("valid")).await;
+        env.overdue(&order).await;
+        env.tick().await;
+        env.due(&order).await;
+        env.tick().await;
+        assert_eq!(env.status(&order).await, Some(Status::Closed));
+        assert_eq!(env.free().await, 10);
     })
     .await;
 }
 
 /// A payment whose transaction did not see the order's.
-async fn unmatched(stage: &crate::stage::Stage, order: i64, amount: Cents) {
+async fn unmatched(env: &crate::environment::TestEnvironment, order: i64, amount: Cents) {
     sqlx::query("INSERT INTO payments (reference, order_number, amount_cents, status) VALUES ('p', $1, $2, 'unmatched')")
         .bind(order)
         .bind(amount.get())
-        .execute(&stage.raw)
+        .execute(&env.raw)
         .await
         .expect("statement");
 }
 
 #[tokio::test]
 async fn an_order_with_time_left_by_postgres_comes_back_when_that_is_up() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        assert!(stage.due(&order).await);
-        let report = stage.tick().await;
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        assert!(env.due(&order).await);
+        let report = env.tick().await;
         assert_eq!(
             (
                 report.claimed,
@@ -148,9 +143,9 @@ async fn an_order_with_time_left_by_postgres_comes_back_when_that_is_up() {
             ),
             (1, 0, 1)
         );
-        assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
+        assert_eq!(env.status(&order).await, Some(Status::Unpaid));
         // The program gives fifteen minutes; the test has hardly used one.
-        let due = stage.due_in_ms(&order).await;
+        let due = env.due_in_ms(&order).await;
         assert!((840_000..=900_000).contains(&due), "{due}");
     })
     .await;
@@ -158,27 +153,27 @@ async fn an_order_with_time_left_by_postgres_comes_back_when_that_is_up() {
 
 #[tokio::test]
 async fn a_number_that_is_stored_for_another_order_frees_the_reservation_and_leaves_the_row() {
-    with(1, |stage| async move {
-        let held = stage.held("alice", &[3, 4]).await;
+    with(1, |env| async move {
+        let held = env.held("alice", &[3, 4]).await;
         let other = shared::message::OrderRequested {
             nonce: Nonce::new([9; 16]),
             ..held.clone()
         };
         let other = shared::message::OrderRequested {
-            seats: stage.request("bob", &[7, 8]).seats,
+            seats: env.request("bob", &[7, 8]).seats,
             ..other
         };
-        stage.create(Some(&other), 0, APPENDED_MS).await;
-        stage.due(&held).await;
-        let report = stage.tick().await;
+        env.create(Some(&other), 0, APPENDED_MS).await;
+        env.due(&held).await;
+        let report = env.tick().await;
         assert_eq!(
             (report.claimed, report.outcome.fenced, report.outcome.failed),
             (1, 0, 0)
         );
-        let row = stage.row(&held).await.expect("stored");
+        let row = env.row(&held).await.expect("stored");
         assert_eq!((row.nonce, row.status), (other.nonce, Status::Unpaid));
         assert!(matches!(
-            stage.ask(&stage.request("carol", &[3, 4])).await,
+            env.reserve(&env.request("carol", &[3, 4])).await,
             Reserved::Held { .. }
         ));
     })
@@ -187,27 +182,27 @@ async fn a_number_that_is_stored_for_another_order_frees_the_reservation_and_lea
 
 #[tokio::test]
 async fn all_that_is_due_is_dealt_with_in_one_tick_however_small_its_batches() {
-    with(20, |stage| async move {
-        many_overdue(&stage, 200).await;
-        let report = tick(&stage.closer(&[("CLAIM_LIMIT", "16")]))
+    with(20, |env| async move {
+        many_overdue(&env, 200).await;
+        let report = tick(&env.closer(&[("CLAIM_LIMIT", "16")]))
             .await
             .expect("the servers run");
         assert_eq!(
             (report.claimed, report.outcome.closed, report.unfinished),
             (200, 200, false)
         );
-        assert_eq!(stage.free().await, 200);
+        assert_eq!(env.free().await, 200);
     })
     .await;
 }
 
 #[tokio::test]
 async fn two_ticks_at_once_share_the_work() {
-    with(20, |stage| async move {
-        many_overdue(&stage, 200).await;
+    with(20, |env| async move {
+        many_overdue(&env, 200).await;
         let settings = [("CLAIM_LIMIT", "16")];
-        let one = stage.closer(&settings);
-        let two = stage.closer(&settings);
+        let one = env.closer(&settings);
+        let two = env.closer(&settings);
         let (one, two) = tokio::join!(tick(&one), tick(&two));
         let one = one.expect("the servers run");
         let two = two.expect("the servers run");
@@ -221,57 +216,54 @@ async fn two_ticks_at_once_share_the_work() {
         assert_eq!(one.claimed + two.claimed, 200, "{one:?} {two:?}");
         assert!(one.outcome.closed + two.outcome.closed <= 200);
         assert!(one.outcome.closed + two.outcome.closed + swept >= 200);
-        assert_eq!(stage.free().await, 200);
+        assert_eq!(env.free().await, 200);
     })
     .await;
 }
 
 /// So many orders of a seat each, all overdue.
-async fn many_overdue(stage: &crate::stage::Stage, n: u32) {
+async fn many_overdue(env: &crate::environment::TestEnvironment, n: u32) {
     for seat in 0..n {
-        let order = stage
+        let order = env
             .accepted(&format!("buyer-{seat}"), &[seat], i64::from(seat))
             .await;
-        stage
-            .create(Some(&order), i64::from(seat), APPENDED_MS)
-            .await;
-        stage.due(&order).await;
+        env.create(Some(&order), i64::from(seat), APPENDED_MS).await;
+        env.due(&order).await;
     }
-    stage
-        .run("UPDATE orders SET pay_by = now() - interval '1 second'")
+    env.run("UPDATE orders SET pay_by = now() - interval '1 second'")
         .await;
 }
 
 #[tokio::test]
 async fn an_entry_that_cannot_be_read_fails_nothing_but_itself() {
-    with(1, |stage| async move {
-        let good = stage.unpaid("alice", &[1], 0).await;
-        stage.overdue(&good).await;
+    with(1, |env| async move {
+        let good = env.unpaid("alice", &[1], 0).await;
+        env.overdue(&good).await;
         // No order at all; an order without a reservation; a held order.
-        let queue = stage.gate.timeouts();
+        let queue = env.gate.timeouts();
         for id in ["nonsense", "12345"] {
             let due = shared::delay::Due::At(1);
             queue
-                .schedule(stage.program.shard, id, "garbage", due)
+                .schedule(env.program.shard, id, "garbage", due)
                 .await
                 .expect("Redis runs");
         }
-        let held = stage.held("bob", &[5, 6]).await;
-        stage.due(&held).await;
-        let _: u64 = stage
+        let held = env.held("bob", &[5, 6]).await;
+        env.due(&held).await;
+        let _: u64 = env
             .redis(&[
                 "HSET",
-                &stage.queue_key("job"),
+                &env.queue_key("job"),
                 &held.order.to_string(),
                 "garbage",
             ])
             .await;
-        let report = stage.tick().await;
+        let report = env.tick().await;
         assert_eq!((report.claimed, report.outcome.failed), (4, 0));
-        assert_eq!(stage.status(&good).await, Some(Status::Closed));
-        assert_eq!(stage.status(&held).await, Some(Status::Void));
-        assert_eq!(stage.free().await, 10);
-        let stats = queue.stats(stage.program.shard).await.expect("Redis runs");
+        assert_eq!(env.status(&good).await, Some(Status::Closed));
+        assert_eq!(env.status(&held).await, Some(Status::Void));
+        assert_eq!(env.free().await, 10);
+        let stats = queue.stats(env.program.shard).await.expect("Redis runs");
         assert_eq!((stats.waiting, stats.leased, stats.parked), (0, 0, 0));
     })
     .await;

@@ -3,11 +3,12 @@
 mod auditing;
 mod clocks;
 mod closing;
+mod environment;
 mod filling;
 mod lost;
+mod orders;
 mod outage;
 mod publishing;
 mod settings;
-mod stage;
 mod sweeping;
 mod unstored;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use shared::ingest::schedule::Tick;
+use lambda_batch::Tick;
 use shared::sale::Status;
 
-use crate::stage::{tick, with};
+use crate::environment::{tick, with};
 
 /// A port that was free a moment ago: nobody listens there.
 pub(crate) fn nowhere() -> u16 {
@@ -17,31 +17,31 @@ pub(crate) fn nowhere() -> u16 {
 
 #[tokio::test]
 async fn without_redis_a_tick_fails_readably_but_overdue_orders_are_closed_all_the_same() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        stage.overdue(&order).await;
-        let closer = stage.closer(&[(
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        env.overdue(&order).await;
+        let closer = env.closer(&[(
             "REDIS_GATE_URL",
             &format!("redis://127.0.0.1:{}", nowhere()),
         )]);
         let error = tick(&closer).await.expect_err("Redis is away").to_string();
         assert!(error.contains("Redis is unavailable"), "{error}");
-        assert_eq!(stage.status(&order).await, Some(Status::Closed));
-        assert_eq!(stage.free().await, 8, "the gate has not heard");
-        stage.tick().await;
-        assert_eq!(stage.free().await, 10);
-        assert!(!stage.has_entry(&order).await);
+        assert_eq!(env.status(&order).await, Some(Status::Closed));
+        assert_eq!(env.free().await, 8, "the gate has not heard");
+        env.tick().await;
+        assert_eq!(env.free().await, 10);
+        assert!(!env.has_entry(&order).await);
     })
     .await;
 }
 
 #[tokio::test]
 async fn without_postgres_a_tick_fails_readably_and_its_entries_come_again() {
-    with(1, |stage| async move {
-        let order = stage.held("alice", &[3, 4]).await;
-        stage.due(&order).await;
+    with(1, |env| async move {
+        let order = env.held("alice", &[3, 4]).await;
+        env.due(&order).await;
         let url = format!("postgres://usher:usher@127.0.0.1:{}/usher", nowhere());
-        let closer = stage.closer(&[("DATABASE_URL", &url), ("LEASE_MS", "1000")]);
+        let closer = env.closer(&[("DATABASE_URL", &url), ("LEASE_MS", "1000")]);
         let error = tick(&closer)
             .await
             .expect_err("Postgres is away")
@@ -50,26 +50,26 @@ async fn without_postgres_a_tick_fails_readably_and_its_entries_come_again() {
             !error.is_empty() && !error.contains("usher:usher"),
             "{error}"
         );
-        assert!(stage.has_entry(&order).await);
-        assert_eq!(stage.free().await, 8);
+        assert!(env.has_entry(&order).await);
+        assert_eq!(env.free().await, 8);
         // The lease of the failed tick ends by itself.
         let deadline = Instant::now() + Duration::from_secs(20);
-        while stage.tick().await.claimed == 0 {
+        while env.tick().await.claimed == 0 {
             assert!(Instant::now() < deadline, "the entry does not come again");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(stage.status(&order).await, Some(Status::Void));
-        assert_eq!(stage.free().await, 10);
+        assert_eq!(env.status(&order).await, Some(Status::Void));
+        assert_eq!(env.free().await, 10);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_row_that_postgres_refuses_to_close_holds_nobody_else_up() {
-    with(1, |stage| async move {
-        let bad = stage.unpaid("alice", &[1], 0).await;
-        let good = stage.unpaid("bob", &[2], 1).await;
-        stage
+    with(1, |env| async move {
+        let bad = env.unpaid("alice", &[1], 0).await;
+        let good = env.unpaid("bob", &[2], 1).await;
+        env
             .run(
                 "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                    IF NEW.user_id = 'alice' AND NEW.status = 'closed' THEN RAISE EXCEPTION 'no' USING ERRCODE = '22023'; END IF;
@@ -77,30 +77,30 @@ async fn a_row_that_postgres_refuses_to_close_holds_nobody_else_up() {
                  CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()",
             )
             .await;
-        stage.overdue(&bad).await;
-        stage.overdue(&good).await;
+        env.overdue(&bad).await;
+        env.overdue(&good).await;
         // The sweep meets the same row, and says so.
-        let error = tick(&stage.closer(&[])).await.expect_err("the sweep fails").to_string();
+        let error = tick(&env.closer(&[])).await.expect_err("the sweep fails").to_string();
         assert!(error.contains("no"), "{error}");
-        assert_eq!(stage.status(&good).await, Some(Status::Closed));
-        assert_eq!(stage.free().await, 9);
-        assert!(stage.has_entry(&bad).await);
+        assert_eq!(env.status(&good).await, Some(Status::Closed));
+        assert_eq!(env.free().await, 9);
+        assert!(env.has_entry(&bad).await);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_locked_row_holds_no_other_order_up() {
-    with(1, |stage| async move {
-        let locked = stage.unpaid("alice", &[1], 0).await;
-        let free = stage.unpaid("bob", &[2], 1).await;
-        stage.overdue(&locked).await;
-        stage.overdue(&free).await;
-        let mut other = stage.raw.begin().await.expect("Postgres runs");
+    with(1, |env| async move {
+        let locked = env.unpaid("alice", &[1], 0).await;
+        let free = env.unpaid("bob", &[2], 1).await;
+        env.overdue(&locked).await;
+        env.overdue(&free).await;
+        let mut other = env.raw.begin().await.expect("Postgres runs");
         let lock =
             sqlx::query("SELECT FROM orders WHERE number = $1 FOR UPDATE").bind(locked.order.get());
         lock.execute(&mut *other).await.expect("statement");
-        let report = stage.tick().await;
+        let report = env.tick().await;
         assert_eq!(
             (
                 report.outcome.closed,
@@ -110,23 +110,23 @@ async fn a_locked_row_holds_no_other_order_up() {
             (1, 1, 0)
         );
         assert_eq!(
-            (stage.status(&locked).await, stage.status(&free).await),
+            (env.status(&locked).await, env.status(&free).await),
             (Some(Status::Unpaid), Some(Status::Closed))
         );
         other.rollback().await.expect("ends");
-        stage.wait_over(&locked).await;
-        assert_eq!(stage.tick().await.outcome.closed, 1);
-        assert_eq!(stage.free().await, 10);
+        env.wait_over(&locked).await;
+        assert_eq!(env.tick().await.outcome.closed, 1);
+        assert_eq!(env.free().await, 10);
     })
     .await;
 }
 
 #[tokio::test]
 async fn without_time_nothing_is_begun_and_without_a_tick_neither() {
-    with(1, |stage| async move {
-        let order = stage.held("alice", &[3, 4]).await;
-        stage.due(&order).await;
-        let closer = stage.closer(&[]);
+    with(1, |env| async move {
+        let order = env.held("alice", &[3, 4]).await;
+        env.due(&order).await;
+        let closer = env.closer(&[]);
         let report = closer
             .tick(
                 &Tick {
@@ -144,7 +144,7 @@ async fn without_time_nothing_is_begun_and_without_a_tick_neither() {
             .expect_err("no tick")
             .to_string();
         assert!(error.contains("no tick"), "{error}");
-        assert_eq!(stage.free().await, 8);
+        assert_eq!(env.free().await, 8);
     })
     .await;
 }

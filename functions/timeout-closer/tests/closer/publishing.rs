@@ -4,19 +4,19 @@ use shared::message::ProgramChanged;
 use shared::sale::ProgramStatus;
 use shared::store::Switched;
 
+use crate::environment::{TestEnvironment, tick, with};
 use crate::outage::nowhere;
-use crate::stage::{Stage, tick, with};
 
 /// What stands in the stream, in its order.
-async fn told(stage: &Stage) -> Vec<ProgramChanged> {
-    let client = redis::Client::open(crate::stage::cache_url()).expect("a usable address");
+async fn told(env: &TestEnvironment) -> Vec<ProgramChanged> {
+    let client = redis::Client::open(crate::environment::cache_url()).expect("a usable address");
     let mut cache = client
         .get_multiplexed_async_connection()
         .await
         .expect("the cache Redis runs (scripts/servers start cache)");
     let mut range = redis::cmd("XRANGE");
     range
-        .arg(stage.names.stream("program-changed"))
+        .arg(env.names.stream("program-changed"))
         .arg("-")
         .arg("+");
     let entries: Vec<(String, Vec<(String, String)>)> =
@@ -36,101 +36,93 @@ async fn told(stage: &Stage) -> Vec<ProgramChanged> {
 }
 
 /// The maker of every change died a minute ago.
-async fn abandoned(stage: &Stage) {
+async fn abandoned(env: &TestEnvironment) {
     let update =
         "UPDATE outbox SET created_at = created_at - interval '1 minute' WHERE NOT published";
     sqlx::raw_sql(update)
-        .execute(&stage.raw)
+        .execute(&env.raw)
         .await
         .expect("statement");
 }
 
 #[tokio::test]
 async fn a_change_whose_maker_died_before_publishing_is_published_by_the_sweep_once() {
-    with(1, |stage| async move {
-        let stopped = stage
+    with(1, |env| async move {
+        let stopped = env
             .store
-            .switch_sale(stage.program.id, ProgramStatus::Stopped)
+            .switch_sale(env.program.id, ProgramStatus::Stopped)
             .await
             .expect("Postgres runs");
         let Switched::Done(stopped) = stopped else {
             panic!("{stopped:?}")
         };
         assert_eq!(
-            stage.tick().await.sweep.map(|swept| swept.published),
+            env.tick().await.sweep.map(|swept| swept.published),
             Some(0),
             "its maker may be at it"
         );
-        abandoned(&stage).await;
+        abandoned(&env).await;
         assert_eq!(
-            stage
-                .tick()
+            env.tick()
                 .await
                 .sweep
                 .map(|swept| (swept.published, swept.unpublished)),
             Some((2, 0))
         );
-        let expected = [stage.program.version, stopped.version].map(|version| ProgramChanged {
-            id: stage.program.id,
+        let expected = [env.program.version, stopped.version].map(|version| ProgramChanged {
+            id: env.program.id,
             version,
         });
-        assert_eq!(told(&stage).await, expected);
-        assert_eq!(
-            stage.tick().await.sweep.map(|swept| swept.published),
-            Some(0)
-        );
+        assert_eq!(told(&env).await, expected);
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.published), Some(0));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_sweep_that_died_between_publishing_and_marking_is_repeated_by_the_next() {
-    with(1, |stage| async move {
-        abandoned(&stage).await;
-        stage.tick().await;
+    with(1, |env| async move {
+        abandoned(&env).await;
+        env.tick().await;
         sqlx::raw_sql("UPDATE outbox SET published = false")
-            .execute(&stage.raw)
+            .execute(&env.raw)
             .await
             .expect("statement");
-        assert_eq!(
-            stage.tick().await.sweep.map(|swept| swept.published),
-            Some(1)
-        );
-        assert_eq!(told(&stage).await.len(), 2, "twice, and nothing lost");
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.published), Some(1));
+        assert_eq!(told(&env).await.len(), 2, "twice, and nothing lost");
     })
     .await;
 }
 
 #[tokio::test]
 async fn more_changes_than_one_page_are_all_published() {
-    with(1, |stage| async move {
+    with(1, |env| async move {
         for status in [ProgramStatus::Stopped, ProgramStatus::OnSale].repeat(3) {
-            stage
-                .store
-                .switch_sale(stage.program.id, status)
+            env.store
+                .switch_sale(env.program.id, status)
                 .await
                 .expect("Postgres runs");
         }
-        abandoned(&stage).await;
-        let closer = stage.closer(&[("PUBLISH_LIMIT", "2")]);
+        abandoned(&env).await;
+        let closer = env.closer(&[("PUBLISH_LIMIT", "2")]);
         let swept = tick(&closer)
             .await
             .expect("the servers run")
             .sweep
             .expect("sweeps");
         assert_eq!((swept.published, swept.unpublished), (7, 0));
-        assert_eq!(told(&stage).await.len(), 7);
+        assert_eq!(told(&env).await.len(), 7);
     })
     .await;
 }
 
 #[tokio::test]
 async fn without_the_cache_redis_a_tick_says_so_does_everything_else_and_keeps_the_change() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        stage.overdue(&order).await;
-        abandoned(&stage).await;
-        let closer = stage.closer(&[(
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        env.overdue(&order).await;
+        abandoned(&env).await;
+        let closer = env.closer(&[(
             "REDIS_CACHE_URL",
             &format!("redis://127.0.0.1:{}", nowhere()),
         )]);
@@ -139,15 +131,9 @@ async fn without_the_cache_redis_a_tick_says_so_does_everything_else_and_keeps_t
             .expect_err("the stream is away")
             .to_string();
         assert!(error.contains("not published"), "{error}");
-        assert_eq!(
-            stage.status(&order).await,
-            Some(shared::sale::Status::Closed)
-        );
-        assert_eq!(stage.free().await, 10);
-        assert_eq!(
-            stage.tick().await.sweep.map(|swept| swept.published),
-            Some(1)
-        );
+        assert_eq!(env.status(&order).await, Some(shared::sale::Status::Closed));
+        assert_eq!(env.free().await, 10);
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.published), Some(1));
     })
     .await;
 }

@@ -4,119 +4,114 @@ use shared::reconcile::reconcile;
 use shared::sale::Status;
 use shared::store::Cancel;
 
-use crate::stage::{APPENDED_MS, Stage, hall, tick, with};
+use crate::environment::{APPENDED_MS, TestEnvironment, hall, tick, with};
 
 #[tokio::test]
 async fn what_the_gate_has_not_heard_it_hears_from_the_sweep() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
         // Redis was away when this was committed.
-        let cancelled = stage
+        let cancelled = env
             .store
             .cancel(order.order, &order.user)
             .await
             .expect("Postgres runs");
         assert!(matches!(cancelled, Cancel::Cancelled(_)));
-        assert_eq!(stage.free().await, 8);
-        let swept = stage.tick().await.sweep.expect("a first tick sweeps");
+        assert_eq!(env.free().await, 8);
+        let swept = env.tick().await.sweep.expect("a first tick sweeps");
         assert_eq!((swept.settled, swept.unsettled), (1, 0));
-        assert_eq!(stage.free().await, 10);
-        assert!(!stage.has_entry(&order).await);
-        assert_eq!(
-            stage.store.dirty(None, 10).await.expect("Postgres runs"),
-            []
-        );
+        assert_eq!(env.free().await, 10);
+        assert!(!env.has_entry(&order).await);
+        assert_eq!(env.store.dirty(None, 10).await.expect("Postgres runs"), []);
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_overdue_order_that_lost_its_entry_is_closed() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        stage.overdue(&order).await;
-        forget_entry(&stage, &order).await;
-        let report = stage.tick().await;
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        env.overdue(&order).await;
+        forget_entry(&env, &order).await;
+        let report = env.tick().await;
         assert_eq!(
             (report.claimed, report.sweep.map(|swept| swept.closed)),
             (0, Some(1))
         );
-        assert_eq!(stage.status(&order).await, Some(Status::Closed));
-        assert_eq!(stage.free().await, 10);
+        assert_eq!(env.status(&order).await, Some(Status::Closed));
+        assert_eq!(env.free().await, 10);
     })
     .await;
 }
 
 #[tokio::test]
 async fn rows_of_a_program_that_is_not_in_the_gate_do_not_hide_those_behind_them() {
-    with(1, |stage| async move {
-        let absent = stage
+    with(1, |env| async move {
+        let absent = env
             .store
             .create_program(hall(1), None)
             .await
             .expect("created");
-        let mut stuck = stage.request("alice", &[0]);
+        let mut stuck = env.request("alice", &[0]);
         stuck.program = absent.id;
-        stage.create(Some(&stuck), 0, APPENDED_MS).await;
-        stage
-            .store
+        env.create(Some(&stuck), 0, APPENDED_MS).await;
+        env.store
             .cancel(stuck.order, &stuck.user)
             .await
             .expect("Postgres runs");
-        let order = stage.unpaid("bob", &[3, 4], 1).await;
+        let order = env.unpaid("bob", &[3, 4], 1).await;
         assert!(order.order > stuck.order);
-        stage
-            .store
+        env.store
             .cancel(order.order, &order.user)
             .await
             .expect("Postgres runs");
-        let swept = tick(&stage.closer(&[("SWEEP_LIMIT", "1")]))
+        let swept = tick(&env.closer(&[("SWEEP_LIMIT", "1")]))
             .await
             .expect("the servers run")
             .sweep
             .expect("sweeps");
         assert_eq!((swept.settled, swept.unsettled), (1, 1));
-        assert_eq!(stage.free().await, 10);
+        assert_eq!(env.free().await, 10);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_reservation_that_lost_its_entry_gets_it_back_and_ends_by_it() {
-    with(1, |stage| async move {
-        let order = stage.held("alice", &[3, 4]).await;
-        let known = stage.held("bob", &[7]).await;
-        forget_entry(&stage, &order).await;
-        let report = stage.tick().await;
+    with(1, |env| async move {
+        let order = env.held("alice", &[3, 4]).await;
+        let known = env.held("bob", &[7]).await;
+        forget_entry(&env, &order).await;
+        let report = env.tick().await;
         assert_eq!(
             report.sweep.map(|swept| (swept.rearmed, swept.mended)),
             Some((1, 0))
         );
         // Never freed without its fence.
-        assert_eq!((stage.free().await, stage.status(&order).await), (7, None));
-        assert!(stage.due(&order).await);
-        stage.tick().await;
+        assert_eq!((env.free().await, env.status(&order).await), (7, None));
+        assert!(env.due(&order).await);
+        env.tick().await;
         assert_eq!(
-            (stage.free().await, stage.status(&order).await),
+            (env.free().await, env.status(&order).await),
             (9, Some(Status::Void))
         );
-        assert_eq!(stage.status(&known).await, None);
+        assert_eq!(env.status(&known).await, None);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_seat_whose_order_nobody_knows_is_fenced_and_then_free() {
-    with(1, |stage| async move {
-        let order = stage.held("alice", &[3, 4]).await;
-        forget_entry(&stage, &order).await;
-        let _: u64 = stage
-            .redis(&["DEL", &stage.key(&format!("resv:{}", order.order))])
+    with(1, |env| async move {
+        let order = env.held("alice", &[3, 4]).await;
+        forget_entry(&env, &order).await;
+        let _: u64 = env
+            .redis(&["DEL", &env.key(&format!("resv:{}", order.order))])
             .await;
-        assert_eq!(stage.tick().await.sweep.map(|swept| swept.rearmed), Some(1));
-        assert!(stage.due(&order).await);
-        assert_eq!(stage.free().await, 8);
-        let report = stage.tick().await;
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.rearmed), Some(1));
+        assert!(env.due(&order).await);
+        assert_eq!(env.free().await, 8);
+        let report = env.tick().await;
         assert_eq!(
             (
                 report.outcome.fenced,
@@ -125,44 +120,43 @@ async fn a_seat_whose_order_nobody_knows_is_fenced_and_then_free() {
             (1, Some(1))
         );
         assert_eq!(
-            (stage.free().await, stage.status(&order).await),
+            (env.free().await, env.status(&order).await),
             (10, Some(Status::Void))
         );
         assert_eq!(
-            stage
-                .tick()
+            env.tick()
                 .await
                 .sweep
                 .map(|swept| (swept.rearmed, swept.mended)),
             Some((0, 0))
         );
         // The message of it that comes after all finds the fence.
-        stage.create(Some(&order), 0, APPENDED_MS).await;
-        assert_eq!(stage.status(&order).await, Some(Status::Void));
+        env.create(Some(&order), 0, APPENDED_MS).await;
+        assert_eq!(env.status(&order).await, Some(Status::Void));
     })
     .await;
 }
 
 #[tokio::test]
 async fn seats_stored_for_another_order_of_the_same_number_are_freed_in_the_gate() {
-    with(1, |stage| async move {
-        let order = stage.held("alice", &[3, 4]).await;
+    with(1, |env| async move {
+        let order = env.held("alice", &[3, 4]).await;
         let stored = shared::message::OrderRequested {
             nonce: shared::message::Nonce::new([9; 16]),
-            seats: stage.request("bob", &[8, 9]).seats,
+            seats: env.request("bob", &[8, 9]).seats,
             ..order.clone()
         };
-        stage.create(Some(&stored), 0, APPENDED_MS).await;
-        stage.settle(&stored).await;
-        forget_entry(&stage, &order).await;
-        let _: u64 = stage
-            .redis(&["DEL", &stage.key(&format!("resv:{}", order.order))])
+        env.create(Some(&stored), 0, APPENDED_MS).await;
+        env.settle(&stored).await;
+        forget_entry(&env, &order).await;
+        let _: u64 = env
+            .redis(&["DEL", &env.key(&format!("resv:{}", order.order))])
             .await;
-        assert_eq!(stage.free().await, 6);
-        assert_eq!(stage.tick().await.sweep.map(|swept| swept.mended), Some(1));
-        assert_eq!(stage.free().await, 8);
+        assert_eq!(env.free().await, 6);
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.mended), Some(1));
+        assert_eq!(env.free().await, 8);
         assert_eq!(
-            stage.row(&order).await.map(|row| (row.nonce, row.status)),
+            env.row(&order).await.map(|row| (row.nonce, row.status)),
             Some((stored.nonce, Status::Unpaid))
         );
     })
@@ -171,64 +165,60 @@ async fn seats_stored_for_another_order_of_the_same_number_are_freed_in_the_gate
 
 #[tokio::test]
 async fn a_stored_order_whose_seats_the_gate_calls_free_gets_them_back() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
         // Forgotten, and opened by somebody who did not ask Postgres.
-        let _: u64 = stage.redis(&["DEL", &stage.program_key("head")]).await;
-        stage.install().await;
-        assert_eq!(stage.free().await, 10);
-        assert_eq!(stage.tick().await.sweep.map(|swept| swept.mended), Some(1));
-        assert_eq!(stage.free().await, 8);
-        assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
-        assert_eq!(stage.tick().await.sweep.map(|swept| swept.mended), Some(0));
+        let _: u64 = env.redis(&["DEL", &env.program_key("head")]).await;
+        env.install().await;
+        assert_eq!(env.free().await, 10);
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.mended), Some(1));
+        assert_eq!(env.free().await, 8);
+        assert_eq!(env.status(&order).await, Some(Status::Unpaid));
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.mended), Some(0));
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_older_row_settled_late_undoes_nothing() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
-        let unpaid = stage.row(&order).await.expect("stored");
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        let unpaid = env.row(&order).await.expect("stored");
         let payment = shared::store::Payment {
             reference: "p".to_owned(),
             order: order.order,
             amount: order.amount_cents,
         };
-        stage.store.pay(&payment).await.expect("Postgres runs");
-        stage.settle(&order).await;
-        assert!(!stage.has_entry(&order).await);
-        let report = reconcile(&stage.gate, &stage.store, &[unpaid])
+        env.store.pay(&payment).await.expect("Postgres runs");
+        env.settle(&order).await;
+        assert!(!env.has_entry(&order).await);
+        let report = reconcile(&env.gate, &env.store, &[unpaid])
             .await
             .expect("Postgres runs");
         assert_eq!((report.settled, report.failed), (1, vec![]));
-        assert!(
-            !stage.has_entry(&order).await,
-            "a paid order has no timeout"
-        );
+        assert!(!env.has_entry(&order).await, "a paid order has no timeout");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_payment_and_an_order_that_missed_each_other_are_brought_together() {
-    with(1, |stage| async move {
-        let order = stage.unpaid("alice", &[3, 4], 0).await;
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
         let insert = "INSERT INTO payments (reference, order_number, amount_cents, status) VALUES ('p', $1, $2, 'unmatched')";
         let insert = sqlx::query(insert).bind(order.order.get()).bind(order.amount_cents.get());
-        insert.execute(&stage.raw).await.expect("statement");
-        assert_eq!(stage.tick().await.sweep.map(|swept| swept.matched), Some(1));
-        assert_eq!(stage.status(&order).await, Some(Status::Paid));
-        assert!(!stage.has_entry(&order).await);
+        insert.execute(&env.raw).await.expect("statement");
+        assert_eq!(env.tick().await.sweep.map(|swept| swept.matched), Some(1));
+        assert_eq!(env.status(&order).await, Some(Status::Paid));
+        assert!(!env.has_entry(&order).await);
     })
     .await;
 }
 
-async fn forget_entry(stage: &Stage, order: &shared::message::OrderRequested) {
+async fn forget_entry(env: &TestEnvironment, order: &shared::message::OrderRequested) {
     let id = order.order.to_string();
     assert!(
-        stage
-            .gate
+        env.gate
             .timeouts()
             .cancel(order.order.shard(), &id)
             .await

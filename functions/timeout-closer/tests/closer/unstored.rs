@@ -5,19 +5,19 @@ use shared::message::UserId;
 use shared::sale::Status;
 use shared::store::{ReplayBegun, ReplayEnd};
 
-use crate::stage::{APPENDED_MS, Stage, with};
+use crate::environment::{APPENDED_MS, TestEnvironment, with};
 
 #[tokio::test]
 async fn the_held_order_of_a_dead_storefront_is_fenced_before_its_seats_are_free() {
-    with(1, |stage| async move {
-        let order = stage.held("alice", &[3, 4]).await;
-        stage.due(&order).await;
-        let report = stage.tick().await;
+    with(1, |env| async move {
+        let order = env.held("alice", &[3, 4]).await;
+        env.due(&order).await;
+        let report = env.tick().await;
         assert_eq!(
             (report.claimed, report.outcome.fenced, report.outcome.failed),
             (1, 1, 0)
         );
-        let row = stage.row(&order).await.expect("fenced");
+        let row = env.row(&order).await.expect("fenced");
         assert_eq!(
             (row.status, row.reason.as_deref()),
             (Status::Void, Some("abandoned"))
@@ -26,51 +26,51 @@ async fn the_held_order_of_a_dead_storefront_is_fenced_before_its_seats_are_free
             (row.user, row.seats),
             (Some(order.user.clone()), order.seats.clone())
         );
-        assert_eq!(stage.free().await, 10);
-        assert!(!stage.has_entry(&order).await);
+        assert_eq!(env.free().await, 10);
+        assert!(!env.has_entry(&order).await);
         // Its message had been on its way all the time.
-        stage.create(Some(&order), 0, APPENDED_MS).await;
-        assert_eq!(stage.status(&order).await, Some(Status::Void));
+        env.create(Some(&order), 0, APPENDED_MS).await;
+        assert_eq!(env.status(&order).await, Some(Status::Void));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_held_order_that_was_stored_meanwhile_is_kept() {
-    with(1, |stage| async move {
-        let order = stage.held("alice", &[3, 4]).await;
-        stage.create(Some(&order), 0, APPENDED_MS).await;
-        stage.due(&order).await;
-        assert_eq!(stage.tick().await.outcome.fenced, 0);
-        assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
-        assert_eq!(stage.free().await, 8);
-        assert!(stage.due_in_ms(&order).await > 800_000);
+    with(1, |env| async move {
+        let order = env.held("alice", &[3, 4]).await;
+        env.create(Some(&order), 0, APPENDED_MS).await;
+        env.due(&order).await;
+        assert_eq!(env.tick().await.outcome.fenced, 0);
+        assert_eq!(env.status(&order).await, Some(Status::Unpaid));
+        assert_eq!(env.free().await, 8);
+        assert!(env.due_in_ms(&order).await > 800_000);
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_order_given_up_by_somebody_who_died_then_is_fenced() {
-    with(1, |stage| async move {
-        let order = stage.held("alice", &[3, 4]).await;
+    with(1, |env| async move {
+        let order = env.held("alice", &[3, 4]).await;
         assert_eq!(
-            stage.gate.abandon(stage.at(&order), Some(1)).await,
+            env.gate.abandon(env.at(&order), Some(1)).await,
             Ok(Abandon::WasHeld)
         );
-        stage.due(&order).await;
-        assert_eq!(stage.tick().await.outcome.fenced, 1);
-        assert_eq!(stage.status(&order).await, Some(Status::Void));
-        assert_eq!(stage.free().await, 10);
+        env.due(&order).await;
+        assert_eq!(env.tick().await.outcome.fenced, 1);
+        assert_eq!(env.status(&order).await, Some(Status::Void));
+        assert_eq!(env.free().await, 10);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_fence_whose_closer_died_before_the_gate_heard_of_it_is_carried_on() {
-    with(1, |stage| async move {
-        let order = stage.held("alice", &[3, 4]).await;
+    with(1, |env| async move {
+        let order = env.held("alice", &[3, 4]).await;
         assert_eq!(
-            stage.gate.abandon(stage.at(&order), None).await,
+            env.gate.abandon(env.at(&order), None).await,
             Ok(Abandon::WasHeld)
         );
         let fence = shared::store::Fence {
@@ -83,24 +83,24 @@ async fn a_fence_whose_closer_died_before_the_gate_heard_of_it_is_carried_on() {
             key: None,
             reason: "abandoned",
         };
-        stage.store.fence(&fence).await.expect("Postgres runs");
-        stage.due(&order).await;
-        stage.tick().await;
-        assert_eq!(stage.free().await, 10);
-        assert!(!stage.has_entry(&order).await);
+        env.store.fence(&fence).await.expect("Postgres runs");
+        env.due(&order).await;
+        env.tick().await;
+        assert_eq!(env.free().await, 10);
+        assert!(!env.has_entry(&order).await);
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_accepted_order_that_create_has_not_reached_waits_and_is_never_void() {
-    with(1, |stage| async move {
-        let order = stage.accepted("alice", &[3, 4], 5).await;
+    with(1, |env| async move {
+        let order = env.accepted("alice", &[3, 4], 5).await;
         // Create has dealt with all before it.
-        stage.create(None, 4, APPENDED_MS).await;
+        env.create(None, 4, APPENDED_MS).await;
         for _ in 0..3 {
-            stage.due(&order).await;
-            let report = stage.tick().await;
+            env.due(&order).await;
+            let report = env.tick().await;
             assert_eq!(
                 (
                     report.claimed,
@@ -109,26 +109,26 @@ async fn an_accepted_order_that_create_has_not_reached_waits_and_is_never_void()
                 ),
                 (1, 1, 0)
             );
-            assert!(stage.due_in_ms(&order).await > 0);
+            assert!(env.due_in_ms(&order).await > 0);
         }
-        assert_eq!(stage.status(&order).await, None);
-        assert_eq!(stage.free().await, 8);
-        stage.create(Some(&order), 5, APPENDED_MS).await;
-        stage.due(&order).await;
-        stage.tick().await;
-        assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
-        assert_eq!(stage.free().await, 8);
+        assert_eq!(env.status(&order).await, None);
+        assert_eq!(env.free().await, 8);
+        env.create(Some(&order), 5, APPENDED_MS).await;
+        env.due(&order).await;
+        env.tick().await;
+        assert_eq!(env.status(&order).await, Some(Status::Unpaid));
+        assert_eq!(env.free().await, 8);
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_accepted_order_that_create_has_passed_was_parked_and_is_void() {
-    with(1, |stage| async move {
-        let order = stage.accepted("alice", &[3, 4], 5).await;
-        stage.create(None, 5, APPENDED_MS).await;
-        stage.due(&order).await;
-        let report = stage.tick().await;
+    with(1, |env| async move {
+        let order = env.accepted("alice", &[3, 4], 5).await;
+        env.create(None, 5, APPENDED_MS).await;
+        env.due(&order).await;
+        let report = env.tick().await;
         assert_eq!(
             (
                 report.outcome.fenced,
@@ -136,38 +136,38 @@ async fn an_accepted_order_that_create_has_passed_was_parked_and_is_void() {
             ),
             (1, Some(1))
         );
-        let row = stage.row(&order).await.expect("fenced");
+        let row = env.row(&order).await.expect("fenced");
         assert_eq!(
             (row.status, row.reason.as_deref()),
             (Status::Void, Some("parked"))
         );
-        assert_eq!(stage.free().await, 10);
+        assert_eq!(env.free().await, 10);
     })
     .await;
 }
 
 #[tokio::test]
 async fn waiting_for_order_create_backs_off_by_attempt() {
-    with(1, |stage| async move {
-        let order = stage.accepted("alice", &[3, 4], 5).await;
+    with(1, |env| async move {
+        let order = env.accepted("alice", &[3, 4], 5).await;
         let mut waits = Vec::new();
         for _ in 0..6 {
-            stage.wait_over(&order).await;
-            assert_eq!(stage.tick().await.outcome.put_off, 1);
-            waits.push((stage.due_in_ms(&order).await + 1_999) / 2_000 * 2);
+            env.wait_over(&order).await;
+            assert_eq!(env.tick().await.outcome.put_off, 1);
+            waits.push((env.due_in_ms(&order).await + 1_999) / 2_000 * 2);
         }
         assert_eq!(waits, [2, 4, 8, 16, 30, 30], "s");
         // Once create has stored it, its entry is due when payment is.
-        stage.create(Some(&order), 5, APPENDED_MS).await;
-        stage.settle(&order).await;
-        assert!(stage.due_in_ms(&order).await > 800_000);
+        env.create(Some(&order), 5, APPENDED_MS).await;
+        env.settle(&order).await;
+        assert!(env.due_in_ms(&order).await > 800_000);
     })
     .await;
 }
 
 /// An operator puts back the newest parked record, which the brokers append at this offset; nothing: no answer comes.
-async fn put_back(stage: &Stage, offset: Option<i64>) {
-    let parked = stage
+async fn put_back(env: &TestEnvironment, offset: Option<i64>) {
+    let parked = env
         .store
         .parked(None, None, None, 1)
         .await
@@ -175,7 +175,7 @@ async fn put_back(stage: &Stage, offset: Option<i64>) {
         .remove(0);
     let operator = UserId::new("operator").expect("valid");
     let lease = std::time::Duration::from_secs(60);
-    let begun = stage
+    let begun = env
         .store
         .begin_replay(parked.id, parked.replays, &operator, lease)
         .await
@@ -189,8 +189,7 @@ async fn put_back(stage: &Stage, offset: Option<i64>) {
             offset,
         };
         assert!(
-            stage
-                .store
+            env.store
                 .end_replay(&replay, &end)
                 .await
                 .expect("Postgres runs")
@@ -200,55 +199,54 @@ async fn put_back(stage: &Stage, offset: Option<i64>) {
 
 #[tokio::test]
 async fn a_replayed_order_is_not_void_while_it_waits() {
-    with(1, |stage| async move {
-        let order = stage.accepted("alice", &[3, 4], 5).await;
-        stage.create(None, 5, APPENDED_MS).await;
+    with(1, |env| async move {
+        let order = env.accepted("alice", &[3, 4], 5).await;
+        env.create(None, 5, APPENDED_MS).await;
         for offset in [None, Some(9)] {
-            put_back(&stage, offset).await;
-            stage.due(&order).await;
-            let report = stage.tick().await;
+            put_back(&env, offset).await;
+            env.due(&order).await;
+            let report = env.tick().await;
             assert_eq!(
                 (report.outcome.fenced, report.outcome.put_off),
                 (0, 1),
                 "{offset:?}"
             );
-            stage.run("UPDATE parked SET busy_until = NULL").await;
+            env.run("UPDATE parked SET busy_until = NULL").await;
             // Only the attempt that was published counts from here on.
-            stage
-                .run("UPDATE parked_replays SET began_at = now() - interval '1 hour'")
+            env.run("UPDATE parked_replays SET began_at = now() - interval '1 hour'")
                 .await;
         }
-        stage.create(Some(&order), 9, APPENDED_MS).await;
-        stage.due(&order).await;
-        stage.tick().await;
+        env.create(Some(&order), 9, APPENDED_MS).await;
+        env.due(&order).await;
+        env.tick().await;
         assert_eq!(
-            (stage.status(&order).await, stage.free().await),
+            (env.status(&order).await, env.free().await),
             (Some(Status::Unpaid), 8)
         );
-        assert!(stage.due_in_ms(&order).await > 800_000);
+        assert!(env.due_in_ms(&order).await > 800_000);
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_order_whose_replay_is_parked_again_ends() {
-    with(1, |stage| async move {
-        let order = stage.accepted("alice", &[3, 4], 5).await;
-        stage.create(None, 5, APPENDED_MS).await;
-        put_back(&stage, Some(6)).await;
-        stage.create(None, 6, APPENDED_MS).await;
-        put_back(&stage, Some(8)).await;
-        stage.due(&order).await;
+    with(1, |env| async move {
+        let order = env.accepted("alice", &[3, 4], 5).await;
+        env.create(None, 5, APPENDED_MS).await;
+        put_back(&env, Some(6)).await;
+        env.create(None, 6, APPENDED_MS).await;
+        put_back(&env, Some(8)).await;
+        env.due(&order).await;
         assert_eq!(
-            stage.tick().await.outcome.fenced,
+            env.tick().await.outcome.fenced,
             0,
             "the copy of the copy is not read yet"
         );
-        stage.create(None, 8, APPENDED_MS).await;
-        stage.due(&order).await;
-        assert_eq!(stage.tick().await.outcome.fenced, 1);
+        env.create(None, 8, APPENDED_MS).await;
+        env.due(&order).await;
+        assert_eq!(env.tick().await.outcome.fenced, 1);
         assert_eq!(
-            (stage.status(&order).await, stage.free().await),
+            (env.status(&order).await, env.free().await),
             (Some(Status::Void), 10)
         );
     })
@@ -257,35 +255,35 @@ async fn an_order_whose_replay_is_parked_again_ends() {
 
 #[tokio::test]
 async fn progress_in_a_topic_from_before_it_was_made_anew_passes_nothing() {
-    with(1, |stage| async move {
-        stage.create(None, 900, APPENDED_MS - 1).await;
-        let order = stage.accepted("alice", &[3, 4], 5).await;
-        stage.due(&order).await;
-        assert_eq!(stage.tick().await.outcome.put_off, 1);
-        assert_eq!(stage.status(&order).await, None);
-        assert_eq!(stage.free().await, 8);
+    with(1, |env| async move {
+        env.create(None, 900, APPENDED_MS - 1).await;
+        let order = env.accepted("alice", &[3, 4], 5).await;
+        env.due(&order).await;
+        assert_eq!(env.tick().await.outcome.put_off, 1);
+        assert_eq!(env.status(&order).await, None);
+        assert_eq!(env.free().await, 8);
     })
     .await;
 }
 
 #[tokio::test]
 async fn while_the_gate_is_closed_nothing_is_given_up() {
-    with(1, |stage| async move {
-        let order = stage.held("alice", &[3, 4]).await;
-        let _: u64 = stage
-            .redis(&["HSET", &stage.program_key("head"), "state", "loading"])
+    with(1, |env| async move {
+        let order = env.held("alice", &[3, 4]).await;
+        let _: u64 = env
+            .redis(&["HSET", &env.program_key("head"), "state", "loading"])
             .await;
-        stage.due(&order).await;
-        assert_eq!(stage.tick().await.outcome.put_off, 1);
-        assert_eq!(stage.status(&order).await, None);
-        let reservation = stage
+        env.due(&order).await;
+        assert_eq!(env.tick().await.outcome.put_off, 1);
+        assert_eq!(env.status(&order).await, None);
+        let reservation = env
             .gate
             .reservation(order.order)
             .await
             .expect("Redis runs")
             .expect("kept");
         assert_eq!(reservation.state, ResvState::Held);
-        assert!(stage.has_entry(&order).await);
+        assert!(env.has_entry(&order).await);
     })
     .await;
 }

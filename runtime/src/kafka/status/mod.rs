@@ -1,6 +1,5 @@
 //! How far a mapping is and how it fares, as the status shows it. `progress` gathers it, `log` holds what is known of a partition's log.
 
-mod log;
 mod progress;
 #[cfg(test)]
 mod progress_tests;
@@ -9,7 +8,7 @@ use serde::Serialize;
 
 use crate::mapping::Offset;
 use crate::source_health::SourceHealth;
-pub(super) use log::LogEnd;
+pub(super) use event_sources::kafka::LogEnd;
 pub(super) use progress::{Progress, TopicFound};
 
 /// One mapping, now.

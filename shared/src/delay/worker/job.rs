@@ -1,7 +1,7 @@
 //! What a handler is given, and what it must be.
 
 use crate::message::Shard;
-use crate::worker::Outcome;
+use lambda_batch::Outcome;
 
 /// An entry that is due, and the handler's to deal with.
 #[derive(Debug, Clone, PartialEq, Eq)]

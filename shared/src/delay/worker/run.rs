@@ -22,7 +22,7 @@ use super::verdict::{Verdict, to_renew, verdict, worn_out};
 use super::wakes::{Wake, listen};
 use crate::delay::{Claim, Claimed, DelayQueue, Fenced};
 use crate::link::LinkError;
-use crate::worker::{Backoff, Outcome, Reason};
+use lambda_batch::{Backoff, Outcome, Reason};
 
 /// How often it looks at all shards while wakes cannot be heard.
 const DEAF_LOOK: Duration = Duration::from_millis(100);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::message::{BadValue, Shard};
-use crate::worker::Backoff;
+use lambda_batch::Backoff;
 
 /// Shortest lease taken. It is renewed when a third is over, and that needs a round trip.
 const LEAST_LEASE: Duration = Duration::from_millis(50);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::worker::{Backoff, Outcome, Reason};
+use lambda_batch::{Backoff, Outcome, Reason};
 
 /// What is done with an entry at the end of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::delay::DelayQueue;
 use crate::link::LinkError;
 use crate::message::Shard;
-use crate::worker::Backoff;
+use lambda_batch::Backoff;
 
 /// What was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

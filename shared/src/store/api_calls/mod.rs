@@ -29,7 +29,7 @@ use super::repeat::Repeat;
 use super::{Arrival, Dealt, Gap, Store, StoreError};
 use crate::api_stats::Caps;
 use crate::message::ApiCall;
-use crate::worker::Reason;
+use lambda_batch::Reason;
 
 /// What became of the records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

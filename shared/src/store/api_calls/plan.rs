@@ -7,7 +7,7 @@ use crate::message::ApiCall;
 use crate::store::Arrival;
 use crate::store::gaps::{Gap, Missing};
 use crate::store::progress::{Advance, Mark, Seen, advance};
-use crate::worker::Reason;
+use lambda_batch::Reason;
 
 /// A part of a batch, before Postgres is asked.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use super::parts::{Parts, Unfinished};
 use super::repeat::Repeat;
 use super::{Arrival, Gap, OrderRow, Store, StoreError};
 use crate::message::{Nonce, OrderNumber, OrderRequested};
-use crate::worker::Reason;
+use lambda_batch::Reason;
 
 /// What became of the records.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,7 @@ use crate::message::{Barrier, Nonce, OrderRequested};
 use crate::sale::Status;
 use crate::store::progress::Seen;
 use crate::store::{Arrival, OrderRow};
-use crate::worker::Reason;
+use lambda_batch::Reason;
 
 /// A part of a batch, sorted by what is to be done.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use crate::store::progress::{Mark, advance};
 use crate::store::row::{bounded, nonce};
 use crate::store::{Gap, barriers, gaps};
 use crate::store::{OrderRow, Store, StoreError};
-use crate::worker::{ErrorClass, Reason};
+use lambda_batch::{ErrorClass, Reason};
 
 /// What a transaction has committed.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::telemetry::Span;
-use crate::worker::Backoff;
+use lambda_batch::Backoff;
 
 /// Spans that wait at most; a large batch of orders fits, and takes a few megabytes.
 pub(super) const MOST: usize = 8_192;

@@ -1,8 +1,8 @@
 //! What nobody can handle is set aside with its reason, and holds nobody up.
 
+use lambda_batch::Reason;
 use redis::cmd;
 use shared::stream::{EntryId, GroupSettings};
-use shared::worker::Reason;
 
 use super::stage::{Streams, await_entries, ids, numbers, read, settings, until};
 

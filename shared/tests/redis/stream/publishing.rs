@@ -172,7 +172,7 @@ async fn news_gets_through_a_redis_that_is_out_of_memory() {
     publish(&streams.publisher(10, 1_000), 2).await;
     assert_eq!(super::stage::heard(&mut listener).await, [0, 1]);
     let buried = reader
-        .bury(&[(entries[0].entry.id, shared::worker::Reason::new("odd"))])
+        .bury(&[(entries[0].entry.id, lambda_batch::Reason::new("odd"))])
         .await;
     assert_eq!(buried, Ok(vec![true]));
     let more = await_entries(&mut reader).await;

@@ -103,7 +103,7 @@ async fn everything_is_flushed_and_reading_goes_on() {
     assert_eq!(reader.hold(&ids(&entries)).await, Ok(vec![false, false]));
     assert_eq!(
         reader
-            .bury(&[(entries[0].entry.id, shared::worker::Reason::new("odd"))])
+            .bury(&[(entries[0].entry.id, lambda_batch::Reason::new("odd"))])
             .await,
         Ok(vec![false])
     );

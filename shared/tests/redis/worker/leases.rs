@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use lambda_batch::{Outcome, Reason};
 use shared::delay::{Due, Job, Replayed, Stats, Tally, WorkerSettings, shard_of};
 use shared::message::Shard;
-use shared::worker::{Outcome, Reason};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{LATER, PAST, Running, next, queue, schedule, settings, stuck, telling};

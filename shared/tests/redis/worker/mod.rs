@@ -6,10 +6,10 @@ mod waking;
 
 use std::time::Duration;
 
+use lambda_batch::{Backoff, Outcome};
 use shared::delay::{
     DelayQueue, Due, Handle, Job, Scheduled, Tally, Worker, WorkerSettings, shard_of,
 };
-use shared::worker::{Backoff, Outcome};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use lambda_batch::Outcome;
 use shared::delay::{Job, NewEntry, Scheduled, Stats, WorkerSettings, shard_of};
 use shared::message::Shard;
-use shared::worker::Outcome;
 use tokio::sync::mpsc;
 
 use super::{PAST, Running, next, queue, schedule, settings};

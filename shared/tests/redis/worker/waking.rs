@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lambda_batch::Outcome;
 use shared::delay::{DelayQueue, Due, Job, shard_of};
 use shared::link::Link;
-use shared::worker::Outcome;
 use tokio::sync::mpsc;
 
 use super::super::failover::{Pair, TIMEOUT};

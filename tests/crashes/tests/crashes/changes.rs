@@ -1,8 +1,8 @@
 //! A change of a program on its way to every instance, with whoever carries it killed at each wait.
 
+use lambda_batch::SqsBatch;
 use serde_json::json;
 use shared::cache::{Looked, Put};
-use shared::ingest::sqs::Batch;
 use shared::message::{ProgramChanged, ProgramVersion};
 
 use crate::dying::{at_waits, killed_after, whole};
@@ -11,7 +11,7 @@ use crate::world::{World, call, tick, with};
 const EVERY: usize = 100;
 
 /// A message as the bridge sends it.
-fn delivered(world: &World, version: i64) -> Batch {
+fn delivered(world: &World, version: i64) -> SqsBatch {
     let fields = json!({ "id": world.program.id.to_string(), "version": version.to_string() });
     let body =
         json!({ "stream": "program-changed", "id": format!("{version}-0"), "fields": fields })

@@ -5,9 +5,9 @@ use std::ops::Range;
 use api_data_collector::{Collector, Settings};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use lambda_batch::KafkaBatch;
 use serde_json::{Value, json};
 use shared::config::Reader;
-use shared::ingest::kafka::Batch;
 use shared::store::Store;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -59,7 +59,7 @@ impl Stage {
     }
 
     /// The event with a slice of each partition.
-    fn event(&self, slices: &[Range<usize>]) -> Batch {
+    fn event(&self, slices: &[Range<usize>]) -> KafkaBatch {
         let record = |partition: usize, offset: usize| {
             let value = if offset % POISON == POISON - 1 {
                 "poison".to_owned()

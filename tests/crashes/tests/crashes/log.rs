@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use lambda_batch::KafkaBatch;
 use serde_json::json;
-use shared::ingest::kafka::Batch;
 use shared::message::{Barrier, OrderNumber};
 use storefront::kafka::{Logs, PublishOrders, Published};
 
@@ -46,7 +46,7 @@ impl Log {
     }
 
     /// The event with all records from an offset on, as Lambda sends it; and the offset after them.
-    pub(crate) fn event(&self, from: usize) -> (Option<Batch>, usize) {
+    pub(crate) fn event(&self, from: usize) -> (Option<KafkaBatch>, usize) {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let record = |(offset, text): (usize, &String)| {
             json!({

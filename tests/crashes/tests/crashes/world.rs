@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use cache_invalidator::Invalidator;
 use futures::FutureExt;
+use lambda_batch::Tick;
 use order_create::Creator;
 use serde_json::{Value, json};
 use shared::config::Reader;
 use shared::delay::Due;
 use shared::gate::ProgramRef;
-use shared::ingest::schedule::Tick;
 use shared::message::{OrderNumber, SeatIndex};
 use shared::sale::{Program, Status};
 use shared::store::OrderRow;
@@ -475,7 +475,7 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> 
 }
 
 /// One tick with a minute of time.
-pub(crate) async fn tick(closer: &Closer) -> timeout_closer::Report {
+pub(crate) async fn tick(closer: &Closer) -> timeout_closer::TickReport {
     closer
         .tick(
             &Tick {

@@ -1,0 +1,16 @@
+use std::time::{Duration, Instant};
+
+use super::{Membership, TOO_SOON};
+
+#[test]
+fn a_name_that_is_taken_is_given_up() {
+    let mut membership = Membership::default();
+    let start = Instant::now();
+    assert_eq!(membership.of("host"), "host");
+    membership.fenced(start, 1);
+    assert_eq!(membership.of("host"), "host");
+    membership.fenced(start + TOO_SOON, 2);
+    assert_eq!(membership.of("host"), "host");
+    membership.fenced(start + TOO_SOON + Duration::from_secs(1), 0xab);
+    assert_eq!(membership.of("host"), "host-000000ab");
+}

@@ -1,0 +1,437 @@
+//! YAML with `CloudFormation`'s short tags.
+//!
+//! `!Sub text` becomes the mapping `{Fn::Sub: text}`, so later modules read one form only.
+//! Aliases are expanded, up to [`MAX_NODES`]; `CloudFormation` has no merge keys.
+//!
+//! The parser accepts what `PyYAML` accepts, with which the SAM CLI reads templates: the lines of a
+//! flow collection or a quoted text may start at the column of their key or left of it.
+//! `docs/conformance/yaml.md` lists what is refused; `suite_tests` runs the public YAML test suite.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow::{self, Break, Continue};
+
+use granit_parser::{Event, Parser, ScalarStyle, Span, Tag, options};
+
+use super::node::{Entry, Kind, Node};
+use super::problems::Problems;
+
+/// More nodes than a template of 1 MB can hold, fewer than an alias bomb needs.
+const MAX_NODES: usize = 200_000;
+/// Levels of nesting: more than any template has, fewer than would overflow the stack.
+pub(super) const MAX_DEPTH: usize = 100;
+/// Prefix of YAML's own tags (`!!str`), resolved.
+const YAML_TAGS: &str = "tag:yaml.org,2002:";
+
+/// Short tags and their functions.
+const SHORT: [(&str, &str); 17] = [
+    ("Ref", "Ref"),
+    ("Condition", "Condition"),
+    ("Sub", "Fn::Sub"),
+    ("GetAtt", "Fn::GetAtt"),
+    ("Join", "Fn::Join"),
+    ("If", "Fn::If"),
+    ("Equals", "Fn::Equals"),
+    ("And", "Fn::And"),
+    ("Or", "Fn::Or"),
+    ("Not", "Fn::Not"),
+    ("Select", "Fn::Select"),
+    ("Split", "Fn::Split"),
+    ("FindInMap", "Fn::FindInMap"),
+    ("Base64", "Fn::Base64"),
+    ("ImportValue", "Fn::ImportValue"),
+    ("GetAZs", "Fn::GetAZs"),
+    ("Transform", "Fn::Transform"),
+];
+
+/// Stands for the function of an unknown tag: its value is ignored, as the tag is reported.
+const UNKNOWN: &str = "";
+
+/// Reads one document. `None` when it cannot be read; the reason is reported.
+pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
+    let mut builder = Builder {
+        problems,
+        anchors: HashMap::new(),
+        open: Vec::new(),
+        root: None,
+        made: 0,
+    };
+    for event in Parser::new_from_str_with_options(text, options! { emit_comments: false }) {
+        match event {
+            Ok((event, span)) => {
+                if builder.take(event, span).is_break() {
+                    return None;
+                }
+            }
+            Err(error) => {
+                let line = error.marker().line();
+                builder.problems.error(
+                    line,
+                    format!(
+                        "this is not YAML: {}. Check indentation, quotes and brackets here and on the line before.",
+                        error.info()
+                    ),
+                );
+                return None;
+            }
+        }
+    }
+    let root = builder.root.take();
+    if root.is_none() {
+        problems.error(1, "the file is empty");
+    }
+    root
+}
+
+struct Builder<'p> {
+    problems: &'p mut Problems,
+    anchors: HashMap<usize, Node>,
+    open: Vec<Open>,
+    root: Option<Node>,
+    made: usize,
+}
+
+/// A collection whose end has not been read.
+struct Open {
+    line: usize,
+    anchor: usize,
+    tag: Option<&'static str>,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<Entry>,
+        key: Option<(String, usize)>,
+    },
+}
+
+impl Builder<'_> {
+    fn take(&mut self, event: Event<'_>, span: Span) -> ControlFlow<()> {
+        // A collection begins below its tag, and messages name the tag's function.
+        let line = span.tag_start().unwrap_or(span.start).line();
+        match event {
+            Event::DocumentStart(..) if self.root.is_some() => {
+                self.problems.error(
+                    line,
+                    "a second YAML document starts here. Write one document to a file.",
+                );
+                return Break(());
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain
+                    && tag
+                        .as_deref()
+                        .is_none_or(|tag| tag.is_yaml_core_schema_tag("null"));
+                let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let tag = self.tag(tag.as_deref(), line);
+                let kind = if null {
+                    Kind::Null
+                } else {
+                    Kind::Scalar(text.into_owned())
+                };
+                return self.place(wrap(tag, Node { line, kind }), anchor);
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                let tag = self.tag(tag.as_deref(), line);
+                self.open.push(Open {
+                    line,
+                    anchor,
+                    tag,
+                    content: Content::List(Vec::new()),
+                });
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                let tag = self.tag(tag.as_deref(), line);
+                self.open.push(Open {
+                    line,
+                    anchor,
+                    tag,
+                    content: Content::Map {
+                        entries: Vec::new(),
+                        key: None,
+                    },
+                });
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Some(done) = self.open.pop() else {
+                    return Continue(());
+                };
+                let kind = match done.content {
+                    Content::List(items) => Kind::List(items),
+                    Content::Map { entries, .. } => Kind::Map(entries),
+                };
+                return self.place(
+                    wrap(
+                        done.tag,
+                        Node {
+                            line: done.line,
+                            kind,
+                        },
+                    ),
+                    done.anchor,
+                );
+            }
+            Event::Alias(anchor) => {
+                let Some(node) = self.anchors.get(&anchor).cloned() else {
+                    self.problems.error(line, "this alias names an anchor that is not complete here. Write the value out.");
+                    return Break(());
+                };
+                self.made += count(&node);
+                return self.place(node, 0);
+            }
+            _ => {}
+        }
+        if self.open.len() > MAX_DEPTH {
+            self.problems.error(
+                line,
+                format!("nested more than {MAX_DEPTH} deep. Flatten this part."),
+            );
+            return Break(());
+        }
+        Continue(())
+    }
+
+    /// The function a short tag stands for; YAML's own tags (`!!str`) change nothing.
+    fn tag(&mut self, tag: Option<&Tag>, line: usize) -> Option<&'static str> {
+        let tag =
+            tag.filter(|t| t.suffix_in_namespace(YAML_TAGS).is_none() && t.original() != "!")?;
+        let found = SHORT.iter().find(|(short, _)| tag.parts() == ("!", *short));
+        if let Some((_, long)) = found {
+            return Some(long);
+        }
+        let hint = super::nearest(tag.suffix(), SHORT.iter().map(|(short, _)| *short)).map_or_else(
+            || {
+                format!(
+                    "Known are {}.",
+                    SHORT.map(|(short, _)| format!("!{short}")).join(", ")
+                )
+            },
+            |near| format!("Did you mean !{near}?"),
+        );
+        self.problems.error(
+            line,
+            format!(
+                "{} is not a function this host evaluates. {hint}",
+                tag.original()
+            ),
+        );
+        Some(UNKNOWN)
+    }
+
+    fn place(&mut self, node: Node, anchor: usize) -> ControlFlow<()> {
+        self.made += 1;
+        if self.made > MAX_NODES {
+            self.problems.error(
+                node.line,
+                format!(
+                    "more than {MAX_NODES} values once aliases are written out. Use fewer aliases."
+                ),
+            );
+            return Break(());
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut().map(|open| &mut open.content) {
+            None => self.root = Some(node),
+            Some(Content::List(items)) => items.push(node),
+            Some(Content::Map { entries, key }) => match key.take() {
+                Some((name, line)) => {
+                    if let Some(first) = entries.iter().find(|e| e.key == name) {
+                        let message = format!(
+                            "{name} is written twice here (first on line {}). Keep one.",
+                            first.line
+                        );
+                        self.problems.error(line, message);
+                    }
+                    entries.push(Entry::new(name, line, node));
+                }
+                None => match node.kind {
+                    Kind::Scalar(text) => *key = Some((text, node.line)),
+                    Kind::Null => *key = Some((String::new(), node.line)),
+                    _ => {
+                        self.problems
+                            .error(node.line, "a key must be plain text. Write `name: value`.");
+                        return Break(());
+                    }
+                },
+            },
+        }
+        Continue(())
+    }
+}
+
+fn wrap(tag: Option<&'static str>, node: Node) -> Node {
+    match tag {
+        Some(UNKNOWN) => Node::null(node.line),
+        Some(function) => Node::map(node.line, vec![Entry::new(function, node.line, node)]),
+        None => node,
+    }
+}
+
+fn count(node: &Node) -> usize {
+    match &node.kind {
+        Kind::List(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Kind::Map(entries) => 1 + entries.iter().map(|e| count(&e.value)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Node {
+        let mut problems = Problems::new("t");
+        let node = parse_yaml(text, &mut problems);
+        assert!(!problems.has_errors(), "{problems:?}");
+        node.unwrap()
+    }
+
+    fn complaints(text: &str) -> Vec<(usize, String)> {
+        let mut problems = Problems::new("t");
+        parse_yaml(text, &mut problems);
+        problems
+            .finish()
+            .unwrap_err()
+            .into_iter()
+            .map(|d| (d.line, d.message))
+            .collect()
+    }
+
+    #[test]
+    fn short_tags_read_as_the_long_form_says() {
+        let short = read("a: !Sub '${X}-1'\nb: !Join ['-', [!Ref X, y]]\nc: !GetAtt A.Arn\n");
+        let long = read(
+            "a: {Fn::Sub: '${X}-1'}\nb: {Fn::Join: ['-', [{Ref: X}, y]]}\nc: {Fn::GetAtt: A.Arn}\n",
+        );
+        assert_eq!(short, long);
+    }
+
+    #[test]
+    fn every_key_and_value_knows_its_line() {
+        let node = read("a:\n  - one\n  - two\nb: {c: d}\n");
+        assert_eq!(node.get("a").unwrap().items()[1].line, 3);
+        assert_eq!(node.entries()[1].line, 4);
+    }
+
+    #[test]
+    fn a_short_tag_has_the_line_that_it_stands_on() {
+        let node = read(
+            "a:\n  - !If\n    - X\n    - !Sub\n      y\n    - !Ref\nb: !GetAtt\n  - C\n  - Arn\n",
+        );
+        let condition = &node.get("a").unwrap().items()[0];
+        let items = condition.get("Fn::If").unwrap().items();
+        assert_eq!(
+            (condition.line, items[0].line, items[1].line, items[2].line),
+            (2, 3, 4, 6)
+        );
+        assert_eq!(items[2].get("Ref").and_then(Node::text), Some(""));
+        assert_eq!(node.get("b").unwrap().line, 7);
+    }
+
+    #[test]
+    fn json_reads_as_yaml() {
+        let long = "x".repeat(3000);
+        let text = format!(
+            "{{\r\n\t\"a\": [\"{long}\", {{\"b\": \"\\ud83c\\udf9f\\/\"}}],\r\n\t\"c\": null\r\n}}"
+        );
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(lineless(&read(&text)), json);
+        assert_eq!(lineless(&read(&format!("\u{feff}{text}"))), json);
+    }
+
+    #[test]
+    fn a_quoted_empty_text_is_not_nothing() {
+        let node = read("a: ''\nb:\nc: null\n");
+        assert_eq!(node.get("a").unwrap().text(), Some(""));
+        assert!(node.get("b").is_none() && node.get("c").is_none());
+    }
+
+    #[test]
+    fn broken_text_unknown_tags_and_repeated_keys_are_named_by_line() {
+        assert_eq!(complaints("a: 1\nb: [1, 2\nc: 3\n").len(), 1);
+        let found = complaints("a: 1\nb: !Subb x\na: 2\n");
+        assert_eq!(
+            found[0],
+            (
+                2,
+                "!Subb is not a function this host evaluates. Did you mean !Sub?".into()
+            )
+        );
+        assert_eq!(
+            found[1],
+            (
+                3,
+                "a is written twice here (first on line 1). Keep one.".into()
+            )
+        );
+    }
+
+    #[test]
+    fn flow_lines_may_stand_at_their_keys_column() {
+        let expected = read("a: {b: [x, y], c: {d: e}, f: g h}\n");
+        let texts = |node: &Node| format!("{:?}", lineless(node));
+        for text in [
+            "a:\n  b: [x,\n  y]\n  c: {\n  d: e\n  }\n  f: \"g\n  h\"\n",
+            "a:\n  b: [\n  x,\n  y\n  ]\n  c: {\n    d: e\n  }\n  f: 'g\n  h'\n",
+            "a:\n  b: [x,\ny]\n  c: {d:\ne}\n  f: g h\n",
+            "{\"a\": {\n\"b\": [\n\"x\",\n\"y\"\n],\n\t\"c\": {\"d\": \"e\"}, \"f\": \"g h\"}}\n",
+        ] {
+            assert_eq!(texts(&read(text)), texts(&expected), "{text}");
+        }
+        assert_eq!(
+            read("a:\n  b: [\n  x,\n  y\n  ]\n")
+                .get("a")
+                .unwrap()
+                .get("b")
+                .unwrap()
+                .items()[1]
+                .line,
+            4
+        );
+    }
+
+    #[test]
+    fn yamls_own_tags_keep_text_as_text() {
+        let node = read("a: !!str\nb: !!str null\nc: !!null ''\nd: ! ~\ne: !!null\n");
+        assert_eq!(
+            ["a", "b", "d"].map(|key| node.get(key).and_then(Node::text)),
+            [Some(""), Some("null"), Some("~")]
+        );
+        assert!(node.get("e").is_none());
+    }
+
+    /// The tree as JSON, in which every scalar is text.
+    pub(in crate::document) fn lineless(node: &Node) -> serde_json::Value {
+        match &node.kind {
+            Kind::Null => serde_json::Value::Null,
+            Kind::Scalar(text) => text.as_str().into(),
+            Kind::List(items) => items.iter().map(lineless).collect(),
+            Kind::Map(entries) => entries
+                .iter()
+                .map(|entry| (entry.key.clone(), lineless(&entry.value)))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn an_alias_bomb_is_refused_before_it_grows() {
+        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for i in 1..12 {
+            let before = format!("*a{}", i - 1);
+            text.extend([format!("a{i}: &a{i} [{}]\n", vec![before; 10].join(", "))]);
+        }
+        assert!(complaints(&text)[0].1.contains("aliases"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_ends_in_a_tree_or_a_complaint(text in "[ -~\\n]{0,200}") {
+            let mut problems = Problems::new("t");
+            let node = parse_yaml(&text, &mut problems);
+            proptest::prop_assert!(node.is_some() || problems.has_errors());
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Template parameters: their declared type and bounds, and the value each gets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
+
+use crate::document::{Kind, Node, Problems, Reader, nearest};
+use crate::project::{Given, Project};
+
+/// Parameters with their values.
+#[derive(Debug, Default)]
+pub(super) struct Parameters {
+    /// Value by name; a list for list types. `None`: declared, but without a usable value (already complained of).
+    pub(super) values: BTreeMap<String, Option<Node>>,
+    /// Values of `NoEcho` parameters.
+    pub(super) secrets: BTreeSet<String>,
+}
+
+const KNOWN: [&str; 11] = [
+    "Type",
+    "Default",
+    "Description",
+    "AllowedValues",
+    "AllowedPattern",
+    "ConstraintDescription",
+    "MinLength",
+    "MaxLength",
+    "MinValue",
+    "MaxValue",
+    "NoEcho",
+];
+
+/// Gives every declared parameter its value: the project's, else its Default.
+pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) -> Parameters {
+    let mut parameters = Parameters::default();
+    let section = root.get("Parameters");
+    for entry in section.map_or(&[][..], Node::entries) {
+        let reader = Reader::new(&entry.value, format!("parameter {}", entry.key));
+        if !matches!(entry.value.kind, Kind::Map(_)) {
+            // reported by the check of shapes
+            problems.count_failure();
+            parameters.values.insert(entry.key.clone(), None);
+            continue;
+        }
+        reader.only(&KNOWN, problems);
+        let no_echo = reader.flag("NoEcho", problems);
+        // what cannot be read as a flag is treated as the careful answer
+        let secret = no_echo.unwrap_or(reader.get("NoEcho").is_some());
+        let value = one(&entry.key, entry.line, (&reader, secret), project, problems);
+        if secret {
+            // the value as it was given, which may not be allowed, and what the template makes of it
+            let given = project
+                .parameters
+                .get(&entry.key)
+                .map(|given| given.value.as_str());
+            let given = given.or_else(|| reader.get("Default").and_then(Node::text));
+            let made = value
+                .iter()
+                .flat_map(|value| value.items().iter().chain([value]))
+                .filter_map(Node::text);
+            let texts = given
+                .into_iter()
+                .chain(made)
+                .filter(|text| !text.is_empty());
+            parameters.secrets.extend(texts.map(str::to_owned));
+        }
+        parameters.values.insert(entry.key.clone(), value);
+    }
+    for (name, given) in &project.parameters {
+        if !parameters.values.contains_key(name) {
+            let hint = match nearest(name, parameters.values.keys().map(String::as_str)) {
+                Some(near) => format!("Did you mean {near}?"),
+                None => format!("Declared are: {}.", listed(parameters.values.keys())),
+            };
+            let line = section.map_or(0, |s| s.line);
+            problems.error(
+                line,
+                format!(
+                    "{} gives a parameter {name} that the template does not declare. {hint}",
+                    given.source
+                ),
+            );
+        }
+    }
+    parameters
+}
+
+/// `secret`: messages never hold the value, nor the values that are allowed.
+fn one(
+    name: &str,
+    line: usize,
+    (reader, secret): (&Reader<'_>, bool),
+    project: &Project,
+    problems: &mut Problems,
+) -> Option<Node> {
+    let kind = reader.required("Type", "Write `Type: String`.", problems)?;
+    let default = reader.get("Default");
+    let (text, at, source) = match (project.parameters.get(name), default) {
+        (Some(Given { value, source }), _) => (value.clone(), line, format!(" (from {source})")),
+        (None, Some(node)) => (text_of(node, name, problems)?, node.line, String::new()),
+        // a Default of null is reported by the check of shapes
+        (None, None)
+            if reader
+                .node
+                .entries()
+                .iter()
+                .any(|entry| entry.key == "Default") =>
+        {
+            problems.count_failure();
+            return None;
+        }
+        (None, None) => {
+            let message = format!(
+                "parameter {name} has no value. Give --parameter-overrides {name}=VALUE, write it under [parameters] in \
+                 usher.toml, or add a Default."
+            );
+            problems.error(line, message);
+            return None;
+        }
+    };
+    let items: Vec<&str> = if is_list(kind) {
+        text.split(',').map(str::trim).collect()
+    } else {
+        vec![text.as_str()]
+    };
+    let mut sound = true;
+    for item in &items {
+        if let Err(wrong) = check(kind, item, (reader, secret), problems) {
+            let own = reader
+                .get("ConstraintDescription")
+                .and_then(Node::text)
+                .map(|d| format!(" ({d})"))
+                .unwrap_or_default();
+            let is = if secret {
+                "has a value that is not shown (NoEcho)".to_owned()
+            } else {
+                format!("is '{item}'")
+            };
+            problems.error(
+                at,
+                format!("parameter {name} {is}{source}, but {wrong}{own}."),
+            );
+            sound = false;
+        }
+    }
+    if kind.starts_with("AWS::SSM::Parameter::Value") {
+        return Some(stored_value(name, at, &text, project, problems));
+    }
+    if !sound {
+        return stand_in(name, kind, reader).map(|text| Node::scalar(line, text));
+    }
+    if is_list(kind) {
+        let items = items.into_iter().map(|item| Node::scalar(line, item));
+        return Some(Node {
+            line,
+            kind: Kind::List(items.collect()),
+        });
+    }
+    Some(Node::scalar(line, text.clone()))
+}
+
+/// A value that the declaration allows, in place of one that it does not: the wrong one has been complained of, nothing will
+/// run, and with a stand-in the rest of the template can still be looked at. Nothing where none can be made up safely.
+fn stand_in(name: &str, kind: &str, reader: &Reader<'_>) -> Option<String> {
+    if is_list(kind) {
+        return None;
+    }
+    let text = |key: &str| reader.get(key).and_then(Node::text).map(str::to_owned);
+    let allowed = reader
+        .get("AllowedValues")
+        .and_then(|list| list.items().first())
+        .and_then(Node::text)
+        .map(str::to_owned);
+    // Only a pattern says that a value is a mere name.
+    let named = reader.get("AllowedPattern").map(|_| name.to_lowercase());
+    let mut unheard = Problems::new("");
+    let candidates = [text("Default"), allowed, text("MinValue"), named];
+    candidates
+        .into_iter()
+        .flatten()
+        .find(|text| check(kind, text, (reader, false), &mut unheard).is_ok())
+}
+
+/// The parameter's own value is a name in Systems Manager, which is not asked here.
+fn stored_value(
+    name: &str,
+    line: usize,
+    key: &str,
+    project: &Project,
+    problems: &mut Problems,
+) -> Node {
+    if let Some(value) = project.resolve.get(&format!("ssm:{key}")) {
+        return Node::scalar(line, value);
+    }
+    let message = format!(
+        "parameter {name} is kept in Systems Manager as {key}, which is not asked from here; the name itself is used. \
+         Write its value into usher.toml: [resolve] \"ssm:{key}\" = \"...\"."
+    );
+    problems.warn(line, message);
+    Node::scalar(line, key)
+}
+
+fn check(
+    kind: &str,
+    value: &str,
+    (reader, secret): (&Reader<'_>, bool),
+    problems: &mut Problems,
+) -> Result<(), String> {
+    if matches!(kind, "Number" | "List<Number>") {
+        let number: f64 = value
+            .parse()
+            .map_err(|_| "its Type is Number. Give digits".to_owned())?;
+        // a bound that is no number is reported by the check of shapes
+        let bound = |key: &str| {
+            reader
+                .get(key)
+                .and_then(Node::text)
+                .and_then(|t| t.parse::<f64>().ok())
+        };
+        if bound("MinValue").is_some_and(|low| number < low)
+            || bound("MaxValue").is_some_and(|high| number > high)
+        {
+            let low = bound("MinValue");
+            let high = bound("MaxValue");
+            return Err(format!("it must be {}", between(low, high, "")));
+        }
+    }
+    let length = value.chars().count() as i64;
+    let low = reader.number("MinLength", 0..=4096, problems);
+    let high = reader.number("MaxLength", 0..=4096, problems);
+    if low.is_some_and(|low| length < low) || high.is_some_and(|high| length > high) {
+        return Err(format!(
+            "it must be {} long",
+            between(low.map(|n| n as f64), high.map(|n| n as f64), " characters")
+        ));
+    }
+    let allowed = reader.texts("AllowedValues", problems);
+    if !allowed.is_empty() && !allowed.contains(&value) {
+        let listed = if secret {
+            "only its AllowedValues".to_owned()
+        } else {
+            allowed.join(", ")
+        };
+        return Err(format!("allowed are {listed}"));
+    }
+    let Some(pattern) = reader.text("AllowedPattern", problems) else {
+        return Ok(());
+    };
+    // CloudFormation matches the whole value. Its dialect is Java's, which knows a little more than ours.
+    match Regex::new(&format!("^(?:{pattern})$")) {
+        Ok(regex) if !regex.is_match(value) => Err(format!("it must match {pattern}")),
+        Ok(_) => Ok(()),
+        Err(_) => {
+            problems.warn(
+                reader.line("AllowedPattern"),
+                format!(
+                    "{}: AllowedPattern uses a feature that is not checked here.",
+                    reader.what
+                ),
+            );
+            Ok(())
+        }
+    }
+}
+
+fn between(low: Option<f64>, high: Option<f64>, unit: &str) -> String {
+    match (low, high) {
+        (Some(low), Some(high)) => format!("from {low} to {high}{unit}"),
+        (Some(low), None) => format!("at least {low}{unit}"),
+        (None, Some(high)) => format!("at most {high}{unit}"),
+        (None, None) => unit.trim().to_owned(),
+    }
+}
+
+fn text_of(node: &Node, name: &str, problems: &mut Problems) -> Option<String> {
+    if node.text().is_none() {
+        problems.wrong_kind(
+            node.line,
+            "Default",
+            format!("parameter {name}: Default must be text or a number, not {}. Lists are written 'a,b,c'.", node.describe()),
+        );
+    }
+    node.text().map(str::to_owned)
+}
+
+fn is_list(kind: &str) -> bool {
+    kind == "CommaDelimitedList" || kind.starts_with("List<")
+}
+
+/// Names for a message.
+pub(super) fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
+    }
+}

@@ -1,0 +1,345 @@
+//! A batch of claimed timeout entries.
+
+use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
+
+use shared::delay::{Claim, DelayError};
+use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
+use shared::message::{Nonce, OrderNumber};
+use shared::reconcile::{Reconciled, reconcile};
+use shared::store::{
+    BarrierWait, CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, StoreError,
+};
+
+use super::decision::{CloseAction, Evidence, decide};
+use super::log_summary::LogSummary;
+use super::retry_delay::RetryDelay;
+use crate::closer::Closer;
+use crate::closing_span::{ClosedBy, closing_span};
+use crate::jobs::JobError;
+use crate::report::ClosingCounts;
+
+/// A claimed entry and its order.
+struct Entry {
+    claim: Claim,
+    at: OrderAt,
+}
+
+/// The batch at work: what was looked up, and what is to become of each entry.
+pub(super) struct Batch<'a> {
+    closer: &'a Closer,
+    began: SystemTime,
+    /// Progress of order-create, read before any row. Order-create moves it in the transaction that
+    /// stores the rows, so an order that it has passed and that has no row never gets one.
+    progress: Vec<Progress>,
+    /// Orders behind which order-create has passed a barrier. Read before any row as well.
+    behind_barriers: HashSet<(OrderNumber, Nonce)>,
+    counts: ClosingCounts,
+    summary: LogSummary,
+    /// Entries to acknowledge once the gate is settled by their rows.
+    to_settle: Vec<(Claim, OrderRow)>,
+    /// Of these, the orders that this batch closed.
+    closed: HashSet<OrderNumber>,
+    to_acknowledge: Vec<Claim>,
+    to_postpone: Vec<(Claim, RetryDelay)>,
+    /// Accepted orders for which a barrier is requested.
+    barriers: Vec<BarrierWait>,
+}
+
+impl<'a> Batch<'a> {
+    /// Reads the progress of order-create.
+    pub(super) async fn begin(closer: &'a Closer) -> Result<Self, JobError> {
+        Ok(Self {
+            closer,
+            began: SystemTime::now(),
+            progress: closer.store.progress(&closer.settings.topic).await?,
+            behind_barriers: HashSet::new(),
+            counts: ClosingCounts::default(),
+            summary: LogSummary::default(),
+            to_settle: Vec::new(),
+            closed: HashSet::new(),
+            to_acknowledge: Vec::new(),
+            to_postpone: Vec::new(),
+            barriers: Vec::new(),
+        })
+    }
+
+    /// Handles every entry. An entry that fails is logged and left to its lease.
+    pub(super) async fn run(mut self, claims: Vec<Claim>) -> Result<ClosingCounts, JobError> {
+        let mut entries: HashMap<OrderNumber, Entry> = HashMap::with_capacity(claims.len());
+        for claim in claims {
+            match identify(&self.closer.gate, &claim).await {
+                Ok(Some(at)) => drop(entries.insert(at.order, Entry { claim, at })),
+                // Neither the entry nor a reservation names an order. If there is a row, the sweep
+                // closes it.
+                Ok(None) => self.to_acknowledge.push(claim),
+                Err(error) => self.fail(&claim.id, &error),
+            }
+        }
+        let numbers: Vec<OrderNumber> = entries.keys().copied().collect();
+        self.behind_barriers = self.closer.store.behind_barriers(&numbers).await?;
+        let orders = entries.values().map(|e| (e.at.order, e.at.nonce)).collect();
+        for closing in self.close(orders).await {
+            if let Some(entry) = entries.remove(&closing.number) {
+                let id = entry.claim.id.clone();
+                if let Err(error) = self.handle(entry, closing).await {
+                    self.fail(&id, &error);
+                }
+            }
+        }
+        self.counts.failed += entries.len() as u64;
+        let finished = self.finish().await;
+        self.summary.log();
+        finished.map(|()| self.counts)
+    }
+
+    /// Closes overdue orders in one transaction. If that fails, one by one, so that one bad row does
+    /// not block the others. Orders missing from the answer have failed.
+    async fn close(&mut self, orders: Vec<(OrderNumber, Nonce)>) -> Vec<Closing> {
+        if orders.is_empty() {
+            return Vec::new();
+        }
+        match self.closer.store.close_due(&orders).await {
+            Ok(closed) => return closed,
+            Err(error) => {
+                tracing::warn!(
+                    %error, orders = orders.len(),
+                    "orders not closed together; closing them one by one"
+                );
+            }
+        }
+        let mut closed = Vec::with_capacity(orders.len());
+        for order in orders {
+            match self.closer.store.close_due(&[order]).await {
+                Ok(one) => closed.extend(one),
+                Err(error) => self.summary.failed(&order.0.to_string(), &error),
+            }
+        }
+        closed
+    }
+
+    fn fail(&mut self, id: &str, error: &dyn std::fmt::Display) {
+        self.summary.failed(id, error);
+        self.counts.failed += 1;
+    }
+
+    /// Decides about one entry, looking up what [`decide`] requests.
+    async fn handle(&mut self, entry: Entry, closing: Closing) -> Result<(), JobError> {
+        let Entry { claim, at } = entry;
+        let gate = &self.closer.gate;
+        let store = &self.closer.store;
+        let mut evidence = Evidence {
+            passed_barrier: self.behind_barriers.contains(&(at.order, at.nonce)),
+            ..Evidence::default()
+        };
+        loop {
+            match decide(closing.decision, evidence, &self.progress) {
+                CloseAction::Abandon => evidence.gate = Some(gate.abandon(at, None).await?),
+                CloseAction::LookForReplay { partition, offset } => {
+                    let topic = &self.closer.settings.topic;
+                    let replay = store.is_replay_on_its_way(topic, partition, offset).await?;
+                    evidence.replay = Some(replay);
+                }
+                CloseAction::SettleRow => {
+                    if closing.decision == CloseDecision::Closed {
+                        self.counts.closed += 1;
+                        self.closed.insert(at.order);
+                    }
+                    if let Some(row) = closing.row {
+                        self.to_settle.push((claim, row));
+                    }
+                    return Ok(());
+                }
+                CloseAction::MatchPayment => {
+                    let paid = store.match_payments(&[at.order]).await?;
+                    match paid.into_iter().find(|row| row.number == at.order) {
+                        Some(row) => self.to_settle.push((claim, row)),
+                        None => self.to_postpone.push((claim, RetryDelay::Ms(0))),
+                    }
+                    return Ok(());
+                }
+                CloseAction::Postpone { delay, why } => {
+                    if let Some(why) = why {
+                        self.summary.postponed(&claim.id, why);
+                    }
+                    self.to_postpone.push((claim, delay));
+                    return Ok(());
+                }
+                CloseAction::AwaitBarrier { partition } => {
+                    let why = "order-create is behind, or the order's record is lost";
+                    self.summary.postponed(&claim.id, why);
+                    self.barriers.push(BarrierWait {
+                        number: at.order,
+                        nonce: at.nonce,
+                        partition,
+                    });
+                    self.to_postpone.push((claim, RetryDelay::Backoff));
+                    return Ok(());
+                }
+                CloseAction::Fence { reason, alarm } => {
+                    if alarm {
+                        self.summary.fenced(&claim.id, reason);
+                    }
+                    return self.fence(claim, at, reason).await;
+                }
+                CloseAction::Release => return self.release(claim, at).await,
+            }
+        }
+    }
+
+    /// Fences the order in a transaction. The row found or inserted there decides.
+    async fn fence(
+        &mut self,
+        claim: Claim,
+        at: OrderAt,
+        reason: &'static str,
+    ) -> Result<(), JobError> {
+        let reservation = self
+            .closer
+            .gate
+            .reservation(at.order)
+            .await?
+            .filter(|r| r.nonce == at.nonce);
+        let fence = Fence {
+            number: at.order,
+            nonce: at.nonce,
+            user: reservation.as_ref().map(|r| r.user.clone()),
+            program: Some(at.program.id),
+            category: reservation.as_ref().map(|r| r.category),
+            seats: reservation
+                .as_ref()
+                .map(|r| r.seats.clone())
+                .unwrap_or_default(),
+            key: reservation.and_then(|r| r.key),
+            reason,
+        };
+        let fenced = self.closer.store.fence(&fence).await?;
+        if fenced.row().nonce != at.nonce {
+            return self.release(claim, at).await;
+        }
+        self.counts.fenced += u64::from(matches!(fenced, Fenced::New(_)));
+        self.to_settle.push((claim, fenced.row().clone()));
+        Ok(())
+    }
+
+    /// Frees the seats of a reservation that can never have a row.
+    async fn release(&mut self, claim: Claim, at: OrderAt) -> Result<(), JobError> {
+        let settle = Settle {
+            at,
+            user: None,
+            key: None,
+            seats: None,
+            to: SettleTo::Gone { forget_key: true },
+        };
+        match self.closer.gate.settle(&settle).await? {
+            Settled::Done { .. } | Settled::Tombstoned => self.to_acknowledge.push(claim),
+            Settled::SeatsUnknown | Settled::NoSuchSeat | Settled::NotInstalled => {
+                self.to_postpone.push((claim, RetryDelay::Backoff));
+            }
+        }
+        Ok(())
+    }
+
+    /// Records a span for each closed order, also if the gate could not be settled.
+    fn trace(&self, rows: &[OrderRow], settled: &Result<Reconciled, StoreError>) {
+        let tracer = &self.closer.tracer;
+        if !tracer.is_on() {
+            return;
+        }
+        let errors: HashMap<OrderNumber, String> = match settled {
+            Ok(report) => report
+                .failed
+                .iter()
+                .map(|(order, error)| (*order, error.to_string()))
+                .collect(),
+            Err(error) => rows
+                .iter()
+                .map(|row| (row.number, error.to_string()))
+                .collect(),
+        };
+        let took = (self.began, SystemTime::now());
+        let span = |row: &OrderRow| {
+            let error = errors.get(&row.number).map(String::as_str);
+            closing_span(row, ClosedBy::Entry, error, took, |traceparent| {
+                tracer.place(traceparent)
+            })
+        };
+        tracer.record(
+            rows.iter()
+                .filter(|row| self.closed.contains(&row.number))
+                .filter_map(span),
+        );
+    }
+
+    /// Settles the gate by the rows, then acknowledges or postpones the entries. The settle script
+    /// has removed or moved most of them already; the queue refuses a late acknowledgement, which is
+    /// harmless.
+    async fn finish(&mut self) -> Result<(), JobError> {
+        let gate = &self.closer.gate;
+        let store = &self.closer.store;
+        store
+            .request_barriers(&self.closer.settings.topic, &self.barriers)
+            .await?;
+        let rows: Vec<OrderRow> = self.to_settle.iter().map(|(_, row)| row.clone()).collect();
+        let settled = reconcile(gate, store, &rows).await;
+        self.trace(&rows, &settled);
+        let report = settled?;
+        let failed: HashSet<OrderNumber> = report.failed.iter().map(|(order, _)| *order).collect();
+        let waiting: HashSet<OrderNumber> = report.waiting.iter().copied().collect();
+        for (claim, row) in std::mem::take(&mut self.to_settle) {
+            if failed.contains(&row.number) {
+                self.counts.failed += 1;
+            } else if waiting.contains(&row.number) {
+                self.to_postpone.push((claim, RetryDelay::Backoff));
+            } else {
+                self.to_acknowledge.push(claim);
+            }
+        }
+        let queue = gate.timeouts();
+        let count = |answers: Result<Vec<_>, DelayError>| answers.map(|all| all.len() as u64);
+        self.counts.acknowledged += count(queue.ack_many(&self.to_acknowledge).await)?;
+        let delays: HashMap<String, u64> = self
+            .to_postpone
+            .iter()
+            .map(|(claim, delay)| (claim.id.clone(), delay.ms(claim.attempt)))
+            .collect();
+        let postponed: Vec<Claim> = self.to_postpone.drain(..).map(|(claim, _)| claim).collect();
+        let delay = |claim: &Claim| {
+            let ms = delays.get(&claim.id).copied();
+            ms.unwrap_or_else(|| RetryDelay::Backoff.ms(claim.attempt))
+        };
+        self.counts.put_off += count(queue.retry_many(&postponed, delay).await)?;
+        Ok(())
+    }
+}
+
+/// The order of an entry. If the body cannot be read, the reservation tells the order's program.
+async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateError> {
+    let number = claim.id.parse::<OrderNumber>().ok();
+    let Some(order) = number.filter(|order| order.shard() == claim.shard) else {
+        tracing::error!(
+            alarm = "entry_of_no_order", id = claim.id, shard = %claim.shard,
+            "a timeout entry belongs to no order; it is removed"
+        );
+        return Ok(None);
+    };
+    let at = |id, nonce: Nonce| OrderAt {
+        order,
+        nonce,
+        program: ProgramRef {
+            id,
+            shard: claim.shard,
+        },
+    };
+    if let Ok(job) = TimeoutJob::parse(&claim.body) {
+        return Ok(Some(at(job.program, job.nonce)));
+    }
+    tracing::error!(
+        alarm = "entry_unreadable", %order, body = claim.body,
+        "the body of a timeout entry cannot be read; the reservation is used instead"
+    );
+    Ok(gate
+        .reservation(order)
+        .await?
+        .map(|r| at(r.program, r.nonce)))
+}

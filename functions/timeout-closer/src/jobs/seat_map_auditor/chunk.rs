@@ -1,0 +1,283 @@
+//! One chunk of a program's seat map: compared with the gate's own counters, then with Postgres.
+//!
+//! One script compares and repairs the gate's own numbers (map, owners, free counts, longest runs).
+//! A seat whose order has no row is never freed here: if its order has no timeout entry, the order
+//! gets one, and the due order closer fences it before it frees the seat. An order that has ended
+//! loses the seats that it still owns. A seat that is taken and has no owner is freed if neither a
+//! row nor a reservation holds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use shared::delay::{Due, NewEntry, Scheduled};
+use shared::gate::{
+    Audit, AuditedChunk, Gate, OrderAt, ProgramRef, Release, Settle, SettleTo, StoredTickets,
+    TicketCount, TimeoutJob,
+};
+use shared::message::{CategoryNo, OrderNumber, SeatIndex, UserId};
+use shared::reconcile::reconcile;
+use shared::sale::{Layout, Place};
+use shared::store::{OrderRow, Store};
+
+use super::differences::{Owner, differences};
+use crate::jobs::JobError;
+use crate::report::SweepReport;
+
+/// Delay of a new timeout entry, ms: an order that is being stored right now arrives before.
+const REARM_MS: u64 = 2_000;
+/// Maximum seats of one settle call.
+const MAX_SEATS: usize = 20;
+
+/// A chunk of a category's seats.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chunk {
+    pub(super) category: CategoryNo,
+    pub(super) layout: Layout,
+    pub(super) number: u32,
+}
+
+impl Chunk {
+    /// `None` if the layout has no such chunk.
+    fn seats(self) -> Option<RangeInclusive<SeatIndex>> {
+        let last = self.layout.chunk_seats(self.number).checked_sub(1)?;
+        let seat = |offset| {
+            self.layout.seat(Place {
+                chunk: self.number,
+                offset,
+            })
+        };
+        Some(seat(0)?..=seat(last)?)
+    }
+}
+
+/// Compares and repairs one chunk.
+pub(super) struct ChunkAuditor<'a> {
+    pub(super) gate: &'a Gate,
+    pub(super) store: &'a Store,
+    pub(super) at: ProgramRef,
+    pub(super) chunk: Chunk,
+}
+
+impl ChunkAuditor<'_> {
+    /// Returns whether the program's other chunks can be compared as well.
+    pub(super) async fn compare(&self, report: &mut SweepReport) -> Result<bool, JobError> {
+        let Some(seats) = self.chunk.seats() else {
+            return Ok(false);
+        };
+        // The gate is read first: an order is reserved before it is stored, so an owner read now has
+        // its row by the time the rows are read, or is not stored yet.
+        let audited = match self.audit(&[]).await? {
+            Audit::Done(audited) => audited,
+            Audit::Closed => return Ok(false),
+            Audit::NoSuchChunk | Audit::Damaged => {
+                tracing::error!(
+                    alarm = "gate_map_damaged", program = %self.at.id,
+                    category = %self.chunk.category, chunk = self.chunk.number,
+                    "the gate's seat map is not the program's; the next request fills it again"
+                );
+                report.mended += 1;
+                return Ok(false);
+            }
+        };
+        let owners = audited.taken.iter().map(|taken| taken.order);
+        let numbers: BTreeSet<OrderNumber> = self
+            .holders(&seats)
+            .await?
+            .into_iter()
+            .chain(owners)
+            .collect();
+        let rows = self.orders(numbers).await?;
+        let found = differences(self.at.id, &seats, &audited.taken, &rows);
+
+        report.rearmed += self.rearm(&found.unknown).await?;
+        self.free_ended(&found.ended).await?;
+        let settled = self.settle(&found.settle).await?;
+        let released = self.release(&audited, found.stray).await?;
+        report.tickets += self.count_tickets(&rows).await?;
+
+        let ended = found
+            .ended
+            .keys()
+            .filter(|(order, _)| !settled.contains(order))
+            .count();
+        report.mended += (settled.len() + ended) as u64;
+        report.mended += u64::from(audited.taken_again + released);
+        report.recounted += u64::from(audited.recounted);
+        Ok(true)
+    }
+
+    async fn audit(&self, releases: &[Release]) -> Result<Audit, JobError> {
+        let Chunk {
+            category, number, ..
+        } = self.chunk;
+        Ok(self.gate.audit(self.at, category, number, releases).await?)
+    }
+
+    async fn holders(
+        &self,
+        seats: &RangeInclusive<SeatIndex>,
+    ) -> Result<Vec<OrderNumber>, JobError> {
+        Ok(self
+            .store
+            .holders(self.at.id, *seats.start(), *seats.end())
+            .await?)
+    }
+
+    async fn orders(
+        &self,
+        numbers: impl IntoIterator<Item = OrderNumber>,
+    ) -> Result<Vec<OrderRow>, JobError> {
+        let numbers: Vec<OrderNumber> = numbers.into_iter().collect();
+        Ok(if numbers.is_empty() {
+            Vec::new()
+        } else {
+            self.store.orders(&numbers).await?
+        })
+    }
+
+    /// Settles rows again, unless they have changed since they were read: the process that changed
+    /// such a row has settled it, or the row is dirty.
+    async fn settle(
+        &self,
+        versions: &BTreeMap<OrderNumber, i64>,
+    ) -> Result<BTreeSet<OrderNumber>, JobError> {
+        let mut rows = self.orders(versions.keys().copied()).await?;
+        rows.retain(|row| versions.get(&row.number) == Some(&row.version));
+        reconcile(self.gate, self.store, &rows).await?;
+        Ok(rows.into_iter().map(|row| row.number).collect())
+    }
+
+    /// Frees what ended orders still own. The seats come from the gate, because a row may lack them:
+    /// the fence of an order whose reservation was lost lists no seats. No race: an order never
+    /// becomes live again, and the script frees a seat only if this order owns it.
+    async fn free_ended(&self, ended: &BTreeMap<Owner, Vec<SeatIndex>>) -> Result<(), JobError> {
+        for ((order, nonce), seats) in ended {
+            let at = OrderAt {
+                order: *order,
+                nonce: *nonce,
+                program: self.at,
+            };
+            for seats in seats.chunks(MAX_SEATS) {
+                let settle = Settle {
+                    at,
+                    user: None,
+                    key: None,
+                    seats: Some((self.chunk.category, seats.to_vec())),
+                    to: SettleTo::Gone { forget_key: false },
+                };
+                self.gate.settle(&settle).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees the seats that a live order owns beyond its row, and the seats without an owner that no
+    /// row and no reservation holds.
+    async fn release(&self, audited: &AuditedChunk, stray: Vec<Release>) -> Result<u32, JobError> {
+        let mut releases = stray;
+        if !audited.unowned.is_empty() {
+            let reserved = self.gate.reserved_seats(self.at).await?;
+            // Rows are read after the reservations: if a reservation was stored in between, its row
+            // holds its seats.
+            let Some(seats) = self.chunk.seats() else {
+                return Ok(0);
+            };
+            let holders = self.holders(&seats).await?;
+            let rows = self.orders(holders).await?;
+            let stored: BTreeSet<SeatIndex> = rows
+                .iter()
+                .flat_map(|row| row.seats.iter().copied())
+                .collect();
+            let unowned = audited
+                .unowned
+                .iter()
+                .filter(|seat| !reserved.contains(seat) && !stored.contains(seat));
+            releases.extend(unowned.map(|seat| Release {
+                seat: *seat,
+                owner: None,
+            }));
+        }
+        if releases.is_empty() {
+            return Ok(0);
+        }
+        Ok(match self.audit(&releases).await? {
+            Audit::Done(AuditedChunk { freed, .. }) => freed,
+            Audit::Closed | Audit::NoSuchChunk | Audit::Damaged => 0,
+        })
+    }
+
+    /// Makes the orders of live rows count towards their buyers' limits.
+    async fn count_tickets(&self, rows: &[OrderRow]) -> Result<u64, JobError> {
+        let live: Vec<(&UserId, &OrderRow)> = rows
+            .iter()
+            .filter(|row| row.program == Some(self.at.id) && row.status.is_live())
+            .filter_map(|row| Some((row.user.as_ref()?, row)))
+            .collect();
+        let keys: Vec<(&UserId, OrderNumber)> =
+            live.iter().map(|(user, row)| (*user, row.number)).collect();
+        let counts = self.gate.tickets(self.at, &keys).await?;
+        let mut mended = 0;
+        for ((user, row), seen) in live.into_iter().zip(counts) {
+            let seats = row.seats.len() as u32;
+            if seen.as_deref() != Some(seats.to_string().as_str()) {
+                let count = TicketCount {
+                    order: row.number.to_string(),
+                    seen,
+                    stored: StoredTickets::Live(seats),
+                };
+                mended += u64::from(self.gate.mend_tickets(self.at, user, &[count]).await?);
+            }
+        }
+        Ok(mended)
+    }
+
+    /// Schedules a timeout entry for each order that has seats but neither an entry nor a row.
+    ///
+    /// The gate and Postgres were read at different times, so most of these orders have been stored,
+    /// paid or ended in between. An entry is removed after the row is committed: an order that has
+    /// no entry, and has no row when read after that, is unknown.
+    async fn rearm(&self, unknown: &[Owner]) -> Result<u64, JobError> {
+        let timeouts = self.gate.timeouts();
+        let ids: Vec<String> = unknown.iter().map(|(order, _)| order.to_string()).collect();
+        let exist = timeouts.exist(self.at.shard, &ids).await?;
+        let without: Vec<Owner> = unknown
+            .iter()
+            .zip(exist)
+            .filter(|(_, exists)| !exists)
+            .map(|(owner, _)| *owner)
+            .collect();
+        let stored = self.orders(without.iter().map(|(order, _)| *order)).await?;
+        let is_stored =
+            |owner: &&Owner| stored.iter().any(|row| (row.number, row.nonce) == **owner);
+        let entry = |(order, nonce): &Owner| NewEntry {
+            shard: self.at.shard,
+            id: order.to_string(),
+            body: TimeoutJob {
+                program: self.at.id,
+                nonce: *nonce,
+            }
+            .body(),
+            due: Due::In(REARM_MS),
+        };
+        let entries: Vec<NewEntry> = without
+            .iter()
+            .filter(|owner| !is_stored(owner))
+            .map(entry)
+            .collect();
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        let answers = timeouts.schedule_many(&entries).await?;
+        let new = answers
+            .iter()
+            .filter(|answer| **answer == Scheduled::New)
+            .count() as u64;
+        if new > 0 {
+            tracing::error!(
+                alarm = "order_rearmed", program = %self.at.id, orders = new,
+                "orders without a timeout entry got a new one"
+            );
+        }
+        Ok(new)
+    }
+}

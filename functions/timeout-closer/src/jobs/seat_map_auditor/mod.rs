@@ -1,0 +1,191 @@
+//! Compares the seat maps of the gate with Postgres, chunk by chunk, over all programs in turn.
+//!
+//! A sweep compares a bounded number of chunks. The position is stored in Postgres, so the next
+//! sweep continues there in whichever process it runs, and every program gets its turn.
+
+mod chunk;
+mod differences;
+mod position;
+
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use shared::gate::{Gate, InstallState, ProgramRef};
+use shared::message::ProgramId;
+use shared::sale::Program;
+use shared::store::Store;
+
+use super::{JobError, SweepJob};
+use crate::closer::Closer;
+use crate::report::SweepReport;
+
+use chunk::{Chunk, ChunkAuditor};
+use position::RoundPosition;
+
+/// Name of this round's position in Postgres.
+const ROUND: &str = "seats";
+
+pub(super) struct SeatMapAuditor;
+
+impl SweepJob for SeatMapAuditor {
+    fn run<'a>(
+        &'a self,
+        closer: &'a Closer,
+        until: Instant,
+        report: &'a mut SweepReport,
+    ) -> BoxFuture<'a, Result<(), JobError>> {
+        Box::pin(async move {
+            let noted = closer.store.sweep_position(ROUND).await?;
+            // A position that cannot be read starts the round again.
+            let start = noted
+                .as_deref()
+                .and_then(RoundPosition::parse)
+                .unwrap_or_default();
+            let mut round = Round {
+                gate: &closer.gate,
+                store: &closer.store,
+                next: start,
+                left: closer.settings.sweep_limit,
+                until,
+                report,
+            };
+            let mut outcome = round.resume(None).await;
+            if matches!(outcome, Ok(Stop::LastProgram)) && start > RoundPosition::default() {
+                round.next = RoundPosition::default();
+                outcome = round.resume(Some(start)).await;
+            }
+            if matches!(outcome, Ok(Stop::LastProgram)) {
+                round.next = RoundPosition::default();
+            }
+            let next = round.next.to_string();
+            closer.store.note_sweep_position(ROUND, &next).await?;
+            outcome.map(|_| ())
+        })
+    }
+}
+
+/// Why the round stops.
+enum Stop {
+    /// The last program has been compared.
+    LastProgram,
+    /// The sweep has compared its share, or its time is up.
+    Limit,
+}
+
+struct Round<'a> {
+    gate: &'a Gate,
+    store: &'a Store,
+    next: RoundPosition,
+    left: u32,
+    until: Instant,
+    report: &'a mut SweepReport,
+}
+
+impl Round<'_> {
+    /// Compares from the round's position up to `end`, or up to the last program. A program that
+    /// fails does not stop the programs behind it. Returns the first error.
+    async fn resume(&mut self, end: Option<RoundPosition>) -> Result<Stop, JobError> {
+        let mut outcome = Ok(Stop::LastProgram);
+        while self.may_continue(end) {
+            let previous = ProgramId::new(self.next.program - 1).ok();
+            let Some((id, shard)) = self.store.programs_after(previous, 1).await?.pop() else {
+                return outcome;
+            };
+            if id.get() > self.next.program {
+                self.next = RoundPosition {
+                    program: id.get(),
+                    ..RoundPosition::default()
+                };
+            }
+            let before = *self.report;
+            let compared = self.compare_program(ProgramRef { id, shard }, end).await;
+            warn(id, before, *self.report);
+            match compared {
+                Ok(true) => {}
+                Ok(false) => return outcome.map(|_| Stop::Limit),
+                Err(error) => {
+                    tracing::error!(
+                        alarm = "seats_not_compared", program = %id, %error,
+                        "a program's seats cannot be compared; the next round tries again"
+                    );
+                    outcome = outcome.and(Err(error));
+                }
+            }
+            self.next = RoundPosition::after(id.get());
+        }
+        outcome.map(|_| Stop::Limit)
+    }
+
+    fn may_continue(&self, end: Option<RoundPosition>) -> bool {
+        self.left > 0 && Instant::now() < self.until && end.is_none_or(|end| self.next < end)
+    }
+
+    /// Compares one program from the round's position. Returns whether it reached the program's end.
+    async fn compare_program(
+        &mut self,
+        at: ProgramRef,
+        end: Option<RoundPosition>,
+    ) -> Result<bool, JobError> {
+        // A program that is closed or deleted takes one of the sweep's chunks, so that the number of
+        // programs in a sweep is bounded as well.
+        self.left = self.left.saturating_sub(1);
+        if self.gate.install_state(at).await? != InstallState::Open {
+            return Ok(true);
+        }
+        let Some(program) = self.store.program(at.id).await? else {
+            return Ok(true);
+        };
+        self.left += 1;
+        for (position, chunk) in chunks(&program)
+            .filter(|(position, _)| *position >= self.next)
+            .collect::<Vec<_>>()
+        {
+            self.next = position;
+            if !self.may_continue(end) {
+                return Ok(false);
+            }
+            self.left -= 1;
+            let auditor = ChunkAuditor {
+                gate: self.gate,
+                store: self.store,
+                at,
+                chunk,
+            };
+            if !auditor.compare(self.report).await? {
+                return Ok(true);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Logs one line per program, however many of its chunks were repaired.
+fn warn(program: ProgramId, before: SweepReport, after: SweepReport) {
+    let mended = after.mended - before.mended;
+    let recounted = after.recounted - before.recounted;
+    if mended + recounted > 0 {
+        tracing::warn!(
+            %program, mended, recounted,
+            "the gate contradicted Postgres or its own counters and was repaired"
+        );
+    }
+}
+
+/// All chunks of a program, ascending.
+fn chunks(program: &Program) -> impl Iterator<Item = (RoundPosition, Chunk)> {
+    program.categories.iter().flat_map(|category| {
+        (0..category.layout.chunks()).map(|number| {
+            let position = RoundPosition {
+                program: program.id.get(),
+                category: category.no.get(),
+                chunk: number,
+            };
+            let chunk = Chunk {
+                category: category.no,
+                layout: category.layout,
+                number,
+            };
+            (position, chunk)
+        })
+    })
+}

@@ -1,0 +1,121 @@
+//! What a tick did: the answer of the function, its log line and its metrics.
+
+use shared::naming::Names;
+use shared::telemetry::MetricLine;
+
+/// What one tick did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct TickReport {
+    /// Timeout entries claimed.
+    pub claimed: u64,
+    /// What became of these entries.
+    #[serde(flatten)]
+    pub outcome: ClosingCounts,
+    /// Gates that are being filled.
+    pub fillings: RefillCounts,
+    /// What the sweep did, if this tick ran one.
+    pub sweep: Option<SweepReport>,
+    /// Entries were still due when the time ran out.
+    pub unfinished: bool,
+}
+
+/// What became of claimed timeout entries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ClosingCounts {
+    /// Orders closed because their time to pay was over.
+    pub closed: u64,
+    /// Orders fenced.
+    pub fenced: u64,
+    /// Entries acknowledged.
+    pub acknowledged: u64,
+    /// Entries postponed.
+    pub put_off: u64,
+    /// Entries left to their leases after a failure.
+    pub failed: u64,
+}
+
+impl ClosingCounts {
+    /// Adds the counts of another batch.
+    pub(crate) fn add(&mut self, batch: Self) {
+        self.closed += batch.closed;
+        self.fenced += batch.fenced;
+        self.acknowledged += batch.acknowledged;
+        self.put_off += batch.put_off;
+        self.failed += batch.failed;
+    }
+}
+
+/// What a tick did for gates that are being filled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct RefillCounts {
+    /// Programs whose gate was closed.
+    pub found: u64,
+    /// Programs opened.
+    pub opened: u64,
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct SweepReport {
+    /// Overdue orders closed without a timeout entry.
+    pub closed: u64,
+    /// Orders paid by a payment that had arrived before them.
+    pub matched: u64,
+    /// Dirty rows by which the gate was settled.
+    pub settled: u64,
+    /// Rows that stay dirty: the gate is away, or does not hold the program.
+    pub unsettled: u64,
+    /// Orders that got a new timeout entry.
+    pub rearmed: u64,
+    /// Orders whose seats differed between the gate and Postgres.
+    pub mended: u64,
+    /// Counters of the gate (free seats, longest runs) that contradicted its seat map.
+    pub recounted: u64,
+    /// Orders that counted wrongly towards their buyers' limits.
+    pub tickets: u64,
+    /// Changes of programs published by this sweep.
+    pub published: u64,
+    /// Changes of programs that the stream did not take. The next sweep tries again.
+    pub unpublished: u64,
+    /// Records parked in all. Each needs an operator.
+    pub parked: u64,
+    /// Orders that are still overdue: a payment waits for them, or the time ran out.
+    pub overdue: u64,
+    /// Payments that wait for an order.
+    pub unmatched: u64,
+    /// Payments to refund.
+    pub to_refund: u64,
+}
+
+impl TickReport {
+    /// Writes the log line and the metrics.
+    pub(crate) fn emit(&self, names: &Names) {
+        tracing::info!(report = %serde_json::to_string(self).unwrap_or_default(), "tick");
+        let mut line = MetricLine::new(names)
+            .count("TimeoutsClaimed", self.claimed)
+            .count("OrdersClosed", self.outcome.closed)
+            .count("OrdersFenced", self.outcome.fenced)
+            .count("TimeoutsPutOff", self.outcome.put_off)
+            .count("TimeoutsFailed", self.outcome.failed)
+            .count("GatesFilling", self.fillings.found)
+            .count("GatesOpened", self.fillings.opened);
+        if let Some(sweep) = &self.sweep {
+            line = line
+                .count("SweepClosed", sweep.closed)
+                .count("SweepMatchedPayments", sweep.matched)
+                .count("SweepSettled", sweep.settled)
+                .count("SweepUnsettled", sweep.unsettled)
+                .count("SweepRearmed", sweep.rearmed)
+                .count("SweepMended", sweep.mended)
+                .count("SweepRecounted", sweep.recounted)
+                .count("SweepTickets", sweep.tickets)
+                .count("SweepPublished", sweep.published)
+                .count("SweepUnpublished", sweep.unpublished)
+                .count("ParkedRecords", sweep.parked)
+                .count("OverdueOrders", sweep.overdue)
+                .count("UnmatchedPayments", sweep.unmatched)
+                .count("PaymentsToRefund", sweep.to_refund);
+        }
+        line.emit();
+    }
+}
