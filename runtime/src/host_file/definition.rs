@@ -101,7 +101,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::invoke_api::tests::function;
+    use crate::invoke_api::function_fixture as function;
 
     #[test]
     fn differences_name_the_changed_properties() {

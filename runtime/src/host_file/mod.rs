@@ -18,7 +18,7 @@ const FILE: &str = "host.json";
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HostFile {
+pub(crate) struct HostFile {
     /// Identifies the run.
     pub(crate) id: String,
     /// Where the Invoke API listens.
